@@ -1,0 +1,1 @@
+"""hosts: how each role's host is set up, by pyinfra."""

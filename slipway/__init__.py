@@ -1,0 +1,1 @@
+"""slipway: the release pipeline and its command line."""

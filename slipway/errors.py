@@ -1,0 +1,47 @@
+"""What can go wrong for a user, and the exit code that tells the kinds apart.
+
+0 done · 1 failed and the fleet is as it was · 2 bad input · 3 the lease is held · 4 the fleet needs a person
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SlipwayError(Exception):
+    """A failure that a person can act on: `message` says what and where, `remedy` what to do.
+
+    `details` are further lines (the app's last log lines, one line per host, …); they must be redacted already.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, remedy: str = "", details: tuple[str, ...] | list[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.details = tuple(details)
+
+
+class ReleaseFailed(SlipwayError):
+    """A release or rollback failed and was undone: the fleet serves what it served before."""
+
+    exit_code = 1
+
+
+class BadInput(SlipwayError):
+    """A file, key, value or argument is wrong; nothing was touched."""
+
+    exit_code = 2
+
+
+class LeaseHeld(SlipwayError):
+    """Another command holds the stack's lease."""
+
+    exit_code = 3
+
+
+class NeedsPerson(SlipwayError):
+    """The fleet could be neither finished nor undone by machine; `remedy` says what a person has to do."""
+
+    exit_code = 4

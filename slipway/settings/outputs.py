@@ -1,0 +1,125 @@
+"""Stack outputs: what a platform promises to the pipeline.
+
+Filled by `pulumi stack output --json` or by the local fleet; everything after provisioning sees only this.
+No field holds a secret value: a `*_secret` field names an entry of the stack's secret store instead, and
+`${secret:NAME}` inside a URL is filled from the store when an env is composed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["edge", "web", "worker", "data"]
+
+
+class Output(BaseModel):
+    """A part of the stack outputs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Host(Output):
+    """One host of the fleet. `name` is also its ssh alias in the generated ssh_config."""
+
+    name: str
+    role: Role
+    address: str
+    """The address other hosts of the fleet reach it by (private network)."""
+    ssh_host: str
+    """The address the operator reaches it by."""
+    ssh_port: int = 22
+    ssh_user: str = "root"
+    host_key: str = ""
+    """Pinned public host key, `ssh-ed25519 AAAA…`."""
+
+
+class Bucket(Output):
+    """An S3 bucket and how the operator and the hosts reach it."""
+
+    bucket: str
+    region: str = "us-east-1"
+    endpoint: str | None = None
+    """As the fleet's hosts reach it; None: AWS's own."""
+    public_endpoint: str | None = None
+    """As browsers reach it (presigned URLs); None: as endpoint."""
+    tunnel: str | None = None
+    """Name of the host through whose ssh connection the operator reaches `endpoint`; None: directly."""
+    access_key: str | None = None
+    """Access key id of the account; None: the ambient AWS credentials."""
+    secret_key_secret: str | None = None
+    """Name of the secret key in the stack's secret store."""
+    reader_access_key: str | None = None
+    reader_secret_key_secret: str | None = None
+    """The hosts' read-only account (builds bucket)."""
+
+
+class Database(Output):
+    """PostgreSQL, or an external database by URL."""
+
+    url: str
+    """For the app: lesser role, through the pooler. May contain `${secret:NAME}`."""
+    migrate_url: str
+    """For migrations: owner role, direct."""
+    app_role: str = ""
+    name: str = ""
+    ca_file: str = ""
+    """Path on the hosts of the CA that signed the server's certificate; empty: the system's."""
+    backup_host: str = ""
+    """Host that can run the kit's backup command; empty: backups are the provider's."""
+
+
+class Redis(Output):
+    """Redis for queues, cache and rate limits."""
+
+    url: str
+    namespace: str
+
+
+class SecretStore(Output):
+    """Where the stack's secrets live."""
+
+    kind: Literal["age", "aws"]
+    location: str
+    """age: path of the encrypted file; aws: ARN of the Secrets Manager secret."""
+
+
+class Outputs(Output):
+    """One stack, as the pipeline sees it."""
+
+    stack: str
+    platform: Literal["local", "hosts", "aws"]
+    url: str
+    """Public URL of the app, without a trailing slash."""
+    connect: str = ""
+    """`address:port` to connect to for `url` if its name does not resolve (local fleet, new DNS)."""
+    ca_file: str = ""
+    """Path on the operator's machine of the CA that signed the site's certificate; empty: public."""
+    hosts: list[Host] = Field(default_factory=list[Host])
+    ssh_config: str = ""
+    """Path of the generated ssh_config (pinned keys, kept connections)."""
+    builds: Bucket
+    uploads: Bucket | None = None
+    database: Database | None = None
+    redis: Redis | None = None
+    secrets: SecretStore
+    load_header_secret: str = "SLIPWAY_LOAD_KEY"  # noqa: S105 - the name of an entry, not its value
+    """Entry whose value, sent as X-Slipway-Load, lets load tests past the per-address limits."""
+
+    def by_role(self, role: Role) -> list[Host]:
+        """The hosts of one role, in the order of the outputs."""
+        return [host for host in self.hosts if host.role == role]
+
+    def host(self, name: str) -> Host:
+        """The host called `name`; KeyError if there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
+
+    @property
+    def ssh_config_path(self) -> Path:
+        """`ssh_config` as a path."""
+        return Path(self.ssh_config)

@@ -1,0 +1,83 @@
+"""One stack's settings: the `slipway:` keys of `Pulumi.<stack>.yaml`, typed.
+
+The same file is read by `pulumi up` and by slipway, so a stack has one place for its settings.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Role = Literal["edge", "web", "worker", "data"]
+
+
+class Setting(BaseModel):
+    """A group of settings: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Machine(Setting):
+    """One rented machine of the `hosts` platform."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    role: Role
+    address: str
+    """Private address, by which the fleet's other hosts reach it."""
+    ssh: str
+    """`user@host[:port]` for the operator."""
+    host_key: str
+    """`ssh-ed25519 AAAA…`: pinned, never learned on first use."""
+
+
+class LocalFleet(Setting):
+    """The five hosts on this machine."""
+
+    https_port: int = Field(default=8443, ge=1, le=65535)
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    uploads_port: int = Field(default=8444, ge=1, le=65535)
+    ssh_port: int = Field(default=2220, ge=1, le=65520)
+    """First of the hosts' ssh ports on 127.0.0.1: edge, then the others."""
+    web: int = Field(default=2, ge=1, le=16)
+    worker: int = Field(default=1, ge=0, le=8)
+    image: str = "debian:bookworm-slim"
+    """Pulled if a registry answers; else made by debootstrap."""
+
+
+class Retention(Setting):
+    """How long things are kept."""
+
+    backups: int = Field(default=7, ge=1)
+
+
+class Stack(Setting):
+    """`slipway:` settings of one stack."""
+
+    name: StackName
+    project: str
+    """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
+    platform: Literal["local", "hosts", "aws"]
+    app: str = "."
+    """Folder of the app's slipway.toml, relative to Pulumi.yaml."""
+    domain: str = "localhost"
+    database: Literal["postgres", "external", "none"] = "postgres"
+    redis: bool = True
+    uploads: bool = True
+    env: dict[str, str] = Field(default_factory=dict)
+    """Overrides of `[env.NAME] value` for this stack."""
+    allow_dirty: bool = True
+    """May a build come from a work tree with uncommitted changes?"""
+    local: LocalFleet = LocalFleet()
+    machines: list[Machine] = Field(default_factory=list[Machine])
+    retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _machines_fit(self) -> Self:
+        if self.platform == "hosts" and not self.machines:
+            raise ValueError("platform hosts needs machines: name, role, address, ssh, host_key of each")
+        names = [machine.name for machine in self.machines]
+        if len(set(names)) != len(names):
+            raise ValueError("two machines have the same name")
+        return self
