@@ -1,0 +1,90 @@
+"""A terminal that is redrawn: phases with their times, and under the running one what each host does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live as Redrawn
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass
+class _Running:
+    name: str
+    text: str
+    began: float = field(default_factory=time.monotonic)
+    hosts: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class Live:
+    """Draws the running phases below the lines that are done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._stack: list[_Running] = []
+        self._redrawn: Redrawn | None = None
+        self._lock = threading.RLock()
+        self._spinner = Spinner("dots")
+
+    @contextmanager
+    def phase(self, name: str, text: str = "") -> Iterator[None]:
+        """Show the phase as running, then leave one line about how it ended."""
+        running = _Running(name, text)
+        self._push(running)
+        try:
+            yield
+        except BaseException:
+            self._pop(running, "[red]✗[/]", "failed after ")
+            raise
+        else:
+            self._pop(running, "[green]✓[/]", "")
+
+    def host(self, host: str, text: str) -> None:
+        """Show what the host is doing."""
+        with self._lock:
+            if self._stack:
+                self._stack[-1].hosts[host] = text
+            else:
+                self.line(f"{host}: {text}")
+
+    def line(self, text: str) -> None:
+        """Print above what is being redrawn."""
+        self._console.print(Text(f"  {text}", style="dim"))
+
+    def _push(self, running: _Running) -> None:
+        with self._lock:
+            self._stack.append(running)
+            if self._redrawn is None:
+                self._redrawn = Redrawn(
+                    get_renderable=self._render, console=self._console, refresh_per_second=8, transient=True
+                )
+                self._redrawn.start()
+
+    def _pop(self, running: _Running, mark: str, how: str) -> None:
+        with self._lock:
+            self._stack.remove(running)
+            if not self._stack and self._redrawn is not None:
+                self._redrawn.stop()
+                self._redrawn = None
+            seconds = time.monotonic() - running.began
+            self._console.print(f"{mark} {running.name:<10} [dim]{how}{seconds:.1f} s[/] {running.text}")
+            for host, text in running.hosts.items():
+                self._console.print(Text(f"    {host:<9} {text}", style="dim"))
+
+    def _render(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        with self._lock:
+            for running in self._stack:
+                seconds = time.monotonic() - running.began
+                table.add_row(self._spinner, f"{running.name:<10}", f"[dim]{seconds:.1f} s[/] {running.text}")
+                for host, text in running.hosts.items():
+                    table.add_row("", f"  [dim]{host}[/]", Text(text, style="dim"))
+        return table
