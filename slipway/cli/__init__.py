@@ -1,5 +1,5 @@
-"""The command line."""
+"""The command line: one module a command, each a thin shell over the package that does the work."""
 
+from slipway.cli.entry import main
 
-def main() -> None:
-    """Run the command line."""
+__all__ = ["main"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -19,7 +19,7 @@ class Lines:
         self._phase = ""
 
     @contextmanager
-    def phase(self, name: str, text: str = "") -> Iterator[None]:
+    def phase(self, name: str, text: str = "") -> Generator[None]:
         """Announce the phase, run the work, tell how long it took."""
         outer, self._phase = self._phase, name
         self._write(name, text or "…")

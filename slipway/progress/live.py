@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -35,7 +35,7 @@ class Live:
         self._spinner = Spinner("dots")
 
     @contextmanager
-    def phase(self, name: str, text: str = "") -> Iterator[None]:
+    def phase(self, name: str, text: str = "") -> Generator[None]:
         """Show the phase as running, then leave one line about how it ended."""
         running = _Running(name, text)
         self._push(running)

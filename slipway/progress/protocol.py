@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
@@ -27,7 +27,7 @@ class Silent:
     """Says nothing."""
 
     @contextmanager
-    def phase(self, name: str, text: str = "") -> Iterator[None]:
+    def phase(self, name: str, text: str = "") -> Generator[None]:
         """Run the work."""
         del name, text
         yield

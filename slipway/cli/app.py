@@ -1,0 +1,45 @@
+"""The tree of commands. Each command imports what it needs when it runs: a rollback has one second."""
+
+from __future__ import annotations
+
+import typer
+
+from slipway.cli import (
+    doctor,
+    down,
+    history,
+    logs,
+    meter,
+    release,
+    rollback,
+    run,
+    secrets,
+    status,
+    up,
+    version,
+)
+
+app = typer.Typer(
+    name="slipway",
+    help="Ship a web app to a live fleet without losing a request, and go back in a second.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done · 1 failed, the fleet is as it was · 2 bad input · 3 the lease is held · "
+    "4 the fleet needs a person",
+)
+app.callback()(version.root)
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("release")(release.release)
+app.command("rollback")(rollback.rollback)
+app.command("status")(status.status)
+app.command("history")(history.history)
+app.command("logs")(logs.logs)
+app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(
+    run.run
+)
+app.command("meter")(meter.meter)
+app.command("doctor")(doctor.doctor)
+app.add_typer(secrets.app, name="secrets")

@@ -1,0 +1,33 @@
+"""`slipway down`: take a local fleet down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, progress, say
+
+
+def down(
+    stack: Stack = DEFAULT_STACK,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Delete the data too: databases, buckets, backups.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take a local fleet down. Data stays for the next `up`, unless --volumes is given.
+
+    [dim]Examples:[/]
+      slipway down --stack local
+      slipway down --stack local --volumes
+    """
+    from slipway.platforms import take_down  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    take_down(open_project(stack), volumes=volumes, progress=progress(as_json=json))
+    if json:
+        emit_json({"stack": stack, "down": True, "volumes_deleted": volumes})
+    else:
+        say(f"{stack} is down" + (" and its data is deleted" if volumes else "; its data is kept"))

@@ -1,0 +1,33 @@
+"""`slipway history`: the releases of a stack, newest first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, table
+
+
+def history(
+    stack: Stack = DEFAULT_STACK,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1, max=1000)] = 20,
+    json: Json = False,
+) -> None:
+    """List releases and rollbacks: who, when, which build, how it ended.
+
+    [dim]Examples:[/]
+      slipway history --stack prod --limit 5
+    """
+    from slipway.pipeline.history import entries  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    found = entries(open_project(stack), limit)
+    if json:
+        emit_json([entry.as_json() for entry in found])
+        return
+    table(
+        ("NUMBER", "WHEN", "KIND", "BUILD", "GIT", "STATUS", "BY"),
+        (entry.row for entry in found),
+    )

@@ -1,0 +1,51 @@
+"""`slipway release`: ship the app as it is here to a stack."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, progress, say
+
+
+def release(
+    stack: Stack = DEFAULT_STACK,
+    observe: Annotated[
+        float | None,
+        typer.Option("--observe", help="Seconds to observe after the switch; 0 for none.", min=0),
+    ] = None,
+    checks: Annotated[bool, typer.Option(help="Run the app's own preflight commands.")] = True,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Run the migrate command even if nothing seems to have moved.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Build the app, publish it, migrate, start it beside the live release, prove it, switch, observe, promote.
+
+    No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
+
+    [dim]Examples:[/]
+      slipway release
+      slipway release --stack prod --observe 120
+      slipway release --stack preview --json
+    """
+    from slipway.pipeline.release import ship  # noqa: PLC0415
+    from slipway.pipeline.rollout import Options  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    options = Options(
+        observe_seconds=observe, checks=checks, migrate=True if migrate else None, wait_seconds=wait
+    )
+    report = ship(open_project(stack), options, progress(as_json=json))
+    if json:
+        emit_json(report.as_json())
+        return
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    say(f"release {report.number} (build {report.build}) serves {report.url} after {report.seconds:.1f} s")
+    say(f"back again: slipway rollback --stack {stack}")

@@ -1,0 +1,42 @@
+"""`slipway rollback`: back to the last known good release, in a second while its slot is warm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, progress, say
+
+
+def rollback(
+    stack: Stack = DEFAULT_STACK,
+    to: Annotated[
+        int | None, typer.Option("--to", help="A release's number; default: the good one before.", min=1)
+    ] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Go back to the last known good release.
+
+    First proves on every host that the release can serve, then switches all of them. A release whose slot is
+    still warm takes a second; an older one is staged and booted again first.
+
+    [dim]Examples:[/]
+      slipway rollback
+      slipway rollback --stack prod --to 41
+    """
+    from slipway.pipeline.rollback import go_back  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    report = go_back(open_project(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
+    if json:
+        emit_json(report.as_json())
+        return
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    how = "its slot was warm" if report.warm else "it was booted again"
+    say(f"release {report.number} serves {report.url} after {report.seconds:.2f} s ({how})")

@@ -1,0 +1,136 @@
+"""`slipway secrets …`: the values of a stack's secret store. No value is ever an argument, and none is printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, say, table
+from slipway.errors import BadInput
+
+app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
+
+Name = Annotated[str, typer.Argument(help="The variable's name, as in [env.NAME] of slipway.toml.")]
+
+
+@app.command("generate")
+def generate(
+    stack: Stack = DEFAULT_STACK,
+    rotate: Annotated[
+        list[str] | None, typer.Option("--rotate", help="Make this one anew although it is set.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make every secret that the env contract can make and the store lacks.
+
+    [dim]Examples:[/]
+      slipway secrets generate --stack preview
+      slipway secrets generate --stack prod --rotate JWT_SECRET
+    """
+    from slipway.secrets.contract import generate as make  # noqa: PLC0415
+    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack)
+    store = open_store(project)
+    have = store.read()
+    made = make(project.app, have, rotate=tuple(rotate or ()))
+    for name, value in made.items():
+        store.set(name, value)
+    if json:
+        emit_json({"stack": stack, "generated": sorted(made)})
+    else:
+        say(
+            f"generated {', '.join(sorted(made))}"
+            if made
+            else "nothing to generate: every such secret is set"
+        )
+
+
+@app.command("set")
+def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
+    """Set one secret; the value comes from a prompt, or from standard input.
+
+    [dim]Examples:[/]
+      slipway secrets set SENTRY_DSN --stack prod
+      pass show stripe/live | slipway secrets set STRIPE_SECRET_KEY --stack prod
+    """
+    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    store = open_store(open_project(stack))
+    value = _ask(name)
+    if not value:
+        raise BadInput(f"the value for {name} is empty", remedy="to remove it: slipway secrets unset " + name)
+    store.set(name, value)
+    say(f"{name} is set for {stack}; it reaches the app with the next release")
+
+
+@app.command("unset")
+def unset(name: Name, stack: Stack = DEFAULT_STACK) -> None:
+    """Remove one secret from the store."""
+    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    store = open_store(open_project(stack))
+    if name not in store.names():
+        raise BadInput(f"{name} is not set on stack {stack}", remedy=f"slipway secrets list --stack {stack}")
+    store.unset(name)
+    say(f"{name} is removed from {stack}")
+
+
+@app.command("list")
+def list_names(
+    stack: Stack = DEFAULT_STACK,
+    everything: Annotated[bool, typer.Option("--all", help="The platform's own secrets too.")] = False,
+    json: Json = False,
+) -> None:
+    """List names, never values, and which of the contract are missing."""
+    from slipway.secrets.store import PLATFORM_PREFIXES, open_store  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack)
+    have = set(open_store(project).names())
+    wanted = {name: var for name, var in project.app.env.items() if var.secret}
+    names = sorted(have | set(wanted))
+    if not everything:
+        names = [name for name in names if not name.startswith(PLATFORM_PREFIXES)]
+    rows = [
+        (name, "set" if name in have else "optional" if wanted[name].optional else "missing")
+        for name in names
+    ]
+    if json:
+        emit_json([{"name": name, "state": state} for name, state in rows])
+    else:
+        table(("NAME", "STATE"), rows)
+
+
+@app.command("check")
+def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+    """Check every secret against the env contract: missing, weak, reused, a test key in prod.
+
+    [dim]Examples:[/]
+      slipway secrets check --stack prod
+    """
+    from slipway.secrets.contract import check as findings_of  # noqa: PLC0415
+    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack)
+    findings = findings_of(project.app, project.stack, open_store(project).read())
+    if json:
+        emit_json([{"name": f.name, "problem": f.problem, "remedy": f.remedy} for f in findings])
+    else:
+        table(("NAME", "PROBLEM", "REMEDY"), ((f.name, f.problem, f.remedy) for f in findings))
+        say("" if findings else f"every secret of {stack} is as the contract wants it")
+    raise typer.Exit(2 if findings else 0)
+
+
+def _ask(name: str) -> str:
+    """From a prompt that does not echo, or all of standard input without its last line break."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"value for {name}", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.read().removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,28 @@
+"""`slipway status`: what serves where, now."""
+
+from __future__ import annotations
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, progress, say, table
+
+
+def status(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+    """Show the live release, what every host runs, and whether anything is unfinished.
+
+    Finishes or undoes what a killed command left behind, if there is any.
+
+    [dim]Examples:[/]
+      slipway status
+      slipway status --stack prod --json
+    """
+    from slipway.pipeline.status import look  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    found = look(open_project(stack), progress(as_json=json))
+    if json:
+        emit_json(found.as_json())
+        return
+    say(found.headline)
+    table(("HOST", "ROLE", "SLOT", "RELEASE", "BUILD", "STATE", "PROCESSES"), found.rows)
+    for note in found.notes:
+        say(note)

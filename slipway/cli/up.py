@@ -1,0 +1,31 @@
+"""`slipway up`: bring a stack's fleet up, or bring it in line with its settings."""
+
+from __future__ import annotations
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.output import emit_json, progress, say, table
+
+
+def up(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+    """Bring the fleet up: hosts, network, secrets the platform needs, every host set up for its role.
+
+    Safe to repeat: what is as it should be is left alone. No release is started or stopped.
+
+    [dim]Examples:[/]
+      slipway up
+      slipway up --stack prod --json
+    """
+    from slipway.platforms import bring_up  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    outputs = bring_up(open_project(stack), progress(as_json=json))
+    if json:
+        emit_json(outputs.model_dump(mode="json"))
+        return
+    table(
+        ("HOST", "ROLE", "ADDRESS", "SSH"),
+        ((h.name, h.role, h.address, f"{h.ssh_host}:{h.ssh_port}") for h in outputs.hosts),
+    )
+    say(f"\n{stack} is up: {outputs.url}")
+    if outputs.ca_file:
+        say(f"certificate authority: {outputs.ca_file}")

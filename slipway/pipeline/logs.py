@@ -1,0 +1,45 @@
+"""Log lines of the app's processes from every host, with secret values blotted out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+from slipway.errors import BadInput
+from slipway.fleet.fleet import FleetHost
+from slipway.pipeline.open import OpenStack
+from slipway.settings.project import Project
+
+
+def stream(
+    project: Project, *, host: str | None, process: str | None, lines: int, follow: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield (host, line); with `follow` as they come, until the caller stops."""
+    if process is not None and process not in project.app.processes:
+        raise BadInput(
+            f"slipway.toml has no process {process}", remedy=f"one of {', '.join(project.app.processes)}"
+        )
+    stack = OpenStack(project)
+    hosts = [found for found in stack.app_hosts if host in (None, found.name)]
+    if not hosts:
+        raise BadInput(
+            f"no host {host} runs the app", remedy=f"one of {', '.join(h.name for h in stack.app_hosts)}"
+        )
+    redact = stack.redactor.text
+    if not follow:
+        for found in hosts:
+            for line in found.agent.logs(lines=lines, process=process):
+                yield found.name, redact(line)
+        return
+    arriving: queue.Queue[tuple[str, str]] = queue.Queue()
+
+    def pump(found: FleetHost) -> None:
+        for line in found.agent.follow_logs(lines=lines, process=process):
+            arriving.put((found.name, line))
+
+    for found in hosts:
+        threading.Thread(target=pump, args=(found,), daemon=True, name=f"logs-{found.name}").start()
+    while True:
+        name, line = arriving.get()
+        yield name, redact(line)

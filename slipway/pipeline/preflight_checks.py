@@ -1,0 +1,122 @@
+"""What preflight looks at. Each check is a function from the rollout to findings."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from slipway.pipeline.preflight_finding import Finding
+from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
+from slipway.pipeline.rollout import Rollout
+from slipway.secrets.contract import check as contract_findings
+
+Check = Callable[[Rollout], Iterable[Finding]]
+
+FREE_BYTES = 512 * 1024 * 1024
+CERTIFICATE_DAYS = 14
+CONNECT_SECONDS = 5
+
+
+def env_contract(rollout: Rollout) -> Iterable[Finding]:
+    """Every secret that the contract asks for is there and strong (P2, P4, P6)."""
+    for found in contract_findings(rollout.project.app, rollout.project.stack, rollout.secrets):
+        yield Finding(f"secret {found.name}: {found.problem}", found.remedy)
+
+
+def hosts_set_up(rollout: Rollout) -> Iterable[Finding]:
+    """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
+    stack = rollout.outputs.stack
+    wanted = rollout.setup_digests()
+    stale = [name for name, status in rollout.statuses.items() if status.setup_digest != wanted.get(name)]
+    if stale:
+        yield Finding(
+            f"{', '.join(stale)} were set up for other settings than slipway.toml and Pulumi.{stack}.yaml have now",
+            f"slipway up --stack {stack}",
+        )
+
+
+def disk(rollout: Rollout) -> Iterable[Finding]:
+    """Room for a build on every host; the exact need is checked when it is staged."""
+    for name, status in rollout.statuses.items():
+        if status.disk.free < FREE_BYTES:
+            yield Finding(
+                f"{name} has {status.disk.free // 2**20} MiB free on {status.disk.path}, "
+                f"{FREE_BYTES // 2**20} MiB is the least for a release",
+                f"make room on {name}, or keep fewer builds (retire.keep_builds in slipway.toml)",
+            )
+
+
+def certificate(rollout: Rollout) -> Iterable[Finding]:
+    """The site's certificate is valid and will be for a while (X1)."""
+    url = urlsplit(rollout.outputs.url)
+    if url.scheme != "https" or url.hostname is None:
+        return
+    host, _, port = rollout.outputs.connect.rpartition(":")
+    address = (host or url.hostname, int(port or url.port or 443))
+    context = ssl.create_default_context(cafile=rollout.outputs.ca_file or None)
+    try:
+        with (
+            socket.create_connection(address, timeout=CONNECT_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=url.hostname) as secured,
+        ):
+            ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+    except ssl.SSLCertVerificationError as failure:
+        yield Finding(
+            f"the certificate of {url.hostname} is not valid: {failure.verify_message}",
+            "slipway up renews it",
+        )
+        return
+    except OSError as failure:
+        yield Finding(
+            f"{rollout.outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor"
+        )
+        return
+    days = (ends - time.time()) / 86_400
+    if days < CERTIFICATE_DAYS:
+        yield Finding(
+            f"the certificate of {url.hostname} ends in {days:.0f} days",
+            "slipway up renews it",
+            refuses=False,
+        )
+
+
+def source_secrets(rollout: Rollout) -> Iterable[Finding]:
+    """Nothing secret is in what would be shipped (P5)."""
+    return secrets_in_source(rollout.project, rollout.secrets)
+
+
+def migrations(rollout: Rollout) -> Iterable[Finding]:
+    """New migrations do not lock tables for long (squawk)."""
+    shipped = rollout.shipped_migrations()
+    return unsafe_sql(
+        rollout.project, [path for path in _migration_files(rollout) if _id(path) not in shipped]
+    )
+
+
+def own_checks(rollout: Rollout) -> Iterable[Finding]:
+    """The app's own lint, type check and tests (P1)."""
+    return app_commands(rollout.project, rollout.redactor.text) if rollout.options.checks else ()
+
+
+def _migration_files(rollout: Rollout) -> Sequence[Path]:
+    migrate = rollout.project.app.migrate
+    return sorted(rollout.project.context.glob(migrate.files)) if migrate else ()
+
+
+def _id(path: Path) -> str:
+    return path.name.removesuffix(".sql").removesuffix(".up")
+
+
+CHECKS: tuple[Check, ...] = (
+    env_contract,
+    hosts_set_up,
+    disk,
+    certificate,
+    source_secrets,
+    migrations,
+    own_checks,
+)

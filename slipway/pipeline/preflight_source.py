@@ -1,0 +1,59 @@
+"""The part of preflight that reads the app's source: its own checks, stray secrets, SQL that locks tables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from slipway.errors import BadInput
+from slipway.pipeline.preflight_finding import Finding
+from slipway.settings.project import Project
+
+SQUAWK_SECONDS = 60
+
+
+def secrets_in_source(project: Project, secrets: Mapping[str, str]) -> Iterable[Finding]:
+    """Secret values, keys of well-known kinds and filled-in .env files among the files that would ship."""
+    from slipway.secrets.scan import scan  # noqa: PLC0415 - only a release needs it
+
+    for found in scan(project, secrets):
+        yield Finding(
+            f"{found.where}: {found.what}", "remove it from the source, and rotate it: it has been seen"
+        )
+
+
+def unsafe_sql(project: Project, files: Sequence[Path]) -> Iterable[Finding]:
+    """What squawk says of the new migrations; `migrate.lint` decides whether it refuses or warns."""
+    migrate = project.app.migrate
+    if migrate is None or migrate.lint == "off" or not files:
+        return
+    done = subprocess.run(
+        ["squawk", "--reporter", "Json", *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=SQUAWK_SECONDS,
+        check=False,
+    )
+    try:
+        violations = json.loads(done.stdout or "[]")
+    except ValueError as failure:
+        raise BadInput(f"squawk could not read the migrations: {done.stderr.strip()[:300]}") from failure
+    for violation in violations:
+        name = Path(str(violation["file"])).name
+        yield Finding(
+            f"{name}:{int(violation['line']) + 1}: {violation['rule_name']}: {violation['message']}",
+            str(violation.get("help") or "") or f"see https://squawkhq.com/docs/{violation['rule_name']}",
+            refuses=migrate.lint == "refuse",
+        )
+
+
+def app_commands(project: Project, redact: Callable[[str], str]) -> Iterable[Finding]:
+    """Run the app's preflight commands in a clean copy of its context, with the pinned runtime."""
+    if not project.app.preflight.commands:
+        return
+    from slipway.build.checks import run_checks  # noqa: PLC0415 - only a release needs it
+
+    for failed in run_checks(project, redact=redact):
+        yield Finding(f"`{failed.command}` failed:\n{failed.tail}", "mend it, or release with --no-checks")

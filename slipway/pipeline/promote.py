@@ -1,0 +1,20 @@
+"""Promote: the release becomes the last known good, in one conditional write."""
+
+from __future__ import annotations
+
+from slipway.pipeline.phase import Phase
+from slipway.pipeline.rollout import Rollout
+
+
+class Promote(Phase):
+    """The one write after which a release is a fact."""
+
+    name = "promote"
+    touches_fleet = False
+
+    def run(self, rollout: Rollout) -> None:
+        """Move the head."""
+        migrations = rollout.manifest.migrations
+        rollout.head = rollout.ledger.promote(
+            rollout.number, schema_head=migrations[-1].id if migrations else None, fence=rollout.lease.fence
+        )

@@ -1,0 +1,31 @@
+"""Publish: upload the layers that the builds bucket lacks, then give the release its number."""
+
+from __future__ import annotations
+
+from slipway.build.publish import publish
+from slipway.pipeline.phase import Phase
+from slipway.pipeline.rollout import Rollout
+
+
+class Publish(Phase):
+    """From here on the release exists in the ledger."""
+
+    name = "publish"
+    touches_fleet = False
+
+    def run(self, rollout: Rollout) -> None:
+        """Upload what is missing; append the release."""
+        if rollout.build is None:
+            raise RuntimeError("publish comes after build")
+        report = publish(rollout.build, rollout.bucket, progress=rollout.progress)
+        manifest = rollout.manifest
+        rollout.release = rollout.ledger.create(
+            kind="release",
+            build=manifest.id,
+            config=rollout.config,
+            git_sha=manifest.git.sha,
+            schema_head=manifest.migrations[-1].id if manifest.migrations else None,
+            fence=rollout.lease.fence,
+        )
+        rollout.detail |= {"uploaded": report.uploaded, "bytes": report.bytes}
+        rollout.progress.line(f"release {rollout.number} of build {manifest.id}")

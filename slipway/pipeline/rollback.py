@@ -1,0 +1,159 @@
+"""Rollback: back to a release that was promoted before; a switch while its slot is warm.
+
+First it is proved on every host that the target can serve. Only then does any host switch.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from slipway.errors import BadInput, ReleaseFailed
+from slipway.fleet.replies import Status
+from slipway.ledger.release import Release
+from slipway.pipeline.boot import Boot
+from slipway.pipeline.engine import execute
+from slipway.pipeline.open import OpenStack
+from slipway.pipeline.phase import Phase
+from slipway.pipeline.recover import recover
+from slipway.pipeline.rollout import Options, Rollout
+from slipway.pipeline.smoke import Smoke
+from slipway.pipeline.stage import Stage
+from slipway.pipeline.switch import Switch
+from slipway.progress import Progress
+from slipway.settings.project import Project
+
+
+@dataclass(frozen=True)
+class RollbackReport:
+    """What a rollback did."""
+
+    number: int
+    from_number: int
+    build: str
+    url: str
+    warm: bool
+    seconds: float
+    phases: dict[str, float]
+    switched_ms: dict[str, float]
+    warnings: list[str] = field(default_factory=list[str])
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {
+            "release": self.number,
+            "from": self.from_number,
+            "build": self.build,
+            "url": self.url,
+            "warm": self.warm,
+            "seconds": round(self.seconds, 3),
+            "phases": self.phases,
+            "switched_ms": self.switched_ms,
+            "warnings": self.warnings,
+        }
+
+
+class ReturnTo(Phase):
+    """The last write of a rollback: the head names the release that serves again."""
+
+    name = "promote"
+    touches_fleet = False
+
+    def run(self, rollout: Rollout) -> None:
+        """Move the head back."""
+        rollout.head = rollout.ledger.roll_back(rollout.number, fence=rollout.lease.fence)
+
+
+class RollbackSwitch(Switch):
+    """Workers hand over in the background: users are served by then, and jobs are not cut short."""
+
+    wait_for_workers = False
+
+
+def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> RollbackReport:
+    """Roll the stack back to release `to`, or to the last known good one before the live one."""
+    began = time.monotonic()
+    stack = OpenStack(project)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="status") as aside:
+        asked = aside.submit(stack.statuses)
+        with stack.lease(wait_seconds) as lease:
+            rollout = stack.rollout(lease, progress, Options())
+            rollout.statuses = asked.result()
+            recover(rollout)
+            return _roll(rollout, to, began)
+
+
+def _roll(rollout: Rollout, to: int | None, began: float) -> RollbackReport:
+    ledger = rollout.ledger
+    live = rollout.live
+    if live is None:
+        raise BadInput("nothing is live on this stack, so there is nothing to go back from")
+    target = _choose(rollout, live, to)
+    _refuse_past_contract(rollout, live, target)
+    warm = all(is_warm(rollout.statuses[host.name], target.number) for host in rollout.app_hosts)
+    rollout.release = target
+    rollout.record = ledger.create(
+        kind="rollback",
+        build=target.build,
+        config=target.config,
+        git_sha=target.git_sha,
+        schema_head=target.schema_head,
+        fence=rollout.lease.fence,
+        target=target.number,
+    )
+    phases: list[Phase] = [RollbackSwitch(), ReturnTo()]
+    if not warm:
+        rollout.config = target.config
+        rollout.load_build(target.build)
+        phases = [Stage(), Boot(), Smoke(), *phases]
+    seconds = execute(rollout, phases)
+    return RollbackReport(
+        number=target.number,
+        from_number=live,
+        build=target.build,
+        url=rollout.outputs.url,
+        warm=warm,
+        seconds=time.monotonic() - began,
+        phases=seconds,
+        switched_ms=rollout.switched_ms,
+        warnings=rollout.warnings,
+    )
+
+
+def is_warm(status: Status, release: int) -> bool:
+    """Does the host hold `release` in a slot that could serve this very second?"""
+    return any(slot.release == release and slot.is_running for slot in status.slots.values())
+
+
+def _choose(rollout: Rollout, live: int, to: int | None) -> Release:
+    if to is None:
+        target = rollout.ledger.previous_good(before=live)
+        if target is None:
+            raise ReleaseFailed(
+                f"release {live} is the only good one; there is none to go back to",
+                remedy=f"mend forward: slipway release --stack {rollout.outputs.stack}",
+            )
+        return target
+    if to == live:
+        raise BadInput(f"release {to} is the live one already")
+    target = rollout.ledger.find(to)
+    if target is None or target.kind == "rollback" or not target.was_promoted:
+        raise BadInput(
+            f"release {to} was never promoted on stack {rollout.outputs.stack}",
+            remedy=f"slipway history --stack {rollout.outputs.stack} shows which were",
+        )
+    return target
+
+
+def _refuse_past_contract(rollout: Rollout, live: int, target: Release) -> None:
+    """A contract migration took away what the target still needs."""
+    if target.number > live:
+        return
+    barred = rollout.ledger.contracts_between(target.number, live)
+    if barred:
+        raise ReleaseFailed(
+            f"cannot go back to release {target.number}: contract migration {barred[-1]} came after it, "
+            "and the older code cannot run on that schema",
+            remedy="mend forward with a new release, or restore the backup that was taken before the migration",
+        )

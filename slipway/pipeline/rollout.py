@@ -1,0 +1,146 @@
+"""A rollout: everything the phases of one release share, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from slipway.errors import ReleaseFailed
+from slipway.fleet.agent import AgentError
+from slipway.fleet.fleet import Fleet, FleetError, FleetHost
+from slipway.fleet.replies import Status
+from slipway.ledger.head import Head
+from slipway.ledger.lease import Lease
+from slipway.ledger.ledger import Ledger
+from slipway.ledger.release import Release
+from slipway.progress import Progress
+from slipway.secrets.redact import Redactor
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project
+
+if TYPE_CHECKING:
+    from slipway.build.build import Build
+    from slipway.build.manifest import Manifest
+    from slipway.ledger.bucket import Bucket
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the person who releases may choose."""
+
+    observe_seconds: float | None = None
+    """None: as slipway.toml says; 0: no window."""
+    checks: bool = True
+    """Run the app's own preflight commands?"""
+    migrate: bool | None = None
+    """None: when the schema or the config moved; True: always."""
+    wait_seconds: float = 0
+    """How long to wait for a lease that another command holds."""
+
+
+@dataclass
+class Rollout:
+    """One release on its way. The phases fill in what they learn."""
+
+    project: Project
+    outputs: Outputs
+    secrets: Mapping[str, str]
+    fleet: Fleet
+    bucket: Bucket
+    ledger: Ledger
+    lease: Lease
+    progress: Progress
+    redactor: Redactor
+    options: Options = field(default_factory=Options)
+    head: Head | None = None
+    statuses: dict[str, Status] = field(default_factory=dict[str, Status])
+    config: str = ""
+    build: Build | None = None
+    release: Release | None = None
+    warnings: list[str] = field(default_factory=list[str])
+    detail: dict[str, object] = field(default_factory=dict[str, object])
+    """What the running phase wants recorded in the ledger; never values of secrets."""
+    observed_from: float = 0.0
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the build being shipped (from the build phase on)."""
+        if self.build is None:
+            raise RuntimeError("no build yet")
+        return self.build.manifest
+
+    @property
+    def number(self) -> int:
+        """The release's number (from the publish phase on)."""
+        if self.release is None:
+            raise RuntimeError("no release yet")
+        return self.release.number
+
+    @property
+    def live(self) -> int | None:
+        """The release that served before this one."""
+        return self.head.live if self.head else None
+
+    @property
+    def app_hosts(self) -> list[FleetHost]:
+        """Hosts that run the app's processes."""
+        roles = {self.project.app.role_of(name) for name in self.project.app.processes}
+        return [host for host in self.fleet.hosts if host.role in roles]
+
+    @property
+    def web_hosts(self) -> list[FleetHost]:
+        """Hosts that take traffic."""
+        return [host for host in self.app_hosts if host.role == "web"]
+
+    @property
+    def worker_hosts(self) -> list[FleetHost]:
+        """Hosts that run workers only."""
+        return [host for host in self.app_hosts if host.role != "web"]
+
+    def each(self, hosts: list[FleetHost], work: Callable[[FleetHost], T], *, doing: str) -> dict[str, T]:
+        """Do `work` on all hosts at once; tell how each fares; any host failing fails the phase.
+
+        An app's last log lines, if the agent sent some, become details of the error.
+        """
+
+        def told(host: FleetHost) -> T:
+            self.progress.host(host.name, doing)
+            result = work(host)
+            self.progress.host(host.name, f"{doing}: done")
+            return result
+
+        try:
+            return self.fleet.each(hosts, told)
+        except FleetError as failure:
+            raise self.failed(failure, doing) from failure
+
+    def failed(self, failure: FleetError, doing: str) -> ReleaseFailed:
+        """A fleet error as a person should read it: which hosts, why, and the app's last log lines."""
+        details: list[str] = []
+        for name, error in failure.failures.items():
+            details.append(f"{name}: {self.redactor.text(str(error))}")
+            if isinstance(error, AgentError):
+                details.extend(f"  | {self.redactor.text(line)}" for line in error.log)
+        names = ", ".join(failure.failures)
+        return ReleaseFailed(f"{doing} failed on {names}", details=details)
+
+    @contextmanager
+    def recorded(self, phase: str) -> Iterator[None]:
+        """Write a phase's start and end to the ledger, once the release has a number."""
+        self.detail = {}
+        release = self.release
+        if release is not None:
+            self.ledger.event(release.number, phase, "started")
+        try:
+            yield
+        except BaseException as failure:
+            if self.release is not None:
+                reason = self.redactor.text(str(failure) or type(failure).__name__)
+                self.ledger.event(self.number, phase, "failed", {"reason": reason[:500]})
+            raise
+        if self.release is not None:
+            self.ledger.event(self.number, phase, "done", self.detail)

@@ -1,0 +1,48 @@
+"""Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
+
+from __future__ import annotations
+
+from slipway.fleet.fleet import FleetHost
+from slipway.pipeline.phase import Phase
+from slipway.pipeline.rollout import Rollout
+from slipway.secrets.contract import compose
+
+SCOPES_BESIDE_PROCESSES = ("task", "cron")
+
+
+class Stage(Phase):
+    """No user notices: the idle slot takes no traffic."""
+
+    name = "stage"
+
+    def run(self, rollout: Rollout) -> None:
+        """Stage on all hosts at once."""
+        replies = rollout.each(rollout.app_hosts, lambda host: stage_on(rollout, host), doing="staging")
+        rollout.detail["bytes"] = sum(reply.bytes for reply in replies.values())
+
+    def undo(self, rollout: Rollout) -> None:
+        """Stop and empty the slot on every host that can be reached."""
+        rollout.each(
+            rollout.app_hosts,
+            lambda host: host.agent.stop(fence=rollout.lease.fence, release=rollout.number),
+            doing="emptying the idle slot",
+        )
+
+
+def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False):  # noqa: ANN201
+    """Stage the release on one host with the env of every scope that the host runs."""
+    app = rollout.project.app
+    scopes = [*app.on_role(host.role), *SCOPES_BESIDE_PROCESSES]
+    if migrate:
+        scopes.append("migrate")
+    return host.agent.stage(
+        fence=rollout.lease.fence,
+        release=rollout.number,
+        build=rollout.manifest.id,
+        manifest=rollout.manifest.model_dump(mode="json"),
+        config=rollout.config,
+        env={
+            scope: compose(app, rollout.project.stack, rollout.outputs, rollout.secrets, scope)
+            for scope in scopes
+        },
+    )

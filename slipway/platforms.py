@@ -1,0 +1,38 @@
+"""Which code brings a platform's hosts up, and takes them down."""
+
+from __future__ import annotations
+
+from slipway.errors import BadInput
+from slipway.progress import Progress
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project
+
+
+def bring_up(project: Project, progress: Progress) -> Outputs:
+    """Bring the stack's hosts up and in line with its settings; idempotent."""
+    match project.stack.platform:
+        case "local":
+            from slipway.local.up import up  # noqa: PLC0415 - each platform's imports are heavy
+
+            return up(project, progress)
+        case "hosts":
+            from slipway.rented.up import up as set_up  # noqa: PLC0415
+
+            return set_up(project, progress)
+        case "aws":
+            raise BadInput(
+                f"stack {project.stack.name} lives on AWS: its infrastructure is made by Pulumi",
+                remedy=f"pulumi up --stack {project.stack.name}",
+            )
+
+
+def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
+    """Take a local fleet down; other platforms are not ours to delete."""
+    if project.stack.platform != "local":
+        raise BadInput(
+            f"stack {project.stack.name} is on platform {project.stack.platform}; `down` is for local fleets only",
+            remedy=f"pulumi destroy --stack {project.stack.name}" if project.stack.platform == "aws" else "",
+        )
+    from slipway.local.down import down  # noqa: PLC0415
+
+    down(project, volumes=volumes, progress=progress)
