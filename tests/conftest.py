@@ -1,0 +1,19 @@
+"""Fixtures that several packages' tests share: a real S3 server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.s3 import S3, find_versitygw, serve
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A real S3 server (versitygw); `s3.bucket()` makes a new bucket and returns its `Bucket`."""
+    program = find_versitygw()
+    if not program:
+        pytest.skip("no versitygw: set VERSITYGW to the program or put it on PATH")
+    with serve(program, tmp_path_factory.mktemp("s3")) as server:
+        yield server
