@@ -73,6 +73,11 @@ class Stack(Setting):
     machines: list[Machine] = Field(default_factory=list[Machine])
     retention: Retention = Retention()
 
+    @property
+    def fleet_id(self) -> str:
+        """Tells this fleet from all others on one machine and in one account: `board-local`."""
+        return f"{self.project}-{self.name}"
+
     @model_validator(mode="after")
     def _machines_fit(self) -> Self:
         if self.platform == "hosts" and not self.machines:

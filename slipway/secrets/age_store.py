@@ -1,0 +1,177 @@
+"""Secrets in one age-encrypted file a stack, which a team may commit: `secrets/prod.age`.
+
+The file is armored age around `{"schema": 1, "values": {NAME: value}}`. Beside it, `prod.recipients` lists
+the public keys that can open it, one a line; every write encrypts to all of them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from slipway.errors import BadInput
+from slipway.secrets import age
+from slipway.secrets.identity import Identity
+from slipway.secrets.store import refuse_bad_entry
+
+if TYPE_CHECKING:
+    from slipway.settings.project import Project
+
+_SCHEMA = 1
+
+
+def default_path(project: Project) -> Path:
+    """`secrets/<stack>.age` beside Pulumi.yaml; a local fleet's own stays uncommitted in its state."""
+    if project.stack.platform == "local":
+        return project.state_dir / "secrets.age"
+    return project.root / "secrets" / f"{project.stack.name}.age"
+
+
+class AgeStore:
+    """A SecretStore in the file `path`, opened with `identity`."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path
+        self.recipients_path = path.with_suffix(".recipients")
+        self._identity = identity
+
+    def read(self) -> dict[str, str]:
+        """All names and values. Raises BadInput: no key, the wrong key, or a damaged file."""
+        try:
+            armored = self.path.read_bytes()
+        except FileNotFoundError:
+            return {}
+        try:
+            plain = age.decrypt(armored, self._identity.keys())
+        except age.CannotDecrypt:
+            raise BadInput(
+                f"{self.path} cannot be opened {self._blame(armored)}", remedy=self._way_in()
+            ) from None
+        return _values(plain, self.path)
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self.read())
+
+    def set(self, name: str, value: str) -> None:
+        """Adds or replaces one value."""
+        self.update({name: value})
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Adds or replaces several values in one write."""
+        for name, value in values.items():
+            refuse_bad_entry(name, value)
+        if not values:
+            return
+        with self._changing() as current:
+            current.update(values)
+
+    def unset(self, name: str) -> None:
+        """Removes one value; BadInput if it is not there."""
+        with self._changing() as current:
+            if name not in current:
+                raise BadInput(f"there is no secret {name}", remedy="see `slipway secrets list`")
+            del current[name]
+
+    def recipients(self) -> list[str]:
+        """The public keys that the next write encrypts to. Raises BadInput for a line that is none."""
+        if not self.recipients_path.exists():
+            return []
+        keys: list[str] = []
+        for number, line in enumerate(self.recipients_path.read_text().splitlines(), start=1):
+            key = line.split("#")[0].strip()
+            if key and not age.is_public_key(key):
+                raise BadInput(
+                    f"{self.recipients_path}:{number}: not an age public key",
+                    remedy='it begins with "age1"; `age-keygen -y <key file>` prints it',
+                )
+            if key:
+                keys.append(key)
+        return keys
+
+    def add_recipient(self, public_key: str) -> None:
+        """Lets one more person or CI job open the secrets, from now on."""
+        if not age.is_public_key(public_key):
+            raise BadInput("not an age public key", remedy='it begins with "age1"')
+        with self._changing(also=public_key):
+            pass
+
+    @contextmanager
+    def _changing(self, also: str = "") -> Iterator[dict[str, str]]:
+        """The values, to be changed in place, and written if the block ends well; one writer at a time."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path.parent):
+            if not self.path.exists():
+                self._identity.ensure()
+            values = self.read()
+            listed = self.recipients()
+            wanted = list(dict.fromkeys([*listed, *self._identity.public_keys(), *([also] if also else [])]))
+            yield values
+            content = json.dumps({"schema": _SCHEMA, "values": values}, sort_keys=True, ensure_ascii=False)
+            if wanted != listed:
+                old = self.recipients_path.read_text() if self.recipients_path.exists() else ""
+                new = [key for key in wanted if key not in listed]
+                _write(self.recipients_path, "\n".join([*old.splitlines(), *new, ""]).encode(), 0o644)
+            _write(self.path, age.encrypt(content.encode(), wanted), 0o600)
+
+    def _blame(self, armored: bytes) -> str:
+        if not armored.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
+            return "because it is not an age file"
+        return f"with the key in {self._identity.where}"
+
+    def _way_in(self) -> str:
+        mine = ", ".join(self._identity.public_keys())
+        return (
+            f"someone who can open it adds your public key {mine} to {self.recipients_path.name} and writes once "
+            "(`slipway secrets set …`); or the file was damaged: take it from version control"
+        )
+
+
+def _values(plain: bytes, path: Path) -> dict[str, str]:
+    try:
+        content: Any = json.loads(plain)
+        values = cast("dict[str, str]", content["values"])
+        schema = int(content["schema"])
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{path}: its content is not what slipway writes") from None
+    if schema > _SCHEMA:
+        raise BadInput(f"{path} was written by a newer slipway (schema {schema})", remedy="update slipway")
+    return dict(values)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer at a time, by a lock on the folder itself, so that no lock file is left to commit."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Replaces `path` by `content` so that a crash leaves the old file or the new one, whole."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

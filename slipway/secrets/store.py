@@ -1,0 +1,70 @@
+"""Where a stack's secret values are kept: one interface, whatever the platform."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from slipway.errors import BadInput
+
+if TYPE_CHECKING:
+    from slipway.settings.project import Project
+
+PLATFORM_PREFIX = "PLATFORM_"
+LOAD_KEY = "SLIPWAY_LOAD_KEY"
+_NAME = re.compile(r"^[A-Z][A-Z0-9_]*$")
+
+
+class SecretStore(Protocol):
+    """A stack's secrets by name. Values are text; every method may raise BadInput."""
+
+    def read(self) -> dict[str, str]:
+        """All names and values; empty before the first `set`."""
+        ...
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        ...
+
+    def set(self, name: str, value: str) -> None:
+        """Adds or replaces one value."""
+        ...
+
+    def update(self, values: Mapping[str, str]) -> None:
+        """Adds or replaces several values in one write."""
+        ...
+
+    def unset(self, name: str) -> None:
+        """Removes one value; BadInput if it is not there."""
+        ...
+
+
+def open_store(project: Project) -> SecretStore:
+    """The secret store of `project`'s stack; touches nothing before the first read or write."""
+    from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415 - age only where it is used
+    from slipway.secrets.identity import Identity  # noqa: PLC0415
+
+    return AgeStore(default_path(project), Identity.of_stack(project.stack))
+
+
+def is_platform(name: str) -> bool:
+    """True for entries that `slipway up` makes and `secrets list` hides unless asked for all."""
+    return name.startswith(PLATFORM_PREFIX) or name == LOAD_KEY
+
+
+def app_names(names: Iterable[str]) -> list[str]:
+    """`names` without those that `slipway up` makes."""
+    return [name for name in names if not is_platform(name)]
+
+
+def refuse_bad_entry(name: str, value: str) -> None:
+    """Raises BadInput, without the value, if `name` or `value` can be no environment variable."""
+    if not _NAME.match(name):
+        raise BadInput(
+            f'"{name}" cannot be the name of a secret', remedy="capital letters, digits and underscores"
+        )
+    if not value:
+        raise BadInput(f"{name}: the value is empty", remedy=f"to remove it: slipway secrets unset {name}")
+    if "\0" in value:
+        raise BadInput(f"{name}: the value holds a NUL byte, which no environment can carry")

@@ -1,0 +1,144 @@
+"""Says what pydantic found in the words of a person who edits the file: problem and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from slipway.settings.violations import KeyPath, dotted, shown
+
+_PATTERNS: dict[str, tuple[str, str]] = {
+    r"^/[^\s]*$": ('must start with "/" and hold no blanks', ""),
+    r"^[a-z][a-z0-9-]{0,30}$": (
+        "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
+        "",
+    ),
+    r"^[A-Z][A-Z0-9_]*$": ("must be capital letters, digits and underscores", ""),
+    r"^\d+[MG]$": ("must be a number of megabytes or gigabytes", 'for example "512M" or "2G"'),
+    r"^(base64|hex):\d+$": ("must be a form and a number of bytes", 'for example "base64:32" or "hex:32"'),
+    r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /\S*$": (
+        "must be a method and a path",
+        'for example "GET /health" or "POST /api/tasks"',
+    ),
+}
+_KINDS: dict[str, str] = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text in quotes",
+    "list": "a list",
+    "dict": "a table",
+    "model": "a table",
+}
+_BOUNDS: dict[str, tuple[str, str]] = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, str, str]:
+    """Key path, problem and remedy of one pydantic error on data for `model`."""
+    path: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
+    got = f", got {shown(error['input'])}"
+    kind = error["type"]
+    context: Mapping[str, Any] = error.get("ctx") or {}
+    if kind == "extra_forbidden":
+        return path, *_unknown_key(path, model)
+    if kind == "missing":
+        return path, "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
+    if kind == "string_pattern_mismatch":
+        problem, remedy = _PATTERNS.get(str(context["pattern"]), (f"must match {context['pattern']}", ""))
+        if problem.startswith('must start with "/"') and _is_blankless(error["input"]):
+            problem, remedy = 'must start with "/"', f'write "/{str(error["input"]).lstrip("/")}"'
+        return path, problem + got, remedy
+    if kind == "literal_error":
+        choices = _choices(model, path)
+        return (
+            path,
+            f"must be {context['expected']}".replace("'", '"') + got,
+            did_you_mean(error["input"], choices),
+        )
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return path, f"must be {words} {context[key]}{got}", ""
+    if kind == "string_too_short":
+        return path, "must not be empty", ""
+    if kind == "value_error":
+        return path, str(context["error"]), ""
+    for prefix, words in _KINDS.items():
+        if kind.startswith(f"{prefix}_"):
+            return path, f"must be {words}{got}", ""
+    return path, error["msg"][:1].lower() + error["msg"][1:] + got, ""
+
+
+def did_you_mean(given: object, known: list[str]) -> str:
+    """`did you mean "x"?` if something known is near, else what is known."""
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known: {', '.join(known)}" if known else ""
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys a table of `model` may have, as they are written in the file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
+    """The model of the table at `path`, or None where there is no table."""
+    current: Any = model
+    for part in path:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            by_key = {field.alias or name: field.annotation for name, field in current.model_fields.items()}
+            current = _bare(by_key.get(str(part)))
+        elif get_origin(current) in (dict, list):
+            current = _bare(get_args(current)[-1])
+        else:
+            return None
+    return cast("type[BaseModel]", current) if _is_model(current) else None
+
+
+def _unknown_key(path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
+    table = model_at(model, path[:-1])
+    known = keys_of(table) if table else []
+    return "unknown key", did_you_mean(path[-1], known)
+
+
+def _table_name(path: KeyPath) -> str:
+    return f"[{dotted(path)}]" if path else "the top of the file"
+
+
+def _choices(model: type[BaseModel], path: KeyPath) -> list[str]:
+    table = model_at(model, path[:-1])
+    if table is None:
+        return []
+    for name, field in table.model_fields.items():
+        if (field.alias or name) == path[-1]:
+            literal = _bare(field.annotation)
+            return [str(choice) for choice in get_args(literal)] if get_origin(literal) is Literal else []
+    return []
+
+
+def _bare(annotation: Any) -> Any:
+    """`annotation` without Annotated and without None."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        return _bare(members[0])
+    return annotation
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _is_blankless(value: object) -> bool:
+    return isinstance(value, str) and value != "" and not any(char.isspace() for char in value)

@@ -1,0 +1,127 @@
+"""Reads a stack's settings from `Pulumi.yaml` and `Pulumi.<stack>.yaml`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from slipway.errors import BadInput
+from slipway.settings.explain import did_you_mean, explain, keys_of
+from slipway.settings.stack import Stack
+from slipway.settings.stack_rules import broken_stack_rules
+from slipway.settings.violations import InvalidSettings, KeyPath, Violation, display_name, dotted
+from slipway.settings.yaml_file import YamlFile, read_yaml
+
+PROJECT_FILE = "Pulumi.yaml"
+NAMESPACE = "slipway:"
+_STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+_GIVEN_BY_FILES = {"name", "project"}
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that has a Pulumi.yaml. Raises BadInput if there is none."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise BadInput(
+        f"no {PROJECT_FILE} in {start.resolve()} or above it",
+        remedy="run slipway inside a project, or write Pulumi.yaml with name, runtime and main",
+    )
+
+
+def stack_names(root: Path) -> list[str]:
+    """The stacks of the project at `root`, by their files."""
+    return sorted(
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml")
+    )
+
+
+def load_stack(root: Path, name: str) -> Stack:
+    """The stack `name` of the project at `root`.
+
+    Raises BadInput: unknown stack (naming those that exist); InvalidSettings: everything that is wrong in it.
+    """
+    path = stack_path(root, name)
+    project = _project_name(root)
+    file = read_yaml(path)
+    settings, wrong = _settings(file)
+    stack: Stack | None = None
+    try:
+        stack = Stack.model_validate({**settings, "name": name, "project": project})
+    except ValidationError as error:
+        wrong += [explain(each, Stack) for each in error.errors(include_url=False)]
+    if stack is not None:
+        wrong += broken_stack_rules(stack)
+    if wrong or stack is None:
+        raise InvalidSettings(sorted(stack_violation(file, *each) for each in wrong))
+    return stack
+
+
+def stack_path(root: Path, name: str) -> Path:
+    """The file of stack `name`. Raises BadInput, naming the stacks that exist, if there is none."""
+    path = root / f"Pulumi.{name}.yaml"
+    if _STACK_NAME.match(name) and path.is_file():
+        return path
+    known = stack_names(root)
+    near = difflib.get_close_matches(name, known, n=1)
+    there = f"stacks here: {', '.join(known)}" if known else "there are no stacks yet"
+    raise BadInput(
+        f'there is no stack "{name}" in {display_name(root) or root}',
+        remedy=f'did you mean "{near[0]}"? {there}'
+        if near
+        else f"{there}; a new one is a file Pulumi.{name}.yaml",
+    )
+
+
+def stack_violation(file: YamlFile, path: KeyPath, problem: str, remedy: str) -> Violation:
+    """A violation at `path` of the Stack model, placed in its file under `config:`."""
+    if not path:
+        return Violation(file.name, file.line(("config",)), "", problem, remedy)
+    place: KeyPath = ("config", f"{NAMESPACE}{path[0]}", *path[1:])
+    return Violation(file.name, file.line(place), f"{NAMESPACE}{dotted(path)}", problem, remedy)
+
+
+def _project_name(root: Path) -> str:
+    file = read_yaml(root / PROJECT_FILE)
+    name: object = file.data.get("name")
+    if not isinstance(name, str) or not _STACK_NAME.match(name):
+        raise InvalidSettings(
+            [
+                Violation(
+                    file.name,
+                    file.line(("name",)),
+                    "name",
+                    "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
+                    "hosts and buckets are named after it",
+                )
+            ]
+        )
+    return name
+
+
+def _settings(file: YamlFile) -> tuple[dict[str, Any], list[tuple[KeyPath, str, str]]]:
+    """The `slipway:` keys without their namespace, and those that cannot be."""
+    config: object = file.data.get("config") or {}
+    if not isinstance(config, dict):
+        return {}, [((), "config must be a mapping of keys to values", "")]
+    settings: dict[str, Any] = {}
+    wrong: list[tuple[KeyPath, str, str]] = []
+    known = [key for key in keys_of(Stack) if key not in _GIVEN_BY_FILES]
+    for written, value in cast("dict[object, Any]", config).items():
+        namespace, _, key = str(written).rpartition(":")
+        if namespace and f"{namespace}:" != NAMESPACE:
+            continue  # other providers' settings (aws:region, …) are theirs
+        if not namespace:
+            if key in known:
+                wrong.append(((), f'"{key}" has no namespace', f'write "{NAMESPACE}{key}"'))
+        elif key not in known:
+            wrong.append(((key,), "unknown key", did_you_mean(key, known)))
+        elif isinstance(value, dict) and "secure" in value:
+            wrong.append(((key,), "must not be a Pulumi secret", "secrets come by `slipway secrets set`"))
+        else:
+            settings[key] = value
+    return settings, wrong
