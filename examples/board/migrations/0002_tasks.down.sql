@@ -1,0 +1,3 @@
+DROP TABLE daily_summaries;
+DROP TABLE notifications;
+DROP TABLE tasks;

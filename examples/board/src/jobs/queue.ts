@@ -1,0 +1,34 @@
+/** The queue: BullMQ over the app's Redis driver, under the environment's own prefix. */
+import { Queue } from "bullmq";
+import type { Redis } from "../redis.ts";
+import type { Topic, Work } from "./topics.ts";
+
+export const QUEUE = "work";
+
+/** Retries outlive a restart of whatever a job talks to; what failed for good is kept for a week to be looked at. */
+const JOB_OPTIONS = {
+  attempts: 5,
+  backoff: { type: "exponential", delay: 1_000 },
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 7 * 24 * 3_600, count: 1_000 },
+} as const;
+
+export interface Jobs {
+  add<T extends Topic>(topic: T, payload: Work[T], jobId: string): Promise<void>;
+  /** Rejects when the queue cannot be reached. */
+  depth(): Promise<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export function openJobs(redis: Redis, namespace: string): Jobs {
+  const queue = new Queue(QUEUE, { connection: redis as never, prefix: namespace, defaultJobOptions: JOB_OPTIONS });
+  // Without a listener an error event ends the process; the driver's own listener has logged it.
+  queue.on("error", () => {});
+  return {
+    async add(topic, payload, jobId) {
+      await queue.add(topic, payload, { jobId });
+    },
+    depth: () => queue.getJobCounts("waiting", "active", "delayed", "failed"),
+    close: () => queue.close(),
+  };
+}

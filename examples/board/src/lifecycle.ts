@@ -1,0 +1,20 @@
+/** Where a web process is in its life: how many requests it is answering, and whether it is leaving. */
+export class Lifecycle {
+  draining = false;
+  inFlight = 0;
+
+  async track<T>(work: () => Promise<T>): Promise<T> {
+    this.inFlight++;
+    try {
+      return await work();
+    } finally {
+      this.inFlight--;
+    }
+  }
+
+  /** Resolves when every request was answered, or when the time is up. */
+  async idle(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (this.inFlight && Date.now() < deadline) await Bun.sleep(5);
+  }
+}

@@ -1,0 +1,66 @@
+/** Object storage: URLs that let a browser send or fetch one object, and a look at what arrived. */
+import { AwsClient, AwsV4Signer } from "aws4fetch";
+import type { WorkerEnv } from "./env.ts";
+
+export interface ObjectHead {
+  size: number;
+  contentType: string;
+}
+
+export interface Storage {
+  /** A PUT of exactly this type and size, to exactly this key. */
+  presignPut(key: string, contentType: string, size: number, seconds: number): Promise<string>;
+  presignGet(key: string, filename: string, seconds: number): Promise<string>;
+  head(key: string): Promise<ObjectHead | null>;
+  /** The first bytes, to see what a file really is. */
+  peek(key: string, bytes: number): Promise<Uint8Array>;
+}
+
+const TIMEOUT_MS = 5_000;
+
+export function openStorage(env: WorkerEnv): Storage {
+  const keys = { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY };
+  const scope = { ...keys, region: env.S3_REGION, service: "s3" };
+  const client = new AwsClient({ ...scope, retries: 2 });
+  const tls = env.S3_CA_FILE ? { tls: { ca: Bun.file(env.S3_CA_FILE) } } : {};
+  const objectUrl = (endpoint: string, key: string) => `${endpoint.replace(/\/$/, "")}/${env.S3_BUCKET}/${key}`;
+
+  // Signed for the public name: browsers come by another host than the app does, and the host is part of the signature.
+  const presign = async (method: string, key: string, seconds: number, query: object, headers: Record<string, string>) => {
+    const url = new URL(objectUrl(env.S3_PUBLIC_ENDPOINT, key));
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    url.searchParams.set("X-Amz-Expires", String(seconds));
+    const signer = new AwsV4Signer({ ...scope, method, url: url.href, headers, signQuery: true, allHeaders: true });
+    return (await signer.sign()).url.href;
+  };
+
+  const request = async (method: string, key: string, headers: Record<string, string> = {}) => {
+    const signed = await client.sign(objectUrl(env.S3_ENDPOINT, key), { method, headers });
+    return fetch(signed, { ...tls, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  };
+
+  return {
+    // Type and length are signed headers: the store refuses a body of another size or kind.
+    presignPut: (key, contentType, size, seconds) =>
+      presign("PUT", key, seconds, {}, { "content-type": contentType, "content-length": String(size) }),
+    // As a download: a file from one user never renders under our origin in another's browser.
+    presignGet: (key, filename, seconds) => {
+      const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`;
+      return presign("GET", key, seconds, { "response-content-disposition": disposition }, {});
+    },
+    async head(key) {
+      const response = await request("HEAD", key);
+      if (response.status === 404) return null;
+      if (!response.ok) throw new Error(`object store answered ${response.status}`);
+      return {
+        size: Number(response.headers.get("content-length")),
+        contentType: response.headers.get("content-type") ?? "",
+      };
+    },
+    async peek(key, bytes) {
+      const response = await request("GET", key, { range: `bytes=0-${bytes - 1}` });
+      if (!response.ok) throw new Error(`object store answered ${response.status}`);
+      return new Uint8Array(await response.arrayBuffer()).slice(0, bytes);
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** What each message on a socket does. Knows neither Bun nor HTTP, so the same router serves under other runtimes. */
+import { hostname } from "node:os";
+import { createRouter, withPubSub, withZod } from "@ws-kit/zod";
+import type { PubSubAdapter } from "@ws-kit/core/pubsub";
+import type { Identity, Tokens } from "../auth/tokens.ts";
+import type { WebEnv } from "../env.ts";
+import { errorFields, type Log } from "../log.ts";
+import { Auth, Authenticated, BOARD, CLOSE, Ping, Pong, Said, Say } from "./messages.ts";
+
+export interface BoardRouterOptions {
+  env: Pick<WebEnv, "SLIPWAY_HOST" | "SLIPWAY_RELEASE">;
+  tokens: Pick<Tokens, "readAccess">;
+  topics: PubSubAdapter;
+  log: Log;
+  /** Told when a socket has proved who is on it. */
+  onSignIn(ws: unknown, user: Identity): void;
+}
+
+interface Connection extends Record<string, unknown> {
+  user?: Identity;
+}
+
+export function createBoardRouter({ env, tokens, topics, log, onSignIn }: BoardRouterOptions) {
+  const host = env.SLIPWAY_HOST ?? hostname();
+  const release = env.SLIPWAY_RELEASE ?? null;
+  const router = createRouter<Connection>()
+    .plugin(withZod())
+    .plugin(withPubSub({ adapter: topics }));
+
+  router.use(async (ctx, next) => {
+    if (ctx.data.user || ctx.type === "AUTH") return next();
+    ctx.error("UNAUTHENTICATED", "the first message must be AUTH");
+  });
+
+  router.on(Auth, async (ctx) => {
+    const user = await tokens.readAccess(ctx.payload.token);
+    if (!user) return ctx.ws.close(CLOSE.unauthenticated, "the token is not valid");
+    ctx.assignData({ user });
+    onSignIn(ctx.ws, user);
+    // Subscribed before it is told, so that nothing between the two is missed.
+    await ctx.topics.subscribe(BOARD);
+    ctx.send(Authenticated, { userId: user.id });
+  });
+
+  router.on(Ping, (ctx) => {
+    ctx.send(Pong, { n: ctx.payload.n, host, release });
+  });
+
+  router.on(Say, async (ctx) => {
+    const user = ctx.data.user as Identity;
+    await ctx.publish(BOARD, Said, { text: ctx.payload.text, from: user.id, name: user.name, host });
+  });
+
+  router.onError((error, ctx) => {
+    if (error instanceof Error && "code" in error && error.code === "VALIDATION_ERROR") {
+      if (ctx && "error" in ctx) ctx.error("INVALID_ARGUMENT", "the payload does not fit this message type");
+    } else if (!(error instanceof Error && error.name === "WsKitError")) {
+      log.error({ event: "ws_error", type: ctx?.type, ...errorFields(error) });
+    }
+  });
+
+  return router;
+}
+
+export type BoardRouter = ReturnType<typeof createBoardRouter>;

@@ -1,0 +1,59 @@
+/** Before a frame reaches the router: is there room for it, and is it a message at all? */
+import type { WebEnv } from "../env.ts";
+import type { Limiter } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Socket, Sockets } from "./sockets.ts";
+
+export interface Gate {
+  /** False when the frame was answered here and must go no further. */
+  admit(ws: Socket, frame: string | Buffer): Promise<boolean>;
+}
+
+export function createGate(
+  env: Pick<WebEnv, "WS_MESSAGE_LIMIT">,
+  parts: { sockets: Sockets; limiter: Limiter; metrics: Metrics; log: Log },
+): Gate {
+  const { sockets, limiter, metrics, log } = parts;
+
+  return {
+    async admit(ws, frame) {
+      sockets.touch(ws);
+      const user = sockets.userOf(ws);
+      const type = messageType(frame);
+      metrics.count("board_ws_messages_total");
+      // An echo says nothing about what anybody did, and there are many.
+      const level = type === "PING" ? "debug" : "info";
+      log[level]({ event: "ws_message", type: type ?? "invalid", userId: user?.id, clientId: ws.data.clientId });
+
+      if (!ws.data.loadTest) {
+        // Every frame counts, also one that means nothing: it is the flood that costs.
+        const { allowed, retryAfterMs } = await limiter.hit(`ws:${user?.id ?? ws.data.ip}`, env.WS_MESSAGE_LIMIT);
+        if (!allowed) {
+          metrics.count("board_rate_limited_total", `kind="message"`);
+          refuse(ws, { code: "RESOURCE_EXHAUSTED", message: "too many messages", retryable: true, retryAfterMs });
+          return false;
+        }
+      }
+      if (type === null) {
+        // The router would only log it; whoever sent it should hear of it.
+        refuse(ws, { code: "INVALID_ARGUMENT", message: "a message is JSON with a type", retryable: false });
+        return false;
+      }
+      return true;
+    },
+  };
+}
+
+function refuse(ws: Socket, payload: object): void {
+  ws.send(JSON.stringify({ type: "ERROR", meta: {}, payload }));
+}
+
+function messageType(frame: string | Buffer): string | null {
+  try {
+    const { type } = JSON.parse(frame.toString());
+    return typeof type === "string" && /^[A-Z_]{1,40}$/.test(type) ? type : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Topics across hosts. What is published goes to Redis, and comes back to every host, the sender's own included:
+ * one way for a message to arrive, wherever it came from.
+ */
+import type { PubSubAdapter, PublishEnvelope } from "@ws-kit/core/pubsub";
+import { createRedisPubSub } from "@ws-kit/redis-pubsub";
+import { errorFields, type Log } from "../log.ts";
+import type { Redis } from "../redis.ts";
+
+/** One channel for all topics: a host subscribes once, before its first client. */
+const CHANNEL = "topics";
+
+export interface Subscribers {
+  /** False for a client that is gone or too slow: it is skipped. */
+  reachable(clientId: string): boolean;
+}
+
+export function redisTopics(redis: Redis, namespace: string, subscribers: Subscribers, log: Log): PubSubAdapter {
+  const bus = createRedisPubSub({ client: selfHealing(redis), namespace });
+  const topics = new Map<string, Set<string>>();
+  // One delivery after another: two messages on a topic reach every client in the order in which they were published.
+  let delivered: Promise<void> = Promise.resolve();
+
+  return {
+    async publish(envelope: PublishEnvelope) {
+      try {
+        await bus.publish(CHANNEL, envelope);
+        return { ok: true, capability: "unknown" };
+      } catch (error) {
+        // Not fatal: the row is committed, and a page reads the board again whenever it reconnects.
+        log.warn({ event: "publish_failed", type: envelope.type, ...errorFields(error), stack: undefined });
+        return { ok: false, error: "ADAPTER_ERROR", retryable: true, adapter: "redis" };
+      }
+    },
+    async subscribe(clientId, topic) {
+      topics.set(topic, (topics.get(topic) ?? new Set()).add(clientId));
+    },
+    async unsubscribe(clientId, topic) {
+      topics.get(topic)?.delete(clientId);
+    },
+    /** Called with nothing when a client leaves. */
+    async replace(clientId, wanted) {
+      for (const clients of topics.values()) clients.delete(clientId);
+      const list = [...wanted];
+      for (const topic of list) await this.subscribe(clientId, topic);
+      return { added: list.length, removed: 0, total: list.length };
+    },
+    async *getSubscribers(topic) {
+      for (const clientId of topics.get(topic) ?? []) {
+        if (subscribers.reachable(clientId)) yield clientId;
+      }
+    },
+    async start(deliver) {
+      const subscription = bus.subscribe<PublishEnvelope>(CHANNEL, (envelope) => {
+        delivered = delivered.then(() => deliver(envelope)).catch((error) => {
+          log.error({ event: "deliver_failed", ...errorFields(error) });
+        });
+      });
+      await subscription.ready;
+      return () => subscription.unsubscribe();
+    },
+    close: () => bus.close(),
+  };
+}
+
+/**
+ * The driver reconnects and subscribes again by itself, and so would the bus, which leaves two subscriptions after
+ * one outage and every message delivered twice. So the bus is shown a client that never seems to fail.
+ */
+function selfHealing(redis: Redis) {
+  const facade = (client: Redis): object => ({
+    isOpen: true,
+    on() {},
+    publish: (channel: string, text: string) => client.publish(channel, text),
+    subscribe: (channel: string, listener: (text: string) => void) => client.subscribe(channel, listener),
+    unsubscribe: (channel: string) => client.unsubscribe(channel),
+    async quit() {
+      client.destroy();
+    },
+    // Redis wants a connection of its own for subscriptions; the bus connects it right away.
+    duplicate() {
+      const own = client.duplicate() as Redis;
+      own.on("error", () => {});
+      return { ...facade(own), isOpen: false, connect: () => own.connect() };
+    },
+  });
+  return facade(redis);
+}

@@ -1,0 +1,190 @@
+/** Real PostgreSQL (behind PgBouncer), Redis and S3 for the tests: on loopback, random ports, throwaway data. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RedisClient, type Subprocess, SQL } from "bun";
+
+export interface Services {
+  /** The owner, straight to the server; the app's role, through the pooler where there is one. */
+  ownerUrl: string;
+  appUrl: string;
+  redisUrl: string;
+  /** Null when no versitygw binary is at hand: tests that need uploads are skipped. */
+  s3: { endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string } | null;
+  /** A new empty database and what to call it in the two URLs above. */
+  createDatabase(): Promise<{ ownerUrl: string; appUrl: string }>;
+  stop(): Promise<void>;
+}
+
+const OWNER_PASSWORD = "owner-of-a-throwaway-database";
+const APP_PASSWORD = "app-of-a-throwaway-database";
+
+export async function startServices(): Promise<Services> {
+  const dir = mkdtempSync(join(tmpdir(), "board-test-"));
+  chmodSync(dir, 0o755);
+  const children: Subprocess[] = [];
+  const start = (cmd: string[], env: Record<string, string> = {}) => {
+    const child = Bun.spawn(cmd, { cwd: dir, env: { ...process.env, ...env }, stdout: "ignore", stderr: "ignore" });
+    children.push(child);
+    return child;
+  };
+
+  const [database, redisUrl, s3] = await Promise.all([
+    startPostgres(dir, start),
+    startRedis(dir, start),
+    startS3(dir, start),
+  ]);
+  let databases = 0;
+
+  return {
+    ...database.urls("postgres"),
+    redisUrl,
+    s3,
+    async createDatabase() {
+      const name = `board_${++databases}`;
+      const admin = new SQL({ url: database.urls("postgres").ownerUrl, max: 1 });
+      await admin.unsafe(`CREATE DATABASE ${name}`);
+      await admin.close();
+      return database.urls(name);
+    },
+    async stop() {
+      for (const child of children) child.kill("SIGQUIT");
+      const gone = Promise.all(children.map((child) => child.exited));
+      await Promise.race([gone, Bun.sleep(3_000)]);
+      for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+type Start = (cmd: string[], env?: Record<string, string>) => Subprocess;
+
+async function startPostgres(dir: string, start: Start) {
+  const bin = postgresBin();
+  const data = join(dir, "postgres");
+  const port = await freePort();
+  const asPostgres = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
+  mkdirSync(data);
+  if (asPostgres.length) Bun.spawnSync(["chown", "postgres:", data]);
+  const init = Bun.spawnSync(
+    [...asPostgres, join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"],
+    { cwd: "/" },
+  );
+  if (!init.success) throw new Error(`initdb: ${init.stderr}`);
+  // `trust` is for the superuser of this throwaway server; the two roles sign in with SCRAM, as in production.
+  writeFileSync(join(data, "pg_hba.conf"), "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+  const settings = { listen_addresses: "127.0.0.1", port, unix_socket_directories: "", fsync: "off", max_connections: 200 };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
+  start([...asPostgres, join(bin, "postgres"), "-D", data, ...flags]);
+
+  const superuser = new SQL({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, max: 1 });
+  await until("PostgreSQL", () => superuser`SELECT 1`);
+  await superuser.unsafe(`
+    CREATE ROLE board_owner LOGIN CREATEDB PASSWORD '${OWNER_PASSWORD}';
+    CREATE ROLE board_app LOGIN PASSWORD '${APP_PASSWORD}';
+    ALTER ROLE board_app SET statement_timeout = '5s';
+  `);
+  await superuser.close();
+
+  const appPort = Bun.which("pgbouncer", { PATH: `${process.env.PATH}:/usr/sbin` })
+    ? await startPgBouncer(dir, port, asPostgres, start)
+    : port;
+  return {
+    urls: (database: string) => ({
+      ownerUrl: `postgres://board_owner:${OWNER_PASSWORD}@127.0.0.1:${port}/${database}`,
+      appUrl: `postgres://board_app:${APP_PASSWORD}@127.0.0.1:${appPort}/${database}`,
+    }),
+  };
+}
+
+async function startPgBouncer(dir: string, postgresPort: number, asPostgres: string[], start: Start) {
+  const port = await freePort();
+  const home = join(dir, "pgbouncer");
+  mkdirSync(home);
+  writeFileSync(join(home, "users.txt"), `"board_app" "${APP_PASSWORD}"\n`);
+  writeFileSync(
+    join(home, "pgbouncer.ini"),
+    `[databases]
+* = host=127.0.0.1 port=${postgresPort}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = plain
+auth_file = ${home}/users.txt
+pool_mode = transaction
+max_client_conn = 500
+default_pool_size = 10
+`,
+  );
+  const bin = Bun.which("pgbouncer", { PATH: `${process.env.PATH}:/usr/sbin` }) as string;
+  start([...asPostgres, bin, "-q", join(home, "pgbouncer.ini")]);
+  await until("PgBouncer", () => connects(port));
+  return port;
+}
+
+async function startRedis(dir: string, start: Start): Promise<string> {
+  const home = join(dir, "redis");
+  mkdirSync(home);
+  const port = await freePort();
+  const settings = { port, bind: "127.0.0.1", dir: home, save: "", requirepass: "throwaway", "maxmemory-policy": "noeviction" };
+  start(["redis-server", ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])]);
+  const url = `redis://:throwaway@127.0.0.1:${port}`;
+  await until("Redis", async () => {
+    const client = new RedisClient(url, { autoReconnect: false });
+    await client.ping().finally(() => client.close());
+  });
+  return url;
+}
+
+async function startS3(dir: string, start: Start): Promise<Services["s3"]> {
+  const bin = process.env.VERSITYGW ?? Bun.which("versitygw");
+  if (!bin) return null;
+  const data = join(dir, "s3");
+  // With the POSIX backend a directory is a bucket.
+  mkdirSync(join(data, "uploads"), { recursive: true });
+  const port = await freePort();
+  const keys = { accessKeyId: "throwaway", secretAccessKey: "throwaway-secret" };
+  start([bin, "--port", `127.0.0.1:${port}`, "--access", keys.accessKeyId, "--secret", keys.secretAccessKey, "posix", data]);
+  await until("versitygw", () => connects(port));
+  return { endpoint: `http://127.0.0.1:${port}`, bucket: "uploads", ...keys };
+}
+
+function postgresBin(): string {
+  const root = "/usr/lib/postgresql";
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  const found = versions.map((v) => join(root, v, "bin")).find((bin) => existsSync(join(bin, "initdb")));
+  if (found) return found;
+  const initdb = Bun.which("initdb");
+  if (!initdb) throw new Error("no PostgreSQL server found: install postgresql");
+  return join(initdb, "..");
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function connects(port: number): Promise<void> {
+  const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+  socket.end();
+}
+
+async function until(what: string, attempt: () => PromiseLike<unknown>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`${what} did not start`, { cause: error });
+      await Bun.sleep(25);
+    }
+  }
+}
