@@ -1,0 +1,122 @@
+"""One client of the site: its own connections and cookies, and the truth about closed connections."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from socket import AddressFamily
+from types import SimpleNamespace
+
+import aiohttp
+from aiohttp.abc import AbstractCookieJar, AbstractResolver, ResolveResult
+from aiohttp.client_middlewares import ClientHandlerType
+
+from slipway.meter.target import Target
+from slipway.meter.version import USER_AGENT
+
+TIMEOUT_SECONDS = 10.0
+
+
+class Closed(aiohttp.ClientError):
+    """The server closed the connection before it had answered. `silent`: before any byte of the answer."""
+
+    def __init__(self, reason: str, *, silent: bool) -> None:
+        super().__init__(reason)
+        self.silent = silent
+
+
+class Reuse:
+    """Handed to a request to learn whether it travelled on a kept connection."""
+
+    reused = False
+
+
+class Clients:
+    """Makes the clients of one target, which share the TLS settings. Use inside one event loop."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.tls = ssl.create_default_context(cafile=target.ca_file or None)
+
+    def client(
+        self,
+        *,
+        jar: AbstractCookieJar | None = None,
+        keep: bool = True,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
+    ) -> aiohttp.ClientSession:
+        """A client with its own connections (kept alive unless `keep` is False) and cookies.
+
+        `on_headers` is called with the headers of every answer, WebSocket handshakes included.
+        """
+        headers = {"User-Agent": USER_AGENT}
+        if self.target.load_key:
+            headers["X-Slipway-Load"] = self.target.load_key
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=self.tls,
+                limit=0,  # an open model never waits for a free connection
+                resolver=_Fixed(self.target.connect) if self.target.connect else None,
+                force_close=not keep,
+            ),
+            cookie_jar=jar if jar is not None else aiohttp.CookieJar(unsafe=True),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            middlewares=[_tell_closed, _show_headers(on_headers)] if on_headers else [_tell_closed],
+            trace_configs=[_watch_reuse()],
+        )
+
+
+class _Fixed(AbstractResolver):
+    """Every name is at one address: `Outputs.connect`."""
+
+    def __init__(self, connect: str) -> None:
+        address, _, port = connect.rpartition(":")
+        self._address, self._port = address.strip("[]"), int(port)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
+    ) -> list[ResolveResult]:
+        del port, family
+        kind = AddressFamily.AF_INET6 if ":" in self._address else AddressFamily.AF_INET
+        return [
+            ResolveResult(hostname=host, host=self._address, port=self._port, family=kind, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def _tell_closed(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+    """Stop aiohttp from asking again by itself, also on new connections: a lost request must be seen."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except aiohttp.ServerDisconnectedError as error:
+        raise Closed(str(error), silent=isinstance(error.message, str)) from error
+    except (aiohttp.ClientOSError, ConnectionError) as error:
+        raise Closed(str(error), silent=True) from error
+
+
+def _show_headers(show: Callable[[Mapping[str, str]], None]) -> aiohttp.ClientMiddlewareType:
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        answer = await handler(request)
+        show(answer.headers)
+        return answer
+
+    return middleware
+
+
+def _watch_reuse() -> aiohttp.TraceConfig:
+    async def reused(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+        del session, params
+        told: object = getattr(context, "trace_request_ctx", None)
+        if isinstance(told, Reuse):
+            told.reused = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(reused)
+    return config

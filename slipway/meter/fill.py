@@ -1,0 +1,57 @@
+"""Templates of smoke steps and socket messages: `${name}` filled from values and captures."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import cast
+
+from slipway.errors import BadInput
+
+_NAME = re.compile(r"\$\{(\w+)\}")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """`template` with every `${name}` replaced; BadInput for a name without a value."""
+    return _NAME.sub(lambda match: _value(match[1], values), template)
+
+
+def fill_message(template: str, values: Mapping[str, str]) -> str:
+    """The same for a message; in one that is JSON, quotes and backslashes of a value are escaped."""
+    if not template.lstrip().startswith(("{", "[")):
+        return fill(template, values)
+    return _NAME.sub(lambda match: json.dumps(_value(match[1], values))[1:-1], template)
+
+
+def fill_body(body: object, values: Mapping[str, str]) -> object:
+    """A JSON body with every string in it filled."""
+    if isinstance(body, str):
+        return fill(body, values)
+    if isinstance(body, list):
+        return [fill_body(item, values) for item in cast("list[object]", body)]
+    if isinstance(body, dict):
+        return {key: fill_body(value, values) for key, value in cast("dict[str, object]", body).items()}
+    return body
+
+
+def pick(document: object, path: str) -> str:
+    """The text at a dotted path of a JSON document: `user.tokens.0`. KeyError if there is nothing."""
+    here = document
+    for part in path.split("."):
+        if isinstance(here, dict):
+            here = cast("dict[str, object]", here)[part]
+        elif isinstance(here, list) and part.isdigit() and int(part) < len(cast("list[object]", here)):
+            here = cast("list[object]", here)[int(part)]
+        else:
+            raise KeyError(path)
+    return here if isinstance(here, str) else json.dumps(here)
+
+
+def _value(name: str, values: Mapping[str, str]) -> str:
+    if name not in values:
+        raise BadInput(
+            f"${{{name}}} has no value in a smoke step or a websocket message",
+            remedy=f"capture {name} in an earlier smoke step, or give env {name} the scope smoke",
+        )
+    return values[name]

@@ -1,0 +1,61 @@
+"""What a measurement aims at: everything the generator needs to know, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway.settings.app import App, HttpPath, Step, WebSocket
+from slipway.settings.outputs import Outputs
+
+
+class Target(BaseModel):
+    """A live site. Travels as JSON on standard input to a meter in a process of its own, never in argv."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    url: str
+    """Public URL without a trailing slash; its host is the Host header and the TLS server name."""
+    connect: str = ""
+    """`address:port` to connect to instead of what the URL's host resolves to."""
+    ca_file: str = ""
+    """CA of the site's certificate; empty: the system's."""
+    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"], min_length=1)
+    """Asked for in turn."""
+    websocket: WebSocket | None = None
+    sign_in: list[Step] = Field(default_factory=list[Step])
+    """Run before a socket opens; what they capture fills the socket's messages."""
+    values: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Fill the steps: the env of scope `smoke`. Secret."""
+    load_key: str = Field(default="", repr=False)
+    """Sent as X-Slipway-Load, so that the per-address limits let the meter pass. Secret."""
+
+
+def target_of(outputs: Outputs, app: App, secrets_env: Mapping[str, str]) -> Target:
+    """The target of a stack. `secrets_env`: the env of scope `smoke`, and the entry of the load key."""
+    return Target(
+        url=outputs.url.rstrip("/"),
+        connect=outputs.connect,
+        ca_file=outputs.ca_file,
+        paths=app.load.paths,
+        websocket=app.websocket,
+        sign_in=steps_needed(app),
+        values={name: value for name, value in secrets_env.items() if name != outputs.load_header_secret},
+        load_key=secrets_env.get(outputs.load_header_secret, ""),
+    )
+
+
+def steps_needed(app: App) -> list[Step]:
+    """The smoke steps up to the last one that captures something a socket's messages name."""
+    if app.websocket is None:
+        return []
+    wanted = names_in("".join([*app.websocket.open, app.websocket.echo]))
+    last = max((i for i, step in enumerate(app.smoke.steps) if wanted & step.capture.keys()), default=-1)
+    return app.smoke.steps[: last + 1]
+
+
+def names_in(template: str) -> set[str]:
+    """The names `${…}` of a template."""
+    return set(re.findall(r"\$\{(\w+)\}", template))
