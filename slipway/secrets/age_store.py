@@ -10,27 +10,26 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from slipway.errors import BadInput
 from slipway.secrets import age
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import refuse_bad_entry
-
-if TYPE_CHECKING:
-    from slipway.settings.project import Project
+from slipway.settings.stack import Stack
+from slipway.settings.stack_file import STATE_FOLDER
 
 _SCHEMA = 1
 
 
-def default_path(project: Project) -> Path:
-    """`secrets/<stack>.age` beside Pulumi.yaml; a local fleet's own stays uncommitted in its state."""
-    if project.stack.platform == "local":
-        return project.state_dir / "secrets.age"
-    return project.root / "secrets" / f"{project.stack.name}.age"
+def default_path(root: Path, stack: Stack) -> Path:
+    """`secrets/<stack>.age` beside Pulumi.yaml in `root`; a local fleet's stays uncommitted in its state."""
+    if stack.platform == "local":
+        return root / STATE_FOLDER / stack.name / "secrets.age"
+    return root / "secrets" / f"{stack.name}.age"
 
 
 class AgeStore:
@@ -103,7 +102,7 @@ class AgeStore:
             pass
 
     @contextmanager
-    def _changing(self, also: str = "") -> Iterator[dict[str, str]]:
+    def _changing(self, also: str = "") -> Generator[dict[str, str]]:
         """The values, to be changed in place, and written if the block ends well; one writer at a time."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.path.parent):
@@ -111,7 +110,10 @@ class AgeStore:
                 self._identity.ensure()
             values = self.read()
             listed = self.recipients()
-            wanted = list(dict.fromkeys([*listed, *self._identity.public_keys(), *([also] if also else [])]))
+            wanted = list(listed)
+            for key in [*self._identity.public_keys(), also]:
+                if key and key not in wanted:
+                    wanted.append(key)
             yield values
             content = json.dumps({"schema": _SCHEMA, "values": values}, sort_keys=True, ensure_ascii=False)
             if wanted != listed:
@@ -128,8 +130,8 @@ class AgeStore:
     def _way_in(self) -> str:
         mine = ", ".join(self._identity.public_keys())
         return (
-            f"someone who can open it adds your public key {mine} to {self.recipients_path.name} and writes once "
-            "(`slipway secrets set …`); or the file was damaged: take it from version control"
+            f"someone who can open it adds your public key {mine} to {self.recipients_path.name} and sets "
+            "any secret; or the file was damaged: take it from version control"
         )
 
 
@@ -146,7 +148,7 @@ def _values(plain: bytes, path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Generator[None]:
     """One writer at a time, by a lock on the folder itself, so that no lock file is left to commit."""
     handle = os.open(folder, os.O_RDONLY)
     try:

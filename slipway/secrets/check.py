@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from slipway.secrets.compose import misfits
 from slipway.secrets.store import is_platform
 from slipway.secrets.weakness import weaknesses
 from slipway.settings.app import App
+from slipway.settings.env_value import misfits
 from slipway.settings.stack import Stack
 
-Kind = Literal["missing", "contract", "development", "entropy", "duplicate", "shared", "unused"]
+Kind = Literal["missing", "contract", "development", "entropy", "duplicate", "shared"]
 
 
 @dataclass(frozen=True, order=True)
@@ -23,7 +23,6 @@ class Finding:
     kind: Kind
     problem: str
     remedy: str
-    level: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.problem}"
@@ -37,7 +36,7 @@ def check(
 ) -> list[Finding]:
     """What is wrong with `secrets` on `stack`; empty if nothing is.
 
-    `others` are the secrets of further stacks that could be read, by the stack's name: no value may be in two.
+    `others` are the secrets of further stacks that could be read, by stack: no value may be in two.
     """
     findings: list[Finding] = []
     for name, var in sorted(app.env.items()):
@@ -59,18 +58,13 @@ def check(
         findings += [Finding(name, _kind(kind), problem, remedy) for kind, problem in weaknesses(value)]
     findings += _duplicates(stack, secrets)
     findings += _shared(stack, secrets, others or {})
-    findings += [
-        Finding(
-            name,
-            "unused",
-            "is in the store but not in the app's env contract",
-            f"slipway secrets unset {name} --stack {stack.name}",
-            "warning",
-        )
-        for name in sorted(secrets)
-        if not is_platform(name) and not (name in app.env and app.env[name].secret)
-    ]
     return findings
+
+
+def unused(app: App, secrets: Iterable[str]) -> list[str]:
+    """Names in the store that neither the app's env contract nor the platform knows; no fault, but litter."""
+    known = {name for name, var in app.env.items() if var.secret}
+    return sorted(name for name in secrets if name not in known and not is_platform(name))
 
 
 def _kind(weakness: str) -> Kind:

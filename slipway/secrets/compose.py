@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from urllib.parse import quote
 
 from slipway.errors import BadInput
 from slipway.settings.app import App, EnvVar
+from slipway.settings.env_scope import known_scopes, reaches
+from slipway.settings.env_value import misfits
 from slipway.settings.outputs import Outputs
 from slipway.settings.refs import REFS, why_absent
 from slipway.settings.stack import Stack
 
-SCOPES = ("migrate", "task", "cron", "smoke")
-"""What an env may be for besides processes."""
 _PLACEHOLDER = re.compile(r"\$\{secret:([A-Z][A-Z0-9_]*)\}")
 
 
@@ -33,10 +33,8 @@ def compose(
     What the host adds itself (PORT, HOST, SLIPWAY_*) is not in it. Raises BadInput that names every variable
     which has no value or a wrong one, and never a value.
     """
-    if scope not in app.processes and scope not in SCOPES:
-        raise BadInput(
-            f'there is no scope "{scope}"', remedy=f"scopes: {', '.join([*app.processes, *SCOPES])}"
-        )
+    if scope not in known_scopes(app):
+        raise BadInput(f'there is no scope "{scope}"', remedy=f"scopes: {', '.join(known_scopes(app))}")
     env: dict[str, str] = {}
     wrong: list[str] = []
     remedy = ""
@@ -55,34 +53,6 @@ def compose(
         whole = wrong[0] if len(wrong) == 1 else f"{len(wrong)} variables of {scope} cannot be given"
         raise BadInput(whole, remedy=remedy, details=wrong if len(wrong) > 1 else ())
     return env
-
-
-def reaches(var: EnvVar, scope: str) -> bool:
-    """True if `var` is in the env of `scope`.
-
-    Without a scope of its own it goes to every process, task and cron entry; plain settings (`value`) go to
-    migrations too, but credentials only where they are named.
-    """
-    if var.scope:
-        return scope in var.scope
-    if scope == "migrate":
-        return not var.secret and var.source is None
-    return scope != "smoke"
-
-
-def misfits(var: EnvVar, value: str, stack_name: str) -> Iterator[str]:
-    """What `value` is that the contract of `var` forbids on that stack; never shows the value."""
-    if var.kind == "integer" and not re.fullmatch(r"[+-]?\d+", value):
-        yield "must be a whole number"
-    if var.kind == "boolean" and value not in ("true", "false", "1", "0"):
-        yield "must be true, false, 1 or 0"
-    if var.kind == "url" and not _is_url(value):
-        yield 'must be a URL with scheme and host, for example "https://example.com"'
-    if len(value) < var.min_length:
-        yield f"must be at least {var.min_length} characters, has {len(value)}"
-    for pattern in (var.pattern, var.stack_pattern.get(stack_name, var.stack_pattern.get("*"))):
-        if pattern is not None and not re.fullmatch(pattern, value):
-            yield f"must match {pattern}"
 
 
 def _value(name: str, var: EnvVar, stack: Stack, outputs: Outputs, secrets: Mapping[str, str]) -> str:
@@ -124,13 +94,3 @@ def fill_secrets(template: str, secrets: Mapping[str, str], stack_name: str) -> 
         return quote(value, safe="") if is_url else value
 
     return _PLACEHOLDER.sub(fill, template)
-
-
-def _is_url(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return False
-    return bool(re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme)) and bool(
-        parts.netloc or parts.path.strip("/")
-    )

@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable
 
 from slipway.errors import BadInput
 from slipway.secrets.weakness import weaknesses
-from slipway.settings.app import App
+from slipway.settings.app import App, EnvVar
+from slipway.settings.env_value import misfits
+
+_TRIES = 200
 
 
 def generate(app: App, present: Collection[str] = (), *, rotate: Iterable[str] = ()) -> dict[str, str]:
@@ -23,7 +26,7 @@ def generate(app: App, present: Collection[str] = (), *, rotate: Iterable[str] =
             known = ", ".join(sorted(forms)) or "none"
             raise BadInput(f"{name} cannot be generated", remedy=f"entries with generate: {known}")
     return {
-        name: _strong(form, app.env[name].pattern)
+        name: _strong(name, form, app.env[name])
         for name, form in forms.items()
         if name in again or name not in present
     }
@@ -36,10 +39,12 @@ def random_value(form: str) -> str:
     return raw.hex() if kind == "hex" else base64.b64encode(raw).decode()
 
 
-def _strong(form: str, pattern: str | None) -> str:
-    import re  # noqa: PLC0415
-
-    while True:  # by chance, one in a great many is taken for a development value
+def _strong(name: str, form: str, var: EnvVar) -> str:
+    for _ in range(_TRIES):  # by chance, one in a great many is taken for a development value
         value = random_value(form)
-        if not weaknesses(value) and (pattern is None or re.fullmatch(pattern, value)):
+        if not weaknesses(value) and not any(misfits(var, value)):
             return value
+    raise BadInput(
+        f"env.{name}: nothing that {form} makes fits the entry's own rules",
+        remedy="change its pattern, or remove generate and set it yourself",
+    )

@@ -9,9 +9,12 @@ from typing import Any, cast
 
 from slipway.secrets.forms import forms
 
+_OPEN, _CLOSE = "\u2039", "\u203a"
+"""Single angle quotation marks, which stand in no value and no shell."""
+
 
 class Redactor:
-    """Replaces each secret, in whatever shape it appears, by `‹NAME›`. Also a structlog processor."""
+    """Replaces each secret, in whatever shape it appears, by its name. Also a structlog processor."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._names: dict[str, str] = {}
@@ -28,24 +31,23 @@ class Redactor:
         """`text` without secrets. Give it whole lines: a value cut in two is not recognised."""
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda match: f"‹{self._names[match[0]]}›", text)
+        return self._pattern.sub(lambda match: _OPEN + self._names[match[0]] + _CLOSE, text)
 
     def data(self, value: Any) -> Any:
-        """`value` (as in JSON) with every text in it redacted, keys too."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, bytes):
-            return self.text(value.decode(errors="replace")).encode()
-        if isinstance(value, Mapping):
-            items = cast("Mapping[Any, Any]", value).items()
-            return {self.data(key): self.data(item) for key, item in items}
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return [self.data(item) for item in cast("list[Any]", value)]
-        if isinstance(value, BaseException):
-            return self.text(repr(value))
-        if value is None or isinstance(value, (bool, int, float)):
-            return value
-        return self.text(str(value))
+        """`value` (as in JSON) with all text redacted, keys too; what JSON has no form for, as text."""
+        match value:
+            case None | bool() | int() | float():
+                clean = value
+            case bytes():
+                clean = self.text(value.decode(errors="replace")).encode()
+            case Mapping():
+                items = cast("Mapping[Any, Any]", value).items()
+                clean = {self.data(key): self.data(item) for key, item in items}
+            case list() | tuple() | set() | frozenset():
+                clean = [self.data(item) for item in cast("list[Any]", value)]
+            case _:
+                clean = self.text(str(value))
+        return clean
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """structlog processor: put it after `format_exc_info`, before the renderer."""

@@ -11,8 +11,8 @@ from slipway.errors import BadInput
 if TYPE_CHECKING:
     from slipway.settings.project import Project
 
-PLATFORM_PREFIX = "PLATFORM_"
-LOAD_KEY = "SLIPWAY_LOAD_KEY"
+PLATFORM_PREFIXES = ("PLATFORM_", "SLIPWAY_")
+"""Entries that `slipway up` makes for the platform and for itself (SLIPWAY_LOAD_KEY)."""
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]*$")
 
 
@@ -45,12 +45,12 @@ def open_store(project: Project) -> SecretStore:
     from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415 - age only where it is used
     from slipway.secrets.identity import Identity  # noqa: PLC0415
 
-    return AgeStore(default_path(project), Identity.of_stack(project.stack))
+    return AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
 
 
 def is_platform(name: str) -> bool:
     """True for entries that `slipway up` makes and `secrets list` hides unless asked for all."""
-    return name.startswith(PLATFORM_PREFIX) or name == LOAD_KEY
+    return name.startswith(PLATFORM_PREFIXES)
 
 
 def app_names(names: Iterable[str]) -> list[str]:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 FEWEST_BITS = 48
 """Below this estimate a value can be tried out offline in hours."""
 
 _EXACT = frozenset(
-    "admin changeit changeme default dev development dummy example foobar guest insecure letmein local "
-    "localhost master none null pass passw0rd password postgres production qwerty redis root secret "
-    "test tbd todo undefined user xxx".split()
+    """admin changeit changeme default dev development dummy example foobar guest insecure letmein local
+    localhost master none null pass passw0rd password postgres production qwerty redis root secret
+    test tbd todo undefined user xxx""".split()  # noqa: SIM905 - a list of words reads better as text
 )
 _STARTS = re.compile(
     r"^(?:your|dev|local|test|example|sample|dummy|fake|insert|replace|my)[-_ ]|^<.*>$|^\$\{"
 )
 _HOLDS = re.compile(
     r"change[-_ ]?(?:me|this|in[-_ ]?prod)|replace[-_ ]?(?:me|this)|not[-_ ]for[-_ ]prod|do[-_ ]not[-_ ]use"
-    r"|place[-_ ]?holder|in[-_ ]?secure|your[-_](?:\w+[-_])?(?:secret|key|token|password)|x{6,}|keyboard[ -_]?cat"
+    r"|place[-_ ]?holder|in[-_ ]?secure|your[-_](?:\w+[-_])?(?:secret|key|token|password)|x{6,}"
+    r"|keyboard[-_ ]?cat"
 )
 _WORDS = frozenset(
-    "a access and api app at auth better board bytes char chars characters cookie cron database db dev "
-    "enough encryption for good here in is jwt key least local long me min minimum must my of only "
-    "pass password please postgres prod production pwd random redis refresh s safe salt secret "
-    "secure session should sign signing some stack strong super test testing that the this to token used user "
-    "value very webhook with".split()
+    """a access and api app at auth better board bytes char chars characters cookie cron database db dev
+    enough encryption for good here in is jwt key least local long me min minimum must my of only
+    pass password please postgres prod production pwd random redis refresh s safe salt secret
+    secure session should sign signing some stack strong super test testing that the this to token used
+    user value very webhook with""".split()  # noqa: SIM905
 )
 
 
@@ -60,7 +62,7 @@ def guess_bits(value: str) -> float:
         return 0.0
     counts = Counter(part)
     bits = -sum(n * math.log2(n / len(part)) for n in counts.values())
-    steps = [ord(b) - ord(a) for a, b in zip(part, part[1:], strict=False)]
+    steps = [ord(b) - ord(a) for a, b in pairwise(part)]
     runs = sum(step in (-1, 0, 1) for step in steps) / len(steps) if steps else 1.0
     return bits * (1 - runs) if runs > 0.5 else bits
 

@@ -86,7 +86,7 @@ class Cron(Section):
     """systemd OnCalendar, for example `*:0/5` or `Mon *-*-* 09:00`."""
     path: HttpPath | None = None
     """POSTed to the live release on the owner host with `Authorization: Bearer <value of secret>`."""
-    secret: EnvName = "CRON_SECRET"
+    secret: EnvName = "CRON_SECRET"  # noqa: S105 - the name of an entry, not its value
     command: Command | None = None
     """Or a one-off command with the live release's env."""
     timeout_seconds: int = Field(default=300, ge=1, le=86400)

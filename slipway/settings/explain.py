@@ -12,8 +12,9 @@ from pydantic_core import ErrorDetails
 
 from slipway.settings.violations import KeyPath, dotted, shown
 
+_PATH = r"^/[^\s]*$"
 _PATTERNS: dict[str, tuple[str, str]] = {
-    r"^/[^\s]*$": ('must start with "/" and hold no blanks', ""),
+    _PATH: ('must start with "/" and hold no blanks', ""),
     r"^[a-z][a-z0-9-]{0,30}$": (
         "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
         "",
@@ -46,44 +47,45 @@ _BOUNDS: dict[str, tuple[str, str]] = {
 def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, str, str]:
     """Key path, problem and remedy of one pydantic error on data for `model`."""
     path: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
+    return path, *_said(error, path, model)
+
+
+def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
     got = f", got {shown(error['input'])}"
-    kind = error["type"]
     context: Mapping[str, Any] = error.get("ctx") or {}
-    if kind == "extra_forbidden":
-        return path, *_unknown_key(path, model)
-    if kind == "missing":
-        return path, "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
-    if kind == "string_pattern_mismatch":
-        problem, remedy = _PATTERNS.get(str(context["pattern"]), (f"must match {context['pattern']}", ""))
-        if problem.startswith('must start with "/"') and _is_blankless(error["input"]):
-            problem, remedy = 'must start with "/"', f'write "/{str(error["input"]).lstrip("/")}"'
-        return path, problem + got, remedy
-    if kind == "literal_error":
-        choices = _choices(model, path)
-        return (
-            path,
-            f"must be {context['expected']}".replace("'", '"') + got,
-            did_you_mean(error["input"], choices),
-        )
-    if kind in _BOUNDS:
-        words, key = _BOUNDS[kind]
-        return path, f"must be {words} {context[key]}{got}", ""
-    if kind == "string_too_short":
-        return path, "must not be empty", ""
-    if kind == "value_error":
-        return path, str(context["error"]), ""
-    for prefix, words in _KINDS.items():
-        if kind.startswith(f"{prefix}_"):
-            return path, f"must be {words}{got}", ""
-    return path, error["msg"][:1].lower() + error["msg"][1:] + got, ""
+    match error["type"]:
+        case "extra_forbidden":
+            said = _unknown_key(path, model)
+        case "missing":
+            said = "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
+        case "string_pattern_mismatch":
+            said = _pattern(str(context["pattern"]), error["input"], got)
+        case "literal_error":
+            expected = str(context["expected"]).replace("'", '"')
+            said = f"must be {expected}{got}", _near(error["input"], _choices(model, path))
+        case "string_too_short":
+            said = "must not be empty", ""
+        case "value_error":
+            said = str(context["error"]), ""
+        case kind if kind in _BOUNDS:
+            words, key = _BOUNDS[kind]
+            said = f"must be {words} {context[key]}{got}", ""
+        case kind:
+            wanted = next((words for start, words in _KINDS.items() if kind.startswith(f"{start}_")), None)
+            said = (f"must be {wanted}" if wanted else error["msg"][:1].lower() + error["msg"][1:]) + got, ""
+    return said
+
+
+def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
+    if pattern == _PATH and _is_blankless(value):
+        return f'must start with "/"{got}', f'write "/{value}"'
+    problem, remedy = _PATTERNS.get(pattern, (f"must match {pattern}", ""))
+    return problem + got, remedy
 
 
 def did_you_mean(given: object, known: list[str]) -> str:
     """`did you mean "x"?` if something known is near, else what is known."""
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    return f"known: {', '.join(known)}" if known else ""
+    return _near(given, known) or (f"known: {', '.join(known)}" if known else "")
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -103,6 +105,11 @@ def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
         else:
             return None
     return cast("type[BaseModel]", current) if _is_model(current) else None
+
+
+def _near(given: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""
 
 
 def _unknown_key(path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:

@@ -11,10 +11,8 @@ from slipway.settings.load import FILE_NAME, toml_lines
 from slipway.settings.refs import REFS, why_absent
 from slipway.settings.stack import Stack
 from slipway.settings.stack_file import stack_path, stack_violation
-from slipway.settings.violations import InvalidSettings, KeyPath, Violation, display_name, dotted
+from slipway.settings.violations import Broken, InvalidSettings, Violation, display_name, dotted
 from slipway.settings.yaml_file import read_yaml
-
-Broken = tuple[KeyPath, str, str]
 
 
 def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:

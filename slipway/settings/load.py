@@ -15,7 +15,7 @@ from slipway.settings.app import App
 from slipway.settings.explain import explain
 from slipway.settings.rules import broken_rules
 from slipway.settings.toml_lines import TomlLines
-from slipway.settings.violations import InvalidSettings, KeyPath, Violation, display_name, dotted
+from slipway.settings.violations import Broken, InvalidSettings, Violation, display_name, dotted
 
 FILE_NAME = "slipway.toml"
 _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
@@ -51,7 +51,7 @@ def _read(file: Path) -> str:
     except FileNotFoundError:
         raise BadInput(
             f"{display_name(file)}: there is no such file",
-            remedy=f"write a {FILE_NAME} for the app (docs/slipway-toml.md), or correct slipway:app of the stack",
+            remedy=f"write a {FILE_NAME} for the app (docs/slipway-toml.md), or correct slipway:app",
         ) from None
     except (UnicodeDecodeError, OSError) as error:
         raise BadInput(f"{display_name(file)}: cannot be read: {error}") from None
@@ -77,7 +77,7 @@ def _toml_remedy(problem: str) -> str:
     return ""
 
 
-def _validate(data: dict[str, Any]) -> tuple[App | None, list[tuple[KeyPath, str, str]]]:
+def _validate(data: dict[str, Any]) -> tuple[App | None, list[Broken]]:
     """The app if the shape is right but for unknown keys, and what is wrong."""
     try:
         return App.model_validate(data), []

@@ -9,9 +9,7 @@ from slipway.settings.app import App
 from slipway.settings.fit import check_fit
 from slipway.settings.load import FILE_NAME, load_app
 from slipway.settings.stack import Stack
-from slipway.settings.stack_file import find_root, load_stack
-
-STATE_FOLDER = ".slipway"
+from slipway.settings.stack_file import STATE_FOLDER, find_root, load_stack
 
 
 @dataclass(frozen=True)

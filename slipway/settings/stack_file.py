@@ -13,10 +13,12 @@ from slipway.errors import BadInput
 from slipway.settings.explain import did_you_mean, explain, keys_of
 from slipway.settings.stack import Stack
 from slipway.settings.stack_rules import broken_stack_rules
-from slipway.settings.violations import InvalidSettings, KeyPath, Violation, display_name, dotted
+from slipway.settings.violations import Broken, InvalidSettings, KeyPath, Violation, display_name, dotted
 from slipway.settings.yaml_file import YamlFile, read_yaml
 
 PROJECT_FILE = "Pulumi.yaml"
+STATE_FOLDER = ".slipway"
+"""Beside Pulumi.yaml: what the operator's side keeps for each stack; not committed."""
 NAMESPACE = "slipway:"
 _STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 _GIVEN_BY_FILES = {"name", "project"}
@@ -103,13 +105,13 @@ def _project_name(root: Path) -> str:
     return name
 
 
-def _settings(file: YamlFile) -> tuple[dict[str, Any], list[tuple[KeyPath, str, str]]]:
+def _settings(file: YamlFile) -> tuple[dict[str, Any], list[Broken]]:
     """The `slipway:` keys without their namespace, and those that cannot be."""
     config: object = file.data.get("config") or {}
     if not isinstance(config, dict):
         return {}, [((), "config must be a mapping of keys to values", "")]
     settings: dict[str, Any] = {}
-    wrong: list[tuple[KeyPath, str, str]] = []
+    wrong: list[Broken] = []
     known = [key for key in keys_of(Stack) if key not in _GIVEN_BY_FILES]
     for written, value in cast("dict[object, Any]", config).items():
         namespace, _, key = str(written).rpartition(":")

@@ -2,10 +2,83 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from slipway.settings.stack import Stack
-from slipway.settings.violations import KeyPath
+from slipway.settings.violations import Broken, shown
+
+_SSH = re.compile(r"^[a-z_][a-z0-9_-]*@[^\s@:]+(:\d{1,5})?$")
+_HOST_KEY = re.compile(r"^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
+_DOMAIN = re.compile(
+    r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
+)
+_LONGEST_FLEET_ID = 54
+"""A bucket's name has 63 characters at most, and `-uploads` is appended."""
 
 
-def broken_stack_rules(stack: Stack) -> list[tuple[KeyPath, str, str]]:
+def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
     """Everything in `stack` that cannot work: key path, problem, remedy."""
-    return []
+    if len(stack.fleet_id) > _LONGEST_FLEET_ID:
+        yield (
+            (),
+            f"the project's and the stack's name are too long together: {stack.fleet_id}",
+            f"{_LONGEST_FLEET_ID - 1} characters at most; buckets are named after them",
+        )
+    if not _DOMAIN.match(stack.domain):
+        yield (
+            ("domain",),
+            f"must be a domain name, got {shown(stack.domain)}",
+            'for example "app.example.com"',
+        )
+    elif stack.platform != "local" and stack.domain == "localhost":
+        yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
+    for key, platform in (("machines", "hosts"), ("local", "local")):
+        if stack.platform != platform and key in stack.model_fields_set:
+            yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
+    yield from _ports(stack)
+    yield from _machines(stack)
+
+
+def _ports(stack: Stack) -> Iterator[Broken]:
+    if stack.platform != "local":
+        return
+    local = stack.local
+    hosts = 1 + local.web + local.worker + 1
+    taken = {local.ssh_port + index: "ssh_port" for index in range(hosts)}
+    for key in ("https_port", "http_port", "uploads_port"):
+        port = int(getattr(local, key))
+        if port in taken:
+            yield (
+                ("local", key),
+                f"{port} is taken by {taken[port]} (ssh uses {hosts} ports from {local.ssh_port} on)"
+                if taken[port] == "ssh_port"
+                else f"{port} is taken by {taken[port]}",
+                "choose another",
+            )
+        taken.setdefault(port, key)
+
+
+def _machines(stack: Stack) -> Iterator[Broken]:
+    if stack.platform != "hosts":
+        return
+    roles = [machine.role for machine in stack.machines]
+    for role in ("edge", "web", "data"):
+        if role not in roles:
+            yield ("machines",), f"there is no machine of role {role}", "add one"
+    for role in ("edge", "data"):
+        if roles.count(role) > 1:
+            yield ("machines",), f"there are {roles.count(role)} machines of role {role}, one is served", ""
+    for index, machine in enumerate(stack.machines):
+        if not _SSH.match(machine.ssh):
+            yield (
+                ("machines", index, "ssh"),
+                f"must be user@host or user@host:port, got {shown(machine.ssh)}",
+                'for example "root@203.0.113.7"',
+            )
+        if not _HOST_KEY.match(machine.host_key):
+            yield (
+                ("machines", index, "host_key"),
+                "must be a public host key",
+                "take it from the machine's console: cat /etc/ssh/ssh_host_ed25519_key.pub",
+            )

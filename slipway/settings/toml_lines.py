@@ -6,6 +6,7 @@ The text has been parsed by `tomllib` before: this scan only tracks positions an
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 
 from slipway.settings.violations import KeyPath
 
@@ -20,10 +21,8 @@ class TomlLines:
         self._tables: dict[KeyPath, int] = {}
         """Index of the newest entry of each array of tables."""
         self._at = 0
-        try:
+        with suppress(IndexError, ValueError):  # a text tomllib refused: what was found so far still helps
             self._document()
-        except IndexError:
-            pass  # a text tomllib refused: what was found up to there still helps
 
     def line(self, path: KeyPath) -> int:
         """The line of `path`, or of its nearest parent that is in the text; 0 if none is."""

@@ -13,6 +13,9 @@ from slipway.errors import BadInput
 KeyPath = tuple[str | int, ...]
 """Where a value stands in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""
 
+Broken = tuple[KeyPath, str, str]
+"""What a rule found: key path, problem, remedy."""
+
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_:-]+$")
 _LONGEST_VALUE = 60
 
@@ -44,7 +47,7 @@ class InvalidSettings(BadInput):
         files = ", ".join(dict.fromkeys(violation.file for violation in self.violations))
         super().__init__(
             f"{files}: {len(self.violations)} things are wrong",
-            details=[f"{v}. {v.remedy}" if v.remedy else str(v) for v in self.violations],
+            details=[f"{v} ({v.remedy})" if v.remedy else str(v) for v in self.violations],
         )
 
     def __str__(self) -> str:
