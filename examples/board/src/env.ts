@@ -6,13 +6,18 @@ const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 const secret = z.string().min(32, "must be at least 32 characters");
 const url = (...schemes: string[]) =>
-  z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
-    message: `must be a URL with the scheme ${schemes.join(" or ")}`,
-  });
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
+      message: `must be a URL with the scheme ${schemes.join(" or ")}`,
+    });
 /** An origin and nothing more: a path or a trailing slash would never equal a browser's Origin header. */
-const origin = url("https", "http").refine((value) => URL.canParse(value) && new URL(value).origin === value, {
-  message: "must be an origin such as https://board.example, without a path",
-});
+const origin = url("https", "http").refine(
+  (value) => URL.canParse(value) && new URL(value).origin === value,
+  {
+    message: "must be an origin such as https://board.example, without a path",
+  },
+);
 
 const base = {
   NODE_ENV: z.enum(["production", "development", "test"]).default("development"),
@@ -131,7 +136,9 @@ export function checkEnv<Name extends keyof Contracts>(
 function describe(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "too_small":
-      return issue.origin === "string" ? `must be at least ${issue.minimum} characters` : `must be at least ${issue.minimum}`;
+      return issue.origin === "string"
+        ? `must be at least ${issue.minimum} characters`
+        : `must be at least ${issue.minimum}`;
     case "too_big":
       return `must be at most ${issue.maximum}`;
     case "invalid_type":

@@ -25,12 +25,16 @@ export function createLimiter(redis: Redis, namespace: string, log: Log): Limite
   return {
     async hit(key, limit) {
       try {
-        const reply = await redis.eval(HIT, { keys: [`${namespace}:limit:${key}`], arguments: [String(WINDOW_MS)] });
+        const reply = await redis.eval(HIT, {
+          keys: [`${namespace}:limit:${key}`],
+          arguments: [String(WINDOW_MS)],
+        });
         const [count, ttl] = reply as [number, number];
         return count <= limit ? ALLOWED : { allowed: false, retryAfterMs: Math.max(ttl, 1) };
       } catch (error) {
         // Open, not shut: without Redis the edge's own limits still stand, and readiness already tells.
-        if (Date.now() - warnedAt > 10_000) log.warn({ event: "limits_off", ...errorFields(error), stack: undefined });
+        if (Date.now() - warnedAt > 10_000)
+          log.warn({ event: "limits_off", ...errorFields(error), stack: undefined });
         warnedAt = Date.now();
         return ALLOWED;
       }

@@ -10,7 +10,12 @@ const REDACTED = ["authorization", "cookie", "password", "token", "accessToken",
 export function createLog(env: BaseEnv, process_: string): Log {
   return pino({
     level: env.LOG_LEVEL,
-    base: { service: env.SERVICE_NAME, process: process_, release: env.SLIPWAY_RELEASE, host: env.SLIPWAY_HOST },
+    base: {
+      service: env.SERVICE_NAME,
+      process: process_,
+      release: env.SLIPWAY_RELEASE,
+      host: env.SLIPWAY_HOST,
+    },
     timestamp: () => `,"ts":"${new Date().toISOString()}"`,
     formatters: { level: (level) => ({ level }) },
     messageKey: "message",

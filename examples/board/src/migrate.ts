@@ -38,7 +38,9 @@ async function status(sql: Sql, json: boolean): Promise<void> {
   const migrations = readMigrations();
   const applied = await appliedMigrations(sql);
   const seen = new Set(applied.map((row) => row.id));
-  const pending = migrations.filter((m) => !seen.has(m.id)).map(({ id, checksum, contract }) => ({ id, checksum, contract }));
+  const pending = migrations
+    .filter((m) => !seen.has(m.id))
+    .map(({ id, checksum, contract }) => ({ id, checksum, contract }));
   const head = applied.at(-1)?.id ?? null;
   if (json) return console.log(JSON.stringify({ head, applied, pending }));
   for (const row of applied) console.log(`applied  ${row.id}  ${row.applied_at.toISOString()}`);
@@ -55,6 +57,7 @@ try {
   console.error(`migrate: ${(error as Error).message}`);
   if (error instanceof TypeError) process.exit(EXIT.usage);
   // A stack is for our mistakes, not for a refused migration or an unreachable server.
-  if (!(error instanceof MigrationRefused) && !("errno" in (error as object))) console.error((error as Error).stack);
+  if (!(error instanceof MigrationRefused) && !("errno" in (error as object)))
+    console.error((error as Error).stack);
   process.exit(EXIT.failed);
 }

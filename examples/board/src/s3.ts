@@ -23,14 +23,28 @@ export function openStorage(env: WorkerEnv): Storage {
   const scope = { ...keys, region: env.S3_REGION, service: "s3" };
   const client = new AwsClient({ ...scope, retries: 2 });
   const tls = env.S3_CA_FILE ? { tls: { ca: Bun.file(env.S3_CA_FILE) } } : {};
-  const objectUrl = (endpoint: string, key: string) => `${endpoint.replace(/\/$/, "")}/${env.S3_BUCKET}/${key}`;
+  const objectUrl = (endpoint: string, key: string) =>
+    `${endpoint.replace(/\/$/, "")}/${env.S3_BUCKET}/${key}`;
 
   // Signed for the public name: browsers come by another host than the app does, and the host is part of the signature.
-  const presign = async (method: string, key: string, seconds: number, query: object, headers: Record<string, string>) => {
+  const presign = async (
+    method: string,
+    key: string,
+    seconds: number,
+    query: object,
+    headers: Record<string, string>,
+  ) => {
     const url = new URL(objectUrl(env.S3_PUBLIC_ENDPOINT, key));
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     url.searchParams.set("X-Amz-Expires", String(seconds));
-    const signer = new AwsV4Signer({ ...scope, method, url: url.href, headers, signQuery: true, allHeaders: true });
+    const signer = new AwsV4Signer({
+      ...scope,
+      method,
+      url: url.href,
+      headers,
+      signQuery: true,
+      allHeaders: true,
+    });
     return (await signer.sign()).url.href;
   };
 

@@ -14,7 +14,14 @@ export function errorReporter(env: BaseEnv): ReportError {
     const body = [
       { event_id, sent_at: new Date().toISOString() },
       { type: "event" },
-      { event_id, level: "error", platform: "javascript", environment: env.NODE_ENV, tags, exception: describe(error) },
+      {
+        event_id,
+        level: "error",
+        platform: "javascript",
+        environment: env.NODE_ENV,
+        tags,
+        exception: describe(error),
+      },
     ];
     // Never awaited and never retried: reporting an error must not become the next one.
     fetch(endpoint, {

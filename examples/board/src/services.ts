@@ -28,7 +28,10 @@ export async function openServices(env: WorkerEnv, process_: string): Promise<Se
     report(error);
   });
 
-  const sql = openDatabase(env.DATABASE_URL, { poolSize: env.DATABASE_POOL_SIZE, caFile: env.DATABASE_CA_FILE });
+  const sql = openDatabase(env.DATABASE_URL, {
+    poolSize: env.DATABASE_POOL_SIZE,
+    caFile: env.DATABASE_CA_FILE,
+  });
   const [redis, queueRedis] = await Promise.all([
     openRedis(env.REDIS_URL, log, { failFast: true }),
     openRedis(env.REDIS_URL, log, { failFast: false }),
@@ -56,7 +59,10 @@ async function refusePendingMigrations(sql: Sql, log: Log): Promise<void> {
   try {
     const pending = await pendingMigrations(sql);
     if (!pending.length) return;
-    log.error({ event: "boot_refused", pending }, `migrations are pending: ${pending.join(", ")}. Run: migrate up`);
+    log.error(
+      { event: "boot_refused", pending },
+      `migrations are pending: ${pending.join(", ")}. Run: migrate up`,
+    );
     process.exit(EXIT.pendingMigration);
   } catch (error) {
     log.error({ event: "boot_failed", ...errorFields(error) }, "the database cannot be reached");

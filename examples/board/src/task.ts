@@ -19,7 +19,8 @@ const TASKS: Record<string, Task> = {
   "users.ensure-smoke": {
     input: z.strictObject({}),
     async run({ sql }, _input: never, env) {
-      if (!env.SMOKE_EMAIL || !env.SMOKE_PASSWORD) throw new Refused("SMOKE_EMAIL and SMOKE_PASSWORD are not set");
+      if (!env.SMOKE_EMAIL || !env.SMOKE_PASSWORD)
+        throw new Refused("SMOKE_EMAIL and SMOKE_PASSWORD are not set");
       await ensureSmokeUser(sql, env.SMOKE_EMAIL, env.SMOKE_PASSWORD);
       return { ensured: true };
     },
@@ -46,7 +47,10 @@ async function main(): Promise<number> {
   });
   const task = TASKS[positionals[0] ?? ""];
   if (!task) throw new TypeError(`usage: task ${Object.keys(TASKS).join(" | ")} [--input JSON]`);
-  const given = { ...parseJson(values.input), ...(values["batch-size"] ? { batchSize: values["batch-size"] } : {}) };
+  const given = {
+    ...parseJson(values.input),
+    ...(values["batch-size"] ? { batchSize: values["batch-size"] } : {}),
+  };
   const input = task.input.safeParse(given);
   if (!input.success) throw new TypeError(z.prettifyError(input.error));
 

@@ -35,7 +35,12 @@ const server = Bun.serve({
   fetch: await createServe(env, services, { board, tokens, limiter, metrics, lifecycle }),
   websocket: board.websocket,
 });
-log.info({ event: "ready", build: env.SLIPWAY_BUILD, port: server.port, uptimeMs: Math.round(performance.now()) });
+log.info({
+  event: "ready",
+  build: env.SLIPWAY_BUILD,
+  port: server.port,
+  uptimeMs: Math.round(performance.now()),
+});
 
 async function leave(signal: string): Promise<void> {
   if (lifecycle.draining) return;

@@ -25,7 +25,13 @@ const worker = new Worker(QUEUE, (job) => perform(services, job.name, job.data, 
 worker.on("error", (error) => log.warn({ event: "worker_error", ...errorFields(error), stack: undefined }));
 worker.on("completed", (job) => log.info({ event: "job_done", topic: job.name, jobId: job.id }));
 worker.on("failed", (job, error) => {
-  log.error({ event: "job_failed", topic: job?.name, jobId: job?.id, attempt: job?.attemptsMade, ...errorFields(error) });
+  log.error({
+    event: "job_failed",
+    topic: job?.name,
+    jobId: job?.id,
+    attempt: job?.attemptsMade,
+    ...errorFields(error),
+  });
   report(error, { topic: job?.name ?? "unknown" });
 });
 await worker.waitUntilReady();

@@ -10,7 +10,12 @@ export type Env = Record<string, string>;
 
 /** A complete, valid environment. The limits are out of the way: a test that is about one sets it. */
 export function appEnv(services: Services, database: { ownerUrl: string; appUrl: string }): Env {
-  const s3 = services.s3 ?? { endpoint: "http://127.0.0.1:9", bucket: "uploads", accessKeyId: "none", secretAccessKey: "none" };
+  const s3 = services.s3 ?? {
+    endpoint: "http://127.0.0.1:9",
+    bucket: "uploads",
+    accessKeyId: "none",
+    secretAccessKey: "none",
+  };
   const secret = (name: string) => `${name}-${"x".repeat(32)}`;
   return {
     NODE_ENV: "production",
@@ -53,7 +58,11 @@ export async function run(script: string, args: string[], env: Env): Promise<Fin
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
   return { exitCode, stdout, stderr };
 }
 
@@ -61,13 +70,20 @@ export class Process {
   #output = "";
   #reading: Promise<void>;
 
-  private constructor(private child: Subprocess<"ignore", "pipe", "pipe">, readonly url: string) {
+  private constructor(
+    private child: Subprocess<"ignore", "pipe", "pipe">,
+    readonly url: string,
+  ) {
     this.#reading = this.#read();
   }
 
   static async web(env: Env): Promise<Process> {
     const port = await freePort();
-    return Process.#start("web", { ...env, HOST: "127.0.0.1", PORT: String(port) }, `http://127.0.0.1:${port}`);
+    return Process.#start(
+      "web",
+      { ...env, HOST: "127.0.0.1", PORT: String(port) },
+      `http://127.0.0.1:${port}`,
+    );
   }
 
   static worker(env: Env): Promise<Process> {
@@ -110,7 +126,10 @@ export class Process {
   }
 
   /** The first log line that fits, waiting for it. */
-  async logged(fits: (line: Record<string, unknown>) => boolean, timeoutMs = 5_000): Promise<Record<string, unknown>> {
+  async logged(
+    fits: (line: Record<string, unknown>) => boolean,
+    timeoutMs = 5_000,
+  ): Promise<Record<string, unknown>> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const line = this.log.find(fits);

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RedisClient, type Subprocess, SQL } from "bun";
+import { RedisClient, SQL, type Subprocess } from "bun";
 
 export interface Services {
   /** The owner, straight to the server; the app's role, through the pooler where there is one. */
@@ -25,7 +25,12 @@ export async function startServices(): Promise<Services> {
   chmodSync(dir, 0o755);
   const children: Subprocess[] = [];
   const start = (cmd: string[], env: Record<string, string> = {}) => {
-    const child = Bun.spawn(cmd, { cwd: dir, env: { ...process.env, ...env }, stdout: "ignore", stderr: "ignore" });
+    const child = Bun.spawn(cmd, {
+      cwd: dir,
+      env: { ...process.env, ...env },
+      stdout: "ignore",
+      stderr: "ignore",
+    });
     children.push(child);
     return child;
   };
@@ -68,13 +73,34 @@ async function startPostgres(dir: string, start: Start) {
   mkdirSync(data);
   if (asPostgres.length) Bun.spawnSync(["chown", "postgres:", data]);
   const init = Bun.spawnSync(
-    [...asPostgres, join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"],
+    [
+      ...asPostgres,
+      join(bin, "initdb"),
+      "-D",
+      data,
+      "-U",
+      "postgres",
+      "-A",
+      "trust",
+      "--no-sync",
+      "-E",
+      "UTF8",
+    ],
     { cwd: "/" },
   );
   if (!init.success) throw new Error(`initdb: ${init.stderr}`);
   // `trust` is for the superuser of this throwaway server; the two roles sign in with SCRAM, as in production.
-  writeFileSync(join(data, "pg_hba.conf"), "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
-  const settings = { listen_addresses: "127.0.0.1", port, unix_socket_directories: "", fsync: "off", max_connections: 200 };
+  writeFileSync(
+    join(data, "pg_hba.conf"),
+    "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+  );
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    port,
+    unix_socket_directories: "",
+    fsync: "off",
+    max_connections: 200,
+  };
   const flags = Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
   start([...asPostgres, join(bin, "postgres"), "-D", data, ...flags]);
 
@@ -128,7 +154,14 @@ async function startRedis(dir: string, start: Start): Promise<string> {
   const home = join(dir, "redis");
   mkdirSync(home);
   const port = await freePort();
-  const settings = { port, bind: "127.0.0.1", dir: home, save: "", requirepass: "throwaway", "maxmemory-policy": "noeviction" };
+  const settings = {
+    port,
+    bind: "127.0.0.1",
+    dir: home,
+    save: "",
+    requirepass: "throwaway",
+    "maxmemory-policy": "noeviction",
+  };
   start(["redis-server", ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])]);
   const url = `redis://:throwaway@127.0.0.1:${port}`;
   await until("Redis", async () => {
@@ -146,7 +179,17 @@ async function startS3(dir: string, start: Start): Promise<Services["s3"]> {
   mkdirSync(join(data, "uploads"), { recursive: true });
   const port = await freePort();
   const keys = { accessKeyId: "throwaway", secretAccessKey: "throwaway-secret" };
-  start([bin, "--port", `127.0.0.1:${port}`, "--access", keys.accessKeyId, "--secret", keys.secretAccessKey, "posix", data]);
+  start([
+    bin,
+    "--port",
+    `127.0.0.1:${port}`,
+    "--access",
+    keys.accessKeyId,
+    "--secret",
+    keys.secretAccessKey,
+    "posix",
+    data,
+  ]);
   await until("versitygw", () => connects(port));
   return { endpoint: `http://127.0.0.1:${port}`, bucket: "uploads", ...keys };
 }

@@ -10,7 +10,12 @@ export interface User {
 }
 
 /** The new user, or null when the address is taken. */
-export async function createUser(sql: Sql, email: string, name: string, password: string): Promise<User | null> {
+export async function createUser(
+  sql: Sql,
+  email: string,
+  name: string,
+  password: string,
+): Promise<User | null> {
   const hash = await hashPassword(password);
   const [user] = await sql`
     INSERT INTO users (email, name, password_hash) VALUES (${email}, ${name}, ${hash})
@@ -25,14 +30,16 @@ export async function findUser(sql: Sql, id: string): Promise<User | null> {
 
 /** The user whose address and password these are, or null. It takes as long for an unknown address as for a known one. */
 export async function authenticate(sql: Sql, email: string, password: string): Promise<User | null> {
-  const [row] = await sql`SELECT id, name, role, password_hash FROM users WHERE lower(email) = lower(${email})`;
+  const [row] =
+    await sql`SELECT id, name, role, password_hash FROM users WHERE lower(email) = lower(${email})`;
   const matches = await verifyPassword(password, row?.password_hash);
   return row && matches ? { id: row.id, name: row.name, role: row.role } : null;
 }
 
 /** False when there is no such user. */
 export async function setRole(sql: Sql, email: string, role: Role): Promise<boolean> {
-  const changed = await sql`UPDATE users SET role = ${role} WHERE lower(email) = lower(${email}) RETURNING id`;
+  const changed =
+    await sql`UPDATE users SET role = ${role} WHERE lower(email) = lower(${email}) RETURNING id`;
   return changed.length > 0;
 }
 

@@ -17,7 +17,10 @@ export const Task = z.object({
 });
 export type Task = z.infer<typeof Task>;
 
-export const NewTask = z.strictObject({ title: z.string().trim().min(1).max(200), status: Status.optional() });
+export const NewTask = z.strictObject({
+  title: z.string().trim().min(1).max(200),
+  status: Status.optional(),
+});
 export const TaskChange = z
   .strictObject({ title: z.string().trim().min(1).max(200).optional(), status: Status.optional() })
   .refine((change) => Object.keys(change).length > 0, "must change something");

@@ -5,8 +5,6 @@ import type { Sql, Transaction } from "./sql.ts";
 /** Any number, as long as nothing else in the database takes it. */
 const ADVISORY_LOCK = 7_270_125;
 
-
-
 export class MigrationRefused extends Error {}
 
 export async function migrateUp(sql: Sql, migrations: Migration[], appRole: string): Promise<string[]> {
@@ -41,7 +39,10 @@ export async function migrateDown(sql: Sql, migrations: Migration[], to?: string
   const revert = to === undefined ? ids.slice(0, 1) : ids.filter((id) => id > to);
   for (const id of revert) {
     const migration = migrations.find((m) => m.id === id);
-    if (!migration) throw new MigrationRefused(`${id} is applied but not in this build: revert it with the build that has it`);
+    if (!migration)
+      throw new MigrationRefused(
+        `${id} is applied but not in this build: revert it with the build that has it`,
+      );
     await exclusively(sql, async (tx) => {
       await tx.unsafe(migration.down);
       await tx`DELETE FROM schema_migrations WHERE id = ${id}`;
@@ -65,7 +66,9 @@ function refuseEdited(migrations: Migration[], applied: Applied[]): void {
   for (const { id, checksum } of applied) {
     const ours = migrations.find((migration) => migration.id === id);
     if (ours && ours.checksum !== checksum) {
-      throw new MigrationRefused(`${id} was edited after it was applied: restore it and write a new migration instead`);
+      throw new MigrationRefused(
+        `${id} was edited after it was applied: restore it and write a new migration instead`,
+      );
     }
   }
 }

@@ -11,7 +11,11 @@ export interface Client {
  * Each proxy of ours appends the address it saw to X-Forwarded-For, so the entry that counts is `hops` from the right.
  * What stands left of it was sent by the caller and is never believed.
  */
-export function identifyClient(request: Request, server: Pick<Server<unknown>, "requestIP">, hops: number): Client {
+export function identifyClient(
+  request: Request,
+  server: Pick<Server<unknown>, "requestIP">,
+  hops: number,
+): Client {
   const chain = request.headers.get("x-forwarded-for")?.split(",") ?? [];
   const forwarded = hops > 0 ? chain.at(-hops)?.trim() : undefined;
   if (!forwarded) return { ip: server.requestIP(request)?.address ?? "unknown", loadTest: false };

@@ -25,7 +25,8 @@ export async function loadPage(): Promise<(request: Request, path: string) => Re
     if (!file || (request.method !== "GET" && request.method !== "HEAD")) return null;
     // Asked for each time and answered with 304: a release must not leave an old script with a new page.
     const headers = { etag: file.etag, "content-type": file.type, "cache-control": "no-cache" };
-    if (request.headers.get("if-none-match") === file.etag) return new Response(null, { status: 304, headers });
+    if (request.headers.get("if-none-match") === file.etag)
+      return new Response(null, { status: 304, headers });
     return new Response(request.method === "HEAD" ? null : file.body, { headers });
   };
 }

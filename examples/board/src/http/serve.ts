@@ -1,9 +1,10 @@
 /** From a request to its response: identity, limits, routes, headers, one log line. */
 import type { Server } from "bun";
 import type { WebEnv } from "../env.ts";
+import { errorFields } from "../log.ts";
 import type { Services } from "../services.ts";
-import { type SocketData } from "../ws/sockets.ts";
 import { WS_PATH } from "../ws/server.ts";
+import type { SocketData } from "../ws/sockets.ts";
 import { type ApiParts, createApi } from "./api.ts";
 import { identifyClient } from "./client.ts";
 import { attachContext, type RequestContext, requestIdOf } from "./context.ts";
@@ -11,7 +12,6 @@ import { isPreflight } from "./cors.ts";
 import { finisher } from "./headers.ts";
 import { loadPage } from "./page.ts";
 import { Problem, problemResponse, unexpectedResponse } from "./problem.ts";
-import { errorFields } from "../log.ts";
 
 /** Asked for every second by machines of ours: neither limited nor logged. */
 const PROBES = new Set(["/health", "/ready", "/metrics"]);
@@ -64,7 +64,8 @@ export async function createServe(env: WebEnv, services: Services, parts: ApiPar
   ): Promise<Response | undefined> {
     if (isPreflight(request)) return new Response(null, { status: 204 });
     if (path === WS_PATH) {
-      if (lifecycle.draining) throw new Problem(503, "UNAVAILABLE", "this host is leaving", { "retry-after": "1" });
+      if (lifecycle.draining)
+        throw new Problem(503, "UNAVAILABLE", "this host is leaving", { "retry-after": "1" });
       return board.upgrade(request, server);
     }
     const file = page(request, path);

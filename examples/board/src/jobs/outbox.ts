@@ -11,7 +11,12 @@ export const MAX_ATTEMPTS = 8;
 const KEEP_SENT = "2 days";
 
 /** Call it with the transaction that makes the work necessary. A dedupe key seen before makes it a no-op. */
-export async function enqueue<T extends Topic>(sql: Queryable, topic: T, payload: Work[T], dedupeKey?: string) {
+export async function enqueue<T extends Topic>(
+  sql: Queryable,
+  topic: T,
+  payload: Work[T],
+  dedupeKey?: string,
+) {
   await sql`
     INSERT INTO outbox (topic, payload, dedupe_key) VALUES (${topic}, ${payload}::jsonb, ${dedupeKey ?? null})
     ON CONFLICT (dedupe_key) DO NOTHING`;

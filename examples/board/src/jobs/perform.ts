@@ -13,7 +13,12 @@ const PERFORM: { [T in Topic]: { run: Perform<T>; timeoutMs: number } } = {
   "summary.daily": { run: dailySummary, timeoutMs: 30_000 },
 };
 
-export async function perform(services: Services, topic: string, payload: unknown, jobId: string): Promise<void> {
+export async function perform(
+  services: Services,
+  topic: string,
+  payload: unknown,
+  jobId: string,
+): Promise<void> {
   if (!(topic in PERFORM)) throw new Error(`no job is called ${topic}`);
   const { run, timeoutMs } = PERFORM[topic as Topic] as { run: Perform<Topic>; timeoutMs: number };
   let timer: Timer | undefined;

@@ -21,7 +21,11 @@ export interface Jobs {
 }
 
 export function openJobs(redis: Redis, namespace: string): Jobs {
-  const queue = new Queue(QUEUE, { connection: redis as never, prefix: namespace, defaultJobOptions: JOB_OPTIONS });
+  const queue = new Queue(QUEUE, {
+    connection: redis as never,
+    prefix: namespace,
+    defaultJobOptions: JOB_OPTIONS,
+  });
   // Without a listener an error event ends the process; the driver's own listener has logged it.
   queue.on("error", () => {});
   return {

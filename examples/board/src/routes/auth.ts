@@ -53,7 +53,12 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
       async ({ body, cookie, request, status }) => {
         const user = await createUser(sql, body.email, body.name, body.password);
         if (!user) throw new Problem(409, "ALREADY_EXISTS", "this address cannot be used");
-        await audit(sql, { actorId: user.id, requestId: contextOf(request).requestId }, "user.sign-up", user.id);
+        await audit(
+          sql,
+          { actorId: user.id, requestId: contextOf(request).requestId },
+          "user.sign-up",
+          user.id,
+        );
         return status(201, await begin(user, cookie[COOKIE] as Cookie<unknown>));
       },
       { body: Registration, response: { 201: SignedIn } },
@@ -86,7 +91,14 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
       sameOrigin(request);
       const session = await tokens.readRefresh(String(cookie[COOKIE]?.value ?? ""));
       if (session) await closeSession(sql, session);
-      cookie[COOKIE]?.set({ value: "", httpOnly: true, secure: true, sameSite: "lax", path: "/api/auth", maxAge: 0 });
+      cookie[COOKIE]?.set({
+        value: "",
+        httpOnly: true,
+        secure: true,
+        sameSite: "lax",
+        path: "/api/auth",
+        maxAge: 0,
+      });
       set.status = 204;
     });
 

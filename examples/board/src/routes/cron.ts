@@ -2,8 +2,8 @@
 import { Elysia } from "elysia";
 import { z } from "zod";
 import type { WebEnv } from "../env.ts";
-import { sameSecret } from "../http/secret.ts";
 import { unauthorized } from "../http/problem.ts";
+import { sameSecret } from "../http/secret.ts";
 import { drainOutbox, enqueue } from "../jobs/outbox.ts";
 import type { Services } from "../services.ts";
 

@@ -25,7 +25,10 @@ export function operationRoutes(
       ]);
       const checks = { database, redis: cache, queue, draining: lifecycle.draining };
       const ready = database && cache && queue && !lifecycle.draining;
-      return Response.json({ status: ready ? "ready" : "unavailable", checks }, { status: ready ? 200 : 503 });
+      return Response.json(
+        { status: ready ? "ready" : "unavailable", checks },
+        { status: ready ? 200 : 503 },
+      );
     })
     .get("/metrics", async () => {
       const text = metrics.render({
@@ -47,7 +50,8 @@ export function operationRoutes(
       for (const [state, n] of Object.entries(queue.value)) gauges[`board_queue_jobs{state="${state}"}`] = n;
     }
     if (outbox.status === "fulfilled") {
-      for (const [state, n] of Object.entries(outbox.value)) gauges[`board_outbox_rows{state="${state}"}`] = n;
+      for (const [state, n] of Object.entries(outbox.value))
+        gauges[`board_outbox_rows{state="${state}"}`] = n;
     }
     return gauges;
   }

@@ -39,7 +39,10 @@ export function peopleRoutes({ sql }: Services) {
 
   const admin = new Elysia({ prefix: "/api/admin" })
     .use(adminOnly(sql))
-    .get("/audit", ({ query }) => recentAudit(sql, query.limit), { query: Page, response: z.array(AuditEntry) });
+    .get("/audit", ({ query }) => recentAudit(sql, query.limit), {
+      query: Page,
+      response: z.array(AuditEntry),
+    });
 
   return new Elysia().use(own).use(admin);
 }

@@ -2,8 +2,8 @@
 import { Elysia } from "elysia";
 import { z } from "zod";
 import { changeTask, createTask, listTasks, NewTask, removeTask, Task, TaskChange } from "../board/tasks.ts";
-import { forbidden, notFound } from "../http/problem.ts";
 import { signedIn } from "../http/guards.ts";
+import { forbidden, notFound } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import type { BoardRouter } from "../ws/board-router.ts";
 import { BOARD, TaskCreated, TaskRemoved, TaskUpdated } from "../ws/messages.ts";

@@ -50,7 +50,9 @@ export function webhookRoutes(env: WebEnv, { sql }: Services, router: Pick<Board
 
   function verify(timestamp: string | undefined, signature: string | undefined, body: string): void {
     const age = Math.abs(Date.now() / 1000 - Number(timestamp));
-    const mac = new Bun.CryptoHasher("sha256", env.WEBHOOK_SECRET).update(`${timestamp}.${body}`).digest("hex");
+    const mac = new Bun.CryptoHasher("sha256", env.WEBHOOK_SECRET)
+      .update(`${timestamp}.${body}`)
+      .digest("hex");
     if (!(age <= TOLERANCE_SECONDS) || !sameSecret(signature ?? "", `v1=${mac}`)) throw unauthorized();
   }
 }

@@ -1,7 +1,7 @@
 /** What each message on a socket does. Knows neither Bun nor HTTP, so the same router serves under other runtimes. */
 import { hostname } from "node:os";
-import { createRouter, withPubSub, withZod } from "@ws-kit/zod";
 import type { PubSubAdapter } from "@ws-kit/core/pubsub";
+import { createRouter, withPubSub, withZod } from "@ws-kit/zod";
 import type { Identity, Tokens } from "../auth/tokens.ts";
 import type { WebEnv } from "../env.ts";
 import { errorFields, type Log } from "../log.ts";

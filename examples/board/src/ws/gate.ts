@@ -24,14 +24,27 @@ export function createGate(
       metrics.count("board_ws_messages_total");
       // An echo says nothing about what anybody did, and there are many.
       const level = type === "PING" ? "debug" : "info";
-      log[level]({ event: "ws_message", type: type ?? "invalid", userId: user?.id, clientId: ws.data.clientId });
+      log[level]({
+        event: "ws_message",
+        type: type ?? "invalid",
+        userId: user?.id,
+        clientId: ws.data.clientId,
+      });
 
       if (!ws.data.loadTest) {
         // Every frame counts, also one that means nothing: it is the flood that costs.
-        const { allowed, retryAfterMs } = await limiter.hit(`ws:${user?.id ?? ws.data.ip}`, env.WS_MESSAGE_LIMIT);
+        const { allowed, retryAfterMs } = await limiter.hit(
+          `ws:${user?.id ?? ws.data.ip}`,
+          env.WS_MESSAGE_LIMIT,
+        );
         if (!allowed) {
           metrics.count("board_rate_limited_total", `kind="message"`);
-          refuse(ws, { code: "RESOURCE_EXHAUSTED", message: "too many messages", retryable: true, retryAfterMs });
+          refuse(ws, {
+            code: "RESOURCE_EXHAUSTED",
+            message: "too many messages",
+            retryable: true,
+            retryAfterMs,
+          });
           return false;
         }
       }

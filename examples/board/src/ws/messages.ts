@@ -16,7 +16,10 @@ export const TaskCreated = message("TASK_CREATED", { task: Task });
 export const TaskUpdated = message("TASK_UPDATED", { task: Task });
 export const TaskRemoved = message("TASK_REMOVED", { id: z.uuid() });
 
-export const ServerShutdown = message("SERVER_SHUTDOWN", { reason: z.string(), reconnectWithinMs: z.number() });
+export const ServerShutdown = message("SERVER_SHUTDOWN", {
+  reason: z.string(),
+  reconnectWithinMs: z.number(),
+});
 
 /** Everyone on the board listens to one topic. */
 export const BOARD = "board";

@@ -2,7 +2,7 @@
  * Topics across hosts. What is published goes to Redis, and comes back to every host, the sender's own included:
  * one way for a message to arrive, wherever it came from.
  */
-import type { PubSubAdapter, PublishEnvelope } from "@ws-kit/core/pubsub";
+import type { PublishEnvelope, PubSubAdapter } from "@ws-kit/core/pubsub";
 import { createRedisPubSub } from "@ws-kit/redis-pubsub";
 import { errorFields, type Log } from "../log.ts";
 import type { Redis } from "../redis.ts";
@@ -15,7 +15,12 @@ export interface Subscribers {
   reachable(clientId: string): boolean;
 }
 
-export function redisTopics(redis: Redis, namespace: string, subscribers: Subscribers, log: Log): PubSubAdapter {
+export function redisTopics(
+  redis: Redis,
+  namespace: string,
+  subscribers: Subscribers,
+  log: Log,
+): PubSubAdapter {
   const bus = createRedisPubSub({ client: selfHealing(redis), namespace });
   const topics = new Map<string, Set<string>>();
   // One delivery after another: two messages on a topic reach every client in the order in which they were published.
@@ -24,7 +29,7 @@ export function redisTopics(redis: Redis, namespace: string, subscribers: Subscr
   return {
     async publish(envelope: PublishEnvelope) {
       try {
-        await bus.publish(CHANNEL, envelope);
+        await bus.publish(CHANNEL, { ...envelope, meta: { timestamp: Date.now(), ...envelope.meta } });
         return { ok: true, capability: "unknown" };
       } catch (error) {
         // Not fatal: the row is committed, and a page reads the board again whenever it reconnects.
@@ -52,9 +57,11 @@ export function redisTopics(redis: Redis, namespace: string, subscribers: Subscr
     },
     async start(deliver) {
       const subscription = bus.subscribe<PublishEnvelope>(CHANNEL, (envelope) => {
-        delivered = delivered.then(() => deliver(envelope)).catch((error) => {
-          log.error({ event: "deliver_failed", ...errorFields(error) });
-        });
+        delivered = delivered
+          .then(() => deliver(envelope))
+          .catch((error) => {
+            log.error({ event: "deliver_failed", ...errorFields(error) });
+          });
       });
       await subscription.ready;
       return () => subscription.unsubscribe();

@@ -32,7 +32,10 @@ export async function openSockets(
 ): Promise<BoardSockets> {
   const { log, redis } = services;
   const { tokens, limiter, metrics } = parts;
-  const sockets = new Sockets({ authTimeoutMs: env.WS_AUTH_TIMEOUT_MS, idleTimeoutMs: env.WS_IDLE_TIMEOUT_MS });
+  const sockets = new Sockets({
+    authTimeoutMs: env.WS_AUTH_TIMEOUT_MS,
+    idleTimeoutMs: env.WS_IDLE_TIMEOUT_MS,
+  });
   const gate = createGate(env, { sockets, limiter, metrics, log });
   const clients = new Map<string, Socket>();
   const inOrder = new WeakMap<Socket, Promise<void>>();
