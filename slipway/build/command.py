@@ -1,0 +1,129 @@
+"""One command of a build: its output streamed and kept, its time limited, nothing of it left running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from slipway.errors import ReleaseFailed
+
+TAIL_LINES = 30
+GRACE_SECONDS = 5
+"""From SIGTERM to SIGKILL for a command that ran out of time."""
+
+
+class BuildFailed(ReleaseFailed):
+    """A command of the build failed or took too long; `details` are its last lines. Nothing was shipped."""
+
+
+def run_command(
+    title: str,
+    command: str,
+    *,
+    directory: Path,
+    env: Mapping[str, str],
+    timeout: float,
+    redact: Callable[[str], str] = str,
+    line: Callable[[str], None] = lambda _: None,
+) -> float:
+    """Run `command` by /bin/sh in `directory` and return its seconds; `line` gets its output, redacted.
+
+    `title` names it in errors (`build.command`). Raises BuildFailed when it exits with another status than 0
+    or runs longer than `timeout` seconds. It has a process group of its own, which is gone afterwards
+    whatever happens, Ctrl-C included.
+    """
+    started = time.monotonic()
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def keep(raw: bytes) -> None:
+        text = redact(raw.decode("utf-8", "replace").rstrip())
+        tail.append(text)
+        if text:
+            line(text)
+
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        cwd=directory,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        in_time = _stream(process, keep, started + timeout)
+        if not in_time:
+            _end_group(process, gently=True)
+    finally:
+        _end_group(process, gently=False)
+        if process.stdout:
+            process.stdout.close()
+    seconds = time.monotonic() - started
+    if not in_time:
+        raise BuildFailed(
+            f"{title} took longer than {timeout:g} s: {redact(command)}",
+            remedy="raise build.timeout_seconds in slipway.toml if it needs the time",
+            details=list(tail),
+        )
+    if process.returncode != 0:
+        raise BuildFailed(
+            f"{title} failed ({_status(process.returncode)}): {redact(command)}", details=list(tail)
+        )
+    return seconds
+
+
+def _stream(process: subprocess.Popen[bytes], keep: Callable[[bytes], None], deadline: float) -> bool:
+    """Hand over lines until the command ends (True) or the deadline passes (False).
+
+    A child that outlives the command may hold the pipe open, so the end is the command's, not the pipe's.
+    """
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    os.set_blocking(pipe, False)
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            ended = process.poll() is not None
+            if ended:
+                deadline = min(deadline, time.monotonic() + 1)
+            if time.monotonic() >= deadline:
+                if not ended:
+                    return False
+                break
+            if not selector.select(0 if ended else 0.2):
+                if ended:
+                    break
+                continue
+            chunk = os.read(pipe, 1 << 16)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            for text in lines:
+                keep(text)
+    if rest:
+        keep(rest)
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _end_group(process: subprocess.Popen[bytes], *, gently: bool) -> None:
+    """End the command's whole group: by SIGTERM and a grace, or at once."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM if gently else signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS if gently else None)
+
+
+def _status(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"

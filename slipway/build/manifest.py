@@ -1,0 +1,161 @@
+"""The manifest: what a build is, and all a host needs to run it. Its id is the hash of what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from slipway.errors import BadInput, SlipwayError
+from slipway.settings.app import Command, Cron, Name, Process
+
+if TYPE_CHECKING:
+    from slipway.ledger.bucket import Bucket
+
+SCHEMA = 1
+"""Grows with every change of shape: an older slipway must refuse what it would misread."""
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{12}$")]
+
+
+Kind = Literal["runtime", "deps", "app"]
+
+
+class Part(BaseModel):
+    """A part of the manifest: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RuntimeOf(Part):
+    """The pinned runtime; `version` is empty for `none`."""
+
+    name: Literal["bun", "node", "python", "none"]
+    version: str = ""
+
+
+class Git(Part):
+    """Where the source stood. `sha` is empty outside of git."""
+
+    sha: str = ""
+    dirty: bool = False
+    subject: str = ""
+
+
+class Layer(Part):
+    """A tar.zst that unpacks into the build's root. Sizes in bytes; `unpacked_size` as on a disk."""
+
+    kind: Kind
+    digest: Digest
+    size: int = Field(ge=0)
+    unpacked_size: int = Field(ge=0)
+
+    @property
+    def key(self) -> str:
+        """Its key in the builds bucket."""
+        return f"layers/{self.digest.replace(':', '-')}.tar.zst"
+
+
+class Migration(Part):
+    """A migration that this build knows. `contract` bars a rollback past it."""
+
+    id: str
+    contract: bool = False
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class MigrateCommand(Part):
+    """How the schema is moved from this build."""
+
+    command: Command
+    directory: str = "."
+    timeout_seconds: int
+
+
+class Manifest(Part):
+    """One build. Made by `seal`, read by `load_manifest`; the id holds for everything else in it."""
+
+    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    id: BuildId
+    app: Name
+    arch: Literal["x64", "arm64"]
+    runtime: RuntimeOf
+    git: Git
+    layers: list[Layer]
+    migrations: list[Migration] = Field(default_factory=list[Migration])
+    processes: dict[Name, Process]
+    """As in slipway.toml, with every role filled in."""
+    cron: dict[Name, Cron] = Field(default_factory=dict[str, Cron])
+    migrate: MigrateCommand | None = None
+    sbom: Digest
+    """Of `builds/<id>.cdx.json`."""
+    input: Digest
+    """Of source, runtime, commands and settings: the same input is not built twice."""
+    notes: list[str] = Field(default_factory=list[str])
+    """What a person should know of the build, for example source maps in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
+
+    @property
+    def migrations_digest(self) -> str:
+        """Changes when a migration is added, removed or edited; 12 hex digits."""
+        return hashlib.sha256(canonical([m.model_dump() for m in self.migrations])).hexdigest()[:12]
+
+    @property
+    def key(self) -> str:
+        """Its key in the builds bucket."""
+        return f"builds/{self.id}.json"
+
+
+def canonical(value: object) -> bytes:
+    """JSON of one form only: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def build_id(content: Mapping[str, Any]) -> str:
+    """The id of a manifest's content: `b` and 12 hex digits of its hash; an `id` in it does not count."""
+    return "b" + hashlib.sha256(canonical({k: v for k, v in content.items() if k != "id"})).hexdigest()[:12]
+
+
+def seal(**content: Any) -> Manifest:
+    """A manifest of `content` (every field but schema and id), with the id that follows from it."""
+    draft = Manifest.model_validate({"schema": SCHEMA, "id": "b" + "0" * 12, **content})
+    return draft.model_copy(update={"id": build_id(draft.model_dump(mode="json"))})
+
+
+def read_manifest(content: Mapping[str, Any], where: str) -> Manifest:
+    """A manifest that was stored at `where`.
+
+    Raises BadInput for a newer schema than this slipway knows, SlipwayError for a damaged one.
+    """
+    schema = content.get("schema")
+    if schema != SCHEMA:
+        raise BadInput(
+            f"{where} has schema {schema}, this slipway reads {SCHEMA}",
+            remedy="a newer slipway made it: use that one, or a newer",
+        )
+    if content.get("id") != build_id(content):
+        raise SlipwayError(
+            f"{where} is damaged: its id is {content.get('id')}, its content says {build_id(content)}",
+            remedy="release that source again; a rollback can take another release",
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise SlipwayError(f"{where} is not a manifest: {error.errors()[0]['msg']}") from error
+
+
+def load_manifest(bucket: Bucket, build: str) -> Manifest:
+    """The manifest of build `build`. Raises BadInput if the bucket does not have it."""
+    key = f"builds/{build}.json"
+    found = bucket.get_json(key)
+    if found is None:
+        raise BadInput(
+            f"there is no build {build} in the builds bucket",
+            remedy="slipway history shows the builds of each release",
+        )
+    return read_manifest(found[0], key)
