@@ -11,13 +11,12 @@ const url = (...schemes: string[]) =>
     .refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)), {
       message: `must be a URL with the scheme ${schemes.join(" or ")}`,
     });
-/** An origin and nothing more: a path or a trailing slash would never equal a browser's Origin header. */
-const origin = url("https", "http").refine(
-  (value) => URL.canParse(value) && new URL(value).origin === value,
-  {
+/** An origin as browsers send it: a trailing slash is forgiven, a path could never match. */
+const origin = url("https", "http")
+  .refine((value) => URL.canParse(value) && [value, value.slice(0, -1)].includes(new URL(value).origin), {
     message: "must be an origin such as https://board.example, without a path",
-  },
-);
+  })
+  .transform((value) => new URL(value).origin);
 
 const base = {
   NODE_ENV: z.enum(["production", "development", "test"]).default("development"),
