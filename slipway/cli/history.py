@@ -20,14 +20,11 @@ def history(
     [dim]Examples:[/]
       slipway history --stack prod --limit 5
     """
-    from slipway.pipeline.history import entries  # noqa: PLC0415
+    from slipway.pipeline.history import COLUMNS, as_json, entries, row  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     found = entries(open_project(stack), limit)
     if json:
-        emit_json([entry.as_json() for entry in found])
+        emit_json([as_json(release) for release in found])
         return
-    table(
-        ("NUMBER", "WHEN", "KIND", "BUILD", "GIT", "STATUS", "BY"),
-        (entry.row for entry in found),
-    )
+    table(COLUMNS, (row(release) for release in found))

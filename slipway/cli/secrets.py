@@ -36,10 +36,9 @@ def generate(
 
     project = open_project(stack)
     store = open_store(project)
-    have = store.read()
-    made = make(project.app, have, rotate=tuple(rotate or ()))
-    for name, value in made.items():
-        store.set(name, value)
+    made = make(project.app, store.names(), rotate=tuple(rotate or ()))
+    if made:
+        store.update(made)
     if json:
         emit_json({"stack": stack, "generated": sorted(made)})
     else:
@@ -63,8 +62,6 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
 
     store = open_store(open_project(stack))
     value = _ask(name)
-    if not value:
-        raise BadInput(f"the value for {name} is empty", remedy="to remove it: slipway secrets unset " + name)
     store.set(name, value)
     say(f"{name} is set for {stack}; it reaches the app with the next release")
 
@@ -76,8 +73,6 @@ def unset(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     store = open_store(open_project(stack))
-    if name not in store.names():
-        raise BadInput(f"{name} is not set on stack {stack}", remedy=f"slipway secrets list --stack {stack}")
     store.unset(name)
     say(f"{name} is removed from {stack}")
 
@@ -89,7 +84,7 @@ def list_names(
     json: Json = False,
 ) -> None:
     """List names, never values, and which of the contract are missing."""
-    from slipway.secrets.store import PLATFORM_PREFIXES, open_store  # noqa: PLC0415
+    from slipway.secrets.store import app_names, open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
@@ -97,7 +92,7 @@ def list_names(
     wanted = {name: var for name, var in project.app.env.items() if var.secret}
     names = sorted(have | set(wanted))
     if not everything:
-        names = [name for name in names if not name.startswith(PLATFORM_PREFIXES)]
+        names = app_names(names)
     rows = [
         (name, "set" if name in have else "optional" if wanted[name].optional else "missing")
         for name in names

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, progress, say, table
 
 
-def status(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+def status(
+    stack: Stack = DEFAULT_STACK,
+    wait: Annotated[
+        float,
+        typer.Option("--wait", help="Seconds to wait for the lease of a command that was killed.", min=0),
+    ] = 0,
+    json: Json = False,
+) -> None:
     """Show the live release, what every host runs, and whether anything is unfinished.
 
     Finishes or undoes what a killed command left behind, if there is any.
@@ -18,7 +29,7 @@ def status(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     from slipway.pipeline.status import look  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    found = look(open_project(stack), progress(as_json=json))
+    found = look(open_project(stack), progress(as_json=json), wait_seconds=wait)
     if json:
         emit_json(found.as_json())
         return

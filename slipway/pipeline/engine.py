@@ -48,14 +48,15 @@ def undo(rollout: Rollout, begun: Sequence[Phase]) -> list[str]:
             with rollout.progress.phase("undo", phase.name):
                 phase.undo(rollout)
             undone.append(phase.name)
-            if rollout.release is not None:
-                rollout.ledger.event(rollout.number, phase.name, "undone")
+            rollout.note(phase.name, "undone")
         except SlipwayError as failure:
             if worst is None or failure.exit_code > worst.exit_code:
                 worst = failure
             rollout.warnings.append(f"undoing {phase.name}: {failure.message}")
     if isinstance(worst, NeedsPerson):
         raise worst
+    if rollout.record is not None:
+        rollout.ledger.end(rollout.record.number, "undone" if undone else "failed")
     return undone
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from slipway.errors import BadInput
-from slipway.fleet.fleet import Fleet
+from slipway.fleet.fleet import Fleet, FleetHost
+from slipway.fleet.replies import Status
+from slipway.ledger.actor import current_owner
+from slipway.ledger.bucket import Bucket
+from slipway.ledger.lease import Lease
+from slipway.ledger.ledger import Ledger
+from slipway.progress import Progress
+from slipway.secrets.redact import Redactor
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
+
+if TYPE_CHECKING:
+    from slipway.pipeline.rollout import Options, Rollout
 
 
 class OpenStack:
@@ -36,13 +48,69 @@ class OpenStack:
         return open_store(self.project).read()
 
     @cached_property
-    def redactor(self):  # noqa: ANN201
+    def redactor(self) -> Redactor:
         """Blots out every secret value."""
-        from slipway.secrets.redact import Redactor  # noqa: PLC0415
-
         return Redactor(self.secrets)
 
     @cached_property
     def fleet(self) -> Fleet:
         """The hosts, reached over kept ssh connections."""
         return Fleet(self.outputs)
+
+    @cached_property
+    def app_hosts(self) -> list[FleetHost]:
+        """Hosts that run the app's processes."""
+        app = self.project.app
+        roles = {app.role_of(name) for name in app.processes}
+        return [host for host in self.fleet.hosts if host.role in roles]
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The builds bucket."""
+        from slipway.fleet.bucket import open_bucket  # noqa: PLC0415
+
+        return open_bucket(self.outputs, self.secrets)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, to be read."""
+        return Ledger(self.bucket, self.outputs.stack)
+
+    def lease(self, wait_seconds: float = 0) -> Lease:
+        """Take the stack's lease; a context manager."""
+        return Lease.acquire(
+            self.bucket,
+            self.outputs.stack,
+            current_owner(),
+            command=_command_line(),
+            wait_seconds=wait_seconds,
+        )
+
+    def statuses(self) -> dict[str, Status]:
+        """What every host of the app says of itself."""
+        return self.fleet.each(self.app_hosts, lambda host: host.agent.status())
+
+    def rollout(self, lease: Lease, progress: Progress, options: Options) -> Rollout:
+        """A rollout under `lease`."""
+        from slipway.pipeline.rollout import Rollout  # noqa: PLC0415 - it imports what reading does not need
+
+        ledger = Ledger(self.bucket, self.outputs.stack, lease=lease, redact=self.redactor.text)
+        return Rollout(
+            project=self.project,
+            outputs=self.outputs,
+            secrets=self.secrets,
+            fleet=self.fleet,
+            app_hosts=self.app_hosts,
+            bucket=self.bucket,
+            ledger=ledger,
+            lease=lease,
+            progress=progress,
+            redactor=self.redactor,
+            options=options,
+            head=ledger.head(),
+        )
+
+
+def _command_line() -> str:
+    """What the lease shows others: the command, without its arguments' values."""
+    return " ".join(["slipway", *(word for word in sys.argv[1:2] if not word.startswith("-"))])

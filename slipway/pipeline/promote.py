@@ -16,5 +16,5 @@ class Promote(Phase):
         """Move the head."""
         migrations = rollout.manifest.migrations
         rollout.head = rollout.ledger.promote(
-            rollout.number, schema_head=migrations[-1].id if migrations else None, fence=rollout.lease.fence
+            rollout.number, schema_head=migrations[-1].id if migrations else None
         )

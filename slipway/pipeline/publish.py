@@ -25,7 +25,9 @@ class Publish(Phase):
             config=rollout.config,
             git_sha=manifest.git.sha,
             schema_head=manifest.migrations[-1].id if manifest.migrations else None,
-            fence=rollout.lease.fence,
+            migrations=manifest.migrations_digest if manifest.migrations else "",
+            contracts=[migration.id for migration in manifest.migrations if migration.contract],
         )
+        rollout.record = rollout.release
         rollout.detail |= {"uploaded": report.uploaded, "bytes": report.bytes}
         rollout.progress.line(f"release {rollout.number} of build {manifest.id}")

@@ -27,15 +27,15 @@ def recover(rollout: Rollout) -> str | None:
             doing=f"switching to release {target}",
         )
         if record.kind == "rollback":
-            rollout.head = rollout.ledger.roll_back(target, fence=rollout.lease.fence)
-            rollout.ledger.event(record.number, "recover", "done", {"told": told})
+            rollout.head = rollout.ledger.roll_back(target, record=record.number)
+            rollout.ledger.event(record.number, "promote", "done", {"told": told})
         else:
             rollout.each(
                 rollout.app_hosts,
                 lambda host: host.agent.stop(fence=rollout.lease.fence, release=record.number),
                 doing=f"emptying the slot of release {record.number}",
             )
-            rollout.ledger.event(record.number, "recover", "undone", {"told": told})
+            rollout.ledger.end(record.number, "undone", {"told": told})
     rollout.statuses = rollout.fleet.each(rollout.app_hosts, lambda host: host.agent.status())
     return told
 

@@ -20,7 +20,7 @@ from slipway.pipeline.recover import recover
 from slipway.pipeline.rollout import Options, Rollout
 from slipway.pipeline.smoke import Smoke
 from slipway.pipeline.stage import Stage
-from slipway.pipeline.switch import Switch
+from slipway.pipeline.switch import Switch, switch_to
 from slipway.progress import Progress
 from slipway.settings.project import Project
 
@@ -62,13 +62,20 @@ class ReturnTo(Phase):
 
     def run(self, rollout: Rollout) -> None:
         """Move the head back."""
-        rollout.head = rollout.ledger.roll_back(rollout.number, fence=rollout.lease.fence)
+        rollout.head = rollout.ledger.roll_back(
+            rollout.number, record=rollout.record.number if rollout.record else None
+        )
 
 
 class RollbackSwitch(Switch):
-    """Workers hand over in the background: users are served by then, and jobs are not cut short."""
+    """All hosts at once, and workers hand over in the background: users have waited long enough."""
 
-    wait_for_workers = False
+    def run(self, rollout: Rollout) -> None:
+        """Switch every host in one go."""
+        switched = rollout.each(
+            rollout.app_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
+        )
+        rollout.switched_ms = {host.name: switched[host.name].switched_ms for host in rollout.web_hosts}
 
 
 def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> RollbackReport:
@@ -99,7 +106,8 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> RollbackReport:
         config=target.config,
         git_sha=target.git_sha,
         schema_head=target.schema_head,
-        fence=rollout.lease.fence,
+        migrations=target.migrations,
+        contracts=target.contracts,
         target=target.number,
     )
     phases: list[Phase] = [RollbackSwitch(), ReturnTo()]
@@ -150,7 +158,7 @@ def _refuse_past_contract(rollout: Rollout, live: int, target: Release) -> None:
     """A contract migration took away what the target still needs."""
     if target.number > live:
         return
-    barred = rollout.ledger.contracts_between(target.number, live)
+    barred = rollout.ledger.contracts_since(target.number)
     if barred:
         raise ReleaseFailed(
             f"cannot go back to release {target.number}: contract migration {barred[-1]} came after it, "

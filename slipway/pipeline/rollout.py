@@ -14,7 +14,7 @@ from slipway.fleet.replies import Status
 from slipway.ledger.head import Head
 from slipway.ledger.lease import Lease
 from slipway.ledger.ledger import Ledger
-from slipway.ledger.release import Release
+from slipway.ledger.release import Release, What
 from slipway.progress import Progress
 from slipway.secrets.redact import Redactor
 from slipway.settings.outputs import Outputs
@@ -50,6 +50,8 @@ class Rollout:
     outputs: Outputs
     secrets: Mapping[str, str]
     fleet: Fleet
+    app_hosts: list[FleetHost]
+    """Hosts that run the app's processes."""
     bucket: Bucket
     ledger: Ledger
     lease: Lease
@@ -61,6 +63,10 @@ class Rollout:
     config: str = ""
     build: Build | None = None
     release: Release | None = None
+    """What the hosts are to run."""
+    record: Release | None = None
+    """The ledger's record of this command: the release itself, or the rollback to it."""
+    switched_ms: dict[str, float] = field(default_factory=dict[str, float])
     warnings: list[str] = field(default_factory=list[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
     """What the running phase wants recorded in the ledger; never values of secrets."""
@@ -84,12 +90,6 @@ class Rollout:
     def live(self) -> int | None:
         """The release that served before this one."""
         return self.head.live if self.head else None
-
-    @property
-    def app_hosts(self) -> list[FleetHost]:
-        """Hosts that run the app's processes."""
-        roles = {self.project.app.role_of(name) for name in self.project.app.processes}
-        return [host for host in self.fleet.hosts if host.role in roles]
 
     @property
     def web_hosts(self) -> list[FleetHost]:
@@ -132,15 +132,16 @@ class Rollout:
     def recorded(self, phase: str) -> Iterator[None]:
         """Write a phase's start and end to the ledger, once the release has a number."""
         self.detail = {}
-        release = self.release
-        if release is not None:
-            self.ledger.event(release.number, phase, "started")
+        self.note(phase, "started")
         try:
             yield
         except BaseException as failure:
-            if self.release is not None:
-                reason = self.redactor.text(str(failure) or type(failure).__name__)
-                self.ledger.event(self.number, phase, "failed", {"reason": reason[:500]})
+            reason = self.redactor.text(str(failure) or type(failure).__name__)
+            self.note(phase, "failed", {"reason": reason[:500]})
             raise
-        if self.release is not None:
-            self.ledger.event(self.number, phase, "done", self.detail)
+        self.note(phase, "done", self.detail)
+
+    def note(self, phase: str, what: What, detail: Mapping[str, object] | None = None) -> None:
+        """Append an event to this rollout's record, once it has one."""
+        if self.record is not None:
+            self.ledger.event(self.record.number, phase, what, detail)

@@ -20,12 +20,12 @@ class Switch(Phase):
     name = "switch"
 
     def run(self, rollout: Rollout) -> None:
-        """Web first, so that no job made by the new release meets an old worker longer than needed."""
+        """Web first: users are served before any worker quiets its old self and finishes its jobs."""
         rollout.observed_from = time.time()
         switched = rollout.each(
             rollout.web_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
         )
-        rollout.detail["switched_ms"] = {name: reply.switched_ms for name, reply in switched.items()}
+        rollout.switched_ms = {name: reply.switched_ms for name, reply in switched.items()}
         rollout.each(
             rollout.worker_hosts,
             lambda host: switch_to(rollout, host, rollout.number, wait=True),

@@ -1,0 +1,5 @@
+"""Run the command line: `python -m slipway`."""
+
+from slipway.cli import main
+
+main()

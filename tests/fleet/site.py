@@ -1,0 +1,195 @@
+"""A live site for a test: its project, its source, its hosts, and ways to trouble it that are taken back."""
+
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from slipway.pipeline.open import OpenStack
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project, open_project
+from tests.fleet.command import Ran, slipway
+from tests.fleet.sabotage import Sabotage
+
+
+class Site:
+    """One project whose stack `local` is up and has a live release."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def project(self) -> Project:
+        return open_project("local", self.root)
+
+    @property
+    def app(self) -> Path:
+        return self.project.app_dir
+
+    @property
+    def outputs(self) -> Outputs:
+        return OpenStack(self.project).outputs
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        context = ssl.create_default_context(cafile=self.outputs.ca_file)
+        return httpx.Client(base_url=self.outputs.url, verify=context, timeout=10)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.client.get(path, **options)
+
+    def health(self) -> dict[str, Any]:
+        return self.get("/health").raise_for_status().json()
+
+    def live(self) -> int:
+        return self.health()["release"]
+
+    def change(self, text: str) -> None:
+        """Change the app in a way that makes another build."""
+        (self.app / "public" / "note.txt").write_text(f"{text} {time.time_ns()}\n")
+
+    def release(self, *args: str) -> Ran:
+        ran = slipway(self.root, "release", "--json", "--observe", "0", "--no-checks", *args)
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    @contextmanager
+    def kept_source(self) -> Generator[None]:
+        """Whatever is done to the source and the stack's settings inside is taken back."""
+        kept = self.root.parent / f"{self.root.name}-kept"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.app, kept, symlinks=True, ignore=shutil.ignore_patterns("node_modules"))
+        settings = {path: path.read_text() for path in self.root.glob("Pulumi*.yaml")}
+        try:
+            yield
+        finally:
+            for path in self.app.iterdir():
+                if path.name == "node_modules":
+                    continue
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.copytree(kept, self.app, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(kept)
+            for path, text in settings.items():
+                path.write_text(text)
+
+    @contextmanager
+    def sabotaged(self, sabotage: Sabotage) -> Generator[None]:
+        with self.kept_source():
+            sabotage.apply(self.app)
+            yield
+
+    def override_env(self, name: str, value: str) -> None:
+        path = self.root / "Pulumi.local.yaml"
+        path.write_text(path.read_text().rstrip() + f'\n  slipway:env:\n    {name}: "{value}"\n')
+
+    # hosts
+
+    def container(self, host: str) -> str:
+        return f"{self.project.fleet_id}-{host}"
+
+    def docker(self, *args: str) -> str:
+        return subprocess.run(["docker", *args], check=True, capture_output=True, text=True).stdout
+
+    def on(self, host: str, script: str) -> str:
+        return self.docker("exec", self.container(host), "sh", "-c", script)
+
+    @contextmanager
+    def host_down(self, host: str) -> Generator[None]:
+        self.docker("stop", "-t", "5", self.container(host))
+        try:
+            yield
+        finally:
+            self.docker("start", self.container(host))
+            self.wait_until_healthy()
+
+    @contextmanager
+    def full_disk(self, host: str) -> Generator[None]:
+        """The host's releases lie on a small file system that is nearly full."""
+        self.on(host, "mkdir -p /mnt/small && mount -t tmpfs -o size=700m tmpfs /mnt/small")
+        self.on(host, "cp -a /srv/slipway/. /mnt/small/ && mount --bind /mnt/small /srv/slipway")
+        self.on(host, "head -c 2G /dev/zero > /srv/slipway/filler 2>/dev/null || true")
+        try:
+            yield
+        finally:
+            self.on(host, "umount /srv/slipway; umount /mnt/small")
+
+    def wait_until_healthy(self, seconds: float = 60) -> None:
+        """Every host answers, by its own name."""
+        ends = time.monotonic() + seconds
+        wanted = {host.name for host in self.outputs.by_role("web")}
+        seen: set[str] = set()
+        problem = ""
+        while time.monotonic() < ends:
+            try:
+                # A new client has no cookie; another X-Slipway-Load-free request may land on either host.
+                seen |= {self._served_by(host) for host in wanted}
+                if seen >= wanted:
+                    return
+            except (httpx.HTTPError, AssertionError) as failure:
+                problem = str(failure)
+            time.sleep(0.5)
+        raise AssertionError(f"{wanted - seen} did not come back within {seconds} s: {problem}")
+
+    def _served_by(self, host: str) -> str:
+        answer = self.get("/health", headers={"Cookie": f"SLIPWAY_HOST={host}"})
+        assert answer.status_code == 200, answer.text
+        return answer.headers.get("X-Served-By", "")
+
+    # a release under way
+
+    def wait_for_lease(self, seconds: float = 20) -> str:
+        """Who holds the lease, as soon as someone does."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            lease = slipway(self.root, "status", "--json").json["lease"]
+            if lease:
+                return str(lease["owner"])
+            time.sleep(0.2)
+        raise AssertionError("nobody took the lease")
+
+    def wait_for_phase(self, running: "subprocess.Popen[str]", phase: str, seconds: float = 120) -> None:
+        """Until the command tells that it has begun the phase."""
+        assert running.stderr is not None
+        ends = time.monotonic() + seconds
+        told: list[str] = []
+        while time.monotonic() < ends:
+            line = running.stderr.readline()
+            if not line:
+                break
+            told.append(line)
+            if line.split("] ", 1)[-1].split()[:1] == [phase]:
+                return
+        raise AssertionError(f"the command never came to {phase}:\n{''.join(told)}")
+
+    # the builds bucket
+
+    def publish_then_corrupt_the_app_layer(self) -> str:
+        """Build and upload what the next release would ship, then flip a byte of its app layer in the bucket."""
+        from slipway.build.build import build  # noqa: PLC0415
+        from slipway.build.publish import publish  # noqa: PLC0415
+
+        opened = OpenStack(self.project)
+        made = build(self.project, bucket=opened.bucket)
+        publish(made, opened.bucket)
+        layer = next(layer for layer in made.manifest.layers if layer.kind == "app")
+        file = self.root.parent / "layer.tar.zst"
+        opened.bucket.get_file(layer.key, file)
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        file.write_bytes(content)
+        opened.bucket.put_file(layer.key, file)
+        return layer.digest
+
+    def heal_layer(self, digest: str) -> None:
+        """Take the corrupt layer out, so that the next publish uploads it anew."""
+        opened = OpenStack(self.project)
+        opened.bucket.delete(f"layers/{digest.replace(':', '-')}.tar.zst")
+        for key in list(opened.bucket.list("inputs/")):
+            opened.bucket.delete(key)

@@ -1,0 +1,66 @@
+"""Steady real traffic while something happens to the fleet, by the kit's own meter."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+RPS = 300
+SOCKETS = 100
+
+
+class Traffic:
+    """The meter's report, there once the `with` has ended."""
+
+    report: dict[str, Any]
+
+    def assert_nothing_lost(self) -> None:
+        requests, sockets = self.report["requests"], self.report["sockets"]
+        assert requests["sent"] > 0, "no traffic is no proof"
+        assert sockets["opened"] >= SOCKETS
+        assert requests["lost"] == 0, self.report
+        assert sockets["abnormal"] == 0, self.report
+
+
+@contextmanager
+def traffic(root: Path, *, rps: int = RPS, sockets: int = SOCKETS, seconds: int = 600) -> Generator[Traffic]:
+    """The meter runs inside the `with` and is asked to stop (Ctrl-C) at its end."""
+    found = Traffic()
+    meter = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "slipway",
+            "meter",
+            "--stack",
+            "local",
+            "--json",
+            "--rps",
+            str(rps),
+            "--sockets",
+            str(sockets),
+            "--seconds",
+            str(seconds),
+        ],  # fmt: skip
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        time.sleep(4)
+        assert meter.poll() is None, meter.communicate()
+        yield found
+        time.sleep(2)
+    finally:
+        if meter.poll() is None:
+            meter.send_signal(signal.SIGINT)
+        out, err = meter.communicate(timeout=60)
+    assert out, err
+    found.report = json.loads(out)
