@@ -1,0 +1,62 @@
+"""Boot: start a staged release in the idle slot and wait until it says it is ready."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from . import haproxy, systemd
+from .errors import AgentError, Interrupted
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .ready import start_ready
+from .settle import settle
+from .slot import Process, Slot
+from .state import Exclusive, State
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+    """See docs/agent.md, `boot`. Workers that may not overlap are only verified: the switch starts them."""
+    begun = time.monotonic()
+    release = request.whole("release")
+    with Exclusive(paths, "boot", request.whole("fence")) as state:
+        settle(paths, host, state)
+        slot = state.holding(release)
+        if slot is None:
+            raise AgentError("not_staged", f"release {release} is in no slot of {host.name}")
+        starting = [
+            process for process in slot.processes.values() if process.name == "web" or process.overlap
+        ]
+        if slot.name == state.active or (slot.state in ("booted", "warm") and _running(slot, starting)):
+            return {"slot": slot.name, "seconds": 0.0, "started": []}
+        if not os.path.isdir(paths.slot(slot.name)):
+            raise AgentError("not_staged", f"release {release} has no files in slot {slot.name}")
+        _boot(paths, host, state, slot, starting)
+        return {
+            "slot": slot.name,
+            "seconds": round(time.monotonic() - begun, 3),
+            "started": [unit for process in starting for unit in process.units(slot.name)],
+        }
+
+
+def _boot(paths: Paths, host: Host, state: State, slot: Slot, starting: list[Process]) -> None:
+    try:
+        start_ready(paths, slot, starting)
+        if host.serves and slot.web:
+            haproxy.mark_up(paths, slot.name, slot.web.instances)
+    except (AgentError, Interrupted) as error:
+        systemd.stop(systemd.slot_units(slot.name))
+        systemd.forget_failures(systemd.slot_units(slot.name))
+        slot.become("failed")
+        if isinstance(error, AgentError):
+            slot.error = error.to_json()
+        state.save()
+        raise
+    slot.become("booted")
+    state.save()
+
+
+def _running(slot: Slot, processes: list[Process]) -> bool:
+    units = [unit for process in processes for unit in process.units(slot.name)]
+    return all(unit.active == "active" for unit in systemd.show(units).values())

@@ -1,0 +1,113 @@
+"""systemd's EnvironmentFile: written so that every value arrives as it was, and read back.
+
+Inside double quotes systemd keeps everything, newlines too, and takes a backslash away only before `"`,
+backslash, backtick and `$` (SHELL_NEED_ESCAPE in systemd's env-file.c; nothing is expanded). Values must be
+UTF-8 without NUL; systemd would drop others without a word, so they are refused here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from . import durable
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .slot import Slot
+
+RESERVED = ("PORT", "HOST", "READY_FILE", "PATH", "HOME")
+"""Set by the unit, by instance; never by the app's contract."""
+_ESCAPED = {'"': '\\"', "\\": "\\\\", "`": "\\`", "$": "\\$"}
+_LONGEST = 131_072 - 1
+"""Linux's MAX_ARG_STRLEN: a longer NAME=value makes execve fail."""
+
+
+def render(values: dict[str, str]) -> bytes:
+    """The file's content. `bad_env` names the variable, never its value."""
+    lines = [f'{name}="{_quoted(name, value)}"\n' for name, value in sorted(values.items())]
+    return "".join(lines).encode()
+
+
+def parse(content: bytes) -> dict[str, str]:
+    """What systemd makes of a file that `render` wrote."""
+    text = content.decode()
+    values: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        name, _, _ = text[at:].partition('="')
+        at += len(name) + 2
+        value: list[str] = []
+        while text[at] != '"':
+            if text[at] == "\\" and text[at + 1] in _ESCAPED:
+                at += 1
+            value.append(text[at])
+            at += 1
+        values[name] = "".join(value)
+        at += 2
+    return values
+
+
+def read(paths: Paths, slot: str, scope: str) -> dict[str, str]:
+    """The env of a process or scope of `slot`; empty if it has none."""
+    return parse(durable.read(paths.env_file(slot, scope)) or b"")
+
+
+def write_slot(paths: Paths, host: Host, slot: Slot, env: Fields) -> None:
+    """Replace the env files of `slot` by those of the request: one a scope, 0600, in a 0700 folder."""
+    remove_slot(paths, slot.name)
+    os.makedirs(f"{paths.env}/{slot.name}", mode=0o700, exist_ok=True)
+    os.chmod(paths.env, 0o700)
+    provided = {
+        "SLIPWAY_RELEASE": str(slot.release),
+        "SLIPWAY_BUILD": slot.build,
+        "SLIPWAY_HOST": host.name,
+        "SLIPWAY_SLOT": slot.name,
+    }
+    for scope in {*env.raw, *slot.processes}:
+        if "/" in scope or scope.startswith("."):
+            raise AgentError("bad_request", f"env: {scope!r} is no name of a process or scope")
+        values = {name: value for name, value in env.strings(scope).items() if name not in RESERVED}
+        durable.write(paths.env_file(slot.name, scope), render({**values, **provided}), 0o600, sync=False)
+    durable.sync_folder(f"{paths.env}/{slot.name}")
+
+
+def remove_slot(paths: Paths, slot: str) -> None:
+    """Take the secrets of `slot` from the disk."""
+    shutil.rmtree(f"{paths.env}/{slot}", ignore_errors=True)
+
+
+def secrets(paths: Paths, slot: Slot) -> list[str]:
+    """The values that must not appear in an answer, longest first: those of `secret_names` in any scope."""
+    try:
+        scopes = [name.removesuffix(".env") for name in os.listdir(f"{paths.env}/{slot.name}")]
+    except FileNotFoundError:
+        return []
+    wanted = set(slot.secret_names)
+    found = {
+        value
+        for scope in scopes
+        for name, value in read(paths, slot.name, scope).items()
+        if name in wanted and len(value) >= 6
+    }
+    return sorted(found, key=len, reverse=True)
+
+
+def redact(text: str, values: list[str]) -> str:
+    """`text` without the secret values."""
+    for value in values:
+        text = text.replace(value, "[redacted]")
+    return text
+
+
+def _quoted(name: str, value: str) -> str:
+    if not (name.isascii() and name.replace("_", "A").isalnum() and not name[0].isdigit()):
+        raise AgentError("bad_env", f"{name!r} is no name of an environment variable")
+    if "\0" in value:
+        raise AgentError("bad_env", f"{name} holds a NUL character, which no environment can carry")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise AgentError("bad_env", f"{name} is not valid Unicode")
+    if len(name) + 1 + len(value.encode()) > _LONGEST:
+        raise AgentError("bad_env", f"{name} is longer than the {_LONGEST} bytes Linux allows")
+    return "".join(_ESCAPED.get(character, character) for character in value)

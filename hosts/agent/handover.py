@@ -1,0 +1,120 @@
+"""Handover: the old release's workers finish their jobs and stop, then the new release's start.
+
+Never both, unless a process says `overlap`. Every step is in state.json before it is taken, so that a killed
+handover is finished by the next command or at boot, and one that fails starts the old workers again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from . import haproxy, spawn, systemd
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .ready import start_ready
+from .slot import Process, Slot
+from .state import Exclusive, State, holder
+from .switch import make_live
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+    """Finish the handover that state.json holds, if any: run by the transient unit slipway-handover."""
+    with Exclusive(paths, "handover", wait=60) as state:
+        if state.handover:
+            finish(paths, host, state)
+        return {"active": state.active}
+
+
+def in_background() -> None:
+    """Leave the handover to a unit of its own; it starts when this command has let go of the lock."""
+    done = spawn.run(
+        "systemd-run", "--quiet", "--collect", "--no-block", "--unit=slipway-handover",
+        "--property=SyslogIdentifier=slipway-agent",
+        "/usr/local/bin/slipway-agent", "handover",
+    )  # fmt: skip
+    if done.code:
+        raise AgentError("systemd", f"systemd-run slipway-handover: {done.err}")
+
+
+def interrupt(paths: Paths, fence: int) -> None:
+    """Stop a handover at work, if this fence may: the caller goes on with it, or takes it back."""
+    state = State.load(paths)
+    pid, working, _ = holder(paths)
+    if not state.handover or fence < state.fence or working not in ("handover", "switch"):
+        return
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if b"slipway-agent" in file.read() and pid != os.getpid():
+                os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        return
+
+
+def finish(paths: Paths, host: Host, state: State) -> None:
+    """Carry the handover to its end; if the new workers fail, start the old and raise why."""
+    new, old, hold = _parties(state)
+    if state.handover and state.handover.get("phase") == "undoing":
+        _undo(paths, host, state, old, new)
+        return
+    try:
+        _stop(old, [process for process in old.workers if not process.overlap] if old else [])
+        _phase(state, "starting")
+        start_ready(paths, new, new.workers)
+    except AgentError as error:
+        new.error = error.to_json()
+        _undo(paths, host, state, old, new)
+        new.become("failed")
+        new.error = error.to_json()
+        state.save()
+        raise
+    _stop(old, [process for process in old.workers if process.overlap] if old else [])
+    if state.active != new.name:
+        make_live(state, new, hold)
+    state.handover = None
+    state.save()
+
+
+def take_back(paths: Paths, host: Host, state: State) -> None:
+    """Give the work back to the old release; the new one stays warm."""
+    new, old, hold = _parties(state)
+    _undo(paths, host, state, old, new)
+    new.become("warm", retire_at=time.time() + hold)
+    state.save()
+
+
+def _undo(paths: Paths, host: Host, state: State, old: Slot | None, new: Slot) -> None:
+    _phase(state, "undoing")
+    _stop(new, new.workers)
+    if old:
+        systemd.forget_failures([unit for process in old.workers for unit in process.units(old.name)])
+        systemd.start([unit for process in old.workers for unit in process.units(old.name)])
+    if state.active == new.name:
+        state.active = old.name if old else None
+    if old:
+        old.become("live")
+    new.become("failed" if new.error else "booted")
+    state.handover = None
+    state.save()
+    if host.serves:
+        haproxy.apply(paths, state)
+
+
+def _parties(state: State) -> tuple[Slot, Slot | None, float]:
+    fields = Fields(state.handover, "state.handover")
+    old = state.slots[fields.text("from")] if fields.has("from") else None
+    return state.slots[fields.text("to")], old, fields.number("hold_seconds", 3600)
+
+
+def _phase(state: State, phase: str) -> None:
+    if state.handover and state.handover.get("phase") != phase:
+        state.handover["phase"] = phase
+        state.save()
+
+
+def _stop(slot: Slot | None, processes: list[Process]) -> None:
+    if slot:
+        systemd.stop([unit for process in processes for unit in process.units(slot.name)])

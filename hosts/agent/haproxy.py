@@ -1,0 +1,111 @@
+"""The web host's HAProxy, by its runtime socket and the slot map.
+
+Map keys: `active` and `idle` (blue, green or none), `ready-blue` and `ready-green` (the ready path of the
+release in that slot). The file is what HAProxy reads when it starts; the socket changes it while it runs.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from . import durable
+from .errors import AgentError
+from .paths import Paths
+from .slot import SLOTS
+from .state import State
+
+_TIMEOUT = 3.0
+
+
+def ask(paths: Paths, command: str) -> str:
+    """The answer to one line of commands; `haproxy` if it does not answer."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_TIMEOUT)
+            connection.connect(paths.haproxy)
+            connection.sendall(f"{command}\n".encode())
+            chunks: list[bytes] = []
+            while chunk := connection.recv(65536):
+                chunks.append(chunk)
+    except OSError as error:
+        raise AgentError("haproxy", f"HAProxy does not answer on {paths.haproxy}: {error.strerror}") from None
+    return b"".join(chunks).decode()
+
+
+def wanted(state: State) -> dict[str, str]:
+    """The map that `state` asks for."""
+    entries = {"active": state.active or "none", "idle": state.idle}
+    for name in SLOTS:
+        web = state.slots[name].web
+        entries[f"ready-{name}"] = web.ready if web else "/ready"
+    return entries
+
+
+def runtime_map(paths: Paths) -> dict[str, str]:
+    """The map as HAProxy has it now."""
+    lines = (line.split(None, 2) for line in ask(paths, f"show map {paths.map}").splitlines())
+    return {words[1]: words[2] for words in lines if len(words) == 3}
+
+
+def apply(paths: Paths, state: State) -> bool:
+    """Make the runtime map, then the file, what `state` asks for; False if both were so already.
+
+    The runtime map goes first: the file only counts when HAProxy starts, and `restore` has the last word.
+    """
+    entries = wanted(state)
+    now = runtime_map(paths)
+    commands = [
+        f"{'set' if key in now else 'add'} map {paths.map} {key} {value}"
+        for key, value in entries.items()
+        if now.get(key) != value
+    ]
+    if commands:
+        answer = ask(paths, ";".join(commands)).strip()
+        if answer:
+            raise AgentError("haproxy", f"HAProxy refused the map of slots: {answer.splitlines()[0]}")
+    return write_map(paths, entries) or bool(commands)
+
+
+def write_map(paths: Paths, entries: dict[str, str]) -> bool:
+    """Make the map file hold `entries`; False if it did."""
+    content = "".join(f"{key} {value}\n" for key, value in entries.items()).encode()
+    if durable.read(paths.map) == content:
+        return False
+    durable.write(paths.map, content, 0o644)
+    return True
+
+
+def stat(paths: Paths) -> list[dict[str, str]]:
+    """`show stat`: one dictionary of HAProxy's CSV columns a row."""
+    lines = ask(paths, "show stat").lstrip("# ").splitlines()
+    names = lines[0].split(",") if lines else []
+    return [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
+
+
+def servers(rows: list[dict[str, str]], slot: str) -> list[dict[str, str]]:
+    """The server rows of a slot's backend."""
+    return [row for row in rows if row["pxname"] == f"slot_{slot}" and row["type"] == "2"]
+
+
+def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
+    """Requests and sockets open in each slot's backend."""
+    counts = {f"slot_{name}": name for name in SLOTS}
+    return {
+        counts[row["pxname"]]: int(row["scur"] or 0)
+        for row in rows
+        if row["type"] == "1" and row["pxname"] in counts
+    }
+
+
+def mark_up(paths: Paths, slot: str, count: int) -> None:
+    """Tell HAProxy that the first `count` servers of `slot` are up, without waiting for its next check."""
+    names = [row["svname"] for row in servers(stat(paths), slot)][:count]
+    if names:
+        ask(paths, ";".join(f"set server slot_{slot}/{name} health up" for name in names))
+
+
+def mark_down(paths: Paths, slot: str) -> None:
+    """Tell HAProxy that nothing listens in `slot` any more."""
+    names = [row["svname"] for row in servers(stat(paths), slot)]
+    if names:
+        ask(paths, ";".join(f"set server slot_{slot}/{name} health down" for name in names))

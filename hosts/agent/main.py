@@ -1,0 +1,100 @@
+"""`slipway-agent <command>`: JSON on stdin, JSON on stdout's last line, exit 0 or 1; progress on stderr."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+
+from .errors import AgentError, Interrupted
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+
+COMMANDS = {
+    "status": ("status", "command"),
+    "stage": ("stage", "command"),
+    "boot": ("boot", "command"),
+    "smoke": ("smoke", "command"),
+    "switch": ("switch", "command"),
+    "stop": ("retire", "stop"),
+    "retire": ("retire", "command"),
+    "run": ("run", "command"),
+    "logs": ("logs", "command"),
+    "prune": ("prune", "command"),
+    "restore": ("restore", "command"),
+    "handover": ("handover", "command"),
+    "cron": ("cron", "command"),
+    "observe": ("observe", "command"),
+    "probe": ("probe", "command"),
+    "stats": ("stats", "command"),
+}
+"""Command → module and function in it. Imported only when asked for."""
+_LOCAL = ("cron", "handover", "restore", "retire")
+"""Commands that systemd starts, with nothing on stdin."""
+
+
+def main() -> int:
+    """Run the command of sys.argv; exit code 0 or 1."""
+    arguments = sys.argv[1:]
+    begun = time.perf_counter()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.umask(0o022)
+    try:
+        answer: dict[str, object] = {"ok": True, **_run(arguments)}
+    except AgentError as error:
+        answer = {"ok": False, "error": error.to_json()}
+    except Interrupted:
+        error = AgentError(
+            "interrupted", "the agent was told to stop; what it had begun is undone or resumable"
+        )
+        answer = {"ok": False, "error": error.to_json()}
+    except Exception as error:
+        answer = {"ok": False, "error": _unexpected(error).to_json()}
+    answer["agent_ms"] = round((time.perf_counter() - begun) * 1000, 1)
+    _say(answer)
+    return 0 if answer["ok"] else 1
+
+
+def _run(arguments: list[str]) -> dict[str, object]:
+    if not arguments or arguments[0] not in COMMANDS:
+        raise AgentError("bad_request", f"usage: slipway-agent {'|'.join(COMMANDS)} < request.json")
+    if os.geteuid() != 0:
+        raise AgentError("not_root", "slipway-agent must run as root")
+    name = arguments[0]
+    if name in _LOCAL and (len(arguments) > 1 or sys.stdin is None or sys.stdin.isatty()):
+        request = Fields({"name": arguments[1]} if len(arguments) > 1 else {}, name)
+    else:
+        request = Fields.parse(sys.stdin.buffer.read(), name)
+    paths = Paths()
+    module, function = COMMANDS[name]
+    command = getattr(importlib.import_module(f".{module}", __package__), function)
+    return command(paths, Host(paths), request)
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted
+
+
+def _unexpected(error: Exception) -> AgentError:
+    """Where it happened, but no values: a traceback could show secrets."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
+    text = str(error) if isinstance(error, OSError) else ""
+    return AgentError("internal", f"{type(error).__name__} at {place} {text}".strip())
+
+
+def _say(answer: dict[str, object]) -> None:
+    """Answer on one line; a reader that has gone away changes nothing about what was done."""
+    try:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,64 @@
+"""Restore: after a reboot, serve again what was served before, without any command."""
+
+from __future__ import annotations
+
+from . import cron, haproxy, systemd, timer
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .state import Exclusive, State
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+    """Start the live and the still-warm slot, finish what was under way. Safe at any time."""
+    with Exclusive(paths, "restore") as state:
+        _forget_halves(state)
+        if host.serves:
+            haproxy.write_map(paths, haproxy.wanted(state))
+        started = _units_to_run(state)
+        systemd.start(started, block=False)
+        if host.serves:
+            _tell_haproxy(paths, state)
+        if state.handover:
+            from .handover import finish
+
+            finish(paths, host, state)
+        cron.sync(paths, state)
+        cron.start(paths)
+        timer.start(paths)
+        live = state.live
+        return {
+            "active": state.active,
+            "release": live.release if live else None,
+            "started": started,
+        }
+
+
+def _forget_halves(state: State) -> None:
+    """What was booted or draining when the host went down is no more; its files are."""
+    for slot in state.slots.values():
+        running = any(unit.active == "active" for unit in systemd.show(slot.units()).values())
+        if slot.state == "booted" and not running:
+            slot.become("staged")
+    state.save()
+
+
+def _units_to_run(state: State) -> list[str]:
+    """Web processes of the live and the warm slot; workers of the live one, unless they are handed over."""
+    units: list[str] = []
+    for slot in state.slots.values():
+        if slot.state in ("live", "warm") and slot.web:
+            units += slot.web.units(slot.name)
+    if state.live and not state.handover:
+        units += [unit for process in state.live.workers for unit in process.units(state.live.name)]
+    return units
+
+
+def _tell_haproxy(paths: Paths, state: State) -> None:
+    """HAProxy may start after us: then it reads the map file, which is right already."""
+    try:
+        haproxy.apply(paths, state)
+    except AgentError as error:
+        if error.code != "haproxy":
+            raise

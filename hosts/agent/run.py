@@ -1,0 +1,145 @@
+"""Run: a one-off command with a release's environment, as sandboxed as its processes.
+
+The environment goes through a 0600 file that is removed afterwards; output is passed on as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from . import durable, envfile, units
+from .errors import AgentError, Interrupted
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .slot import Slot
+from .state import State
+
+_TAIL = 50
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+    """See docs/agent.md, `run`. Takes no lock: it may last for hours beside a release."""
+    state = State.load(paths)
+    if request.has("fence") and request.whole("fence") < state.fence:
+        raise AgentError("fenced", f"fence {request.whole('fence')} is older than {state.fence}")
+    slot = _slot(host, state, request)
+    scope, argv = request.text("scope"), request.texts("argv")
+    migrate = Fields(slot.migrate, "migrate")
+    if not argv and scope == "migrate" and migrate.has("command"):
+        argv = ["/bin/sh", "-c", migrate.text("command")]
+        directory, timeout = migrate.text("directory", "."), migrate.number("timeout_seconds", 600)
+    else:
+        directory, timeout = ".", 3600.0
+    if not argv:
+        raise AgentError("bad_request", "run.argv: name a command")
+    directory, timeout = request.text("directory", directory), request.number("timeout", timeout)
+    return one_off(
+        paths, host, slot, scope=scope, argv=argv, extra=request.strings("env"), timeout=timeout,
+        directory=directory,
+    )  # fmt: skip
+
+
+def one_off(
+    paths: Paths, host: Host, slot: Slot, *, scope: str, argv: list[str], extra: dict[str, str],
+    timeout: float, directory: str = ".",
+) -> dict[str, object]:  # fmt: skip
+    """Wait for `argv` in the build of `slot`; at most `timeout` seconds, else `timeout`."""
+    root = os.path.realpath(paths.slot(slot.name))
+    if not os.path.isdir(root):
+        raise AgentError("not_staged", f"release {slot.release} has no files on {host.name}")
+    name = f"slipway-run-{os.getpid()}-{time.time_ns() // 1_000_000}"
+    env_file = f"{paths.run}/{name}.env"
+    os.makedirs(paths.run, mode=0o755, exist_ok=True)
+    values = {**envfile.read(paths, slot.name, scope), **extra}
+    durable.write(env_file, envfile.render(values), 0o600, sync=False)
+    begun = time.monotonic()
+    try:
+        code, tail = _follow(
+            name, _argv(name, env_file, root, directory, timeout, argv), _hidden(paths, slot)
+        )
+    except Interrupted:
+        subprocess.run(["systemctl", "stop", f"{name}.service"], check=False, capture_output=True)
+        raise
+    finally:
+        durable.unlink(env_file)
+    seconds = time.monotonic() - begun
+    if code != 0 and seconds >= timeout:
+        raise AgentError("timeout", f"{argv[-1]!r} took longer than {timeout:g} s", log=tail)
+    return {"exit": code, "seconds": round(seconds, 3), "tail": tail}
+
+
+def _slot(host: Host, state: State, request: Fields) -> Slot:
+    if request.has("release"):
+        slot = state.holding(request.whole("release"))
+    elif request.has("slot"):
+        slot = state.slots.get(request.text("slot"))
+    else:
+        slot = state.live
+    if slot is None or slot.state == "empty":
+        wanted = f"release {request.raw['release']}" if request.has("release") else "a release"
+        raise AgentError("not_staged", f"{host.name} does not hold {wanted}")
+    return slot
+
+
+def _hidden(paths: Paths, slot: Slot) -> list[str]:
+    return envfile.secrets(paths, slot)
+
+
+def _argv(name: str, env_file: str, root: str, directory: str, timeout: float, argv: list[str]) -> list[str]:
+    """systemd-run's command line. `$` is doubled: systemd would expand it."""
+    settings = [
+        f"User={units.USER}",
+        f"Group={units.USER}",
+        f"WorkingDirectory={units.folder(root, directory)}",
+        f"EnvironmentFile={env_file}",
+        f"Environment=PATH={units.search_path(root)}",
+        f"Environment=HOME={units.HOME}",
+        "CacheDirectory=slipway-app",
+        f"RuntimeMaxSec={timeout:g}",
+        "TimeoutStopSec=10",
+        "KillMode=mixed",
+        *units.properties(),
+    ]
+    return [
+        "systemd-run",
+        "--quiet",
+        "--pipe",
+        "--wait",
+        "--collect",
+        f"--unit={name}",
+        *(f"--property={setting}" for setting in settings),
+        "--",
+        "/usr/bin/env",
+        *(word.replace("$", "$$") for word in argv),
+    ]
+
+
+def _follow(name: str, argv: list[str], hidden: list[str]) -> tuple[int, list[str]]:
+    """Pass output on to stderr; a reader that has gone away does not stop the command."""
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    tail: list[str] = []
+    listening = True
+    try:
+        for raw in process.stdout or ():
+            line = envfile.redact(raw.decode(errors="replace").rstrip("\n"), hidden)
+            tail = [*tail[1 - _TAIL :], line]
+            if listening:
+                try:
+                    print(line, file=sys.stderr, flush=True)
+                except BrokenPipeError:
+                    listening = False
+        return process.wait(), tail
+    except BaseException:
+        process.send_signal(signal.SIGTERM)
+        raise

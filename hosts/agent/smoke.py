@@ -1,0 +1,147 @@
+"""Smoke: a few requests and a WebSocket handshake against the idle slot, before any user meets it."""
+
+from __future__ import annotations
+
+import http.client
+import time
+
+from . import envfile
+from .capture import capture, fill, fill_body
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .settle import settle
+from .slot import Slot
+from .state import Exclusive
+
+_BODY = 200
+"""Characters of an answer that an error shows."""
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+    """See docs/agent.md, `smoke`. `smoke_failed` names the step, what it expected and what it got."""
+    begun = time.monotonic()
+    with Exclusive(paths, "smoke", request.whole("fence")) as state:
+        settle(paths, host, state)
+        release = request.whole("release")
+        slot = state.holding(release)
+        if slot is None or slot.name == state.active or slot.state not in ("booted", "warm"):
+            raise AgentError("not_warm", f"release {release} is not booted in the idle slot of {host.name}")
+    values = dict(request.strings("values"))
+    hidden = sorted({*values.values(), *envfile.secrets(paths, slot)}, key=len, reverse=True)
+    browser = _Browser(paths, slot, request.text("site", slot.site), request.number("timeout", 10))
+    hidden = [value for value in hidden if len(value) >= 6]
+    done: list[dict[str, object]] = []
+    for step in request.sections("steps"):
+        done.append(_step(browser, step, values, hidden))
+    if request.has("websocket"):
+        path = fill(request.section("websocket").text("path", "/ws"), values)
+        done.append(_handshake(browser, path, hidden))
+    return {"steps": done, "seconds": round(time.monotonic() - begun, 3)}
+
+
+class _Browser:
+    """Requests to the candidate listener, with the cookies it has set so far."""
+
+    def __init__(self, paths: Paths, slot: Slot, site: str, timeout: float) -> None:
+        self.port = paths.candidate_port
+        self.slot = slot
+        self.site = site
+        self.timeout = timeout
+        self.cookies: dict[str, str] = {}
+
+    def send(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None
+    ) -> tuple[int, http.client.HTTPMessage, str]:
+        """Status, headers and text of the answer. A handshake's body is not waited for."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        given = {
+            "Host": self.site,
+            "Origin": f"https://{self.site}",
+            "X-Forwarded-Proto": "https",
+            "User-Agent": "slipway-smoke",
+            **headers,
+        }
+        if self.cookies and "Cookie" not in given:
+            given["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        try:
+            connection.request(method, path, body=body, headers=given)
+            answer = connection.getresponse()
+            text = "" if answer.status == 101 else answer.read(1 << 20).decode(errors="replace")
+            for cookie in answer.headers.get_all("Set-Cookie") or []:
+                name, _, value = cookie.partition(";")[0].partition("=")
+                self.cookies[name.strip()] = value.strip()
+            return answer.status, answer.headers, text
+        finally:
+            connection.close()
+
+
+def _step(browser: _Browser, step: Fields, values: dict[str, str], hidden: list[str]) -> dict[str, object]:
+    name = step.text("name")
+    method, _, path = fill(step.text("request"), values).partition(" ")
+    headers = {key: fill(value, values) for key, value in step.strings("headers").items()}
+    body = fill_body(step.raw.get("json"), values)
+    if body is not None and not any(key.lower() == "content-type" for key in headers):
+        headers["Content-Type"] = "application/json"
+    begun = time.perf_counter()
+    status, _, text = _sent(browser, name, hidden, method, path, headers, body)
+    took = round((time.perf_counter() - begun) * 1000, 1)
+    shown = _redact(text, hidden)
+    wanted = step.whole("status", 200)
+    if status != wanted:
+        raise _failed(name, f"expected status {wanted}, got {status}: {shown}")
+    contains = fill(step.text("contains", ""), values)
+    if contains not in text:
+        raise _failed(name, f"expected {_redact(contains, hidden)!r} in the answer, got: {shown}")
+    for variable, dotted in step.strings("capture").items():
+        value = capture(text, dotted)
+        if value is None:
+            raise _failed(name, f"expected {dotted} in the JSON answer, got: {shown}")
+        values[variable] = value
+        if len(value) >= 6:
+            hidden.append(value)
+    return {"name": name, "status": status, "ms": took}
+
+
+def _handshake(browser: _Browser, path: str, hidden: list[str]) -> dict[str, object]:
+    """RFC 6455, section 4: 101 and the digest of our key."""
+    import base64
+    import hashlib
+    import os
+
+    key = base64.b64encode(os.urandom(16)).decode()
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key,
+    }
+    begun = time.perf_counter()
+    status, got, text = _sent(browser, "websocket", hidden, "GET", path, headers, None)
+    took = round((time.perf_counter() - begun) * 1000, 1)
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False)
+    if status != 101:
+        raise _failed("websocket", f"expected status 101, got {status}: {_redact(text, hidden)}")
+    if got.get("Sec-WebSocket-Accept") != base64.b64encode(digest.digest()).decode():
+        raise _failed("websocket", "the answer's Sec-WebSocket-Accept does not fit the key")
+    return {"name": "websocket", "status": status, "ms": took}
+
+
+def _sent(
+    browser: _Browser, name: str, hidden: list[str], method: str, path: str, headers: dict[str, str],
+    body: bytes | None,
+) -> tuple[int, http.client.HTTPMessage, str]:  # fmt: skip
+    try:
+        return browser.send(method, path, headers, body)
+    except (OSError, http.client.HTTPException) as error:
+        got = f"nothing within {browser.timeout:g} s" if isinstance(error, TimeoutError) else str(error)
+        raise _failed(name, f"{method} {_redact(path, hidden)}: {got}") from None
+
+
+def _redact(text: str, hidden: list[str]) -> str:
+    return envfile.redact(text, hidden)[:_BODY]
+
+
+def _failed(step: str, message: str) -> AgentError:
+    return AgentError("smoke_failed", f"step {step!r}: {message}", detail={"step": step})

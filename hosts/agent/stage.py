@@ -1,0 +1,103 @@
+"""Stage: put a release into the idle slot: layers, tree, environment, units. Nothing runs, nobody notices."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from . import cron, durable, envfile, haproxy, layers, merge, timer, units
+from .drain import drain
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .settle import settle
+from .slot import Process, Slot
+from .state import Exclusive, State
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+    """See docs/agent.md, `stage`. The slot's old release is drained last, when all else is ready."""
+    begun = time.monotonic()
+    with Exclusive(paths, "stage", request.whole("fence")) as state:
+        settle(paths, host, state)
+        plan = _plan(host, state, request)
+        manifest = request.section("manifest")
+        wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
+        held = state.slots[plan.name]
+        same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
+        answer: dict[str, object] = {"slot": plan.name, "drained_seconds": 0.0}
+        if same and held.state in ("staged", "booted") and os.path.isdir(paths.build(plan.build)):
+            answer |= {"downloaded": [], "reused": [layer.digest for layer in wanted], "bytes": 0}
+        else:
+            _refuse_unfit(paths, host, plan)
+            fetched = layers.fetch(paths, host.builds(), wanted)
+            merge.merge(paths, plan.build, [layer.digest for layer in wanted])
+            _record(paths, plan.build, wanted)
+            if held.state != "empty":
+                answer["drained_seconds"] = drain(paths, host, state, plan.name)
+            _install(paths, host, state, plan, request.section("env"))
+            answer |= {"downloaded": fetched.downloaded, "reused": fetched.reused, "bytes": fetched.bytes}
+        return {**answer, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def _plan(host: Host, state: State, request: Fields) -> Slot:
+    """The slot's record as it will be."""
+    name = request.text("slot", state.idle)
+    if name not in state.slots:
+        raise AgentError("bad_request", f"slot: must be blue or green, got {name!r}")
+    if name == state.active:
+        raise AgentError("is_live", f"slot {name} serves release {state.slots[name].release}")
+    plan = Slot(name)
+    plan.release = request.whole("release")
+    plan.build = request.text("build")
+    plan.config = request.text("config", "")
+    plan.site = request.text("site", host.site)
+    plan.secret_names = request.texts("secret_names")
+    manifest = request.section("manifest")
+    processes = {name: Process(name, fields) for name, fields in manifest.table("processes").items()}
+    plan.processes = {name: process for name, process in processes.items() if process.role == host.role}
+    plan.cron = {name: dict(fields.raw) for name, fields in manifest.table("cron").items()}
+    plan.migrate = dict(manifest.section("migrate").raw)
+    for word in (plan.build, *processes, *plan.cron):
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", word):
+            raise AgentError("bad_request", f"{word!r} is no name: must match [a-z][a-z0-9-]*")
+    return plan
+
+
+def _refuse_unfit(paths: Paths, host: Host, plan: Slot) -> None:
+    """Refuse what would only fail later: unreadable schedules, more instances than HAProxy has servers."""
+    cron.check(plan)
+    if host.serves and plan.web:
+        servers = len(haproxy.servers(haproxy.stat(paths), plan.name))
+        if servers < plan.web.instances:
+            raise AgentError(
+                "setup_outdated",
+                f"the release wants {plan.web.instances} web instances, HAProxy on {host.name} knows "
+                f"{servers}: run `slipway up`",
+            )
+
+
+def _record(paths: Paths, build: str, wanted: list[layers.Layer]) -> None:
+    """Note a build's layers beside its tree, for prune; the file's time says when it was last staged."""
+    names = "".join(f"{layer.digest}\n" for layer in wanted)
+    durable.write(f"{paths.build(build)}.layers", names.encode(), 0o644, sync=False)
+
+
+def _install(paths: Paths, host: Host, state: State, plan: Slot, env: Fields) -> None:
+    """Write the slot's files; it counts as staged only when all of them are there."""
+    state.slots[plan.name] = plan
+    state.save()
+    os.makedirs(paths.slots, mode=0o755, exist_ok=True)
+    link = f"{paths.slot(plan.name)}.new"
+    durable.unlink(link)
+    os.symlink(f"../builds/{plan.build}", link)
+    os.rename(link, paths.slot(plan.name))
+    envfile.write_slot(paths, host, plan, env)
+    units.write_slot(paths, plan)
+    timer.ensure(paths)
+    if host.serves:
+        haproxy.apply(paths, state)
+    plan.become("staged")
+    state.save()

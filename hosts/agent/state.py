@@ -1,0 +1,154 @@
+"""The agent's memory: one JSON file, replaced atomically, changed by one agent at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+
+from . import durable
+from .errors import AgentError
+from .fields import Fields
+from .paths import Paths
+from .slot import SLOTS, Slot, other
+
+SCHEMA = 1
+LOCK_SECONDS = 30.0
+"""How long a command waits for another one on the same host."""
+
+
+class State:
+    """state.json in memory; `save` makes it true."""
+
+    def __init__(self, paths: Paths, fields: Fields) -> None:
+        schema = fields.whole("schema", SCHEMA)
+        if schema > SCHEMA:
+            raise AgentError(
+                "state_too_new",
+                f"{paths.state} has schema {schema}, this agent knows {SCHEMA}: run `slipway up`",
+            )
+        self.paths = paths
+        self.fence = fields.whole("fence", 0)
+        self.active: str | None = fields.text("active") if fields.has("active") else None
+        slots = fields.table("slots")
+        self.slots = {name: Slot(name, slots.get(name)) for name in SLOTS}
+        self.handover: dict[str, object] | None = (
+            dict(fields.section("handover").raw) if fields.has("handover") else None
+        )
+        self.cron_kinds = fields.texts("cron_kinds")
+        """Which kinds of cron entries this host owns: path, command, both or none."""
+
+    @classmethod
+    def load(cls, paths: Paths) -> State:
+        """What was last saved; a host that never had a release has an empty state."""
+        content = durable.read(paths.state)
+        try:
+            return cls(paths, Fields.parse(content or b"", "state"))
+        except AgentError as error:
+            if error.code != "bad_request":
+                raise
+            raise AgentError("state_broken", f"{paths.state}: {error.message}") from None
+
+    def save(self) -> None:
+        """Replace state.json; it survives a power cut once this returns."""
+        content = {
+            "schema": SCHEMA,
+            "fence": self.fence,
+            "active": self.active,
+            "slots": {name: slot.to_json() for name, slot in self.slots.items()},
+            "handover": self.handover,
+            "cron_kinds": self.cron_kinds,
+        }
+        os.makedirs(self.paths.lib, mode=0o700, exist_ok=True)
+        durable.write(self.paths.state, json.dumps(content, separators=(",", ":")).encode())
+
+    @property
+    def idle(self) -> str:
+        """The slot the next release goes to."""
+        return other(self.active) if self.active else "blue"
+
+    @property
+    def live(self) -> Slot | None:
+        """The slot that serves."""
+        return self.slots[self.active] if self.active else None
+
+    def holding(self, release: int) -> Slot | None:
+        """The slot that holds `release`, if any; the live one first."""
+        slots = sorted(self.slots.values(), key=lambda slot: slot.name != self.active)
+        return next((slot for slot in slots if slot.state != "empty" and slot.release == release), None)
+
+
+class Exclusive:
+    """`with Exclusive(paths, "switch", fence) as state`: nobody else changes this host meanwhile.
+
+    A fence older than the newest seen is refused (`fenced`) before anything is touched; a newer one is kept.
+    The kernel drops the lock with the process, so a killed agent never leaves it behind.
+    """
+
+    def __init__(
+        self, paths: Paths, command: str, fence: int | None = None, wait: float = LOCK_SECONDS
+    ) -> None:
+        self.paths = paths
+        self.command = command
+        self.fence = fence
+        self.wait = wait
+        self._handle = -1
+
+    def __enter__(self) -> State:
+        os.makedirs(self.paths.lib, mode=0o700, exist_ok=True)
+        self._handle = os.open(self.paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._take()
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f"{os.getpid()} {self.command} {time.time():.0f}".encode(), 0)
+            return self._fenced(State.load(self.paths))
+        except BaseException:
+            os.close(self._handle)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+    def _take(self) -> None:
+        deadline = time.monotonic() + self.wait
+        pause = 0.005
+        while True:
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise self._busy() from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+    def _busy(self) -> AgentError:
+        pid, command, since = holder(self.paths)
+        return AgentError(
+            "busy",
+            f"`{command}` (pid {pid}) has been at work on this host for {time.time() - since:.0f} s",
+            detail={"command": command, "pid": pid, "since": since},
+        )
+
+    def _fenced(self, state: State) -> State:
+        if self.fence is None:
+            return state
+        if self.fence < state.fence:
+            raise AgentError(
+                "fenced",
+                f"fence {self.fence} is older than {state.fence}: another command has taken the lease since",
+                detail={"fence": self.fence, "newest": state.fence},
+            )
+        if self.fence > state.fence:
+            state.fence = self.fence
+            state.save()
+        return state
+
+
+def holder(paths: Paths) -> tuple[int, str, float]:
+    """pid, command and start of the agent that last took the lock."""
+    words = (durable.read(paths.lock) or b"").decode().split()
+    if len(words) != 3:
+        return 0, "unknown", time.time()
+    return int(words[0]), words[1], float(words[2])

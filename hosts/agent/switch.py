@@ -1,0 +1,133 @@
+"""Switch: make a booted or warm release the live one; the same command goes forward and back.
+
+Web hosts: state.json first, then HAProxy's map. A kill in between leaves both slots running and the intent on
+the disk, and the next command (or `restore`) makes HAProxy follow. Workers: see handover.py.
+"""
+
+from __future__ import annotations
+
+import time
+
+from . import haproxy
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .settle import settle
+from .slot import Slot
+from .state import Exclusive, State
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+    """See docs/agent.md, `switch`."""
+    release, fence = request.whole("release"), request.whole("fence")
+    if host.role != "web":
+        from .handover import interrupt
+
+        interrupt(paths, fence)
+    with Exclusive(paths, "switch", fence) as state:
+        settle(paths, host, state, keep_handover=True)
+        before = state.live.release if state.live else None
+        if request.has("cron_owner"):
+            kinds = request.texts("cron_kinds") or ["path", "command"]
+            state.cron_kinds = kinds if request.flag("cron_owner") else []
+        slot = state.holding(release)
+        if slot is None:
+            raise AgentError("not_warm", f"release {release} is in no slot of {host.name}")
+        begun = time.perf_counter()
+        if state.handover:
+            _redirect(paths, host, state, slot)
+        elif slot.name != state.active:
+            _switch(paths, host, state, slot, request.number("hold_seconds", 3600))
+        took = round((time.perf_counter() - begun) * 1000, 3)
+        if state.handover:
+            _hand_over(paths, host, state, wait=request.flag("wait", True))
+        _move_cron(paths, state)
+        return {
+            "slot": slot.name,
+            "from": before,
+            "to": release,
+            "switched_ms": took,
+            "handover": state.handover,
+        }
+
+
+def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:
+    if slot.state not in ("booted", "warm"):
+        raise AgentError("not_warm", f"release {slot.release} is {slot.state} in slot {slot.name}")
+    if host.serves and slot.web:
+        _refuse_down(paths, slot)
+    old = state.live
+    if slot.workers or (old and old.workers):
+        state.handover = {
+            "from": old.name if old else None,
+            "to": slot.name,
+            "phase": "stopping",
+            "since": time.time(),
+            "hold_seconds": hold,
+        }
+    if host.serves or not state.handover:
+        _flip(paths, host, state, slot, hold)
+    else:
+        state.save()
+
+
+def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:
+    old, was = state.live, slot.state
+    make_live(state, slot, hold)
+    state.save()
+    if not host.serves:
+        return
+    try:
+        haproxy.apply(paths, state)
+    except AgentError:
+        state.active, state.handover = (old.name if old else None), None
+        slot.become(was)
+        if old:
+            old.become("live")
+        state.save()
+        raise
+
+
+def make_live(state: State, slot: Slot, hold: float) -> None:
+    """Note that `slot` is live and the one before it warm for `hold` seconds; the caller saves."""
+    if state.live and state.live is not slot:
+        state.live.become("warm", retire_at=time.time() + hold)
+    slot.become("live")
+    state.active = slot.name
+
+
+def _refuse_down(paths: Paths, slot: Slot) -> None:
+    rows = haproxy.servers(haproxy.stat(paths), slot.name)
+    if not any(row["status"].startswith("UP") or row["status"] == "no check" for row in rows):
+        raise AgentError("not_warm", f"no server of release {slot.release} in slot {slot.name} is up")
+
+
+def _redirect(paths: Paths, host: Host, state: State, slot: Slot) -> None:
+    """A handover is half done: go on if it leads to `slot`, else take it back."""
+    if state.handover and state.handover.get("to") != slot.name:
+        from .handover import take_back
+
+        take_back(paths, host, state)
+
+
+def _hand_over(paths: Paths, host: Host, state: State, *, wait: bool) -> None:
+    from . import handover
+
+    if wait:
+        handover.finish(paths, host, state)
+    else:
+        handover.in_background()
+
+
+def _move_cron(paths: Paths, state: State) -> None:
+    if state.cron_kinds or _has_timers(paths):
+        from . import cron
+
+        cron.sync(paths, state)
+
+
+def _has_timers(paths: Paths) -> bool:
+    import os
+
+    return any(name.startswith("slipway-cron-") for name in os.listdir(paths.units))

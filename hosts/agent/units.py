@@ -1,0 +1,142 @@
+"""The systemd unit of one instance of a process: hardened, and the same text for every release of a shape.
+
+Release number, build and config travel in the environment file, so that a release that changes no command
+needs no daemon-reload.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from . import durable, systemd
+from .errors import AgentError
+from .paths import Paths
+from .slot import Process, Slot
+
+USER = "slipway-app"
+HOME = "/var/cache/slipway-app"
+
+SANDBOX = """\
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+DevicePolicy=closed
+PrivateMounts=yes
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+LockPersonality=yes
+RemoveIPC=yes
+KeyringMode=private
+UMask=0077
+LimitCORE=0
+LimitNOFILE=65536
+TasksMax=4096
+"""
+"""Each line is one that Bun, Node and Python run under. MemoryDenyWriteExecute is missing because their JITs
+write code; ProcSubset=pid because they read /proc/meminfo and /proc/cpuinfo to size themselves; PrivateUsers
+because a container host cannot give it."""
+
+
+def properties(sandbox: str = SANDBOX) -> list[str]:
+    """The sandbox as `--property` values of systemd-run."""
+    return [line for line in sandbox.splitlines() if line]
+
+
+def search_path(root: str) -> str:
+    """PATH of a process: the build's own runtime first."""
+    return f"{root}/.runtime/bin:{root}/node_modules/.bin:{root}/.venv/bin:/usr/local/bin:/usr/bin:/bin"
+
+
+def folder(root: str, directory: str) -> str:
+    """The working directory `directory` of a build at `root`; it may not leave the build."""
+    path = os.path.normpath(os.path.join(root, directory))
+    if path != root and not path.startswith(root + "/"):
+        raise AgentError("bad_request", f"directory {directory!r} leaves the build")
+    return path
+
+
+def shell(command: str) -> str:
+    """`command` for `sh -c`. A plain one takes the shell's place, so that the stop signal reaches it."""
+    plain = not re.search(r"[;&|<>()\n{}!]", command) and not re.match(r"exec\b|\w+=", command)
+    return f"exec {command}" if plain else command
+
+
+def quote(text: str) -> str:
+    """One word of ExecStart: C escapes for systemd's quotes, and neither specifier nor variable expanded."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
+
+
+def render(paths: Paths, slot: str, process: Process, instance: int) -> str:
+    """The unit file of instance `instance` (from 1) of `process` in `slot`."""
+    root = paths.slot(slot)
+    unit = process.units(slot)[instance - 1]
+    ready = f"slipway/ready/{unit}"
+    environment = {"PATH": search_path(root), "HOME": HOME, "READY_FILE": f"/run/{ready}/ready"}
+    if process.name == "web":
+        environment |= {"PORT": str(process.ports(slot)[instance - 1]), "HOST": "127.0.0.1"}
+    variables = "".join(f"Environment={quote(f'{name}={value}')}\n" for name, value in environment.items())
+    return f"""\
+[Unit]
+Description=slipway {process.name} ({slot}, instance {instance})
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User={USER}
+Group={USER}
+WorkingDirectory={folder(root, process.directory)}
+EnvironmentFile={paths.env_file(slot, process.name)}
+{variables}ExecStart=/bin/sh -c {quote(shell(process.command))}
+SyslogIdentifier={process.name}
+Restart=always
+RestartSec=1
+KillMode=mixed
+KillSignal={process.stop_signal}
+TimeoutStopSec={process.drain_seconds}
+SuccessExitStatus=130 143
+MemoryMax={process.memory_max}
+RuntimeDirectory={ready}
+CacheDirectory=slipway-app
+{SANDBOX}"""
+
+
+def write_slot(paths: Paths, slot: Slot) -> bool:
+    """Make the unit files of `slot` those of its processes; True if systemd had to read them again."""
+    wanted = {
+        process.units(slot.name)[i - 1]: render(paths, slot.name, process, i)
+        for process in slot.processes.values()
+        for i in range(1, process.instances + 1)
+    }
+    os.makedirs(paths.units, exist_ok=True)
+    changed = False
+    pattern = re.compile(rf"slipway-[a-z0-9-]+@{slot.name}-\d+\.service")
+    for name in os.listdir(paths.units):
+        if pattern.fullmatch(name) and name not in wanted:
+            changed |= durable.unlink(paths.unit(name))
+    for name, text in wanted.items():
+        if durable.read(paths.unit(name)) != text.encode():
+            durable.write(paths.unit(name), text.encode(), 0o644)
+            changed = True
+    if changed:
+        systemd.reload()
+    return changed
