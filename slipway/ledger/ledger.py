@@ -105,7 +105,7 @@ class Ledger(Reading):
                 return after
 
     def unfinished(self) -> Release | None:
-        """As `Reading.unfinished`; a promotion that the head has and the events lack is written down first."""
+        """As in `Reading`; a promotion that the head has and the events lack is written down first."""
         good = self.head().last_known_good
         if self.lease is not None and good is not None and not self.get(good).was_promoted:
             self.event(good, "promote", "done", {"found": "in the head"})

@@ -1,0 +1,187 @@
+"""The host agent's typed client: one method a command, JSON in on its standard input, JSON out.
+
+Values of secrets (the env of a release, what smoke steps fill in) go over standard input only. Commands that
+change a host carry the fence of the lease, and are refused by the host when a newer one was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from slipway.fleet import replies
+from slipway.fleet.agent_call import Call
+from slipway.fleet.agent_error import AgentError
+from slipway.fleet.connection import Connection
+from slipway.fleet.exchange import Lines
+from slipway.fleet.replies import SlotName
+
+_LOOK_SECONDS = 20.0
+_WORK_SECONDS = 1800.0
+_DRAIN_SECONDS = 4500.0
+"""The longest drain (an hour) and the longest boot that slipway.toml allows, with room."""
+
+__all__ = ["Agent", "AgentError"]
+
+
+class Agent:
+    """The agent of one host. Every method raises AgentError, or HostDown, HostLost, HostTimeout."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.host = connection.host
+        self._call = Call(connection)
+
+    def status(self) -> replies.Status:
+        """What the host runs."""
+        return self._call("status", {}, replies.Status, seconds=_LOOK_SECONDS)
+
+    def stage(
+        self,
+        *,
+        fence: int,
+        release: int,
+        build: str,
+        manifest: Mapping[str, object],
+        config: str,
+        env: Mapping[str, Mapping[str, str]],
+        slot: SlotName | None = None,
+        site: str | None = None,
+        secret_names: Sequence[str] | None = None,
+        on_progress: Lines | None = None,
+    ) -> replies.Staged:
+        """Fetch and verify what the build lacks on the host and lay it in the idle slot.
+
+        `env` is by process, and `task`, `cron`, `migrate`. `secret_names` are the variables whose values the
+        agent blots out of log lines; `site` is the Host header of the app.
+        """
+        request = {
+            "fence": fence,
+            "release": release,
+            "build": build,
+            "manifest": manifest,
+            "config": config,
+            "env": env,
+            "slot": slot,
+            "site": site,
+            "secret_names": secret_names,
+        }
+        return self._call(
+            "stage", request, replies.Staged, seconds=_WORK_SECONDS + _DRAIN_SECONDS, on_progress=on_progress
+        )
+
+    def boot(self, *, fence: int, release: int) -> replies.Booted:
+        """Start the staged release and wait until every instance is ready."""
+        request = {"fence": fence, "release": release}
+        return self._call("boot", request, replies.Booted, seconds=_WORK_SECONDS)
+
+    def smoke(
+        self,
+        *,
+        fence: int,
+        release: int,
+        steps: Sequence[Mapping[str, object]],
+        values: Mapping[str, str],
+        websocket: Mapping[str, object] | None = None,
+        timeout: float = 10,
+    ) -> replies.Smoked:
+        """Run HTTP steps against the idle slot; `values` fill `${NAME}`; `timeout` is for each step."""
+        request = {
+            "fence": fence,
+            "release": release,
+            "steps": steps,
+            "values": values,
+            "websocket": websocket,
+            "timeout": timeout,
+        }
+        seconds = timeout * (len(steps) + 2) + _LOOK_SECONDS
+        return self._call("smoke", request, replies.Smoked, seconds=seconds)
+
+    def switch(
+        self,
+        *,
+        fence: int,
+        release: int,
+        hold_seconds: float | None = None,
+        wait: bool = True,
+        cron_owner: bool | None = None,
+        cron_kinds: Sequence[str] | None = None,
+    ) -> replies.Switched:
+        """Have the host serve `release`; `wait` False leaves the workers' handover to the host."""
+        request = {
+            "fence": fence,
+            "release": release,
+            "hold_seconds": hold_seconds,
+            "wait": wait,
+            "cron_owner": cron_owner,
+            "cron_kinds": cron_kinds,
+        }
+        seconds = _DRAIN_SECONDS if wait else _LOOK_SECONDS
+        return self._call("switch", request, replies.Switched, seconds=seconds)
+
+    def stop(self, *, fence: int, release: int) -> replies.Stopped:
+        """Stop and empty the slot that holds `release`, which must not be live; none holding it is fine."""
+        request = {"fence": fence, "release": release}
+        return self._call("stop", request, replies.Stopped, seconds=_DRAIN_SECONDS)
+
+    def retire(
+        self, *, fence: int | None = None, slot: SlotName | None = None, now: bool = False, wait: bool = True
+    ) -> replies.Retired:
+        """Drain the idle slot if its time has come (or `now`)."""
+        request = {"fence": fence, "slot": slot, "now": now, "wait": wait}
+        return self._call("retire", request, replies.Retired, seconds=_DRAIN_SECONDS)
+
+    def run(
+        self,
+        *,
+        scope: Literal["task", "migrate"],
+        argv: Sequence[str],
+        timeout: float,
+        fence: int | None = None,
+        release: int | None = None,
+        env: Mapping[str, str] | None = None,
+        slot: SlotName | None = None,
+        directory: str | None = None,
+        on_output: Lines | None = None,
+    ) -> replies.Ran:
+        """Run a one-off command with a release's code and env; `on_output` hears its lines."""
+        request = {
+            "fence": fence,
+            "release": release,
+            "scope": scope,
+            "argv": list(argv),
+            "env": env,
+            "timeout": timeout,
+            "slot": slot,
+            "directory": directory,
+        }
+        return self._call("run", request, replies.Ran, seconds=timeout + 60, on_progress=on_output)
+
+    def logs(self, *, lines: int = 100, process: str | None = None, since: str | None = None) -> list[str]:
+        """The newest log lines of the app's processes, as they are (not redacted)."""
+        request = {"lines": lines, "process": process, "since": since}
+        return self._call.text("logs", request, seconds=_LOOK_SECONDS)
+
+    def follow_logs(self, *, lines: int = 10, process: str | None = None) -> Iterator[str]:
+        """The newest log lines and then every one as it comes, until the iterator is closed."""
+        return self._call.follow("logs", {"lines": lines, "process": process, "follow": True})
+
+    def prune(self, *, keep: int) -> replies.Pruned:
+        """Remove builds and layers that no slot needs, but for the newest `keep`."""
+        return self._call("prune", {"keep": keep}, replies.Pruned, seconds=_WORK_SECONDS)
+
+    def restore(self) -> replies.Restored:
+        """Put the live release back as after a boot."""
+        return self._call("restore", {}, replies.Restored, seconds=_WORK_SECONDS)
+
+    def probe(self, *, path: str, count: int = 1, slot: SlotName | None = None) -> replies.Probed:
+        """Ask for `path` `count` times on the host itself: the live slot, or `slot`."""
+        request = {"path": path, "count": count, "slot": slot}
+        return self._call("probe", request, replies.Probed, seconds=_LOOK_SECONDS + count * 5)
+
+    def observe(self, *, since: float, slot: SlotName | None = None) -> replies.Observed:
+        """What users got from each slot since `since` (seconds since 1970, the host's clock)."""
+        return self._call("observe", {"since": since, "slot": slot}, replies.Observed, seconds=_LOOK_SECONDS)
+
+    def stats(self) -> replies.Stats:
+        """HAProxy's counters by slot."""
+        return self._call("stats", {}, replies.Stats, seconds=_LOOK_SECONDS)

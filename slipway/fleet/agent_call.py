@@ -1,0 +1,118 @@
+"""One call of the host agent: the request on its standard input, the answer on its output's last line."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from slipway.errors import SlipwayError
+from slipway.fleet.agent_error import AgentError
+from slipway.fleet.completed import Completed
+from slipway.fleet.connection import Connection
+from slipway.fleet.exchange import Lines
+from slipway.fleet.replies import Reply
+
+R = TypeVar("R", bound=Reply)
+
+PROGRAM = "/usr/local/bin/slipway-agent"
+_NOT_FOUND = (126, 127)
+_LAST_LINES = 20
+
+
+class Call:
+    """Calls the agent over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __call__(
+        self,
+        command: str,
+        request: Mapping[str, object],
+        reply: type[R],
+        *,
+        seconds: float,
+        on_progress: Lines | None = None,
+    ) -> R:
+        """Run `command`; keys that are None are left out. AgentError when the agent answers with one."""
+        done = self._connection.run(
+            [PROGRAM, command], _encode(request), timeout=seconds, on_stderr=on_progress
+        )
+        answer = self._answer(command, done)
+        try:
+            return reply.model_validate(answer)
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, found["loc"])) for found in error.errors())
+            raise self._no_agent(
+                f"answered `{command}` in a form this slipway does not know: {places}"
+            ) from None
+
+    def text(self, command: str, request: Mapping[str, object], *, seconds: float) -> list[str]:
+        """Run a command that answers with plain lines."""
+        done = self._connection.run([PROGRAM, command], _encode(request), timeout=seconds)
+        if done.code != 0:
+            self._answer(command, done)
+        return done.stdout.splitlines()
+
+    def follow(self, command: str, request: Mapping[str, object]) -> Iterator[str]:
+        """The lines of a command that does not end, until the iterator is closed."""
+        lines: queue.Queue[str | SlipwayError | None] = queue.Queue()
+
+        def listen() -> None:
+            try:
+                done = self._connection.run(
+                    [PROGRAM, command], _encode(request), timeout=None, on_stdout=lines.put
+                )
+                if done.code != 0:
+                    self._answer(command, done)
+                lines.put(None)
+            except SlipwayError as error:
+                lines.put(error)
+
+        threading.Thread(target=listen, name=f"{self._connection.host}-{command}", daemon=True).start()
+        try:
+            while (line := lines.get()) is not None:
+                if isinstance(line, SlipwayError):
+                    raise line
+                yield line
+        finally:
+            self._connection.abort()
+
+    def _answer(self, command: str, done: Completed) -> dict[str, Any]:
+        last = done.stdout.rstrip("\n").rpartition("\n")[2]
+        try:
+            answer: dict[str, Any] = json.loads(last)
+            if answer["ok"]:
+                return answer
+            error: dict[str, Any] = {**answer["error"]}
+        except (ValueError, KeyError, TypeError):
+            if done.code in _NOT_FOUND:
+                raise self._no_agent("has no working slipway-agent") from None
+            said = done.stderr.splitlines()[-_LAST_LINES:]
+            raise self._no_agent(f"broke off at `{command}` (exit code {done.code})", said) from None
+        log: list[object] = error.pop("log", None) or []
+        raise AgentError(
+            self._connection.host,
+            str(error.pop("code", "unknown")),
+            str(error.pop("message", "")) or f"`{command}` failed",
+            log=list(map(str, log)),
+            detail=error,
+        )
+
+    def _no_agent(self, what: str, log: list[str] | None = None) -> AgentError:
+        return AgentError(
+            self._connection.host,
+            "no_agent",
+            f"the agent of {self._connection.host} {what}",
+            log=log or [],
+            remedy="`slipway up` installs the agent that belongs to this slipway",
+        )
+
+
+def _encode(request: Mapping[str, object]) -> bytes:
+    return json.dumps({key: value for key, value in request.items() if value is not None}).encode()

@@ -1,0 +1,137 @@
+"""A kept ssh connection to one host: the first command opens it, the next ones take some 25 ms."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from slipway.errors import SlipwayError
+from slipway.fleet.completed import Completed
+from slipway.fleet.control import control_socket, is_alive
+from slipway.fleet.exchange import Exchange, Lines, TimedOut
+from slipway.fleet.failures import PASSING, HostDown, HostLost, HostTimeout, kind_of
+from slipway.fleet.tunnel import forward
+
+CONNECT_SECONDS = 15.0
+"""How long one attempt to connect may take in all (ConnectTimeout bounds only the TCP part)."""
+ATTEMPTS = 3
+_SSH_FAILED = 255
+
+
+class Connection:
+    """One host by its alias in the stack's ssh_config. May be used from several threads.
+
+    Only connecting is ever tried again, never a command.
+    """
+
+    def __init__(self, host: str, ssh_config: Path) -> None:
+        self.host, self.ssh_config = host, ssh_config
+        self._opening = threading.Lock()
+        self._running: set[Exchange] = set()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        timeout: float | None = 60,
+        on_stdout: Lines | None = None,
+        on_stderr: Lines | None = None,
+    ) -> Completed:
+        """Run a command on the host and wait for its end, whatever its exit code.
+
+        Secrets go by `stdin` only: argv is seen by everyone on both machines. HostDown: not reached, nothing
+        was run. HostLost and HostTimeout: it may have been carried out.
+        """
+        self.open()
+        told = " ".join(argv[:2])
+        try:
+            done = self._exchange(
+                [*self._ssh("-o", "ControlMaster=no"), self.host, shlex.join(argv)],
+                stdin,
+                timeout=timeout,
+                on_stdout=on_stdout,
+                on_stderr=on_stderr,
+            )
+        except TimedOut:
+            raise HostTimeout(self.host, told, timeout or 0) from None
+        if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
+            raise HostLost(self.host, told)
+        return done
+
+    def tunnel(self, address: str, port: int) -> int:
+        """A port of 127.0.0.1 that leads to `address:port` as the host sees it; kept with the connection."""
+        self.open()
+        return forward(
+            self._ssh(), self.host, control_socket(self.ssh_config, self.host), f"{address}:{port}"
+        )
+
+    def is_open(self) -> bool:
+        """Whether the kept connection is there."""
+        return is_alive(control_socket(self.ssh_config, self.host))
+
+    def open(self) -> None:
+        """Make the kept connection unless it is there; HostDown says how the host cannot be reached."""
+        with self._opening:
+            if self.is_open():
+                return
+            from tenacity import (  # noqa: PLC0415 - 15 ms that a warm rollback does without
+                Retrying,
+                retry_if_exception,
+                stop_after_attempt,
+                wait_exponential,
+            )
+
+            for attempt in Retrying(
+                retry=retry_if_exception(lambda e: isinstance(e, HostDown) and e.kind in PASSING),
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=wait_exponential(multiplier=0.3, max=2),
+                reraise=True,
+            ):
+                with attempt:
+                    self._connect()
+
+    def close(self) -> None:
+        """End the kept connection and its tunnels."""
+        if self.is_open():
+            self._exchange([*self._ssh("-O", "exit"), self.host], timeout=5)
+
+    def abort(self) -> None:
+        """Stop waiting for the commands under way; on the host they may run on."""
+        for exchange in list(self._running):
+            exchange.abort()
+
+    def _connect(self) -> None:
+        # Not `-N -f`: should two commands start at once, the one that comes too late must end by itself.
+        try:
+            done = self._exchange([*self._ssh(), self.host, "true"], timeout=CONNECT_SECONDS)
+        except TimedOut:
+            raise HostDown(self.host, "timed out", "") from None
+        if done.code != 0:
+            raise HostDown(self.host, kind_of(done.stderr), done.stderr)
+
+    def _ssh(self, *options: str) -> list[str]:
+        return ["ssh", "-F", str(self.ssh_config), *options]
+
+    def _exchange(
+        self,
+        argv: list[str],
+        stdin: bytes = b"",
+        *,
+        timeout: float | None,
+        on_stdout: Lines | None = None,
+        on_stderr: Lines | None = None,
+    ) -> Completed:
+        try:
+            exchange = Exchange(argv)
+        except FileNotFoundError:
+            raise SlipwayError(
+                "ssh is not installed on this machine", remedy="install the OpenSSH client"
+            ) from None
+        self._running.add(exchange)
+        try:
+            return exchange.run(stdin, timeout=timeout, on_stdout=on_stdout, on_stderr=on_stderr)
+        finally:
+            self._running.discard(exchange)

@@ -1,0 +1,75 @@
+"""How reaching a host fails, in words a person can act on, read from what ssh says."""
+
+from __future__ import annotations
+
+from slipway.errors import SlipwayError
+
+
+class HostDown(SlipwayError):
+    """The host could not be reached; nothing was run on it. `kind` is a key of `KINDS`."""
+
+    def __init__(self, host: str, kind: str, said: str) -> None:
+        what, remedy = KINDS[kind]
+        last = said.strip().splitlines()[-1] if said.strip() else ""
+        super().__init__(
+            f"{host}: {what}", remedy=remedy.format(host=host), details=[f"ssh: {last}"] if last else []
+        )
+        self.host, self.kind = host, kind
+
+
+class HostLost(SlipwayError):
+    """The connection broke while a command was running: it may or may not have been carried out."""
+
+    def __init__(self, host: str, command: str) -> None:
+        super().__init__(f"{host}: the connection broke while `{command}` was running")
+        self.host = host
+
+
+class HostTimeout(SlipwayError):
+    """A command did not end in time; it may still be running on the host."""
+
+    def __init__(self, host: str, command: str, seconds: float) -> None:
+        super().__init__(f"{host}: `{command}` did not end within {seconds:g} s")
+        self.host = host
+
+
+KINDS: dict[str, tuple[str, str]] = {
+    "refused": ("connection refused", "is the host up and sshd running on {host}?"),
+    "timed out": ("connection timed out", "is the host up, and its firewall open to this machine?"),
+    "unknown name": ("its address cannot be resolved", "check the host's address in the stack's settings"),
+    "no route": ("no route to the host", "check the network to {host}"),
+    "key mismatch": (
+        "host key mismatch: it is not the machine whose key is pinned",
+        "if {host} was rebuilt on purpose, run `slipway up` to pin its new key; if not, find out who answers",
+    ),
+    "not let in": ("the ssh key is not accepted", "check the key in the stack's ssh_config"),
+    "closed": ("the connection was closed before it was ready", "is {host} just starting, or overloaded?"),
+    "failed": ("ssh failed", "try `ssh -v` with the stack's ssh_config"),
+}
+"""What is told of each kind of failure, and what to do."""
+
+_SIGNS = (
+    ("host key verification failed", "key mismatch"),
+    ("remote host identification has changed", "key mismatch"),
+    ("host key is known for", "key mismatch"),
+    ("permission denied", "not let in"),
+    ("too many authentication failures", "not let in"),
+    ("connection refused", "refused"),
+    ("timed out", "timed out"),
+    ("could not resolve", "unknown name"),
+    ("no route to host", "no route"),
+    ("network is unreachable", "no route"),
+    ("connection reset", "closed"),
+    ("connection closed", "closed"),
+    ("kex_exchange_identification", "closed"),
+    ("banner exchange", "closed"),
+)
+
+PASSING = {"refused", "closed", "timed out"}
+"""Kinds that a host which is just starting shows for a moment."""
+
+
+def kind_of(said: str) -> str:
+    """The kind of failure that ssh's words mean."""
+    low = said.lower()
+    return next((kind for sign, kind in _SIGNS if sign in low), "failed")

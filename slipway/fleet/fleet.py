@@ -1,0 +1,112 @@
+"""The fleet: a stack's hosts, worked on at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from slipway.errors import SlipwayError
+from slipway.fleet.agent import Agent
+from slipway.fleet.connection import Connection
+from slipway.settings.outputs import Host, Outputs, Role
+
+T = TypeVar("T")
+
+
+class FleetError(SlipwayError):
+    """Some hosts failed. `failures` by host name, and in `results` what the others returned."""
+
+    def __init__(self, failures: Mapping[str, Exception], results: Mapping[str, object]) -> None:
+        lines = [f"{name}: {_told(name, error)}" for name, error in failures.items()]
+        total = len(failures) + len(results)
+        message = lines[0] if total == 1 else f"{len(failures)} of {total} hosts failed"
+        remedies = [e.remedy for e in failures.values() if isinstance(e, SlipwayError) and e.remedy]
+        super().__init__(message, remedy=remedies[0] if remedies else "", details=lines)
+        self.failures, self.results = dict(failures), dict(results)
+
+
+class FleetHost:
+    """One host: its facts from the stack outputs, its connection, its agent."""
+
+    def __init__(self, facts: Host, connection: Connection) -> None:
+        self.facts, self.connection = facts, connection
+        self.agent = Agent(connection)
+
+    @property
+    def name(self) -> str:
+        """Its name, which is also its ssh alias."""
+        return self.facts.name
+
+    @property
+    def role(self) -> Role:
+        """What it is for."""
+        return self.facts.role
+
+
+class Fleet:
+    """All hosts of a stack. Making one costs nothing: connections open on first use and are kept by ssh."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self.hosts = [
+            FleetHost(host, Connection(host.name, outputs.ssh_config_path)) for host in outputs.hosts
+        ]
+
+    def by_role(self, role: Role) -> list[FleetHost]:
+        """The hosts of one role."""
+        return [host for host in self.hosts if host.role == role]
+
+    @property
+    def web(self) -> list[FleetHost]:
+        """The hosts that take traffic."""
+        return self.by_role("web")
+
+    @property
+    def worker(self) -> list[FleetHost]:
+        """The hosts that run workers only."""
+        return self.by_role("worker")
+
+    def host(self, name: str) -> FleetHost:
+        """The host called `name`; KeyError if there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
+
+    def each(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
+        """Do `work` for all hosts at once and return what each gave, by name.
+
+        Every host is heard to its end, so that FleetError tells all failures together. Ctrl-C stops waiting.
+        """
+        results: dict[str, T] = {}
+        failures: dict[str, Exception] = {}
+        if not hosts:
+            return results
+        pool = ThreadPoolExecutor(len(hosts), thread_name_prefix="fleet")
+        try:
+            futures = [(host, pool.submit(work, host)) for host in hosts]
+            for host, future in futures:
+                try:
+                    results[host.name] = future.result()
+                except Exception as error:
+                    failures[host.name] = error
+        except BaseException:
+            for host in hosts:
+                host.connection.abort()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        if failures:
+            raise FleetError(failures, results)
+        return results
+
+    def close(self) -> None:
+        """End all kept connections."""
+        self.each(self.hosts, lambda host: host.connection.close())
+
+
+def _told(name: str, error: Exception) -> str:
+    """One line, without the host's name twice; an accident of ours is told by its type."""
+    text = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
+    first = text.splitlines()[0] if text else type(error).__name__
+    return first.removeprefix(f"{name}: ")

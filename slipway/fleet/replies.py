@@ -1,0 +1,214 @@
+"""What the host agent answers, typed. Keys that this version does not know are let through."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SlotName = Literal["blue", "green"]
+SlotState = Literal["empty", "staged", "booted", "live", "warm", "draining", "failed"]
+
+
+class Reply(BaseModel):
+    """An answer, or a part of one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Unit(Reply):
+    """One instance of a process, as systemd sees it."""
+
+    unit: str
+    active: str = ""
+    pid: int | None = None
+    memory: int | None = None
+    """Bytes."""
+    restarts: int = 0
+
+
+class Slot(Reply):
+    """What one of the two slots holds. Times are seconds since 1970."""
+
+    state: SlotState = "empty"
+    release: int | None = None
+    build: str | None = None
+    config: str | None = None
+    since: float | None = None
+    retire_at: float | None = None
+    ready_path: str | None = None
+    processes: dict[str, list[Unit]] = Field(default_factory=dict[str, list[Unit]])
+
+    @property
+    def is_running(self) -> bool:
+        """Could it serve (or work) this very second?"""
+        return self.state in {"booted", "live", "warm"}
+
+
+class Disk(Reply):
+    """Bytes on the file system of the builds."""
+
+    path: str = "/"
+    free: int = 0
+    total: int = 0
+
+
+class HaProxy(Reply):
+    """The web host's proxy at run time."""
+
+    active: SlotName | None = None
+    sessions: dict[str, int] = Field(default_factory=dict[str, int])
+    """Open connections by slot."""
+    up: dict[str, int] = Field(default_factory=dict[str, int])
+    """Instances that pass their health check, by slot."""
+    error: str | None = None
+
+
+class Status(Reply):
+    """`status`: what the host runs."""
+
+    protocol: int = 1
+    version: str = ""
+    host: str = ""
+    role: str = ""
+    stack: str = ""
+    fence: int = 0
+    active: SlotName | None = None
+    idle: SlotName | None = None
+    slots: dict[str, Slot] = Field(default_factory=dict[str, Slot])
+    handover: dict[str, object] | None = None
+    disk: Disk = Disk()
+    setup_digest: str | None = None
+    haproxy: HaProxy | None = None
+    agent_ms: float = 0
+
+    @property
+    def live(self) -> Slot | None:
+        """The slot that serves."""
+        return self.slots.get(self.active) if self.active else None
+
+    def holding(self, release: int) -> Slot | None:
+        """The slot that holds `release`."""
+        return next((slot for slot in self.slots.values() if slot.release == release), None)
+
+
+class Staged(Reply):
+    """`stage`: the release lies in the idle slot."""
+
+    slot: SlotName
+    downloaded: list[str] = Field(default_factory=list[str])
+    """Digests of the layers that were fetched."""
+    reused: list[str] = Field(default_factory=list[str])
+    bytes: int = 0
+    seconds: float = 0
+    drained_seconds: float = 0
+
+
+class Booted(Reply):
+    """`boot`: every instance in the idle slot is ready."""
+
+    slot: SlotName | None = None
+    seconds: float = 0
+    started: list[str] = Field(default_factory=list[str])
+
+
+class SmokeStep(Reply):
+    """One step that passed."""
+
+    name: str
+    status: int = 0
+    ms: float = 0
+
+
+class Smoked(Reply):
+    """`smoke`: every step passed."""
+
+    steps: list[SmokeStep] = Field(default_factory=list[SmokeStep])
+
+
+class Switched(Reply):
+    """`switch`: the host serves the release."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    slot: SlotName | None = None
+    from_release: int | None = Field(default=None, alias="from")
+    to: int | None = None
+    switched_ms: float = 0
+    handover: dict[str, object] | None = None
+    agent_ms: float = 0
+
+
+class Stopped(Reply):
+    """`stop`: the slot that held the release is empty; slot None: none held it."""
+
+    slot: SlotName | None = None
+    drained_seconds: float = 0
+
+
+class Retired(Reply):
+    """`retire`: the slots that were drained."""
+
+    slots: list[str] = Field(default_factory=list[str])
+    drained_seconds: float = 0
+
+
+class Ran(Reply):
+    """`run`: a one-off command ended. `tail` is the last lines of its output."""
+
+    exit: int
+    seconds: float = 0
+    tail: list[str] = Field(default_factory=list[str])
+
+
+class Pruned(Reply):
+    """`prune`: what was removed."""
+
+    builds: list[str] = Field(default_factory=list[str])
+    layers: list[str] = Field(default_factory=list[str])
+    bytes: int = 0
+
+
+class Restored(Reply):
+    """`restore`: what serves after a boot."""
+
+    active: SlotName | None = None
+    release: int | None = None
+    started: list[str] = Field(default_factory=list[str])
+
+
+class Probe(Reply):
+    """One request that the agent made itself; status 0: no answer."""
+
+    status: int = 0
+    ms: float = 0
+
+
+class Probed(Reply):
+    """`probe`: the requests one by one."""
+
+    probes: list[Probe] = Field(default_factory=list[Probe])
+
+
+class Traffic(Reply):
+    """What users got from one slot; times are milliseconds."""
+
+    release: int | None = None
+    count: int = 0
+    errors: int = 0
+    """5xx answers."""
+    p50_ms: float = 0
+    p95_ms: float = 0
+
+
+class Observed(Reply):
+    """`observe`: the traffic of the live slot, and of the one before it."""
+
+    new: Traffic = Traffic()
+    old: Traffic = Traffic()
+
+
+class Stats(Reply):
+    """`stats`: HAProxy's counters by slot, named as HAProxy names them."""
+
+    slots: dict[str, dict[str, object]] = Field(default_factory=dict[str, dict[str, object]])

@@ -1,0 +1,70 @@
+"""A stack's ssh_config: pinned host keys, kept connections. ssh, pyinfra and testinfra read the same one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from slipway.fleet.control import control_folder
+from slipway.settings.outputs import Host
+
+_HOST = """\
+Host {name}
+  HostName {address}
+  Port {port}
+  User {user}
+  HostKeyAlias {name}
+"""
+_ALL = """\
+Host *
+  IdentityFile "{identity}"
+  IdentitiesOnly yes
+  BatchMode yes
+  StrictHostKeyChecking yes
+  UserKnownHostsFile "{known_hosts}"
+  GlobalKnownHostsFile /dev/null
+  UpdateHostKeys no
+  HostKeyAlgorithms ssh-ed25519,ecdsa-sha2-nistp256,rsa-sha2-512,rsa-sha2-256
+  ConnectTimeout 5
+  ServerAliveInterval 5
+  ServerAliveCountMax 3
+  ControlMaster auto
+  ControlPath "{control}/%n"
+  ControlPersist 10m
+  ForwardAgent no
+  LogLevel ERROR
+"""
+
+
+def write_ssh_config(hosts: Sequence[Host], folder: Path, identity: Path) -> Path:
+    """Write `ssh_config` and `known_hosts` for `hosts` into `folder`; returns the path of the first.
+
+    Each host must bring its public key: none is ever learned on first use.
+    """
+    for host in hosts:
+        if not host.host_key:
+            raise ValueError(f"{host.name} has no host key to pin")
+    config, known_hosts = folder.absolute() / "ssh_config", folder.absolute() / "known_hosts"
+    text = "".join(
+        _HOST.format(name=host.name, address=host.ssh_host, port=host.ssh_port, user=host.ssh_user)
+        for host in hosts
+    )
+    text += _ALL.format(identity=identity.absolute(), known_hosts=known_hosts, control=control_folder(config))
+    _replace(known_hosts, "".join(f"{_names(host)} {host.host_key.strip()}\n" for host in hosts))
+    _replace(config, text)
+    return config
+
+
+def _names(host: Host) -> str:
+    """The alias, by which OpenSSH looks the key up, and the address, by which paramiko (pyinfra) does."""
+    address = host.ssh_host if host.ssh_port == 22 else f"[{host.ssh_host}]:{host.ssh_port}"
+    return f"{host.name},{address}"
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.chmod(0o600)
+    fresh.replace(path)
