@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from threading import Event
@@ -96,12 +97,16 @@ class _Run:
 
     async def _arrivals(self, browsers: list[Browser]) -> None:
         """Start each request at its intended time, whatever became of those before it."""
-        sent = 0
-        while not self._stop.is_set() and (now := self._tally.now()) < self._asked.seconds:
-            while self._asked.rps and (due := sent / self._asked.rps) <= now and due < self._asked.seconds:
+        rps, sent = self._asked.rps, 0
+        planned = math.ceil(rps * self._asked.seconds)
+        while not self._stop.is_set():
+            now = self._tally.now()
+            while sent < planned and (due := sent / rps) <= now:
                 self._start(browsers[sent % len(browsers)], sent, due)
                 sent += 1
-            following = sent / self._asked.rps if self._asked.rps else self._asked.seconds
+            following = sent / rps if sent < planned else self._asked.seconds
+            if sent == planned and now >= self._asked.seconds:
+                return
             await asyncio.sleep(min(max(following - self._tally.now(), 0), STOP_CHECK_SECONDS))
 
     def _start(self, browser: Browser, number: int, due: float) -> None:
