@@ -51,7 +51,7 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, str, 
 
 
 def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
-    got = f", got {shown(error['input'])}"
+    got = "" if _may_be_secret(path) else f", got {shown(error['input'])}"
     context: Mapping[str, Any] = error.get("ctx") or {}
     match error["type"]:
         case "extra_forbidden":
@@ -69,7 +69,7 @@ def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[s
             said = str(context["error"]), ""
         case kind if kind in _BOUNDS:
             words, key = _BOUNDS[kind]
-            said = f"must be {words} {context[key]}{got}", ""
+            said = f"must be {words} {context[key]:g}{got}", ""
         case kind:
             wanted = next((words for start, words in _KINDS.items() if kind.startswith(f"{start}_")), None)
             said = (f"must be {wanted}" if wanted else error["msg"][:1].lower() + error["msg"][1:]) + got, ""
@@ -110,6 +110,11 @@ def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
 def _near(given: object, known: list[str]) -> str:
     near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else ""
+
+
+def _may_be_secret(path: KeyPath) -> bool:
+    """A value in the env contract: someone may have written a real one there by mistake."""
+    return path[:1] == ("env",) and (len(path) == 2 or path[-1] == "value")
 
 
 def _unknown_key(path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:

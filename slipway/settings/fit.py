@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slipway.settings.app import App
+from slipway.settings.env_value import misfits
 from slipway.settings.explain import did_you_mean
 from slipway.settings.load import FILE_NAME, toml_lines
 from slipway.settings.refs import REFS, why_absent
@@ -65,6 +66,8 @@ def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
             )
         elif var.source is not None:
             yield ("env", name), f'comes from the stack\'s outputs ("{var.source}")', "remove it here"
+        else:
+            yield from ((("env", name), problem, "") for problem in misfits(var, stack.env[name], stack.name))
 
 
 def _workers(stack: Stack) -> int | None:

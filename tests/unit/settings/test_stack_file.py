@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import BadInput
+from slipway.settings.stack_file import find_root, load_stack
+from slipway.settings.violations import InvalidSettings
+
+MACHINE = "{name: %s, role: %s, address: 10.0.0.1, ssh: root@203.0.113.7:22, host_key: ssh-ed25519 AAAAC3Nz}"
+
+
+def refused(project: Path, settings: str) -> list[str]:
+    (project / "Pulumi.local.yaml").write_text(f"config:\n{settings}")
+    with pytest.raises(InvalidSettings) as error:
+        load_stack(project, "local")
+    return [f"{violation} ({violation.remedy})" for violation in error.value.violations]
+
+
+def test_a_stack_is_read_with_other_namespaces_left_to_their_owners(project: Path):
+    (project / "Pulumi.local.yaml").write_text(
+        "encryptionsalt: v1:abc\nconfig:\n  aws:region: eu-central-1\n  slipway:platform: local\n"
+        "  slipway:redis: 'false'\n  slipway:local:\n    https_port: 9443\n"
+    )
+    stack = load_stack(project, "local")
+    assert (stack.fleet_id, stack.redis, stack.local.https_port) == ("board-local", False, 9443)
+
+
+def test_an_unknown_stack_names_those_that_exist(project: Path):
+    with pytest.raises(BadInput, match='there is no stack "locl"') as error:
+        load_stack(project, "locl")
+    assert 'did you mean "local"?' in error.value.remedy
+    with pytest.raises(BadInput) as error:
+        load_stack(project, "../etc/passwd")
+    assert "stacks here: local" in error.value.remedy
+
+
+def test_mistakes_have_file_line_key_and_remedy(project: Path):
+    assert refused(
+        project,
+        "  slipway:platform: localhost\n  slipway:databse: none\n"
+        "  slipway:local:\n    http_prt: 1\n    web: 0\n",
+    ) == [
+        'Pulumi.local.yaml:2 slipway:platform: must be "local", "hosts" or "aws", got "localhost"'
+        ' (did you mean "local"?)',
+        'Pulumi.local.yaml:3 slipway:databse: unknown key (did you mean "database"?)',
+        'Pulumi.local.yaml:5 slipway:local.http_prt: unknown key (did you mean "http_port"?)',
+        "Pulumi.local.yaml:6 slipway:local.web: must be at least 1, got 0 ()",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            "  platform: local\n  slipway:platform: local\n",
+            '"platform" has no namespace (write "slipway:platform")',
+        ),
+        ("  slipway:platform:\n    secure: AAAB\n", "slipway:platform: must not be a Pulumi secret"),
+        (
+            "  slipway:platform: local\n  slipway:env: {A: 1}\n",
+            "3 slipway:env.A: must be text in quotes",
+        ),
+        ("  slipway:platform: aws\n", "slipway:domain: is required on platform aws"),
+        (
+            "  slipway:platform: local\n  slipway:domain: http://x\n",
+            "3 slipway:domain: must be a domain name",
+        ),
+        ("  slipway:platform: hosts\n  slipway:domain: a.b\n", "platform hosts needs machines"),
+        (
+            f"  slipway:platform: local\n  slipway:machines: [{MACHINE % ('a', 'web')}]\n",
+            "is for platform hosts",
+        ),
+        (
+            "  slipway:platform: local\n  slipway:local: {http_port: 8443}\n",
+            "http_port: 8443 is taken by https_port",
+        ),
+        ("  slipway:platform: local\n  slipway:local: {https_port: 2222}\n", "2222 is taken by ssh_port"),
+        ("  slipway:platform: local\n  slipway:platform: aws\n", "3 config.slipway:platform: is given twice"),
+        ("  slipway:platform: [\n", "not valid YAML"),
+    ],
+)
+def test_what_cannot_be_is_refused(project: Path, settings: str, expected: str):
+    assert expected in "\n".join(refused(project, settings))
+
+
+def test_rented_machines_need_an_edge_a_web_and_a_data_host(project: Path):
+    found = refused(
+        project,
+        f"  slipway:platform: hosts\n  slipway:domain: a.example\n  slipway:machines:\n"
+        f"    - {MACHINE % ('web1', 'web')}\n    - {MACHINE.replace('root@', '') % ('w', 'worker')}\n",
+    )
+    assert [line.split(": ", 1)[1].split(" (")[0] for line in found] == [
+        "there is no machine of role data",
+        "there is no machine of role edge",
+        'must be user@host or user@host:port, got "203.0.113.7:22"',
+    ]
+    assert found[2].startswith("Pulumi.local.yaml:6 slipway:machines[1].ssh")
+
+
+def test_the_root_is_found_from_below(project: Path):
+    (project / "app" / "src").mkdir()
+    assert find_root(project / "app" / "src") == project
+    with pytest.raises(BadInput, match=r"no Pulumi\.yaml"):
+        find_root(Path("/"))
+
+
+def test_a_project_name_that_no_bucket_could_have_is_refused(project: Path):
+    (project / "Pulumi.yaml").write_text("runtime: python\nname: My_Board\n")
+    with pytest.raises(InvalidSettings, match=r"Pulumi\.yaml:2 name: must be small letters"):
+        load_stack(project, "local")
