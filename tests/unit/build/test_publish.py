@@ -1,0 +1,98 @@
+"""Publishing to a real S3 server: only what is missing, the manifest last, damage refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from slipway.build import cache
+from slipway.build.build import build
+from slipway.build.manifest import canonical, load_manifest
+from slipway.build.publish import publish
+from slipway.errors import BadInput, SlipwayError
+from tests.s3 import S3
+from tests.unit.build.conftest import MakeProject, write
+
+DEPS = {"deps": {"inputs": ["lock"], "command": "mkdir mods; cp lock mods", "paths": ["mods"]}}
+
+
+def test_only_missing_layers_are_sent(make_project: MakeProject, s3: S3) -> None:
+    bucket = s3.bucket()
+    project = make_project({"lock": "1", "a.txt": "1"}, build=DEPS)
+    first = publish(build(project), bucket)
+    assert len(first.uploaded) == 2
+    assert first.bytes > 0
+    write(project.context, {"a.txt": "2"})
+    second = publish(build(project), bucket)
+    assert (len(second.uploaded), len(second.reused)) == (1, 1)
+    assert load_manifest(bucket, second.build).id == second.build
+
+
+def test_a_published_build_is_found_by_its_input_from_another_machine(
+    make_project: MakeProject, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3.bucket()
+    project = make_project({"a.txt": "1"}, build={"command": "date +%N > when"})
+    made = build(project, bucket=bucket)
+    publish(made, bucket)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    found = build(project, bucket=bucket)
+    assert found.origin == "bucket"
+    assert found.manifest == made.manifest
+    assert publish(found, bucket).bytes == 0
+
+
+def test_a_build_whose_layers_were_pruned_is_made_and_sent_again(make_project: MakeProject, s3: S3) -> None:
+    bucket = s3.bucket()
+    project = make_project({"a.txt": "1"})
+    made = build(project, bucket=bucket)
+    publish(made, bucket)
+    bucket.delete(made.manifest.layers[0].key)
+    again = build(project, bucket=bucket)
+    assert again.origin == "cache"
+    assert publish(again, bucket).uploaded == [made.manifest.layers[0].digest]
+
+
+def test_what_lies_in_the_bucket_is_what_the_manifest_says(make_project: MakeProject, s3: S3) -> None:
+    bucket = s3.bucket()
+    made = build(make_project({"a.txt": "1"}))
+    publish(made, bucket)
+    folder = s3.folder / bucket.name
+    layer = made.manifest.layers[0]
+    assert hashlib.sha256((folder / layer.key).read_bytes()).hexdigest() == layer.digest.removeprefix(
+        "sha256:"
+    )
+    sbom = json.loads((folder / f"builds/{made.manifest.id}.cdx.json").read_text())
+    assert f"sha256:{hashlib.sha256(canonical(sbom)).hexdigest()}" == made.manifest.sbom
+    assert json.loads((folder / f"builds/{made.manifest.id}.json").read_text())["id"] == made.manifest.id
+
+
+def test_a_damaged_layer_in_the_cache_is_never_sent_and_the_manifest_neither(
+    make_project: MakeProject, s3: S3
+) -> None:
+    bucket = s3.bucket()
+    project = make_project({"a.txt": "1"})
+    made = build(project)
+    layer = made.manifest.layers[0]
+    path = cache.layer_path(layer.digest)
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+    with pytest.raises(SlipwayError, match="damaged and has been removed"):
+        publish(made, bucket)
+    assert list(bucket.list("")) == []
+    publish(build(project), bucket)
+    assert bucket.exists(layer.key)
+
+
+def test_publishing_twice_is_publishing_once(make_project: MakeProject, s3: S3) -> None:
+    bucket = s3.bucket()
+    made = build(make_project({"a.txt": "1"}))
+    first, second = publish(made, bucket), publish(made, bucket)
+    assert (len(first.uploaded), len(second.uploaded)) == (1, 0)
+
+
+def test_an_unknown_build_is_bad_input(s3: S3) -> None:
+    with pytest.raises(BadInput, match="no build b000000000000"):
+        load_manifest(s3.bucket(), "b000000000000")
