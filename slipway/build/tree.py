@@ -71,8 +71,8 @@ def _entry(root: Path, name: str, runtime: Path | None) -> Entry:
     if path.name == "pyvenv.cfg":
         content = _placeless(path)
         return Entry(name, "file", path, len(content), program, content=content)
-    if program:
-        _refuse_fixed_place(root, path, name)
+    if program and (content := _moved(root, path, name)):
+        return Entry(name, "file", path, len(content), program, content=content)
     return Entry(name, "file", path, info.st_size, program)
 
 
@@ -105,11 +105,26 @@ def _placeless(path: Path) -> bytes:
     ).encode()
 
 
-def _refuse_fixed_place(root: Path, path: Path, name: str) -> None:
+def _moved(root: Path, path: Path, name: str) -> bytes | None:
+    """A script that names an interpreter in the folder it was made in: one that looks beside itself instead.
+
+    None for all others. What `uv sync` and pip write into `.venv/bin` is of that kind.
+    """
     with path.open("rb") as file:
-        first = file.readline(256)
-    if first.startswith(b"#!") and os.fsencode(root) in first:
-        raise BadInput(
-            f"{name} runs only where it was built: it begins with {first.decode(errors='replace').strip()}",
-            remedy="make the Python environment with `uv venv --relocatable` or `uv sync` (docs/builds.md)",
-        )
+        first = file.readline(512)
+        if not (first.startswith(b"#!") and os.fsencode(root) in first):
+            return None
+        interpreter = Path(os.fsdecode(first[2:].strip()))
+        if interpreter.parent != path.parent:
+            raise BadInput(
+                f"{name} runs only where it was built: it begins with {os.fsdecode(first).strip()}",
+                remedy="drop it by build.exclude, or have it look for its interpreter on PATH",
+            )
+        return TRAMPOLINE.replace(b"INTERPRETER", os.fsencode(interpreter.name)) + file.read()
+
+
+TRAMPOLINE = b"""#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'INTERPRETER' "$0" "$@"
+' '''
+"""
+"""To a shell a command, to Python a string in three quotes; the same that uv writes for relocatable ones."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,10 +42,23 @@ def test_a_link_out_of_the_build_is_refused_by_name(tmp_path: Path, target: str)
         collect(tmp_path, lambda _: True)
 
 
-def test_a_script_that_names_the_folder_it_was_made_in_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, {".venv/bin/serve": f"#!{tmp_path}/.venv/bin/python\n"})
-    (tmp_path / ".venv/bin/serve").chmod(0o755)
-    with pytest.raises(BadInput, match=r"\.venv/bin/serve runs only where it was built"):
+def test_a_script_beside_its_interpreter_finds_it_wherever_it_lies(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    write(made, {".venv/bin/serve": f"#!{made}/.venv/bin/python\nimport sys; print('served', sys.argv[1])\n"})
+    (made / ".venv/bin/serve").chmod(0o755)
+    (made / ".venv/bin/python").symlink_to(sys.executable)
+    entries = collect(made, lambda name: name.endswith("serve"))
+    moved = tmp_path / "moved to"
+    write(moved, {"serve": (by_name(entries)[".venv/bin/serve"].content or b"").decode()})
+    (moved / "serve").chmod(0o755)
+    (moved / "python").symlink_to(sys.executable)
+    assert subprocess.check_output([moved / "serve", "x"], text=True) == "served x\n"
+
+
+def test_a_script_that_needs_the_folder_it_was_made_in_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"bin/serve": f"#!{tmp_path}/tools/perl -w\n"})
+    (tmp_path / "bin/serve").chmod(0o755)
+    with pytest.raises(BadInput, match=r"bin/serve runs only where it was built"):
         collect(tmp_path, lambda _: True)
 
 
