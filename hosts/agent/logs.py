@@ -35,7 +35,10 @@ def arguments(request: Fields) -> list[str]:
         f"--lines={request.whole('lines', 100)}",
     ]
     if request.has("since"):
-        argv.append(f"--since=@{request.number('since'):.6f}")
+        since = request.raw["since"]
+        argv.append(
+            f"--since={since}" if isinstance(since, str) else f"--since=@{request.number('since'):.6f}"
+        )
     if request.flag("follow"):
         argv.append("--follow")
     return argv + chosen

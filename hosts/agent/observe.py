@@ -15,6 +15,7 @@ from .fields import Fields
 from .host import Host
 from .paths import Paths
 from .slot import SLOTS
+from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,33 +30,29 @@ class Seen:
         self.errors = 0
         self.times: list[int] = []
 
-    def to_json(self) -> dict[str, object]:
-        """Percentiles in ms by nearest rank; null without a time."""
+    def to_json(self, release: int) -> dict[str, object]:
+        """Percentiles in ms by nearest rank; 0 without a time."""
         self.times.sort()
         return {
+            "release": release or None,
             "count": self.count,
-            "errors5xx": self.errors,
-            "p50": percentile(self.times, 0.50),
-            "p95": percentile(self.times, 0.95),
+            "errors": self.errors,
+            "p50_ms": percentile(self.times, 0.50),
+            "p95_ms": percentile(self.times, 0.95),
         }
 
 
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
-    """See docs/agent.md, `observe`. `since` and `until` are by this host's clock; `now` says what it shows."""
-    now = time.time()
-    since = request.number("since") if request.has("since") else now - request.number("seconds", 10)
+    """See docs/agent.md, `observe`. `since` (default: 10 s ago) and `until` are by this host's clock."""
+    state = State.load(paths)
     argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--identifier=haproxy"]
-    argv.append(f"--since=@{since:.6f}")
+    argv.append(f"--since=@{request.number('since', time.time() - 10):.6f}")
     if request.has("until"):
         argv.append(f"--until=@{request.number('until'):.6f}")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as journal:
         seen = tally(journal.stdout or ())
-    wanted = [request.text("slot")] if request.has("slot") else list(SLOTS)
-    return {
-        "now": now,
-        "since": since,
-        "slots": {name: seen[name].to_json() for name in wanted if name in seen},
-    }
+    slots = {name: seen[name].to_json(state.slots[name].release) for name in SLOTS}
+    return {"new": slots[state.active or "blue"], "old": slots[state.idle], "slots": slots}
 
 
 def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
@@ -75,6 +72,6 @@ def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
     return seen
 
 
-def percentile(times: list[int], share: float) -> int | None:
-    """Nearest-rank percentile of sorted `times`."""
-    return times[max(0, math.ceil(share * len(times)) - 1)] if times else None
+def percentile(times: list[int], share: float) -> int:
+    """Nearest-rank percentile of sorted `times`; 0 of none."""
+    return times[max(0, math.ceil(share * len(times)) - 1)] if times else 0

@@ -24,9 +24,9 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
     record = state.live if slot == "live" else state.slots[state.idle]
     site = request.text("site", record.site if record else host.site)
     timeout = request.number("timeout", 5)
-    answers: list[dict[str, object]] = []
+    probes: list[dict[str, object]] = []
     for _ in range(request.whole("count", 1)):
         status, took = probe(ports[slot], request.text("path"), site, timeout)
         code = int(status) if status.isdigit() else 0
-        answers.append({"status": code, "ms": round(took, 1), "error": None if code else status})
-    return {"answers": answers}
+        probes.append({"status": code, "ms": round(took, 1), "error": None if code else status})
+    return {"probes": probes}

@@ -60,7 +60,7 @@ def one_off(
     begun = time.monotonic()
     try:
         code, tail = _follow(
-            name, _argv(name, env_file, root, directory, timeout, argv), _hidden(paths, slot)
+            _argv(name, env_file, root, directory, timeout, argv), envfile.secrets(paths, slot)
         )
     except Interrupted:
         subprocess.run(["systemctl", "stop", f"{name}.service"], check=False, capture_output=True)
@@ -84,10 +84,6 @@ def _slot(host: Host, state: State, request: Fields) -> Slot:
         wanted = f"release {request.raw['release']}" if request.has("release") else "a release"
         raise AgentError("not_staged", f"{host.name} does not hold {wanted}")
     return slot
-
-
-def _hidden(paths: Paths, slot: Slot) -> list[str]:
-    return envfile.secrets(paths, slot)
 
 
 def _argv(name: str, env_file: str, root: str, directory: str, timeout: float, argv: list[str]) -> list[str]:
@@ -119,7 +115,7 @@ def _argv(name: str, env_file: str, root: str, directory: str, timeout: float, a
     ]
 
 
-def _follow(name: str, argv: list[str], hidden: list[str]) -> tuple[int, list[str]]:
+def _follow(argv: list[str], hidden: list[str]) -> tuple[int, list[str]]:
     """Pass output on to stderr; a reader that has gone away does not stop the command."""
     process = subprocess.Popen(
         argv,

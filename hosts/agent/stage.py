@@ -29,6 +29,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
         answer: dict[str, object] = {"slot": plan.name, "drained_seconds": 0.0}
         if same and held.state in ("staged", "booted") and os.path.isdir(paths.build(plan.build)):
+            envfile.write_slot(paths, host, held, request.section("env"))
             answer |= {"downloaded": [], "reused": [layer.digest for layer in wanted], "bytes": 0}
         else:
             _refuse_unfit(paths, host, plan)

@@ -31,15 +31,18 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         if request.has("cron_owner"):
             kinds = request.texts("cron_kinds") or ["path", "command"]
             state.cron_kinds = kinds if request.flag("cron_owner") else []
+        begun = time.perf_counter()
+        if release == 0:
+            _go_dark(paths, host, state)
+            return {"slot": None, "from": before, "to": 0, "switched_ms": _since(begun), "handover": None}
         slot = state.holding(release)
         if slot is None:
             raise AgentError("not_warm", f"release {release} is in no slot of {host.name}")
-        begun = time.perf_counter()
         if state.handover:
             _redirect(paths, host, state, slot)
         elif slot.name != state.active:
             _switch(paths, host, state, slot, request.number("hold_seconds", 3600))
-        took = round((time.perf_counter() - begun) * 1000, 3)
+        took = _since(begun)
         if state.handover:
             _hand_over(paths, host, state, wait=request.flag("wait", True))
         _move_cron(paths, state)
@@ -50,6 +53,31 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
             "switched_ms": took,
             "handover": state.handover,
         }
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 3)
+
+
+def _go_dark(paths: Paths, host: Host, state: State) -> None:
+    """Release 0 is none: the first release of a host is undone."""
+    if state.handover:
+        from .handover import take_back
+
+        take_back(paths, host, state)
+    live = state.live
+    if live is None:
+        return
+    live.become("booted")
+    state.active, state.cron_kinds = None, []
+    state.save()
+    if host.serves:
+        haproxy.apply(paths, state)
+    if live.workers:
+        from . import systemd
+
+        systemd.stop([unit for process in live.workers for unit in process.units(live.name)])
+    _move_cron(paths, state)
 
 
 def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:
