@@ -1,0 +1,90 @@
+"""The live stack: hosts answer, clocks agree, the certificate lasts, nobody left a lease behind."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from slipway.doctor.finding import Finding, fail, ok, warn
+from slipway.fleet.fleet import FleetError, FleetHost
+from slipway.ledger.lease import read_lease
+from slipway.pipeline.open import OpenStack
+
+SKEW_WARN_SECONDS = 2.0
+SKEW_FAIL_SECONDS = 30.0
+CERTIFICATE_WARN_DAYS = 14
+CONNECT_SECONDS = 5
+
+
+def hosts(opened: OpenStack) -> Iterable[Finding]:
+    """Every host is reached by ssh, and its clock agrees with this machine's."""
+    fleet = opened.fleet
+    try:
+        skews = fleet.each(fleet.hosts, _skew)
+    except FleetError as error:
+        for line in error.details:
+            yield fail(f"host {line}", error.remedy or f"slipway up --stack {opened.outputs.stack}")
+        return
+    yield ok(f"all {len(skews)} hosts answer: {', '.join(skews)}")
+    for name, skew in skews.items():
+        if abs(skew) > SKEW_WARN_SECONDS:
+            level = fail if abs(skew) > SKEW_FAIL_SECONDS else warn
+            yield level(
+                f"the clock of {name} is {skew:+.1f} s off this machine's", f"timedatectl on {name}, and here"
+            )
+
+
+def _skew(host: FleetHost) -> float:
+    """Seconds the host's clock is ahead, judged by the middle of the round trip."""
+    host.connection.open()
+    before = time.time()
+    said = host.connection.run(["date", "+%s.%N"], timeout=10).stdout
+    return float(said) - (before + time.time()) / 2
+
+
+def certificate(opened: OpenStack) -> Iterable[Finding]:
+    """The site's certificate is valid for its name and for a while."""
+    outputs = opened.outputs
+    url = urlsplit(outputs.url)
+    if url.scheme != "https" or url.hostname is None:
+        yield warn(f"{outputs.url} is served without TLS", "set slipway:domain, and bring the stack up again")
+        return
+    host, _, port = outputs.connect.rpartition(":")
+    context = ssl.create_default_context(cafile=outputs.ca_file or None)
+    try:
+        with (
+            socket.create_connection(
+                (host or url.hostname, int(port or url.port or 443)), CONNECT_SECONDS
+            ) as plain,
+            context.wrap_socket(plain, server_hostname=url.hostname) as secured,
+        ):
+            ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+    except ssl.SSLCertVerificationError as error:
+        yield fail(f"the certificate of {url.hostname} is not valid: {error.verify_message}", _renew(opened))
+        return
+    except OSError as error:
+        yield fail(f"{outputs.url} cannot be reached: {error}", _renew(opened))
+        return
+    days = (ends - time.time()) / 86_400
+    said = f"the certificate of {url.hostname} lasts {days:.0f} more days"
+    yield warn(said, _renew(opened)) if days < CERTIFICATE_WARN_DAYS else ok(said)
+
+
+def lease(opened: OpenStack) -> Iterable[Finding]:
+    """No command holds the stack, or left it half-way."""
+    held = read_lease(opened.bucket, opened.outputs.stack)
+    if held is None:
+        yield ok("nobody holds the stack's lease")
+        return
+    age = opened.bucket.server_time() - held.heartbeat
+    yield warn(
+        f"the lease is held by {held.owner} (`{held.command}`), last renewed {max(age, 0):.0f} s ago",
+        "if that command is dead, its lease expires by itself; the next command finishes or undoes its work",
+    )
+
+
+def _renew(opened: OpenStack) -> str:
+    return f"slipway up --stack {opened.outputs.stack}"
