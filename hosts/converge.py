@@ -1,0 +1,124 @@
+"""Converge: bring every host of a fleet to what the plan says, all at once; skip those that are there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+from hosts.digest import setup_digest
+from hosts.plan import FleetPlan
+from slipway.errors import SlipwayError
+from slipway.settings.outputs import Host
+
+if TYPE_CHECKING:
+    from hosts.one_host import Result
+
+__all__ = ["converge", "setup_digest"]
+
+AT_ONCE = 8
+"""Child processes at a time; each needs some 60 MB here."""
+_DIGEST = "/etc/slipway/setup.digest"
+
+
+_Tell = Callable[[str, str], None]
+
+
+class Tells(Protocol):
+    """The part of slipway.progress that is needed here."""
+
+    def host(self, host: str, text: str) -> None:
+        """Say what `host` is doing."""
+        ...
+
+
+def converge(plan: FleetPlan, progress: Tells | None = None) -> dict[str, list[str]]:
+    """Set up all hosts. Per host, the names of the operations that changed it; none if it was right already.
+
+    Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
+    A host that failed keeps its old digest and is set up again by the next call.
+    """
+    tell = progress.host if progress else _say_nothing
+    digests = {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
+    found = _digests_on_hosts(plan)
+    stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
+    for host in plan.outputs.hosts:
+        tell(host.name, "setting up" if host in stale else "set up already")
+    results = _set_up(plan, stale, digests, tell)
+    failed = {name: result for name, result in results.items() if result.failed}
+    if failed:
+        raise _failure(plan, failed)
+    return {
+        host.name: list(results[host.name].changed) if host.name in results else []
+        for host in plan.outputs.hosts
+    }
+
+
+def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
+    """One cheap question a host, over the kept connection; a host that does not answer has no digest."""
+
+    def ask(host: Host) -> tuple[str, str]:
+        argv = ["ssh", "-F", plan.outputs.ssh_config, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+        answer = subprocess.run(
+            [*argv, host.name, shlex.join(["cat", _DIGEST])],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return host.name, answer.stdout.strip()
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return dict(pool.map(ask, plan.outputs.hosts))
+
+
+def _set_up(
+    plan: FleetPlan, stale: Sequence[Host], digests: Mapping[str, str], tell: _Tell
+) -> dict[str, Result]:
+    if not stale:
+        return {}
+    from hosts.one_host import set_up_host  # noqa: PLC0415 - pyinfra takes half a second to import
+
+    spawn = multiprocessing.get_context("spawn")
+    results: dict[str, Result] = {}
+    with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:
+        running = {host.name: pool.submit(set_up_host, plan, host.name, digests[host.name]) for host in stale}
+        for name, future in running.items():
+            future.add_done_callback(_announce(name, tell))
+        for name, future in running.items():
+            results[name] = future.result()
+    return results
+
+
+def _announce(name: str, tell: _Tell) -> Callable[[Future[Result]], None]:
+    def done(future: Future[Result]) -> None:
+        if future.cancelled() or future.exception():
+            return
+        result = future.result()
+        tell(name, f"failed: {result.failed}" if result.failed else f"set up ({len(result.changed)} changes)")
+
+    return done
+
+
+def _failure(plan: FleetPlan, failed: Mapping[str, Result]) -> SlipwayError:
+    lines: list[str] = []
+    for name, result in failed.items():
+        lines.append(f"{name}: {result.failed}")
+        lines += [f"    {_redacted(plan, line)}" for line in result.output]
+    hosts = ", ".join(failed)
+    return SlipwayError(
+        f"setting up {hosts} failed",
+        remedy="see the operation below; slipway up goes on where it stopped",
+        details=lines,
+    )
+
+
+def _redacted(plan: FleetPlan, text: str) -> str:
+    for value in sorted(plan.secrets.values(), key=len, reverse=True):
+        if value:
+            text = text.replace(value, "***")
+    return text
+
+
+def _say_nothing(_host: str, _text: str) -> None:
+    pass

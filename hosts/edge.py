@@ -1,0 +1,104 @@
+"""The edge: TLS, limits, and a web host for every client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from hosts import haproxy
+from hosts.effect import Placed
+from hosts.placed import HostFile
+from hosts.plan import FleetPlan
+from hosts.render import render, verbatim
+from slipway.settings.outputs import Host
+
+PACKAGES = haproxy.PACKAGES
+SITE_PEM = "/etc/haproxy/site.pem"
+_LUA = "/etc/haproxy/body_limit.lua"
+
+LOG_FIELDS = {
+    "id": '"%[var(txn.rid)]"',
+    "client": '"%ci"',
+    "method": '"%HM"',
+    "path": '"%[var(txn.rawpath),json(utf8s)]"',
+    "status": "%ST",
+    "first_byte_ms": "%Tr",
+    "ms": "%Ta",
+    "bytes": "%B",
+    "host": '"%s"',
+    "end": '"%tsc"',
+}
+"""One JSON object a request. Never the query: it may hold tokens."""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """Where browsers' uploads go."""
+
+    address: str
+    bucket: str
+    host: str
+    by_host: bool
+    """Have they a name of their own on the site's port?"""
+
+
+def files(plan: FleetPlan, host: Host) -> list[HostFile]:
+    """HAProxy's configuration and what it refers to, in the order in which it must arrive."""
+    return [
+        *haproxy.common_files(),
+        HostFile(SITE_PEM, plan.site_pem.read_bytes(), "0600"),
+        HostFile(_LUA, verbatim("haproxy/body_limit.lua")),
+        haproxy.config_file(configuration(plan, host)),
+    ]
+
+
+def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+    """Serve it."""
+    haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[_LUA])
+
+
+def configuration(plan: FleetPlan, host: Host) -> str:
+    """haproxy.cfg of the edge."""
+    limits = plan.app.limits
+    return render(
+        "haproxy/edge.cfg.j2",
+        maxconn=haproxy.MAX_CONNECTIONS,
+        idle_seconds=limits.idle_seconds,
+        stream_seconds=haproxy.STREAM_SECONDS,
+        url=plan.outputs.url,
+        site_pem=SITE_PEM,
+        site_host=plan.site_host,
+        names=_names(plan, host),
+        load_digest=plan.load_digest,
+        requests_per_minute=limits.requests_per_minute,
+        connections_per_ip=limits.connections_per_ip,
+        body_bytes=limits.body_bytes,
+        private_paths=plan.app.private_paths,
+        log_format=_log_format(),
+        lua=_LUA,
+        uploads=uploads(plan),
+        web=plan.outputs.by_role("web"),
+    )
+
+
+def uploads(plan: FleetPlan) -> Uploads | None:
+    """The uploads of a fleet that keeps them on its own data host."""
+    bucket, data = plan.outputs.uploads, plan.data
+    if bucket is None or data is None:
+        return None
+    public = urlsplit(bucket.public_endpoint or "")
+    name = public.hostname or ""
+    return Uploads(data.address, bucket.bucket, name, bool(name) and name != plan.site_host)
+
+
+def _names(plan: FleetPlan, host: Host) -> list[str]:
+    names = [plan.site_host]
+    if plan.local:
+        names += ["localhost", "127.0.0.1", host.address, host.name]
+    return list(dict.fromkeys(name.lower() for name in names))
+
+
+def _log_format() -> str:
+    inner = ",".join(f'"{name}":{value}' for name, value in LOG_FIELDS.items())
+    escaped = inner.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{{{escaped}}}"'

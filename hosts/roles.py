@@ -1,0 +1,46 @@
+"""Which modules make a host of which role, in the order in which they act."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hosts import base, edge, web, worker
+from hosts.effect import Placed
+from hosts.placed import HostFile
+from hosts.plan import FleetPlan
+from slipway.settings.outputs import Host, Role
+
+
+class Module(Protocol):
+    """One part of a host's set-up: what it needs, what it places, and how that takes effect."""
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:
+        """Debian packages, installed if they are missing."""
+        ...
+
+    def files(self, plan: FleetPlan, host: Host, /) -> list[HostFile]:
+        """Pure: the same plan gives the same files."""
+        ...
+
+    def start(self, plan: FleetPlan, host: Host, placed: Placed, /) -> None:
+        """Operations that put the placed files into effect."""
+        ...
+
+
+MODULES: dict[Role, tuple[Module, ...]] = {
+    "edge": (base, edge),
+    "web": (base, web),
+    "worker": (base, worker),
+    "data": (base,),
+}
+
+
+def packages(host: Host) -> list[str]:
+    """Packages of `host`, each once."""
+    return sorted({name for module in MODULES[host.role] for name in module.PACKAGES})
+
+
+def files(plan: FleetPlan, host: Host) -> list[HostFile]:
+    """All files of `host`, in the order in which they are placed."""
+    return [file for module in MODULES[host.role] for file in module.files(plan, host)]

@@ -1,0 +1,72 @@
+"""A web host's HAProxy: the slot map, the candidate listener, and a check of every instance."""
+
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.context import host
+from pyinfra.facts.files import File
+
+from hosts import haproxy
+from hosts.effect import Placed
+from hosts.placed import HostFile, place
+from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
+from hosts.render import render
+from slipway.settings.outputs import Host
+
+PACKAGES = haproxy.PACKAGES
+SLOTS_MAP = "/etc/haproxy/slots.map"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for a release, and the ports its instances listen on."""
+
+    name: str
+    ports: tuple[int, ...]
+
+
+def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
+    """HAProxy's configuration and what it refers to. The map is not here: it is the agent's."""
+    return [*haproxy.common_files(), haproxy.config_file(configuration(plan))]
+
+
+def users(plan: FleetPlan, _host: Host) -> None:
+    """A map in which nothing is live yet, if there is none."""
+    if not host.get_fact(File, path=SLOTS_MAP):
+        place(name="slot map", file=HostFile(SLOTS_MAP, empty_map(plan)), before=None)
+
+
+def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+    """Serve it."""
+    haproxy.serve(placed[haproxy.CONFIG])
+
+
+def slots(plan: FleetPlan) -> list[Slot]:
+    """Both slots, with as many ports as slipway.toml asks for instances."""
+    count = range(1, plan.web_instances + 1)
+    return [
+        Slot("blue", tuple(BLUE_PORT + i for i in count)),
+        Slot("green", tuple(GREEN_PORT + i for i in count)),
+    ]
+
+
+def empty_map(plan: FleetPlan) -> str:
+    """The map before the first release: `set map` needs its keys to exist."""
+    ready = plan.app.web.ready if plan.app.web else "/ready"
+    return f"active none\nidle blue\nready-blue {ready}\nready-green {ready}\n"
+
+
+def configuration(plan: FleetPlan) -> str:
+    """haproxy.cfg of a web host."""
+    return render(
+        "haproxy/web.cfg.j2",
+        maxconn=haproxy.MAX_CONNECTIONS,
+        idle_seconds=plan.app.limits.idle_seconds,
+        stream_seconds=haproxy.STREAM_SECONDS,
+        slots_map=SLOTS_MAP,
+        slots=slots(plan),
+        site_host=plan.site_host,
+        private_paths=plan.app.private_paths,
+    )
