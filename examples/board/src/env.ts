@@ -101,6 +101,11 @@ export type WorkerEnv = z.infer<typeof Worker>;
 export type WebEnv = z.infer<typeof Web>;
 export type MigrateEnv = z.infer<typeof Migrate>;
 
+/** Every variable of the contract. HOST and PORT too, and not the feature flags, whose names are free. */
+export const VARIABLES = [
+  ...new Set(Object.values(contracts).flatMap((contract) => Object.keys(contract.shape))),
+];
+
 /** The environment of one process, or exit 78 with a line for each variable that is wrong. */
 export function loadEnv<Name extends keyof Contracts>(
   name: Name,

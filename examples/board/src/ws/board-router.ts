@@ -5,7 +5,7 @@ import { createRouter, withPubSub, withZod } from "@ws-kit/zod";
 import type { Identity, Tokens } from "../auth/tokens.ts";
 import type { WebEnv } from "../env.ts";
 import { errorFields, type Log } from "../log.ts";
-import { Auth, Authenticated, BOARD, CLOSE, Ping, Pong, Said, Say } from "./messages.ts";
+import { Auth, Authenticated, BOARD, CLOSE, Ping, Pong, refusalFrame, Said, Say } from "./messages.ts";
 
 export interface BoardRouterOptions {
   env: Pick<WebEnv, "SLIPWAY_HOST" | "SLIPWAY_RELEASE">;
@@ -29,7 +29,7 @@ export function createBoardRouter({ env, tokens, topics, log, onSignIn }: BoardR
 
   router.use(async (ctx, next) => {
     if (ctx.data.user || ctx.type === "AUTH") return next();
-    ctx.error("UNAUTHENTICATED", "the first message must be AUTH");
+    ctx.ws.send(refusalFrame({ code: "UNAUTHENTICATED", message: "the first message must be AUTH" }));
   });
 
   router.on(Auth, async (ctx) => {
@@ -53,8 +53,9 @@ export function createBoardRouter({ env, tokens, topics, log, onSignIn }: BoardR
 
   router.onError((error, ctx) => {
     if (error instanceof Error && "code" in error && error.code === "VALIDATION_ERROR") {
-      if (ctx && "error" in ctx) ctx.error("INVALID_ARGUMENT", "the payload does not fit this message type");
-    } else if (!(error instanceof Error && error.name === "WsKitError")) {
+      const message = "the payload does not fit this message type";
+      if (ctx && "ws" in ctx) ctx.ws.send(refusalFrame({ code: "INVALID_ARGUMENT", message }));
+    } else {
       log.error({ event: "ws_error", type: ctx?.type, ...errorFields(error) });
     }
   });

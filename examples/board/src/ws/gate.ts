@@ -3,6 +3,7 @@ import type { WebEnv } from "../env.ts";
 import type { Limiter } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { refusalFrame } from "./messages.ts";
 import type { Socket, Sockets } from "./sockets.ts";
 
 export interface Gate {
@@ -39,27 +40,18 @@ export function createGate(
         );
         if (!allowed) {
           metrics.count("board_rate_limited_total", `kind="message"`);
-          refuse(ws, {
-            code: "RESOURCE_EXHAUSTED",
-            message: "too many messages",
-            retryable: true,
-            retryAfterMs,
-          });
+          ws.send(refusalFrame({ code: "RESOURCE_EXHAUSTED", message: "too many messages", retryAfterMs }));
           return false;
         }
       }
       if (type === null) {
         // The router would only log it; whoever sent it should hear of it.
-        refuse(ws, { code: "INVALID_ARGUMENT", message: "a message is JSON with a type", retryable: false });
+        ws.send(refusalFrame({ code: "INVALID_ARGUMENT", message: "a message is JSON with a type" }));
         return false;
       }
       return true;
     },
   };
-}
-
-function refuse(ws: Socket, payload: object): void {
-  ws.send(JSON.stringify({ type: "ERROR", meta: {}, payload }));
 }
 
 function messageType(frame: string | Buffer): string | null {

@@ -21,6 +21,21 @@ export const ServerShutdown = message("SERVER_SHUTDOWN", {
   reconnectWithinMs: z.number(),
 });
 
+/** One shape for every refusal. Sent as it is: ws-kit's own `ctx.error` names its type after how it was called. */
+export interface Refusal {
+  code: "UNAUTHENTICATED" | "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED";
+  message: string;
+  retryAfterMs?: number;
+}
+export function refusalFrame(refusal: Refusal): string {
+  const retryable = refusal.retryAfterMs !== undefined;
+  return JSON.stringify({
+    type: "ERROR",
+    meta: { timestamp: Date.now() },
+    payload: { ...refusal, retryable },
+  });
+}
+
 /** Everyone on the board listens to one topic. */
 export const BOARD = "board";
 

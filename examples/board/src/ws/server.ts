@@ -6,6 +6,7 @@ import type { WebEnv } from "../env.ts";
 import { contextOf } from "../http/context.ts";
 import { forbidden, Problem } from "../http/problem.ts";
 import type { Limiter } from "../limits.ts";
+import { errorFields } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Services } from "../services.ts";
 import { type BoardRouter, createBoardRouter } from "./board-router.ts";
@@ -104,9 +105,11 @@ export async function openSockets(
       },
       async message(ws, frame) {
         // One after another: a client may send AUTH and its first message in one breath.
-        const handled = (inOrder.get(ws) ?? Promise.resolve()).then(async () => {
-          if (await gate.admit(ws, frame)) await kit.websocket.message?.(ws as never, frame as never);
-        });
+        const handled = (inOrder.get(ws) ?? Promise.resolve())
+          .then(async () => {
+            if (await gate.admit(ws, frame)) await kit.websocket.message?.(ws as never, frame as never);
+          })
+          .catch((error) => log.error({ event: "ws_error", ...errorFields(error) }));
         inOrder.set(ws, handled);
         await handled;
       },
