@@ -165,22 +165,28 @@ class Agent:
         """The newest log lines and then every one as it comes, until the iterator is closed."""
         return self._call.follow("logs", {"lines": lines, "process": process, "follow": True})
 
-    def prune(self, *, keep: int) -> replies.Pruned:
+    def prune(self, *, keep: int, fence: int | None = None) -> replies.Pruned:
         """Remove builds and layers that no slot needs, but for the newest `keep`."""
-        return self._call("prune", {"keep": keep}, replies.Pruned, seconds=_WORK_SECONDS)
+        request = {"keep": keep, "fence": fence}
+        return self._call("prune", request, replies.Pruned, seconds=_WORK_SECONDS)
 
     def restore(self) -> replies.Restored:
         """Put the live release back as after a boot."""
         return self._call("restore", {}, replies.Restored, seconds=_WORK_SECONDS)
 
-    def probe(self, *, path: str, count: int = 1, slot: SlotName | None = None) -> replies.Probed:
-        """Ask for `path` `count` times on the host itself: the live slot, or `slot`."""
+    def probe(self, *, path: str, count: int = 1, slot: Literal["live", "idle"] = "live") -> replies.Probed:
+        """Ask for `path` `count` times on the host itself, as its proxy routes to that slot."""
         request = {"path": path, "count": count, "slot": slot}
         return self._call("probe", request, replies.Probed, seconds=_LOOK_SECONDS + count * 5)
 
-    def observe(self, *, since: float, slot: SlotName | None = None) -> replies.Observed:
-        """What users got from each slot since `since` (seconds since 1970, the host's clock)."""
-        return self._call("observe", {"since": since, "slot": slot}, replies.Observed, seconds=_LOOK_SECONDS)
+    def observe(self, *, since: float, live: SlotName, until: float | None = None) -> replies.Observed:
+        """What users got from each slot since `since` (seconds since 1970, the host's clock).
+
+        `live` is the slot that the answer shall call `new`: the one that `switch` told.
+        """
+        request = {"since": since, "until": until}
+        seen = self._call("observe", request, replies.Observed, seconds=_LOOK_SECONDS)
+        return seen.model_copy(update={"live": live})
 
     def stats(self) -> replies.Stats:
         """HAProxy's counters by slot."""

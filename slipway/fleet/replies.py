@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SlotName = Literal["blue", "green"]
 SlotState = Literal["empty", "staged", "booted", "live", "warm", "draining", "failed"]
@@ -13,7 +13,7 @@ SlotState = Literal["empty", "staged", "booted", "live", "warm", "draining", "fa
 class Reply(BaseModel):
     """An answer, or a part of one."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Unit(Reply):
@@ -38,6 +38,8 @@ class Slot(Reply):
     retire_at: float | None = None
     ready_path: str | None = None
     processes: dict[str, list[Unit]] = Field(default_factory=dict[str, list[Unit]])
+    error: dict[str, object] | None = None
+    """Why a boot or handover in this slot failed: `code`, `message`, `log`."""
 
     @property
     def is_running(self) -> bool:
@@ -124,12 +126,13 @@ class Smoked(Reply):
     """`smoke`: every step passed."""
 
     steps: list[SmokeStep] = Field(default_factory=list[SmokeStep])
+    seconds: float = 0
 
 
 class Switched(Reply):
     """`switch`: the host serves the release."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
     slot: SlotName | None = None
     from_release: int | None = Field(default=None, alias="from")
@@ -178,37 +181,53 @@ class Restored(Reply):
 
 
 class Probe(Reply):
-    """One request that the agent made itself; status 0: no answer."""
+    """One request that the agent made itself; status 0: no answer, and `error` says why."""
 
     status: int = 0
     ms: float = 0
+    error: str | None = None
 
 
 class Probed(Reply):
     """`probe`: the requests one by one."""
 
-    probes: list[Probe] = Field(default_factory=list[Probe])
+    answers: list[Probe] = Field(default_factory=list[Probe])
 
 
 class Traffic(Reply):
-    """What users got from one slot; times are milliseconds."""
+    """What users got from one slot. The percentiles are 0 where nothing was counted."""
 
-    release: int | None = None
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
+
     count: int = 0
-    errors: int = 0
-    """5xx answers."""
-    p50_ms: float = 0
-    p95_ms: float = 0
+    errors: int = Field(default=0, alias="errors5xx")
+    p50_ms: float = Field(default=0, alias="p50")
+    p95_ms: float = Field(default=0, alias="p95")
+
+    @field_validator("p50_ms", "p95_ms", mode="before")
+    @classmethod
+    def _nothing_counted(cls, value: object) -> object:
+        return 0 if value is None else value
 
 
 class Observed(Reply):
-    """`observe`: the traffic of the live slot, and of the one before it."""
+    """`observe`: the traffic of each slot, and which of them was asked for as the live one."""
 
-    new: Traffic = Traffic()
-    old: Traffic = Traffic()
+    slots: dict[str, Traffic] = Field(default_factory=dict[str, Traffic])
+    live: SlotName = "blue"
+
+    @property
+    def new(self) -> Traffic:
+        """What the live slot gave."""
+        return self.slots.get(self.live, Traffic())
+
+    @property
+    def old(self) -> Traffic:
+        """What the other slot gave."""
+        return self.slots.get("green" if self.live == "blue" else "blue", Traffic())
 
 
 class Stats(Reply):
-    """`stats`: HAProxy's counters by slot, named as HAProxy names them."""
+    """`stats`: HAProxy's counters by slot, named as in docs/agent.md."""
 
-    slots: dict[str, dict[str, object]] = Field(default_factory=dict[str, dict[str, object]])
+    slots: dict[str, dict[str, int]] = Field(default_factory=dict[str, dict[str, int]])

@@ -20,7 +20,7 @@ ROLLBACK = "rollback"
 class Stored(BaseModel):
     """Something kept in the bucket. Unknown keys are let through, so that an older slipway can still read."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Progress(Stored):
