@@ -11,7 +11,8 @@ CONFIG = "/etc/haproxy/haproxy.cfg"
 RELOAD = "/usr/local/lib/slipway/reload-haproxy"
 STREAM_SECONDS = 300
 """Longest silence of an answer in progress, such as a slow query or a server-sent event stream."""
-MAX_CONNECTIONS = 10_000
+MAX_CONNECTIONS = 8_000
+"""Twice as many file descriptors must fit a container's usual limit of 20,000."""
 _CHECK = "haproxy -c -f {}"
 
 

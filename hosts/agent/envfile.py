@@ -7,8 +7,10 @@ UTF-8 without NUL; systemd would drop others without a word, so they are refused
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from urllib.parse import quote
 
 from . import durable
 from .errors import AgentError
@@ -16,6 +18,10 @@ from .fields import Fields
 from .host import Host
 from .paths import Paths
 from .slot import Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RESERVED = ("PORT", "HOST", "READY_FILE", "PATH", "HOME")
 """Set by the unit, by instance; never by the app's contract."""
@@ -79,19 +85,23 @@ def remove_slot(paths: Paths, slot: str) -> None:
 
 
 def secrets(paths: Paths, slot: Slot) -> list[str]:
-    """The values that must not appear in an answer, longest first: those of `secret_names` in any scope."""
+    """What must not appear in an answer: the values of `secret_names` in any scope, however written."""
     try:
         scopes = [name.removesuffix(".env") for name in os.listdir(f"{paths.env}/{slot.name}")]
     except FileNotFoundError:
         return []
     wanted = set(slot.secret_names)
     found = {
-        value
-        for scope in scopes
-        for name, value in read(paths, slot.name, scope).items()
-        if name in wanted and len(value) >= 6
+        value for scope in scopes for name, value in read(paths, slot.name, scope).items() if name in wanted
     }
-    return sorted(found, key=len, reverse=True)
+    return disguises(found)
+
+
+def disguises(values: Iterable[str]) -> list[str]:
+    """The values and how they look inside JSON and URLs, longest first; too short ones would hide words."""
+    long = [value for value in values if len(value) >= 6]
+    forms = {form for value in long for form in (value, json.dumps(value)[1:-1], quote(value, safe=""))}
+    return sorted(forms, key=len, reverse=True)
 
 
 def redact(text: str, values: list[str]) -> str:

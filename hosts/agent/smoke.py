@@ -29,9 +29,8 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         if slot is None or slot.name == state.active or slot.state not in ("booted", "warm"):
             raise AgentError("not_warm", f"release {release} is not booted in the idle slot of {host.name}")
     values = dict(request.strings("values"))
-    hidden = sorted({*values.values(), *envfile.secrets(paths, slot)}, key=len, reverse=True)
+    hidden = [*envfile.disguises(values.values()), *envfile.secrets(paths, slot)]
     browser = _Browser(paths, slot, request.text("site", slot.site), request.number("timeout", 10))
-    hidden = [value for value in hidden if len(value) >= 6]
     done: list[dict[str, object]] = []
     for step in request.sections("steps"):
         done.append(_step(browser, step, values, hidden))
@@ -99,8 +98,7 @@ def _step(browser: _Browser, step: Fields, values: dict[str, str], hidden: list[
         if value is None:
             raise _failed(name, f"expected {dotted} in the JSON answer, got: {shown}")
         values[variable] = value
-        if len(value) >= 6:
-            hidden.append(value)
+        hidden += envfile.disguises([value])
     return {"name": name, "status": status, "ms": took}
 
 

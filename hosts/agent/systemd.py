@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import spawn
 from .errors import AgentError
 
@@ -18,7 +20,7 @@ class Unit:
         self.result = properties.get("Result", "")
         self.pid = int(properties.get("MainPID", "0") or 0)
         memory = properties.get("MemoryCurrent", "")
-        self.memory = int(memory) if memory.isdigit() and len(memory) < 18 else None
+        self.memory = int(memory) if memory.isdigit() and len(memory) < 18 else _resident(self.pid)
         self.restarts = int(properties.get("NRestarts", "0") or 0)
         self.exit = properties.get("ExecMainStatus", "0")
 
@@ -80,14 +82,25 @@ def slot_units(slot: str) -> list[str]:
     return [f"slipway-*@{slot}-*.service"]
 
 
-def journal(units: list[str], since: float, lines: int = 20) -> list[str]:
-    """The last lines the units wrote after `since` (epoch seconds)."""
-    arguments = [f"--unit={unit}" for unit in units]
-    found = spawn.run(
-        "journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--since=@{since:.6f}",
-        *arguments,
-    )  # fmt: skip
-    return found.out.splitlines()
+def journal(unit: str, since: float, lines: int = 20) -> list[str]:
+    """The last lines an app's unit wrote after `since` (epoch seconds).
+
+    If it wrote none, what systemd said about it: a folder that is missing, a user that does not exist.
+    """
+    process = unit.removeprefix("slipway-").partition("@")[0]
+    argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
+    argv.append(f"--since=@{since:.6f}")
+    own = spawn.run(*argv, f"--identifier={process}").out.splitlines()
+    return own or spawn.run(*argv).out.splitlines()
+
+
+def _resident(pid: int) -> int | None:
+    """Bytes that a process holds: for hosts whose systemd does not account memory."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def _systemctl(*arguments: str) -> str:

@@ -3,11 +3,6 @@
 # leaves the old process serving, and systemd none the wiser.
 set -eu
 main=$(systemctl show --property MainPID --value haproxy)
-limit=$(awk '/^Max open files/ { print $4 }' "/proc/$main/limits")
-# Started before its unit had our limits: nothing of ours is served yet.
-if [ "$limit" -lt 65536 ]; then
-    exec systemctl restart haproxy
-fi
 before=$(pgrep --newest --parent "$main")
 systemctl reload haproxy
 for _ in $(seq 150); do
