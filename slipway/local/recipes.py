@@ -20,7 +20,7 @@ EVERY_HOST = (
         "curl",
     ),
     *("ca-certificates", "nftables", "jq", "iproute2", "procps", "less", "rsync", "socat", "iputils-ping"),
-    *("netcat-openbsd", "unattended-upgrades", "systemd-timesyncd"),
+    *("netcat-openbsd", "unattended-upgrades", "systemd-timesyncd", "netbase"),
 )
 
 ADDED: dict[Role, list[str]] = {

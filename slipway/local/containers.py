@@ -1,0 +1,128 @@
+"""The hosts' containers: made, started, or made anew when what they are made from has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.errors import BadInput
+from slipway.local.bake import as_tar
+from slipway.local.container_state import ContainerState
+from slipway.local.docker import Docker
+from slipway.local.keys import host_key, operator_key
+from slipway.local.layout import LocalHost
+from slipway.local.ports import refuse_ports_in_use
+from slipway.local.spec import FLEET_LABEL, ROOT_LABEL, STOP_SECONDS, Spec, spec_of
+from slipway.progress.protocol import Progress
+from slipway.settings.outputs import Role
+from slipway.settings.project import Project
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """One fleet's containers and volumes on this machine."""
+
+    docker: Docker
+    project: Project
+
+    @property
+    def name(self) -> str:
+        """Fleet id, network name, and prefix of every container and volume."""
+        return self.project.fleet_id
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What marks things as this fleet's."""
+        return {FLEET_LABEL: self.name, ROOT_LABEL: str(self.project.root.resolve())}
+
+    def container(self, host: str) -> str:
+        """Container name of a host."""
+        return f"{self.name}-{host}"
+
+    def states(self) -> dict[str, ContainerState]:
+        """Every container of the fleet, by host name."""
+        names = self.docker.text(
+            "ps", "--all", "--quiet", "--filter", f"label={FLEET_LABEL}={self.name}"
+        ).split()
+        found = [ContainerState.read(entry) for entry in self.docker.inspect("container", *names)]
+        return {state.host: state for state in found}
+
+    def refuse_foreign(self, states: dict[str, ContainerState], *, gone_too: bool) -> None:
+        """BadInput if the fleet is another folder's (which, unless `gone_too`, still exists)."""
+        for state in states.values():
+            if state.root != self.labels[ROOT_LABEL] and (gone_too or Path(state.root).is_dir()):
+                raise BadInput(
+                    f"the fleet {self.name} on this machine belongs to {state.root}",
+                    remedy=f"slipway down --volumes --stack {self.project.stack.name}"
+                    + (" there" if Path(state.root).is_dir() else "")
+                    + ", or give this project another name in Pulumi.yaml",
+                )
+
+    def ensure(self, hosts: Sequence[LocalHost], images: Mapping[Role, str], progress: Progress) -> set[str]:
+        """Make every host's container exist, as wanted, and run; returns the names of those made anew.
+
+        Hosts that are no longer wanted are removed with their disks. When it fails or is interrupted, the
+        containers of this run are removed again.
+        """
+        states = self.states()
+        self.refuse_foreign(states, gone_too=True)
+        specs = {host.name: self._spec(host, images[host.role]) for host in hosts}
+        stay = {name for name, spec in specs.items() if name in states and states[name].spec == spec.digest}
+        changed = [host for host in hosts if host.name not in stay]
+        stopped = [host for host in hosts if host.name in stay and not states[host.name].running]
+        running = {name for name, state in states.items() if state.running}
+        taking = [host for host in [*changed, *stopped] if host.name not in running]
+        refuse_ports_in_use(self.docker, self.project.stack.name, taking)
+        self.remove(sorted(states.keys() - stay))
+        self.remove_volumes(sorted(states.keys() - specs.keys()))
+        try:
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                for host in changed:
+                    progress.host(host.name, "making its container")
+                list(pool.map(self._create, changed, [specs[host.name] for host in changed]))
+            if changed or stopped:
+                self.docker.run("start", *(self.container(host.name) for host in [*changed, *stopped]))
+        except BaseException:
+            self.remove([host.name for host in changed])
+            raise
+        return {host.name for host in changed}
+
+    def remove(self, hosts: Sequence[str]) -> None:
+        """Stop and remove containers; their disks stay."""
+        names = [self.container(host) for host in hosts]
+        if names:
+            self.docker.run("stop", "--time", str(STOP_SECONDS), *names, check=False, timeout=120)
+            self.docker.run("rm", "--force", "--volumes", *names, check=False)
+
+    def remove_volumes(self, hosts: Sequence[str] | None = None) -> None:
+        """Delete the disks of `hosts`, or of the whole fleet."""
+        listing = self.docker.text(
+            *("volume", "ls", "--quiet", "--filter", f"label={FLEET_LABEL}={self.name}"),
+        ).split()
+        prefixes = tuple(f"{self.container(host)}-" for host in hosts) if hosts is not None else (self.name,)
+        doomed = [volume for volume in listing if volume.startswith(prefixes)] if prefixes else []
+        if doomed:
+            self.docker.run("volume", "rm", "--force", *doomed)
+
+    def _spec(self, host: LocalHost, image: str) -> Spec:
+        state_dir = self.project.state_dir
+        keys = (host_key(state_dir, host.name).public, operator_key(state_dir).public)
+        return spec_of(host, self.name, image, labels=self.labels, keys=keys)
+
+    def _create(self, host: LocalHost, spec: Spec) -> None:
+        labels = [part for key, value in self.labels.items() for part in ("--label", f"{key}={value}")]
+        for volume in spec.volumes:
+            self.docker.run("volume", "create", *labels, volume)
+        self.docker.run("create", *spec.arguments)
+        state_dir = self.project.state_dir
+        key = host_key(state_dir, host.name)
+        files = (
+            ("/root/.ssh/authorized_keys", 0o600, f"{operator_key(state_dir).public}\n".encode()),
+            ("/etc/ssh/ssh_host_ed25519_key", 0o600, key.path.read_bytes()),
+            ("/etc/ssh/ssh_host_ed25519_key.pub", 0o644, f"{key.public}\n".encode()),
+            # A new container is not set up, whatever its disk remembers of the one before.
+            ("/etc/slipway/setup.digest", 0o644, b""),
+        )
+        self.docker.run("cp", "-", f"{spec.name}:/", stdin=as_tar(files))
