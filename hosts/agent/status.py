@@ -38,9 +38,9 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
 def _slot(slot: Slot, units: dict[str, systemd.Unit]) -> dict[str, object]:
     return {
         "state": slot.state,
-        "release": slot.release or None,
-        "build": slot.build or None,
-        "config": slot.config or None,
+        "release": slot.release if slot.state != "empty" else None,
+        "build": slot.build if slot.state != "empty" else None,
+        "config": slot.config if slot.state != "empty" else None,
         "since": slot.since,
         "retire_at": slot.retire_at,
         "ready_path": slot.web.ready if slot.web else None,
