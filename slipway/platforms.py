@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from slipway.errors import BadInput
 from slipway.progress import Progress
 from slipway.settings.outputs import Outputs
@@ -30,9 +32,18 @@ def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
     """Take a local fleet down; other platforms are not ours to delete."""
     if project.stack.platform != "local":
         raise BadInput(
-            f"stack {project.stack.name} is on platform {project.stack.platform}; `down` is for local fleets only",
+            f"stack {project.stack.name} is on platform {project.stack.platform}: `down` is for local fleets",
             remedy=f"pulumi destroy --stack {project.stack.name}" if project.stack.platform == "aws" else "",
         )
     from slipway.local.down import down  # noqa: PLC0415
 
     down(project, volumes=volumes, progress=progress)
+
+
+def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+    """By host, the digest of the set-up that the settings of this moment ask for."""
+    from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
+    from slipway.local.plan import fleet_plan  # noqa: PLC0415
+
+    plan = fleet_plan(project, outputs, secrets)
+    return {host.name: setup_digest(plan, host) for host in outputs.hosts}

@@ -23,8 +23,8 @@ def meter(
 ) -> None:
     """Send steady traffic and count what is lost: requests without a good answer, sockets closed abnormally.
 
-    Latency counts from the moment a request was meant to start, so a frozen server cannot hide. Ends with exit
-    code 1 if anything was lost, or if there was no data.
+    Latency counts from the moment a request was meant to start, so a frozen server cannot hide. Ends
+    with exit code 1 if anything was lost, or if there was no data.
 
     [dim]Examples:[/]
       slipway meter --rps 300 --sockets 100 --seconds 60

@@ -25,7 +25,7 @@ def release(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Build the app, publish it, migrate, start it beside the live release, prove it, switch, observe, promote.
+    """Build the app, start it beside the live release, prove it there, switch, observe, promote.
 
     No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
 

@@ -1,4 +1,4 @@
-"""`slipway secrets …`: the values of a stack's secret store. No value is ever an argument, and none is printed."""
+"""`slipway secrets …`: a stack's secret store. No value is ever an argument, and none is printed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, say, table
-from slipway.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
 

@@ -40,7 +40,8 @@ def judge(new: Sample, old: Sample, limits: Observe) -> Verdict:
     if new.error_ratio > limits.error_ratio:
         return Verdict(
             False,
-            f"{new.errors} of {new.count} answers were 5xx ({new.error_ratio:.1%}, limit {limits.error_ratio:.1%})",
+            f"{new.errors} of {new.count} answers were 5xx "
+            f"({new.error_ratio:.1%}, limit {limits.error_ratio:.1%})",
         )
     if new.p95_ms > limits.p95_ms:
         return Verdict(False, f"p95 is {new.p95_ms:.0f} ms (limit {limits.p95_ms:.0f} ms)")

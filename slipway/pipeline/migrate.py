@@ -11,7 +11,7 @@ import json
 import shlex
 
 from slipway.errors import ReleaseFailed
-from slipway.fleet.agent import AgentError
+from slipway.fleet.agent_error import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from slipway.errors import ReleaseFailed
-from slipway.fleet.fleet import FleetHost
 from slipway.pipeline.judge import Sample, hopeless, judge
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
@@ -55,7 +54,10 @@ class ObservePhase(Phase):
 
 def _gather(rollout: Rollout, since: float, *, which: str) -> Sample:
     """Add up over the hosts; the p95 of the fleet is taken as the worst host's, which hides nothing."""
-    replies = rollout.fleet.each(rollout.web_hosts, lambda host: host.agent.observe(since=since))
+    replies = rollout.fleet.each(
+        rollout.web_hosts,
+        lambda host: host.agent.observe(since=since, live=rollout.switched[host.name].slot or "blue"),
+    )
     samples = [getattr(reply, which) for reply in replies.values()]
     return Sample(
         count=sum(sample.count for sample in samples),
@@ -68,10 +70,7 @@ def _probe(rollout: Rollout, count: int) -> None:
     web = rollout.project.app.web
     path = rollout.project.app.observe.probe or (web.health if web else "/health")
 
-    def ask(host: FleetHost) -> None:
-        host.agent.probe(path=path, count=count)
-
-    rollout.fleet.each(rollout.web_hosts, ask)
+    rollout.fleet.each(rollout.web_hosts, lambda host: host.agent.probe(path=path, count=count))
 
 
 def _last_log_lines(rollout: Rollout) -> list[str]:

@@ -67,7 +67,7 @@ class OpenStack:
     @cached_property
     def bucket(self) -> Bucket:
         """The builds bucket."""
-        from slipway.fleet.bucket import open_bucket  # noqa: PLC0415
+        from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415
 
         return open_bucket(self.outputs, self.secrets)
 

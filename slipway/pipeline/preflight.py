@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from slipway.errors import BadInput, SlipwayError
 from slipway.pipeline.phase import Phase
-from slipway.pipeline.preflight_checks import CHECKS, Finding
+from slipway.pipeline.preflight_checks import CHECKS, Check
+from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.rollout import Rollout
 from slipway.secrets.contract import config_version
 
@@ -41,7 +42,7 @@ class PreflightPhase(Phase):
         rollout.config = config_version(project.app, project.stack, rollout.outputs, rollout.secrets)
 
 
-def _safely(check, rollout: Rollout) -> list[Finding]:  # noqa: ANN001
+def _safely(check: Check, rollout: Rollout) -> list[Finding]:
     try:
         return list(check(rollout))
     except SlipwayError as failure:

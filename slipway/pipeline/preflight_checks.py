@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.pipeline.rollout import Rollout
+from slipway.platforms import setup_digests
 from slipway.secrets.contract import check as contract_findings
 
 Check = Callable[[Rollout], Iterable[Finding]]
@@ -30,11 +31,11 @@ def env_contract(rollout: Rollout) -> Iterable[Finding]:
 def hosts_set_up(rollout: Rollout) -> Iterable[Finding]:
     """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
     stack = rollout.outputs.stack
-    wanted = rollout.setup_digests()
+    wanted = setup_digests(rollout.project, rollout.outputs, rollout.secrets)
     stale = [name for name, status in rollout.statuses.items() if status.setup_digest != wanted.get(name)]
     if stale:
         yield Finding(
-            f"{', '.join(stale)} were set up for other settings than slipway.toml and Pulumi.{stack}.yaml have now",
+            f"{', '.join(stale)}: set up for other settings than slipway.toml and Pulumi.{stack}.yaml have",
             f"slipway up --stack {stack}",
         )
 

@@ -75,7 +75,7 @@ class RollbackSwitch(Switch):
         switched = rollout.each(
             rollout.app_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
         )
-        rollout.switched_ms = {host.name: switched[host.name].switched_ms for host in rollout.web_hosts}
+        rollout.switched = {host.name: switched[host.name] for host in rollout.web_hosts}
 
 
 def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> RollbackReport:
@@ -131,7 +131,8 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> RollbackReport:
 
 def is_warm(status: Status, release: int) -> bool:
     """Does the host hold `release` in a slot that could serve this very second?"""
-    return any(slot.release == release and slot.is_running for slot in status.slots.values())
+    slot = status.holding(release)
+    return slot is not None and slot.is_running
 
 
 def _choose(rollout: Rollout, live: int, to: int | None) -> Release:
@@ -163,5 +164,5 @@ def _refuse_past_contract(rollout: Rollout, live: int, target: Release) -> None:
         raise ReleaseFailed(
             f"cannot go back to release {target.number}: contract migration {barred[-1]} came after it, "
             "and the older code cannot run on that schema",
-            remedy="mend forward with a new release, or restore the backup that was taken before the migration",
+            remedy="mend forward with a new release, or restore the backup taken before the migration",
         )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from slipway.errors import ReleaseFailed
-from slipway.fleet.agent import AgentError
+from slipway.fleet.agent_error import AgentError
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
-from slipway.fleet.replies import Status
+from slipway.fleet.replies import Status, Switched
 from slipway.ledger.head import Head
 from slipway.ledger.lease import Lease
 from slipway.ledger.ledger import Ledger
@@ -66,7 +67,8 @@ class Rollout:
     """What the hosts are to run."""
     record: Release | None = None
     """The ledger's record of this command: the release itself, or the rollback to it."""
-    switched_ms: dict[str, float] = field(default_factory=dict[str, float])
+    switched: dict[str, Switched] = field(default_factory=dict[str, Switched])
+    """What each web host said of its switch."""
     warnings: list[str] = field(default_factory=list[str])
     detail: dict[str, object] = field(default_factory=dict[str, object])
     """What the running phase wants recorded in the ledger; never values of secrets."""
@@ -87,6 +89,16 @@ class Rollout:
         return self.release.number
 
     @property
+    def switched_ms(self) -> dict[str, float]:
+        """How long each web host's switch took on the host, in milliseconds."""
+        return {name: reply.switched_ms for name, reply in self.switched.items()}
+
+    @property
+    def site(self) -> str:
+        """The site's host and port, as clients say it in the Host header."""
+        return urlsplit(self.outputs.url).netloc
+
+    @property
     def live(self) -> int | None:
         """The release that served before this one."""
         return self.head.live if self.head else None
@@ -100,6 +112,24 @@ class Rollout:
     def worker_hosts(self) -> list[FleetHost]:
         """Hosts that run workers only."""
         return [host for host in self.app_hosts if host.role != "web"]
+
+    def load_build(self, build: str) -> None:
+        """Take a build that was published before as the one being shipped."""
+        from slipway.build.build import Build  # noqa: PLC0415 - only a cold rollback needs it
+        from slipway.build.manifest import load_manifest  # noqa: PLC0415
+
+        self.build = Build(load_manifest(self.bucket, build), origin="bucket")
+
+    def shipped_migrations(self) -> set[str]:
+        """Ids of the migrations that the live release knows."""
+        from slipway.build.manifest import load_manifest  # noqa: PLC0415
+
+        if self.live is None:
+            return set()
+        return {
+            migration.id
+            for migration in load_manifest(self.bucket, self.ledger.get(self.live).build).migrations
+        }
 
     def each(self, hosts: list[FleetHost], work: Callable[[FleetHost], T], *, doing: str) -> dict[str, T]:
         """Do `work` on all hosts at once; tell how each fares; any host failing fails the phase.
@@ -129,7 +159,7 @@ class Rollout:
         return ReleaseFailed(f"{doing} failed on {names}", details=details)
 
     @contextmanager
-    def recorded(self, phase: str) -> Iterator[None]:
+    def recorded(self, phase: str) -> Generator[None]:
         """Write a phase's start and end to the ledger, once the release has a number."""
         self.detail = {}
         self.note(phase, "started")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.fleet.fleet import FleetHost
+from slipway.fleet.replies import Staged
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
 from slipway.secrets.contract import compose
@@ -29,7 +30,7 @@ class Stage(Phase):
         )
 
 
-def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False):  # noqa: ANN201
+def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Staged:
     """Stage the release on one host with the env of every scope that the host runs."""
     app = rollout.project.app
     scopes = [*app.on_role(host.role), *SCOPES_BESIDE_PROCESSES]
@@ -41,6 +42,8 @@ def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False):  # no
         build=rollout.manifest.id,
         manifest=rollout.manifest.model_dump(mode="json"),
         config=rollout.config,
+        site=rollout.site,
+        secret_names=[name for name, var in app.env.items() if var.secret or var.source],
         env={
             scope: compose(app, rollout.project.stack, rollout.outputs, rollout.secrets, scope)
             for scope in scopes

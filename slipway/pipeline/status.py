@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
+from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.ledger.lease import LeaseRecord, read_lease
 from slipway.ledger.release import Release
@@ -96,9 +98,9 @@ class Seen:
 
 
 def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
-    """Look at the stack. What a killed command left unfinished is finished or undone, if nobody works on it."""
+    """Look at the stack; finish or undo what a killed command left, if nobody works on it."""
     stack = OpenStack(project)
-    statuses, failures = stack.fleet.ask(stack.app_hosts, lambda host: host.agent.status())
+    statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
     recovered = None
@@ -119,6 +121,14 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
     )
+
+
+def _ask(stack: OpenStack) -> tuple[dict[str, Status], dict[str, Exception]]:
+    """What the hosts that answer say, and why the others do not."""
+    try:
+        return stack.statuses(), {}
+    except FleetError as failure:
+        return cast("dict[str, Status]", failure.results), failure.failures
 
 
 def _slot_json(status: Status, colour: str | None) -> dict[str, object] | None:

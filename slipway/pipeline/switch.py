@@ -25,7 +25,7 @@ class Switch(Phase):
         switched = rollout.each(
             rollout.web_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
         )
-        rollout.switched_ms = {name: reply.switched_ms for name, reply in switched.items()}
+        rollout.switched = switched
         rollout.each(
             rollout.worker_hosts,
             lambda host: switch_to(rollout, host, rollout.number, wait=True),
@@ -55,19 +55,19 @@ class Switch(Phase):
 
 def switch_to(rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False) -> Switched:
     """Have one host serve `release`; 0 is no release (a first release that failed)."""
-    owner = cron_owner(rollout)
+    kinds = cron_kinds(rollout, host)
     return host.agent.switch(
         fence=rollout.lease.fence,
         release=release,
         hold_seconds=rollout.project.app.retire.hold_seconds,
         wait=wait,
-        cron_owner=owner is not None and owner == host.name,
+        cron_owner=bool(kinds),
+        cron_kinds=kinds,
     )
 
 
-def cron_owner(rollout: Rollout) -> str | None:
-    """The one host whose timers run the cron entries: the first web host, else the first worker."""
-    if not rollout.project.app.cron:
-        return None
-    hosts = rollout.web_hosts or rollout.worker_hosts
-    return hosts[0].name if hosts else None
+def cron_kinds(rollout: Rollout, host: FleetHost) -> list[str]:
+    """Which cron entries this host owns: paths are the first web host's, commands the first worker's."""
+    web, workers = rollout.web_hosts, rollout.worker_hosts
+    owners = {"path": (web or workers)[:1], "command": (workers or web)[:1]}
+    return [kind for kind, owner in owners.items() if host in owner]
