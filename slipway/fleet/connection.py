@@ -10,7 +10,7 @@ from pathlib import Path
 from slipway.errors import SlipwayError
 from slipway.fleet.completed import Completed
 from slipway.fleet.control import control_socket, is_alive
-from slipway.fleet.exchange import Exchange, Lines, TimedOut
+from slipway.fleet.exchange import Aborted, Exchange, Lines, TimedOut
 from slipway.fleet.failures import PASSING, HostDown, HostLost, HostTimeout, kind_of
 from slipway.fleet.tunnel import forward
 
@@ -57,6 +57,8 @@ class Connection:
             )
         except TimedOut:
             raise HostTimeout(self.host, told, timeout or 0) from None
+        except Aborted:
+            raise HostLost(self.host, told) from None
         if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
             raise HostLost(self.host, told)
         return done

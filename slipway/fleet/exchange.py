@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ Lines = Callable[[str], object]
 
 class TimedOut(Exception):
     """The process did not end in time and was killed."""
+
+
+class Aborted(Exception):
+    """Somebody called `abort`."""
 
 
 class Exchange:
@@ -33,11 +38,15 @@ class Exchange:
             bufsize=0,
             start_new_session=True,
         )
+        self._aborted, self._abort = socket.socketpair()
 
     def abort(self) -> None:
-        """Kill the local process; what it started on a host is not touched."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """Have `run` end with Aborted; what was started on a host is not touched.
+
+        Killing the process would not do: an ssh client lends its pipes to the kept connection's process.
+        """
+        with suppress(OSError):
+            self._abort.send(b"!")
 
     def run(
         self,
@@ -47,12 +56,14 @@ class Exchange:
         on_stdout: Lines | None = None,
         on_stderr: Lines | None = None,
     ) -> Completed:
-        """Wait for its end. Complete lines are told as they come. TimedOut after `timeout` seconds."""
+        """Wait for its end. Complete lines are told as they come. TimedOut after `timeout` seconds, Aborted."""
         try:
             return self._converse(stdin, timeout, on_stdout, on_stderr)
         finally:
-            self.abort()
+            self._process.kill()
             self._process.wait()
+            self._aborted.close()
+            self._abort.close()
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
                 if stream:
                     stream.close()
@@ -68,12 +79,15 @@ class Exchange:
             selector.register(_open(self._process.stderr), selectors.EVENT_READ, err)
             mouth = _open(self._process.stdin)
             os.set_blocking(mouth.fileno(), False)
-            selector.register(mouth, selectors.EVENT_WRITE, None)
-            while selector.get_map():
+            selector.register(mouth, selectors.EVENT_WRITE, mouth)
+            selector.register(self._aborted, selectors.EVENT_READ, None)
+            while len(selector.get_map()) > 1:
                 wait = None if deadline is None else deadline - time.monotonic()
                 if wait is not None and wait <= 0:
                     raise TimedOut
                 for key, _ in selector.select(wait):
+                    if key.data is None:
+                        raise Aborted
                     if isinstance(key.data, _Ear):
                         if not key.data.hear(os.read(key.fd, 1 << 16)):
                             selector.unregister(key.fileobj)
