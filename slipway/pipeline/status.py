@@ -135,7 +135,14 @@ def _slot_json(status: Status, colour: str | None) -> dict[str, object] | None:
     slot = status.slots.get(colour or "")
     if slot is None or slot.state == "empty":
         return None
-    return {"slot": colour, "release": slot.release, "build": slot.build, "state": slot.state}
+    running = all(unit.active == "active" for units in slot.processes.values() for unit in units)
+    return {
+        "slot": colour,
+        "release": slot.release,
+        "build": slot.build,
+        "state": slot.state,
+        "running": running,
+    }
 
 
 def _processes(slot: Slot) -> str:

@@ -142,6 +142,17 @@ class Site:
         assert answer.status_code == 200, answer.text
         return answer.headers.get("X-Served-By", "")
 
+    def wait_until_worker_runs(self, release: int, seconds: float = 60) -> None:
+        """Every worker host has the release's worker processes running."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            hosts = slipway(self.root, "status", "--json").json["hosts"]
+            workers = [host["active"] for host in hosts if host["role"] == "worker"]
+            if all(active and active["release"] == release and active["running"] for active in workers):
+                return
+            time.sleep(1)
+        raise AssertionError(f"release {release} does not run on every worker")
+
     # a release under way
 
     def wait_for_lease(self, seconds: float = 20) -> str:

@@ -1,0 +1,26 @@
+"""Hosts that restart serve the same release again, without a command."""
+
+import pytest
+
+from tests.fleet.site import Site
+
+pytestmark = pytest.mark.fleet
+
+HOSTS = ("edge", "web1", "web2", "worker1", "data1")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_after_a_restart_of_one_host_the_same_release_serves(site: Site, host: str):
+    before = site.live()
+    site.docker("restart", "-t", "10", site.container(host))
+    site.wait_until_healthy()
+    assert site.live() == before
+    site.wait_until_worker_runs(before)
+
+
+def test_after_a_restart_of_all_hosts_at_once_the_same_release_serves(site: Site):
+    before = site.live()
+    site.docker("restart", "-t", "10", *(site.container(host) for host in HOSTS))
+    site.wait_until_healthy(90)
+    assert site.live() == before
+    site.wait_until_worker_runs(before)

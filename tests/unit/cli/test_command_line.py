@@ -1,0 +1,115 @@
+"""What a person sees of the command line before any fleet is there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = (
+    "up",
+    "down",
+    "release",
+    "rollback",
+    "status",
+    "history",
+    "logs",
+    "run",
+    "secrets",
+    "meter",
+    "doctor",
+)
+
+TOML = """
+name = "tiny"
+[runtime]
+name = "none"
+[processes.web]
+command = "./serve"
+"""
+
+
+def slipway(root: Path, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "slipway", *args],
+        cwd=root,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
+    (folder / "Pulumi.local.yaml").write_text("config:\n  slipway:platform: local\n")
+    (folder / "slipway.toml").write_text(TOML)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(root: Path, command: str):
+    done = slipway(root, command, "--help")
+    assert done.returncode == 0
+    assert "--stack" in done.stdout or command == "secrets"
+    assert "Examples" in done.stdout or command == "secrets"
+
+
+def test_an_unknown_stack_is_bad_input_and_names_those_there_are(root: Path):
+    done = slipway(root, "status", "--stack", "prdo")
+    assert done.returncode == 2
+    assert "prdo" in done.stderr
+    assert "local" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_toml_is_told_with_line_key_and_remedy(root: Path):
+    (root / "slipway.toml").write_text(TOML + 'health = "up"\n')
+    done = slipway(root, "release")
+    assert done.returncode == 2
+    assert "slipway.toml:7" in done.stderr
+    assert "processes.web.health" in done.stderr
+
+
+def test_a_stack_that_is_not_up_says_how_to_bring_it_up(root: Path):
+    done = slipway(root, "status")
+    assert done.returncode == 2
+    assert "slipway up --stack local" in done.stderr
+
+
+def test_errors_are_json_too_when_json_is_asked_for(root: Path):
+    done = slipway(root, "status", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert error["exit_code"] == done.returncode == 2
+    assert error["remedy"]
+
+
+def test_outside_of_a_project_it_says_what_is_missing(tmp_path: Path):
+    done = slipway(tmp_path, "status")
+    assert done.returncode == 2
+    assert "Pulumi.yaml" in done.stderr
+
+
+def test_a_secret_is_set_from_standard_input_and_never_printed(root: Path):
+    value = "canary-9f3b1c77e0d84a52"
+    done = slipway(root, "secrets", "set", "API_KEY", stdin=value + "\n")
+    assert done.returncode == 0, done.stderr
+    listed = slipway(root, "secrets", "list")
+    assert "API_KEY" in listed.stdout
+    assert value not in done.stdout + done.stderr + listed.stdout + listed.stderr
+
+
+def test_a_stack_of_another_platform_cannot_be_taken_down(root: Path):
+    (root / "Pulumi.prod.yaml").write_text(
+        "config:\n  slipway:platform: aws\n  slipway:domain: example.com\n"
+    )
+    done = slipway(root, "down", "--stack", "prod")
+    assert done.returncode == 2
+    assert "pulumi destroy" in done.stderr

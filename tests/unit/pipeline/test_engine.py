@@ -1,0 +1,100 @@
+"""The engine's promise: what fails is undone in reverse, and the person is told how the fleet is."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from slipway.errors import BadInput, NeedsPerson, ReleaseFailed
+from slipway.pipeline.engine import execute
+from slipway.pipeline.phase import Phase
+from slipway.pipeline.rollout import Rollout
+from slipway.progress import Silent
+
+
+class Recorder(Phase):
+    """A phase that writes down what is done to it, and fails as told."""
+
+    def __init__(self, name: str, trail: list[str], fails: BaseException | None = None) -> None:
+        type(self).name = name
+        self.label, self.trail, self.fails = name, trail, fails
+
+    def run(self, rollout: Rollout) -> None:
+        self.trail.append(f"run {self.label}")
+        if self.fails:
+            raise self.fails
+
+    def undo(self, rollout: Rollout) -> None:
+        self.trail.append(f"undo {self.label}")
+
+
+class CannotUndo(Recorder):
+    def undo(self, rollout: Rollout) -> None:
+        super().undo(rollout)
+        raise NeedsPerson("web2 did not go back", remedy="start web2")
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.ended: list[tuple[int, str]] = []
+
+    def event(self, *_: object) -> None: ...
+
+    def end(self, number: int, how: str) -> None:
+        self.ended.append((number, how))
+
+
+@pytest.fixture
+def rollout() -> Any:
+    made: Any = Rollout.__new__(Rollout)
+    made.progress, made.ledger, made.warnings, made.detail = Silent(), Ledger(), [], {}
+    made.lease = SimpleNamespace(check=lambda: 7)
+    made.release = made.record = SimpleNamespace(number=5)
+    made.redactor = SimpleNamespace(text=str)
+    made.head = SimpleNamespace(live=4)
+    return made
+
+
+def test_phases_run_in_order_and_nothing_is_undone_when_all_is_well(rollout: Any):
+    trail: list[str] = []
+    execute(rollout, [Recorder("one", trail), Recorder("two", trail)])
+    assert trail == ["run one", "run two"]
+    assert rollout.ledger.ended == []
+
+
+def test_a_failure_undoes_the_failed_phase_and_those_before_in_reverse(rollout: Any):
+    trail: list[str] = []
+    with pytest.raises(ReleaseFailed) as failed:
+        execute(
+            rollout,
+            [
+                Recorder("one", trail),
+                Recorder("two", trail, ReleaseFailed("web1 crashed")),
+                Recorder("three", trail),
+            ],
+        )
+    assert trail == ["run one", "run two", "undo two", "undo one"]
+    assert failed.value.message == "web1 crashed"
+    assert "Release 4 serves as before." in failed.value.details[-1]
+    assert rollout.ledger.ended == [(5, "undone")]
+
+
+def test_ctrl_c_undoes_and_says_what_serves(rollout: Any):
+    trail: list[str] = []
+    with pytest.raises(ReleaseFailed, match=r"interrupted.*Release 4 serves as before"):
+        execute(rollout, [Recorder("one", trail, KeyboardInterrupt())])
+    assert trail == ["run one", "undo one"]
+
+
+def test_an_undo_that_fails_needs_a_person_and_the_record_stays_open_for_recovery(rollout: Any):
+    trail: list[str] = []
+    with pytest.raises(NeedsPerson, match="web2 did not go back"):
+        execute(rollout, [Recorder("one", trail), CannotUndo("two", trail, ReleaseFailed("no"))])
+    assert trail[-1] == "undo one", "the other phases must be undone all the same"
+    assert rollout.ledger.ended == []
+
+
+def test_bad_input_stays_bad_input(rollout: Any):
+    rollout.record = None
+    with pytest.raises(BadInput):
+        execute(rollout, [Recorder("preflight", [], BadInput("a secret is missing"))])
