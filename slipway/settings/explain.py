@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from slipway.settings.violations import KeyPath, dotted, shown
 
 _PATH = r"^/[^\s]*$"
-_PATTERNS: dict[str, tuple[str, str]] = {
+PATTERNS: dict[str, tuple[str, str]] = {
     _PATH: ('must start with "/" and hold no blanks', ""),
     r"^[a-z][a-z0-9-]{0,30}$": (
         "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
@@ -79,7 +79,7 @@ def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[s
 def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
     if pattern == _PATH and _is_blankless(value):
         return f'must start with "/"{got}', f'write "/{value}"'
-    problem, remedy = _PATTERNS.get(pattern, (f"must match {pattern}", ""))
+    problem, remedy = PATTERNS.get(pattern, (f"must match {pattern}", ""))
     return problem + got, remedy
 
 

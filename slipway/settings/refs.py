@@ -36,6 +36,10 @@ def _uploads(read: Callable[[Bucket], str | None]) -> Callable[[Outputs], str | 
     return lambda outputs: read(outputs.uploads) if outputs.uploads else None
 
 
+def _endpoint(bucket: Bucket) -> str:
+    return bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
+
+
 def _secret_key(bucket: Bucket) -> str | None:
     return f"${{secret:{bucket.secret_key_secret}}}" if bucket.secret_key_secret else None
 
@@ -50,9 +54,9 @@ REFS: dict[str, Ref] = {
     "redis.namespace": Ref("redis", _redis(lambda redis: redis.namespace)),
     "uploads.bucket": Ref("uploads", _uploads(lambda bucket: bucket.bucket)),
     "uploads.region": Ref("uploads", _uploads(lambda bucket: bucket.region)),
-    "uploads.endpoint": Ref("uploads", _uploads(lambda bucket: bucket.endpoint)),
+    "uploads.endpoint": Ref("uploads", _uploads(_endpoint)),
     "uploads.public_endpoint": Ref(
-        "uploads", _uploads(lambda bucket: bucket.public_endpoint or bucket.endpoint)
+        "uploads", _uploads(lambda bucket: bucket.public_endpoint or _endpoint(bucket))
     ),
     "uploads.access_key": Ref("uploads", _uploads(lambda bucket: bucket.access_key)),
     "uploads.secret_key": Ref("uploads", _uploads(_secret_key), secret=True),

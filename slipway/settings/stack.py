@@ -23,7 +23,9 @@ class Machine(Setting):
     """One rented machine of the `hosts` platform."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    """Of the host, unique in the stack."""
     role: Role
+    """What it does in the fleet."""
     address: str
     """Private address, by which the fleet's other hosts reach it."""
     ssh: str
@@ -36,12 +38,17 @@ class LocalFleet(Setting):
     """The five hosts on this machine."""
 
     https_port: int = Field(default=8443, ge=1, le=65535)
+    """The site, on 127.0.0.1."""
     http_port: int = Field(default=8080, ge=1, le=65535)
+    """Where plain HTTP is sent on to HTTPS."""
     uploads_port: int = Field(default=8444, ge=1, le=65535)
+    """Where browsers reach the uploads bucket."""
     ssh_port: int = Field(default=2220, ge=1, le=65520)
     """First of the hosts' ssh ports on 127.0.0.1: edge, then the others."""
     web: int = Field(default=2, ge=1, le=16)
+    """Number of web hosts."""
     worker: int = Field(default=1, ge=0, le=8)
+    """Number of worker hosts."""
     image: str = "debian:bookworm-slim"
     """Pulled if a registry answers; else made by debootstrap."""
 
@@ -50,6 +57,7 @@ class Retention(Setting):
     """How long things are kept."""
 
     backups: int = Field(default=7, ge=1)
+    """Newest database backups that are kept."""
 
 
 class Stack(Setting):
@@ -59,19 +67,27 @@ class Stack(Setting):
     project: str
     """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
     platform: Literal["local", "hosts", "aws"]
+    """Where the hosts live: containers on this machine, rented machines, or AWS."""
     app: str = "."
     """Folder of the app's slipway.toml, relative to Pulumi.yaml."""
     domain: str = "localhost"
+    """Name of the site."""
     database: Literal["postgres", "external", "none"] = "postgres"
+    """`external`: one of your own, by URL and token in the secret store."""
     redis: bool = True
+    """Does the platform give Redis?"""
     uploads: bool = True
+    """Does the platform give an uploads bucket?"""
     env: dict[str, str] = Field(default_factory=dict)
     """Overrides of `[env.NAME] value` for this stack."""
     allow_dirty: bool = True
     """May a build come from a work tree with uncommitted changes?"""
     local: LocalFleet = LocalFleet()
+    """Platform `local` only; see below."""
     machines: list[Machine] = Field(default_factory=list[Machine])
+    """Platform `hosts` only; see below."""
     retention: Retention = Retention()
+    """See below."""
 
     @property
     def fleet_id(self) -> str:

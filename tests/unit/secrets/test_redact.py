@@ -1,0 +1,120 @@
+# ruff: noqa: RUF001 - the marks are what is printed
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+from urllib.parse import quote, quote_plus, urlencode
+
+import structlog
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from slipway.secrets.redact import RedactingFilter, Redactor
+
+CANARY = 'c4n@ry/"töken"\\ +7'
+PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_categories=["Cs", "Cc"])
+canaries = st.text(PRINTABLE, min_size=8, max_size=40)
+
+
+def test_the_name_stands_where_the_value_was():
+    redactor = Redactor({"JWT_SECRET": "correct horse"})
+    assert redactor.text("got correct horse, twice: correct horse") == "got ‹JWT_SECRET›, twice: ‹JWT_SECRET›"
+
+
+def test_the_longest_of_two_nested_secrets_is_taken():
+    redactor = Redactor({"SHORT": "hunter22", "LONG": "hunter22-and-more"})
+    assert redactor.text("hunter22-and-more hunter22") == "‹LONG› ‹SHORT›"
+
+
+def test_values_too_short_to_be_told_from_text_are_left():
+    assert Redactor({"PIN": "12345", "EMPTY": ""}).text("port 12345") == "port 12345"
+
+
+@given(canaries, st.text(PRINTABLE, max_size=20), st.text(PRINTABLE, max_size=20))
+def test_a_canary_is_found_in_no_shape(canary: str, before: str, after: str):
+    raw = canary.encode()
+    shapes = [
+        canary,
+        json.dumps({"a": canary}),
+        json.dumps({"a": canary}, ensure_ascii=False),
+        repr(canary),
+        quote(canary, safe=""),
+        quote(canary),
+        quote_plus(canary),
+        urlencode({"k": canary}),
+        f"postgres://u:{quote(canary, safe='')}@h/d",
+        raw.hex(),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    ]
+    redactor = Redactor({"CANARY": canary})
+    for shape in shapes:
+        clean = redactor.text(f"{before} {shape} {after}")
+        assert "‹CANARY›" in clean
+        assert shape not in clean or shape in f"{before} ‹CANARY› {after}"
+
+
+@given(canaries, st.text(PRINTABLE, max_size=12), st.text(PRINTABLE, max_size=12))
+def test_basic_authorization_hides_the_password_wherever_it_falls(canary: str, user: str, rest: str):
+    assume(canary not in user and canary not in rest)
+    header = base64.b64encode(f"{user}:{canary}{rest}".encode()).decode()
+    assert "‹CANARY›" in Redactor({"CANARY": canary}).text(f"Authorization: Basic {header}")
+
+
+def test_a_pem_key_is_hidden_line_by_line():
+    lines = [base64.b64encode(bytes([n] * 48)).decode() for n in range(3)]
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    redactor = Redactor({"TLS_KEY": key})
+    assert redactor.text(key) == "‹TLS_KEY›"
+    assert redactor.text(f"line: {lines[1]}") == "line: ‹TLS_KEY›"
+    assert redactor.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
+
+
+def test_data_is_cleaned_to_its_depths_and_keeps_its_shape():
+    clean = Redactor({"K": CANARY}).data(
+        {"a": [1, None, {"b": CANARY}], CANARY: (True, 2.5), "e": ValueError(CANARY)}
+    )
+    assert clean == {"a": [1, None, {"b": "‹K›"}], "‹K›": [True, 2.5], "e": "‹K›"}
+
+
+def test_structlog_prints_no_secret_not_even_in_a_traceback():
+    out = io.StringIO()
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(out),
+        processors=[
+            structlog.processors.format_exc_info,
+            Redactor({"K": CANARY}),
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    try:
+        raise ValueError(f"cannot sign in with {CANARY}")
+    except ValueError:
+        log.exception("failed", url=f"https://u:{quote(CANARY, safe='')}@h", tried=[CANARY])
+    assert "‹K›" in json.loads(out.getvalue())["tried"]
+    assert CANARY not in out.getvalue()
+    assert json.dumps(CANARY)[1:-1] not in out.getvalue()
+    assert quote(CANARY, safe="") not in out.getvalue()
+
+
+def test_standard_logging_prints_no_secret_not_even_in_arguments_or_a_traceback():
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.addFilter(RedactingFilter(Redactor({"K": CANARY})))
+    log = logging.Logger("canary")
+    log.addHandler(handler)
+    log.warning("tried %s and %r", CANARY, {"k": CANARY})
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        log.exception("failed", stack_info=True)
+    assert CANARY not in out.getvalue()
+    assert repr(CANARY)[1:-1] not in out.getvalue()
+    assert out.getvalue().startswith("tried ‹K› and {'k': '‹K›'}")
+    assert "Traceback" in out.getvalue()
+
+
+def test_a_redactor_shows_nothing_of_itself():
+    assert CANARY not in repr(Redactor({"K": CANARY}))
