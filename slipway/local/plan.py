@@ -15,7 +15,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
 def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
-    """The plan that `up` brings hosts in line with; certificates that are missing or near their end are made."""
+    """The plan that `up` brings hosts in line with; missing and ending certificates are made."""
     stack = project.stack
     ca = ensure_ca(project.state_dir, project.fleet_id)
     edge = [host.address for host in outputs.by_role("edge")]
