@@ -7,7 +7,6 @@ handover is finished by the next command or at boot, and one that fails starts t
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from . import haproxy, spawn, systemd
@@ -17,12 +16,12 @@ from .host import Host
 from .paths import Paths
 from .ready import start_ready
 from .slot import Process, Slot
-from .state import Exclusive, State, holder
+from .state import Exclusive, State
 from .switch import make_live
 
 
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
-    """Finish the handover that state.json holds, if any: run by the transient unit slipway-handover."""
+    """Finish the handover that state.json holds, if any: run by the transient unit slipway-handover-*."""
     with Exclusive(paths, "handover", wait=60) as state:
         if state.handover:
             finish(paths, host, state)
@@ -32,26 +31,12 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
 def in_background() -> None:
     """Leave the handover to a unit of its own; it starts when this command has let go of the lock."""
     done = spawn.run(
-        "systemd-run", "--quiet", "--collect", "--no-block", "--unit=slipway-handover",
+        "systemd-run", "--quiet", "--collect", "--no-block", f"--unit=slipway-handover-{os.getpid()}",
         "--property=SyslogIdentifier=slipway-agent",
         "/usr/local/bin/slipway-agent", "handover",
     )  # fmt: skip
     if done.code:
         raise AgentError("systemd", f"systemd-run slipway-handover: {done.err}")
-
-
-def interrupt(paths: Paths, fence: int) -> None:
-    """Stop a handover at work, if this fence may: the caller goes on with it, or takes it back."""
-    state = State.load(paths)
-    pid, working, _ = holder(paths)
-    if not state.handover or fence < state.fence or working not in ("handover", "switch"):
-        return
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            if b"slipway-agent" in file.read() and pid != os.getpid():
-                os.kill(pid, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError):
-        return
 
 
 def finish(paths: Paths, host: Host, state: State) -> None:

@@ -12,6 +12,7 @@ from . import haproxy
 from .errors import AgentError
 from .fields import Fields
 from .host import Host
+from .interrupt import interrupt_handover
 from .paths import Paths
 from .settle import settle
 from .slot import Slot
@@ -21,10 +22,7 @@ from .state import Exclusive, State
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
     """See docs/agent.md, `switch`."""
     release, fence = request.whole("release"), request.whole("fence")
-    if host.role != "web":
-        from .handover import interrupt
-
-        interrupt(paths, fence)
+    interrupt_handover(paths, fence)
     with Exclusive(paths, "switch", fence) as state:
         settle(paths, host, state, keep_handover=True)
         before = state.live.release if state.live else None
