@@ -56,7 +56,7 @@ class Exchange:
         on_stdout: Lines | None = None,
         on_stderr: Lines | None = None,
     ) -> Completed:
-        """Wait for its end. Complete lines are told as they come. TimedOut after `timeout` seconds, Aborted."""
+        """Wait for its end, telling complete lines as they come. TimedOut after `timeout` s; Aborted."""
         try:
             return self._converse(stdin, timeout, on_stdout, on_stderr)
         finally:

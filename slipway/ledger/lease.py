@@ -176,6 +176,9 @@ class Lease:
                 pause = min(1.0, self._ttl / 10)  # try on until it expires
                 if self._bucket.server_time() > self._expires:
                     self.lost.set()
+            except BaseException:
+                self.lost.set()  # without a heartbeat it is not ours for long
+                raise
 
     def _renew(self) -> None:
         now = self._bucket.server_time()
