@@ -11,10 +11,4 @@ export class Lifecycle {
       this.inFlight--;
     }
   }
-
-  /** Resolves when every request was answered, or when the time is up. */
-  async idle(timeoutMs: number): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (this.inFlight && Date.now() < deadline) await Bun.sleep(5);
-  }
 }

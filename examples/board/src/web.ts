@@ -48,8 +48,8 @@ async function leave(signal: string): Promise<void> {
   log.info({ event: "draining", signal, sockets: board.sockets.size, inFlight: lifecycle.inFlight });
   // Still listening: whoever asks meanwhile is told 503 by /ready and on /ws, instead of being refused without a word.
   await sayFarewell(board.sockets, "this host is being replaced", env.SHUTDOWN_GRACE_MS);
-  server.stop();
-  await lifecycle.idle(IN_FLIGHT_MS);
+  // Resolves once every request is answered, to the last byte.
+  await Promise.race([server.stop(), Bun.sleep(IN_FLIGHT_MS)]);
   await board.router.pubsub.shutdown();
   await services.close();
   log.info({ event: "stopped" });

@@ -12,9 +12,18 @@ export interface Services {
   redisUrl: string;
   /** Null when no versitygw binary is at hand: tests that need uploads are skipped. */
   s3: { endpoint: string; bucket: string; accessKeyId: string; secretAccessKey: string } | null;
+  /** A Redis of one's own, for a test that takes it away. */
+  ownRedis(): Promise<OwnRedis>;
   /** A new empty database and what to call it in the two URLs above. */
   createDatabase(): Promise<{ ownerUrl: string; appUrl: string }>;
   stop(): Promise<void>;
+}
+
+export interface OwnRedis {
+  url: string;
+  stop(): Promise<void>;
+  /** On the same port, empty. */
+  start(): Promise<void>;
 }
 
 const OWNER_PASSWORD = "owner-of-a-throwaway-database";
@@ -35,7 +44,7 @@ export async function startServices(): Promise<Services> {
     return child;
   };
 
-  const [database, redisUrl, s3] = await Promise.all([
+  const [database, redis, s3] = await Promise.all([
     startPostgres(dir, start),
     startRedis(dir, start),
     startS3(dir, start),
@@ -44,8 +53,9 @@ export async function startServices(): Promise<Services> {
 
   return {
     ...database.urls("postgres"),
-    redisUrl,
+    redisUrl: redis.url,
     s3,
+    ownRedis: () => startRedis(dir, start),
     async createDatabase() {
       const name = `board_${++databases}`;
       const admin = new SQL({ url: database.urls("postgres").ownerUrl, max: 1 });
@@ -150,9 +160,8 @@ default_pool_size = 10
   return port;
 }
 
-async function startRedis(dir: string, start: Start): Promise<string> {
-  const home = join(dir, "redis");
-  mkdirSync(home);
+async function startRedis(dir: string, start: Start): Promise<OwnRedis> {
+  const home = mkdtempSync(join(dir, "redis-"));
   const port = await freePort();
   const settings = {
     port,
@@ -162,13 +171,28 @@ async function startRedis(dir: string, start: Start): Promise<string> {
     requirepass: "throwaway",
     "maxmemory-policy": "noeviction",
   };
-  start(["redis-server", ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])]);
+  const command = [
+    "redis-server",
+    ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
+  ];
   const url = `redis://:throwaway@127.0.0.1:${port}`;
-  await until("Redis", async () => {
-    const client = new RedisClient(url, { autoReconnect: false });
-    await client.ping().finally(() => client.close());
-  });
-  return url;
+  let child: Subprocess | undefined;
+  const redis: OwnRedis = {
+    url,
+    async stop() {
+      child?.kill("SIGKILL");
+      await child?.exited;
+    },
+    async start() {
+      child = start(command);
+      await until("Redis", async () => {
+        const client = new RedisClient(url, { autoReconnect: false });
+        await client.ping().finally(() => client.close());
+      });
+    },
+  };
+  await redis.start();
+  return redis;
 }
 
 async function startS3(dir: string, start: Start): Promise<Services["s3"]> {

@@ -1,10 +1,13 @@
 /** The world that all tests share: one PostgreSQL, one Redis, one object store. Each test file brings its own database. */
-import { afterAll } from "bun:test";
+import { afterAll, setDefaultTimeout } from "bun:test";
 import { readMigrations } from "../src/db/migrations.ts";
 import { migrateUp } from "../src/db/migrator.ts";
 import { openDatabase, type Sql } from "../src/db/sql.ts";
 import { appEnv, type Env, Process } from "./app.ts";
 import { type Services, startServices } from "./services.ts";
+
+// Real processes on a busy machine: a test is given time, and none of them waits for it to pass.
+setDefaultTimeout(20_000);
 
 export const services: Services = await startServices();
 afterAll(() => services.stop());

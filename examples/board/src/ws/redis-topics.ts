@@ -71,8 +71,8 @@ export function redisTopics(
 }
 
 /**
- * The driver reconnects and subscribes again by itself, and so would the bus, which leaves two subscriptions after
- * one outage and every message delivered twice. So the bus is shown a client that never seems to fail.
+ * The driver reconnects and subscribes again by itself. The bus would do the same beside it, and leave a connection
+ * behind at every outage. So the bus is shown a client that never seems to fail.
  */
 function selfHealing(redis: Redis) {
   const facade = (client: Redis): object => ({

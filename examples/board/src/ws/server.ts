@@ -47,7 +47,10 @@ export async function openSockets(
     {
       reachable(clientId) {
         const ws = clients.get(clientId);
-        return ws !== undefined && !sockets.dropIfSlow(ws);
+        if (!ws || sockets.isLeaving(ws)) return false;
+        if (!sockets.dropIfSlow(ws)) return true;
+        log.warn({ event: "ws_slow_reader", clientId, userId: sockets.userOf(ws)?.id });
+        return false;
       },
     },
     log,

@@ -10,6 +10,8 @@ export type Socket = ServerWebSocket<SocketData>;
 
 interface Entry {
   user: Identity | null;
+  /** Closed by us, and not gone yet. */
+  leaving: boolean;
   authTimer: Timer;
   idleTimer: Timer;
 }
@@ -42,6 +44,7 @@ export class Sockets {
     const { authTimeoutMs, idleTimeoutMs } = this.limits;
     this.#entries.set(ws, {
       user: null,
+      leaving: false,
       authTimer: setTimeout(() => this.close(ws, CLOSE.unauthenticated, "sign in first"), authTimeoutMs),
       idleTimer: setTimeout(() => this.close(ws, CLOSE.idle, "idle"), idleTimeoutMs),
     });
@@ -75,6 +78,10 @@ export class Sockets {
     return this.#entries.get(ws)?.user ?? null;
   }
 
+  isLeaving(ws: Socket): boolean {
+    return this.#entries.get(ws)?.leaving ?? true;
+  }
+
   /** True for a reader too far behind, which is then on its way out. */
   dropIfSlow(ws: Socket): boolean {
     if (ws.getBufferedAmount() < MAX_BUFFERED_BYTES) return false;
@@ -83,6 +90,9 @@ export class Sockets {
   }
 
   close(ws: Socket, code: number, reason: string): void {
+    const entry = this.#entries.get(ws);
+    if (!entry) return;
+    entry.leaving = true;
     ws.close(code, reason);
     setTimeout(() => {
       // Whoever does not read does not read the close frame either.
