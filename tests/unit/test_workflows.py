@@ -1,0 +1,111 @@
+"""The workflows are sound, harden what must be hardened, and run nothing that a laptop could not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+SHIPPING = ("release.yml", "rollback.yml")
+SEARCH = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / ".slipway/bin"), os.environ["PATH"]])
+
+
+def tool(name: str) -> str:
+    return shutil.which(name, path=SEARCH) or pytest.skip(f"{name} is not installed; script/test builds it")
+
+
+def load(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text())
+
+
+def jobs(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from load(file)["jobs"].items()
+
+
+def steps(file: Path) -> Iterator[dict[str, Any]]:
+    for _, job in jobs(file):
+        yield from job["steps"]
+
+
+def test_there_are_workflows_to_test_release_and_roll_back() -> None:
+    assert {file.name for file in FILES} >= {"ci.yml", *SHIPPING}
+
+
+def test_actionlint_finds_nothing() -> None:
+    done = subprocess.run(
+        [tool("actionlint"), "-no-color", *map(str, FILES)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": SEARCH},  # where shellcheck is, for the scripts inside
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing_even_when_pedantic() -> None:
+    done = subprocess.run(
+        [tool("zizmor"), "--offline", "--no-progress", "--persona=pedantic", str(FOLDER)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_nothing_is_granted_that_a_job_does_not_ask_for(file: Path) -> None:
+    assert load(file)["permissions"] == {}
+    for name, job in jobs(file):
+        assert "permissions" in job, name
+        assert job["timeout-minutes"] <= 60, name
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it(file: Path) -> None:
+    used = re.findall(r"uses: (\S+)(.*)", file.read_text())
+    assert used
+    for action, comment in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_script_has_an_expression_pasted_into_it(file: Path) -> None:
+    for step in steps(file):
+        assert "${{" not in step.get("run", ""), step.get("name")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_token_stays_on_disk_no_cache_is_trusted_and_reports_are_always_kept(file: Path) -> None:
+    found = {step["uses"].split("@")[0]: step for step in steps(file) if "uses" in step}
+    assert found["actions/checkout"]["with"]["persist-credentials"] is False
+    assert found["astral-sh/setup-uv"]["with"]["enable-cache"] is False
+    assert found["actions/upload-artifact"]["if"] == "always()"
+    assert "actions/cache" not in found
+
+
+@pytest.mark.parametrize("name", SHIPPING)
+def test_shipping_is_protected_by_its_environment_and_never_cancelled_half_way(name: str) -> None:
+    file = FOLDER / name
+    assert load(file)["concurrency"]["cancel-in-progress"] is False
+    assert "stack" in load(file)["concurrency"]["group"]
+    for _, job in jobs(file):
+        assert "inputs.stack" in job["environment"]
+
+
+@pytest.mark.parametrize("name", SHIPPING)
+def test_shipping_is_one_slipway_command_that_a_laptop_could_run(name: str) -> None:
+    runs = [step["run"] for step in steps(FOLDER / name) if "slipway " in step.get("run", "")]
+    assert len(runs) == 1
+    assert f'slipway {name.removesuffix(".yml")} --stack "$STACK"' in runs[0]
