@@ -16,6 +16,9 @@ from slipway.errors import BadInput
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
 """Never source, wherever it lies: git's own store, and slipway's (keys of a local fleet)."""
 
+HOOKED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+"""What git sets for its hooks; a release run from one must still see the context's own repository."""
+
 LEFT_OUT_WITHOUT_GIT = [
     "**/node_modules",
     "**/.venv",
@@ -156,7 +159,10 @@ def _git(root: Path, *arguments: str) -> str:
     """What git says, without the last line break; empty if it refuses or is not there."""
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(root), *arguments], capture_output=True, check=False
+            ["git", "--no-optional-locks", "-C", str(root), *arguments],
+            capture_output=True,
+            check=False,
+            env={name: value for name, value in os.environ.items() if name not in HOOKED},
         )
     except FileNotFoundError:
         return ""

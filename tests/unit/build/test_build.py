@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -181,3 +186,27 @@ def test_checks_stop_at_the_first_that_fails_and_are_not_repeated_once_passed(
     (project.context / "broken").unlink()
     assert list(run_checks(project)) == list(run_checks(project)) == []
     assert count.read_text().split() == ["run", "run", "end"]
+
+
+def test_ctrl_c_ends_the_build_and_removes_its_folder(
+    make_project: MakeProject, cache_home: Path, tmp_path: Path
+) -> None:
+    project = make_project({"a.txt": "1"}, build={"command": f"touch {tmp_path}/begun; sleep 60"})
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import pickle, sys\n"
+        "from slipway.build.build import build\n"
+        "build(pickle.loads(sys.stdin.buffer.read()))\n"
+    )
+    process = subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin
+    process.stdin.write(pickle.dumps(project))
+    process.stdin.close()
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] != []
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] == []
