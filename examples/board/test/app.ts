@@ -91,7 +91,7 @@ export class Process {
   }
 
   static async #start(script: string, env: Env, url: string): Promise<Process> {
-    const child = Bun.spawn(["bun", "run", `src/${script}.ts`], {
+    const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "bun", "run", `src/${script}.ts`], {
       cwd: ROOT,
       env: { PATH: process.env.PATH ?? "", ...env },
       stdin: "ignore",

@@ -33,10 +33,10 @@ export async function startServices(): Promise<Services> {
   const dir = mkdtempSync(join(tmpdir(), "board-test-"));
   chmodSync(dir, 0o755);
   const children: Subprocess[] = [];
-  const start = (cmd: string[], env: Record<string, string> = {}) => {
-    const child = Bun.spawn(cmd, {
+  const start: Start = (cmd) => {
+    // A server whose test run was killed goes with it.
+    const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...cmd], {
       cwd: dir,
-      env: { ...process.env, ...env },
       stdout: "ignore",
       stderr: "ignore",
     });
@@ -64,27 +64,30 @@ export async function startServices(): Promise<Services> {
       return database.urls(name);
     },
     async stop() {
+      // SIGQUIT is PostgreSQL's immediate shutdown, with which it cleans up after itself; the others leave nothing.
       for (const child of children) child.kill("SIGQUIT");
-      const gone = Promise.all(children.map((child) => child.exited));
-      await Promise.race([gone, Bun.sleep(3_000)]);
-      for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
+      await Promise.race([Promise.all(children.map((child) => child.exited)), Bun.sleep(500)]);
+      for (const child of children) child.kill("SIGKILL");
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
 
-type Start = (cmd: string[], env?: Record<string, string>) => Subprocess;
+type Start = (cmd: string[]) => Subprocess;
+
+/** The two servers that refuse to run as root run as this user. It executes and does not fork: the pid is the server's. */
+const AS_POSTGRES =
+  process.getuid?.() === 0 ? ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups"] : [];
 
 async function startPostgres(dir: string, start: Start) {
   const bin = postgresBin();
   const data = join(dir, "postgres");
   const port = await freePort();
-  const asPostgres = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
   mkdirSync(data);
-  if (asPostgres.length) Bun.spawnSync(["chown", "postgres:", data]);
+  if (AS_POSTGRES.length) Bun.spawnSync(["chown", "postgres:", data]);
   const init = Bun.spawnSync(
     [
-      ...asPostgres,
+      ...AS_POSTGRES,
       join(bin, "initdb"),
       "-D",
       data,
@@ -112,7 +115,7 @@ async function startPostgres(dir: string, start: Start) {
     max_connections: 200,
   };
   const flags = Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
-  start([...asPostgres, join(bin, "postgres"), "-D", data, ...flags]);
+  start([...AS_POSTGRES, join(bin, "postgres"), "-D", data, ...flags]);
 
   const superuser = new SQL({ url: `postgres://postgres@127.0.0.1:${port}/postgres`, max: 1 });
   await until("PostgreSQL", () => superuser`SELECT 1`);
@@ -124,7 +127,7 @@ async function startPostgres(dir: string, start: Start) {
   await superuser.close();
 
   const appPort = Bun.which("pgbouncer", { PATH: `${process.env.PATH}:/usr/sbin` })
-    ? await startPgBouncer(dir, port, asPostgres, start)
+    ? await startPgBouncer(dir, port, start)
     : port;
   return {
     urls: (database: string) => ({
@@ -134,7 +137,7 @@ async function startPostgres(dir: string, start: Start) {
   };
 }
 
-async function startPgBouncer(dir: string, postgresPort: number, asPostgres: string[], start: Start) {
+async function startPgBouncer(dir: string, postgresPort: number, start: Start) {
   const port = await freePort();
   const home = join(dir, "pgbouncer");
   mkdirSync(home);
@@ -155,7 +158,7 @@ default_pool_size = 10
 `,
   );
   const bin = Bun.which("pgbouncer", { PATH: `${process.env.PATH}:/usr/sbin` }) as string;
-  start([...asPostgres, bin, "-q", join(home, "pgbouncer.ini")]);
+  start([...AS_POSTGRES, bin, "-q", join(home, "pgbouncer.ini")]);
   await until("PgBouncer", () => connects(port));
   return port;
 }
