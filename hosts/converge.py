@@ -21,7 +21,7 @@ __all__ = ["converge", "setup_digest"]
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""
-_DIGEST = "/etc/slipway/setup.digest"
+_DIGEST = "/var/cache/slipway/setup.digest"
 
 
 _Tell = Callable[[str, str], None]

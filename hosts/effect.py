@@ -21,7 +21,8 @@ from typing_extensions import override
 
 from hosts.placed import HostFile
 
-TAKEN_UP = "/var/lib/slipway/taken-up"
+TAKEN_UP = "/var/cache/slipway/taken-up"
+"""On the disk that /etc is on: a host made anew around its old data has taken up nothing."""
 
 Placed = Mapping[str, HostFile]
 """All files of a host by path."""

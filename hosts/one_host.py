@@ -27,7 +27,8 @@ from hosts.placed import HostFile, place, place_all
 from hosts.plan import FleetPlan
 from slipway.settings.outputs import Host
 
-DIGEST = "/etc/slipway/setup.digest"
+DIGESTS = ("/etc/slipway/setup.digest", "/var/cache/slipway/setup.digest")
+"""The second, beside the system's own files, is what counts: the first may outlive them on a data disk."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def _operations(plan: FleetPlan, host: Host, digest: str) -> None:
     take_up("systemd units", unit_files, "systemctl daemon-reload")
     for module in modules:
         module.start(plan, host, {file.path: file for file in files})
-    place(name="digest", file=HostFile(DIGEST, digest + "\n"), before=None)
+    for path in DIGESTS:
+        place(name=f"digest {path}", file=HostFile(path, digest + "\n"), before=None)
 
 
 def _install(wanted: list[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hosts import base, edge, web, worker
+from hosts import base, edge, last, web, worker
+from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.effect import Placed
 from hosts.placed import HostFile
 from hosts.plan import FleetPlan
@@ -30,9 +31,9 @@ class Module(Protocol):
 
 MODULES: dict[Role, tuple[Module, ...]] = {
     "edge": (base, edge),
-    "web": (base, web),
-    "worker": (base, worker),
-    "data": (base,),
+    "web": (base, web, last),
+    "worker": (base, worker, last),
+    "data": (base, postgres, pgbouncer, redis, s3, backup),
 }
 
 

@@ -1,0 +1,51 @@
+"""Redis for queues, cache and rate limits: a password, a journal on disk, and it never forgets to make room."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hosts.effect import Placed, enabled, take_up
+from hosts.placed import HostFile
+from hosts.plan import FleetPlan
+from hosts.render import render, verbatim
+from slipway.settings.outputs import Host
+
+PACKAGES = ("redis-server",)
+
+CONFIG = "/etc/redis/redis.conf"
+USERS = "/etc/redis/users.acl"
+UNIT = "/etc/systemd/system/redis-server.service.d/slipway.conf"
+MEMORY = "/usr/local/lib/slipway/redis-memory"
+
+COMMANDS = "+@all -@admin -@dangerous +info +client +keys +sort +role +config|get +flushdb"
+"""What the app may do: all that BullMQ asks of a server, but not stop, reconfigure or empty all of it."""
+
+
+def wanted(plan: FleetPlan) -> bool:
+    """Does the stack keep its Redis on the fleet's own data host?"""
+    return plan.stack.redis and plan.outputs.redis is not None
+
+
+def files(plan: FleetPlan, host: Host) -> list[HostFile]:
+    """Settings and the one user. The file holds the password's digest, as Redis allows."""
+    if not wanted(plan):
+        return []
+    digest = hashlib.sha256(plan.secret("PLATFORM_REDIS_PASSWORD").encode()).hexdigest()
+    users = f"user default on sanitize-payload #{digest} ~* &* {COMMANDS}\n"
+    return [
+        HostFile(UNIT, render("data/redis.unit.j2", container=plan.local)),
+        HostFile(MEMORY, verbatim("data/redis_memory.sh"), "0755"),
+        HostFile(USERS, users, "0640", "root", "redis"),
+        HostFile(
+            CONFIG, render("data/redis.conf.j2", address=host.address, users=USERS), "0640", "root", "redis"
+        ),
+    ]
+
+
+def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
+    """Serve it. A restart writes the journal out first and reads it again."""
+    if not wanted(plan):
+        return
+    mine = [placed[path] for path in (UNIT, MEMORY, USERS, CONFIG)]
+    take_up("redis restart", mine, f"{MEMORY} && systemctl restart redis-server")
+    enabled("redis-server.service")
