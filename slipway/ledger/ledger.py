@@ -36,6 +36,7 @@ class Ledger(Reading):
         self.lease = lease
         self._actor, self._redact = actor or current_actor(), redact
         self._lock = threading.Lock()
+        self._claimed = False
         self._cursor: dict[int, tuple[int, Progress]] = {}
         """Of the records this command writes to: how many events there are, and what they come to."""
 
@@ -82,6 +83,7 @@ class Ledger(Reading):
         self, number: int, phase: str, event: What, detail: Mapping[str, object] | None = None
     ) -> Progress:
         """Append an event to record `number`; returns what the record has come to."""
+        self._claim()
         with self._lock:
             known = self._cursor.get(number)
             while True:
@@ -106,6 +108,8 @@ class Ledger(Reading):
 
     def unfinished(self) -> Release | None:
         """As in `Reading`; a promotion that the head has and the events lack is written down first."""
+        if self.lease is not None:
+            self._claim()
         good = self.head().last_known_good
         if self.lease is not None and good is not None and not self.get(good).was_promoted:
             self.event(good, "promote", "done", {"found": "in the head"})
@@ -154,6 +158,15 @@ class Ledger(Reading):
                 "newest": max(head.newest, target, record or 0),
             }
         )
+
+    def _claim(self) -> None:
+        """Put this lease's fence into the head before anything else is written.
+
+        From then on a command that was overtaken, and does not know it yet, cannot move the head.
+        """
+        if not self._claimed:
+            self._move(lambda _: {})
+            self._claimed = True
 
     def _fence(self) -> int:
         if self.lease is None:

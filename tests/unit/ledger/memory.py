@@ -24,6 +24,8 @@ class MemoryBucket(Bucket):
         self.objects: dict[str, bytes] = {}
         self.now = 1_800_000_000.0
         self.requests = 0
+        self.written: list[tuple[str, Json]] = []
+        """Every write that took place, in order."""
         self._strike: tuple[int, bool, Strike] | None = None
         self._dead = False
 
@@ -58,6 +60,7 @@ class MemoryBucket(Bucket):
             raise Conflict(key)
         content = json.dumps(obj, sort_keys=True).encode()
         self.objects[key] = content
+        self.written.append((key, json.loads(content)))
         self._at(after=True)
         return _etag(content)
 
