@@ -1,4 +1,6 @@
 /** Object storage: URLs that let a browser send or fetch one object, and a look at what arrived. */
+import { readFileSync } from "node:fs";
+import { rootCertificates } from "node:tls";
 import { AwsClient, AwsV4Signer } from "aws4fetch";
 import type { WorkerEnv } from "./env.ts";
 
@@ -22,7 +24,10 @@ export function openStorage(env: WorkerEnv): Storage {
   const keys = { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY };
   const scope = { ...keys, region: env.S3_REGION, service: "s3" };
   const client = new AwsClient({ ...scope, retries: 2 });
-  const tls = env.S3_CA_FILE ? { tls: { ca: Bun.file(env.S3_CA_FILE) } } : {};
+  // Beside the public authorities, not instead of them: the same file may be given where S3 is a public service.
+  const tls = env.S3_CA_FILE
+    ? { tls: { ca: [...rootCertificates, readFileSync(env.S3_CA_FILE, "utf8")] } }
+    : {};
   const objectUrl = (endpoint: string, key: string) =>
     `${endpoint.replace(/\/$/, "")}/${env.S3_BUCKET}/${key}`;
 
