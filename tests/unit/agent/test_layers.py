@@ -1,0 +1,263 @@
+import hashlib
+import http.server
+import io
+import shutil
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+
+from hosts.agent import layers, merge, s3
+from hosts.agent.errors import AgentError
+from hosts.agent.fields import Fields
+from hosts.agent.host import Builds
+from hosts.agent.paths import Paths
+from hosts.agent.unpack import unpack
+
+pytestmark = pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
+
+
+def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for info, content in members:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return subprocess.run(["zstd", "-qc"], input=buffer.getvalue(), capture_output=True, check=True).stdout
+
+
+def file(name: str, content: bytes = b"x", mode: int = 0o644) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.mode, info.uid, info.gid = mode, 1234, 1234
+    return info, content
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info, b""
+
+
+def special(name: str, kind: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    return info, b""
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [file("/etc/evil")],
+        [file("../evil")],
+        [file("a/../../evil")],
+        [link("a", "/etc/passwd")],
+        [link("a", "../outside")],
+        [link("d/a", "../../outside")],
+        [link("y", "."), link("d/x", "y/../..")],
+        [link("d", "/tmp"), file("d/evil")],
+        [file("a"), link("b", "/etc/passwd", tarfile.LNKTYPE)],
+        [file("a"), link("b", "../../etc/passwd", tarfile.LNKTYPE)],
+        [special("pipe", tarfile.FIFOTYPE)],
+    ],
+    ids=lambda members: "+".join(f"{info.name}>{info.linkname}" for info, _ in members),
+)
+def test_a_layer_that_reaches_outside_is_refused(
+    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "layer").write_bytes(archive(file("ok"), *members))
+    before = Path("/etc/passwd").stat().st_nlink
+    with pytest.raises(AgentError) as refused:
+        unpack(str(tmp_path / "layer"), str(tmp_path / "in/root"))
+    assert refused.value.code == "bad_layer"
+    assert not [path for path in tmp_path.rglob("evil") if tmp_path / "in/root" not in path.parents]
+    assert not Path("/tmp/evil").exists()
+    assert not Path("/etc/evil").exists()
+    assert Path("/etc/passwd").stat().st_nlink == before
+
+
+def test_what_package_managers_link_is_allowed_and_modes_are_made_safe(tmp_path: Path):
+    members = [file("node_modules/tool/cli.js", mode=0o6777)]
+    members += [
+        link("node_modules/.bin/tool", "../tool/cli.js"),
+        link("here", "node_modules"),
+        link("self", "."),
+    ]
+    (tmp_path / "layer").write_bytes(archive(*members))
+    unpack(str(tmp_path / "layer"), str(tmp_path / "root"))
+    unpacked = tmp_path / "root/node_modules/.bin/tool"
+    assert unpacked.read_bytes() == b"x"
+    stat = unpacked.resolve().stat()
+    assert (stat.st_mode & 0o7777, stat.st_uid) == (0o755, Path(tmp_path).stat().st_uid)
+
+
+@pytest.mark.parametrize("content", [b"not zstd at all", archive(file("a", b"x" * 99))[:40]])
+def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "layer").write_bytes(content)
+    with pytest.raises(AgentError, match="cannot unpack"):
+        unpack(str(tmp_path / "layer"), str(tmp_path / "root"))
+
+
+@pytest.fixture
+def bucket():
+    """An S3 server that gives what it has been given."""
+    objects: dict[str, bytes] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = objects.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield (
+        objects,
+        Builds(Fields({"bucket": "b", "endpoint": f"http://127.0.0.1:{server.server_port}"}, "builds")),
+    )
+    server.shutdown()
+
+
+def layer(content: bytes, claim: bytes | None = None, kind: str = "app", size: int = 10) -> layers.Layer:
+    digest = "sha256:" + hashlib.sha256(content if claim is None else claim).hexdigest()
+    return layers.Layer(
+        Fields({"kind": kind, "digest": digest, "size": size, "unpacked_size": size}, "layer")
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    made = Paths(str(tmp_path))
+    Path(made.srv).mkdir(parents=True)
+    return made
+
+
+def test_layers_are_fetched_once(paths: Paths, bucket: tuple[dict[str, bytes], Builds]):
+    objects, builds = bucket
+    content = archive(file("app.js", b"code"))
+    objects[f"/b/{layer(content).key}"] = content
+    first = layers.fetch(paths, builds, [layer(content)])
+    assert (first.downloaded, first.reused) == ([layer(content).digest], [])
+    objects.clear()
+    second = layers.fetch(paths, builds, [layer(content)])
+    assert (second.downloaded, second.reused) == ([], [layer(content).digest])
+    assert not list(Path(paths.work).iterdir())
+
+
+def test_a_corrupt_layer_is_refused_with_both_digests_and_never_unpacked(
+    paths: Paths, bucket: tuple[dict[str, bytes], Builds]
+):
+    objects, builds = bucket
+    wanted = layer(b"what was published")
+    objects[f"/b/{wanted.key}"] = archive(file("app.js", b"something else"))
+    with pytest.raises(AgentError) as refused:
+        layers.fetch(paths, builds, [wanted])
+    assert refused.value.code == "corrupt_layer"
+    assert refused.value.detail["digest"] == wanted.digest
+    assert refused.value.detail["got"] != wanted.digest
+    assert not layers.present(paths, wanted.digest)
+    assert not list(Path(paths.work).iterdir())
+
+
+def test_a_layer_without_its_marker_is_fetched_again(paths: Paths, bucket: tuple[dict[str, bytes], Builds]):
+    objects, builds = bucket
+    content = archive(file("app.js", b"code"))
+    objects[f"/b/{layer(content).key}"] = content
+    Path(paths.layer(layer(content).digest), "root").mkdir(parents=True)
+    assert layers.fetch(paths, builds, [layer(content)]).downloaded
+    assert Path(paths.layer(layer(content).digest), "root/app.js").read_bytes() == b"code"
+
+
+def test_a_missing_layer_and_a_bucket_that_is_away_are_told_apart(
+    paths: Paths, bucket: tuple[dict[str, bytes], Builds]
+):
+    _, builds = bucket
+    with pytest.raises(AgentError) as missing:
+        layers.fetch(paths, builds, [layer(b"x")])
+    assert missing.value.code == "layer_missing"
+    away = Builds(Fields({"bucket": "b", "endpoint": "http://127.0.0.1:9"}, "builds"))
+    with pytest.raises(AgentError) as unreachable:
+        layers.fetch(paths, away, [layer(b"x")])
+    assert unreachable.value.code == "builds_unreachable"
+
+
+def test_a_disk_that_is_too_small_is_told_in_numbers_before_any_download(
+    paths: Paths, bucket: tuple[dict[str, bytes], Builds]
+):
+    with pytest.raises(AgentError) as refused:
+        layers.fetch(paths, bucket[1], [layer(b"x", size=10**15)])
+    assert refused.value.code == "disk_full"
+    assert refused.value.detail["needs"] == 2 * 10**15 + layers.MARGIN
+
+
+def test_requests_are_signed_as_botocore_signs_them():
+    keys = {"access_key": "AKID", "secret_key": "secret/+", "region": "eu-central-1", "session_token": "tok"}
+    builds = Builds(Fields({"bucket": "b", "endpoint": "https://s3.example", **keys}, "builds"))
+    path = "/b/layers/sha256-ab.tar.zst"
+    ours = s3.signed_headers(builds, path, "s3.example", 1_700_000_000)
+    request = botocore.awsrequest.AWSRequest("GET", f"https://s3.example{path}")
+    request.context["timestamp"] = "20231114T221320Z"
+    signer = botocore.auth.S3SigV4Auth(
+        botocore.credentials.Credentials("AKID", "secret/+", "tok"), "s3", "eu-central-1"
+    )
+    request.headers["X-Amz-Date"] = "20231114T221320Z"
+    request.headers["X-Amz-Security-Token"] = "tok"
+    request.headers["X-Amz-Content-SHA256"] = signer.payload(request)
+    canonical = signer.canonical_request(request)
+    signature = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert ours["Authorization"].endswith(f"Signature={signature}")
+
+
+Lay = Callable[[str, dict[str, str]], str]
+
+
+@pytest.fixture
+def lay(paths: Paths) -> Lay:
+    def make(name: str, tree: dict[str, str]) -> str:
+        digest = "sha256:" + name * 64
+        for path, content in tree.items():
+            to = Path(paths.layer(digest), "root", path)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.symlink_to(content[1:]) if content.startswith("@") else to.write_text(content)
+        return digest
+
+    return make
+
+
+def test_layers_are_laid_over_each_other_without_taking_disk(paths: Paths, lay: Lay):
+    digests = [
+        lay("a", {".runtime/bin/bun": "bun", "shared/x": "from a"}),
+        lay("b", {"node_modules/m/i.js": "m", "node_modules/.bin/m": "@../m/i.js", "shared/y": "y"}),
+        lay("c", {"src/app.js": "app", "shared/x": "from c"}),
+    ]
+    assert merge.merge(paths, "b1", digests)
+    root = Path(paths.build("b1"))
+    assert (root / "shared/x").read_text() == "from c"
+    assert (root / "node_modules/.bin/m").read_text() == "m"
+    assert (root / "src/app.js").samefile(Path(paths.layer(digests[2]), "root/src/app.js"))
+    assert Path(paths.layer(digests[0]), "root/shared/x").read_text() == "from a"
+    assert not merge.merge(paths, "b1", digests)
+
+
+def test_a_file_where_another_layer_has_a_folder_is_refused_and_leaves_nothing(paths: Paths, lay: Lay):
+    for over, under in (
+        ({"x": "file"}, {"x/y": "z"}),
+        ({"x/y": "z"}, {"x": "file"}),
+        ({"x/y": "z"}, {"x": "@d", "d/f": ""}),
+    ):
+        shutil.rmtree(paths.layers, ignore_errors=True)
+        with pytest.raises(AgentError, match="is a folder in one layer"):
+            merge.merge(paths, "b1", [lay("a", under), lay("b", over)])
+        assert not Path(paths.build("b1")).exists()
+        assert not list(Path(paths.work).iterdir())
