@@ -145,6 +145,32 @@ describe("what is not there, or not right", () => {
   });
 });
 
+test("an unexpected error is reported to the error tracker, with its request id and without what was sent", async () => {
+  const reported: string[] = [];
+  const tracker = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(report) {
+      reported.push(`${new URL(report.url).pathname}\n${await report.text()}`);
+      return new Response();
+    },
+  });
+  const tracked = await board.web({ SENTRY_DSN: `http://public-key@127.0.0.1:${tracker.port}/42` });
+  const ann = await Person.signUp(tracked.url);
+  await board.sql`ALTER TABLE tasks RENAME TO elsewhere`;
+  try {
+    await ann.call("POST", "/api/tasks", { title: "A private matter" }, { "x-request-id": "forced-error-2" });
+    for (let i = 0; !reported.length && i < 100; i++) await Bun.sleep(20);
+  } finally {
+    await board.sql`ALTER TABLE elsewhere RENAME TO tasks`;
+    tracker.stop(true);
+  }
+  expect(reported).toHaveLength(1);
+  expect(reported[0]).toStartWith("/api/42/envelope/");
+  expect(reported[0]).toContain("forced-error-2");
+  for (const secret of ["private matter", ann.token, ann.email]) expect(reported[0]).not.toContain(secret);
+});
+
 test("the page comes without inline script or style, and is asked for again by its tag", async () => {
   const { status, body, headers } = await get("/");
   expect(status).toBe(200);

@@ -3,7 +3,7 @@ import type { WebEnv } from "../env.ts";
 import type { Limiter } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { refusalFrame } from "./messages.ts";
+import { INBOUND, refusalFrame } from "./messages.ts";
 import type { Socket, Sockets } from "./sockets.ts";
 
 export interface Gate {
@@ -46,7 +46,7 @@ export function createGate(
       }
       if (type === null) {
         // The router would only log it; whoever sent it should hear of it.
-        ws.send(refusalFrame({ code: "INVALID_ARGUMENT", message: "a message is JSON with a type" }));
+        ws.send(refusalFrame({ code: "INVALID_ARGUMENT", message: "a message is JSON with a known type" }));
         return false;
       }
       return true;
@@ -54,10 +54,11 @@ export function createGate(
   };
 }
 
+/** Null for what no client may send: also nothing of a stranger's choosing gets into a log. */
 function messageType(frame: string | Buffer): string | null {
   try {
     const { type } = JSON.parse(frame.toString());
-    return typeof type === "string" && /^[A-Z_]{1,40}$/.test(type) ? type : null;
+    return INBOUND.has(type) ? type : null;
   } catch {
     return null;
   }

@@ -21,6 +21,9 @@ export const ServerShutdown = message("SERVER_SHUTDOWN", {
   reconnectWithinMs: z.number(),
 });
 
+/** What a client may send. */
+export const INBOUND: ReadonlySet<string> = new Set([Auth, Ping, Say].map((schema) => schema.messageType));
+
 /** One shape for every refusal. Sent as it is: ws-kit's own `ctx.error` names its type after how it was called. */
 export interface Refusal {
   code: "UNAUTHENTICATED" | "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED";
