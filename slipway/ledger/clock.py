@@ -21,8 +21,9 @@ def steady() -> float:
 class ServerClock:
     """Server time as local steady time plus an offset whose bounds each answer narrows.
 
-    A Date header has whole seconds: the server's time lay in [date, date + 1) at some instant between
-    sending and receiving, so every answer bounds the offset from both sides.
+    A Date header has whole seconds, and some servers renew it only once a second: the server's time lay in
+    [date, date + 2) at some instant between sending and receiving. So every answer bounds the offset from
+    both sides, and the middle is less than a second off.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,7 @@ class ServerClock:
             stamp = parsedate_to_datetime(date).timestamp()
         except ValueError:
             return
-        low, high = stamp - received, stamp + 1 - sent
+        low, high = stamp - received, stamp + 2 - sent
         with self._lock:
             if low < self._high and high > self._low and self._low != self._high:
                 low, high = max(low, self._low), min(high, self._high)

@@ -19,8 +19,8 @@ from slipway.ledger.head import Head
 from slipway.ledger.release import Stored
 
 TTL_SECONDS = 30.0
-_CLOCK_SLACK_SECONDS = 1.0
-"""The bucket tells whole seconds: the holder stops this much earlier, others take over this much later."""
+_CLOCK_SLACK_SECONDS = 2.0
+"""Two estimates of the bucket's time differ: the holder stops so much earlier, others begin so much later."""
 _POLL_SECONDS = 0.5
 
 

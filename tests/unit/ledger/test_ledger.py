@@ -185,6 +185,20 @@ def test_a_command_that_lost_its_lease_can_write_nothing_more(
         assert bucket.objects == before
 
 
+def test_looking_for_what_was_left_shuts_out_the_command_that_left_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bucket = MemoryBucket()
+    monkeypatch.setattr(Lease, "check", Lease.fence.fget)
+    old = Ledger(bucket, "prod", lease=Lease.acquire(bucket, "prod", "a"))
+    release = old.create(kind="release", build="b1", config="c1")
+    bucket.now += 60
+    with Lease.acquire(bucket, "prod", "b") as lease:
+        assert Ledger(bucket, "prod", lease=lease).unfinished() == release
+        with pytest.raises(LeaseLost):
+            old.promote(release.number)
+
+
 def test_the_same_on_a_real_server(s3: S3) -> None:
     bucket = s3.bucket()
     with Lease.acquire(bucket, "prod", "ana@desk") as lease:
