@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sysconfig
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from slipway.pipeline.preflight_finding import Finding
 from slipway.settings.project import Project
 
 SQUAWK_SECONDS = 60
+MATTERS_OF_TASTE = (
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-robust-stmts",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+)
+"""Rules that have nothing to do with what users feel while a migration runs."""
 
 
 def secrets_in_source(project: Project, secrets: Mapping[str, str]) -> Iterable[Finding]:
@@ -30,7 +40,13 @@ def unsafe_sql(project: Project, files: Sequence[Path]) -> Iterable[Finding]:
     if migrate is None or migrate.lint == "off" or not files:
         return
     done = subprocess.run(
-        ["squawk", "--reporter", "Json", *map(str, files)],
+        [
+            _squawk(),
+            "--assume-in-transaction",
+            "--reporter=json",
+            f"--exclude={','.join(MATTERS_OF_TASTE)}",
+            *map(str, files),
+        ],
         capture_output=True,
         text=True,
         timeout=SQUAWK_SECONDS,
@@ -47,6 +63,12 @@ def unsafe_sql(project: Project, files: Sequence[Path]) -> Iterable[Finding]:
             str(violation.get("help") or "") or f"see https://squawkhq.com/docs/{violation['rule_name']}",
             refuses=migrate.lint == "refuse",
         )
+
+
+def _squawk() -> str:
+    """The linter that was installed with slipway, also when its folder is not on PATH."""
+    beside = Path(sysconfig.get_path("scripts")) / "squawk"
+    return str(beside) if beside.exists() else "squawk"
 
 
 def app_commands(project: Project, redact: Callable[[str], str]) -> Iterable[Finding]:
