@@ -23,6 +23,8 @@ TIMEOUT = 900.0
 _SETTINGS = "/slipway-bake.env"
 """Read and deleted by the script: what is given by --env would stay in the image."""
 
+_LABEL = "slipway.bake"
+
 _PASSED_ON = (
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
     *("GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"),
@@ -75,11 +77,20 @@ def run_in(
     )
     script = f"tar -x -C / -f -\n. {_SETTINGS}\nrm {_SETTINGS}\n{script}"
     docker.run(
-        *("run", "--interactive", "--name", name, "--network", "host", "--stop-signal", "SIGRTMIN+3", *kept),
+        *("run", "--interactive", "--name", name, "--label", f"{_LABEL}={os.getpid()}", "--network", "host"),
+        *("--stop-signal", "SIGRTMIN+3", *kept),
         *(image, "/bin/sh", "-euc", script),
         stdin=as_tar((*files, (_SETTINGS, 0o600, settings.encode()))),
         timeout=TIMEOUT,
     )
+
+
+def abandon_bakes(docker: Docker) -> None:
+    """Remove the containers that this process bakes in: the bakes under way fail and come to an end."""
+    ours = ("--filter", f"label={_LABEL}={os.getpid()}")
+    names = docker.text("ps", "--all", "--quiet", *ours).split()
+    if names:
+        docker.run("rm", "--force", "--volumes", *names, check=False)
 
 
 def as_tar(files: tuple[tuple[str, int, bytes], ...]) -> bytes:

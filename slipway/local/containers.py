@@ -12,12 +12,18 @@ from slipway.local.bake import as_tar
 from slipway.local.container_state import ContainerState
 from slipway.local.docker import Docker
 from slipway.local.keys import host_key, operator_key
-from slipway.local.layout import LocalHost
+from slipway.local.layout import UNITS_DISK, LocalHost
 from slipway.local.ports import refuse_ports_in_use
 from slipway.local.spec import FLEET_LABEL, ROOT_LABEL, STOP_SECONDS, Spec, spec_of
 from slipway.progress.protocol import Progress
 from slipway.settings.outputs import Role
 from slipway.settings.project import Project
+
+# A new system disk has the image's units; those of releases were on the old one.
+_RENEW_UNITS = f"""
+find /disk -mindepth 1 -maxdepth 1 ! -name 'slipway-*' -exec rm -rf {{}} +
+cp -a {UNITS_DISK}/. /disk/
+"""
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,14 @@ class Fleet:
         refuse_ports_in_use(self.docker, self.project.stack.name, taking)
         self.remove(sorted(states.keys() - stay))
         self.remove_volumes(sorted(states.keys() - specs.keys()))
+        kept = set(self._volumes())
         try:
             with ThreadPoolExecutor(max_workers=4) as pool:
                 for host in changed:
                     progress.host(host.name, "making its container")
-                list(pool.map(self._create, changed, [specs[host.name] for host in changed]))
+                making = [pool.submit(self._create, host, specs[host.name], kept) for host in changed]
+                for made in making:
+                    made.result()
             if changed or stopped:
                 self.docker.run("start", *(self.container(host.name) for host in [*changed, *stopped]))
         except BaseException:
@@ -98,9 +107,7 @@ class Fleet:
 
     def remove_volumes(self, hosts: Sequence[str] | None = None) -> None:
         """Delete the disks of `hosts`, or of the whole fleet."""
-        listing = self.docker.text(
-            *("volume", "ls", "--quiet", "--filter", f"label={FLEET_LABEL}={self.name}"),
-        ).split()
+        listing = self._volumes()
         prefixes = tuple(f"{self.container(host)}-" for host in hosts) if hosts is not None else (self.name,)
         doomed = [volume for volume in listing if volume.startswith(prefixes)] if prefixes else []
         if doomed:
@@ -111,10 +118,17 @@ class Fleet:
         keys = (host_key(state_dir, host.name).public, operator_key(state_dir).public)
         return spec_of(host, self.name, image, labels=self.labels, keys=keys)
 
-    def _create(self, host: LocalHost, spec: Spec) -> None:
+    def _volumes(self) -> list[str]:
+        ours = ("--filter", f"label={FLEET_LABEL}={self.name}")
+        return self.docker.text("volume", "ls", "--quiet", *ours).split()
+
+    def _create(self, host: LocalHost, spec: Spec, kept: set[str]) -> None:
         labels = [part for key, value in self.labels.items() for part in ("--label", f"{key}={value}")]
-        for volume in spec.volumes:
+        for volume, mounted in spec.volumes.items():
             self.docker.run("volume", "create", *labels, volume)
+            if volume in kept and mounted == UNITS_DISK:
+                disk = ("--rm", "--network", "none", "--volume", f"{volume}:/disk")
+                self.docker.run("run", *disk, spec.image, "/bin/sh", "-euc", _RENEW_UNITS)
         self.docker.run("create", *spec.arguments)
         state_dir = self.project.state_dir
         key = host_key(state_dir, host.name)

@@ -103,7 +103,7 @@ def _make(docker: Docker, tag: str, mirror: Mirror) -> str:
         keyring = mirror.keyring or KEYRING
         keys = [f"--keyring={keyring}"] if keyring.is_file() else []
         made = subprocess.run(
-            ["debootstrap", "--variant=minbase", *keys, mirror.suite, str(root), mirror.main],
+            [*_own_mounts(), "debootstrap", "--variant=minbase", *keys, mirror.suite, str(root), mirror.main],
             check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
         if made.returncode != 0:
@@ -127,6 +127,12 @@ def _make(docker: Docker, tag: str, mirror: Mirror) -> str:
         if imported.returncode != 0 or packing.returncode != 0:
             raise SlipwayError(f"docker import of {tag} failed", details=imported.stderr.splitlines()[-4:])
     return tag
+
+
+def _own_mounts() -> list[str]:
+    """debootstrap mounts /proc and /sys in the tree; in a namespace they vanish with it, however it ends."""
+    works = subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode == 0
+    return ["unshare", "--mount"] if works else []
 
 
 def _available_memory() -> int:

@@ -5,12 +5,14 @@ Cold, the base is made while versitygw is built and roles are baked side by side
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.errors import SlipwayError
-from slipway.local.bake import bake
+from slipway.local.bake import abandon_bakes, bake
 from slipway.local.debian import ensure_debian, find_debian, suite_of
 from slipway.local.docker import Docker
 from slipway.local.mirror import Mirror, apt_settings, extra_cas, find_mirror
@@ -78,7 +80,7 @@ class _Kitchen:
         return {**tags, "edge": tags["web"]}
 
     def _make_all(self, image: str) -> dict[Role, str]:
-        with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool:
+        with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool, self._interruptible():
             server = pool.submit(self._versitygw_early)
             base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.mirror)
             self.progress.line("baking the base image: systemd, sshd and what every host has")
@@ -87,6 +89,15 @@ class _Kitchen:
                 role: pool.submit(self._bake, role, base.tag, server) for role in BAKED
             }
             return {role: future.result() for role, future in made.items()}
+
+    @contextmanager
+    def _interruptible(self) -> Generator[None]:
+        """Ctrl-C ends the bakes that run in other threads too."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            abandon_bakes(self.docker)
+            raise
 
     def _bake(self, role: Role, base: str, early: Future[Path | None]) -> str:
         recipe = role_recipe(role, base)

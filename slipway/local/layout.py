@@ -15,7 +15,10 @@ from slipway.settings.stack import Stack
 
 UPLOADS_PORT_ON_EDGE = 8444
 
-DISKS = ("/etc/slipway", "/var/lib/slipway", "/srv/slipway")
+UNITS_DISK = "/etc/systemd/system"
+"""Holds the units of releases, and of all else; `containers` renews all else when a host is made anew."""
+
+DISKS = ("/etc/slipway", "/var/lib/slipway", "/srv/slipway", UNITS_DISK)
 """What every host keeps when its container is made anew: releases, their envs and its state."""
 
 DATA_DISKS = (

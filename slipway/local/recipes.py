@@ -27,15 +27,17 @@ ADDED: dict[Role, list[str]] = {
     "edge": ["haproxy"],
     "web": ["haproxy"],
     "worker": [],
-    "data": ["postgresql", "pgbouncer", "redis-server"],
+    "data": ["postgresql", "postgresql-client", "pgbouncer", "redis-server"],
 }
 
-# Package scripts keep a user that exists: with the same ids in every image, volumes outlive their image.
+# Package scripts and hosts/ keep a user that exists; with the same ids in every image, disks outlive it.
 USERS = (
     ("haproxy", 901, "/var/lib/haproxy", "/usr/sbin/nologin"),
     ("postgres", 902, "/var/lib/postgresql", "/bin/bash"),
     ("redis", 903, "/var/lib/redis", "/usr/sbin/nologin"),
     ("sshd", 904, "/run/sshd", "/usr/sbin/nologin"),
+    ("versitygw", 905, "/var/lib/versitygw", "/usr/sbin/nologin"),
+    ("slipway-app", 906, "/nonexistent", "/usr/sbin/nologin"),
 )
 
 # Off until hosts/ has configured and enabled them.

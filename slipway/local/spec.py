@@ -34,8 +34,10 @@ class Spec:
     name: str
     digest: str
     """Another digest means another container."""
+    image: str
     arguments: tuple[str, ...]
-    volumes: tuple[str, ...]
+    volumes: dict[str, str]
+    """Docker volume → where it is mounted."""
 
 
 def spec_of(
@@ -53,7 +55,7 @@ def spec_of(
         *_repeat("--label", (f"{key}={value}" for key, value in {**labels, HOST_LABEL: host.name}.items())),
     )
     digest = hashlib.sha256(json.dumps([image, arguments, keys]).encode()).hexdigest()[:16]
-    return Spec(name, digest, (*arguments, "--label", f"{SPEC_LABEL}={digest}", image), tuple(volumes))
+    return Spec(name, digest, image, (*arguments, "--label", f"{SPEC_LABEL}={digest}", image), volumes)
 
 
 def _repeat(flag: str, values: Iterable[str]) -> list[str]:

@@ -73,14 +73,15 @@ def test_dockerd_outlives_the_command_and_writes_a_log(fake: Fake, tmp_path: Pat
 
 
 def test_where_overlay_does_not_work_another_storage_driver_is_tried(fake: Fake, tmp_path: Path):
-    up = tmp_path / "up"
+    up, args = tmp_path / "up", tmp_path / "args"
     fake(
         "dockerd",
-        f'case "$*" in *storage-driver*) echo "$@" > {up}.part; mv {up}.part {up};;\n'
-        '*) echo "error initializing graphdriver: driver not supported"; exit 1;; esac',
+        f'case "$*" in *storage-driver*) echo "$@" > {args}; echo $$ > {up}.part; mv {up}.part {up};;\n'
+        '*) echo "error initializing graphdriver: driver not supported"; exit 1;; esac; exec sleep 60',
     )
     start_dockerd(lambda seconds: answers(up, seconds), tmp_path / "log", tmp_path / "docker.pid")
-    assert "--storage-driver" in up.read_text()
+    os.kill(int(up.read_text()), signal.SIGKILL)
+    assert args.read_text().startswith("--storage-driver ")
 
 
 def test_a_dockerd_that_cannot_start_is_told_with_its_last_words(fake: Fake, tmp_path: Path):

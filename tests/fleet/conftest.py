@@ -1,0 +1,88 @@
+"""One local fleet for the whole run: a project of its own, with its own name, ports, secrets and data."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from slipway.local.docker import find_docker
+from slipway.local.down import down
+from slipway.local.ports import is_free
+from slipway.local.up import up
+from slipway.progress.protocol import Silent
+from slipway.settings.project import Project, open_project
+
+BOARD = Path(__file__).parents[2] / "examples" / "board"
+NAME = "sliptest"
+SSH_PORTS = 26
+KEEP = "SLIPWAY_KEEP_FLEET"
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Generator[Project]:
+    """The project `sliptest`, a copy of the board, with stack `local` up and nothing released by itself.
+
+    SLIPWAY_KEEP_FLEET=1 leaves it up at the end, and the next run starts from it.
+    """
+    if find_docker() is None and os.geteuid() != 0:
+        pytest.skip("no Docker, and not root to install it")
+    root = Path(tempfile.gettempdir()) / f"slipway-{NAME}-{os.getuid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPWAY_AGE_KEY_FILE", str(root / "age.key"))
+        if not (os.environ.get(KEEP) and (root / "Pulumi.yaml").exists()):
+            _wipe(root)
+            write_project(root, NAME)
+        refresh_app(root)
+        project = open_project("local", root)
+        up(project, Silent())
+        yield project
+        if not os.environ.get(KEEP):
+            _wipe(root)
+
+
+def write_project(root: Path, name: str, **local: int) -> Path:
+    """A project folder with stack `local` on free ports; `local` sets `slipway:local` keys."""
+    root.mkdir(parents=True, exist_ok=True)
+    settings = {**free_ports(), **local}
+    (root / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\nmain: infra/\n")
+    (root / "Pulumi.local.yaml").write_text(
+        "config:\n  slipway:platform: local\n  slipway:app: board\n  slipway:local:\n"
+        + "".join(f"    {key}: {value}\n" for key, value in settings.items())
+    )
+    return root
+
+
+def refresh_app(root: Path) -> None:
+    """Copy the board into the project, under version control as an app is."""
+    app = root / "board"
+    shutil.rmtree(app, ignore_errors=True)
+    shutil.copytree(BOARD, app, ignore=shutil.ignore_patterns("node_modules", ".slipway", "dist"))
+    (root / ".gitignore").write_text("node_modules/\n.slipway/\nage.key\n")
+    git = ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "the board"]):
+        subprocess.run([*git, *command], check=True)
+
+
+def free_ports() -> dict[str, int]:
+    """Free ports for every port that `slipway:local` asks for."""
+    while True:
+        first = random.randrange(30_000, 32_000)
+        if all(is_free(port) for port in range(first, first + SSH_PORTS + 3)):
+            keys = ("https_port", "http_port", "uploads_port")
+            return {"ssh_port": first + 3, **{key: first + i for i, key in enumerate(keys)}}
+
+
+def _wipe(root: Path) -> None:
+    """Take down what an earlier run left, and forget it."""
+    if (root / "Pulumi.local.yaml").exists():
+        if not (root / "board").exists():
+            refresh_app(root)
+        down(open_project("local", root), volumes=True, progress=Silent())
+    shutil.rmtree(root, ignore_errors=True)
