@@ -96,8 +96,18 @@ class Systemd:
             for unit in units
         }
 
-    def changes(self) -> list[tuple[str, ...]]:
-        return [call for call in self.calls if call[1:]]
+    def forget_failures(self, units: list[str]) -> None:
+        pass
+
+    def reload(self) -> None:
+        self.calls.append(("reload",))
+
+    def journal(self, unit: str, since: float, lines: int = 20) -> list[str]:
+        return ["the last line"]
+
+    def run(self, *argv: str) -> spawn.Finished:
+        self.calls.append(argv)
+        return spawn.Finished(0, "", "")
 
 
 class World:
@@ -164,12 +174,9 @@ WORKER = {"command": "work", "role": "worker"}
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     units = Systemd()
-    for name in ("start", "stop", "show"):
+    for name in ("start", "stop", "show", "forget_failures", "reload", "journal"):
         monkeypatch.setattr(systemd, name, getattr(units, name))
-    monkeypatch.setattr(systemd, "forget_failures", lambda units: None)  # pyright: ignore[reportUnknownLambdaType]
-    monkeypatch.setattr(systemd, "reload", lambda: units.calls.append(("reload",)))
-    monkeypatch.setattr(systemd, "journal", lambda unit, since, lines=20: ["the last line"])  # pyright: ignore[reportUnknownLambdaType]
-    monkeypatch.setattr(spawn, "run", lambda *argv: units.calls.append(argv) or spawn.Finished(0, "", ""))  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(spawn, "run", units.run)
     made = World(tmp_path, units)
     yield made
     made.haproxy.socket.close()

@@ -9,8 +9,16 @@ from hosts.agent.errors import AgentError
 from hosts.agent.fields import Fields
 from tests.unit.agent.conftest import WEB, World
 
-TICK = {"schedule": "*:0/5", "path": "/cron/tick", "secret": "CRON_SECRET", "timeout_seconds": 5}
-REPORT = {"schedule": "daily", "command": "bun report.ts", "timeout_seconds": 60}
+TICK: dict[str, object] = {
+    "schedule": "*:0/5",
+    "path": "/cron/tick",
+    "secret": "CRON_SECRET",
+    "timeout_seconds": 5,
+}
+REPORT: dict[str, object] = {"schedule": "daily", "command": "bun report.ts", "timeout_seconds": 60}
+
+
+NONE: set[str] = set()
 
 
 @pytest.fixture
@@ -32,8 +40,8 @@ def installed(world: World) -> set[str]:
     [
         ({"cron_owner": True}, {"slipway-cron-tick.timer", "slipway-cron-report.timer"}),
         ({"cron_owner": True, "cron_kinds": ["path"]}, {"slipway-cron-tick.timer"}),
-        ({"cron_owner": False}, set()),
-        ({}, set()),
+        ({"cron_owner": False}, NONE),
+        ({}, NONE),
     ],
 )
 def test_timers_run_on_the_owner_and_only_the_kinds_it_owns(

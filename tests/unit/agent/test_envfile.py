@@ -11,6 +11,7 @@ from hosts.agent.errors import AgentError
 from hosts.agent.fields import Fields
 from hosts.agent.paths import Paths
 from hosts.agent.slot import Slot
+from tests.unit.agent.conftest import World
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\"\\`$%'\n\r\t #;=üa")
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
@@ -99,7 +100,7 @@ def test_what_systemd_would_drop_without_a_word_is_refused_by_name(name: str, va
     assert "xxxx" not in refused.value.message
 
 
-def test_the_slots_files_are_for_root_only_and_replace_those_before(world):
+def test_the_slots_files_are_for_root_only_and_replace_those_before(world: World):
     slot = Slot("blue", Fields({"processes": {"web": {"command": "serve"}}}, "slot"))
     envfile.write_slot(
         world.paths, world.host, slot, Fields({"web": {"A": "1", "PORT": "9"}, "migrate": {"B": "2"}}, "env")
@@ -113,7 +114,7 @@ def test_the_slots_files_are_for_root_only_and_replace_those_before(world):
 
 
 @pytest.mark.parametrize("scope", ["../x", "a/b", ".x"])
-def test_a_scope_cannot_name_a_file_elsewhere(world, scope: str):
+def test_a_scope_cannot_name_a_file_elsewhere(world: World, scope: str):
     with pytest.raises(AgentError, match="no name of a process"):
         envfile.write_slot(world.paths, world.host, Slot("blue"), Fields({scope: {}}, "env"))
 

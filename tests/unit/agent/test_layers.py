@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import botocore.auth
@@ -105,7 +105,7 @@ def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, content: bytes):
 
 
 @pytest.fixture
-def bucket():
+def bucket() -> Iterator[tuple[dict[str, bytes], Builds]]:
     """An S3 server that gives what it has been given."""
     objects: dict[str, bytes] = {}
 

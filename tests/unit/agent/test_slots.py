@@ -14,7 +14,7 @@ ENV = {"web": {"TOKEN": "a-secret-token"}, "migrate": {"OWNER": "owner-secret"}}
 
 
 def request(release: int, **more: object) -> dict[str, object]:
-    manifest = {"layers": [], "processes": {"web": WEB, "worker": WORKER}, "cron": {}}
+    manifest: dict[str, object] = {"layers": [], "processes": {"web": WEB, "worker": WORKER}, "cron": {}}
     return {
         "fence": 1,
         "release": release,
@@ -93,7 +93,7 @@ def test_a_wrong_request_names_the_field_and_never_a_value(world: World, wrong: 
 
 
 def test_a_directory_outside_the_build_is_refused(world: World):
-    away = {"layers": [], "processes": {"web": {**WEB, "directory": "../.."}}}
+    away: dict[str, object] = {"layers": [], "processes": {"web": {**WEB, "directory": "../.."}}}
     with pytest.raises(AgentError, match="leaves the build"):
         world.ask(stage.command, **request(1, manifest=away))
 

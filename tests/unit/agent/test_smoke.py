@@ -3,6 +3,7 @@ import hashlib
 import http.server
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ class App(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def host(world: World):
+def host(world: World) -> Iterator[World]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     world.paths.candidate_port = server.server_port

@@ -3,6 +3,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -11,16 +14,17 @@ from hosts.agent import durable
 from hosts.agent.errors import AgentError
 from hosts.agent.paths import Paths
 from hosts.agent.state import Exclusive, State
+from tests.unit.agent.conftest import World
 
 
-def hold(root: str, ready: "multiprocessing.synchronize.Event") -> None:
+def hold(root: str, ready: Event) -> None:
     with Exclusive(Paths(root), "stage"):
         ready.set()
         time.sleep(60)
 
 
 @pytest.fixture
-def holder(tmp_path: Path):
+def holder(tmp_path: Path) -> Iterator[SpawnProcess]:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=hold, args=(str(tmp_path), ready))
@@ -52,7 +56,7 @@ def test_a_newer_fence_is_kept_before_anything_is_done(tmp_path: Path):
         assert state.fence == 3
 
 
-def test_a_second_agent_waits_and_then_says_who_is_at_work(tmp_path: Path, holder):
+def test_a_second_agent_waits_and_then_says_who_is_at_work(tmp_path: Path, holder: SpawnProcess):
     with pytest.raises(AgentError) as busy, Exclusive(Paths(str(tmp_path)), "boot", wait=0.2):
         pytest.fail("went in")
     assert busy.value.code == "busy"
@@ -60,7 +64,8 @@ def test_a_second_agent_waits_and_then_says_who_is_at_work(tmp_path: Path, holde
     assert busy.value.detail["pid"] == holder.pid
 
 
-def test_a_killed_agent_leaves_no_lock_behind(tmp_path: Path, holder):
+def test_a_killed_agent_leaves_no_lock_behind(tmp_path: Path, holder: SpawnProcess):
+    assert holder.pid
     os.kill(holder.pid, signal.SIGKILL)
     with Exclusive(Paths(str(tmp_path)), "boot", wait=5) as state:
         assert state.active is None
@@ -113,7 +118,7 @@ def test_a_state_that_cannot_be_used_is_refused_not_overwritten(tmp_path: Path, 
     assert Path(paths.state).read_bytes() == content
 
 
-def test_state_holds_no_secret_and_reads_back_as_written(world):
+def test_state_holds_no_secret_and_reads_back_as_written(world: World):
     world.put("blue", "live", 4, active=True, web={"command": "serve", "instances": 2})
     again = world.state
     assert again.live and again.live.units() == ["slipway-web@blue-1.service", "slipway-web@blue-2.service"]
