@@ -31,7 +31,10 @@ def up(project: Project, progress: Progress) -> Outputs:
     Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
     service does not come up.
     """
+    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+
     with only_one(project):
+        secrets = ensure_platform_secrets(open_store(project))
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
             fleet = Fleet(docker, project)
@@ -42,11 +45,10 @@ def up(project: Project, progress: Progress) -> Outputs:
             subnet = ensure_network(docker, fleet.name, fleet.labels, _remembered_subnet(project))
             hosts = lay_out(project.stack, subnet)
             outputs = _outputs(project, hosts)
-            made = fleet.ensure(hosts, images, progress)
+            fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
-            _set_up(project, outputs, progress)
-            _restore(fleet, made)
+            converge(fleet_plan(project, outputs, secrets), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         write_private(project.state_dir / OUTPUTS, outputs.model_dump_json(indent=2).encode() + b"\n")
@@ -64,23 +66,6 @@ def _outputs(project: Project, hosts: list[LocalHost]) -> Outputs:
     )
     write_ssh_config(outputs.hosts, project.state_dir, operator_key(project.state_dir).path)
     return outputs
-
-
-def _set_up(project: Project, outputs: Outputs, progress: Progress) -> None:
-    """Certificates and platform secrets, then pyinfra on every host whose setup has changed."""
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
-
-    plan = fleet_plan(project, outputs, ensure_platform_secrets(open_store(project)))
-    converge(plan, progress)
-
-
-def _restore(fleet: Fleet, made: set[str]) -> None:
-    """A host made anew has its releases on its disks; it was not set up when it booted, so start them now."""
-    script = (
-        "if systemctl cat slipway-restore.service >/dev/null 2>&1; then systemctl restart slipway-restore; fi"
-    )
-    for host in sorted(made):
-        fleet.docker.execute(fleet.container(host), script, timeout=300)
 
 
 def _remembered_subnet(project: Project) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from pyrage import x25519
 
 from slipway.local.docker import find_docker
 from slipway.local.down import down
