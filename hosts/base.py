@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pyinfra.operations import files as files_operations
 from pyinfra.operations import server
 
-from hosts.effect import Placed, at_boot, enabled, take_up
+from hosts.effect import Placed, running, take_up
 from hosts.firewall import FIREWALL, firewall_file
+from hosts.folders import Folder, folders
 from hosts.placed import HostFile
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import verbatim
@@ -23,15 +23,15 @@ PACKAGES = (
 )
 
 APP_USER = "slipway-app"
-FOLDERS = {
-    "/etc/slipway": "755",
-    "/etc/slipway/env": "700",
-    "/srv/slipway": "755",
-    "/srv/slipway/layers": "755",
-    "/srv/slipway/builds": "755",
-    "/srv/slipway/slots": "755",
-    "/var/lib/slipway": "700",
-}
+FOLDERS = (
+    Folder("/etc/slipway"),
+    Folder("/etc/slipway/env", "700"),
+    Folder("/srv/slipway"),
+    Folder("/srv/slipway/layers"),
+    Folder("/srv/slipway/builds"),
+    Folder("/srv/slipway/slots"),
+    Folder("/var/lib/slipway", "700"),
+)
 AGENT = Path(__file__).parent / "agent"
 CA = "/etc/slipway/ca.pem"
 SSHD = "/etc/ssh/sshd_config.d/10-slipway.conf"
@@ -71,8 +71,7 @@ def users(_plan: FleetPlan, _host: Host) -> None:
         home="/nonexistent",
         create_home=False,
     )
-    for path, mode in FOLDERS.items():
-        files_operations.directory(name=f"folder {path}", path=path, user="root", group="root", mode=mode)
+    folders(name="folders", wanted=FOLDERS)
 
 
 def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
@@ -90,15 +89,15 @@ def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
         [placed[SYSCTL]],
         f"{{ systemd-detect-virt --container --quiet || sysctl --ignore --quiet --load {SYSCTL}; }}",
     )
-    enabled("slipway-firewall.service")
+    running(
+        "slipway-firewall.service",
+        *("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"),
+        at_boot=["systemd-timesyncd.service", "slipway-restore.service"],
+        # Debian's own unit flushes the whole ruleset when it stops.
+        never=["nftables.service"],
+    )
     take_up("firewall reload", [placed[FIREWALL]], "systemctl reload slipway-firewall.service")
-    # Debian's own unit flushes the whole ruleset when it stops.
-    at_boot("nftables.service", wanted=False)
-    at_boot("systemd-timesyncd.service")
     take_up("time sync restart", [placed[TIME]], "systemctl restart systemd-timesyncd")
-    for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"):
-        enabled(unit)
-    at_boot("slipway-restore.service")
 
 
 def host_json(plan: FleetPlan, host: Host) -> str:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, cast
+from functools import cache
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import operation
 from pyinfra.context import host
-from pyinfra.operations import systemd
 from typing_extensions import override
 
 from hosts.placed import HostFile
@@ -43,30 +42,62 @@ class TakenUp(FactBase[Mapping[str, str]]):
         return {path.rsplit("/", 1)[-1]: digest for path, digest in pairs}
 
 
+class UnitStates(FactBase[Mapping[str, str]]):
+    """Unit → `active/enabled`, in one question for all of them."""
+
+    @override
+    def command(self, units: Sequence[str]) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Ask systemd, which answers in the order of the question."""
+        names = " ".join(map(shlex.quote, units))
+        return (
+            f'for u in {names}; do echo "$u $(systemctl is-active $u)/$(systemctl is-enabled $u)"; done; true'
+        )
+
+    @override
+    def process(self, output: Iterable[str]) -> Mapping[str, str]:
+        """Split at the blank."""
+        return dict(line.split(" ", 1) for line in output if " " in line)
+
+
 @operation()
-def _run(command: str, name_of: str, digest: str, stdin: str | None) -> Generator[StringCommand]:
-    known = host.get_fact(TakenUp) or {}
-    if known.get(name_of) == digest:
-        return
-    kept = f"{TAKEN_UP}/{name_of}"
-    arguments: dict[str, Any] = {"_stdin": stdin} if stdin else {}
-    yield StringCommand(
-        f"{command} && mkdir -p {TAKEN_UP} && echo {digest} > {shlex.quote(kept)}", **arguments
-    )
+def _take_up(name_of: str, digest: str, known: str | None, command: str) -> Generator[StringCommand]:
+    if known != digest:
+        kept = shlex.quote(f"{TAKEN_UP}/{name_of}")
+        yield StringCommand(f"{command} && mkdir -p {TAKEN_UP} && echo {digest} > {kept}")
 
 
-def take_up(name: str, files: Sequence[HostFile], command: str, *, stdin: str | None = None) -> None:
+def take_up(name: str, files: Sequence[HostFile], command: str) -> None:
     """Run `command` unless `name` has taken up just these files (and this command) before."""
+    known = _taken_up()
+    name_of = name.replace(" ", "-")
     states = [f"{file.path} {file.state}" for file in files]
-    digest = hashlib.sha256("\n".join([command, stdin or "", *states]).encode()).hexdigest()
-    _run(name=name, command=command, name_of=name.replace(" ", "-"), digest=digest, stdin=stdin)
+    digest = hashlib.sha256("\n".join([command, *states]).encode()).hexdigest()
+    _take_up(name=name, name_of=name_of, digest=digest, known=known.get(name_of), command=command)
 
 
-def enabled(unit: str) -> None:
-    """`unit` runs now and after every boot."""
-    systemd.service(name=f"{unit} on", service=unit, running=True, enabled=True)
+@cache
+def _taken_up() -> Mapping[str, str]:
+    """Asked once: a process sets up one host, and asks before anything is done there."""
+    return host.get_fact(TakenUp) or {}
 
 
-def at_boot(unit: str, *, wanted: bool = True) -> None:
-    """`unit` starts at boot, or not; whether it runs now is not our business."""
-    systemd.service(name=f"{unit} at boot", service=unit, running=cast("bool", None), enabled=wanted)
+@operation()
+def _set_units(
+    running: Sequence[str], at_boot: Sequence[str], never: Sequence[str]
+) -> Generator[StringCommand]:
+    states = host.get_fact(UnitStates, units=[*running, *at_boot, *never]) or {}
+    for unit in (*running, *at_boot):
+        if not states.get(unit, "").endswith(("/enabled", "/static", "/alias")):
+            yield StringCommand(f"systemctl enable --quiet {unit}")
+    for unit in running:
+        if not states.get(unit, "").startswith("active/"):
+            yield StringCommand(f"systemctl start {unit}")
+    for unit in never:
+        if states.get(unit, "").endswith("/enabled"):
+            yield StringCommand(f"systemctl disable --quiet {unit}")
+
+
+def running(*units: str, at_boot: Sequence[str] = (), never: Sequence[str] = ()) -> None:
+    """`units` run now and after every boot; `at_boot` start at boot only; `never` do neither."""
+    names = " ".join((*units, *at_boot, *never))
+    _set_units(name=f"units {names}", running=units, at_boot=at_boot, never=never)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosts.effect import enabled, take_up
+from hosts.effect import running, take_up
 from hosts.placed import HostFile
 from hosts.render import verbatim
 
@@ -32,5 +32,5 @@ def config_file(text: str) -> HostFile:
 
 def serve(*files: HostFile) -> None:
     """Serve what is in `files`: a reload hands the listening sockets over, old connections live on."""
-    enabled("haproxy.service")
+    running("haproxy.service")
     take_up("haproxy reload", files, RELOAD)

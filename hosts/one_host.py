@@ -89,8 +89,7 @@ def _operations(plan: FleetPlan, host: Host, digest: str) -> None:
     take_up("systemd units", unit_files, "systemctl daemon-reload")
     for module in modules:
         module.start(plan, host, {file.path: file for file in files})
-    for path in DIGESTS:
-        place(name=f"digest {path}", file=HostFile(path, digest + "\n"), before=None)
+    place(name="digest", files=[HostFile(path, digest + "\n") for path in DIGESTS])
 
 
 def _install(wanted: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import shlex
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,10 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 from typing_extensions import override
+
+from hosts.render import verbatim
+
+PLACE = verbatim("base/place.py")
 
 
 @dataclass(frozen=True)
@@ -64,21 +69,25 @@ class PlacedFiles(FactBase[Mapping[str, str]]):
 
 
 @operation()
-def place(file: HostFile, before: str | None) -> Generator[StringCommand]:
-    """Make `file` be on the host. `before` is its state there, as PlacedFiles told it."""
-    if before == file.state:
-        return
-    path, new = shlex.quote(file.path), shlex.quote(f"{file.path}.slipway-new")
-    check = f"{file.check.replace('{}', new)} && " if file.check else ""
-    script = (
-        f"umask 077 && mkdir -p -m 0755 $(dirname {path}) && trap 'rm -f {new}' EXIT && base64 -d > {new} && "
-        f"chown {file.owner}:{file.group} {new} && chmod {file.mode} {new} && {check}mv -f {new} {path}"
-    )
-    yield StringCommand(script, _stdin=base64.encodebytes(file.data).decode().splitlines() or [""])
+def place(files: Sequence[HostFile]) -> Generator[StringCommand]:
+    """Put `files` in their places, in their order, in one command, up to the first that its check refuses."""
+    order = [
+        {
+            "path": file.path,
+            "mode": int(file.mode, 8),
+            "owner": file.owner,
+            "group": file.group,
+            "check": file.check,
+            "content": base64.b64encode(file.data).decode(),
+        }
+        for file in files
+    ]
+    yield StringCommand(f"/usr/bin/python3 -I -c {shlex.quote(PLACE)}", _stdin=json.dumps(order))
 
 
 def place_all(files: Sequence[HostFile]) -> None:
-    """Add one operation a file."""
+    """Add one operation that brings those of `files` that are missing or different."""
     before = host.get_fact(PlacedFiles, paths=[file.path for file in files]) or {}
-    for file in files:
-        place(name=f"file {file.path}", file=file, before=before.get(file.path))
+    changed = [file for file in files if before.get(file.path) != file.state]
+    if changed:
+        place(name=f"files {' '.join(file.path for file in changed)}", files=changed)

@@ -35,7 +35,7 @@ def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
 def users(plan: FleetPlan, _host: Host) -> None:
     """A map in which nothing is live yet, if there is none."""
     if not host.get_fact(File, path=SLOTS_MAP):
-        place(name="slot map", file=HostFile(SLOTS_MAP, empty_map(plan)), before=None)
+        place(name="slot map", files=[HostFile(SLOTS_MAP, empty_map(plan))])
 
 
 def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:

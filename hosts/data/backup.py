@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hosts.data import postgres
-from hosts.effect import Placed, enabled
+from hosts.effect import Placed, running
 from hosts.placed import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import verbatim
@@ -35,4 +35,4 @@ def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
 def start(plan: FleetPlan, _host: Host, _placed: Placed) -> None:
     """Every night from now on."""
     if postgres.wanted(plan):
-        enabled("slipway-backup.timer")
+        running("slipway-backup.timer")

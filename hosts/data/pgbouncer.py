@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hosts.data import postgres
 from hosts.data.certificate import certificate_files
-from hosts.effect import Placed, enabled, take_up
+from hosts.effect import Placed, running, take_up
 from hosts.placed import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render
@@ -66,4 +66,4 @@ def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
         return
     mine = [file for path, file in placed.items() if path.startswith(FOLDER) or path in (CONFIG, UNIT)]
     take_up("pgbouncer restart", mine, "systemctl restart pgbouncer")
-    enabled("pgbouncer.service")
+    running("pgbouncer.service")

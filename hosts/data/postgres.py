@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hosts.data.certificate import certificate_files
 from hosts.data.scram import verifier
-from hosts.effect import Placed, enabled, take_up
+from hosts.effect import Placed, running, take_up
 from hosts.placed import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
@@ -51,7 +51,7 @@ def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
     """Serve it: a reload where that is enough, a restart where a setting needs one."""
     if not wanted(plan):
         return
-    enabled("postgresql.service")
+    running("postgresql.service")
     config = [file for path, file in placed.items() if path.startswith(FOLDER) and path != ROLES]
     take_up("postgresql settings", [*config, placed[CONFIGURE]], CONFIGURE)
     take_up(

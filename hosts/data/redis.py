@@ -1,10 +1,10 @@
-"""Redis for queues, cache and rate limits: a password, a journal on disk, and it never forgets to make room."""
+"""Redis for queues, cache and rate limits: a password, a journal on disk, and nothing is ever evicted."""
 
 from __future__ import annotations
 
 import hashlib
 
-from hosts.effect import Placed, enabled, take_up
+from hosts.effect import Placed, running, take_up
 from hosts.placed import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
@@ -48,4 +48,4 @@ def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
         return
     mine = [placed[path] for path in (UNIT, MEMORY, USERS, CONFIG)]
     take_up("redis restart", mine, f"{MEMORY} && systemctl restart redis-server")
-    enabled("redis-server.service")
+    running("redis-server.service")

@@ -14,7 +14,8 @@ from pyinfra.operations import server
 from hosts.base import CA
 from hosts.data.certificate import certificate_files
 from hosts.data.policies import buckets
-from hosts.effect import Placed, enabled, take_up
+from hosts.effect import Placed, running, take_up
+from hosts.folders import Folder, folders
 from hosts.placed import HostFile
 from hosts.plan import BUILDS_READER, BUILDS_WRITER, S3_ROOT, UPLOADS, FleetPlan
 from hosts.render import render, verbatim
@@ -62,8 +63,8 @@ def users(plan: FleetPlan, host: Host) -> None:
         name=f"user {USER}", user=USER, system=True, shell="/usr/sbin/nologin", home="/var/lib/versitygw",
         create_home=False,
     )  # fmt: skip
-    for folder in ("/var/lib/versitygw", "/var/lib/versitygw/iam", "/var/lib/versitygw/data"):
-        files_operations.directory(name=f"folder {folder}", path=folder, user=USER, group=USER, mode="750")
+    paths = ("/var/lib/versitygw", "/var/lib/versitygw/iam", "/var/lib/versitygw/data")
+    folders(name="folders of S3", wanted=[Folder(path, "750", USER) for path in paths])
     if current_host.get_fact(File, path=BINARY):
         return
     if plan.versitygw is None:
@@ -76,7 +77,7 @@ def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
     server_files = [placed[path] for path in (UNIT, ROOT_ACCOUNT, ACCOUNTS)]
     server_files += [file for path, file in placed.items() if path.startswith(f"{FOLDER}/server.")]
     take_up("versitygw restart", server_files, "systemctl restart versitygw")
-    enabled("versitygw.service")
+    running("versitygw.service")
     take_up("s3 buckets", [placed[BUCKETS], placed[SETUP]], f"{SETUP} < {BUCKETS}")
 
 

@@ -5,6 +5,6 @@ import sys
 
 sys.path.insert(0, "/usr/local/lib/slipway")
 
-from agent.main import main  # noqa: E402
+from agent.main import main
 
 sys.exit(main())

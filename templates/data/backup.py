@@ -48,7 +48,7 @@ def dump(database, folder, kind):
             listing = run(
                 ["pg_restore", "--list"], "pg_restore --list", stdin=written, stdout=subprocess.PIPE
             )
-        os.replace(part, final)
+        part.replace(final)
     finally:
         part.unlink(missing_ok=True)
     folder_handle = os.open(folder, os.O_RDONLY)
@@ -58,7 +58,7 @@ def dump(database, folder, kind):
 
 
 def run(argv, name, **streams):
-    """Run as postgres, who may read everything by the local socket; the output, or the end with its reason."""
+    """Run as postgres, who may read all by the local socket; the output, or the end with its reason."""
     done = subprocess.run(
         ["runuser", "-u", "postgres", "--", *argv], stderr=subprocess.PIPE, cwd="/", check=False, **streams
     )

@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -I
 """Makes buckets with their policies and CORS rules, over S3's own API.
 
-Standard input: {endpoint, region, ca, access_key, secret_key, buckets: [{name, policy, cors}]}. May be repeated.
+Standard input: {endpoint, region, ca, access_key, secret_key, buckets: [{name, policy, cors}]}.
+May be repeated.
 """
 
 import base64
