@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slipway.fleet.control import control_folder
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.settings.outputs import Host
 from tests.s3 import free_port, wait_for_port
@@ -34,7 +35,7 @@ class Sshd:
     folder: Path
     port: int
     host_key: str
-    process: subprocess.Popen[bytes] = field(repr=False)
+    configs: list[Path] = field(default_factory=list[Path])
 
     def host(self, name: str = "web1", **other: object) -> Host:
         """The host as stack outputs describe it."""
@@ -51,8 +52,10 @@ class Sshd:
 
     def config(self, *hosts: Host) -> Path:
         """A new ssh_config of a stack that has these hosts (default: web1)."""
-        state = self.folder / f"state-{free_port()}"
-        return write_ssh_config(hosts or [self.host()], state, self.folder / "user_key")
+        state = self.folder / f"state-{len(self.configs)}"
+        made = write_ssh_config(hosts or [self.host()], state, self.folder / "user_key")
+        self.configs.append(made)
+        return made
 
 
 def find_sshd() -> str | None:
@@ -75,7 +78,10 @@ def serve(program: str, folder: Path) -> Generator[Sshd]:
     try:
         wait_for_port(port, process)
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
-        yield Sshd(folder, port, key, process)
+        server = Sshd(folder, port, key)
+        yield server
+        for config in server.configs:
+            shutil.rmtree(control_folder(config))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)

@@ -36,6 +36,7 @@ class Ledger(Reading):
         self.lease = lease
         self._actor, self._redact = actor or current_actor(), redact
         self._lock = threading.Lock()
+        self._read: dict[int, Release] = {}
         self._claimed = False
         self._cursor: dict[int, tuple[int, Progress]] = {}
         """Of the records this command writes to: how many events there are, and what they come to."""
@@ -104,7 +105,16 @@ class Ledger(Reading):
                     known = None
                     continue
                 self._cursor[number] = (count + 1, after)
+                self._read.pop(number, None)
                 return after
+
+    def find(self, number: int) -> Release | None:
+        """As in `Reading`. Under the lease nobody else writes, so each record is read only once."""
+        if self.lease is None:
+            return super().find(number)
+        if number not in self._read and (found := super().find(number)):
+            self._read[number] = found
+        return self._read.get(number)
 
     def unfinished(self) -> Release | None:
         """As in `Reading`; a promotion that the head has and the events lack is written down first."""
