@@ -110,10 +110,11 @@ class AgeStore:
                 self._identity.ensure()
             values = self.read()
             listed = self.recipients()
-            wanted = list(listed)
-            for key in [*self._identity.public_keys(), also]:
-                if key and key not in wanted:
-                    wanted.append(key)
+            mine = self._identity.public_keys()
+            # Whoever writes stays able to read; of several keys one is enough, so that old ones can go.
+            wanted = list(listed) if set(mine) & set(listed) else [*listed, mine[0]]
+            if also and also not in wanted:
+                wanted.append(also)
             yield values
             content = json.dumps({"schema": _SCHEMA, "values": values}, sort_keys=True, ensure_ascii=False)
             if wanted != listed:

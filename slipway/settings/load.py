@@ -60,6 +60,10 @@ def _read(file: Path) -> str:
 def _parse(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise InvalidSettings(
+            [Violation(display_name(file), 0, "", "values are nested too deeply")]
+        ) from None
     except tomllib.TOMLDecodeError as error:
         found = _POSITION.search(str(error))
         line = int(found["line"] or 0) if found else 0

@@ -101,8 +101,11 @@ class TomlLines:
         elif char == "{":
             self._inline_table(path)
         else:
+            start = self._at
             while self._text[self._at] not in ",]}#\n":
                 self._at += 1
+            if self._at == start:
+                raise ValueError("no value")  # every step must go forward, or a broken text has no end
 
     def _list(self, path: KeyPath) -> None:
         self._at += 1

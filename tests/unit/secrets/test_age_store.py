@@ -89,6 +89,29 @@ def test_a_team_shares_a_store_by_its_recipients(store: AgeStore):
     assert store.read() == theirs.read() == {"A": "value", "B": "from a colleague"}
 
 
+def test_who_is_taken_out_of_the_recipients_cannot_open_what_is_written_next(store: AgeStore):
+    store.set("A", "value")
+    former = age.new_key()
+    store.add_recipient(age.public_of(former))
+    kept = [
+        line for line in store.recipients_path.read_text().splitlines() if age.public_of(former) not in line
+    ]
+    store.recipients_path.write_text("\n".join(kept))
+    store.set("A", "rotated")
+    with pytest.raises(BadInput, match="cannot be opened"):
+        AgeStore(store.path, Identity.of_text(former)).read()
+    assert store.read() == {"A": "rotated"}
+
+
+def test_an_old_key_kept_in_the_key_file_is_not_let_in_again(store: AgeStore, tmp_path: Path):
+    store.set("A", "value")
+    old = age.new_key()
+    with (tmp_path / "key").open("a") as file:
+        file.write(f"{old}\n")
+    store.set("A", "again")
+    assert age.public_of(old) not in store.recipients()
+
+
 def test_comments_in_the_recipients_file_stay_and_nonsense_is_refused_by_line(store: AgeStore):
     store.set("A", "value")
     with store.recipients_path.open("a") as file:

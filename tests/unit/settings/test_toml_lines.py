@@ -3,7 +3,8 @@ from __future__ import annotations
 import tomllib
 from typing import Any, cast
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.settings.toml_lines import TomlLines
@@ -79,6 +80,14 @@ def test_windows_line_ends_count_as_one_line():
     assert TomlLines(TEXT.replace("\n", "\r\n")).line(("processes", "web", "command")) == 18
 
 
+@pytest.mark.parametrize(
+    "text", ["a = [}", "a = [1, }", "a = {b = ]", "a = ", "[", "a.", "= ", "a = [[", 'a = "']
+)
+def test_the_scan_of_a_broken_text_ends(text: str):
+    assert TomlLines(f"first = 1\n{text}").line(("first",)) == 1
+
+
+@settings(max_examples=500)
 @given(st.text(alphabet="ab=[]{}\"'#.,\n \\1", max_size=60))
 def test_whatever_the_text_the_scan_ends_and_finds_all_that_toml_finds(text: str):
     lines = TomlLines(text)
