@@ -110,17 +110,51 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
       slipway secrets check --stack prod
     """
     from slipway.secrets.contract import check as findings_of  # noqa: PLC0415
+    from slipway.secrets.others import other_stacks  # noqa: PLC0415
     from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
-    findings = findings_of(project.app, project.stack, open_store(project).read())
+    findings = findings_of(project.app, project.stack, open_store(project).read(), other_stacks(project))
     if json:
         emit_json([{"name": f.name, "problem": f.problem, "remedy": f.remedy} for f in findings])
     else:
         table(("NAME", "PROBLEM", "REMEDY"), ((f.name, f.problem, f.remedy) for f in findings))
         say("" if findings else f"every secret of {stack} is as the contract wants it")
     raise typer.Exit(2 if findings else 0)
+
+
+@app.command("example")
+def example(stack: Stack = DEFAULT_STACK) -> None:
+    """Print a .env.example made from the env contract: every variable, no value that is secret.
+
+    [dim]Examples:[/]
+      slipway secrets example > .env.example
+    """
+    from slipway.secrets.env_example import env_example  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    typer.echo(env_example(open_project(stack).app), nl=False)
+
+
+@app.command("share")
+def share(
+    recipient: Annotated[str, typer.Argument(help="The other person's public key: age1….")],
+    stack: Stack = DEFAULT_STACK,
+) -> None:
+    """Let another person's key read and write this stack's secrets.
+
+    [dim]Examples:[/]
+      slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack preview
+    """
+    from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415
+    from slipway.secrets.identity import Identity  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack)
+    store = AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
+    store.add_recipient(recipient)
+    say(f"{recipient} can read and write the secrets of {stack} now")
 
 
 def _ask(name: str) -> str:

@@ -21,11 +21,8 @@ class PreflightPhase(Phase):
     def run(self, rollout: Rollout) -> None:
         """Run every check at once; the slowest decides how long it takes."""
         with ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="preflight") as pool:
-            found = [
-                finding
-                for findings in pool.map(lambda check: _safely(check, rollout), CHECKS)
-                for finding in findings
-            ]
+            looking = [pool.submit(_safely, check, rollout) for check in CHECKS]
+            found = [finding for looked in looking for finding in looked.result()]
         rollout.warnings.extend(finding.text for finding in found if not finding.refuses)
         refused = [finding for finding in found if finding.refuses]
         if refused:

@@ -14,6 +14,7 @@ from slipway.pipeline.preflight_source import app_commands, secrets_in_source, u
 from slipway.pipeline.rollout import Rollout
 from slipway.platforms import setup_digests
 from slipway.secrets.contract import check as contract_findings
+from slipway.secrets.others import other_stacks
 
 Check = Callable[[Rollout], Iterable[Finding]]
 
@@ -24,7 +25,8 @@ CONNECT_SECONDS = 5
 
 def env_contract(rollout: Rollout) -> Iterable[Finding]:
     """Every secret that the contract asks for is there and strong (P2, P4, P6)."""
-    for found in contract_findings(rollout.project.app, rollout.project.stack, rollout.secrets):
+    project = rollout.project
+    for found in contract_findings(project.app, project.stack, rollout.secrets, other_stacks(project)):
         yield Finding(f"secret {found.name}: {found.problem}", found.remedy)
 
 

@@ -23,7 +23,7 @@ class Publish(Phase):
             kind="release",
             build=manifest.id,
             config=rollout.config,
-            git_sha=manifest.git.sha,
+            git_sha=rollout.build.source.sha if rollout.build.source else manifest.git.sha,
             schema_head=manifest.migrations[-1].id if manifest.migrations else None,
             migrations=manifest.migrations_digest if manifest.migrations else "",
             contracts=[migration.id for migration in manifest.migrations if migration.contract],
