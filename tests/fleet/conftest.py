@@ -11,14 +11,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from pyrage import x25519
 
 from slipway.local.docker import find_docker
 from slipway.local.down import down
 from slipway.local.ports import is_free
 from slipway.local.up import up
 from slipway.progress.protocol import Silent
+from slipway.secrets import age
 from slipway.settings.project import Project, open_project
+from tests.fleet.command import slipway
+from tests.fleet.site import Site
 
 BOARD = Path(__file__).parents[2] / "examples" / "board"
 NAME = "sliptest"
@@ -40,12 +42,31 @@ def fleet() -> Generator[Project]:
         if not (os.environ.get(KEEP) and (root / "Pulumi.yaml").exists()):
             _wipe(root)
             write_project(root, NAME)
+        if not (root / "age.key").exists():
+            (root / "age.key").write_text(f"{age.new_key()}\n")
         refresh_app(root)
         project = open_project("local", root)
         up(project, Silent())
         yield project
         if not os.environ.get(KEEP):
             _wipe(root)
+
+
+@pytest.fixture(scope="session")
+def live_site(fleet: Project) -> Site:
+    """The board, released to the fleet."""
+    made = Site(fleet.root)
+    assert slipway(fleet.root, "secrets", "generate").code == 0
+    released = slipway(fleet.root, "release", "--json", "--observe", "0", timeout=600)
+    assert released.code == 0, released.out + released.err
+    return made
+
+
+@pytest.fixture
+def site(live_site: Site) -> Site:
+    """The live site, whole: what a test before this one left broken must not fail the next."""
+    live_site.wait_until_healthy()
+    return live_site
 
 
 def write_project(root: Path, name: str, **local: int) -> Path:

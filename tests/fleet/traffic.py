@@ -46,7 +46,7 @@ def traffic(root: Path, *, rps: int = RPS, sockets: int = SOCKETS, seconds: int 
             str(sockets),
             "--seconds",
             str(seconds),
-        ],  # fmt: skip
+        ],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,0 +1,111 @@
+"""A toy release, too small to fail by itself, put on one host by its agent alone."""
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from slipway.pipeline.open import OpenStack
+from slipway.settings.project import Project
+
+WEB = """\
+import http.server, os
+class App(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = os.environ["SLIPWAY_RELEASE"].encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
+"""
+WORKER = """\
+import os, pathlib, signal, time
+signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), os._exit(0)))
+pathlib.Path(os.environ["READY_FILE"]).touch()
+while True: time.sleep(60)
+"""
+
+
+class AgentHost:
+    """A host of the fleet, asked as the pipeline asks it, and troubled as hosts are."""
+
+    def __init__(self, project: Project, name: str) -> None:
+        self.project = project
+        self.name = name
+        self.container = f"{project.fleet_id}-{name}"
+        self.fence = self.ask("status")["fence"]
+
+    def sh(self, script: str, *arguments: str) -> str:
+        argv = ["docker", "exec", "-i", self.container, "bash", "-s", *arguments]
+        return subprocess.run(argv, input=script, capture_output=True, text=True, check=True).stdout
+
+    def ask(self, command: str, **request: object) -> dict[str, Any]:
+        """The agent's answer, whether it went well or not."""
+        argv = ["docker", "exec", "-i", self.container, "slipway-agent", command]
+        done = subprocess.run(argv, input=json.dumps(request), capture_output=True, text=True, check=False)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def do(self, command: str, **request: object) -> dict[str, Any]:
+        """The same under the fence; it must go well."""
+        answer = self.ask(command, fence=self.fence, **request)
+        assert answer["ok"], answer
+        return answer
+
+    @property
+    def live(self) -> int:
+        """The live release; 0 if there is none."""
+        status = self.ask("status")
+        return status["slots"][status["active"]]["release"] if status["active"] else 0
+
+    def stage(self, release: int, **changes: object) -> dict[str, Any]:
+        """Stage a toy as `release`, whatever comes of it."""
+        layer = publish(self.project, f"toy {release}")
+        processes = {
+            "web": {"command": "python3 web.py", "role": "web", "drain_seconds": 5},
+            "worker": {"command": "python3 worker.py", "role": "worker", "drain_seconds": 5},
+        }
+        build = f"b{str(layer['digest'])[7:19]}"
+        manifest: dict[str, object] = {"layers": [layer], "processes": processes}
+        request = {"release": release, "build": build, "config": "", "manifest": manifest, "env": {}}
+        return self.ask("stage", fence=self.fence, **{**request, **changes})
+
+    def ship(self, release: int) -> None:
+        """Stage and boot a toy; the switch is the test's."""
+        staged = self.stage(release)
+        assert staged["ok"], staged
+        self.do("boot", release=release)
+
+    def routes(self) -> tuple[str, str, str]:
+        """Which slot serves: by HAProxy, by its map file, by state.json."""
+        file = self.sh("head -1 /etc/haproxy/slots.map").split()[1]
+        status = self.ask("status")
+        return status["haproxy"]["active"], file, status["active"]
+
+    def running(self, process: str) -> list[str]:
+        """The process's units that are up, whatever the agent thinks."""
+        listed = self.sh(f"systemctl list-units --plain --no-legend --state=active 'slipway-{process}@*'")
+        return [line.split()[0] for line in listed.splitlines()]
+
+
+def publish(project: Project, note: str, content: bytes | None = None) -> dict[str, object]:
+    """Put a layer of the toy into the builds bucket; `content` in its place makes it a corrupt one."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, text in (("web.py", WEB), ("worker.py", WORKER), ("note", note)):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    packed = zstandard.compress(buffer.getvalue())
+    digest = hashlib.sha256(packed).hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "layer")
+        path.write_bytes(packed if content is None else content)
+        OpenStack(project).bucket.put_file(f"layers/sha256-{digest}.tar.zst", path)
+    return {"kind": "app", "digest": f"sha256:{digest}", "size": len(packed), "unpacked_size": 10_000}
