@@ -37,15 +37,17 @@ def worker(fleet: Project) -> Generator[AgentHost]:
 
 
 def two_toys(host: AgentHost) -> Generator[AgentHost]:
-    before = host.live
-    if not before:
+    before, kinds = host.live, host.ask("status")["cron_kinds"]
+    if before:
+        host.do("switch", release=before, cron_owner=False)
+    else:
         host.ship(FIRST)
         host.do("switch", release=FIRST, hold_seconds=3600)
     host.ship(SECOND)
     try:
         yield host
     finally:
-        host.do("switch", release=before, hold_seconds=0)
+        host.do("switch", release=before, cron_owner=bool(kinds), cron_kinds=kinds)
         for toy in (FIRST, SECOND):
             host.do("stop", release=toy)
 
