@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from slipway.errors import NeedsPerson
 from slipway.local.containers import Fleet
 from slipway.local.docker import DockerError
+from slipway.local.kernel import INOTIFY_REMEDY
 from slipway.local.layout import LocalHost
 from slipway.local.outputs import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.local.ports import LOOPBACK
@@ -26,7 +27,7 @@ def wait_for_ssh(fleet: Fleet, hosts: Sequence[LocalHost]) -> None:
             raise NeedsPerson(
                 f"{host.name}: no sshd on {LOOPBACK}:{host.ssh_port} after {SSH_SECONDS:.0f} s",
                 details=_journal(fleet, host.name, "ssh"),
-                remedy=f"docker logs {fleet.container(host.name)}, then slipway up again",
+                remedy=_why_no_boot(fleet, host),
             )
 
 
@@ -57,6 +58,13 @@ def wait_for_services(fleet: Fleet, outputs: Outputs) -> None:
             details=_journal(fleet, "edge", "haproxy"),
             remedy=f"see docker exec {fleet.container('edge')} systemctl --failed, then slipway up again",
         )
+
+
+def _why_no_boot(fleet: Fleet, host: LocalHost) -> str:
+    """A host that starts again and again never got as far as a log: its systemd had no inotify instance."""
+    if fleet.states()[host.name].state == "restarting":
+        return f"{INOTIFY_REMEDY}, then slipway up again"
+    return f"docker logs {fleet.container(host.name)}, then slipway up again"
 
 
 def _until(seconds: float, true: Callable[[], bool]) -> bool:

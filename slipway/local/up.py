@@ -9,6 +9,7 @@ from slipway.local.containers import Fleet
 from slipway.local.daemon import ensure_daemon
 from slipway.local.health import wait_for_services, wait_for_ssh
 from slipway.local.image import ensure_images
+from slipway.local.kernel import raise_limits
 from slipway.local.keys import host_key, operator_key, write_private
 from slipway.local.layout import LocalHost, lay_out
 from slipway.local.lock import only_one
@@ -45,6 +46,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             subnet = ensure_network(docker, fleet.name, fleet.labels, _remembered_subnet(project))
             hosts = lay_out(project.stack, subnet)
             outputs = _outputs(project, hosts)
+            raise_limits(progress)
             fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):

@@ -144,7 +144,7 @@ def recorded(fake: Fake, tmp_path: Path, script: str) -> Generator[tuple[Docker,
 
 def test_a_start_that_fails_leaves_no_half_made_container(project: Project, fake: Fake, tmp_path: Path):
     free = project.stack.model_copy(update={"local": LocalFleet(
-        https_port=free_port(), http_port=free_port(), uploads_port=free_port(), ssh_port=41_000
+        https_port=free_port(), http_port=free_port(), uploads_port=free_port(), ssh_port=23_100
     )})  # fmt: skip
     script = '[ "$1" = cp ] && cat > /dev/null\n[ "$1" = start ] && exit 1\nexit 0'
     with recorded(fake, tmp_path, script) as (docker, log), pytest.raises(Exception, match="docker start"):
