@@ -132,7 +132,7 @@ def _bring(paths: Paths, builds: Builds, layer: Layer) -> None:
 def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
     """Stream to `archive`; `corrupt_layer` if the bytes are not those of the digest."""
     digest = hashlib.sha256()
-    with open(archive, "xb", buffering=0) as file:
+    with open(archive, "wb", buffering=0) as file:
         for chunk in s3.get(builds, layer.key, paths.ca if os.path.exists(paths.ca) else None):
             digest.update(chunk)
             file.write(chunk)

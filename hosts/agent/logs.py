@@ -9,36 +9,34 @@ from .errors import AgentError
 from .fields import Fields
 from .host import Host
 from .paths import Paths
+from .state import State
 
 
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
-    """Becomes journalctl; never returns. `process` may also be `cron`, `run` or `agent`."""
-    os.execvp("journalctl", arguments(request))
+    """Becomes journalctl; never returns."""
+    os.execvp("journalctl", arguments(State.load(paths), request))
 
 
-def arguments(request: Fields) -> list[str]:
-    """journalctl's command line for a request."""
+def arguments(state: State, request: Fields) -> list[str]:
+    """journalctl's command line: what the app wrote, without what systemd says about its units.
+
+    `process` may also be `cron`, or `agent` for the agent's own runs by systemd.
+    """
     process = request.text("process", "")
     if process and not re.fullmatch(r"[a-z][a-z0-9-]*", process):
         raise AgentError("bad_request", f"logs.process: {process!r} is no name of a process")
-    chosen = {
-        "": ["--unit=slipway-*"],
-        "agent": ["--identifier=slipway-agent"],
-        "cron": ["--unit=slipway-cron-*"],
-        "run": ["--unit=slipway-run-*"],
-    }.get(process, [f"--unit=slipway-{process}@*"])
-    argv = [
-        "journalctl",
-        "--quiet",
-        "--no-pager",
-        "--output=short-iso",
-        f"--lines={request.whole('lines', 100)}",
-    ]
-    if request.has("since"):
-        since = request.raw["since"]
-        argv.append(
-            f"--since={since}" if isinstance(since, str) else f"--since=@{request.number('since'):.6f}"
-        )
+    argv = ["journalctl", "--quiet", "--no-pager", "--output=short-iso"]
+    argv.append(f"--lines={request.whole('lines', 100)}")
+    if isinstance(since := request.raw.get("since"), str):
+        argv.append(f"--since={since}")
+    elif since is not None:
+        argv.append(f"--since=@{request.number('since'):.6f}")
     if request.flag("follow"):
         argv.append("--follow")
-    return argv + chosen
+    crons = {f"cron-{name}" for slot in state.slots.values() for name in slot.cron}
+    every = {name for slot in state.slots.values() for name in slot.processes} | crons
+    if process == "agent":
+        return [*argv, "--identifier=slipway-agent"]
+    names = {"": every, "cron": crons}.get(process, {process})
+    units = {"": "slipway-*", "cron": "slipway-cron-*"}.get(process, f"slipway-{process}@*")
+    return [*argv, f"--unit={units}", *(f"--identifier={name}" for name in sorted(names))]
