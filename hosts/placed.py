@@ -23,6 +23,8 @@ from typing_extensions import override
 from hosts.render import verbatim
 
 PLACE = verbatim("base/place.py")
+NAMED = 4
+"""So many changed files are named in what is told of an operation."""
 
 
 @dataclass(frozen=True)
@@ -90,4 +92,5 @@ def place_all(files: Sequence[HostFile]) -> None:
     before = host.get_fact(PlacedFiles, paths=[file.path for file in files]) or {}
     changed = [file for file in files if before.get(file.path) != file.state]
     if changed:
-        place(name=f"files {' '.join(file.path for file in changed)}", files=changed)
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        place(name=f"files {' '.join(file.path for file in changed[:NAMED])}{more}", files=changed)

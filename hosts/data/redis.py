@@ -15,7 +15,7 @@ PACKAGES = ("redis-server",)
 CONFIG = "/etc/redis/redis.conf"
 USERS = "/etc/redis/users.acl"
 UNIT = "/etc/systemd/system/redis-server.service.d/slipway.conf"
-MEMORY = "/usr/local/lib/slipway/redis-memory"
+FIT = "/usr/local/lib/slipway/redis-fit"
 
 COMMANDS = "+@all -@admin -@dangerous +info +client +keys +sort +role +config|get +flushdb"
 """What the app may do: all that BullMQ asks of a server, but not stop, reconfigure or empty all of it."""
@@ -33,8 +33,8 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     digest = hashlib.sha256(plan.secret("PLATFORM_REDIS_PASSWORD").encode()).hexdigest()
     users = f"user default on sanitize-payload #{digest} ~* &* {COMMANDS}\n"
     return [
-        HostFile(UNIT, render("data/redis.unit.j2", container=plan.local)),
-        HostFile(MEMORY, verbatim("data/redis_memory.sh"), "0755"),
+        HostFile(UNIT, verbatim("systemd/redis.conf")),
+        HostFile(FIT, verbatim("data/redis_fit.sh"), "0755"),
         HostFile(USERS, users, "0640", "root", "redis"),
         HostFile(
             CONFIG, render("data/redis.conf.j2", address=host.address, users=USERS), "0640", "root", "redis"
@@ -46,6 +46,6 @@ def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
     """Serve it. A restart writes the journal out first and reads it again."""
     if not wanted(plan):
         return
-    mine = [placed[path] for path in (UNIT, MEMORY, USERS, CONFIG)]
-    take_up("redis restart", mine, f"{MEMORY} && systemctl restart redis-server")
+    mine = [placed[path] for path in (UNIT, FIT, USERS, CONFIG)]
+    take_up("redis restart", mine, FIT)
     running("redis-server.service")
