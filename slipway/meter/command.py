@@ -33,9 +33,10 @@ def run(
 ) -> int:
     """Measure a stack; returns the exit code: 0 nothing lost, 1 something lost or no data.
 
-    `secrets_env` is the env of scope `smoke` plus the entry named by `outputs.load_header_secret`. Live
-    lines go to standard error; the report goes to standard output, as tables or as one JSON document. Ctrl-C
-    and SIGTERM end the run with the report so far. BadInput beyond the bounds, and for prod without `i_know`.
+    `secrets_env` is the env of scope `smoke` plus the entry named by `outputs.load_header_secret`. The
+    report goes to standard output, as tables or as one JSON document; live lines go to standard error, but
+    not beside JSON unless that is a terminal. Ctrl-C and SIGTERM end the run with the report so far.
+    BadInput beyond the bounds, and for prod without `i_know`.
     """
     if outputs.stack == "prod" and not i_know:
         raise BadInput(
@@ -50,7 +51,9 @@ def run(
 def run_target(target: Target, *, rps: float, sockets: int, seconds: float, json: bool = False) -> int:
     """The same for a target that is ready."""
     with ending_early() as stop:
-        report = measure(target, rps, sockets, seconds, on_second=_tell, stop=stop)
+        # Nobody reads live lines beside a JSON report, and a full pipe would hold the meter up.
+        tell = None if json and not sys.stderr.isatty() else _tell
+        report = measure(target, rps, sockets, seconds, on_second=tell, stop=stop)
     if json:
         sys.stdout.write(report.model_dump_json(indent=2) + "\n")
     else:
