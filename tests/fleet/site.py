@@ -29,11 +29,11 @@ class Site:
     def project(self) -> Project:
         return open_project("local", self.root)
 
-    @property
+    @cached_property
     def app(self) -> Path:
         return self.project.app_dir
 
-    @property
+    @cached_property
     def outputs(self) -> Outputs:
         return OpenStack(self.project).outputs
 
@@ -182,7 +182,7 @@ class Site:
     # the builds bucket
 
     def publish_then_corrupt_the_app_layer(self) -> str:
-        """Build and upload what the next release would ship, then flip a byte of its app layer in the bucket."""
+        """Build and upload what the next release would ship; then flip a byte of its app layer."""
         from slipway.build.build import build  # noqa: PLC0415
         from slipway.build.publish import publish  # noqa: PLC0415
 

@@ -66,7 +66,7 @@ def _files(folder: Path) -> list[Path]:
 def _hosts(site: Site) -> list[str]:
     texts: list[str] = []
     for host in site.outputs.hosts:
-        # The app's own dying words are in its journal, as the app wrote them: those are the app's, not the kit's.
+        # The app's own dying words are in its journal as the app wrote them: the app's doing.
         texts.append(site.on(host.name, "journalctl --no-pager -o cat | grep -v SLIPWAY_SLOT || true"))
         texts.append(site.on(host.name, "ps auxww"))
         texts.append(
