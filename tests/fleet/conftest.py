@@ -104,7 +104,7 @@ def free_ports() -> dict[str, int]:
 def _wipe(root: Path) -> None:
     """Take down what an earlier run left, and forget it."""
     if (root / "Pulumi.local.yaml").exists():
-        if not (root / "board").exists():
+        if not (root / "board" / "slipway.toml").exists():
             refresh_app(root)
         down(open_project("local", root), volumes=True, progress=Silent())
     shutil.rmtree(root, ignore_errors=True)
