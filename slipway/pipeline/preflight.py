@@ -26,7 +26,8 @@ class PreflightPhase(Phase):
         rollout.warnings.extend(finding.text for finding in found if not finding.refuses)
         refused = [finding for finding in found if finding.refuses]
         if refused:
-            raise BadInput(
+            kinds = {finding.error for finding in refused}
+            raise (BadInput if BadInput in kinds else kinds.pop())(
                 refused[0].text
                 if len(refused) == 1
                 else f"{len(refused)} things stand in the way of a release",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.errors import BadInput, SlipwayError
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -12,3 +14,5 @@ class Finding:
     text: str
     remedy: str = ""
     refuses: bool = True
+    error: type[SlipwayError] = BadInput
+    """What to end with if this alone stands in the way."""

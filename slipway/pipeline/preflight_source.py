@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from slipway.errors import BadInput
+from slipway.errors import BadInput, ReleaseFailed
 from slipway.pipeline.preflight_finding import Finding
 from slipway.settings.project import Project
 
@@ -78,4 +78,8 @@ def app_commands(project: Project, redact: Callable[[str], str]) -> Iterable[Fin
     from slipway.build.checks import run_checks  # noqa: PLC0415 - only a release needs it
 
     for failed in run_checks(project, redact=redact):
-        yield Finding(f"`{failed.command}` failed:\n{failed.tail}", "mend it, or release with --no-checks")
+        yield Finding(
+            f"`{failed.command}` failed:\n{failed.tail}",
+            "mend it, or release with --no-checks",
+            error=ReleaseFailed,
+        )

@@ -55,7 +55,7 @@ SABOTAGES = (
         "fails smoke",
         lambda app: edit(app / "src/routes/auth.ts", "/sign-in", "/sign-inn"),
         "smoke",
-        "sign in",
+        "signs in",
     ),
     Sabotage(
         "migration fails half-way",
