@@ -67,7 +67,7 @@ class Fleet:
                 )
 
     def ensure(self, hosts: Sequence[LocalHost], images: Mapping[Role, str], progress: Progress) -> set[str]:
-        """Make every host's container exist, as wanted, and run; returns the names of those made anew.
+        """Make every host's container exist, as wanted, and run; returns the names of those started now.
 
         Hosts that are no longer wanted are removed with their disks. When it fails or is interrupted, the
         containers of this run are removed again.
@@ -91,19 +91,29 @@ class Fleet:
                 making = [pool.submit(self._create, host, specs[host.name], kept) for host in changed]
                 for made in making:
                     made.result()
-            if changed or stopped:
-                self.docker.run("start", *(self.container(host.name) for host in [*changed, *stopped]))
+            # The data host first: apps look for it as they start.
+            starting = sorted([*changed, *stopped], key=lambda host: host.role != "data")
+            if starting:
+                self.docker.run("start", *(self.container(host.name) for host in starting))
         except BaseException:
             self.remove([host.name for host in changed])
             raise
-        return {host.name for host in changed}
+        return {host.name for host in starting}
 
     def remove(self, hosts: Sequence[str]) -> None:
         """Stop and remove containers; their disks stay."""
-        names = [self.container(host) for host in hosts]
-        if names:
-            self.docker.run("stop", "--time", str(STOP_SECONDS), *names, check=False, timeout=120)
+        self.stop(hosts)
+        if hosts:
+            names = [self.container(host) for host in hosts]
             self.docker.run("rm", "--force", "--volumes", *names, check=False)
+
+    def stop(self, hosts: Sequence[str]) -> None:
+        """Switch hosts off, data last: apps finish their work, and for that they need it."""
+        data = [host for host in hosts if host.startswith("data")]
+        for some in ([host for host in hosts if host not in data], data):
+            names = [self.container(host) for host in some]
+            if names:
+                self.docker.run("stop", "--time", str(STOP_SECONDS), *names, check=False, timeout=150)
 
     def remove_volumes(self, hosts: Sequence[str] | None = None) -> None:
         """Delete the disks of `hosts`, or of the whole fleet."""

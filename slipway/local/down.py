@@ -8,7 +8,6 @@ from slipway.local.containers import Fleet
 from slipway.local.daemon import ensure_daemon
 from slipway.local.docker import find_docker
 from slipway.local.lock import only_one
-from slipway.local.spec import STOP_SECONDS
 from slipway.progress.protocol import Progress
 from slipway.settings.project import Project
 
@@ -26,10 +25,9 @@ def down(project: Project, *, volumes: bool = False, progress: Progress) -> None
         fleet.refuse_foreign(states, gone_too=False)
         for host in states:
             progress.host(host, "stopping")
-        running = [fleet.container(state.host) for state in states.values() if state.running]
-        if running and not volumes:
-            fleet.docker.run("stop", "--time", str(STOP_SECONDS), *running, timeout=120)
-        if volumes:
+        if not volumes:
+            fleet.stop([state.host for state in states.values() if state.running])
+        else:
             fleet.remove(sorted(states))
             fleet.remove_volumes()
             if fleet.docker.inspect("network", fleet.name):

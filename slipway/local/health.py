@@ -14,10 +14,12 @@ from slipway.local.kernel import INOTIFY_REMEDY
 from slipway.local.layout import LocalHost
 from slipway.local.outputs import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.local.ports import LOOPBACK
+from slipway.progress.protocol import Progress
 from slipway.settings.outputs import Outputs
 
 SSH_SECONDS = 30.0
 SERVICE_SECONDS = 60.0
+RELEASE_SECONDS = 60.0
 
 
 def wait_for_ssh(fleet: Fleet, hosts: Sequence[LocalHost]) -> None:
@@ -58,6 +60,30 @@ def wait_for_services(fleet: Fleet, outputs: Outputs) -> None:
             details=_journal(fleet, "edge", "haproxy"),
             remedy=f"see docker exec {fleet.container('edge')} systemctl --failed, then slipway up again",
         )
+
+
+def wait_for_releases(fleet: Fleet, hosts: Sequence[LocalHost], progress: Progress) -> None:
+    """Return once the web hosts among `hosts` serve the release they served before; those without one do not.
+
+    A release that does not come back is said and no error: the next release may be its remedy.
+    """
+    waiting = [host for host in hosts if host.role == "web" and _has_release(fleet, host)]
+    _until(RELEASE_SECONDS, lambda: all(_serves(fleet, host) for host in waiting))
+    for host in waiting:
+        if not _serves(fleet, host):
+            progress.line(f"{host.name}: its release does not serve yet; see slipway status")
+
+
+def _has_release(fleet: Fleet, host: LocalHost) -> bool:
+    script = "jq -r '.active // empty' /var/lib/slipway/state.json 2>/dev/null || true"
+    return bool(fleet.docker.execute(fleet.container(host.name), script).strip())
+
+
+def _serves(fleet: Fleet, host: LocalHost) -> bool:
+    """Asked as the edge asks, on the host itself."""
+    url = f"http://{host.address}:8080/-/slipway/ready"
+    script = f"curl --silent --output /dev/null --max-time 3 --write-out '%{{http_code}}' {url} || true"
+    return fleet.docker.execute(fleet.container(host.name), script).strip() == "200"
 
 
 def _why_no_boot(fleet: Fleet, host: LocalHost) -> str:

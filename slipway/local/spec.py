@@ -14,8 +14,8 @@ FLEET_LABEL = "slipway.fleet"
 ROOT_LABEL = "slipway.root"
 HOST_LABEL = "slipway.host"
 SPEC_LABEL = "slipway.spec"
-STOP_SECONDS = 30
-"""How long services of a host have to end when it is switched off."""
+STOP_SECONDS = 60
+"""How long services of a host have to end when it is switched off; jobs may take their drain time."""
 
 # What systemd and nftables need in a container, without --privileged.
 _SYSTEMD = (

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.local.containers import Fleet
 from slipway.local.daemon import ensure_daemon
-from slipway.local.health import wait_for_services, wait_for_ssh
+from slipway.local.health import wait_for_releases, wait_for_services, wait_for_ssh
 from slipway.local.image import ensure_images
 from slipway.local.kernel import raise_limits
 from slipway.local.keys import host_key, operator_key, write_private
@@ -47,12 +47,13 @@ def up(project: Project, progress: Progress) -> Outputs:
             hosts = lay_out(project.stack, subnet)
             outputs = _outputs(project, hosts)
             raise_limits(progress)
-            fleet.ensure(hosts, images, progress)
+            started = fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
             converge(fleet_plan(project, outputs, secrets), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
+            wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
         write_private(project.state_dir / OUTPUTS, outputs.model_dump_json(indent=2).encode() + b"\n")
     return outputs
 
