@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import aiohttp
+from aiohttp.abc import AbstractCookieJar
 
 from slipway.meter.client import Clients, Closed, Reuse
 from slipway.meter.tally import NOTHING, Outcome, Seen, Tally
@@ -21,10 +22,9 @@ _KINDS: list[tuple[tuple[type[Exception], ...], str]] = [
 class Browser:
     """Sends GET requests and tells how each ended; never raises for what a server does."""
 
-    def __init__(self, clients: Clients, tally: Tally, *, cookies: bool) -> None:
+    def __init__(self, clients: Clients, tally: Tally, jar: AbstractCookieJar) -> None:
         self._url = clients.target.url
         self._tally = tally
-        jar = aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar()
         self._kept = clients.client(jar=jar)
         self._fresh = clients.client(jar=jar, keep=False)
 

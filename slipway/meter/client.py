@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import aiohttp
 from aiohttp.abc import AbstractCookieJar, AbstractResolver, ResolveResult
 from aiohttp.client_middlewares import ClientHandlerType
+from yarl import URL
 
 from slipway.meter.target import Target
 from slipway.meter.version import USER_AGENT
 
 TIMEOUT_SECONDS = 10.0
+STICKY_COOKIE = "SLIPWAY_HOST"
 
 
 class Closed(aiohttp.ClientError):
@@ -37,6 +39,14 @@ class Clients:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.tls = ssl.create_default_context(cafile=target.ca_file or None)
+
+    def jar(self, number: int) -> aiohttp.CookieJar:
+        """Cookies for client `number`, which is at home on one of the target's hosts."""
+        jar = aiohttp.CookieJar(unsafe=True)
+        homes = self.target.homes
+        if homes:
+            jar.update_cookies({STICKY_COOKIE: homes[number % len(homes)]}, URL(self.target.url))
+        return jar
 
     def client(
         self,

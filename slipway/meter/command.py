@@ -57,7 +57,7 @@ def run_target(target: Target, *, rps: float, sockets: int, seconds: float, json
     if json:
         sys.stdout.write(report.model_dump_json(indent=2) + "\n")
     else:
-        show(report, Console())
+        show(report, Console(width=None if sys.stdout.isatty() else 120))
     return report.exit_code
 
 

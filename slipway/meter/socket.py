@@ -30,7 +30,7 @@ class Socket:
         self._number = number
         self._settings = settings
         self._origin = clients.target.url
-        self._client = clients.client(on_headers=self._note)
+        self._client = clients.client(jar=clients.jar(number), on_headers=self._note)
         self._sign_in = sign_in
         self._tally = tally
         self._seen = NOTHING

@@ -29,6 +29,10 @@ class Target(BaseModel):
     """Run before a socket opens; what they capture fills the socket's messages."""
     values: dict[str, str] = Field(default_factory=dict, repr=False)
     """Fill the steps: the env of scope `smoke`. Secret."""
+    homes: list[str] = Field(default_factory=list)
+    """Web hosts that clients are at home on, in turn: they begin with its sticky cookie, as if they had been
+    here before. One machine's clients have one address, so the edge would send all new ones to one host.
+    Empty: where the load balancer sends them."""
     load_key: str = Field(default="", repr=False)
     """Sent as X-Slipway-Load, so that the per-address limits let the meter pass. Secret."""
 
@@ -43,6 +47,7 @@ def target_of(outputs: Outputs, app: App, secrets_env: Mapping[str, str]) -> Tar
         websocket=app.websocket,
         sign_in=steps_needed(app),
         values={name: value for name, value in secrets_env.items() if name != outputs.load_header_secret},
+        homes=[] if outputs.platform == "aws" else [host.name for host in outputs.by_role("web")],
         load_key=secrets_env.get(outputs.load_header_secret, ""),
     )
 

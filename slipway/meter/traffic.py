@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from threading import Event
 
+import aiohttp
+
 from slipway.errors import BadInput
 from slipway.meter.browser import Browser
 from slipway.meter.client import Clients
@@ -71,7 +73,7 @@ class _Run:
                 fill_message(message, captures)
         count = min(BROWSERS, max(1, round(self._asked.rps)))
         browsers = [
-            Browser(clients, self._tally, cookies=i % WITHOUT_COOKIES_EVERY != WITHOUT_COOKIES_EVERY - 1)
+            Browser(clients, self._tally, aiohttp.DummyCookieJar() if keeps_none(i) else clients.jar(i))
             for i in range(count)
         ]
         sockets = [Socket(i, clients, sign_in, self._tally) for i in range(self._asked.sockets)]
@@ -134,6 +136,11 @@ class _Run:
         if self._on_second is not None:
             self._on_second(self._tally.second(self._next_second))
         self._next_second += 1
+
+
+def keeps_none(number: int) -> bool:
+    """Does browser `number` keep no cookies?"""
+    return number % WITHOUT_COOKIES_EVERY == WITHOUT_COOKIES_EVERY - 1
 
 
 def _check(target: Target, rps: float, sockets: int, seconds: float) -> None:

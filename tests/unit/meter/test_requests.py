@@ -7,6 +7,7 @@ import itertools
 import socket
 import ssl
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,13 @@ def test_browsers_keep_their_cookies_and_every_fifth_keeps_none() -> None:
         measure(Target(url=site.url), 50, 0, 3)
         without = [request for request in site.requests if "SLIPWAY_HOST" not in request.cookies]
     assert len(without) == 50 + 2 * 10
+
+
+def test_clients_are_at_home_on_each_web_host_in_turn() -> None:
+    with serving() as site:
+        measure(Target(url=site.url, homes=["web1", "web2"]), 50, 0, 1)
+        homes = Counter(request.cookies.get("SLIPWAY_HOST") for request in site.requests)
+    assert homes == {"web1": 20, "web2": 20, None: 10}
 
 
 def test_tls_is_verified_by_the_ca_and_the_name_while_connecting_elsewhere(tmp_path: Path) -> None:
