@@ -50,7 +50,7 @@ def _boot(paths: Paths, host: Host, state: State, slot: Slot, starting: list[Pro
         systemd.forget_failures(systemd.slot_units(slot.name))
         slot.become("failed")
         if isinstance(error, AgentError):
-            slot.error = error.to_json()
+            slot.error = error.brief()
         state.save()
         raise
     slot.become("booted")

@@ -97,6 +97,13 @@ def secrets(paths: Paths, slot: Slot) -> list[str]:
     return disguises(found)
 
 
+def likely_secrets(env: Fields) -> list[str]:
+    """Names to hide when the request does not say which are secrets: those of values too long for words."""
+    return sorted(
+        {name for scope in env.raw for name, value in env.strings(scope).items() if len(value) >= 12}
+    )
+
+
 def disguises(values: Iterable[str]) -> list[str]:
     """The values and how they look inside JSON and URLs, longest first; too short ones would hide words."""
     long = [value for value in values if len(value) >= 6]

@@ -20,6 +20,10 @@ class AgentError(Exception):
         self.log = log or []
         self.detail = detail or {}
 
+    def brief(self) -> dict[str, object]:
+        """What may be kept in state.json: without the app's own words."""
+        return {"code": self.code, "message": self.message}
+
     def to_json(self) -> dict[str, object]:
         """The `error` part of the answer."""
         return {"code": self.code, "message": self.message, "log": self.log, **self.detail}

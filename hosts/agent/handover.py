@@ -50,10 +50,10 @@ def finish(paths: Paths, host: Host, state: State) -> None:
         _phase(state, "starting")
         start_ready(paths, new, new.workers)
     except AgentError as error:
-        new.error = error.to_json()
+        new.error = error.brief()
         _undo(paths, host, state, old, new)
         new.become("failed")
-        new.error = error.to_json()
+        new.error = error.brief()
         state.save()
         raise
     _stop(old, [process for process in old.workers if process.overlap] if old else [])

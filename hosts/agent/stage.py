@@ -55,7 +55,7 @@ def _plan(host: Host, state: State, request: Fields) -> Slot:
     plan.build = request.text("build")
     plan.config = request.text("config", "")
     plan.site = request.text("site", host.site)
-    plan.secret_names = request.texts("secret_names")
+    plan.secret_names = request.texts("secret_names") or envfile.likely_secrets(request.section("env"))
     manifest = request.section("manifest")
     processes = {name: Process(name, fields) for name, fields in manifest.table("processes").items()}
     plan.processes = {name: process for name, process in processes.items() if process.role == host.role}

@@ -164,3 +164,15 @@ def test_prune_keeps_what_slots_hold_and_the_newest(world: World):
     left = {path.name for path in Path(world.paths.builds).iterdir()}
     assert left == {"b1", "b1.layers", "b3", "b3.layers"}
     assert not list(Path(world.paths.work).iterdir())
+
+
+def test_without_secret_names_every_long_value_is_hidden_and_no_app_output_is_kept(world: World):
+    world.ask(stage.command, **request(1))
+    slot = world.state.slots["blue"]
+    assert slot.secret_names == ["OWNER", "TOKEN"]
+    assert "a-secret-token" in envfile.secrets(world.paths, slot)
+    world.systemd.dying = {"slipway-web@blue-1.service"}
+    with pytest.raises(AgentError):
+        world.ask(boot.command, fence=1, release=1)
+    assert world.state.slots["blue"].error["code"] == "crashed"
+    assert "the last line" not in Path(world.paths.state).read_text()
