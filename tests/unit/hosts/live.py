@@ -1,0 +1,118 @@
+"""A real HAProxy with a rendered configuration, on ports of its own, in front of real small servers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hosts.render import TEMPLATES
+
+MISSING = "/missing"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Server(ThreadingHTTPServer):
+    """Clients that hang up are no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers every request with what it got."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        received = len(self.rfile.read(length)) if length else self._chunks()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        told: dict[str, Any] = {"path": self.path, "headers": headers, "received": received}
+        body = json.dumps(told | {"server": self.connection.getsockname()[1]}).encode()
+        self.send_response(404 if self.path == MISSING else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Powered-By", "vanity")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = _answer
+
+    def _chunks(self) -> int:
+        received = 0
+        while self.headers.get("Transfer-Encoding") == "chunked":
+            size = int(self.rfile.readline(), 16)
+            received += len(self.rfile.read(size))
+            self.rfile.readline()
+            if size == 0:
+                break
+        return received
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def app_on(port: int) -> Generator[None]:
+    server = Server(("127.0.0.1", port), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def moved(text: str, folder: Path, ports: dict[str, int]) -> str:
+    """The configuration with its files in `folder` and its `bind`s and servers on `ports`."""
+    (folder / "body_limit.lua").write_text((TEMPLATES / "haproxy/body_limit.lua").read_text())
+    (folder / "503.http").write_text((TEMPLATES / "haproxy/503.http").read_text())
+    text = text.replace("/etc/haproxy/errors/", f"{folder}/").replace("/etc/haproxy/", f"{folder}/")
+    text = text.replace("/etc/slipway/", f"{folder}/")
+    text = text.replace("/run/haproxy/", f"{folder}/").replace("log /dev/log", "log 127.0.0.1:9")
+    text = re.sub(r"^    (chroot|user|group) .*\n", "", text, flags=re.MULTILINE)
+    for old, port in ports.items():
+        text = re.sub(rf"(?<![\d:]){re.escape(old)}(?!\d)", f"127.0.0.1:{port}", text)
+    return text
+
+
+@contextmanager
+def haproxy(folder: Path, text: str, wait_for: int) -> Generator[None]:
+    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip("haproxy is not installed")
+    (folder / "haproxy.cfg").write_text(text)
+    process = subprocess.Popen(
+        [program, "-W", "-f", str(folder / "haproxy.cfg")],
+        stdout=subprocess.DEVNULL,
+        stderr=(folder / "said").open("w"),
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while True:
+            assert process.poll() is None, (folder / "said").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", wait_for), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, (folder / "said").read_text()
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)

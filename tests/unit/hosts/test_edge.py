@@ -1,0 +1,158 @@
+"""The edge, as its HAProxy really behaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hosts import edge
+from hosts.plan import FleetPlan
+from tests.unit.hosts.conftest import haproxy_refuses
+from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+
+LIMITS = {"requests_per_minute": 40, "connections_per_ip": 5, "body_bytes": 100_000}
+KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}
+
+
+@pytest.fixture
+def site(plan: FleetPlan, tmp_path: Path) -> Iterator[httpx.Client]:
+    ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
+    apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
+    limited = plan.app.model_copy(update={"limits": plan.app.limits.model_copy(update=LIMITS)})
+    text = edge.configuration(dataclasses.replace(plan, app=limited), plan.outputs.host("edge"))
+    text = moved(text, tmp_path, ports | apps)
+    context = ssl.create_default_context(cafile=plan.ca_file)
+    with (
+        app_on(apps["10.7.0.12:8080"]),
+        app_on(apps["10.7.0.13:8080"]),
+        haproxy(tmp_path, text, ports[":443"]),
+        httpx.Client(base_url=f"https://localhost:{ports[':443']}", verify=context) as client,
+    ):
+        client.headers["X-Test-Http"] = str(ports[":80"])
+        yield client
+
+
+def test_haproxy_takes_the_configuration_with_and_without_uploads(plan: FleetPlan, tmp_path: Path):
+    host = plan.outputs.host("edge")
+    without = dataclasses.replace(plan, outputs=plan.outputs.model_copy(update={"uploads": None}))
+    for each in (plan, without):
+        assert haproxy_refuses(tmp_path, moved(edge.configuration(each, host), tmp_path, {})) == ""
+
+
+def test_forwarded_headers_are_ours_whatever_the_client_says(site: httpx.Client):
+    forged = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Host": "evil.example",
+        "X-Real-IP": "6.6.6.6",
+        "Forwarded": "for=6.6.6.6",
+        "X-Load-Test": "verified",
+        "X-Slipway-Load": "a guess",
+    }
+    seen = site.get("/", headers=forged).json()["headers"]
+    assert (seen["x-forwarded-for"], seen["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
+    assert seen["x-forwarded-proto"] == "https"
+    assert seen["x-forwarded-host"].startswith("localhost")
+    assert not {"forwarded", "x-load-test", "x-slipway-load"} & seen.keys()
+
+
+def test_a_request_id_is_kept_if_it_is_one_and_made_if_not(site: httpx.Client):
+    kept = site.get("/", headers={"X-Request-Id": "abcdef-12345"})
+    made = site.get("/", headers={"X-Request-Id": 'x"}\\n{'})
+    assert kept.headers["x-request-id"] == kept.json()["headers"]["x-request-id"] == "abcdef-12345"
+    assert len(made.headers["x-request-id"]) == 36
+
+
+def test_answers_carry_hsts_and_no_banner(site: httpx.Client):
+    for path in ("/", "/metrics"):
+        headers = site.get(path).headers
+        assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert not {"server", "x-powered-by"} & set(headers)
+
+
+def test_private_paths_are_not_found_however_they_are_written(site: httpx.Client):
+    port = site.base_url.port or 0
+    for path in ("/metrics", "//metrics", "/%6detrics", "/metrics/x", "/ready", "/-/slipway/ready"):
+        assert _raw_status(site, port, path) == 404, path
+    assert _raw_status(site, port, "/a/../metrics") == 400
+    assert site.get("/readyness").status_code == 200
+
+
+def test_plain_http_leads_to_the_site_and_nowhere_else(site: httpx.Client):
+    port = site.headers["X-Test-Http"]
+    answer = httpx.get(f"http://127.0.0.1:{port}/a?b=c", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers["location"]) == (308, "https://localhost:8443/a?b=c")
+
+
+def test_a_strange_host_is_misdirected(site: httpx.Client):
+    assert site.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_a_body_over_the_limit_is_413_with_and_without_a_length(site: httpx.Client):
+    def chunks(count: int) -> Iterator[bytes]:
+        for _ in range(count):
+            yield b"x" * 10_000
+
+    assert site.post("/", content=b"x" * 90_000).json()["received"] == 90_000
+    assert site.post("/", content=chunks(9)).json()["received"] == 90_000
+    assert site.post("/", content=b"x" * 110_000).status_code == 413
+    assert site.post("/", content=chunks(30)).status_code == 413
+
+
+def test_a_client_keeps_its_host_by_cookie_and_without(site: httpx.Client):
+    first = site.get("/")
+    cookie = first.headers["set-cookie"]
+    assert {"SLIPWAY_HOST", "HttpOnly", "Secure", "SameSite=Lax"} <= set(
+        cookie.replace("=web", "; ").split("; ")
+    )
+    site.cookies.clear()
+    site.cookies.clear()
+    assert site.get("/").json()["server"] == first.json()["server"]
+    site.cookies.clear()
+    served = {
+        name: site.get("/", headers={"Cookie": f"SLIPWAY_HOST={name}"}).json() for name in ("web1", "web2")
+    }
+    assert served["web1"]["server"] != served["web2"]["server"]
+
+
+def test_too_many_requests_are_429_with_a_time_and_the_load_key_is_let_past(site: httpx.Client):
+    statuses = [site.get("/").status_code for _ in range(45)]
+    assert statuses[:40] == [200] * 40
+    answer = site.get("/")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    assert site.get("/", headers=KEY).json()["headers"]["x-load-test"] == "verified"
+
+
+def test_too_many_open_requests_of_one_address_are_429(site: httpx.Client):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    held: list[ssl.SSLSocket] = []
+    for _ in range(5):
+        raw = socket.create_connection(("127.0.0.1", site.base_url.port or 0))
+        held.append(context.wrap_socket(raw))
+        held[-1].sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+    time.sleep(0.3)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    upgrade |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    answer = site.get("/ws", headers=upgrade)
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, "5"), answer.text
+    for each in held:
+        each.close()
+    time.sleep(0.3)
+    assert site.get("/").status_code == 200
+
+
+def _raw_status(site: httpx.Client, port: int, path: str) -> int:
+    """httpx tidies paths up before it sends them."""
+    del site
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        return int(connection.recv(100).split()[1])

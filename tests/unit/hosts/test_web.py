@@ -1,0 +1,109 @@
+"""A web host's HAProxy: the map decides, per request, without a reload."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hosts import web
+from hosts.plan import FleetPlan
+from tests.unit.hosts.live import MISSING, app_on, free_port, haproxy, moved
+
+
+@dataclass
+class WebHost:
+    live: httpx.Client
+    candidate: httpx.Client
+    folder: Path
+    blue: int
+    green: int
+
+    def runtime(self, commands: str) -> str:
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(self.folder / "admin.sock"))
+            admin.sendall(commands.encode() + b"\n")
+            return admin.recv(65_536).decode()
+
+    def set_map(self, **entries: str) -> str:
+        path = self.folder / "slots.map"
+        return self.runtime("; ".join(f"set map {path} {key} {value}" for key, value in entries.items()))
+
+
+@pytest.fixture
+def host(plan: FleetPlan, tmp_path: Path) -> Iterator[WebHost]:
+    ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
+    slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 21002, 22001, 22002)}
+    blue, green = slots["127.0.0.1:21001"], slots["127.0.0.1:22001"]
+    text = moved(web.configuration(plan), tmp_path, ports | slots)
+    (tmp_path / "slots.map").write_text(web.empty_map(plan))
+    with app_on(blue), app_on(green), haproxy(tmp_path, text, ports[":8080"]):
+        found = WebHost(
+            httpx.Client(base_url=f"http://127.0.0.1:{ports[':8080']}"),
+            httpx.Client(base_url=f"http://127.0.0.1:{ports['127.0.0.1:8081']}"),
+            tmp_path,
+            blue,
+            green,
+        )
+        deadline = time.monotonic() + 10
+        while _state(found, "blue-2") != "DOWN" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        yield found
+
+
+def test_both_slots_have_a_port_for_every_instance(plan: FleetPlan):
+    assert {slot.name: slot.ports for slot in web.slots(plan)} == {
+        "blue": (21001, 21002),
+        "green": (22001, 22002),
+    }
+
+
+def test_before_the_first_release_the_answer_is_503_and_says_why(host: WebHost):
+    answer = host.live.get("/")
+    assert (answer.status_code, answer.text) == (503, "No release is live here yet.\n")
+    assert host.live.get("/-/slipway/ready").status_code == 503
+
+
+def test_a_switch_is_one_line_to_the_runtime_api(host: WebHost):
+    host.set_map(active="blue", idle="green")
+    assert host.live.get("/").json()["server"] == host.blue
+    assert host.candidate.get("/").json()["server"] == host.green
+    host.set_map(active="green", idle="blue")
+    assert host.live.get("/").json()["server"] == host.green
+    assert host.candidate.get("/").json()["server"] == host.blue
+
+
+def test_the_edges_check_asks_the_live_slot_for_its_own_ready_path(host: WebHost):
+    host.set_map(active="blue", idle="green")
+    host.set_map(**{"ready-blue": "/api/ready"})
+    assert host.live.get("/-/slipway/ready").json()["path"] == "/api/ready"
+    assert host.live.get("/ready").status_code == 404
+
+
+def test_the_candidate_looks_to_the_app_as_if_it_came_through_the_edge(host: WebHost):
+    host.set_map(active="blue", idle="green")
+    seen = host.candidate.get("/ready", headers={"Host": "site.example"}).json()["headers"]
+    assert (seen["host"], seen["x-forwarded-host"], seen["x-forwarded-proto"]) == (
+        "site.example",
+        "site.example",
+        "https",
+    )
+
+
+def test_instances_are_asked_for_the_path_in_the_map(host: WebHost):
+    host.set_map(**{"ready-blue": MISSING})
+    deadline = time.monotonic() + 10
+    while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert (_state(host, "blue-1"), _state(host, "green-1")) == ("DOWN", "UP")
+
+
+def _state(host: WebHost, server: str) -> str:
+    rows = [line.split(",") for line in host.runtime("show stat -1 4 -1").splitlines()]
+    return next(row[17].split()[0] for row in rows if len(row) > 17 and row[1] == server)
