@@ -67,11 +67,11 @@ def apply(paths: Paths, state: State) -> bool:
 
 
 def write_map(paths: Paths, entries: dict[str, str]) -> bool:
-    """Make the map file hold `entries`; False if it did."""
+    """Make the file hold `entries`; False if it did. Not flushed: after a power cut `restore` writes it."""
     content = "".join(f"{key} {value}\n" for key, value in entries.items()).encode()
     if durable.read(paths.map) == content:
         return False
-    durable.write(paths.map, content, 0o644)
+    durable.write(paths.map, content, 0o644, sync=False)
     return True
 
 

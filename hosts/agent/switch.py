@@ -27,8 +27,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         settle(paths, host, state, keep_handover=True)
         before = state.live.release if state.live else None
         if request.has("cron_owner"):
-            kinds = request.texts("cron_kinds") or ["path", "command"]
-            state.cron_kinds = kinds if request.flag("cron_owner") else []
+            _own_cron(state, request)
         begun = time.perf_counter()
         if release == 0:
             _go_dark(paths, host, state)
@@ -51,6 +50,15 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
             "switched_ms": took,
             "handover": state.handover,
         }
+
+
+def _own_cron(state: State, request: Fields) -> None:
+    """Note which kinds of cron entries this host owns; saved here, for the release may be live already."""
+    kinds = request.texts("cron_kinds") or ["path", "command"]
+    kinds = kinds if request.flag("cron_owner") else []
+    if kinds != state.cron_kinds:
+        state.cron_kinds = kinds
+        state.save()
 
 
 def _since(begun: float) -> float:

@@ -58,6 +58,14 @@ def test_a_switch_that_changes_no_schedule_touches_no_timer(host: World):
     assert host.systemd.calls == []
 
 
+def test_ownership_may_move_without_a_switch_and_is_remembered(host: World):
+    host.ask(switch.command, fence=1, release=2, cron_owner=True)
+    host.ask(switch.command, fence=1, release=2, cron_owner=False)
+    assert installed(host) == set()
+    host.ask(switch.command, fence=1, release=2)
+    assert (installed(host), host.state.cron_kinds) == (set(), [])
+
+
 def test_timers_go_when_the_live_release_has_none(host: World):
     host.ask(switch.command, fence=1, release=2, cron_owner=True)
     host.ask(switch.command, fence=1, release=1, cron_owner=True)
