@@ -26,6 +26,10 @@ class ContainerState:
         """Is it up?"""
         return self.state == "running"
 
+    def fits(self, spec: str) -> bool:
+        """Is it made by `spec`, and whole? One that never started was cut off before its keys were put in."""
+        return self.spec == spec and self.state != "created"
+
     @classmethod
     def read(cls, entry: dict[str, object]) -> ContainerState:
         """From an entry of `docker container inspect`."""

@@ -75,7 +75,7 @@ class Fleet:
         states = self.states()
         self.refuse_foreign(states, gone_too=True)
         specs = {host.name: self._spec(host, images[host.role]) for host in hosts}
-        stay = {name for name, spec in specs.items() if name in states and states[name].spec == spec.digest}
+        stay = {name for name, spec in specs.items() if name in states and states[name].fits(spec.digest)}
         changed = [host for host in hosts if host.name not in stay]
         stopped = [host for host in hosts if host.name in stay and not states[host.name].running]
         running = {name for name, state in states.items() if state.running}

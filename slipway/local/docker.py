@@ -38,7 +38,12 @@ class Docker:
         """Run `docker argv…`; DockerError if it fails (unless `check` is off) or takes longer."""
         try:
             done = subprocess.run(
-                [self.binary, *argv], check=False, input=stdin, capture_output=True, timeout=timeout
+                [self.binary, *argv],
+                check=False,
+                input=stdin,
+                capture_output=True,
+                timeout=timeout,
+                start_new_session=True,  # Ctrl-C is ours: a client that it ends leaves the daemon at work
             )
         except subprocess.TimeoutExpired as late:
             raise DockerError(argv, f"no answer within {timeout:.0f} s") from late

@@ -16,7 +16,7 @@ from slipway.local.bake import abandon_bakes, bake
 from slipway.local.debian import ensure_debian, find_debian, suite_of
 from slipway.local.docker import Docker
 from slipway.local.mirror import Mirror, apt_settings, extra_cas, find_mirror
-from slipway.local.recipes import ADDED, BASE_SCRIPT, INIT, INIT_PATH, NO_STARTS, Recipe, role_script
+from slipway.local.recipes import ADDED, BASE_SCRIPT, INIT, INIT_PATH, NO_STARTS, Recipe, packages_script
 from slipway.local.versitygw import (
     VERSION,
     build_in_container,
@@ -60,7 +60,14 @@ def base_recipe(debian: str, mirror: Mirror | None) -> Recipe:
 
 def role_recipe(role: Role, base: str) -> Recipe:
     """A role's image on the base image `base`."""
-    return Recipe(role, base, role_script(role), salt=VERSION if role == "data" else "")
+    if role == "data":
+        return Recipe(role, data_packages_recipe(base).tag, "true", salt=VERSION)
+    return Recipe(role, base, packages_script(role))
+
+
+def data_packages_recipe(base: str) -> Recipe:
+    """The data image without the S3 server, which may take longer to build than all the rest."""
+    return Recipe("data-packages", base, packages_script("data"))
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,13 @@ class _Kitchen:
             raise
 
     def _bake(self, role: Role, base: str, early: Future[Path | None]) -> str:
+        self.progress.line(f"baking the {role} image: {' '.join(ADDED[role]) or 'nothing more'}")
         recipe = role_recipe(role, base)
         extra: tuple[tuple[str, int, bytes], ...] = ()
         if self.docker.image_id(recipe.tag) is None and role == "data":
+            bake(self.docker, data_packages_recipe(base))
             server = early.result() or self._versitygw_late(base)
             extra = ((VERSITYGW_PATH, 0o755, server.read_bytes()),)
-        self.progress.line(f"baking the {role} image: {' '.join(ADDED[role]) or 'nothing more'}")
         tag = bake(self.docker, recipe, extra)
         if role == "web":
             self.docker.run("tag", tag, "slipway/edge:latest")

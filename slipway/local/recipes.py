@@ -94,7 +94,7 @@ class Recipe:
         return f"slipway/{self.name}:{digest.hexdigest()[:12]}"
 
 
-def role_script(role: Role) -> str:
+def packages_script(role: Role) -> str:
     """The script that makes a role's image from slipway/base."""
     packages = ADDED[role]
     install = f"{_APT} install --no-install-recommends {' '.join(packages)}"
