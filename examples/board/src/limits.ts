@@ -9,6 +9,8 @@ export interface Verdict {
 
 export interface Limiter {
   hit(key: string, limit: number): Promise<Verdict>;
+  /** Starts a key's window anew. */
+  forget(key: string): Promise<void>;
 }
 
 const WINDOW_MS = 60_000;
@@ -38,6 +40,10 @@ export function createLimiter(redis: Redis, namespace: string, log: Log): Limite
         warnedAt = Date.now();
         return ALLOWED;
       }
+    },
+    async forget(key) {
+      // It expires by itself, should Redis be away.
+      await redis.del(`${namespace}:limit:${key}`).catch(() => 0);
     },
   };
 }

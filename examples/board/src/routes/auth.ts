@@ -67,10 +67,13 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
       "/sign-in",
       async ({ body, cookie, request }) => {
         const { client, requestId } = contextOf(request);
-        if (!client.loadTest) await refuseGuessing(body.email);
+        const guessing = guessesAt(body.email);
+        if (!client.loadTest) await refuse(guessing);
         const user = await authenticate(sql, body.email, body.password);
         // The same words for a wrong address and a wrong password.
         if (!user) throw new Problem(401, "UNAUTHORIZED", "address or password is wrong");
+        // Whoever knows the password does not guess: what counts is failures in a row.
+        await limiter.forget(guessing);
         await audit(sql, { actorId: user.id, requestId }, "user.sign-in", user.id);
         return begin(user, cookie[COOKIE] as Cookie<unknown>);
       },
@@ -103,9 +106,12 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
     });
 
   /** By a digest, so that no address lands in Redis. */
-  async function refuseGuessing(email: string): Promise<void> {
-    const account = new Bun.CryptoHasher("sha256", env.JWT_SECRET).update(email.toLowerCase()).digest("hex");
-    const { allowed, retryAfterMs } = await limiter.hit(`sign-in:${account}`, SIGN_IN_ATTEMPTS);
+  function guessesAt(email: string): string {
+    return `sign-in:${new Bun.CryptoHasher("sha256", env.JWT_SECRET).update(email.toLowerCase()).digest("hex")}`;
+  }
+
+  async function refuse(guessing: string): Promise<void> {
+    const { allowed, retryAfterMs } = await limiter.hit(guessing, SIGN_IN_ATTEMPTS);
     if (!allowed) throw tooMany(retryAfterMs);
   }
 }
