@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.pipeline.rollout import Rollout
-from slipway.platforms import setup_digests
+from slipway.pipeline.setup_digests import setup_digests
 from slipway.secrets.contract import check as contract_findings
 from slipway.secrets.others import other_stacks
 
