@@ -11,6 +11,7 @@ from slipway.errors import BadInput
 from slipway.local.bake import as_tar
 from slipway.local.container_state import ContainerState
 from slipway.local.docker import Docker
+from slipway.local.interrupt import interrupts_deferred
 from slipway.local.keys import host_key, operator_key
 from slipway.local.layout import UNITS_DISK, LocalHost
 from slipway.local.ports import refuse_ports_in_use
@@ -85,7 +86,7 @@ class Fleet:
         self.remove_volumes(sorted(states.keys() - specs.keys()))
         kept = set(self._volumes())
         try:
-            with ThreadPoolExecutor(max_workers=4) as pool:
+            with interrupts_deferred(), ThreadPoolExecutor(max_workers=4) as pool:
                 for host in changed:
                     progress.host(host.name, "making its container")
                 making = [pool.submit(self._create, host, specs[host.name], kept) for host in changed]
@@ -96,7 +97,8 @@ class Fleet:
             if starting:
                 self.docker.run("start", *(self.container(host.name) for host in starting))
         except BaseException:
-            self.remove([host.name for host in changed])
+            with interrupts_deferred():
+                self.remove([host.name for host in changed])
             raise
         return {host.name for host in starting}
 
