@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
 from typing import Annotated
 
 import typer
@@ -10,6 +9,8 @@ import typer
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - 10 ms for one rare option
+
         typer.echo(f"slipway {installed('slipway')}")
         raise typer.Exit
 
