@@ -57,12 +57,11 @@ def test_what_is_private_is_not_found_from_outside(site: Site):
 def test_forwarded_headers_from_outside_are_not_believed(site: Site):
     """A rotating X-Forwarded-For must not give a client a fresh limit each time (X8)."""
     limit = site.project.app.limits.requests_per_minute
-    answers = [
-        site.get(
-            "/health", headers={"X-Forwarded-For": f"203.0.113.{n % 250}", "X-Load-Test": "verified"}
-        ).status_code
-        for n in range(limit + 60)
-    ]
+    with site.stranger(**{"X-Load-Test": "verified"}) as client:
+        answers = [
+            client.get("/health", headers={"X-Forwarded-For": f"203.0.113.{n % 250}"}).status_code
+            for n in range(limit + 60)
+        ]
     assert 429 in answers
     assert set(answers) <= {200, 429}
 
