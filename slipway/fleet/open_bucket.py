@@ -32,7 +32,7 @@ def open_bucket(outputs: Outputs, secrets: Mapping[str, str]) -> Bucket:
         region=place.region,
         endpoint=place.endpoint,
         connect=connect,
-        ca_file=outputs.ca_file or None,
+        ca_file=place.ca_file or outputs.ca_file or None,
     )
 
 

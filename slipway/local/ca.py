@@ -1,164 +1,54 @@
-"""The local certificate authority, and the certificates of the site and of each host's services."""
+"""The local fleet's certificate authority and certificates: PEM files in the stack's state folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
 from slipway.errors import BadInput
-from slipway.local.keys import write_private
-
-CA_YEARS = 10
-LEAF_DAYS = 397
-"""Browsers take no longer-lived certificate (CA/Browser Forum, 398 days)."""
-RENEW_DAYS = 30
-"""A certificate with less than this left is made anew by the next `up`."""
-
-_SKEW = timedelta(hours=1)
+from slipway.fleet_setup.authority import Authority, ensure_leaf_pem, make_authority
+from slipway.fleet_setup.private_file import keep_private, write_private
 
 
 @dataclass(frozen=True)
-class Authority:
+class AuthorityFiles:
     """PEM files: the CA's certificate (for everyone) and its key (0600)."""
 
     certificate: Path
     key: Path
 
+    def read(self) -> Authority:
+        """What they hold; nothing where there is no file."""
+        return Authority(_read(self.certificate), _read(self.key))
 
-def ensure_ca(state_dir: Path, name: str) -> Authority:
+
+def ensure_ca(state_dir: Path, name: str) -> AuthorityFiles:
     """The fleet's CA: kept for ten years, made when missing or nearly over."""
-    ca = Authority(state_dir / "tls/ca.pem", state_dir / "tls/ca.key")
-    held = _load(ca.certificate, ca.key)
-    if held is None or _days_left(held) < LEAF_DAYS:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"slipway {name} CA")])
-        usage = _key_usage(key_cert_sign=True, crl_sign=True, digital_signature=False)
-        made = (
-            _builder(subject, subject, key.public_key(), timedelta(days=365 * CA_YEARS))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(usage, critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        write_private(ca.key, _private_pem(key))
-        write_private(ca.certificate, made.public_bytes(serialization.Encoding.PEM))
+    ca = AuthorityFiles(state_dir / "tls/ca.pem", state_dir / "tls/ca.key")
+    if not ca.read().is_good():
+        made = make_authority(name)
+        write_private(ca.key, made.key)
+        write_private(ca.certificate, made.certificate)
         ca.certificate.chmod(0o644)
     return ca
 
 
-def ensure_leaf(state_dir: Path, ca: Authority, name: str, hosts: Sequence[str]) -> Path:
+def ensure_leaf(state_dir: Path, ca: AuthorityFiles, name: str, hosts: Sequence[str]) -> Path:
     """One PEM file (0600) with a server certificate for `hosts` (DNS names and addresses) and its key.
 
     Made anew when missing, when its names differ, when `ca` did not sign it, or 30 days before its end.
     """
     leaf = state_dir / "tls" / f"{name}.pem"
-    issuer = x509.load_pem_x509_certificate(ca.certificate.read_bytes())
-    held = _load(leaf, leaf)
-    names = list(dict.fromkeys(hosts))
-    if (
-        held is None
-        or _days_left(held) < RENEW_DAYS
-        or _names(held) != set(names)
-        or not _signed(held, issuer)
-    ):
-        ca_key = serialization.load_pem_private_key(ca.key.read_bytes(), password=None)
-        if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-            raise BadInput(f"{ca.key}: not the key that slipway made", remedy=f"delete {ca.key.parent}")
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-        made = (
-            _builder(subject, issuer.subject, key.public_key(), timedelta(days=LEAF_DAYS))
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([_general(host) for host in names]), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                _key_usage(key_cert_sign=False, crl_sign=False, digital_signature=True), critical=True
-            )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-            )
-            .sign(ca_key, hashes.SHA256())
-        )
-        write_private(leaf, made.public_bytes(serialization.Encoding.PEM) + _private_pem(key))
+    try:
+        keep_private(leaf, ensure_leaf_pem(_read(leaf), ca.read(), hosts))
+    except ValueError as wrong:
+        raise BadInput(f"{ca.key}: {wrong}", remedy=f"delete {ca.key.parent}") from None
     return leaf
 
 
-def _load(certificate_file: Path, key_file: Path) -> x509.Certificate | None:
-    """The certificate, if it is there and its key with it."""
+def _read(path: Path) -> bytes:
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-    except (FileNotFoundError, ValueError):
-        return None
-    return certificate if certificate.public_key() == key.public_key() else None
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, life: timedelta
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    )
-
-
-def _key_usage(*, key_cert_sign: bool, crl_sign: bool, digital_signature: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _general(host: str) -> x509.GeneralName:
-    address = _address(host)
-    return x509.IPAddress(address) if address else x509.DNSName(host)
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
-
-
-def _names(certificate: x509.Certificate) -> set[str]:
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return {str(name.value) for name in names}
-
-
-def _days_left(certificate: x509.Certificate) -> int:
-    return (certificate.not_valid_after_utc - datetime.now(UTC)).days
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except Exception:  # whatever is wrong with it, it is made anew
-        return False
-    return True
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from slipway.fleet_setup.lock import only_one
 from slipway.local.containers import Fleet
 from slipway.local.daemon import ensure_daemon
 from slipway.local.docker import find_docker
-from slipway.local.lock import only_one
 from slipway.progress.protocol import Progress
 from slipway.settings.project import Project
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from slipway.errors import NeedsPerson
+from slipway.fleet_setup.data_services import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.local.containers import Fleet
 from slipway.local.docker import DockerError
 from slipway.local.kernel import INOTIFY_REMEDY
 from slipway.local.layout import LocalHost
-from slipway.local.outputs import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.local.ports import LOOPBACK
 from slipway.progress.protocol import Progress
 from slipway.settings.outputs import Outputs

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from slipway.fleet_setup.private_file import write_private
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,6 @@ def operator_key(state_dir: Path) -> SshKey:
 def host_key(state_dir: Path, host: str) -> SshKey:
     """The key by which `host` proves itself; it outlives the host's container."""
     return _ensure(state_dir / "ssh" / "hosts" / host)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, never readable by others, and never half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _ensure(path: Path) -> SshKey:

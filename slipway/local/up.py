@@ -5,18 +5,19 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from slipway.fleet.ssh_config import write_ssh_config
+from slipway.fleet_setup.lock import only_one
+from slipway.fleet_setup.platform_secrets import ensure_platform_secrets
+from slipway.fleet_setup.private_file import write_private
 from slipway.local.containers import Fleet
 from slipway.local.daemon import ensure_daemon
 from slipway.local.health import wait_for_releases, wait_for_services, wait_for_ssh
 from slipway.local.image import ensure_images
 from slipway.local.kernel import raise_limits
-from slipway.local.keys import host_key, operator_key, write_private
+from slipway.local.keys import host_key, operator_key
 from slipway.local.layout import LocalHost, lay_out
-from slipway.local.lock import only_one
 from slipway.local.network import ensure_network
 from slipway.local.outputs import compose_outputs
 from slipway.local.plan import fleet_plan
-from slipway.local.platform_secrets import ensure_platform_secrets
 from slipway.progress.protocol import Progress
 from slipway.secrets.age_store import default_path
 from slipway.secrets.store import open_store

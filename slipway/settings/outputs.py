@@ -47,6 +47,8 @@ class Bucket(Output):
     """As browsers reach it (presigned URLs); None: as endpoint."""
     tunnel: str | None = None
     """Name of the host through whose ssh connection the operator reaches `endpoint`; None: directly."""
+    ca_file: str = ""
+    """Path on the operator's machine of the CA that signed `endpoint`'s certificate; empty: the site's."""
     access_key: str | None = None
     """Access key id of the account; None: the ambient AWS credentials."""
     secret_key_secret: str | None = None

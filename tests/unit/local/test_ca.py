@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from slipway.local import ca as local_ca
+from slipway.fleet_setup import authority
 from slipway.local.ca import ensure_ca, ensure_leaf
 
 NAMES = ["board.test", "localhost", "127.0.0.1"]
@@ -53,7 +53,7 @@ def test_a_leaf_is_renewed_when_its_names_change_or_its_end_is_near(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     ca = ensure_ca(tmp_path, "board-local")
-    monkeypatch.setattr(local_ca, "LEAF_DAYS", 29)
+    monkeypatch.setattr(authority, "LEAF_DAYS", 29)
     first = ensure_leaf(tmp_path, ca, "site", NAMES).read_bytes()
     monkeypatch.undo()
     second = ensure_leaf(tmp_path, ca, "site", NAMES).read_bytes()

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from slipway.errors import BadInput, LeaseHeld
+from slipway.fleet_setup.lock import only_one
+from slipway.fleet_setup.platform_secrets import NAMES, ensure_platform_secrets
 from slipway.local.containers import Fleet
 from slipway.local.docker import Docker
 from slipway.local.keys import host_key, operator_key
 from slipway.local.layout import lay_out
-from slipway.local.lock import only_one
 from slipway.local.outputs import compose_outputs
-from slipway.local.platform_secrets import NAMES, ensure_platform_secrets
 from slipway.local.ports import is_free, refuse_ports_in_use
 from slipway.local.spec import spec_of
 from slipway.progress.protocol import Silent

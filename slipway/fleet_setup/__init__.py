@@ -1,0 +1,1 @@
+"""What platforms whose machines we set up share: certificates, platform secrets, data services."""
