@@ -90,10 +90,9 @@ class _Kitchen:
         with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool, self._interruptible():
             server = pool.submit(self._versitygw_early)
             base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.mirror)
-            self.progress.line("baking the base image: systemd, sshd and what every host has")
-            bake(self.docker, base)
+            self._bake(base, "systemd, sshd and what every host has")
             made: dict[Role, Future[str]] = {
-                role: pool.submit(self._bake, role, base.tag, server) for role in BAKED
+                role: pool.submit(self._bake_role, role, base.tag, server) for role in BAKED
             }
             return {role: future.result() for role, future in made.items()}
 
@@ -106,15 +105,21 @@ class _Kitchen:
             abandon_bakes(self.docker)
             raise
 
-    def _bake(self, role: Role, base: str, early: Future[Path | None]) -> str:
-        self.progress.line(f"baking the {role} image: {' '.join(ADDED[role]) or 'nothing more'}")
+    def _bake(self, recipe: Recipe, what: str, extra: tuple[tuple[str, int, bytes], ...] = ()) -> str:
+        if self.docker.image_id(recipe.tag) is None:
+            self.progress.line(f"baking the image slipway/{recipe.name}: {what}")
+        return bake(self.docker, recipe, extra)
+
+    def _bake_role(self, role: Role, base: str, early: Future[Path | None]) -> str:
+        what = " ".join(ADDED[role]) or "nothing more"
         recipe = role_recipe(role, base)
         extra: tuple[tuple[str, int, bytes], ...] = ()
         if self.docker.image_id(recipe.tag) is None and role == "data":
-            bake(self.docker, data_packages_recipe(base))
+            self._bake(data_packages_recipe(base), what)
+            what = "versitygw"
             server = early.result() or self._versitygw_late(base)
             extra = ((VERSITYGW_PATH, 0o755, server.read_bytes()),)
-        tag = bake(self.docker, recipe, extra)
+        tag = self._bake(recipe, what, extra)
         if role == "web":
             self.docker.run("tag", tag, "slipway/edge:latest")
         return tag
