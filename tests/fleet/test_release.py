@@ -109,11 +109,11 @@ def test_a_config_only_release_ships_the_same_build_with_another_env(site: Site)
     site.release()
     build = site.health()["build"]
     with site.kept_source():
-        site.override_env("FEATURE_SEARCH", "true")
+        site.override_env("FEATURE_CHAT", "false")
         shipped = slipway(site.root, "release", "--json", "--observe", "0")
     assert shipped.code == 0, shipped.err
     assert shipped.json["build"] == build
-    assert site.get("/api/config").json()["features"]["search"] is True
+    assert site.get("/api/config").json()["features"]["chat"] is False
 
 
 def test_a_corrupt_layer_is_refused_and_named(site: Site):
