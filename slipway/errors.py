@@ -11,7 +11,7 @@ from typing import ClassVar
 class SlipwayError(Exception):
     """A failure that a person can act on: `message` says what and where, `remedy` what to do.
 
-    `details` are further lines (the app's last log lines, one line per host, …); they must be redacted already.
+    `details` are further lines (the app's last log lines, one line per host, …), redacted already.
     """
 
     exit_code: ClassVar[int] = 1

@@ -27,7 +27,10 @@ def main() -> NoReturn:
         report(failure, as_json=as_json)
         sys.exit(failure.exit_code)
     except KeyboardInterrupt:
-        report(SlipwayError("interrupted", remedy="run the command again: it goes on from what is there"), as_json=as_json)
+        report(
+            SlipwayError("interrupted", remedy="run the command again: it goes on from what is there"),
+            as_json=as_json,
+        )
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
