@@ -42,8 +42,13 @@ def rules(plan: FleetPlan, host: Host) -> list[str]:
 
 def firewall_file(plan: FleetPlan, host: Host) -> HostFile:
     """The ruleset of `host`, judged by nft before it replaces the old one."""
-    text = render("base/firewall.nft.j2", rules=rules(plan, host))
+    text = render("base/firewall.nft.j2", ssh_ports=_ssh_ports(plan, host), rules=rules(plan, host))
     return HostFile(FIREWALL, text, "0600", check="nft -c -f {}")
+
+
+def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:
+    """Where sshd may listen. A published port of a container is not the one inside."""
+    return [22] if plan.local else sorted({22, host.ssh_port})
 
 
 def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:

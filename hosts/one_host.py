@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,12 +20,13 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State, StateStage
 from pyinfra.context import host as current_host
 from pyinfra.facts.deb import DebPackages
-from pyinfra.operations import apt
+from pyinfra.operations import server
 
 from hosts import roles
 from hosts.effect import take_up
 from hosts.placed import HostFile, place, place_all
 from hosts.plan import FleetPlan
+from hosts.render import verbatim
 from slipway.settings.outputs import Host
 
 DIGESTS = ("/etc/slipway/setup.digest", "/var/cache/slipway/setup.digest")
@@ -64,12 +66,13 @@ def set_up_host(plan: FleetPlan, name: str, digest: str) -> Result:
 
 
 def _state_for(plan: FleetPlan, host: Host) -> State:
+    own_keys = "IdentityFile" not in plan.outputs.ssh_config_path.read_text()
     data: dict[str, object] = {
         "ssh_config_file": plan.outputs.ssh_config,
         "ssh_strict_host_key_checking": "yes",
         "ssh_connect_retries": 3,
-        "ssh_allow_agent": False,
-        "ssh_look_for_keys": False,
+        "ssh_allow_agent": own_keys,
+        "ssh_look_for_keys": own_keys,
     }
     inventory = Inventory(([(host.name, data)], {}))
     config = Config(SUDO=host.ssh_user != "root", CONNECT_TIMEOUT=15)
@@ -97,8 +100,8 @@ def _install(wanted: list[str]) -> None:
     installed = cast("dict[str, object]", current_host.get_fact(DebPackages) or {})
     missing = [name for name in wanted if name not in installed]
     if missing:
-        apt.update(name="package lists", cache_time=3600)
-        apt.packages(name=f"packages {' '.join(missing)}", packages=missing, no_recommends=True)
+        command = shlex.join(["/bin/sh", "-c", verbatim("base/install.sh"), "install", *missing])
+        server.shell(name=f"packages {' '.join(missing)}", commands=[command])
 
 
 def _changed(state: State, target: Target) -> list[str]:

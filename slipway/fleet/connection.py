@@ -23,11 +23,13 @@ _SSH_FAILED = 255
 class Connection:
     """One host by its alias in the stack's ssh_config. May be used from several threads.
 
-    Only connecting is ever tried again, never a command.
+    Only connecting is ever tried again, never a command. With `sudo`, commands run as root although the ssh
+    user is another; it must need no password.
     """
 
-    def __init__(self, host: str, ssh_config: Path) -> None:
+    def __init__(self, host: str, ssh_config: Path, *, sudo: bool = False) -> None:
         self.host, self.ssh_config = host, ssh_config
+        self._become = ("sudo", "-n", "--") if sudo else ()
         self._opening = threading.Lock()
         self._running: set[Exchange] = set()
 
@@ -49,7 +51,7 @@ class Connection:
         told = " ".join(argv[:2])
         try:
             done = self._exchange(
-                [*self._ssh("-o", "ControlMaster=no"), self.host, shlex.join(argv)],
+                [*self._ssh("-o", "ControlMaster=no"), self.host, shlex.join([*self._become, *argv])],
                 stdin,
                 timeout=timeout,
                 on_stdout=on_stdout,

@@ -49,7 +49,8 @@ class Fleet:
 
     def __init__(self, outputs: Outputs) -> None:
         self.hosts = [
-            FleetHost(host, Connection(host.name, outputs.ssh_config_path)) for host in outputs.hosts
+            FleetHost(host, Connection(host.name, outputs.ssh_config_path, sudo=host.ssh_user != "root"))
+            for host in outputs.hosts
         ]
 
     def by_role(self, role: Role) -> list[FleetHost]:

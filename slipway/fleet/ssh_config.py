@@ -16,11 +16,13 @@ Host {name}
   User {user}
   HostKeyAlias {name}
 """
-_ALL = """\
-Host *
+_IDENTITY = """\
   IdentityFile "{identity}"
   IdentitiesOnly yes
-  BatchMode yes
+"""
+_ALL = """\
+Host *
+{identity}  BatchMode yes
   StrictHostKeyChecking yes
   UserKnownHostsFile "{known_hosts}"
   GlobalKnownHostsFile /dev/null
@@ -37,10 +39,11 @@ Host *
 """
 
 
-def write_ssh_config(hosts: Sequence[Host], folder: Path, identity: Path) -> Path:
+def write_ssh_config(hosts: Sequence[Host], folder: Path, identity: Path | None) -> Path:
     """Write `ssh_config` and `known_hosts` for `hosts` into `folder`; returns the path of the first.
 
-    Each host must bring its public key: none is ever learned on first use.
+    `identity` is the private key to show; None: the keys of this person's agent and `~/.ssh`. Files that are
+    right already are left alone. Each host must bring its public key: none is ever learned on first use.
     """
     for host in hosts:
         if not host.host_key:
@@ -50,9 +53,10 @@ def write_ssh_config(hosts: Sequence[Host], folder: Path, identity: Path) -> Pat
         _HOST.format(name=host.name, address=host.ssh_host, port=host.ssh_port, user=host.ssh_user)
         for host in hosts
     )
-    text += _ALL.format(identity=identity.absolute(), known_hosts=known_hosts, control=control_folder(config))
-    _replace(known_hosts, "".join(f"{_names(host)} {host.host_key.strip()}\n" for host in hosts))
-    _replace(config, text)
+    shown = _IDENTITY.format(identity=identity.absolute()) if identity else ""
+    text += _ALL.format(identity=shown, known_hosts=known_hosts, control=control_folder(config))
+    _keep(known_hosts, "".join(f"{_names(host)} {host.host_key.strip()}\n" for host in hosts))
+    _keep(config, text)
     return config
 
 
@@ -62,7 +66,9 @@ def _names(host: Host) -> str:
     return f"{host.name},{address}"
 
 
-def _replace(path: Path, text: str) -> None:
+def _keep(path: Path, text: str) -> None:
+    if path.is_file() and path.read_text() == text:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text)

@@ -32,6 +32,23 @@ class Machine(Setting):
     """`user@host[:port]` for the operator."""
     host_key: str
     """`ssh-ed25519 AAAA…`: pinned, never learned on first use."""
+    public: str = ""
+    """Name or address by which the internet reaches an edge; empty: the host in `ssh`."""
+
+    @property
+    def ssh_user(self) -> str:
+        """The user in `ssh`."""
+        return self.ssh.partition("@")[0]
+
+    @property
+    def ssh_host(self) -> str:
+        """The host in `ssh`."""
+        return self.ssh.partition("@")[2].partition(":")[0]
+
+    @property
+    def ssh_port(self) -> int:
+        """The port in `ssh`; 22 if it has none."""
+        return int(self.ssh.partition("@")[2].partition(":")[2] or 22)
 
 
 class LocalFleet(Setting):

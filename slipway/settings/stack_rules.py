@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
@@ -13,6 +14,7 @@ _HOST_KEY = re.compile(r"^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/
 _DOMAIN = re.compile(
     r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 )
+_PUBLIC = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 _LONGEST_FLEET_ID = 54
 """A bucket's name has 63 characters at most, and `-uploads` is appended."""
 
@@ -63,13 +65,27 @@ def _machines(stack: Stack) -> Iterator[Broken]:
     if stack.platform != "hosts":
         return
     roles = [machine.role for machine in stack.machines]
-    for role in ("edge", "web", "data"):
+    for role, why in (("edge", "it takes requests"), ("web", "it answers them"), ("data", _kept(stack))):
         if role not in roles:
-            yield ("machines",), f"there is no machine of role {role}", "add one"
-    for role in ("edge", "data"):
-        if roles.count(role) > 1:
-            yield ("machines",), f"there are {roles.count(role)} machines of role {role}, one is served", ""
+            yield ("machines",), f"there is no machine of role {role}", f"add one: {why}"
+    if roles.count("data") > 1:
+        yield ("machines",), f"there are {roles.count('data')} machines of role data, one is served", ""
+    yield from _twice(stack)
     for index, machine in enumerate(stack.machines):
+        if not _is_address(machine.address):
+            yield (
+                ("machines", index, "address"),
+                f"must be an IP address, got {shown(machine.address)}",
+                "the one in the fleet's private network: firewalls are made of it",
+            )
+        if machine.public and (machine.role != "edge" or not _PUBLIC.match(machine.public)):
+            yield (
+                ("machines", index, "public"),
+                "is for edges"
+                if machine.role != "edge"
+                else f"must be a name or IPv4 address, got {shown(machine.public)}",
+                "remove it" if machine.role != "edge" else 'for example "203.0.113.7"',
+            )
         if not _SSH.match(machine.ssh):
             yield (
                 ("machines", index, "ssh"),
@@ -82,3 +98,36 @@ def _machines(stack: Stack) -> Iterator[Broken]:
                 "must be a public host key",
                 "take it from the machine's console: cat /etc/ssh/ssh_host_ed25519_key.pub",
             )
+
+
+def _twice(stack: Stack) -> Iterator[Broken]:
+    """A machine serves one role: two entries must not be the same machine."""
+    first: dict[tuple[str, str], str] = {}
+    for index, machine in enumerate(stack.machines):
+        for key, value in (("address", machine.address), ("ssh", f"{machine.ssh_host}:{machine.ssh_port}")):
+            other = first.setdefault((key, value), machine.name)
+            if other != machine.name:
+                yield (
+                    ("machines", index, key),
+                    f"is {other}'s too, and a machine serves one role",
+                    "give it a machine of its own",
+                )
+
+
+def _kept(stack: Stack) -> str:
+    """What this stack's data host would keep. Builds are on it whatever else is."""
+    services = (
+        ("PostgreSQL", stack.database == "postgres"),
+        ("Redis", stack.redis),
+        ("uploads", stack.uploads),
+    )
+    asked = [name for name, wanted in services if wanted]
+    return f"it keeps the builds{''.join(f', {name}' for name in asked)}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

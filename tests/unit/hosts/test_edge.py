@@ -156,3 +156,30 @@ def _raw_status(site: httpx.Client, port: int, path: str) -> int:
     with context.wrap_socket(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         return int(connection.recv(100).split()[1])
+
+
+def test_uploads_with_a_name_of_their_own_have_none_of_the_sites_rules(plan: FleetPlan, tmp_path: Path):
+    ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404", "10.7.0.15:7070")}
+    bucket = plan.outputs.uploads
+    assert bucket
+    named = bucket.model_copy(update={"public_endpoint": "https://uploads.localhost"})
+    outputs = plan.outputs.model_copy(update={"uploads": named})
+    limited = plan.app.model_copy(update={"limits": plan.app.limits.model_copy(update=LIMITS)})
+    split = dataclasses.replace(plan, app=limited, outputs=outputs)
+    text = moved(edge.configuration(split, outputs.host("edge")), tmp_path, ports)
+    text = text.replace(f" ssl verify required ca-file {tmp_path}/ca.pem", "")
+    context = ssl.create_default_context(cafile=plan.ca_file)
+    chunks = (b"x" * 10_000 for _ in range(30))
+    with (
+        app_on(ports["10.7.0.15:7070"]),
+        haproxy(tmp_path, text, ports[":443"]),
+        httpx.Client(base_url=f"https://localhost:{ports[':443']}", verify=context) as client,
+    ):
+        client.headers["Host"] = "uploads.localhost"
+        time.sleep(1.5)  # its health check
+        path = "/board-local-uploads/key"
+        assert client.put(path, content=b"x" * 110_000).json()["received"] == 110_000
+        assert client.put(path, content=chunks).json()["received"] == 300_000
+        assert client.get("/").status_code == 404
+        assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
+        assert client.put(path, content=b"x" * 110_000, headers={"Host": "localhost"}).status_code == 413

@@ -89,7 +89,8 @@ def test_rented_machines_need_an_edge_a_web_and_a_data_host(project: Path):
     found = refused(
         project,
         f"  slipway:platform: hosts\n  slipway:domain: a.example\n  slipway:machines:\n"
-        f"    - {MACHINE % ('web1', 'web')}\n    - {MACHINE.replace('root@', '') % ('w', 'worker')}\n",
+        f"    - {MACHINE % ('web1', 'web')}\n"
+        f"    - {MACHINE.replace('root@', '').replace('10.0.0.1', '10.0.0.2') % ('w', 'worker')}\n",
     )
     assert [line.split(": ", 1)[1].split(" (")[0] for line in found] == [
         "there is no machine of role data",
@@ -97,6 +98,46 @@ def test_rented_machines_need_an_edge_a_web_and_a_data_host(project: Path):
         'must be user@host or user@host:port, got "203.0.113.7:22"',
     ]
     assert found[2].startswith("Pulumi.local.yaml:6 slipway:machines[1].ssh")
+
+
+def machine(name: str, role: str, number: int, more: str = "") -> str:
+    return (
+        f"    - {{name: {name}, role: {role}, address: 10.0.0.{number}, ssh: root@203.0.113.{number}, "
+        f"host_key: ssh-ed25519 AAAAC3Nz{more}}}\n"
+    )
+
+
+HOSTS = "  slipway:platform: hosts\n  slipway:domain: a.example\n  slipway:machines:\n"
+EDGE, WEB, DATA = machine("e", "edge", 1), machine("w", "web", 2), machine("d", "data", 3)
+SMALLEST = HOSTS + EDGE + WEB + DATA
+
+
+def test_the_smallest_rented_fleet_and_one_with_several_machines_a_role_are_taken(project: Path):
+    for settings in (SMALLEST, SMALLEST + machine("e2", "edge", 4) + machine("w2", "web", 5)):
+        (project / "Pulumi.local.yaml").write_text(f"config:\n{settings}")
+        stack = load_stack(project, "local")
+        assert (stack.machines[0].ssh_user, stack.machines[0].ssh_host) == ("root", "203.0.113.1")
+        assert stack.machines[0].ssh_port == 22
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (SMALLEST + machine("x", "web", 1), "machines[3].address: is e's too, and a machine serves one role"),
+        (SMALLEST + machine("d2", "data", 4), "2 machines of role data, one is served"),
+        (SMALLEST.replace("10.0.0.2", "web.lan"), 'address: must be an IP address, got "web.lan"'),
+        (SMALLEST + machine("x", "web", 4, ", public: x.example"), "machines[3].public: is for edges"),
+        (HOSTS + EDGE + WEB, "it keeps the builds, PostgreSQL, Redis, uploads"),
+        (
+            "  slipway:database: external\n  slipway:redis: false\n  slipway:uploads: false\n"
+            + HOSTS + EDGE + WEB,
+            "there is no machine of role data (add one: it keeps the builds)",
+        ),
+        (HOSTS + WEB + DATA, "no machine of role edge (add one: it takes"),
+    ],
+)  # fmt: skip
+def test_rented_machines_that_cannot_be_a_fleet_are_refused(project: Path, settings: str, expected: str):
+    assert expected in "\n".join(refused(project, settings))
 
 
 def test_the_root_is_found_from_below(project: Path):
