@@ -24,7 +24,7 @@ MISSING = "/missing"
 
 
 def free_port() -> int:
-    """Below the range from which the kernel takes source ports: one of those may be gone before it is used."""
+    """Below the range of the kernel's own source ports: one of those may be gone before it is used."""
     while True:
         port = random.randrange(12_000, 30_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
