@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,9 +139,10 @@ class Rollout:
         """
 
         def told(host: FleetHost) -> T:
-            self.progress.host(host.name, doing)
+            self.progress.host(host.name, f"{doing} …")
+            began = time.monotonic()
             result = work(host)
-            self.progress.host(host.name, f"{doing}: done")
+            self.progress.host(host.name, f"{doing} took {time.monotonic() - began:.2f} s")
             return result
 
         try:

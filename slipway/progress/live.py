@@ -76,8 +76,8 @@ class Live:
                 self._redrawn = None
             seconds = time.monotonic() - running.began
             self._console.print(f"{mark} {running.name:<10} [dim]{how}{seconds:.1f} s[/] {running.text}")
-            for host, text in running.hosts.items():
-                self._console.print(Text(f"    {host:<9} {text}", style="dim"))
+            for text, hosts in _by_text(running.hosts).items():
+                self._console.print(Text(f"    {', '.join(hosts)}: {text}", style="dim"))
 
     def _render(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -88,3 +88,11 @@ class Live:
                 for host, text in running.hosts.items():
                     table.add_row("", f"  [dim]{host}[/]", Text(text, style="dim"))
         return table
+
+
+def _by_text(hosts: dict[str, str]) -> dict[str, list[str]]:
+    """Hosts that ended alike share a line."""
+    lines: dict[str, list[str]] = {}
+    for host, text in hosts.items():
+        lines.setdefault(text, []).append(host)
+    return lines
