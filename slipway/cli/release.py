@@ -47,5 +47,5 @@ def release(
         return
     for warning in report.warnings:
         say(f"warning: {warning}")
-    say(f"release {report.number} (build {report.build}) serves {report.url} after {report.seconds:.1f} s")
+    say(f"release {report.release} (build {report.build}) serves {report.url} after {report.seconds:.1f} s")
     say(f"back again: slipway rollback --stack {stack}")

@@ -39,4 +39,4 @@ def rollback(
     for warning in report.warnings:
         say(f"warning: {warning}")
     how = "its slot was warm" if report.warm else "it was booted again"
-    say(f"release {report.number} serves {report.url} after {report.seconds:.2f} s ({how})")
+    say(f"release {report.release} serves {report.url} after {report.seconds:.2f} s ({how})")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from slipway.pipeline.boot import Boot
 from slipway.pipeline.build import BuildPhase
@@ -16,6 +15,7 @@ from slipway.pipeline.preflight import PreflightPhase
 from slipway.pipeline.promote import Promote
 from slipway.pipeline.publish import Publish
 from slipway.pipeline.recover import recover
+from slipway.pipeline.report import Report, report_on
 from slipway.pipeline.retire import Retire
 from slipway.pipeline.rollout import Options
 from slipway.pipeline.smoke import Smoke
@@ -39,34 +39,7 @@ PHASES: tuple[type[Phase], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class ReleaseReport:
-    """What a release did."""
-
-    number: int
-    build: str
-    url: str
-    seconds: float
-    phases: dict[str, float]
-    """Seconds by phase."""
-    switched_ms: dict[str, float]
-    """How long each host's switch took on the host, in milliseconds."""
-    warnings: list[str] = field(default_factory=list[str])
-
-    def as_json(self) -> dict[str, object]:
-        """For `--json`."""
-        return {
-            "release": self.number,
-            "build": self.build,
-            "url": self.url,
-            "seconds": round(self.seconds, 3),
-            "phases": self.phases,
-            "switched_ms": self.switched_ms,
-            "warnings": self.warnings,
-        }
-
-
-def ship(project: Project, options: Options, progress: Progress) -> ReleaseReport:
+def ship(project: Project, options: Options, progress: Progress) -> Report:
     """Take the app as it is in the work tree to the stack; see `slipway release --help`."""
     began = time.monotonic()
     stack = OpenStack(project)
@@ -74,13 +47,6 @@ def ship(project: Project, options: Options, progress: Progress) -> ReleaseRepor
         rollout = stack.rollout(lease, progress, options)
         rollout.statuses = stack.statuses()
         recover(rollout)
-        seconds = execute(rollout, [phase() for phase in PHASES])
-    return ReleaseReport(
-        number=rollout.number,
-        build=rollout.manifest.id,
-        url=rollout.outputs.url,
-        seconds=time.monotonic() - began,
-        phases=seconds,
-        switched_ms=rollout.switched_ms,
-        warnings=rollout.warnings,
-    )
+        before = rollout.live
+        phases = execute(rollout, [phase() for phase in PHASES])
+    return report_on(rollout, rollout.manifest.id, phases, time.monotonic() - began, came_from=before)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from slipway.errors import BadInput, ReleaseFailed
 from slipway.fleet.replies import Status
@@ -17,41 +16,13 @@ from slipway.pipeline.engine import execute
 from slipway.pipeline.open import OpenStack
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.recover import recover
+from slipway.pipeline.report import Report, report_on
 from slipway.pipeline.rollout import Options, Rollout
 from slipway.pipeline.smoke import Smoke
 from slipway.pipeline.stage import Stage
 from slipway.pipeline.switch import Switch, switch_to
 from slipway.progress import Progress
 from slipway.settings.project import Project
-
-
-@dataclass(frozen=True)
-class RollbackReport:
-    """What a rollback did."""
-
-    number: int
-    from_number: int
-    build: str
-    url: str
-    warm: bool
-    seconds: float
-    phases: dict[str, float]
-    switched_ms: dict[str, float]
-    warnings: list[str] = field(default_factory=list[str])
-
-    def as_json(self) -> dict[str, object]:
-        """For `--json`."""
-        return {
-            "release": self.number,
-            "from": self.from_number,
-            "build": self.build,
-            "url": self.url,
-            "warm": self.warm,
-            "seconds": round(self.seconds, 3),
-            "phases": self.phases,
-            "switched_ms": self.switched_ms,
-            "warnings": self.warnings,
-        }
 
 
 class ReturnTo(Phase):
@@ -78,7 +49,7 @@ class RollbackSwitch(Switch):
         rollout.switched = {host.name: switched[host.name] for host in rollout.web_hosts}
 
 
-def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> RollbackReport:
+def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
     """Roll the stack back to release `to`, or to the last known good one before the live one."""
     began = time.monotonic()
     stack = OpenStack(project)
@@ -91,7 +62,7 @@ def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: 
             return _roll(rollout, to, began)
 
 
-def _roll(rollout: Rollout, to: int | None, began: float) -> RollbackReport:
+def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
     ledger = rollout.ledger
     live = rollout.live
     if live is None:
@@ -115,18 +86,8 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> RollbackReport:
         rollout.config = target.config
         rollout.load_build(target.build)
         phases = [Stage(), Boot(), Smoke(), *phases]
-    seconds = execute(rollout, phases)
-    return RollbackReport(
-        number=target.number,
-        from_number=live,
-        build=target.build,
-        url=rollout.outputs.url,
-        warm=warm,
-        seconds=time.monotonic() - began,
-        phases=seconds,
-        switched_ms=rollout.switched_ms,
-        warnings=rollout.warnings,
-    )
+    took = execute(rollout, phases)
+    return report_on(rollout, target.build, took, time.monotonic() - began, came_from=live, warm=warm)
 
 
 def is_warm(status: Status, release: int) -> bool:
