@@ -47,7 +47,7 @@ def undo(rollout: Rollout, begun: Sequence[Phase]) -> list[str]:
         try:
             with rollout.progress.phase("undo", phase.name):
                 phase.undo(rollout)
-            undone.append(phase.name)
+            undone.append(phase.undoing or phase.name)
             rollout.note(phase.name, "undone")
         except SlipwayError as failure:
             if worst is None or failure.exit_code > worst.exit_code:

@@ -15,7 +15,7 @@ from slipway.fleet.agent_error import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
-from slipway.pipeline.stage import stage_on
+from slipway.pipeline.stage import empty_slots, stage_on
 
 BACKUP = "/usr/local/bin/slipway-backup"
 BACKUP_SECONDS = 1800
@@ -25,6 +25,7 @@ class Migrate(Phase):
     """One host runs the command; the app's own advisory lock keeps any other runner out."""
 
     name = "migrate"
+    undoing = "the slot that the migration ran from (the schema stays)"
 
     def run(self, rollout: Rollout) -> None:
         """Back up, stage on one host, run the command there; or tell why there is nothing to run."""
@@ -37,7 +38,7 @@ class Migrate(Phase):
                 f"schema is at {rollout.head.schema_head if rollout.head else None}; nothing to run"
             )
             return
-        host = (rollout.worker_hosts or rollout.app_hosts)[0]
+        host = migration_host(rollout)
         rollout.detail["backup"] = _back_up(rollout)
         rollout.progress.host(host.name, "staging")
         try:
@@ -59,6 +60,13 @@ class Migrate(Phase):
 
     def undo(self, rollout: Rollout) -> None:
         """Forward only: what was migrated stays, and the old release runs on it. The slot is emptied."""
+        if rollout.project.app.migrate is not None and rollout.release is not None:
+            empty_slots(rollout, [migration_host(rollout)])
+
+
+def migration_host(rollout: Rollout) -> FleetHost:
+    """The one host that runs migrations: a worker, where users are least affected."""
+    return (rollout.worker_hosts or rollout.app_hosts)[0]
 
 
 def _is_needed(rollout: Rollout) -> bool:

@@ -14,6 +14,7 @@ from slipway.pipeline.rollout import Rollout
 
 LOOK_EVERY_SECONDS = 1.0
 BASELINE_SECONDS = 60.0
+LOG_LINES, LOG_WIDTH = 8, 400
 
 
 class ObservePhase(Phase):
@@ -75,4 +76,5 @@ def _probe(rollout: Rollout, count: int) -> None:
 
 def _last_log_lines(rollout: Rollout) -> list[str]:
     host = rollout.web_hosts[0]
-    return [f"{host.name} | {rollout.redactor.text(line)}" for line in host.agent.logs(lines=20)]
+    lines = (rollout.redactor.text(line) for line in host.agent.logs(lines=LOG_LINES))
+    return [f"{host.name} | {line[:LOG_WIDTH]}" for line in lines]

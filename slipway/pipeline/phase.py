@@ -12,6 +12,8 @@ class Phase:
     """A step of a release. `run` and `undo` must be safe to repeat: either may have been killed half-way."""
 
     name: ClassVar[str]
+    undoing: ClassVar[str] = ""
+    """What is taken back, for the person; default: the phase's name."""
     touches_fleet: ClassVar[bool] = True
     """Phases that touch the fleet check first that the lease is still ours."""
 

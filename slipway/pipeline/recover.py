@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.pipeline.rollout import Rollout
+from slipway.pipeline.stage import empty_slots
 from slipway.pipeline.switch import switch_to
 
 
@@ -30,11 +31,7 @@ def recover(rollout: Rollout) -> str | None:
             rollout.head = rollout.ledger.roll_back(target, record=record.number)
             rollout.ledger.event(record.number, "promote", "done", {"told": told})
         else:
-            rollout.each(
-                rollout.app_hosts,
-                lambda host: host.agent.stop(fence=rollout.lease.fence, release=record.number),
-                doing=f"emptying the slot of release {record.number}",
-            )
+            empty_slots(rollout, rollout.app_hosts, record.number)
             rollout.ledger.end(record.number, "undone", {"told": told})
     rollout.statuses = rollout.fleet.each(rollout.app_hosts, lambda host: host.agent.status())
     return told

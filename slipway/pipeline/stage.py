@@ -23,11 +23,17 @@ class Stage(Phase):
 
     def undo(self, rollout: Rollout) -> None:
         """Stop and empty the slot on every host that can be reached."""
-        rollout.each(
-            rollout.app_hosts,
-            lambda host: host.agent.stop(fence=rollout.lease.fence, release=rollout.number),
-            doing="emptying the idle slot",
-        )
+        empty_slots(rollout, rollout.app_hosts)
+
+
+def empty_slots(rollout: Rollout, hosts: list[FleetHost], release: int | None = None) -> None:
+    """Stop and empty the slot that holds `release` (default: the rollout's), wherever one does."""
+    number = rollout.number if release is None else release
+    rollout.each(
+        hosts,
+        lambda host: host.agent.stop(fence=rollout.lease.fence, release=number),
+        doing=f"emptying the slot of release {number}",
+    )
 
 
 def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Staged:
