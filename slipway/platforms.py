@@ -43,7 +43,10 @@ def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest of the set-up that the settings of this moment ask for."""
     from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
-    from slipway.local.plan import fleet_plan  # noqa: PLC0415
 
+    if project.stack.platform == "hosts":
+        from slipway.rented.plan import fleet_plan  # noqa: PLC0415
+    else:
+        from slipway.local.plan import fleet_plan  # noqa: PLC0415
     plan = fleet_plan(project, outputs, secrets)
     return {host.name: setup_digest(plan, host) for host in outputs.hosts}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, say, table
+from slipway.rented.entries import SITE as SITE_CERTIFICATE
+
+if TYPE_CHECKING:
+    from slipway.settings.project import Project
 
 app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
 
@@ -55,14 +59,22 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     [dim]Examples:[/]
       slipway secrets set SENTRY_DSN --stack prod
       pass show stripe/live | slipway secrets set STRIPE_SECRET_KEY --stack prod
+      slipway secrets set SITE_CERTIFICATE --stack prod < site.pem
     """
     from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    store = open_store(open_project(stack))
+    project = open_project(stack)
+    store = open_store(project)
     value = _ask(name)
+    warnings = _judge(project, name, value)
     store.set(name, value)
-    say(f"{name} is set for {stack}; it reaches the app with the next release")
+    then = "it reaches the app with the next release"
+    if name == SITE_CERTIFICATE and project.stack.platform == "hosts":
+        then = f"the edge shows it after `slipway up --stack {stack}`"
+    say(f"{name} is set for {stack}; {then}")
+    for line in warnings:
+        say(f"warning: {line}")
 
 
 @app.command("unset")
@@ -155,6 +167,16 @@ def share(
     store = AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
     store.add_recipient(recipient)
     say(f"{recipient} can read and write the secrets of {stack} now")
+
+
+def _judge(project: Project, name: str, value: str) -> list[str]:
+    """Warnings; BadInput for a site's certificate that does not fit the site."""
+    if name != SITE_CERTIFICATE or project.stack.platform != "hosts":
+        return []
+    from slipway.rented.outputs import site_names  # noqa: PLC0415
+    from slipway.rented.site_certificate import judge  # noqa: PLC0415 - cryptography is slow to import
+
+    return judge(value, site_names(project.stack), project.stack.name).warnings()
 
 
 def _ask(name: str) -> str:

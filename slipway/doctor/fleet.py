@@ -12,6 +12,7 @@ from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.ledger.lease import read_lease
 from slipway.pipeline.open import OpenStack
+from slipway.rented.entries import SITE
 
 SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0
@@ -87,4 +88,6 @@ def lease(opened: OpenStack) -> Iterable[Finding]:
 
 
 def _renew(opened: OpenStack) -> str:
+    if opened.outputs.platform == "hosts" and not opened.outputs.ca_file:
+        return f"slipway secrets set {SITE} --stack {opened.outputs.stack} < site.pem, then slipway up"
     return f"slipway up --stack {opened.outputs.stack}"

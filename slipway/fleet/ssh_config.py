@@ -55,8 +55,11 @@ def write_ssh_config(hosts: Sequence[Host], folder: Path, identity: Path | None)
     )
     shown = _IDENTITY.format(identity=identity.absolute()) if identity else ""
     text += _ALL.format(identity=shown, known_hosts=known_hosts, control=control_folder(config))
-    _keep(known_hosts, "".join(f"{_names(host)} {host.host_key.strip()}\n" for host in hosts))
-    _keep(config, text)
+    keys = "".join(f"{_names(host)} {host.host_key.strip()}\n" for host in hosts)
+    if _keep(known_hosts, keys) | _keep(config, text):
+        # A kept connection may lead to where a host was, by a key that is no longer pinned.
+        for control in control_folder(config).iterdir():
+            control.unlink(missing_ok=True)
     return config
 
 
@@ -66,11 +69,12 @@ def _names(host: Host) -> str:
     return f"{host.name},{address}"
 
 
-def _keep(path: Path, text: str) -> None:
+def _keep(path: Path, text: str) -> bool:
     if path.is_file() and path.read_text() == text:
-        return
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text)
     fresh.chmod(0o600)
     fresh.replace(path)
+    return True

@@ -18,7 +18,7 @@ STOP_SECONDS = 60
 """How long services of a host have to end when it is switched off; jobs may take their drain time."""
 
 # What systemd and nftables need in a container, without --privileged.
-_SYSTEMD = (
+SYSTEMD = (
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cgroupns=private", "--env", "container=docker"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--tmpfs", "/run:mode=755", "--tmpfs", "/run/lock:mode=1777", "--tmpfs", "/tmp:exec,mode=1777"),  # noqa: S108
@@ -49,7 +49,7 @@ def spec_of(
     arguments = (
         *("--name", name, "--hostname", host.name),
         *("--network", fleet, "--network-alias", host.name, "--ip", host.address),
-        *_SYSTEMD,
+        *SYSTEMD,
         *_repeat("--publish", (f"{LOOPBACK}:{outside}:{inside}" for outside, inside, _ in host.published)),
         *_repeat("--volume", (f"{volume}:{disk}" for volume, disk in volumes.items())),
         *_repeat("--label", (f"{key}={value}" for key, value in {**labels, HOST_LABEL: host.name}.items())),

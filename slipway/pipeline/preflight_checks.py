@@ -13,11 +13,14 @@ from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.pipeline.rollout import Rollout
 from slipway.pipeline.setup_digests import setup_digests
+from slipway.rented.entries import SITE
 from slipway.secrets.contract import check as contract_findings
 from slipway.secrets.others import other_stacks
+from slipway.settings.outputs import Outputs
 
 Check = Callable[[Rollout], Iterable[Finding]]
 
+SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 FREE_BYTES = 512 * 1024 * 1024
 CERTIFICATE_DAYS = 14
 CONNECT_SECONDS = 5
@@ -34,7 +37,10 @@ def hosts_set_up(rollout: Rollout) -> Iterable[Finding]:
     """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
     stack = rollout.outputs.stack
     wanted = setup_digests(rollout.project, rollout.outputs, rollout.secrets)
-    stale = [name for name, status in rollout.statuses.items() if status.setup_digest != wanted.get(name)]
+    found = rollout.fleet.each(
+        rollout.fleet.hosts, lambda host: host.connection.run(["cat", SETUP_DIGEST]).stdout.strip()
+    )
+    stale = [name for name, digest in found.items() if digest != wanted.get(name)]
     if stale:
         yield Finding(
             f"{', '.join(stale)}: set up for other settings than slipway.toml and Pulumi.{stack}.yaml have",
@@ -70,7 +76,7 @@ def certificate(rollout: Rollout) -> Iterable[Finding]:
     except ssl.SSLCertVerificationError as failure:
         yield Finding(
             f"the certificate of {url.hostname} is not valid: {failure.verify_message}",
-            "slipway up renews it",
+            renew(rollout.outputs),
         )
         return
     except OSError as failure:
@@ -82,9 +88,16 @@ def certificate(rollout: Rollout) -> Iterable[Finding]:
     if days < CERTIFICATE_DAYS:
         yield Finding(
             f"the certificate of {url.hostname} ends in {days:.0f} days",
-            "slipway up renews it",
+            renew(rollout.outputs),
             refuses=False,
         )
+
+
+def renew(outputs: Outputs) -> str:
+    """How the site's certificate is renewed: by `up` if the fleet's own authority signed it."""
+    if outputs.platform == "hosts" and not outputs.ca_file:
+        return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then slipway up"
+    return "slipway up renews it"
 
 
 def source_secrets(rollout: Rollout) -> Iterable[Finding]:

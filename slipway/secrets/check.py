@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from slipway.rented.entries import SITE
 from slipway.secrets.store import is_platform
 from slipway.secrets.weakness import weaknesses
 from slipway.settings.app import App
@@ -64,7 +65,7 @@ def check(
 def unused(app: App, secrets: Iterable[str]) -> list[str]:
     """Names in the store that neither the app's env contract nor the platform knows; no fault, but litter."""
     known = {name for name, var in app.env.items() if var.secret}
-    return sorted(name for name in secrets if name not in known and not is_platform(name))
+    return sorted(name for name in secrets if name not in {*known, SITE} and not is_platform(name))
 
 
 def _kind(weakness: str) -> Kind:

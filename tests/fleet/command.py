@@ -25,7 +25,9 @@ class Ran:
         return "\n".join([error["message"], *error["details"], error["remedy"]])
 
 
-def slipway(root: Path, *args: str, stdin: str = "", timeout: float = 300) -> Ran:
+def slipway(
+    root: Path, *args: str, stdin: str = "", timeout: float = 300, env: dict[str, str] | None = None
+) -> Ran:
     done = subprocess.run(
         [sys.executable, "-m", "slipway", *args],
         cwd=root,
@@ -34,7 +36,7 @@ def slipway(root: Path, *args: str, stdin: str = "", timeout: float = 300) -> Ra
         text=True,
         timeout=timeout,
         check=False,
-        env=os.environ | {"SLIPWAY_STACK": "local"},
+        env=os.environ | {"SLIPWAY_STACK": "local"} | (env or {}),
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
