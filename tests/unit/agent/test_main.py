@@ -65,6 +65,10 @@ def test_a_wrong_call_is_answered_in_json_with_exit_1(arguments: list[str], requ
     assert answer["error"]["code"] in (code, "not_root")
 
 
+def _left_alone(_signal: int, _handler: object) -> None:
+    """Tests keep pytest's own handlers."""
+
+
 def test_an_accident_tells_where_and_never_a_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -73,7 +77,7 @@ def test_an_accident_tells_where_and_never_a_value(
 
     monkeypatch.setattr(main, "_run", broken)
     monkeypatch.setattr(sys, "argv", ["slipway-agent", "status"])
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is not the agent's own
+    monkeypatch.setattr(signal, "signal", _left_alone)  # this process is not the agent's own
     assert main.main() == 1
     said = capsys.readouterr().out
     assert "the-secret-value" not in said
