@@ -65,8 +65,15 @@ class Browser:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return self._lost(path, intended, kind_of(error), error, seen)
         lost = f"status {answer.status}" if answer.status >= 400 else None
-        again = retried and lost is None
-        return Outcome(intended, path, self._since(intended), lost=lost, seen=seen, retried=again)
+        return Outcome(
+            intended,
+            path,
+            self._since(intended),
+            lost=lost,
+            seen=seen,
+            retried=retried and lost is None,
+            answered=lost is not None and bool(seen.release),
+        )
 
     def _lost(self, path: str, intended: float, kind: str, error: Exception, seen: Seen = NOTHING) -> Outcome:
         detail = f"{type(error).__name__}: {error}"[:200]

@@ -28,7 +28,14 @@ class Requests(Finding):
 
     sent: int = 0
     ok: int = Field(default=0, description="answered completely with a status below 400")
-    lost: int = Field(default=0, description="refused, reset, timed out, truncated, or a status from 400 up")
+    lost: int = Field(
+        default=0,
+        description="refused, reset, timed out, truncated, or a status from 400 up that is not the app's own",
+    )
+    errors: int = Field(
+        default=0,
+        description="a complete answer of the app itself (it has X-Release), with a status from 400 up",
+    )
     retried: int = Field(
         default=0,
         description="a kept connection was closed before any byte of the answer, and one retry on a fresh "

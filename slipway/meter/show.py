@@ -16,7 +16,7 @@ def second_line(second: Second) -> str:
     sockets = second.sockets
     releases = " ".join(f"{name}:{count}" for name, count in second.releases.items())
     return (
-        f"{second.second + 1:>4} s  sent {second.sent:>4}  ok {second.ok:>4}  lost {second.lost:>3}  "
+        f"{second.second + 1:>4} s  sent {second.sent:>4}  ok {second.ok:>4}  lost {second.lost:>3}  errors {second.errors:>3}  "
         f"retried {second.retried:>2}  p95 {_ms(second.ms.p95):>6} ms  max {_ms(second.ms.max):>7} ms  "
         f"sockets {sockets.open:>4}  echoes {sockets.echoes:>4}  abnormal {sockets.abnormal:>2}  {releases}"
     ).rstrip()
@@ -52,7 +52,7 @@ def _requests(report: Report) -> Table:
         title_justify="left",
     )
     table.add_column("release")
-    for column in ("sent", "ok", "lost", "retried", "p50", "p95", "p99", "max"):
+    for column in ("sent", "ok", "lost", "errors", "retried", "p50", "p95", "p99", "max"):
         table.add_column(column, justify="right")
     for release, requests in report.per_release.items():
         table.add_row(release, *_cells(requests))
@@ -62,7 +62,7 @@ def _requests(report: Report) -> Table:
 
 
 def _cells(requests: Requests) -> list[str]:
-    counts = (requests.sent, requests.ok, requests.lost, requests.retried)
+    counts = (requests.sent, requests.ok, requests.lost, requests.errors, requests.retried)
     return [*map(str, counts), *_latencies(requests.ms)]
 
 

@@ -37,6 +37,8 @@ class Outcome:
     detail: str = ""
     seen: Seen = NOTHING
     retried: bool = False
+    answered: bool = False
+    """Whole, and by the app itself, though with an error status."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Count:
         if outcome.lost is None:
             self.requests.ok += 1
             self.ms.add(outcome.ms)
+        elif outcome.answered:
+            self.requests.errors += 1
         else:
             self.requests.lost += 1
 

@@ -71,6 +71,8 @@ def _failures(tally: Tally, asked: Asked) -> list[str]:
     failures: list[str] = []
     if requests.lost:
         failures.append(f"{requests.lost} of {requests.sent} requests lost")
+    if requests.errors:
+        failures.append(f"{requests.errors} of {requests.sent} requests answered with an error by the app")
     if sockets.abnormal:
         failures.append(f"{sockets.abnormal} sockets closed abnormally")
     if asked.rps and not requests.ok:

@@ -34,7 +34,21 @@ def test_a_healthy_site_passes_and_every_second_release_and_host_is_counted() ->
     assert report.requests.ms.p95 is not None
 
 
-def test_a_5xx_is_lost_with_its_time_host_and_release() -> None:
+def test_a_proxys_5xx_is_lost_with_its_time() -> None:
+    number = itertools.count()
+
+    async def one_503(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503) if next(number) == 20 else await fine(request)
+
+    with serving(one_503) as site:
+        report = measure(Target(url=site.url), 40, 0, 1)
+    (loss,) = report.losses
+    assert loss.kind == "status 503"
+    assert (report.requests.lost, report.requests.errors) == (1, 0)
+    assert report.exit_code == 1
+
+
+def test_a_5xx_of_the_app_is_an_error_with_its_time_host_and_release_and_fails_the_run() -> None:
     number = itertools.count()
 
     async def one_503(request: web.Request) -> web.StreamResponse:
@@ -45,7 +59,8 @@ def test_a_5xx_is_lost_with_its_time_host_and_release() -> None:
     (loss,) = report.losses
     assert (loss.kind, loss.host, loss.release) == ("status 503", "web1", "b1")
     assert 0.4 < loss.at < 0.6
-    assert report.requests.lost == report.per_release["b1"].lost == report.per_second[0].lost == 1
+    assert report.requests.errors == report.per_release["b1"].errors == report.per_second[0].errors == 1
+    assert report.requests.lost == 0
     assert report.exit_code == 1
 
 
