@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import shlex
+import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from hosts.digest import setup_digest
@@ -82,12 +84,30 @@ def _set_up(
     spawn = multiprocessing.get_context("spawn")
     results: dict[str, Result] = {}
     with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:
-        running = {host.name: pool.submit(set_up_host, plan, host.name, digests[host.name]) for host in stale}
-        for name, future in running.items():
-            future.add_done_callback(_announce(name, tell))
-        for name, future in running.items():
-            results[name] = future.result()
+        try:
+            with _interrupts_are_ours():
+                running = {
+                    host.name: pool.submit(set_up_host, plan, host.name, digests[host.name]) for host in stale
+                }
+            for name, future in running.items():
+                future.add_done_callback(_announce(name, tell))
+            for name, future in running.items():
+                results[name] = future.result()
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
     return results
+
+
+@contextmanager
+def _interrupts_are_ours() -> Generator[None]:
+    """Processes started inside never see Ctrl-C: a pool whose children are interrupted waits for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _announce(name: str, tell: _Tell) -> Callable[[Future[Result]], None]:
