@@ -17,7 +17,8 @@ def second_line(second: Second) -> str:
     releases = " ".join(f"{name}:{count}" for name, count in second.releases.items())
     return (
         f"{second.second + 1:>4} s  sent {second.sent:>4}  ok {second.ok:>4}  lost {second.lost:>3}  "
-        f"errors {second.errors:>3}  retried {second.retried:>2}  p95 {_ms(second.ms.p95):>6} ms  max {_ms(second.ms.max):>7} ms  "
+        f"errors {second.errors:>3}  retried {second.retried:>2}  "
+        f"p95 {_ms(second.ms.p95):>6} ms  max {_ms(second.ms.max):>7} ms  "
         f"sockets {sockets.open:>4}  echoes {sockets.echoes:>4}  abnormal {sockets.abnormal:>2}  {releases}"
     ).rstrip()
 
