@@ -41,7 +41,7 @@ def slipway(
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def start(root: Path, *args: str) -> subprocess.Popen[str]:
+def start(root: Path, *args: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "slipway", *args],
         cwd=root,
@@ -49,5 +49,5 @@ def start(root: Path, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"SLIPWAY_STACK": "local"},
+        env=os.environ | {"SLIPWAY_STACK": "local"} | (env or {}),
     )

@@ -1,6 +1,8 @@
 """Rented machines: plain Debian, a user who may sudo, and every command as a person and a CI job give it."""
 
+import os
 import shutil
+import signal
 import ssl
 import subprocess
 import time
@@ -14,7 +16,7 @@ import pytest
 from slipway.local.docker import find_docker
 from slipway.local.keys import operator_key
 from slipway.secrets import age
-from tests.fleet.command import Ran, slipway
+from tests.fleet.command import Ran, slipway, start
 from tests.fleet.conftest import refresh_app
 from tests.fleet.machines import Rented, on, rent
 
@@ -105,6 +107,18 @@ def test_machines_that_are_not_the_right_ones_are_named_and_nothing_is_changed(l
     laptop.list_machines(right)
     assert not (laptop.root / "secrets").exists()
     assert on("web", "ls /etc/slipway 2>/dev/null || true") == ""
+
+
+def test_ctrl_c_while_machines_are_set_up_ends_at_once(laptop: Laptop):
+    running = start(laptop.root, "up", "--stack", STACK, env=laptop.env)
+    assert running.stderr
+    while "worker: setting up" not in (line := running.stderr.readline()):
+        assert line, "up ended by itself"
+    time.sleep(3)  # into the package manager's work
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert "Traceback" not in said
 
 
 def test_up_on_plain_machines_then_a_release_from_a_fresh_clone_then_back(laptop: Laptop):

@@ -105,6 +105,15 @@ def test_shipping_is_protected_by_its_environment_and_never_cancelled_half_way(n
 
 
 @pytest.mark.parametrize("name", SHIPPING)
+def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
+    keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")
+    for step in steps(FOLDER / name):
+        given = {key: value for key, value in step.get("env", {}).items() if key in keys}
+        ships = "slipway " in step.get("run", "")
+        assert given == ({key: f"${{{{ secrets.{key} }}}}" for key in keys} if ships else {})
+
+
+@pytest.mark.parametrize("name", SHIPPING)
 def test_shipping_is_one_slipway_command_that_a_laptop_could_run(name: str) -> None:
     runs = [step["run"] for step in steps(FOLDER / name) if "slipway " in step.get("run", "")]
     assert len(runs) == 1
