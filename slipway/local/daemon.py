@@ -38,6 +38,8 @@ def ensure_daemon(progress: Progress) -> Docker:
             "Docker's daemon is not running",
             remedy="sudo systemctl start docker, or run this command with sudo",
         )
+    if not _has_daemon():
+        _install(progress)
     progress.line("starting Docker's daemon")
     _start(docker)
     return docker
@@ -62,6 +64,11 @@ def wait_until_up(docker: Docker, seconds: float = START_SECONDS) -> str | None:
 def _is_down(problem: str) -> bool:
     signs = ("cannot connect", "connection refused", "no such file", "is the docker daemon running")
     return any(sign in problem.lower() for sign in signs)
+
+
+def _has_daemon() -> bool:
+    """A machine may have the client alone."""
+    return shutil.which("dockerd") is not None or Path("/run/systemd/system").is_dir()
 
 
 def _install(progress: Progress) -> str:
