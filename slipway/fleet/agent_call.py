@@ -55,6 +55,8 @@ class Call:
     def text(self, command: str, request: Mapping[str, object], *, seconds: float) -> list[str]:
         """Run a command that answers with plain lines."""
         done = self._connection.run([PROGRAM, command], _encode(request), timeout=seconds)
+        if done.code == 1 and not done.stdout:
+            return []  # journalctl's way to say that nothing fits
         if done.code != 0:
             self._answer(command, done)
         return done.stdout.splitlines()

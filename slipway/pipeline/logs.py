@@ -21,10 +21,12 @@ def stream(
             f"slipway.toml has no process {process}", remedy=f"one of {', '.join(project.app.processes)}"
         )
     stack = OpenStack(project)
-    hosts = [found for found in stack.app_hosts if host in (None, found.name)]
+    roles = {project.app.role_of(name) for name in ([process] if process else project.app.processes)}
+    hosts = [found for found in stack.app_hosts if host in (None, found.name) and found.role in roles]
     if not hosts:
         raise BadInput(
-            f"no host {host} runs the app", remedy=f"one of {', '.join(h.name for h in stack.app_hosts)}"
+            f"{host or 'no host'} does not run {process or 'the app'}",
+            remedy=f"hosts of the app: {', '.join(found.name for found in stack.app_hosts)}",
         )
     redact = stack.redactor.text
     if not follow:

@@ -182,6 +182,19 @@ def test_the_history_tells_who_did_what(site: Site):
     assert "@" in newest["actor"]
 
 
+def test_logs_come_from_the_hosts_that_run_the_process(site: Site):
+    site.get("/api/config")
+    web = slipway(site.root, "logs", "--process", "web", "-n", "5")
+    assert web.code == 0, web.err
+    assert {line.split()[0] for line in web.out.splitlines()} == {"web1", "web2"}
+    worker = slipway(site.root, "logs", "--process", "worker", "-n", "5")
+    assert worker.code == 0, worker.err
+    assert {line.split()[0] for line in worker.out.splitlines()} <= {"worker1"}
+    nowhere = slipway(site.root, "logs", "--process", "worker", "--host", "web1")
+    assert nowhere.code == 2
+    assert "web1 does not run worker" in nowhere.err
+
+
 def test_a_one_off_task_runs_with_the_release_env(site: Site):
     done = slipway(
         site.root, "run", "--json", "--", "bun", "run", "src/task.ts", "outbox.drain", "--batch-size", "5"
