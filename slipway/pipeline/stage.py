@@ -8,6 +8,7 @@ from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
 from slipway.secrets.contract import compose
 
+WORTH_TELLING_SECONDS = 0.5
 SCOPES_BESIDE_PROCESSES = ("task", "cron")
 
 
@@ -19,7 +20,10 @@ class Stage(Phase):
     def run(self, rollout: Rollout) -> None:
         """Stage on all hosts at once."""
         replies = rollout.each(rollout.app_hosts, lambda host: stage_on(rollout, host), doing="staging")
-        rollout.detail["bytes"] = sum(reply.bytes for reply in replies.values())
+        drained = max((reply.drained_seconds for reply in replies.values()), default=0.0)
+        rollout.detail |= {"bytes": sum(reply.bytes for reply in replies.values()), "drained_seconds": drained}
+        if drained >= WORTH_TELLING_SECONDS:
+            rollout.progress.line(f"{drained:.1f} s of it for clients and jobs of an older release to leave the slot")
 
     def undo(self, rollout: Rollout) -> None:
         """Stop and empty the slot on every host that can be reached."""
