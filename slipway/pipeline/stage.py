@@ -21,9 +21,14 @@ class Stage(Phase):
         """Stage on all hosts at once."""
         replies = rollout.each(rollout.app_hosts, lambda host: stage_on(rollout, host), doing="staging")
         drained = max((reply.drained_seconds for reply in replies.values()), default=0.0)
-        rollout.detail |= {"bytes": sum(reply.bytes for reply in replies.values()), "drained_seconds": drained}
+        rollout.detail |= {
+            "bytes": sum(reply.bytes for reply in replies.values()),
+            "drained_seconds": drained,
+        }
         if drained >= WORTH_TELLING_SECONDS:
-            rollout.progress.line(f"{drained:.1f} s of it for clients and jobs of an older release to leave the slot")
+            rollout.progress.line(
+                f"{drained:.1f} s of it for clients and jobs of an older release to leave the slot"
+            )
 
     def undo(self, rollout: Rollout) -> None:
         """Stop and empty the slot on every host that can be reached."""
