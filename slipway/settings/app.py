@@ -7,7 +7,6 @@ Every key is here once, with its default; unknown keys are refused. `load.py` tu
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -325,8 +324,3 @@ class App(Section):
     def hold(self) -> timedelta:
         """How long a retired slot stays warm."""
         return timedelta(seconds=self.retire.hold_seconds)
-
-
-def app_root(toml: Path, app: App) -> Path:
-    """The context folder of an app whose slipway.toml is at `toml`."""
-    return (toml.parent / app.build.context).resolve()
