@@ -56,7 +56,10 @@ def undo(rollout: Rollout, begun: Sequence[Phase]) -> list[str]:
     if isinstance(worst, NeedsPerson):
         raise worst
     if rollout.record is not None:
-        rollout.ledger.end(rollout.record.number, "undone" if undone else "failed")
+        try:
+            rollout.ledger.end(rollout.record.number, "undone" if undone else "failed")
+        except SlipwayError as failure:  # the next command finds the record open, and closes it
+            rollout.warnings.append(f"the ledger could not be told: {failure.message}")
     return undone
 
 
@@ -70,7 +73,7 @@ def _told(rollout: Rollout, failure: BaseException, undone: list[str]) -> BaseEx
     )
     if isinstance(failure, KeyboardInterrupt):
         return ReleaseFailed(f"interrupted. {what}{serving}")
-    if isinstance(failure, ReleaseFailed):
+    if isinstance(failure, SlipwayError) and failure.exit_code == ReleaseFailed.exit_code:
         notes = [f"{what}{serving}", *rollout.warnings]
         return ReleaseFailed(failure.message, remedy=failure.remedy, details=[*failure.details, *notes])
     return failure

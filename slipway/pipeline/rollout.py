@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from slipway.errors import ReleaseFailed
+from slipway.errors import ReleaseFailed, SlipwayError
 from slipway.fleet.agent_error import AgentError
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.replies import Status, Switched
@@ -169,7 +169,10 @@ class Rollout:
             yield
         except BaseException as failure:
             reason = self.redactor.text(str(failure) or type(failure).__name__)
-            self.note(phase, "failed", {"reason": reason[:500]})
+            with suppress(
+                SlipwayError
+            ):  # what failed is what a person must hear of, not that it went unrecorded
+                self.note(phase, "failed", {"reason": reason[:500]})
             raise
         self.note(phase, "done", self.detail)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slipway.errors import BadInput, NeedsPerson, ReleaseFailed
+from slipway.errors import BadInput, NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.pipeline.engine import execute
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
@@ -79,6 +79,12 @@ def test_a_failure_undoes_the_failed_phase_and_those_before_in_reverse(rollout: 
     assert rollout.ledger.ended == [(5, "undone")]
 
 
+def test_whatever_fails_in_reaching_hosts_or_bucket_is_told_with_what_serves(rollout: Any):
+    with pytest.raises(ReleaseFailed, match="web2 does not answer") as failed:
+        execute(rollout, [Recorder("one", [], SlipwayError("web2 does not answer"))])
+    assert "Release 4 serves as before." in failed.value.details[-1]
+
+
 def test_ctrl_c_undoes_and_says_what_serves(rollout: Any):
     trail: list[str] = []
     with pytest.raises(ReleaseFailed, match=r"interrupted.*Release 4 serves as before"):
@@ -92,6 +98,19 @@ def test_an_undo_that_fails_needs_a_person_and_the_record_stays_open_for_recover
         execute(rollout, [Recorder("one", trail), CannotUndo("two", trail, ReleaseFailed("no"))])
     assert trail[-1] == "undo one", "the other phases must be undone all the same"
     assert rollout.ledger.ended == []
+
+
+def test_a_ledger_that_is_out_of_reach_does_not_hide_what_failed(rollout: Any):
+    def out_of_reach(*_: object) -> None:
+        raise SlipwayError("the bucket does not answer")
+
+    trail: list[str] = []
+    phase = Recorder("one", trail, ReleaseFailed("web1 crashed"))
+    rollout.ledger.end = out_of_reach
+    with pytest.raises(ReleaseFailed, match="web1 crashed") as failed:
+        execute(rollout, [phase])
+    assert trail == ["run one", "undo one"]
+    assert "the bucket does not answer" in failed.value.details[-1]
 
 
 def test_bad_input_stays_bad_input(rollout: Any):
