@@ -23,8 +23,8 @@ def bring_up(project: Project, progress: Progress) -> Outputs:
             return set_up(project, progress)
         case "aws":
             raise BadInput(
-                f"stack {project.stack.name} lives on AWS: its infrastructure is made by Pulumi",
-                remedy=f"pulumi up --stack {project.stack.name}",
+                f"stack {project.stack.name} is on platform aws, which this version cannot bring up yet",
+                remedy=f"slipway:platform: hosts in Pulumi.{project.stack.name}.yaml, with machines you rent",
             )
 
 
