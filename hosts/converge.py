@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from hosts.digest import setup_digest
-from hosts.plan import FleetPlan
+from hosts.plan import SETUP_DIGEST, FleetPlan
 from slipway.errors import SlipwayError
 from slipway.settings.outputs import Host
 
@@ -23,7 +23,6 @@ __all__ = ["converge", "setup_digest"]
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""
-_DIGEST = "/var/cache/slipway/setup.digest"
 
 
 _Tell = Callable[[str, str], None]
@@ -65,7 +64,7 @@ def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
     def ask(host: Host) -> tuple[str, str]:
         argv = ["ssh", "-F", plan.outputs.ssh_config, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         answer = subprocess.run(
-            [*argv, host.name, shlex.join(["cat", _DIGEST])],
+            [*argv, host.name, shlex.join(["cat", SETUP_DIGEST])],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         return host.name, answer.stdout.strip()

@@ -25,11 +25,11 @@ from pyinfra.operations import server
 from hosts import roles
 from hosts.effect import take_up
 from hosts.placed import HostFile, place, place_all
-from hosts.plan import FleetPlan
+from hosts.plan import SETUP_DIGEST, FleetPlan
 from hosts.render import verbatim
 from slipway.settings.outputs import Host
 
-DIGESTS = ("/etc/slipway/setup.digest", "/var/cache/slipway/setup.digest")
+DIGESTS = ("/etc/slipway/setup.digest", SETUP_DIGEST)
 """The second, beside the system's own files, is what counts: the first may outlive them on a data disk."""
 
 

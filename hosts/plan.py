@@ -13,6 +13,9 @@ from slipway.settings.app import App
 from slipway.settings.outputs import Host, Outputs
 from slipway.settings.stack import Stack
 
+SETUP_DIGEST = "/var/cache/slipway/setup.digest"
+"""Where a host keeps the digest of its set-up: on its system disk, and gone when that is made anew."""
+
 BLUE_PORT = 21_000
 GREEN_PORT = 22_000
 """Instance i (from 1) of the web process listens on 127.0.0.1, on its slot's port + i."""

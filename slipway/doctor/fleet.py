@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 from collections.abc import Iterable
@@ -12,12 +11,10 @@ from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.ledger.lease import read_lease
 from slipway.pipeline.open import OpenStack
-from slipway.rented.entries import SITE
+from slipway.pipeline.site_certificate import WARN_DAYS, days_left, renewal
 
 SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0
-CERTIFICATE_WARN_DAYS = 14
-CONNECT_SECONDS = 5
 
 
 def hosts(opened: OpenStack) -> Iterable[Finding]:
@@ -49,29 +46,20 @@ def _skew(host: FleetHost) -> float:
 def certificate(opened: OpenStack) -> Iterable[Finding]:
     """The site's certificate is valid for its name and for a while."""
     outputs = opened.outputs
-    url = urlsplit(outputs.url)
-    if url.scheme != "https" or url.hostname is None:
-        yield warn(f"{outputs.url} is served without TLS", "set slipway:domain, and bring the stack up again")
-        return
-    host, _, port = outputs.connect.rpartition(":")
-    context = ssl.create_default_context(cafile=outputs.ca_file or None)
+    name = urlsplit(outputs.url).hostname
     try:
-        with (
-            socket.create_connection(
-                (host or url.hostname, int(port or url.port or 443)), CONNECT_SECONDS
-            ) as plain,
-            context.wrap_socket(plain, server_hostname=url.hostname) as secured,
-        ):
-            ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+        days = days_left(outputs)
     except ssl.SSLCertVerificationError as error:
-        yield fail(f"the certificate of {url.hostname} is not valid: {error.verify_message}", _renew(opened))
+        yield fail(f"the certificate of {name} is not valid: {error.verify_message}", renewal(outputs))
         return
     except OSError as error:
-        yield fail(f"{outputs.url} cannot be reached: {error}", _renew(opened))
+        yield fail(f"{outputs.url} cannot be reached: {error}", f"slipway up --stack {outputs.stack}")
         return
-    days = (ends - time.time()) / 86_400
-    said = f"the certificate of {url.hostname} lasts {days:.0f} more days"
-    yield warn(said, _renew(opened)) if days < CERTIFICATE_WARN_DAYS else ok(said)
+    if days is None:
+        yield warn(f"{outputs.url} is served without TLS", "set slipway:domain, and bring the stack up again")
+        return
+    said = f"the certificate of {name} lasts {days:.0f} more days"
+    yield warn(said, renewal(outputs)) if days < WARN_DAYS else ok(said)
 
 
 def lease(opened: OpenStack) -> Iterable[Finding]:
@@ -85,9 +73,3 @@ def lease(opened: OpenStack) -> Iterable[Finding]:
         f"the lease is held by {held.owner} (`{held.command}`), last renewed {max(age, 0):.0f} s ago",
         "if that command is dead, its lease expires by itself; the next command finishes or undoes its work",
     )
-
-
-def _renew(opened: OpenStack) -> str:
-    if opened.outputs.platform == "hosts" and not opened.outputs.ca_file:
-        return f"slipway secrets set {SITE} --stack {opened.outputs.stack} < site.pem, then slipway up"
-    return f"slipway up --stack {opened.outputs.stack}"

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from hosts.plan import SETUP_DIGEST
+from slipway.build.migrations import migration_files
+from slipway.build.source import read_source
 from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.pipeline.rollout import Rollout
 from slipway.pipeline.setup_digests import setup_digests
-from slipway.rented.entries import SITE
+from slipway.pipeline.site_certificate import WARN_DAYS, days_left, renewal
 from slipway.secrets.contract import check as contract_findings
 from slipway.secrets.others import other_stacks
-from slipway.settings.outputs import Outputs
 
 Check = Callable[[Rollout], Iterable[Finding]]
 
-SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 FREE_BYTES = 512 * 1024 * 1024
-CERTIFICATE_DAYS = 14
-CONNECT_SECONDS = 5
 
 
 def env_contract(rollout: Rollout) -> Iterable[Finding]:
@@ -61,43 +57,18 @@ def disk(rollout: Rollout) -> Iterable[Finding]:
 
 def certificate(rollout: Rollout) -> Iterable[Finding]:
     """The site's certificate is valid and will be for a while (X1)."""
-    url = urlsplit(rollout.outputs.url)
-    if url.scheme != "https" or url.hostname is None:
-        return
-    host, _, port = rollout.outputs.connect.rpartition(":")
-    address = (host or url.hostname, int(port or url.port or 443))
-    context = ssl.create_default_context(cafile=rollout.outputs.ca_file or None)
+    outputs = rollout.outputs
+    name = urlsplit(outputs.url).hostname
     try:
-        with (
-            socket.create_connection(address, timeout=CONNECT_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=url.hostname) as secured,
-        ):
-            ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+        days = days_left(outputs)
     except ssl.SSLCertVerificationError as failure:
-        yield Finding(
-            f"the certificate of {url.hostname} is not valid: {failure.verify_message}",
-            renew(rollout.outputs),
-        )
+        yield Finding(f"the certificate of {name} is not valid: {failure.verify_message}", renewal(outputs))
         return
     except OSError as failure:
-        yield Finding(
-            f"{rollout.outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor"
-        )
+        yield Finding(f"{outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor")
         return
-    days = (ends - time.time()) / 86_400
-    if days < CERTIFICATE_DAYS:
-        yield Finding(
-            f"the certificate of {url.hostname} ends in {days:.0f} days",
-            renew(rollout.outputs),
-            refuses=False,
-        )
-
-
-def renew(outputs: Outputs) -> str:
-    """How the site's certificate is renewed: by `up` if the fleet's own authority signed it."""
-    if outputs.platform == "hosts" and not outputs.ca_file:
-        return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then slipway up"
-    return "slipway up renews it"
+    if days is not None and days < WARN_DAYS:
+        yield Finding(f"the certificate of {name} ends in {days:.0f} days", renewal(outputs), refuses=False)
 
 
 def source_secrets(rollout: Rollout) -> Iterable[Finding]:
@@ -109,24 +80,15 @@ def migrations(rollout: Rollout) -> Iterable[Finding]:
     """New migrations do not lock tables for long (squawk). On a stack without a release nobody waits."""
     if rollout.live is None:
         return ()
-    shipped = rollout.shipped_migrations()
-    return unsafe_sql(
-        rollout.project, [path for path in _migration_files(rollout) if _id(path) not in shipped]
-    )
+    project, shipped = rollout.project, rollout.shipped_migrations()
+    names = read_source(project.context).files
+    files = migration_files({name: project.context / name for name in names}, project.app.migrate)
+    return unsafe_sql(project, [path for id_, path in files.items() if id_ not in shipped])
 
 
 def own_checks(rollout: Rollout) -> Iterable[Finding]:
     """The app's own lint, type check and tests (P1)."""
     return app_commands(rollout.project, rollout.redactor.text) if rollout.options.checks else ()
-
-
-def _migration_files(rollout: Rollout) -> Sequence[Path]:
-    migrate = rollout.project.app.migrate
-    return sorted(rollout.project.context.glob(migrate.files)) if migrate else ()
-
-
-def _id(path: Path) -> str:
-    return path.name.removesuffix(".sql").removesuffix(".up")
 
 
 CHECKS: tuple[Check, ...] = (
