@@ -102,8 +102,15 @@ class Manifest(Part):
 
     @property
     def migrations_digest(self) -> str:
-        """Changes when a migration is added, removed or edited; 12 hex digits."""
+        """Changes when a migration is added, removed or edited; 12 hex digits, empty without migrations."""
+        if not self.migrations:
+            return ""
         return hashlib.sha256(canonical([m.model_dump() for m in self.migrations])).hexdigest()[:12]
+
+    @property
+    def schema_head(self) -> str | None:
+        """The newest migration that this build knows."""
+        return self.migrations[-1].id if self.migrations else None
 
     @property
     def key(self) -> str:

@@ -76,10 +76,7 @@ def _is_needed(rollout: Rollout) -> bool:
     if rollout.live is None:
         return True
     live = rollout.ledger.get(rollout.live)
-    return (
-        live.migrations != (rollout.manifest.migrations_digest if rollout.manifest.migrations else "")
-        or live.config != rollout.config
-    )
+    return live.migrations != rollout.manifest.migrations_digest or live.config != rollout.config
 
 
 def _back_up(rollout: Rollout) -> dict[str, object] | None:

@@ -14,7 +14,4 @@ class Promote(Phase):
 
     def run(self, rollout: Rollout) -> None:
         """Move the head."""
-        migrations = rollout.manifest.migrations
-        rollout.head = rollout.ledger.promote(
-            rollout.number, schema_head=migrations[-1].id if migrations else None
-        )
+        rollout.head = rollout.ledger.promote(rollout.number, schema_head=rollout.manifest.schema_head)

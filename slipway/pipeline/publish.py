@@ -24,8 +24,8 @@ class Publish(Phase):
             build=manifest.id,
             config=rollout.config,
             git_sha=rollout.build.source.sha if rollout.build.source else manifest.git.sha,
-            schema_head=manifest.migrations[-1].id if manifest.migrations else None,
-            migrations=manifest.migrations_digest if manifest.migrations else "",
+            schema_head=manifest.schema_head,
+            migrations=manifest.migrations_digest,
             contracts=[migration.id for migration in manifest.migrations if migration.contract],
         )
         rollout.record = rollout.release

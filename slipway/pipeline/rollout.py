@@ -169,9 +169,8 @@ class Rollout:
             yield
         except BaseException as failure:
             reason = self.redactor.text(str(failure) or type(failure).__name__)
-            with suppress(
-                SlipwayError
-            ):  # what failed is what a person must hear of, not that it went unrecorded
+            # What failed is what a person must hear of, not that it went unrecorded.
+            with suppress(SlipwayError):
                 self.note(phase, "failed", {"reason": reason[:500]})
             raise
         self.note(phase, "done", self.detail)

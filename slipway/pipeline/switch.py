@@ -22,10 +22,9 @@ class Switch(Phase):
     def run(self, rollout: Rollout) -> None:
         """Web first: users are served before any worker quiets its old self and finishes its jobs."""
         rollout.observed_from = time.time()
-        switched = rollout.each(
+        rollout.switched = rollout.each(
             rollout.web_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
         )
-        rollout.switched = switched
         rollout.each(
             rollout.worker_hosts,
             lambda host: switch_to(rollout, host, rollout.number, wait=True),
