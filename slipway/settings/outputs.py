@@ -88,6 +88,33 @@ class SecretStore(Output):
     """age: path of the encrypted file; aws: ARN of the Secrets Manager secret."""
 
 
+class Cloud(Output):
+    """What AWS knows a stack's parts by: for finding its hosts and for `slipway up`. Names, never values."""
+
+    region: str
+    account: str
+    groups: dict[Role, str]
+    """Auto Scaling group by role; its members are the fleet."""
+    boot_secrets: dict[Role, str]
+    """ARN, by role, of the secret from which a new host starts the live release."""
+    key: str
+    """ARN of the stack's KMS key."""
+    target_group: str
+    """ARN of the load balancer's target group of web hosts."""
+    database: str = ""
+    """Identifier of the RDS instance; empty: none."""
+    database_host: str = ""
+    """Its address, for migrations and for making roles."""
+    master_secret: str = ""
+    """ARN of the secret that RDS keeps and rotates: the master user's."""
+    database_secret: str = ""
+    """ARN of the secret with the app role's name and password, for RDS Proxy; empty: no proxy."""
+    cache: str = ""
+    """Id of the ElastiCache replication group; empty: none."""
+    roles: dict[Role, str] = Field(default_factory=dict[Role, str])
+    """Unique id (`AROA…`) of each role's instance role: a host's `aws:userid` is `<id>:<instance id>`."""
+
+
 class Outputs(Output):
     """One stack, as the pipeline sees it."""
 
@@ -107,6 +134,8 @@ class Outputs(Output):
     database: Database | None = None
     redis: Redis | None = None
     secrets: SecretStore
+    cloud: Cloud | None = None
+    """Platform aws only. There `hosts` is empty in the stack outputs, and filled by discovery."""
     load_header_secret: str = "SLIPWAY_LOAD_KEY"  # noqa: S105 - the name of an entry, not its value
     """Entry whose value, sent as X-Slipway-Load, lets load tests past the per-address limits."""
 

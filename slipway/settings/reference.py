@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from slipway.settings import app, stack
+from slipway.settings import app, aws, stack
 from slipway.settings.app import App
 from slipway.settings.env_scope import SCOPES
 from slipway.settings.explain import PATTERNS, model_at
@@ -43,6 +43,25 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
     ("[retire]", ("retire",)),
 )
 """The tables of slipway.toml in the order a reader wants them."""
+
+STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("slipway:local", stack.LocalFleet),
+    ("slipway:machines", stack.Machine),
+    ("slipway:retention", stack.Retention),
+    ("slipway:aws", aws.Aws),
+    ("slipway:aws.network", aws.Network),
+    ("slipway:aws.web, slipway:aws.worker", aws.Group),
+    ("slipway:aws.load_balancer", aws.LoadBalancer),
+    ("slipway:aws.database", aws.Database),
+    ("slipway:aws.cache", aws.Cache),
+    ("slipway:aws.buckets", aws.Buckets),
+    ("slipway:aws.alerts", aws.Alerts),
+    ("slipway:aws.github", aws.GitHub),
+    ("slipway:aws.mail", aws.Mail),
+    ("slipway:aws.budget", aws.Budget),
+    ("slipway:cloudflare", aws.Cloudflare),
+)
+"""The tables of a stack's settings."""
 
 _NAMES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _PLURALS: dict[Any, str] = {str: "texts", int: "whole numbers"}
@@ -94,7 +113,7 @@ The same file is read by `pulumi`; other namespaces (`aws:region`) are left to t
 
 def render() -> str:
     """The text of docs/slipway-toml.md."""
-    words = _attribute_docs(app) | _attribute_docs(stack)
+    words = _attribute_docs(app) | _attribute_docs(stack) | _attribute_docs(aws)
     parts = [_OPENING, "## Top of the file\n", _table(App, words, skip_tables=True)]
     for heading, path in TABLES:
         model = model_at(App, path)
@@ -105,9 +124,8 @@ def render() -> str:
             parts.append(_env())
         parts.append(_table(model, words))
     parts += [_STACK, _table(Stack, words, prefix="slipway:", skip=("name", "project"))]
-    for heading, model in (("slipway:local", stack.LocalFleet), ("slipway:machines", stack.Machine)):
+    for heading, model in STACK_TABLES:
         parts += [f"### {heading}\n", f"{_sentence(model)}\n", _table(model, words)]
-    parts += ["### slipway:retention\n", f"{_sentence(stack.Retention)}\n", _table(stack.Retention, words)]
     return "\n".join(parts)
 
 

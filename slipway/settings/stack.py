@@ -5,18 +5,14 @@ The same file is read by `pulumi up` and by slipway, so a stack has one place fo
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
+from slipway.settings.setting import Setting, StackName
+
 Role = Literal["edge", "web", "worker", "data"]
-
-
-class Setting(BaseModel):
-    """A group of settings: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Machine(Setting):
@@ -85,6 +81,8 @@ class Stack(Setting):
     """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
     platform: Literal["local", "hosts", "aws"]
     """Where the hosts live: containers on this machine, rented machines, or AWS."""
+    purpose: Purpose = "preview"
+    """Decides the defaults of `aws`; left out, a stack named prod or production is `production`."""
     app: str = "."
     """Folder of the app's slipway.toml, relative to Pulumi.yaml."""
     domain: str = "localhost"
@@ -105,11 +103,28 @@ class Stack(Setting):
     """Platform `hosts` only; see below."""
     retention: Retention = Retention()
     """See below."""
+    aws: Aws | None = None
+    """Platform `aws` only; see below."""
+    cloudflare: Cloudflare | None = None
+    """Platform `aws` only: Cloudflare in front; see below."""
 
     @property
     def fleet_id(self) -> str:
         """Tells this fleet from all others on one machine and in one account: `board-local`."""
         return f"{self.project}-{self.name}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_purpose(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        settings = cast("dict[str, Any]", given)
+        named = "production" if settings.get("name") in ("prod", "production") else "preview"
+        purpose = settings.get("purpose", named)
+        filled = {**settings, "purpose": purpose}
+        if "aws" in settings and purpose in ("production", "preview"):
+            filled["aws"] = with_defaults(settings["aws"], purpose)
+        return filled
 
     @model_validator(mode="after")
     def _machines_fit(self) -> Self:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from slipway.settings.aws_rules import broken_aws_rules
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -35,11 +36,12 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         )
     elif stack.platform != "local" and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    for key, platform in (("machines", "hosts"), ("local", "local")):
+    for key, platform in (("machines", "hosts"), ("local", "local"), ("aws", "aws"), ("cloudflare", "aws")):
         if stack.platform != platform and key in stack.model_fields_set:
             yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
     yield from _ports(stack)
     yield from _machines(stack)
+    yield from broken_aws_rules(stack)
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:

@@ -1,0 +1,79 @@
+"""Names of what a stack has on AWS, of project and stack alone: infra makes them, slipway finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slipway.settings.stack import Stack
+
+
+@dataclass(frozen=True)
+class AwsNames:
+    """Of one stack."""
+
+    stack: Stack
+    account: str
+    region: str
+
+    @property
+    def fleet(self) -> str:
+        """Tells this stack from all others in the account: `board-prod`. Value of the tag `slipway:fleet`."""
+        return self.stack.fleet_id
+
+    @property
+    def path(self) -> str:
+        """Under which secrets and log groups lie: `slipway/board/prod`."""
+        return f"slipway/{self.stack.project}/{self.stack.name}"
+
+    @property
+    def app_secret(self) -> str:
+        """Secrets Manager: the stack's secret store, one JSON object of name to value."""
+        return f"{self.path}/app"
+
+    @property
+    def database_secret(self) -> str:
+        """Secrets Manager: `{username, password}` of the app's database role, for RDS Proxy."""
+        return f"{self.path}/database"
+
+    def boot_secret(self, role: str) -> str:
+        """Secrets Manager: all that a new host of `role` needs to start the live release by itself."""
+        return f"{self.path}/boot/{role}"
+
+    @property
+    def outputs_parameter(self) -> str:
+        """SSM parameter: the stack outputs as JSON; they hold no value of a secret."""
+        return f"/{self.path}/outputs"
+
+    @property
+    def key_alias(self) -> str:
+        """KMS alias of the stack's key."""
+        return f"alias/{self.path}"
+
+    def log_group(self, what: str) -> str:
+        """CloudWatch log group."""
+        return f"/{self.path}/{what}"
+
+    def bucket(self, what: str) -> str:
+        """S3 bucket; these names are shared by all of AWS, hence the account."""
+        return f"{self.fleet}-{what}-{self.account}"
+
+    def group(self, role: str) -> str:
+        """Auto Scaling group of `role`."""
+        return f"{self.fleet}-{role}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """On everything of the stack."""
+        return {
+            "slipway:project": self.stack.project,
+            "slipway:stack": self.stack.name,
+            "slipway:fleet": self.fleet,
+        }
+
+
+ROLE_TAG = "slipway:role"
+FLEET_TAG = "slipway:fleet"
+HOST_KEYS = "hosts"
+"""Prefix in the builds bucket. A host may write `hosts/<its own aws:userid>` and nothing else there."""
+SETUP_KITS = "setup"
+"""Prefix in the builds bucket: what a new host sets itself up with."""
