@@ -109,6 +109,7 @@ def test_a_secret_is_set_from_standard_input_and_never_printed(root: Path):
 def test_a_stack_of_another_platform_cannot_be_taken_down(root: Path):
     (root / "Pulumi.prod.yaml").write_text(
         "config:\n  slipway:platform: aws\n  slipway:domain: example.com\n"
+        '  slipway:aws: {account: "123456789012"}\n'
     )
     done = slipway(root, "down", "--stack", "prod")
     assert done.returncode == 2
