@@ -1,0 +1,1 @@
+"""What anyone on the internet can try: transport, headers, authority, limits."""

@@ -1,0 +1,1 @@
+"""What checks are made with: the mark, the verdicts, the live stack, the reports."""

@@ -1,0 +1,119 @@
+"""The site as a client on the internet sees it: HTTP, sockets, TLS; nothing here knows the hosts."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from functools import cached_property
+from typing import Any
+
+import httpx
+import websocket
+
+from slipway.live import LiveStack
+
+LOAD_HEADER = "X-Slipway-Load"
+TIMEOUT = 10.0
+
+
+class Site:
+    """The live site. Requests pass the per-address limits by the stack's load key unless `limited`."""
+
+    def __init__(self, live: LiveStack, *, patience: float) -> None:
+        self.live = live
+        self.patience = patience
+        """Seconds that one check may wait for one thing."""
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """Past the per-address limits; keeps connections, follows no redirect, keeps no cookie."""
+        return self.new_client({LOAD_HEADER: self.live.load_key} if self.live.load_key else {})
+
+    @cached_property
+    def limited(self) -> httpx.Client:
+        """As everybody is: the per-address limits count it."""
+        return self.new_client({})
+
+    def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
+        """A client of its own; paths are relative to the site's URL."""
+        return httpx.Client(
+            base_url=self._base, headers={"Host": self._host, **headers}, verify=self.tls_context(),
+            timeout=TIMEOUT, event_hooks={"request": [self._name]}, **options,
+        )  # fmt: skip
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request past the limits."""
+        return self.client.request(method, path, **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET, past the limits."""
+        return self.request("GET", path, **options)
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Trusts what the site's certificate should be signed by."""
+        return ssl.create_default_context(cafile=self.live.outputs.ca_file or None)
+
+    def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
+        """A TLS connection to the site, by its name."""
+        plain = socket.create_connection(self.live.address, timeout=TIMEOUT)
+        try:
+            return (context or self.tls_context()).wrap_socket(plain, server_hostname=self.live.host_name)
+        except BaseException:
+            plain.close()
+            raise
+
+    def socket(
+        self, path: str | None = None, *, origin: str | None = "", headers: dict[str, str] | None = None
+    ) -> websocket.WebSocket:
+        """A WebSocket to `path` (default: slipway.toml's) past the limits. `origin`: "" is the site's own.
+
+        Raises websocket.WebSocketBadStatusException if the handshake is refused.
+        """
+        of_app = self.live.app.websocket
+        where = path or (of_app.path if of_app else "/ws")
+        own = {LOAD_HEADER: self.live.load_key} if self.live.load_key and headers is None else {}
+        client = websocket.WebSocket()
+        client.connect(  # pyright: ignore[reportUnknownMemberType]
+            f"wss://{self._host}{where}",
+            socket=self.connect(),
+            host=self._host,
+            origin=self.live.url if origin == "" else origin,
+            suppress_origin=origin is None,
+            header={**own, **(headers or {})},
+            timeout=TIMEOUT,
+        )
+        return client
+
+    def wait_until_ready(self) -> None:
+        """The only place that tries again: a site that has just been released may need a moment."""
+        path = self.live.app.web.health if self.live.app.web else "/"
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                if self.get(path).status_code < 500:
+                    return
+                problem = "it answers 5xx"
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.live.url}{path} was not ready in {self.patience:g} s: {problem}")
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self.client.close()
+        self.limited.close()
+
+    @property
+    def _host(self) -> str:
+        return self.live.url.partition("://")[2]
+
+    @property
+    def _base(self) -> str:
+        host, port = self.live.address
+        return f"https://{host}:{port}"
+
+    def _name(self, request: httpx.Request) -> None:
+        """The certificate must be the site's, although the connection may go to an address."""
+        request.extensions["sni_hostname"] = self.live.host_name
