@@ -27,6 +27,9 @@ class Network(Setting):
     """Availability zones: a load balancer needs two."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """Gateways for the hosts' way out: one a zone survives the loss of a zone, one in all costs less."""
+    endpoints: bool = True
+    """Endpoints of AWS's services inside the network? S3's is free and always there; the others (sessions,
+    secrets, logs, keys) keep hosts manageable while a gateway is gone, and cost by the hour and zone."""
     flow_log_days: int = Field(default=30, ge=1)
     """How long refused and accepted connections are kept."""
 
@@ -236,6 +239,8 @@ class Cloudflare(Setting):
     """Name of the zone; the stack's domain lies in it."""
     manage_zone: bool = True
     """Zone-wide settings (TLS, cache) by this stack? One stack a zone does."""
+    edge_certificate: Literal["universal", "own"] = "universal"
+    """Cloudflare's universal one covers the zone and one label below it; `own`: you ordered one that covers more."""
     uploads: Literal["s3", "r2"] = "s3"
     """Where uploads live."""
     worker: bool = False
@@ -247,7 +252,7 @@ class Cloudflare(Setting):
 
 
 PREVIEW: dict[str, Any] = {
-    "network": {"nat": "one", "flow_log_days": 7},
+    "network": {"nat": "one", "endpoints": False, "flow_log_days": 7},
     "web": {"type": "t3.small", "min": 2, "max": 3},
     "worker": {"type": "t3.small", "min": 1, "max": 2},
     "load_balancer": {"deletion_protection": False, "log_days": 14},
