@@ -1,0 +1,191 @@
+"""The network: a VPC whose hosts and data cannot be reached from the internet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+from infra.aws.endpoints import Endpoints, EndpointsArgs
+from infra.aws.flow_log import FlowLog, FlowLogArgs
+from infra.aws.subnets import ZONE_LETTERS, subnets, zone_names
+from slipway.settings.aws import Network as NetworkSettings
+from slipway.settings.aws_names import AwsNames
+
+
+@dataclass(frozen=True)
+class NetworkArgs:
+    """What the network is made of."""
+
+    names: AwsNames
+    settings: NetworkSettings
+    key_arn: pulumi.Input[str]
+    """Encrypts the flow log."""
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC over two or three zones.
+
+    Afterwards there are, in each zone, a public subnet (load balancer, gateways), a private one (hosts, with
+    a way out through a NAT gateway) and a data one (no way out at all); a gateway endpoint, by which S3
+    traffic stays inside and costs nothing; endpoints of the services that hosts cannot do without, if set;
+    a flow log (EC2.6); and a default security group that lets nothing through (EC2.2). No subnet gives
+    public addresses by itself (EC2.15).
+    """
+
+    vpc_id: Output[str]
+    public_subnet_ids: list[Output[str]]
+    private_subnet_ids: list[Output[str]]
+    data_subnet_ids: list[Output[str]]
+    s3_endpoint_id: Output[str]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:Network", name, None, opts)
+        self._name, self._args = name, args
+        self._child = ResourceOptions(parent=self)
+        self._vpc = aws.ec2.Vpc(
+            f"{name}-vpc",
+            cidr_block=args.settings.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags={"Name": args.names.fleet},
+            opts=self._child,
+        )
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default-security-group",
+            vpc_id=self._vpc.id,
+            ingress=[],
+            egress=[],
+            tags={"Name": f"{args.names.fleet}-unused"},
+            opts=self._child,
+        )
+        ranges = subnets(args.settings.cidr, args.settings.zones)
+        public = self._subnets("public", ranges.public)
+        private = self._subnets("private", ranges.private)
+        data = self._subnets("data", ranges.data)
+        self._public_routes(public)
+        private_tables = self._private_routes(public, private)
+        self._data_routes(data)
+        self.vpc_id = self._vpc.id
+        self.public_subnet_ids = [subnet.id for subnet in public]
+        self.private_subnet_ids = [subnet.id for subnet in private]
+        self.data_subnet_ids = [subnet.id for subnet in data]
+        endpoints = Endpoints(
+            f"{name}-endpoints",
+            EndpointsArgs(
+                names=args.names,
+                vpc_id=self.vpc_id,
+                cidr=args.settings.cidr,
+                subnet_ids=self.private_subnet_ids,
+                route_table_ids=[table.id for table in private_tables],
+                services=args.settings.endpoints,
+            ),
+            self._child,
+        )
+        self.s3_endpoint_id = endpoints.s3_id
+        FlowLog(
+            f"{name}-flow-log",
+            FlowLogArgs(
+                names=args.names,
+                vpc_id=self.vpc_id,
+                days=args.settings.flow_log_days,
+                key_arn=args.key_arn,
+            ),
+            self._child,
+        )
+        self.register_outputs({"vpc_id": self.vpc_id})
+
+    def _subnets(self, tier: str, ranges: list[str]) -> list[aws.ec2.Subnet]:
+        names = self._args.names
+        zones = zone_names(names.region, self._args.settings.zones)
+        return [
+            aws.ec2.Subnet(
+                f"{self._name}-{tier}-{letter}",
+                vpc_id=self._vpc.id,
+                cidr_block=cidr,
+                availability_zone=zone,
+                map_public_ip_on_launch=False,
+                tags={"Name": f"{names.fleet}-{tier}-{letter}"},
+                opts=self._child,
+            )
+            for letter, zone, cidr in zip(ZONE_LETTERS, zones, ranges, strict=False)
+        ]
+
+    def _public_routes(self, public: list[aws.ec2.Subnet]) -> None:
+        gateway = aws.ec2.InternetGateway(
+            f"{self._name}-internet",
+            vpc_id=self._vpc.id,
+            tags={"Name": self._args.names.fleet},
+            opts=self._child,
+        )
+        table = self._table("public")
+        aws.ec2.Route(
+            f"{self._name}-public-out",
+            route_table_id=table.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        self._use(table, "public", public)
+
+    def _private_routes(
+        self, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]
+    ) -> list[aws.ec2.RouteTable]:
+        """A route table for each zone, so that changing `nat` later changes routes only."""
+        gateways = [
+            self._nat(letter, subnet)
+            for letter, subnet in zip(ZONE_LETTERS, public, strict=False)
+            if letter == ZONE_LETTERS[0] or self._args.settings.nat == "per_zone"
+        ]
+        tables: list[aws.ec2.RouteTable] = []
+        for index, subnet in enumerate(private):
+            letter = ZONE_LETTERS[index]
+            table = self._table(f"private-{letter}")
+            aws.ec2.Route(
+                f"{self._name}-private-{letter}-out",
+                route_table_id=table.id,
+                destination_cidr_block="0.0.0.0/0",
+                nat_gateway_id=gateways[index % len(gateways)].id,
+                opts=self._child,
+            )
+            aws.ec2.RouteTableAssociation(
+                f"{self._name}-private-{letter}-routes",
+                route_table_id=table.id,
+                subnet_id=subnet.id,
+                opts=self._child,
+            )
+            tables.append(table)
+        return tables
+
+    def _nat(self, letter: str, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
+        tags = {"Name": f"{self._args.names.fleet}-{letter}"}
+        address = aws.ec2.Eip(f"{self._name}-nat-{letter}-address", domain="vpc", tags=tags, opts=self._child)
+        return aws.ec2.NatGateway(
+            f"{self._name}-nat-{letter}",
+            allocation_id=address.id,
+            subnet_id=subnet.id,
+            tags=tags,
+            opts=self._child,
+        )
+
+    def _data_routes(self, data: list[aws.ec2.Subnet]) -> None:
+        self._use(self._table("data"), "data", data)
+
+    def _table(self, tier: str) -> aws.ec2.RouteTable:
+        return aws.ec2.RouteTable(
+            f"{self._name}-{tier}-table",
+            vpc_id=self._vpc.id,
+            tags={"Name": f"{self._args.names.fleet}-{tier}"},
+            opts=self._child,
+        )
+
+    def _use(self, table: aws.ec2.RouteTable, tier: str, members: list[aws.ec2.Subnet]) -> None:
+        for letter, subnet in zip(ZONE_LETTERS, members, strict=False):
+            aws.ec2.RouteTableAssociation(
+                f"{self._name}-{tier}-{letter}-routes",
+                route_table_id=table.id,
+                subnet_id=subnet.id,
+                opts=self._child,
+            )
