@@ -1,0 +1,1 @@
+"""What a stack has on AWS: a component for each concern."""
