@@ -1,0 +1,95 @@
+"""`python -m infra.recording <root> <stack>`: the graph as JSON on standard output, or `{"error": …}`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import runpy
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.recording.lean_cloudflare import install as make_cloudflare_lean
+from infra.recording.offline import attempts, go_offline
+from infra.recording.program_error import ProgramFailed
+from slipway.errors import SlipwayError
+
+
+def main() -> int:
+    """Exit code 0 with a graph, that of the error otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m infra.recording")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("stack")
+    parser.add_argument("--answer", default="", help="module:function that answers for some outputs")
+    given = parser.parse_args()
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the program prints is not the graph
+    try:
+        document, code = _record(given.root.resolve(), given.stack, given.answer), 0
+    except SlipwayError as error:
+        document, code = (
+            _told(type(error).__name__, error.message, error.remedy, list(error.details)),
+            error.exit_code,
+        )
+    except Exception as error:
+        if (known := _cause(error)) is not None:
+            document, code = (
+                _told(type(known).__name__, known.message, known.remedy, list(known.details)),
+                known.exit_code,
+            )
+        else:
+            lines = traceback.format_exception(error)[-12:]
+            details = [line for block in lines for line in block.rstrip().splitlines()]
+            document, code = _told("ProgramFailed", f"the program failed: {error}", "", details), 1
+    json.dump(document, out)
+    out.close()
+    return code
+
+
+def _record(root: Path, stack: str, answer: str) -> dict[str, Any]:
+    make_cloudflare_lean()
+    from infra.recording.run import run  # noqa: PLC0415 - after the lean import
+
+    project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
+    folder = root / str(project.get("main", "."))
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    sys.argv = [str(folder)]
+    function = None
+    if answer:
+        module, _, name = answer.partition(":")
+        function = getattr(importlib.import_module(module), name)
+    go_offline()
+    graph = run(
+        lambda: runpy.run_path(str(folder), run_name="__main__"),
+        project=project["name"],
+        stack=stack,
+        root=str(root),
+        answer=function,
+    )
+    if attempts:
+        raise ProgramFailed("the program body reached outside", details=attempts)
+    return graph.as_json()
+
+
+def _told(kind: str, message: str, remedy: str, details: list[str]) -> dict[str, Any]:
+    return {"error": {"kind": kind, "message": message, "remedy": remedy, "details": details}}
+
+
+def _cause(error: BaseException) -> SlipwayError | None:
+    """Pulumi wraps what a resource's registration raised; the person wants the inside."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, SlipwayError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""What a program asked for: its resources and its outputs, as plain data that goes to JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from slipway.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource as the program registered it. Inputs and outputs have the wire's names (`camelCase`)."""
+
+    type: str
+    """Token: `aws:lb/loadBalancer:LoadBalancer`, or a component's: `slipway:aws:LoadBalancer`."""
+    name: str
+    """Logical name."""
+    urn: str
+    inputs: dict[str, Any]
+    """Plain data; what comes from other resources is the text of a reference: `${aws_lb.edge.arn}`."""
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the program got back: inputs and answers; a component's registered outputs."""
+    custom: bool = True
+    """False: a component."""
+    parent: str = ""
+    """URN; empty: the stack."""
+    protect: bool = False
+    retain_on_delete: bool = False
+    delete_before_replace: bool = False
+    provider: str = ""
+    """URN of the provider; empty: the default one."""
+    import_id: str = ""
+    deleted_with: str = ""
+    depends_on: tuple[str, ...] = ()
+    """URNs of all that must exist before, given in the options or by inputs; sorted."""
+    property_depends_on: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The same by input."""
+    ignore_changes: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    """URNs, or names where only the name differs."""
+    secret_inputs: tuple[str, ...] = ()
+    """Dotted paths of inputs marked secret (`master.password`, `rules[0].key`)."""
+    secret_outputs: tuple[str, ...] = ()
+    """Outputs the SDK or the program marks secret."""
+    terraform_type: str = ""
+    """`aws_lb`; empty for components and providers."""
+    terraform_name: str = ""
+    """The logical name, fit for Terraform."""
+
+    @property
+    def address(self) -> str:
+        """`aws_lb.edge`; empty for components and providers."""
+        return f"{self.terraform_type}.{self.terraform_name}" if self.terraform_type else ""
+
+    @property
+    def where(self) -> str:
+        """How messages name it: `aws:lb/loadBalancer:LoadBalancer edge`."""
+        return f"{self.type} {self.name}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All of one stack, resources sorted by URN."""
+
+    project: str
+    stack: str
+    resources: tuple[Resource, ...]
+    outputs: dict[str, Any]
+    """What the program exports."""
+    secret_outputs: tuple[str, ...] = ()
+    """Dotted paths of exports marked secret."""
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources)
+
+    def of(self, *types: str) -> list[Resource]:
+        """The resources of these types (whole tokens)."""
+        return [each for each in self.resources if each.type in types]
+
+    def get(self, type_: str, name: str) -> Resource:
+        """The one resource of this type with this logical name. Raises KeyError."""
+        for each in self.resources:
+            if each.type == type_ and each.name == name:
+                return each
+        raise KeyError(f"{type_} {name}")
+
+    def by_urn(self, urn: str) -> Resource | None:
+        """The resource with this URN."""
+        return next((each for each in self.resources if each.urn == urn), None)
+
+    def by_address(self, address: str) -> Resource | None:
+        """The resource that references name so: `aws_lb.edge`."""
+        return next((each for each in self.resources if each.address == address), None)
+
+    def children(self, urn: str) -> list[Resource]:
+        """Those whose parent is `urn`."""
+        return [each for each in self.resources if each.parent == urn]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for `json.dumps`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Graph:
+        """The other way. Raises BadInput if `data` is not a recorded graph."""
+        try:
+            resources = tuple(_resource(each) for each in data["resources"])
+            return cls(
+                data["project"], data["stack"], resources, data["outputs"], tuple(data["secret_outputs"])
+            )
+        except (KeyError, TypeError) as error:
+            raise BadInput(f"not a recorded graph: {error}", remedy="record the stack again") from None
+
+
+def _resource(data: dict[str, Any]) -> Resource:
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    given["property_depends_on"] = {
+        key: tuple(value) for key, value in data.get("property_depends_on", {}).items()
+    }
+    return Resource(**given)

@@ -1,0 +1,66 @@
+"""Imports only what a program uses of `pulumi_cloudflare`.
+
+The package's `__init__` imports all of its 500 modules, which takes longer than recording a whole stack.
+Pulumi itself runs the program with the package as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from types import ModuleType
+from typing import Any
+
+_PACKAGE = "pulumi_cloudflare"
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def install() -> None:
+    """Does nothing if the package is imported already, or is not there."""
+    spec = None if _PACKAGE in sys.modules else importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.submodule_search_locations is None:
+        return
+    lean = _Lean(_PACKAGE)
+    lean.__path__ = list(spec.submodule_search_locations)
+    lean.__file__ = spec.origin
+    lean.__spec__ = spec
+    sys.modules[_PACKAGE] = lean
+
+
+class _Lean(ModuleType):
+    """The package, each of its names imported when it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        for module in (*_modules(name), "_inputs"):
+            try:
+                found = importlib.import_module(f"{_PACKAGE}.{module}")
+            except ModuleNotFoundError:
+                continue
+            if hasattr(found, name):
+                value = getattr(found, name)
+                setattr(self, name, value)
+                return value
+        everything = self._whole()
+        try:
+            return vars(everything)[name]
+        except KeyError:
+            raise AttributeError(f"module {_PACKAGE} has no attribute {name}") from None
+
+    def _whole(self) -> ModuleType:
+        """The package as it is: for a name whose module is not called after it."""
+        spec = self.__spec__
+        if spec is None or spec.loader is None:
+            raise AttributeError(_PACKAGE)
+        self.__class__ = ModuleType
+        spec.loader.exec_module(self)
+        return self
+
+
+def _modules(name: str) -> list[str]:
+    """`DnsRecord` and `DnsRecordArgs` are in `dns_record`."""
+    module = _WORDS.sub("_", name.removesuffix("Args")).lower()
+    return [name, module] if name == name.lower() else [module]

@@ -1,0 +1,74 @@
+"""Records a stack in a process of its own: no credentials, no network, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.recording.answers import Answer
+from infra.recording.graph import Graph
+from infra.recording.program_error import ProgramFailed
+from slipway.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+_KINDS: dict[str, type[SlipwayError]] = {
+    each.__name__: each for each in (BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, ProgramFailed)
+}
+
+
+def record(
+    root: Path,
+    stack: str,
+    *,
+    answer: Answer | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120,
+) -> Graph:
+    """The graph of stack `stack` of the project at `root` (the folder of Pulumi.yaml).
+
+    `answer` must be importable (a function of a module, not a lambda): the recording process calls it.
+    Raises what the program raises of slipway's errors (BadInput for an unknown stack, …), and ProgramFailed
+    for anything else, a connection or a look-up among them.
+    """
+    command = [sys.executable, "-m", "infra.recording", str(root), stack]
+    if answer is not None:
+        command += ["--answer", _place(answer)]
+    with tempfile.TemporaryDirectory(prefix="slipway-record-") as home:
+        given = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        done = subprocess.run(
+            command,
+            env={**given, "HOME": home, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise ProgramFailed(
+            f"recording stack {stack} ended with exit code {done.returncode}",
+            details=done.stderr.strip().splitlines()[-20:],
+        ) from None
+    if "error" in said:
+        wrong = said["error"]
+        kind = _KINDS.get(wrong["kind"], ProgramFailed)
+        raise _error(kind, wrong)
+    return Graph.from_json(said)
+
+
+def _error(kind: type[SlipwayError], wrong: dict[str, Any]) -> SlipwayError:
+    return kind(wrong["message"], remedy=wrong["remedy"], details=wrong["details"])
+
+
+def _place(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__qualname__", "")
+    if not name.isidentifier():
+        raise ValueError("answer must be a function of a module, so that another process can import it")
+    return f"{function.__module__}:{name}"
