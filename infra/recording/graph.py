@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from slipway.errors import BadInput
 
 
@@ -107,17 +109,6 @@ class Graph:
     def from_json(cls, data: dict[str, Any]) -> Graph:
         """The other way. Raises BadInput if `data` is not a recorded graph."""
         try:
-            resources = tuple(_resource(each) for each in data["resources"])
-            return cls(
-                data["project"], data["stack"], resources, data["outputs"], tuple(data["secret_outputs"])
-            )
-        except (KeyError, TypeError) as error:
+            return TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
             raise BadInput(f"not a recorded graph: {error}", remedy="record the stack again") from None
-
-
-def _resource(data: dict[str, Any]) -> Resource:
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    given["property_depends_on"] = {
-        key: tuple(value) for key, value in data.get("property_depends_on", {}).items()
-    }
-    return Resource(**given)

@@ -55,7 +55,7 @@ class _Lean(ModuleType):
         spec = self.__spec__
         if spec is None or spec.loader is None:
             raise AttributeError(_PACKAGE)
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # pyright: ignore[reportAttributeAccessIssue]
         spec.loader.exec_module(self)
         return self
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf import empty_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
+from pulumi.runtime.sync_await import (
+    _ensure_event_loop,  # pyright: ignore[reportPrivateUsage]
+    _sync_await,  # pyright: ignore[reportPrivateUsage]
+)
 
 from infra.recording.answers import Answer, default_answers, identifier
 from infra.recording.graph import Graph, Resource
@@ -92,7 +96,7 @@ class RecordingMonitor(MockMonitor):
             raise ProgramFailed(
                 f'two resources of type {resource.type} have the logical name "{resource.name}": '
                 f"{other.urn} and {resource.urn}",
-                remedy="logical names are unique by type, under whatever parent: name a child after its parent",
+                remedy="logical names are unique by type, whatever the parent: name a child after its parent",
             )
 
 
@@ -139,4 +143,4 @@ def _resource(request: Any, urn: str, parent: str, raw: dict[str, Any]) -> Resou
 
 
 def _with(resource: Resource, *, outputs: dict[str, Any]) -> Resource:
-    return Resource(**{**vars(resource), "outputs": outputs})
+    return replace(resource, outputs=outputs)

@@ -27,19 +27,21 @@ def _walk(value: Any, path: str, secrets: list[str]) -> Any:
     if rpc.is_rpc_secret(value):
         secrets.append(path)
         value = rpc.unwrap_rpc_secret(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
     if isinstance(value, dict):
         given = cast("dict[str, Any]", value)
         return {k: _walk(v, f"{path}.{k}" if path else k, secrets) for k, v in given.items()}
     if isinstance(value, list | tuple):
         return [_walk(v, f"{path}[{i}]", secrets) for i, v in enumerate(cast("list[Any]", value))]
+    return _leaf(value)
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, pulumi.FileAsset | pulumi.FileArchive):
         return {"path": str(value.path)}
     if isinstance(value, pulumi.StringAsset):
         return {"text": value.text}
     if isinstance(value, pulumi.AssetArchive):
-        return {"assets": {name: _walk(each, path, secrets) for name, each in value.assets.items()}}
-    if isinstance(value, pulumi.Resource):
-        return {"urn": getattr(value, "_name", "")}
+        return {"assets": sorted(value.assets)}
     return value

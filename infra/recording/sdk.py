@@ -41,7 +41,7 @@ def declared_outputs(cls: type) -> dict[str, tuple[str, Any]]:
 
 @cache
 def declared_fields(cls: type) -> dict[str, tuple[str, Any]]:
-    """The same for an output type of the SDK (what `Sequence['outputs.X']` names): no `Output` around types."""
+    """The same for a nested output type of the SDK, such as `outputs.LoadBalancerAccessLogs`."""
     names = vars(importlib.import_module(cls.__module__))
     fields: dict[str, tuple[str, Any]] = {}
     for python_name, getter in vars(cls).items():
