@@ -1,0 +1,38 @@
+"""How long a leaving host is given: of the app's own drains, so that no setting can be shorter than them."""
+
+from __future__ import annotations
+
+from slipway.settings.app import App
+from slipway.settings.aws import LoadBalancer
+
+SLACK = 30
+"""Seconds beyond the app's own drain."""
+_SHORTEST_HOOK, _LONGEST_HOOK = 30, 7200
+"""What Auto Scaling takes as a hook's time-out, in seconds."""
+
+
+def longest_drain(app: App, role: str) -> int:
+    """Of the processes on hosts of `role`, in seconds; 0 if there are none."""
+    return max((process.drain_seconds for process in app.on_role(role).values()), default=0)
+
+
+def deregistration_seconds(settings: LoadBalancer, app: App) -> int:
+    """From a host's leaving the target group to the end of its connections: as set, or drain plus slack."""
+    if settings.deregistration_seconds is not None:
+        return settings.deregistration_seconds
+    return min(longest_drain(app, "web") + SLACK, 3600)
+
+
+def leaving_seconds(app: App, role: str) -> int:
+    """How long Auto Scaling waits for a host of `role` that has left, before it is ended."""
+    return min(max(longest_drain(app, role) + SLACK, _SHORTEST_HOOK), _LONGEST_HOOK)
+
+
+def boot_seconds(app: App, role: str) -> int:
+    """From launch to ready: the machine, its set-up and the app's own boot."""
+    slowest = max((process.boot_seconds for process in app.on_role(role).values()), default=0)
+    return _MACHINE_SECONDS + slowest
+
+
+_MACHINE_SECONDS = 240
+"""Boot, packages and kit of a new host: an allowance, not a measurement."""

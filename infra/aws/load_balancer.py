@@ -1,0 +1,185 @@
+"""The load balancer: where the internet, or Cloudflare alone, reaches the web hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+from infra.aws.listeners import Listeners, ListenersArgs
+from infra.aws.physical import LOAD_BALANCER, short_name
+from infra.aws.target_group import target_group
+from infra.aws.trust_store import TrustStore, TrustStoreArgs
+from infra.aws.web_acl import WebAcl, WebAclArgs
+from slipway.settings.aws import LoadBalancer as LoadBalancerSettings
+from slipway.settings.aws_names import AwsNames
+
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Cloudflare in front: nobody else gets through, by address and by certificate."""
+
+    addresses: Sequence[str]
+    """Ranges, IPv4 and IPv6."""
+    ca: str
+    """PEM of the authority that signs the certificate Cloudflare shows."""
+
+
+@dataclass(frozen=True)
+class LoadBalancerArgs:
+    """What the load balancer is made of."""
+
+    names: AwsNames
+    settings: LoadBalancerSettings
+    vpc_id: pulumi.Input[str]
+    subnet_ids: list[Output[str]]
+    """Public, one a zone."""
+    certificate_arn: pulumi.Input[str]
+    """Of an issued certificate."""
+    private_paths: Sequence[str]
+    """Answered with 404."""
+    deregistration_seconds: int
+    logs_bucket: pulumi.Input[str]
+    logs_ready: pulumi.Resource
+    """AWS tries whether it may write logs at once: the bucket's policy must be there."""
+    bundle_bucket: pulumi.Input[str]
+    """Where the trust store's bundle lies."""
+    key_arn: pulumi.Input[str]
+    origin: Origin | None
+    """None: the internet comes directly."""
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """An internet-facing Application Load Balancer over all zones (ELB.13).
+
+    Invalid headers are dropped (ELB.4), requests that proxies could read differently refused (ELB.12), access
+    and connections logged (ELB.5), deletion refused if set (ELB.6). The client's address is appended to
+    X-Forwarded-For, so that what a client claims there stands further left than what is true. TLS, redirect
+    and headers: `Listeners`. Firewall: `WebAcl`. Behind Cloudflare, only its addresses get to the ports and
+    only its certificate through the handshake.
+    """
+
+    arn: Output[str]
+    arn_suffix: Output[str]
+    dns_name: Output[str]
+    zone_id: Output[str]
+    target_group_arn: Output[str]
+    target_group_arn_suffix: Output[str]
+    certificate_arn: Output[str]
+    listener_arn: Output[str]
+    security_group_id: Output[str]
+    web_acl_name: Output[str] | None
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:LoadBalancer", name, None, opts)
+        self._name, self._args = name, args
+        self._child = ResourceOptions(parent=self)
+        group = self._security_group()
+        made = self._load_balancer(group)
+        targets = target_group(
+            f"{name}-web", args.names, args.settings, args.vpc_id, args.deregistration_seconds, self._child
+        )
+        listeners = Listeners(
+            f"{name}-listeners",
+            ListenersArgs(
+                load_balancer_arn=made.arn,
+                target_group_arn=targets.arn,
+                certificate_arn=args.certificate_arn,
+                ssl_policy=args.settings.ssl_policy,
+                private_paths=args.private_paths,
+                trust_store_arn=self._trust_store(args.origin) if args.origin else None,
+            ),
+            self._child,
+        )
+        self.web_acl_name = self._web_acl(made) if args.settings.firewall else None
+        self.arn, self.arn_suffix = made.arn, made.arn_suffix
+        self.dns_name, self.zone_id = made.dns_name, made.zone_id
+        self.target_group_arn, self.target_group_arn_suffix = targets.arn, targets.arn_suffix
+        self.certificate_arn = Output.from_input(args.certificate_arn)
+        self.listener_arn = listeners.arn
+        self.security_group_id = group.id
+        self.register_outputs({"arn": self.arn, "dns_name": self.dns_name})
+
+    def _load_balancer(self, group: aws.ec2.SecurityGroup) -> aws.lb.LoadBalancer:
+        args, settings = self._args, self._args.settings
+        return aws.lb.LoadBalancer(
+            f"{self._name}-load-balancer",
+            name=short_name(args.names.fleet, LOAD_BALANCER),
+            load_balancer_type="application",
+            internal=False,
+            ip_address_type="ipv4",
+            subnets=args.subnet_ids,
+            security_groups=[group.id],
+            idle_timeout=settings.idle_seconds,
+            # Longer than Cloudflare's 15 minutes: of two ends of a kept connection, the client closes first.
+            client_keep_alive=3600,
+            enable_http2=True,
+            drop_invalid_header_fields=True,
+            desync_mitigation_mode="strictest",
+            preserve_host_header=True,
+            xff_header_processing_mode="append",
+            enable_xff_client_port=False,
+            enable_deletion_protection=settings.deletion_protection,
+            access_logs=aws.lb.LoadBalancerAccessLogsArgs(
+                enabled=True, bucket=args.logs_bucket, prefix="access"
+            ),
+            connection_logs=aws.lb.LoadBalancerConnectionLogsArgs(
+                enabled=True, bucket=args.logs_bucket, prefix="connections"
+            ),
+            opts=ResourceOptions(parent=self, depends_on=[args.logs_ready]),
+        )
+
+    def _security_group(self) -> aws.ec2.SecurityGroup:
+        """Who gets to the ports; what leaves is said where the hosts are (`Compute`)."""
+        group = aws.ec2.SecurityGroup(
+            f"{self._name}-group",
+            vpc_id=self._args.vpc_id,
+            description="Load balancer: the site's visitors",
+            tags={"Name": f"{self._args.names.fleet}-edge"},
+            opts=self._child,
+        )
+        origin = self._args.origin
+        for port in (80, 443):
+            for index, addresses in enumerate(origin.addresses if origin else EVERYWHERE):
+                six = ":" in addresses
+                aws.vpc.SecurityGroupIngressRule(
+                    # By place in the list: a logical name with an address in it would be no better, and
+                    # a changed range is then an update and not a moment without the rule.
+                    f"{self._name}-from-{port}-{index}",
+                    security_group_id=group.id,
+                    description=f"{'Cloudflare' if origin else 'Internet'} to {port}",
+                    cidr_ipv4=None if six else addresses,
+                    cidr_ipv6=addresses if six else None,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    opts=self._child,
+                )
+        return group
+
+    def _trust_store(self, origin: Origin) -> Output[str]:
+        return TrustStore(
+            f"{self._name}-trust",
+            TrustStoreArgs(names=self._args.names, bucket=self._args.bundle_bucket, pem=origin.ca),
+            self._child,
+        ).arn
+
+    def _web_acl(self, load_balancer: aws.lb.LoadBalancer) -> Output[str]:
+        args = self._args
+        return WebAcl(
+            f"{self._name}-firewall",
+            WebAclArgs(
+                names=args.names,
+                load_balancer_arn=load_balancer.arn,
+                requests_per_5_minutes=args.settings.requests_per_5_minutes,
+                behind_cloudflare=args.origin is not None,
+                log_days=args.settings.log_days,
+                key_arn=args.key_arn,
+            ),
+            self._child,
+        ).acl_name
