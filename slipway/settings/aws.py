@@ -240,7 +240,7 @@ class Cloudflare(Setting):
     manage_zone: bool = True
     """Zone-wide settings (TLS, cache) by this stack? One stack a zone does."""
     edge_certificate: Literal["universal", "own"] = "universal"
-    """Cloudflare's universal one covers the zone and one label below it; `own`: you ordered one that covers more."""
+    """Cloudflare's universal one covers the zone and one label below it; `own`: you ordered a wider one."""
     uploads: Literal["s3", "r2"] = "s3"
     """Where uploads live."""
     worker: bool = False

@@ -1,11 +1,30 @@
-"""What AWS, Cloudflare or the app would refuse or suffer from, refused first and with the reason."""
+"""What AWS, Cloudflare or the app would refuse or suffer from, refused first and with the reason.
+
+Here: which rules there are, and those on the account and on names. What also needs the app is in `aws_fit`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from slipway.settings.aws import Aws
+from slipway.settings.aws_data_rules import data_rules
+from slipway.settings.aws_fleet_rules import fleet_rules
+from slipway.settings.aws_front_rules import front_rules
+from slipway.settings.aws_production_rules import production_rules
 from slipway.settings.stack import Stack
-from slipway.settings.violations import Broken
+from slipway.settings.violations import Broken, shown
+
+_LONGEST_BUCKET = 63
+_LONGEST_FLEET_ID = _LONGEST_BUCKET - len("-uploads-") - len("123456789012")
+"""A bucket is named `<fleet>-uploads-<account>`: AWS' 63 characters leave 42."""
+_EXAMPLE_ACCOUNTS = {"123456789012", "000000000000", "111111111111", "111122223333"}
+"""AWS' documentation writes these; nobody has them."""
+_EXAMPLE_IDS = {"0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"}
+"""The ids in this project's own example stacks."""
+_EXAMPLE_DOMAINS = re.compile(r"(^|[.@])example(\.(com|net|org))?$")
+"""Reserved by RFC 2606."""
 
 
 def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
@@ -14,3 +33,71 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
         return
     if stack.aws is None:
         yield ("aws",), "is required on platform aws", 'at least `account: "123456789012"`'
+        return
+    yield from _names(stack)
+    yield from fleet_rules(stack.aws)
+    yield from front_rules(stack, stack.aws)
+    yield from data_rules(stack, stack.aws)
+    if stack.purpose == "production":
+        yield from production_rules(stack, stack.aws)
+
+
+def left_placeholders(stack: Stack) -> Iterator[Broken]:
+    """What still is an example's value. Well-formed, so settings load; nothing can be made with it."""
+    if stack.platform != "aws" or stack.aws is None:
+        return
+    given: list[tuple[tuple[str | int, ...], str, bool]] = [
+        (("domain",), stack.domain, bool(_EXAMPLE_DOMAINS.search(stack.domain))),
+        (("aws", "account"), stack.aws.account, stack.aws.account in _EXAMPLE_ACCOUNTS),
+    ]
+    if stack.cloudflare:
+        for key in ("account", "zone"):
+            value: str = getattr(stack.cloudflare, key)
+            given.append((("cloudflare", key), value, value in _EXAMPLE_IDS))
+    if stack.aws.mail:
+        domain = stack.aws.mail.domain
+        given.append((("aws", "mail", "domain"), domain, bool(_EXAMPLE_DOMAINS.search(domain))))
+    for index, email in enumerate(stack.aws.alerts.emails):
+        given.append((("aws", "alerts", "emails", index), email, bool(_EXAMPLE_DOMAINS.search(email))))
+    for key, value, is_example in given:
+        if is_example:
+            yield key, f"{shown(value)} is an example's value", "put your own"
+
+
+def _names(stack: Stack) -> Iterator[Broken]:
+    if len(stack.fleet_id) > _LONGEST_FLEET_ID:
+        yield (
+            (),
+            f"the project's and the stack's name are too long together for AWS: {stack.fleet_id}",
+            f"{_LONGEST_FLEET_ID - 1} characters at most: buckets are named after them and the account",
+        )
+    if "--" in stack.fleet_id or stack.fleet_id.endswith("-"):
+        yield (
+            (),
+            f"{stack.fleet_id} cannot be a name in AWS: two hyphens in a row, or one at the end",
+            "rename the project or the stack; databases and caches are named after them",
+        )
+    yield from _certificate(stack, stack.aws) if stack.aws else ()
+
+
+def _certificate(stack: Stack, aws: Aws) -> Iterator[Broken]:
+    if not aws.certificate:
+        return
+    form = re.fullmatch(
+        r"arn:aws[a-z-]*:acm:([a-z0-9-]+):(\d{12}):certificate/[0-9a-f-]{36}", aws.certificate
+    )
+    place = ("aws", "certificate")
+    if not form:
+        yield (
+            place,
+            f"must be the ARN of a certificate in ACM, got {shown(aws.certificate)}",
+            f'for example "arn:aws:acm:{aws.region}:{aws.account}:certificate/…", or leave it out',
+        )
+    elif form[1] != aws.region:
+        yield (
+            place,
+            f"is of region {form[1]}, and stack {stack.name} is in {aws.region}",
+            "a load balancer takes certificates of its own region only: import or order it there",
+        )
+    elif form[2] != aws.account:
+        yield place, f"is of account {form[2]}, and the stack's is {aws.account}", "order it in this account"

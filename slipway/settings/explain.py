@@ -26,6 +26,21 @@ PATTERNS: dict[str, tuple[str, str]] = {
         "must be a method and a path",
         'for example "GET /health" or "POST /api/tasks"',
     ),
+    r"^\d{12}$": ("must be 12 digits in quotes", 'for example "123456789012"'),
+    r"^[a-z]{2}(-[a-z]+)+-\d$": ("must be an AWS region", 'for example "eu-central-1"'),
+    r"^\d\d:\d\d-\d\d:\d\d$": ("must be two times of the day, UTC", 'for example "02:00-03:00"'),
+    r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$": (
+        "must be two times of the week, UTC",
+        'for example "sun:03:30-sun:04:30"',
+    ),
+    r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ("must be an e-mail address", 'for example "oncall@example.com"'),
+    r"^\d+(\.\d+)?$": ("must be a version in quotes", 'for example "16"'),
+    r"^7\.\d+$": ("must be a version 7 in quotes", 'for example "7.1"'),
+    r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$": ("must be owner/name", 'for example "example/board"'),
+    r"^[0-9a-f]{32}$": (
+        "must be 32 digits and letters a to f",
+        "Cloudflare's dashboard shows it on the zone's overview",
+    ),
 }
 _KINDS: dict[str, str] = {
     "int": "a whole number",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slipway.settings.app import App
+from slipway.settings.aws_fit import unfit_on_aws
 from slipway.settings.env_value import misfits
 from slipway.settings.explain import did_you_mean
 from slipway.settings.load import FILE_NAME, toml_lines
@@ -18,7 +19,8 @@ from slipway.settings.yaml_file import read_yaml
 
 def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:
     """Raises InvalidSettings with everything in which `app` and `stack` contradict each other."""
-    asked, given = list(unmet_demands(app, stack)), list(bad_overrides(app, stack))
+    asked = list(unmet_demands(app, stack))
+    given = [*bad_overrides(app, stack), *unfit_on_aws(app, stack)]
     if not asked and not given:
         return
     toml = app_dir / FILE_NAME

@@ -1,0 +1,164 @@
+"""Whether an app fits a stack on AWS: drains, queues, connections, limits: what only both together tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slipway.settings.app import App
+from slipway.settings.aws import Aws, Cloudflare
+from slipway.settings.aws_limits import RESERVED_CONNECTIONS, most_connections
+from slipway.settings.env_scope import reaches
+from slipway.settings.stack import Stack
+from slipway.settings.violations import Broken
+
+_POOL_NAMES = ("DATABASE_POOL_SIZE", "DB_POOL_SIZE", "DATABASE_POOL_MAX", "DB_POOL_MAX", "PGPOOL_MAX")
+"""Env entries by which apps are told how many connections a process may open."""
+_CLOUDFLARE_BODY = 100 * 1000 * 1000
+"""Bytes. Cloudflare's limit on a request body on its free and pro plans; more is answered with 413."""
+
+
+def unfit_on_aws(app: App, stack: Stack) -> Iterator[Broken]:
+    """Where `stack`'s AWS settings contradict `app`: key path in the stack's file, problem, remedy."""
+    if stack.platform != "aws" or stack.aws is None:
+        return
+    yield from _drain(app, stack.aws)
+    yield from _hosts(app, stack.aws)
+    yield from _silence(app, stack.aws)
+    yield from _firewall(app, stack.aws)
+    if stack.redis:
+        yield from _queues(app, stack.aws)
+    if stack.database == "postgres" and stack.aws.database.pooler == "none":
+        yield from _connections(app, stack, stack.aws)
+    if stack.cloudflare:
+        yield from _cloudflare(app, stack.cloudflare)
+
+
+def longest_drain(app: App) -> int:
+    """Seconds that the slowest process on a web host may take to leave."""
+    return max((process.drain_seconds for process in app.on_role("web").values()), default=0)
+
+
+def _drain(app: App, aws: Aws) -> Iterator[Broken]:
+    given, longest = aws.load_balancer.deregistration_seconds, longest_drain(app)
+    if given and given < longest:
+        yield (
+            ("aws", "load_balancer", "deregistration_seconds"),
+            f"must be at least the app's longest drain ({longest} s, processes.*.drain_seconds), got {given}:"
+            " connections would be cut that the app is still serving",
+            f"remove it: the default is {longest + 30}",
+        )
+
+
+def _hosts(app: App, aws: Aws) -> Iterator[Broken]:
+    if app.on_role("web") and aws.web.min < 1:
+        yield ("aws", "web", "min"), "is 0, and the app has a process for web hosts", "at least 1"
+    if app.on_role("worker") and aws.worker.min < 1:
+        yield (
+            ("aws", "worker", "min"),
+            f"is 0, and {next(iter(app.on_role('worker')))} runs on worker hosts: nobody would do its work",
+            "at least 1",
+        )
+
+
+def _silence(app: App, aws: Aws) -> Iterator[Broken]:
+    if app.websocket and aws.load_balancer.heartbeat_seconds >= app.websocket.idle_seconds:
+        yield (
+            ("aws", "load_balancer", "heartbeat_seconds"),
+            f"must be less than the app's websocket.idle_seconds ({app.websocket.idle_seconds}),"
+            f" got {aws.load_balancer.heartbeat_seconds}: the app would close sockets between two messages",
+            "a shorter heartbeat, or a longer websocket.idle_seconds in slipway.toml",
+        )
+
+
+def _firewall(app: App, aws: Aws) -> Iterator[Broken]:
+    """One that blocks before the app's own limit answers 429 blocks those who obey the limit."""
+    minute = app.limits.requests_per_minute
+    if aws.load_balancer.firewall and aws.load_balancer.requests_per_5_minutes < 5 * minute:
+        yield (
+            ("aws", "load_balancer", "requests_per_5_minutes"),
+            f"is less than what the app allows: limits.requests_per_minute is {minute},"
+            f" so {5 * minute} in 5 minutes",
+            f"at least {5 * minute}, or a lower limit in slipway.toml",
+        )
+
+
+def queue_signs(app: App) -> str:
+    """Why `app` is taken to keep a queue in Redis; empty if it is not.
+
+    No setting says so: a process that takes no requests, and is given Redis, takes its work from there.
+    """
+    given = [
+        (process, name)
+        for process in app.processes
+        if process != "web"
+        for name, var in app.env.items()
+        if (var.source or "").startswith("redis.") and reaches(var, process)
+    ]
+    return (
+        f"process {given[0][0]} takes {given[0][1]} and serves no requests, so it works on a queue"
+        if given
+        else ""
+    )
+
+
+def _queues(app: App, aws: Aws) -> Iterator[Broken]:
+    signs = queue_signs(app)
+    if not signs:
+        return
+    if aws.cache.cluster_mode:
+        yield (
+            ("aws", "cache", "cluster_mode"),
+            f"must be off: {signs}, and BullMQ and its like move jobs between keys, which shards forbid",
+            "remove it; a larger cache.type holds more",
+        )
+    if aws.cache.eviction != "noeviction":
+        yield (
+            ("aws", "cache", "eviction"),
+            f'must be noeviction, got "{aws.cache.eviction}": {signs}, and jobs would be thrown away',
+            "remove it; the alarm on memory tells before it is full",
+        )
+
+
+def _connections(app: App, stack: Stack, aws: Aws) -> Iterator[Broken]:
+    most = most_connections(aws.database.type)
+    pool = next((name for name in _POOL_NAMES if name in app.env), None)
+    size = stack.env.get(pool, app.env[pool].value or "") if pool else ""
+    if most is None or pool is None or not size.isdigit():
+        return
+    # On web hosts the old release stays beside the new one; of the workers one kind runs at a time.
+    needed = int(size) * sum(
+        process.instances * (2 * aws.web.max if app.role_of(name) == "web" else aws.worker.max)
+        for name, process in app.processes.items()
+        if reaches(app.env[pool], name)
+    )
+    if needed > most - RESERVED_CONNECTIONS:
+        yield (
+            ("aws", "database", "pooler"),
+            f'must be rds_proxy: with "none" the app may open {needed} connections ({pool} {size}, at most'
+            f" {aws.web.max} web hosts with two releases each and {aws.worker.max} worker hosts),"
+            f" and {aws.database.type} takes {most}, {RESERVED_CONNECTIONS} of them not for the app",
+            f"remove it, or a smaller {pool} in slipway:env, fewer hosts, a larger database.type",
+        )
+
+
+def _cloudflare(app: App, cloudflare: Cloudflare) -> Iterator[Broken]:
+    minute, body = app.limits.requests_per_minute, app.limits.body_bytes
+    if cloudflare.requests_per_10_seconds < minute / 6:
+        yield (
+            ("cloudflare", "requests_per_10_seconds"),
+            f"is less than what the app allows: limits.requests_per_minute is {minute},"
+            f" so {-(-minute // 6)} in 10 seconds",
+            f"at least {-(-minute // 6)}, or a lower limit in slipway.toml",
+        )
+    if body > _CLOUDFLARE_BODY:
+        yield (
+            ("cloudflare",),
+            f"lets no body over {_CLOUDFLARE_BODY} bytes through, and limits.body_bytes is {body}",
+            "let browsers upload to the bucket directly, and lower limits.body_bytes",
+        )
+    if cloudflare.worker and app.websocket is None:
+        yield (
+            ("cloudflare", "worker"),
+            "is on, and the app has no [websocket]: there is nothing for the Worker to serve",
+            "remove it",
+        )
