@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from checks.kit import plugin
-from checks.kit.check import Check
+from checks.kit.background import Background
+from checks.kit.check import Check, check_of
 from checks.kit.hosts import Hosts, LiveHost
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
@@ -49,6 +50,18 @@ def site(live: LiveStack, request: pytest.FixtureRequest) -> Site:
     site.wait_until_ready()
     request.addfinalizer(site.close)
     return site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background(request: pytest.FixtureRequest) -> Background:
+    """Trials that take long: those that checks of this run wait for are begun at once."""
+    background = Background()
+    request.addfinalizer(background.close)
+    found = (check_of(item) for item in request.session.items)
+    wanted = {name for check in found if check for name in check.waits_for}
+    if wanted:
+        background.begin_planned(wanted, request.getfixturevalue("site"), request.getfixturevalue("hosts"))
+    return background
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from slipway.errors import BadInput
 from slipway.pipeline.open import OpenStack
 from slipway.secrets.contract import compose
 from slipway.settings.app import App
+from slipway.settings.checks import Number
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project, open_project
 from slipway.settings.stack import Stack
@@ -95,6 +97,19 @@ class LiveStack:
         """The env of scope `smoke`: what the smoke steps are filled from."""
         project = self._opened.project
         return compose(project.app, project.stack, self.outputs, self.secrets, "smoke")
+
+    def number(self, given: Number | None) -> int | None:
+        """A `[checks]` number: itself, or the value of the plain env entry that it names."""
+        if given is None or isinstance(given, int):
+            return given
+        var = self.app.env.get(given)
+        value = self.stack.env.get(given, var.value if var else None)
+        if value is None or not value.isdecimal():
+            raise BadInput(
+                f"slipway.toml checks: {given} is no env entry with a whole number as its plain value",
+                remedy="write the number itself, or the name of such an entry",
+            )
+        return int(value)
 
     @property
     def load_key(self) -> str:

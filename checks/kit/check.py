@@ -40,6 +40,8 @@ class Check:
     """May it not be skipped?"""
     invasive: bool = False
     """Would it disturb users of a production stack? Runs only with --invasive."""
+    waits_for: tuple[str, ...] = ()
+    """Names of the trials (`begun_early`) it asks for."""
     roles: tuple[Role, ...] = ()
     """For checks that take `host`: the roles it is run on; empty: every host."""
 
@@ -58,6 +60,7 @@ def check(
     standard: str = "",
     required: bool = True,
     invasive: bool = False,
+    waits_for: tuple[Callable[..., object], ...] = (),
     roles: tuple[Role, ...] = (),
 ) -> Callable[[Test], Test]:
     """Marks a test function as a check of `rows`. Raises ValueError for a row that cannot be."""
@@ -66,7 +69,8 @@ def check(
 
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
-        of = Check(rows, title, severity, why, remedy, asvs, standard, required, invasive, roles)
+        trials = tuple(trial.__name__ for trial in waits_for)
+        of = Check(rows, title, severity, why, remedy, asvs, standard, required, invasive, trials, roles)
         return pytest.mark.check(of)(test)
 
     return mark

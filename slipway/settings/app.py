@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from slipway.settings.checks import Checks
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HttpPath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
@@ -298,6 +300,7 @@ class App(Section):
     smoke: Smoke = Smoke()
     observe: Observe = Observe()
     load: Load = Load()
+    checks: Checks = Checks()
     retire: Retire = Retire()
 
     @field_validator("processes")
