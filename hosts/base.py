@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pyinfra.operations import server
 
-from hosts.effect import Placed, running, take_up
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
 from hosts.firewall import FIREWALL, firewall_file
 from hosts.folders import Folder, folders
-from hosts.placed import HostFile
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import verbatim
 from slipway.settings.outputs import Host
@@ -74,30 +74,32 @@ def users(_plan: FleetPlan, _host: Host) -> None:
     folders(name="folders", wanted=FOLDERS)
 
 
-def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Put the files into effect. Nothing here interrupts what the host serves."""
-    take_up("sshd reload", [placed[SSHD]], "sshd -t && systemctl reload-or-restart ssh")
-    take_up(
-        "journald restart",
-        [placed[JOURNALD]],
-        "install -d -m 2755 -g systemd-journal /var/log/journal && systemctl restart systemd-journald"
-        " && journalctl --flush",
-    )
-    # A container's kernel settings are its host's; a key may be unknown to an older or newer kernel.
-    take_up(
-        "sysctl",
-        [placed[SYSCTL]],
-        f"{{ systemd-detect-virt --container --quiet || sysctl --ignore --quiet --load {SYSCTL}; }}",
-    )
-    running(
-        "slipway-firewall.service",
-        *("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"),
-        at_boot=["systemd-timesyncd.service", "slipway-restore.service"],
-        # Debian's own unit flushes the whole ruleset when it stops.
-        never=["nftables.service"],
-    )
-    take_up("firewall reload", [placed[FIREWALL]], "systemctl reload slipway-firewall.service")
-    take_up("time sync restart", [placed[TIME]], "systemctl restart systemd-timesyncd")
+    return [
+        take_up("sshd reload", [placed[SSHD]], "sshd -t && systemctl reload-or-restart ssh"),
+        take_up(
+            "journald restart",
+            [placed[JOURNALD]],
+            "install -d -m 2755 -g systemd-journal /var/log/journal && systemctl restart systemd-journald"
+            " && journalctl --flush",
+        ),
+        # A container's kernel settings are its host's; a key may be unknown to an older or newer kernel.
+        take_up(
+            "sysctl",
+            [placed[SYSCTL]],
+            f"{{ systemd-detect-virt --container --quiet || sysctl --ignore --quiet --load {SYSCTL}; }}",
+        ),
+        running(
+            "slipway-firewall.service",
+            *("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"),
+            at_boot=["systemd-timesyncd.service", "slipway-restore.service"],
+            # Debian's own unit flushes the whole ruleset when it stops.
+            never=["nftables.service"],
+        ),
+        take_up("firewall reload", [placed[FIREWALL]], "systemctl reload slipway-firewall.service"),
+        take_up("time sync restart", [placed[TIME]], "systemctl restart systemd-timesyncd"),
+    ]
 
 
 def host_json(plan: FleetPlan, host: Host) -> str:

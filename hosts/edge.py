@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hosts import haproxy
-from hosts.effect import Placed
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
 from slipway.settings.outputs import Host
@@ -52,9 +52,9 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     ]
 
 
-def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it."""
-    haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[_LUA])
+    return haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[_LUA])
 
 
 def configuration(plan: FleetPlan, host: Host) -> str:

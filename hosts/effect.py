@@ -1,24 +1,17 @@
 """Taking effect: a service reloads or restarts when its files are not those it last took up.
 
 What was taken up is kept on the host, per service, so that a set-up that was cut off between placing a
-file and reloading its service is finished by the next one.
+file and reloading its service is finished by the next one. Effects are data: pyinfra carries them out over
+ssh (hosts/carry_out.py), a set-up kit from within the host (hosts/kit).
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 import hashlib
-import shlex
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from pyinfra.api.command import StringCommand
-from pyinfra.api.facts import FactBase
-from pyinfra.api.operation import operation
-from pyinfra.context import host
-from typing_extensions import override
-
-from hosts.placed import HostFile
+from hosts.file import HostFile
 
 TAKEN_UP = "/var/cache/slipway/taken-up"
 """On the disk that /etc is on: a host made anew around its old data has taken up nothing."""
@@ -27,77 +20,39 @@ Placed = Mapping[str, HostFile]
 """All files of a host by path."""
 
 
-class TakenUp(FactBase[Mapping[str, str]]):
-    """Name → digest of the files it last took up."""
+@dataclass(frozen=True)
+class TakeUp:
+    """`command` runs unless the host keeps `digest` under `kept_as`."""
 
-    @override
-    def command(self) -> str:
-        """One line a name."""
-        return f"grep -H . {TAKEN_UP}/* 2>/dev/null; true"
+    name: str
+    digest: str
+    command: str
 
-    @override
-    def process(self, output: Iterable[str]) -> Mapping[str, str]:
-        """`path:digest` to name and digest."""
-        pairs = (line.split(":", 1) for line in output if ":" in line)
-        return {path.rsplit("/", 1)[-1]: digest for path, digest in pairs}
-
-
-class UnitStates(FactBase[Mapping[str, str]]):
-    """Unit → `active/enabled`, in one question for all of them."""
-
-    @override
-    def command(self, units: Sequence[str]) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Ask systemd, which answers in the order of the question."""
-        names = " ".join(map(shlex.quote, units))
-        return (
-            f'for u in {names}; do echo "$u $(systemctl is-active $u)/$(systemctl is-enabled $u)"; done; true'
-        )
-
-    @override
-    def process(self, output: Iterable[str]) -> Mapping[str, str]:
-        """Split at the blank."""
-        return dict(line.split(" ", 1) for line in output if " " in line)
+    @property
+    def kept_as(self) -> str:
+        """File in `TAKEN_UP`."""
+        return self.name.replace(" ", "-")
 
 
-@operation()
-def _take_up(name_of: str, digest: str, known: str | None, command: str) -> Generator[StringCommand]:
-    if known != digest:
-        kept = shlex.quote(f"{TAKEN_UP}/{name_of}")
-        yield StringCommand(f"{command} && mkdir -p {TAKEN_UP} && echo {digest} > {kept}")
+@dataclass(frozen=True)
+class Units:
+    """`running` run now and after every boot; `at_boot` start at boot only; `never` do neither."""
+
+    running: tuple[str, ...]
+    at_boot: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
 
-def take_up(name: str, files: Sequence[HostFile], command: str) -> None:
+Effect = TakeUp | Units
+
+
+def take_up(name: str, files: Sequence[HostFile], command: str) -> TakeUp:
     """Run `command` unless `name` has taken up just these files (and this command) before."""
-    known = _taken_up()
-    name_of = name.replace(" ", "-")
     states = [f"{file.path} {file.state}" for file in files]
     digest = hashlib.sha256("\n".join([command, *states]).encode()).hexdigest()
-    _take_up(name=name, name_of=name_of, digest=digest, known=known.get(name_of), command=command)
+    return TakeUp(name, digest, command)
 
 
-@cache
-def _taken_up() -> Mapping[str, str]:
-    """Asked once: a process sets up one host, and asks before anything is done there."""
-    return host.get_fact(TakenUp) or {}
-
-
-@operation()
-def _set_units(
-    running: Sequence[str], at_boot: Sequence[str], never: Sequence[str]
-) -> Generator[StringCommand]:
-    states = host.get_fact(UnitStates, units=[*running, *at_boot, *never]) or {}
-    for unit in (*running, *at_boot):
-        if not states.get(unit, "").endswith(("/enabled", "/static", "/alias")):
-            yield StringCommand(f"systemctl enable --quiet {unit}")
-    for unit in running:
-        if not states.get(unit, "").startswith("active/"):
-            yield StringCommand(f"systemctl start {unit}")
-    for unit in never:
-        if states.get(unit, "").endswith("/enabled"):
-            yield StringCommand(f"systemctl disable --quiet {unit}")
-
-
-def running(*units: str, at_boot: Sequence[str] = (), never: Sequence[str] = ()) -> None:
+def running(*units: str, at_boot: Sequence[str] = (), never: Sequence[str] = ()) -> Units:
     """`units` run now and after every boot; `at_boot` start at boot only; `never` do neither."""
-    names = " ".join((*units, *at_boot, *never))
-    _set_units(name=f"units {names}", running=units, at_boot=at_boot, never=never)
+    return Units(units, tuple(at_boot), tuple(never))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hosts.placed import HostFile
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render
 from slipway.settings.outputs import Host

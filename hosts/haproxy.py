@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hosts.effect import running, take_up
-from hosts.placed import HostFile
+from hosts.effect import Effect, running, take_up
+from hosts.file import HostFile
 from hosts.render import verbatim
 
 PACKAGES = ("haproxy",)
@@ -30,7 +30,6 @@ def config_file(text: str) -> HostFile:
     return HostFile(CONFIG, text, "0640", "root", "haproxy", check=_CHECK)
 
 
-def serve(*files: HostFile) -> None:
+def serve(*files: HostFile) -> list[Effect]:
     """Serve what is in `files`: a reload hands the listening sockets over, old connections live on."""
-    running("haproxy.service")
-    take_up("haproxy reload", files, RELOAD)
+    return [running("haproxy.service"), take_up("haproxy reload", files, RELOAD)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hosts.effect import Placed, take_up
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, take_up
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from slipway.settings.outputs import Host
 
@@ -15,6 +15,6 @@ def files(_plan: FleetPlan, _host: Host) -> list[HostFile]:
     return []
 
 
-def start(_plan: FleetPlan, _host: Host, _placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, _placed: Placed) -> list[Effect]:
     """Once in the life of a system disk; on a new host the unit's own condition makes it nothing."""
-    take_up("live release", [], "systemctl restart slipway-restore.service")
+    return [take_up("live release", [], "systemctl restart slipway-restore.service")]

@@ -23,8 +23,9 @@ from pyinfra.facts.deb import DebPackages
 from pyinfra.operations import server
 
 from hosts import roles
-from hosts.effect import take_up
-from hosts.placed import HostFile, place, place_all
+from hosts.carry_out import carry_out
+from hosts.file import HostFile
+from hosts.placed import place, place_all
 from hosts.plan import SETUP_DIGEST, FleetPlan
 from hosts.render import verbatim
 from slipway.settings.outputs import Host
@@ -86,12 +87,9 @@ def _operations(plan: FleetPlan, host: Host, digest: str) -> None:
         users = cast("Callable[[FleetPlan, Host], None] | None", getattr(module, "users", None))
         if users:
             users(plan, host)
-    files = roles.files(plan, host)
-    place_all(files)
-    unit_files = [file for file in files if file.path.startswith("/etc/systemd/system/")]
-    take_up("systemd units", unit_files, "systemctl daemon-reload")
-    for module in modules:
-        module.start(plan, host, {file.path: file for file in files})
+    place_all(roles.files(plan, host))
+    for effect in roles.effects(plan, host):
+        carry_out(effect)
     place(name="digest", files=[HostFile(path, digest + "\n") for path in DIGESTS])
 
 

@@ -8,11 +8,9 @@ travels on standard input, so it is in no command line and no log.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shlex
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
@@ -20,35 +18,12 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 from typing_extensions import override
 
+from hosts.file import HostFile
 from hosts.render import verbatim
 
 PLACE = verbatim("base/place.py")
 NAMED = 4
 """So many changed files are named in what is told of an operation."""
-
-
-@dataclass(frozen=True)
-class HostFile:
-    """One file as it shall be on a host."""
-
-    path: str
-    content: str | bytes = field(repr=False)
-    mode: str = "0644"
-    owner: str = "root"
-    group: str = "root"
-    check: str = ""
-    """Shell command that judges the new file before it replaces the old one; `{}` is its path."""
-
-    @property
-    def data(self) -> bytes:
-        """The content as bytes."""
-        return self.content.encode() if isinstance(self.content, str) else self.content
-
-    @property
-    def state(self) -> str:
-        """Digest, mode and owner in one word, as `PlacedFiles` reports them."""
-        digest = hashlib.sha256(self.data).hexdigest()
-        return f"{digest}:{self.mode.lstrip('0')}:{self.owner}:{self.group}"
 
 
 class PlacedFiles(FactBase[Mapping[str, str]]):

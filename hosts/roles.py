@@ -6,8 +6,8 @@ from typing import Protocol
 
 from hosts import base, edge, last, web, worker
 from hosts.data import backup, pgbouncer, postgres, redis, s3
-from hosts.effect import Placed
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, take_up
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from slipway.settings.outputs import Host, Role
 
@@ -24,8 +24,8 @@ class Module(Protocol):
         """Pure: the same plan gives the same files."""
         ...
 
-    def start(self, plan: FleetPlan, host: Host, placed: Placed, /) -> None:
-        """Operations that put the placed files into effect."""
+    def effects(self, plan: FleetPlan, host: Host, placed: Placed, /) -> list[Effect]:
+        """What puts the placed files into effect, in this order. Pure, too."""
         ...
 
 
@@ -45,3 +45,14 @@ def packages(host: Host) -> list[str]:
 def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     """All files of `host`, in the order in which they are placed."""
     return [file for module in MODULES[host.role] for file in module.files(plan, host)]
+
+
+def effects(plan: FleetPlan, host: Host) -> list[Effect]:
+    """All that puts the files of `host` into effect, once they are placed."""
+    placed = {file.path: file for file in files(plan, host)}
+    units = [file for path, file in placed.items() if path.startswith("/etc/systemd/system/")]
+    reload = take_up("systemd units", units, "systemctl daemon-reload")
+    return [
+        reload,
+        *(effect for module in MODULES[host.role] for effect in module.effects(plan, host, placed)),
+    ]

@@ -9,8 +9,9 @@ from pyinfra.context import host
 from pyinfra.facts.files import File
 
 from hosts import haproxy
-from hosts.effect import Placed
-from hosts.placed import HostFile, place
+from hosts.effect import Effect, Placed
+from hosts.file import HostFile
+from hosts.placed import place
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
 from slipway.settings.outputs import Host
@@ -38,9 +39,9 @@ def users(plan: FleetPlan, _host: Host) -> None:
         place(name="slot map", files=[HostFile(SLOTS_MAP, empty_map(plan))])
 
 
-def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it."""
-    haproxy.serve(placed[haproxy.CONFIG])
+    return haproxy.serve(placed[haproxy.CONFIG])
 
 
 def slots(plan: FleetPlan) -> list[Slot]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hosts.effect import Placed
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from slipway.settings.outputs import Host
 
@@ -15,5 +15,6 @@ def files(_plan: FleetPlan, _host: Host) -> list[HostFile]:
     return []
 
 
-def start(_plan: FleetPlan, _host: Host, _placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, _placed: Placed) -> list[Effect]:
     """Nothing runs before the first release."""
+    return []

@@ -7,21 +7,43 @@ from .errors import AgentError
 from .fields import Fields
 from .paths import Paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .imds import Imds
+    from .sigv4 import Credentials
+
 
 class Builds:
-    """The builds bucket and the hosts' read-only account for it."""
+    """The builds bucket and the hosts' read-only account for it; without a key, the instance's own role."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, imds: Callable[[], Imds] | None = None) -> None:
+        import threading
+
         self.bucket = fields.text("bucket")
         self.region = fields.text("region", "us-east-1")
         self.endpoint = fields.text("endpoint", f"https://s3.{self.region}.amazonaws.com")
         self.access_key = fields.text("access_key", "")
         self.secret_key = fields.text("secret_key", "")
         self.session_token = fields.text("session_token", "")
+        self._find_imds = imds
+        self._imds: Imds | None = None
+        self._finding = threading.Lock()
+
+    def credentials(self) -> Credentials:
+        """Who reads; asked for every request, since a role's credentials end."""
+        from .sigv4 import Credentials
+
+        if self.access_key or self._find_imds is None:
+            return Credentials(self.access_key, self.secret_key, self.session_token)
+        with self._finding:
+            self._imds = self._imds or self._find_imds()
+            return self._imds.credentials()
 
 
 class Host:
-    """host.json: {app, host, role, stack, site, builds: {endpoint, bucket, region, access_key, …}}."""
+    """host.json: {app, host, role, stack, site, builds: {endpoint, bucket, region, …}, cloud?}."""
 
     def __init__(self, paths: Paths) -> None:
         content = durable.read(paths.host)
@@ -29,15 +51,25 @@ class Host:
             raise AgentError("not_set_up", f"{paths.host} is missing: run `slipway up`")
         fields = Fields.parse(content, "host.json")
         self._fields = fields
+        self._paths = paths
         self.name = fields.text("host")
         self.role = fields.text("role")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
         self.site = fields.text("site", "localhost")
         """Host header of the site."""
+        cloud = fields.section("cloud")
+        self.region = cloud.text("region", "")
+        self.boot_secret = cloud.text("boot_secret", "")
+        """ARN of the boot document of the host's role; empty where there is no cloud."""
         self.serves = self.role == "web"
         """Does this host have a HAProxy of its own with the slot map?"""
 
     def builds(self) -> Builds:
         """Where layers come from."""
-        return Builds(self._fields.section("builds"))
+        return Builds(self._fields.section("builds"), self._own_imds if self.region else None)
+
+    def _own_imds(self) -> Imds:
+        from .aws import Cloud
+
+        return Cloud(self._paths, self.region).imds

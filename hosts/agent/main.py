@@ -31,9 +31,11 @@ COMMANDS = {
     "observe": ("observe", "command"),
     "probe": ("probe", "command"),
     "stats": ("stats", "command"),
+    "announce": ("announce", "command"),
+    "converge": ("converge", "command"),
 }
 """Command → module and function in it. Imported only when asked for."""
-_LOCAL = ("cron", "handover", "restore", "retire")
+_LOCAL = ("announce", "converge", "cron", "handover", "restore", "retire")
 """Commands that systemd starts, with nothing on stdin."""
 
 

@@ -11,6 +11,8 @@ class Paths:
         self.etc = f"{root}/etc/slipway"
         self.host = f"{self.etc}/host.json"
         self.ca = f"{self.etc}/ca.pem"
+        self.endpoints = f"{self.etc}/endpoints.json"
+        self.host_key = f"{root}/etc/ssh/ssh_host_ed25519_key.pub"
         self.setup_digest = f"{self.etc}/setup.digest"
         self.env = f"{self.etc}/env"
         self.units = f"{root}/etc/systemd/system"

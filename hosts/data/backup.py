@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from hosts.data import postgres
-from hosts.effect import Placed, running
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, running
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import verbatim
 from slipway.settings.outputs import Host
@@ -32,7 +32,6 @@ def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
     ]
 
 
-def start(plan: FleetPlan, _host: Host, _placed: Placed) -> None:
+def effects(plan: FleetPlan, _host: Host, _placed: Placed) -> list[Effect]:
     """Every night from now on."""
-    if postgres.wanted(plan):
-        running("slipway-backup.timer")
+    return [running("slipway-backup.timer")] if postgres.wanted(plan) else []

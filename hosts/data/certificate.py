@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hosts.placed import HostFile
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from slipway.errors import BadInput
 from slipway.settings.outputs import Host

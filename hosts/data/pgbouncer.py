@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from hosts.data import postgres
 from hosts.data.certificate import certificate_files
-from hosts.effect import Placed, running, take_up
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render
 from slipway.settings.outputs import Host
@@ -60,10 +60,12 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     ]
 
 
-def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it. Addresses and TLS need a restart, which clients see as one failed connection each."""
     if not postgres.wanted(plan):
-        return
+        return []
     mine = [file for path, file in placed.items() if path.startswith(FOLDER) or path in (CONFIG, UNIT)]
-    take_up("pgbouncer restart", mine, "systemctl restart pgbouncer")
-    running("pgbouncer.service")
+    return [
+        take_up("pgbouncer restart", mine, "systemctl restart pgbouncer"),
+        running("pgbouncer.service"),
+    ]

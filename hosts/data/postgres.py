@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hosts.data.certificate import certificate_files
 from hosts.data.scram import verifier
-from hosts.effect import Placed, running, take_up
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
 from slipway.settings.outputs import Host
@@ -47,18 +47,17 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     ]
 
 
-def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it: a reload where that is enough, a restart where a setting needs one."""
     if not wanted(plan):
-        return
-    running("postgresql.service")
+        return []
     config = [file for path, file in placed.items() if path.startswith(FOLDER) and path != ROLES]
-    take_up("postgresql settings", [*config, placed[CONFIGURE]], CONFIGURE)
-    take_up(
-        "postgresql roles",
-        [placed[ROLES]],
-        f"runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -f {ROLES}",
-    )
+    psql = f"runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -f {ROLES}"
+    return [
+        running("postgresql.service"),
+        take_up("postgresql settings", [*config, placed[CONFIGURE]], CONFIGURE),
+        take_up("postgresql roles", [placed[ROLES]], psql),
+    ]
 
 
 def roles_sql(plan: FleetPlan) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from hosts.effect import Placed, running, take_up
-from hosts.placed import HostFile
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
 from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
 from slipway.settings.outputs import Host
@@ -42,10 +42,9 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     ]
 
 
-def start(plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it. A restart writes the journal out first and reads it again."""
     if not wanted(plan):
-        return
+        return []
     mine = [placed[path] for path in (UNIT, FIT, USERS, CONFIG)]
-    take_up("redis restart", mine, FIT)
-    running("redis-server.service")
+    return [take_up("redis restart", mine, FIT), running("redis-server.service")]

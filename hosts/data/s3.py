@@ -14,9 +14,9 @@ from pyinfra.operations import server
 from hosts.base import CA
 from hosts.data.certificate import certificate_files
 from hosts.data.policies import buckets
-from hosts.effect import Placed, running, take_up
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
 from hosts.folders import Folder, folders
-from hosts.placed import HostFile
 from hosts.plan import BUILDS_READER, BUILDS_WRITER, S3_ROOT, UPLOADS, FleetPlan
 from hosts.render import render, verbatim
 from slipway.errors import BadInput
@@ -72,13 +72,15 @@ def users(plan: FleetPlan, host: Host) -> None:
     files_operations.put(name=f"program {BINARY}", src=str(plan.versitygw), dest=BINARY, mode="755")
 
 
-def start(_plan: FleetPlan, _host: Host, placed: Placed) -> None:
+def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it, then make the buckets and their policies as root over its own API."""
     server_files = [placed[path] for path in (UNIT, ROOT_ACCOUNT, ACCOUNTS)]
     server_files += [file for path, file in placed.items() if path.startswith(f"{FOLDER}/server.")]
-    take_up("versitygw restart", server_files, "systemctl restart versitygw")
-    running("versitygw.service")
-    take_up("s3 buckets", [placed[BUCKETS], placed[SETUP]], f"{SETUP} < {BUCKETS}")
+    return [
+        take_up("versitygw restart", server_files, "systemctl restart versitygw"),
+        running("versitygw.service"),
+        take_up("s3 buckets", [placed[BUCKETS], placed[SETUP]], f"{SETUP} < {BUCKETS}"),
+    ]
 
 
 def accounts(plan: FleetPlan) -> str:

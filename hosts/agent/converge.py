@@ -1,0 +1,75 @@
+"""Converge: bring this host by itself to the release that the boot document says is live.
+
+A timer asks once a minute, and the first time when the host starts. The document's fence is that of the
+command which made the release live: while a newer command is at work here, its word counts.
+"""
+
+from __future__ import annotations
+
+import time
+
+from . import boot, stage, switch
+from .aws import Cloud
+from .boot_document import BootDocument
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .state import State
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+    """See docs/agent.md, `converge`."""
+    begun = time.monotonic()
+    document = _document(paths, host)
+    if document is None:
+        return {"release": None, "changed": False, "why": "nothing is live yet"}
+    state = State.load(paths)
+    why = _nothing_to_do(document, state)
+    if not why:
+        why = _bring(paths, host, document, state)
+    return {
+        "release": document.release,
+        "changed": not why,
+        "why": why or "the boot document names another release",
+        "seconds": round(time.monotonic() - begun, 3),
+    }
+
+
+def _document(paths: Paths, host: Host) -> BootDocument | None:
+    if not host.boot_secret:
+        raise AgentError("not_set_up", f"{host.name} has no boot document: only hosts on AWS have one")
+    text = Cloud(paths, host.region).secret(host.boot_secret)
+    if not text:
+        return None
+    document = BootDocument.parse(text)
+    if document.role != host.role:
+        raise AgentError(
+            "bad_request", f"boot document: is for role {document.role}, this is a {host.role} host"
+        )
+    return document
+
+
+def _nothing_to_do(document: BootDocument, state: State) -> str:
+    if state.live is not None and state.live.release == document.release:
+        return "serves it already"
+    if document.fence < state.fence:
+        return f"fence {document.fence} is older than {state.fence}: a newer command decides"
+    return ""
+
+
+def _bring(paths: Paths, host: Host, document: BootDocument, state: State) -> str:
+    """Stage, boot and switch; a newer command that comes in between has the last word."""
+    fence, release = document.fence, document.release
+    held = state.holding(release)
+    try:
+        if held is None or held.state not in ("staged", "booted", "warm"):
+            stage.command(paths, host, Fields({**document.stage.raw, "fence": fence}, "boot document"))
+        boot.command(paths, host, Fields({"fence": fence, "release": release}, "converge"))
+        moved = {"fence": fence, "release": release, "hold_seconds": document.hold_seconds}
+        switch.command(paths, host, Fields(moved, "converge"))
+    except AgentError as error:
+        if error.code != "fenced":
+            raise
+        return error.message
+    return ""
