@@ -44,7 +44,7 @@ idle_seconds = 60
         (
             {"aws": {"cache": {"cluster_mode": True}}},
             "aws.cache.cluster_mode",
-            "must be off: process jobs takes REDIS_URL and serves no requests, so it works on a queue, and Bu",
+            "must be off: process jobs takes REDIS_URL and serves no requests, so it works on a queue",
         ),
         (
             {"aws": {"cache": {"eviction": "allkeys-lru"}}},
