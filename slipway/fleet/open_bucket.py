@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from slipway.errors import BadInput
@@ -14,8 +14,12 @@ from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.outputs import Outputs
 
 
-def open_bucket(outputs: Outputs, secrets: Mapping[str, str]) -> Bucket:
+def open_bucket(
+    outputs: Outputs, secrets: Mapping[str, str], ambient: Callable[[], Credentials] | None = None
+) -> Bucket:
     """The stack's builds bucket. `secrets` are the values of its secret store.
+
+    `ambient` gives the credentials of a bucket that names no account; None: as the AWS command line would.
 
     BadInput: the account's secret key is not in the store. HostDown: the tunnel's host cannot be reached.
     """
@@ -28,7 +32,7 @@ def open_bucket(outputs: Outputs, secrets: Mapping[str, str]) -> Bucket:
         connect = ("127.0.0.1", connection.tunnel(url.hostname or "", port))
     return Bucket(
         place.bucket,
-        _account(place, secrets, outputs.stack),
+        _account(place, secrets, outputs.stack) or ambient or Ambient(),
         region=place.region,
         endpoint=place.endpoint,
         connect=connect,
@@ -36,9 +40,9 @@ def open_bucket(outputs: Outputs, secrets: Mapping[str, str]) -> Bucket:
     )
 
 
-def _account(place: BucketOutput, secrets: Mapping[str, str], stack: str) -> Credentials | Ambient:
+def _account(place: BucketOutput, secrets: Mapping[str, str], stack: str) -> Credentials | None:
     if place.access_key is None or place.secret_key_secret is None:
-        return Ambient()
+        return None
     key = secrets.get(place.secret_key_secret)
     if not key:
         raise BadInput(

@@ -64,6 +64,18 @@ class Bucket:
         self._expect(answer, key)
         return json.loads(answer.content), answer.etag
 
+    def get_bytes(self, key: str) -> bytes | None:
+        """The object's content, or None when there is no such key. For small objects."""
+        answer = self._transport.request("GET", self._path(key))
+        if answer.status == 404 and answer.code != "NoSuchBucket":
+            return None
+        self._expect(answer, key)
+        return answer.content
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Write a small object, over what is there."""
+        self._expect(self._transport.request("PUT", self._path(key), body=content), key)
+
     def put_json(
         self, key: str, obj: Json, *, if_match: str | None = None, if_none_match: bool = False
     ) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,10 +29,26 @@ class OpenStack:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.absent: Mapping[str, str] = {}
+        """By name, hosts that cannot be worked with, and why: still starting, or leaving. Platform aws."""
+        self._opening = threading.Lock()
+        self._outputs: Outputs | None = None
 
-    @cached_property
+    @property
     def outputs(self) -> Outputs:
         """What the platform promised; BadInput if the stack was never brought up."""
+        with self._opening:  # several threads may ask at once, and for some platforms it is slow
+            if self._outputs is None:
+                self._outputs = self._open_outputs()
+            return self._outputs
+
+    def _open_outputs(self) -> Outputs:
+        if self.project.stack.platform == "aws":
+            from slipway.aws.open import open_outputs as find_outputs  # noqa: PLC0415
+
+            opened = find_outputs(self.project)
+            self.absent = opened.absent
+            return opened.outputs
         if self.project.stack.platform == "hosts":
             from slipway.rented.open import open_outputs  # noqa: PLC0415 - only where it is the platform
 
@@ -73,6 +90,10 @@ class OpenStack:
         """The builds bucket."""
         from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415
 
+        if self.project.stack.platform == "aws":
+            from slipway.aws.session import session_of  # noqa: PLC0415
+
+            return open_bucket(self.outputs, {}, session_of(self.project).credentials)
         return open_bucket(self.outputs, self.secrets)
 
     @cached_property

@@ -42,6 +42,11 @@ class SecretStore(Protocol):
 
 def open_store(project: Project) -> SecretStore:
     """The secret store of `project`'s stack; touches nothing before the first read or write."""
+    if project.stack.platform == "aws":
+        from slipway.aws.secret_store import AwsStore  # noqa: PLC0415 - only where it is the platform
+        from slipway.aws.session import names_of, session_of  # noqa: PLC0415
+
+        return AwsStore(session_of(project), names_of(project.stack).app_secret, project.stack.name)
     from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415 - age only where it is used
     from slipway.secrets.identity import Identity  # noqa: PLC0415
 

@@ -1,0 +1,67 @@
+"""Opening a stack on AWS: its outputs, its hosts of this moment, and what ssh needs to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipway.aws.discovery import discover
+from slipway.aws.outputs import read_outputs
+from slipway.aws.session import AwsSession, names_of, session_of
+from slipway.aws.ssh_key import ssh_key
+from slipway.aws.tunnel import proxy_command
+from slipway.errors import BadInput
+from slipway.fleet.open_bucket import open_bucket
+from slipway.fleet.ssh_config import write_ssh_config
+from slipway.ledger.bucket import Bucket
+from slipway.settings.outputs import Cloud, Outputs
+from slipway.settings.project import Project
+
+CONNECT_SECONDS = 14
+"""To the host's first word, through Systems Manager; a bit less than the whole attempt may take."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The outputs with the hosts that can be worked with, and by name why others cannot, yet or any more."""
+
+    outputs: Outputs
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def open_outputs(project: Project) -> Opened:
+    """Outputs, discovery and ssh_config. BadInput: the stack was never provisioned; AwsInput: no rights."""
+    outputs = read_outputs(session_of(project), project)
+    return with_hosts(project, outputs)
+
+
+def with_hosts(project: Project, outputs: Outputs) -> Opened:
+    """`outputs` with the hosts of this very moment; ssh_config and known_hosts are as they must be for them.
+
+    Kept connections to hosts that were known before stay.
+    """
+    session, state_dir = session_of(project), project.state_dir.resolve()
+    found = discover(
+        session, cloud_of(outputs), names_of(project.stack).fleet, builds_bucket(session, outputs)
+    )
+    key = ssh_key(state_dir)
+    config = write_ssh_config(
+        found.hosts,
+        state_dir,
+        key,
+        proxy=proxy_command(session.region, session.profile, key),
+        connect_seconds=CONNECT_SECONDS,
+    )
+    return Opened(outputs.model_copy(update={"hosts": found.hosts, "ssh_config": str(config)}), found.absent)
+
+
+def builds_bucket(session: AwsSession, outputs: Outputs) -> Bucket:
+    """The builds bucket, as this session's account."""
+    return open_bucket(outputs, {}, session.credentials)
+
+
+def cloud_of(outputs: Outputs) -> Cloud:
+    """What AWS knows the stack's parts by."""
+    if outputs.cloud is None:
+        raise BadInput(f"the outputs of stack {outputs.stack} are not of platform aws")
+    return outputs.cloud

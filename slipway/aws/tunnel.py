@@ -1,0 +1,89 @@
+"""The way to a host on AWS: a session of AWS Systems Manager that carries ssh. No port of the host is open.
+
+ssh runs this as its ProxyCommand. It has EC2 Instance Connect give the host our public key for a minute,
+starts a session, and becomes AWS' session-manager-plugin, which speaks for it on standard input and output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+from slipway.aws.session import AwsSession
+from slipway.errors import BadInput, SlipwayError
+
+PLUGIN = "session-manager-plugin"
+NEWER_THAN = (1, 2, 497, 0)
+"""Up to this version the plugin takes the session's token in its arguments, which everybody can read."""
+RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"
+DOCUMENT = "AWS-StartSSHSession"
+SAID = "no session by AWS Systems Manager"
+"""How what this program says begins; `slipway.fleet.failures` knows it."""
+INSTALL = (
+    "install it: docs.aws.amazon.com/systems-manager/latest/userguide/"
+    "session-manager-working-with-install-plugin.html"
+)
+
+
+def proxy_command(region: str, profile: str, key: Path) -> str:
+    """The ProxyCommand, with ssh's own %h (the instance), %p and %r in it."""
+    given = ["--region", region, "--key", str(key.absolute())] + (["--profile", profile] if profile else [])
+    words = [sys.executable, "-P", "-m", "slipway.aws.tunnel", *given]
+    return shlex.join(words).replace("%", "%%") + " %r %h %p"
+
+
+def open_session(session: AwsSession, instance: str, user: str, port: int, key: str) -> tuple[list[str], str]:
+    """Let `key` in as `user`, and start a session: the plugin's arguments and, for its env, the token."""
+    asked = {
+        "Target": instance,
+        "DocumentName": DOCUMENT,
+        "Parameters": {"portNumber": [str(port)]},
+    }
+    with ThreadPoolExecutor(2) as pool:
+        let_in = pool.submit(
+            session.call, "ec2-instance-connect", "send_ssh_public_key",
+            InstanceId=instance, InstanceOSUser=user, SSHPublicKey=key,
+        )  # fmt: skip
+        started = pool.submit(session.call, "ssm", "start_session", **asked)
+        let_in.result()
+        answer = started.result()
+    token = json.dumps({name: answer[name] for name in ("SessionId", "TokenValue", "StreamUrl")})
+    arguments = [
+        *(PLUGIN, RESPONSE, session.region, "StartSession", session.profile),
+        *(json.dumps(asked), session.endpoint("ssm")),
+    ]
+    return arguments, token
+
+
+def main() -> NoReturn:
+    """Open the way, or say on standard error why there is none, and end with 255 as ssh does."""
+    parser = argparse.ArgumentParser(prog="slipway.aws.tunnel", description=__doc__)
+    for option in ("--region", "--key"):
+        parser.add_argument(option, required=True)
+    parser.add_argument("--profile", default="")
+    for argument in ("user", "instance"):
+        parser.add_argument(argument)
+    parser.add_argument("port", type=int)
+    given = parser.parse_args()
+    try:
+        # Asked first: a session that nobody takes up stays open for minutes.
+        if not shutil.which(PLUGIN):
+            raise BadInput(f"{PLUGIN} is not on PATH", remedy=INSTALL)
+        key = Path(f"{given.key}.pub").read_text().strip()
+        session = AwsSession(given.region, given.profile)
+        arguments, token = open_session(session, given.instance, given.user, given.port, key)
+    except SlipwayError as failure:
+        sys.stderr.write(f"{SAID}: {failure.message}; {failure.remedy}\n")
+        sys.exit(255)
+    os.execvpe(PLUGIN, arguments, {**os.environ, RESPONSE: token})  # noqa: S606 - no shell is wanted
+
+
+if __name__ == "__main__":
+    main()
