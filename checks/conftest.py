@@ -8,6 +8,7 @@ from checks.kit import plugin
 from checks.kit.background import Background
 from checks.kit.check import Check, check_of
 from checks.kit.hosts import Hosts, LiveHost
+from checks.kit.person import Person, sign_in_person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 from slipway.live import LiveStack
@@ -50,6 +51,14 @@ def site(live: LiveStack, request: pytest.FixtureRequest) -> Site:
     site.wait_until_ready()
     request.addfinalizer(site.close)
     return site
+
+
+@pytest.fixture(scope="session")
+def person(site: Site, live: LiveStack) -> Person:
+    """The smoke user, signed in."""
+    if not live.app.smoke.steps:
+        not_evaluated("declare how to sign in: [[smoke.steps]] in slipway.toml")
+    return sign_in_person(site, live)
 
 
 @pytest.fixture(scope="session", autouse=True)

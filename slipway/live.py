@@ -84,6 +84,12 @@ class LiveStack:
         return parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
 
     @property
+    def plain_address(self) -> tuple[str, int]:
+        """Where plain HTTP is answered, only to be sent on to HTTPS."""
+        host, _ = self.address
+        return host, self.stack.local.http_port if self.stack.platform == "local" else 80
+
+    @property
     def secrets(self) -> Mapping[str, str]:
         """All values of the secret store, by name."""
         return self._opened.secrets

@@ -1,4 +1,4 @@
-"""A run as JUnit XML. pytest's own --junitxml cannot tell "not evaluated" from "skipped", nor name the remedy."""
+"""A run as JUnit XML. pytest's own --junitxml tells neither "not evaluated" from "skipped" nor the remedy."""
 
 from __future__ import annotations
 
