@@ -1,0 +1,129 @@
+"""Sending mail as a domain: proved by DKIM, over TLS only, stopped before AWS stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from slipway.settings.aws import Mail as MailSettings
+from slipway.settings.aws_names import AwsNames
+
+_DKIM_TOKENS = 3
+"""As many as SES gives a domain."""
+
+
+@dataclass(frozen=True)
+class MailArgs:
+    """Whose mail, and where is told what came back."""
+
+    names: AwsNames
+    settings: MailSettings
+    topic_arn: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class DnsRecord:
+    """One DNS record that somebody must make."""
+
+    name: pulumi.Output[str]
+    type: str
+    value: pulumi.Output[str]
+
+
+class Mail(pulumi.ComponentResource):
+    """A domain identity with 2048-bit DKIM, a configuration set that delivers by TLS only, and two alarms.
+
+    Bounces, complaints and rejections go to the stack's topic; addresses that bounced or complained are not
+    written to again. `records` prove the domain: Cloudflare's or Route 53's zone must have them. The hosts'
+    roles may send from this domain only, and by this configuration set (I15).
+    """
+
+    identity_arn: pulumi.Output[str]
+    configuration_set: pulumi.Output[str]
+    records: Sequence[DnsRecord]
+
+    def __init__(self, name: str, args: MailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:Mail", name, None, opts)
+        self._name, self._args = name, args
+        rules = self._configuration_set()
+        identity = aws.sesv2.EmailIdentity(
+            f"{name}-identity",
+            email_identity=args.settings.domain,
+            configuration_set_name=rules.configuration_set_name,
+            dkim_signing_attributes=aws.sesv2.EmailIdentityDkimSigningAttributesArgs(
+                next_signing_key_length="RSA_2048_BIT"
+            ),
+            opts=self._child(),
+        )
+        self._events(rules)
+        self._alarm("bounces", "Reputation.BounceRate", args.settings.bounce_percent)
+        self._alarm("complaints", "Reputation.ComplaintRate", args.settings.complaint_percent)
+        self.identity_arn, self.configuration_set = identity.arn, rules.configuration_set_name
+        self.records = [_dkim_record(args.settings.domain, identity, index) for index in range(_DKIM_TOKENS)]
+        self.register_outputs({
+            "identityArn": self.identity_arn,
+            "configurationSet": self.configuration_set,
+        })  # fmt: skip
+
+    def _configuration_set(self) -> aws.sesv2.ConfigurationSet:
+        return aws.sesv2.ConfigurationSet(
+            f"{self._name}-rules",
+            configuration_set_name=self._args.names.fleet,
+            delivery_options=aws.sesv2.ConfigurationSetDeliveryOptionsArgs(tls_policy="REQUIRE"),
+            reputation_options=aws.sesv2.ConfigurationSetReputationOptionsArgs(
+                reputation_metrics_enabled=True
+            ),
+            sending_options=aws.sesv2.ConfigurationSetSendingOptionsArgs(sending_enabled=True),
+            suppression_options=aws.sesv2.ConfigurationSetSuppressionOptionsArgs(
+                suppressed_reasons=["BOUNCE", "COMPLAINT"]
+            ),
+            opts=self._child(),
+        )
+
+    def _events(self, rules: aws.sesv2.ConfigurationSet) -> None:
+        sns = aws.sesv2.ConfigurationSetEventDestinationEventDestinationSnsDestinationArgs(
+            topic_arn=self._args.topic_arn
+        )
+        aws.sesv2.ConfigurationSetEventDestination(
+            f"{self._name}-events",
+            configuration_set_name=rules.configuration_set_name,
+            event_destination_name="topic",
+            event_destination=aws.sesv2.ConfigurationSetEventDestinationEventDestinationArgs(
+                enabled=True, matching_event_types=["BOUNCE", "COMPLAINT", "REJECT"], sns_destination=sns
+            ),
+            opts=self._child(),
+        )
+
+    def _alarm(self, what: str, metric: str, percent: float) -> None:
+        """SES measures reputation for the whole account: its rates have no dimension."""
+        aws.cloudwatch.MetricAlarm(
+            f"{self._name}-{what}",
+            name=f"{self._args.names.fleet}-mail-{what}",
+            alarm_description=f"page: more than {percent:g} percent of mail {what}. Stop what sends it; AWS will.",
+            namespace="AWS/SES",
+            metric_name=metric,
+            statistic="Maximum",
+            period=3600,
+            evaluation_periods=1,
+            threshold=percent / 100,
+            comparison_operator="GreaterThanThreshold",
+            treat_missing_data="notBreaching",
+            alarm_actions=[self._args.topic_arn],
+            ok_actions=[self._args.topic_arn],
+            opts=self._child(),
+        )
+
+    def _child(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self)
+
+
+def _dkim_record(domain: str, identity: aws.sesv2.EmailIdentity, index: int) -> DnsRecord:
+    token = identity.dkim_signing_attributes.apply(lambda attributes: (attributes.tokens or [])[index])
+    return DnsRecord(
+        name=pulumi.Output.concat(token, f"._domainkey.{domain}"),
+        type="CNAME",
+        value=pulumi.Output.concat(token, ".dkim.amazonses.com"),
+    )

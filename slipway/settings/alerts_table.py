@@ -1,0 +1,251 @@
+"""What is watched (I10): one table, from which CloudWatch alarms and Prometheus rules are made.
+
+infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform hosts. It lies
+here because infra and the rest share only settings. Thresholds come from the stack's `slipway:aws.alerts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from slipway.settings.aws import Alerts
+
+Part = Literal[
+    "balancer", "targets", "firewall", "certificate", "cache", "database", "database_log", "proxy", "fleet"
+]
+"""Of what a metric is: decides its dimensions."""
+FLEET = "slipway"
+"""CloudWatch namespace of what hosts and log filters measure is `slipway/<fleet>`."""
+ENOUGH = 20
+"""Fewer requests in a period say nothing about a share."""
+_GB = 1024**3
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One CloudWatch metric. `namespace` `slipway`: the fleet's own."""
+
+    namespace: str
+    name: str
+    statistic: str
+    of: Part
+
+
+@dataclass(frozen=True)
+class Log:
+    """Lines of a log that are counted as `metric`, in the fleet's own namespace."""
+
+    metric: str
+    pattern: str
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
+
+
+@dataclass(frozen=True)
+class CloudWatch:
+    """How CloudWatch sees it: in `breaching` of the last `periods` periods of `seconds` each."""
+
+    metrics: Mapping[str, Metric]
+    """By the name that `formula` calls it."""
+    formula: str = ""
+    """Empty: the only metric as it is."""
+    seconds: int = 60
+    periods: int = 5
+    breaching: int = 3
+    missing: Literal["breaching", "notBreaching", "missing"] = "notBreaching"
+    """What no data means."""
+    log: Log | None = None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that somebody must know of."""
+
+    id: str
+    what: str
+    """A sentence with `{threshold}`."""
+    remedy: str
+    severity: Literal["page", "ticket"]
+    """Wakes somebody, or waits until the morning."""
+    threshold: Callable[[Alerts], float]
+    cloudwatch: CloudWatch | None
+    prometheus: str = ""
+    """Expression that is true when it is wrong; `{threshold}`, `{app}`. Empty: platform hosts has no such thing."""
+    below: bool = False
+    """Wrong below the threshold, not above it."""
+    minutes: int = 5
+    """For how long it must be wrong (Prometheus)."""
+    exporters: tuple[str, ...] = field(default=())
+    """What Prometheus needs besides the hosts' HAProxy and the app's /metrics."""
+
+
+_BALANCER, _CACHE, _RDS = "AWS/ApplicationELB", "AWS/ElastiCache", "AWS/RDS"
+
+ALERTS = (
+    Alert(
+        "latency-p95",
+        "the slowest 5 percent of requests take longer than {threshold} s",
+        "slipway status; if it began with a release: slipway rollback",
+        "page",
+        lambda alerts: alerts.p95_ms / 1000,
+        CloudWatch({"p95": Metric(_BALANCER, "TargetResponseTime", "p95", "balancer")}),
+        "histogram_quantile(0.95, sum by (le) "
+        "(rate({app}_http_request_duration_seconds_bucket[5m]))) > {threshold}",
+    ),
+    Alert(
+        "errors-5xx",
+        "more than {threshold} percent of answers are 5xx",
+        "slipway status; if it began with a release: slipway rollback",
+        "page",
+        lambda alerts: alerts.error_percent,
+        CloudWatch(
+            {
+                "targets": Metric(_BALANCER, "HTTPCode_Target_5XX_Count", "Sum", "balancer"),
+                "own": Metric(_BALANCER, "HTTPCode_ELB_5XX_Count", "Sum", "balancer"),
+                "requests": Metric(_BALANCER, "RequestCount", "Sum", "balancer"),
+            },
+            # What nobody counted is 0; a handful of requests is no share.
+            f"IF(FILL(requests, 0) >= {ENOUGH}, 100 * (FILL(targets, 0) + FILL(own, 0)) / requests, 0)",
+        ),
+        '100 * sum(rate(haproxy_frontend_http_responses_total{{proxy="https",code="5xx"}}[5m]))'
+        ' / sum(rate(haproxy_frontend_http_responses_total{{proxy="https"}}[5m])) > {threshold}',
+    ),
+    Alert(
+        "no-host",
+        "no web host answers the readiness check",
+        "slipway status; the hosts' logs; slipway rollback",
+        "page",
+        lambda _: 1,
+        CloudWatch(
+            {"healthy": Metric(_BALANCER, "HealthyHostCount", "Maximum", "targets")},
+            periods=3,
+            breaching=2,
+            missing="breaching",
+        ),
+        'max(haproxy_backend_active_servers{{proxy="web"}}) < {threshold} '
+        'or absent(haproxy_backend_active_servers{{proxy="web"}})',
+        below=True,
+        minutes=2,
+    ),
+    Alert(
+        "unhealthy-host",
+        "a web host has not answered the readiness check for a while",
+        "slipway status; a host that does not come back is replaced by itself on AWS",
+        "ticket",
+        lambda _: 0,
+        CloudWatch(
+            {"unhealthy": Metric(_BALANCER, "UnHealthyHostCount", "Maximum", "targets")},
+            periods=10,
+            breaching=10,
+        ),
+        'count(haproxy_server_status{{proxy="web",state="UP"}} == 0) > {threshold}',
+        minutes=10,
+    ),
+    Alert(
+        "redis-memory",
+        "Redis uses more than {threshold} percent of its memory; when it is full, jobs are refused",
+        "take a larger slipway:aws.cache.type, or find out what fills the queue",
+        "page",
+        lambda alerts: alerts.redis_memory_percent,
+        CloudWatch(
+            {"used": Metric(_CACHE, "DatabaseMemoryUsagePercentage", "Maximum", "cache")},
+            missing="breaching",
+        ),
+        "100 * redis_memory_used_bytes / (redis_memory_max_bytes > 0) > {threshold}",
+        exporters=("prometheus-redis-exporter",),
+    ),
+    Alert(
+        "queue-length",
+        "more than {threshold} jobs wait",
+        "slipway status: do the workers run? More of them: slipway:aws.worker.max",
+        "page",
+        lambda alerts: alerts.queue_length,
+        # Without the database or Redis the app tells no number: silence is as bad as a long queue.
+        CloudWatch({"waiting": Metric(FLEET, "QueueWaiting", "Maximum", "fleet")}, missing="breaching"),
+        'max({app}_queue_jobs{{state="waiting"}}) > {threshold} or absent({app}_queue_jobs{{state="waiting"}})',
+    ),
+    Alert(
+        "dead-letters",
+        "jobs have failed for good",
+        "the worker's log names them; correct the cause, then retry or remove them",
+        "ticket",
+        lambda _: 0,
+        CloudWatch({"dead": Metric(FLEET, "QueueFailed", "Maximum", "fleet")}, periods=3, breaching=3),
+        'max({app}_queue_jobs{{state="failed"}}) > {threshold}',
+    ),
+    Alert(
+        "database-connection",
+        "connections to the database fail",
+        "is the database up, are its connections used up, is the password the secret store's?",
+        "page",
+        lambda _: 0,
+        CloudWatch(
+            {"refused": Metric(FLEET, "DatabaseConnectionErrors", "Sum", "database_log")},
+            periods=1,
+            breaching=1,
+            log=Log("DatabaseConnectionErrors", '?"FATAL:" ?"PANIC:"'),
+        ),
+        "absent({app}_outbox_rows)",
+        minutes=1,
+    ),
+    Alert(
+        "proxy-connection",
+        "the database proxy cannot connect to the database, or clients cannot connect to it",
+        "does the database secret hold the app role's password? slipway up sets it",
+        "page",
+        lambda _: 0,
+        CloudWatch(
+            {
+                "database": Metric(_RDS, "DatabaseConnectionsSetupFailed", "Sum", "proxy"),
+                "clients": Metric(_RDS, "ClientConnectionsSetupFailedAuth", "Sum", "proxy"),
+            },
+            "FILL(database, 0) + FILL(clients, 0)",
+            periods=1,
+            breaching=1,
+        ),
+    ),
+    Alert(
+        "database-storage",
+        "less than {threshold} bytes are free for the database",
+        "raise slipway:aws.database.max_storage_gb",
+        "page",
+        lambda _: 5 * _GB,
+        CloudWatch(
+            {"free": Metric(_RDS, "FreeStorageSpace", "Minimum", "database")}, seconds=300, missing="breaching"
+        ),
+        below=True,
+    ),
+    Alert(
+        "certificate",
+        "the certificate ends in less than {threshold} days",
+        "is the validation record still in the zone? A certificate of your own: import a new one",
+        "page",
+        lambda alerts: float(alerts.certificate_days),
+        CloudWatch(
+            {"days": Metric("AWS/CertificateManager", "DaysToExpiry", "Minimum", "certificate")},
+            seconds=86_400,
+            periods=1,
+            breaching=1,
+        ),
+        "(probe_ssl_earliest_cert_expiry - time()) / 86400 < {threshold}",
+        below=True,
+        exporters=("prometheus-blackbox-exporter",),
+    ),
+    Alert(
+        "limited",
+        "limits turned away more than {threshold} requests in 5 minutes",
+        "an attack, or a limit that is too low: the firewall's sampled requests show who",
+        "ticket",
+        lambda alerts: float(alerts.limited_per_5_minutes),
+        CloudWatch(
+            {"blocked": Metric("AWS/WAFV2", "BlockedRequests", "Sum", "firewall")},
+            seconds=300,
+            periods=1,
+            breaching=1,
+        ),
+        'sum(increase(haproxy_frontend_intercepted_requests_total{{proxy="https"}}[5m]))'
+        " + (sum(increase({app}_rate_limited_total[5m])) or vector(0)) > {threshold}",
+        minutes=0,
+    ),
+)  # fmt: skip
