@@ -105,4 +105,4 @@ class Listeners(pulumi.ComponentResource):
 def path_and_below(path: str) -> list[str]:
     """Patterns for `path` itself and everything under it, but not for what merely begins like it."""
     own = path.rstrip("/")
-    return [own, f"{own}/*"] if own else ["/*"]
+    return [own, f"{own}/*"] if own else ["/"]

@@ -116,8 +116,6 @@ class LoadBalancer(pulumi.ComponentResource):
             subnets=args.subnet_ids,
             security_groups=[group.id],
             idle_timeout=settings.idle_seconds,
-            # Longer than Cloudflare's 15 minutes: of two ends of a kept connection, the client closes first.
-            client_keep_alive=3600,
             enable_http2=True,
             drop_invalid_header_fields=True,
             desync_mitigation_mode="strictest",
@@ -148,8 +146,7 @@ class LoadBalancer(pulumi.ComponentResource):
             for index, addresses in enumerate(origin.addresses if origin else EVERYWHERE):
                 six = ":" in addresses
                 aws.vpc.SecurityGroupIngressRule(
-                    # By place in the list: a logical name with an address in it would be no better, and
-                    # a changed range is then an update and not a moment without the rule.
+                    # By place in the list, not by address: a changed range is an update of its rule.
                     f"{self._name}-from-{port}-{index}",
                     security_group_id=group.id,
                     description=f"{'Cloudflare' if origin else 'Internet'} to {port}",

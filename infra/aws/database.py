@@ -1,0 +1,174 @@
+"""The database: PostgreSQL on RDS, encrypted, backed up, and reached by the stack's own hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+from infra.aws.access import let_in
+from infra.aws.database_metrics import metrics_role
+from infra.aws.database_parameters import database_parameters, major_version
+from infra.aws.database_proxy import DatabaseProxy, DatabaseProxyArgs
+from infra.aws.retention import retention_days
+from slipway.settings.aws import Database as DatabaseSettings
+from slipway.settings.aws_names import AwsNames
+
+PORT = 5432
+MASTER = "postgres"
+"""The master user: RDS makes and rotates its password; only `slipway up` uses it, to make the app's roles."""
+LOGS = ("postgresql", "upgrade")
+
+
+@dataclass(frozen=True)
+class DatabaseArgs:
+    """What the database is made of."""
+
+    names: AwsNames
+    settings: DatabaseSettings
+    vpc_id: pulumi.Input[str]
+    subnet_ids: list[Output[str]]
+    """Of the data tier, one a zone."""
+    key_arn: pulumi.Input[str]
+    clients: Mapping[str, pulumi.Input[str]]
+    """Who may connect: what it is → its security group."""
+    proxy_role_arn: pulumi.Input[str] | None
+    """By which the proxy reads `proxy_secret_arn`; None: no proxy."""
+    proxy_secret_arn: pulumi.Input[str]
+    log_days: int
+    protect: bool
+    """Does Pulumi refuse to delete it?"""
+
+
+class Database(pulumi.ComponentResource):
+    """RDS for PostgreSQL in subnets without a way out, and a proxy before it if set.
+
+    Not public (RDS.2), encrypted with the stack's key (RDS.3), TLS only (rds.force_ssl), a standby if set
+    (RDS.5), enhanced metrics (RDS.6), deletion protection if set (RDS.8), its logs in CloudWatch (RDS.9,
+    RDS.36), automated backups that outlive it and carry its tags (RDS.11, RDS.17), minor versions by
+    themselves (RDS.13). Three things stand before its loss, each a setting of its own: Pulumi's `protect`,
+    AWS's deletion protection, and a final snapshot. The master password is RDS's own (Secrets Manager); no
+    value of it reaches Pulumi. The app's roles are made by `slipway up`.
+    """
+
+    identifier: Output[str]
+    endpoint_host: Output[str]
+    proxy_host: Output[str] | None
+    master_secret_arn: Output[str]
+    security_group_id: Output[str]
+    database_name: str
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:Database", name, None, opts)
+        self._name, self._args = name, args
+        self._child = ResourceOptions(parent=self)
+        self.database_name = database_name(args.names)
+        group = aws.ec2.SecurityGroup(
+            f"{name}-group",
+            vpc_id=args.vpc_id,
+            description="PostgreSQL",
+            tags={"Name": f"{args.names.fleet}-database"},
+            opts=self._child,
+        )
+        instance = self._instance(group)
+        proxy = self._proxy(instance, group) if args.proxy_role_arn is not None else None
+        from_proxy = {"proxy": proxy.security_group_id} if proxy else {}
+        let_in(name, group.id, {**args.clients, **from_proxy}, PORT, self._child)
+        self.identifier = instance.identifier
+        self.endpoint_host = instance.address
+        self.proxy_host = proxy.host if proxy else None
+        self.master_secret_arn = instance.master_user_secrets[0].secret_arn
+        self.security_group_id = group.id
+        self.register_outputs({"identifier": self.identifier})
+
+    def _instance(self, group: aws.ec2.SecurityGroup) -> aws.rds.Instance:
+        name, args, settings = self._name, self._args, self._args.settings
+        fleet = args.names.fleet
+        return aws.rds.Instance(
+            f"{name}-instance",
+            identifier=fleet,
+            engine="postgres",
+            engine_version=settings.version,
+            instance_class=settings.type,
+            db_name=self.database_name,
+            port=PORT,
+            username=MASTER,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.key_arn,
+            storage_type="gp3",
+            allocated_storage=settings.storage_gb,
+            max_allocated_storage=settings.max_storage_gb,
+            storage_encrypted=True,
+            kms_key_id=args.key_arn,
+            db_subnet_group_name=self._subnets(),
+            vpc_security_group_ids=[group.id],
+            publicly_accessible=False,
+            multi_az=settings.multi_az,
+            parameter_group_name=database_parameters(f"{name}-parameters", args.names, settings, self._child),
+            ca_cert_identifier="rds-ca-rsa2048-g1",
+            backup_retention_period=settings.backup_days,
+            backup_window=settings.backup_window,
+            maintenance_window=settings.maintenance_window,
+            delete_automated_backups=False,
+            copy_tags_to_snapshot=True,
+            skip_final_snapshot=not settings.final_snapshot,
+            final_snapshot_identifier=f"{fleet}-final" if settings.final_snapshot else None,
+            deletion_protection=settings.deletion_protection,
+            # A minor version that you named is yours to change.
+            auto_minor_version_upgrade=settings.version == major_version(settings.version),
+            allow_major_version_upgrade=False,
+            apply_immediately=False,
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=args.key_arn,
+            performance_insights_retention_period=settings.insights_days,
+            monitoring_interval=60,
+            monitoring_role_arn=metrics_role(f"{name}-metrics", args.names, self._child),
+            enabled_cloudwatch_logs_exports=list(LOGS),
+            opts=ResourceOptions(parent=self, protect=args.protect, depends_on=self._logs()),
+        )
+
+    def _subnets(self) -> Output[str]:
+        return aws.rds.SubnetGroup(
+            f"{self._name}-subnets",
+            name=self._args.names.fleet,
+            subnet_ids=self._args.subnet_ids,
+            opts=self._child,
+        ).name
+
+    def _logs(self) -> list[aws.cloudwatch.LogGroup]:
+        """Made before RDS would: its own would be kept for ever."""
+        return [
+            aws.cloudwatch.LogGroup(
+                f"{self._name}-log-{log}",
+                name=f"/aws/rds/instance/{self._args.names.fleet}/{log}",
+                retention_in_days=retention_days(self._args.log_days),
+                kms_key_id=self._args.key_arn,
+                opts=self._child,
+            )
+            for log in LOGS
+        ]
+
+    def _proxy(self, instance: aws.rds.Instance, group: aws.ec2.SecurityGroup) -> DatabaseProxy:
+        args = self._args
+        return DatabaseProxy(
+            f"{self._name}-proxy",
+            DatabaseProxyArgs(
+                names=args.names,
+                vpc_id=args.vpc_id,
+                subnet_ids=args.subnet_ids,
+                role_arn=args.proxy_role_arn or "",
+                secret_arn=args.proxy_secret_arn,
+                instance_identifier=instance.identifier,
+                database_group_id=group.id,
+                clients=args.clients,
+            ),
+            self._child,
+        )
+
+
+def database_name(names: AwsNames) -> str:
+    """Of the database, and the beginning of its roles' names: PostgreSQL's names have no hyphens unquoted."""
+    return names.stack.project.replace("-", "_")
