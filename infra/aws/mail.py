@@ -34,7 +34,7 @@ class DnsRecord:
 
 
 class Mail(pulumi.ComponentResource):
-    """A domain identity with 2048-bit DKIM, a configuration set that delivers by TLS only, and two alarms.
+    """A domain identity with DKIM, a configuration set that delivers by TLS only, and two alarms.
 
     Bounces, complaints and rejections go to the stack's topic; addresses that bounced or complained are not
     written to again. `records` prove the domain: Cloudflare's or Route 53's zone must have them. The hosts'
@@ -53,9 +53,6 @@ class Mail(pulumi.ComponentResource):
             f"{name}-identity",
             email_identity=args.settings.domain,
             configuration_set_name=rules.configuration_set_name,
-            dkim_signing_attributes=aws.sesv2.EmailIdentityDkimSigningAttributesArgs(
-                next_signing_key_length="RSA_2048_BIT"
-            ),
             opts=self._child(),
         )
         self._events(rules)
@@ -102,7 +99,7 @@ class Mail(pulumi.ComponentResource):
         aws.cloudwatch.MetricAlarm(
             f"{self._name}-{what}",
             name=f"{self._args.names.fleet}-mail-{what}",
-            alarm_description=f"page: more than {percent:g} percent of mail {what}. Stop what sends it; AWS will.",
+            alarm_description=f"page: {what} of more than {percent:g} percent of mail. Stop it, or AWS will.",
             namespace="AWS/SES",
             metric_name=metric,
             statistic="Maximum",
@@ -121,9 +118,13 @@ class Mail(pulumi.ComponentResource):
 
 
 def _dkim_record(domain: str, identity: aws.sesv2.EmailIdentity, index: int) -> DnsRecord:
-    token = identity.dkim_signing_attributes.apply(lambda attributes: (attributes.tokens or [])[index])
+    token = identity.dkim_signing_attributes.apply(lambda attributes: _token(attributes.tokens, index))
     return DnsRecord(
         name=pulumi.Output.concat(token, f"._domainkey.{domain}"),
         type="CNAME",
         value=pulumi.Output.concat(token, ".dkim.amazonses.com"),
     )
+
+
+def _token(tokens: Sequence[str] | None, index: int) -> str:
+    return (tokens or [])[index]

@@ -72,7 +72,10 @@ class WebAcl(pulumi.ComponentResource):
             scope="REGIONAL",
             default_action=aws.wafv2.WebAclDefaultActionArgs(allow=aws.wafv2.WebAclDefaultActionAllowArgs()),
             visibility_config=aws.wafv2.WebAclVisibilityConfigArgs(
-                cloudwatch_metrics_enabled=True, metric_name="all", sampled_requests_enabled=True
+                cloudwatch_metrics_enabled=True,
+                # CloudWatch's dimension WebACL has this as its value.
+                metric_name=args.names.fleet,
+                sampled_requests_enabled=True,
             ),
             rules=[_rate_rule(args), *_managed_rules(behind_cloudflare=args.behind_cloudflare)],
             opts=child,

@@ -20,6 +20,8 @@ Answer = Callable[[Resource], Mapping[str, Any]]
 
 _PLAIN = (str, int, float, bool)
 _NESTING = 3
+_LENGTHS = {"tokens": 3}
+"""By name, lists whose length is known: SES gives a domain three DKIM tokens."""
 
 
 def default_answers(resource: Resource) -> dict[str, Any]:
@@ -64,7 +66,8 @@ def _value(kind: Any, place: str, depth: int) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         return {}
     if origin is not None and inside:
-        return [] if depth < 0 else [_value(inside[0], f"tolist({place})[0]", depth - 1)]
+        entries = range(_LENGTHS.get(place.rpartition(".")[2], 1))
+        return [] if depth < 0 else [_value(inside[0], f"tolist({place})[{at}]", depth - 1) for at in entries]
     return _object(kind, place, depth - 1)
 
 
