@@ -34,6 +34,7 @@ FOLDERS = (
 )
 AGENT = Path(__file__).parent / "agent"
 CA = "/etc/slipway/ca.pem"
+HOST_JSON = "/etc/slipway/host.json"
 SSHD = "/etc/ssh/sshd_config.d/10-slipway.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/slipway.conf"
 TIME = "/etc/systemd/timesyncd.conf.d/slipway.conf"
@@ -56,7 +57,8 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
         *(HostFile(path, verbatim(template)) for path, template in _FIXED.items()),
         firewall_file(plan, host),
         HostFile(CA, plan.ca_file.read_bytes()),
-        HostFile("/etc/slipway/host.json", host_json(plan, host), "0600"),
+        # On AWS every host writes its own: it alone knows its name and address when it starts.
+        *([] if plan.aws else [HostFile(HOST_JSON, host_json(plan, host), "0600")]),
         *_agent_files(),
     ]
 
@@ -104,8 +106,9 @@ def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
 
 def host_json(plan: FleetPlan, host: Host) -> str:
     """Who the host is, for its agent: role, app, and the read-only account of the builds bucket."""
-    builds = plan.outputs.builds
+    builds, cloud = plan.outputs.builds, plan.outputs.cloud
     reader = builds.reader_secret_key_secret
+    own = {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.role]} if cloud else None
     return json.dumps(
         {
             "app": plan.app.name,
@@ -121,6 +124,7 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                 "access_key": builds.reader_access_key or (BUILDS_READER if reader else ""),
                 "secret_key": plan.secret(reader) if reader else "",
             },
+            **({"cloud": own} if own else {}),
         },
         indent=1,
     )

@@ -19,7 +19,7 @@ def setup_digest(plan: FleetPlan, host: Host) -> str:
     """
     key = plan.secret(plan.outputs.load_header_secret).encode()
     digest = hmac.new(key, _code(), hashlib.sha256)
-    digest.update("\n".join(roles.packages(host)).encode())
+    digest.update("\n".join(roles.packages(plan, host)).encode())
     for file in roles.files(plan, host):
         digest.update(f"{file.path} {file.state}\n".encode())
     return digest.hexdigest()

@@ -9,12 +9,11 @@ from hosts import haproxy
 from hosts.effect import Effect, Placed
 from hosts.file import HostFile
 from hosts.plan import FleetPlan
-from hosts.render import render, verbatim
+from hosts.render import render
 from slipway.settings.outputs import Host
 
 PACKAGES = haproxy.PACKAGES
 SITE_PEM = "/etc/haproxy/site.pem"
-_LUA = "/etc/haproxy/body_limit.lua"
 
 LOG_FIELDS = {
     "id": '"%[var(txn.rid)]"',
@@ -47,14 +46,14 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     return [
         *haproxy.common_files(),
         HostFile(SITE_PEM, plan.site_pem.read_bytes(), "0600"),
-        HostFile(_LUA, verbatim("haproxy/body_limit.lua")),
+        haproxy.body_limit_file(),
         haproxy.config_file(configuration(plan, host)),
     ]
 
 
 def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it."""
-    return haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[_LUA])
+    return haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[haproxy.BODY_LIMIT])
 
 
 def configuration(plan: FleetPlan, host: Host) -> str:
@@ -75,7 +74,7 @@ def configuration(plan: FleetPlan, host: Host) -> str:
         body_bytes=limits.body_bytes,
         private_paths=plan.app.private_paths,
         log_format=_log_format(),
-        lua=_LUA,
+        lua=haproxy.BODY_LIMIT,
         uploads=uploads(plan),
         web=plan.outputs.by_role("web"),
     )

@@ -47,7 +47,12 @@ def firewall_file(plan: FleetPlan, host: Host) -> HostFile:
 
 
 def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:
-    """Where sshd may listen. A published port of a container is not the one inside."""
+    """Where sshd may be reached. A published port of a container is not the one inside.
+
+    On AWS nowhere: sessions come from Systems Manager's agent on the host itself, by loopback.
+    """
+    if plan.aws:
+        return []
     return [22] if plan.local else sorted({22, host.ssh_port})
 
 
@@ -55,10 +60,18 @@ def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:
     accept = f'tcp dport {opening.port} accept comment "{opening.why}"'
     if ANYONE in opening.to:
         return [accept]
-    addresses = plan.addresses(*opening.to)
+    addresses = _may_connect(plan, opening.to)
     families = {"ip": [a for a in addresses if ":" not in a], "ip6": [a for a in addresses if ":" in a]}
     return [
         f"{family} saddr {{ {', '.join(members)} }} {accept}"
         for family, members in families.items()
         if members
     ]
+
+
+def _may_connect(plan: FleetPlan, roles: tuple[str, ...]) -> list[str]:
+    """Addresses of `roles`. The edge of AWS is a load balancer: somewhere in the network, and it moves."""
+    addresses = plan.addresses(*roles)
+    if plan.aws and plan.stack.aws and "edge" in roles:
+        addresses.append(plan.stack.aws.network.cidr)
+    return addresses

@@ -8,6 +8,7 @@ from hosts.render import verbatim
 
 PACKAGES = ("haproxy",)
 CONFIG = "/etc/haproxy/haproxy.cfg"
+BODY_LIMIT = "/etc/haproxy/body_limit.lua"
 RELOAD = "/usr/local/lib/slipway/reload-haproxy"
 STREAM_SECONDS = 300
 """Longest silence of an answer in progress, such as a slow query or a server-sent event stream."""
@@ -28,6 +29,11 @@ def common_files() -> list[HostFile]:
 def config_file(text: str) -> HostFile:
     """The configuration; one that HAProxy refuses never takes the place of one that works."""
     return HostFile(CONFIG, text, "0640", "root", "haproxy", check=_CHECK)
+
+
+def body_limit_file() -> HostFile:
+    """The filter that counts bodies which do not say their length."""
+    return HostFile(BODY_LIMIT, verbatim("haproxy/body_limit.lua"))
 
 
 def serve(*files: HostFile) -> list[Effect]:

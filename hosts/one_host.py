@@ -81,9 +81,8 @@ def _state_for(plan: FleetPlan, host: Host) -> State:
 
 
 def _operations(plan: FleetPlan, host: Host, digest: str) -> None:
-    modules = roles.MODULES[host.role]
-    _install(roles.packages(host))
-    for module in modules:
+    _install(roles.packages(plan, host))
+    for module in roles.modules(plan, host):
         users = cast("Callable[[FleetPlan, Host], None] | None", getattr(module, "users", None))
         if users:
             users(plan, host)

@@ -61,6 +61,11 @@ class FleetPlan:
         return self.outputs.platform == "local"
 
     @property
+    def aws(self) -> bool:
+        """Do hosts come and go, and set themselves up from a kit (hosts/kit)?"""
+        return self.outputs.platform == "aws"
+
+    @property
     def database(self) -> str:
         """Name of the database; its roles are `<name>_owner` and `<name>_app`."""
         given = self.outputs.database.name if self.outputs.database else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hosts import base, edge, last, web, worker
+from hosts import aws, base, edge, last, web, worker
 from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.effect import Effect, Placed, take_up
 from hosts.file import HostFile
@@ -37,14 +37,19 @@ MODULES: dict[Role, tuple[Module, ...]] = {
 }
 
 
-def packages(host: Host) -> list[str]:
+def modules(plan: FleetPlan, host: Host) -> tuple[Module, ...]:
+    """Those of the role, and on AWS what a host needs that looks after itself."""
+    return (*MODULES[host.role], aws) if plan.aws else MODULES[host.role]
+
+
+def packages(plan: FleetPlan, host: Host) -> list[str]:
     """Packages of `host`, each once."""
-    return sorted({name for module in MODULES[host.role] for name in module.PACKAGES})
+    return sorted({name for module in modules(plan, host) for name in module.PACKAGES})
 
 
 def files(plan: FleetPlan, host: Host) -> list[HostFile]:
     """All files of `host`, in the order in which they are placed."""
-    return [file for module in MODULES[host.role] for file in module.files(plan, host)]
+    return [file for module in modules(plan, host) for file in module.files(plan, host)]
 
 
 def effects(plan: FleetPlan, host: Host) -> list[Effect]:
@@ -54,5 +59,5 @@ def effects(plan: FleetPlan, host: Host) -> list[Effect]:
     reload = take_up("systemd units", units, "systemctl daemon-reload")
     return [
         reload,
-        *(effect for module in MODULES[host.role] for effect in module.effects(plan, host, placed)),
+        *(effect for module in modules(plan, host) for effect in module.effects(plan, host, placed)),
     ]

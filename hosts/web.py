@@ -30,18 +30,25 @@ class Slot:
 
 def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
     """HAProxy's configuration and what it refers to. The map is not here: it is the agent's."""
-    return [*haproxy.common_files(), haproxy.config_file(configuration(plan))]
+    counts = [haproxy.body_limit_file()] if plan.aws else []
+    return [*haproxy.common_files(), *counts, haproxy.config_file(configuration(plan))]
 
 
 def users(plan: FleetPlan, _host: Host) -> None:
-    """A map in which nothing is live yet, if there is none."""
+    """What there must be, if there is none."""
     if not host.get_fact(File, path=SLOTS_MAP):
-        place(name="slot map", files=[HostFile(SLOTS_MAP, empty_map(plan))])
+        place(name="slot map", files=seeds(plan))
+
+
+def seeds(plan: FleetPlan) -> list[HostFile]:
+    """A map in which nothing is live yet. Placed once: from then on it is the agent's."""
+    return [HostFile(SLOTS_MAP, empty_map(plan))]
 
 
 def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
     """Serve it."""
-    return haproxy.serve(placed[haproxy.CONFIG])
+    used = [placed[path] for path in (haproxy.CONFIG, haproxy.BODY_LIMIT) if path in placed]
+    return haproxy.serve(*used)
 
 
 def slots(plan: FleetPlan) -> list[Slot]:
@@ -70,4 +77,20 @@ def configuration(plan: FleetPlan) -> str:
         slots=slots(plan),
         site_host=plan.site_host,
         private_paths=plan.app.private_paths,
+        behind_load_balancer=plan.aws,
+        **(_as_edge(plan) if plan.aws else {}),
     )
+
+
+def _as_edge(plan: FleetPlan) -> dict[str, object]:
+    """What elsewhere the edge's HAProxy does: AWS's load balancer knows no limits of ours."""
+    limits = plan.app.limits
+    return {
+        "cloudflare": plan.stack.cloudflare is not None,
+        "names": [plan.site_host.lower()],
+        "load_digest": plan.load_digest,
+        "requests_per_minute": limits.requests_per_minute,
+        "connections_per_ip": limits.connections_per_ip,
+        "body_bytes": limits.body_bytes,
+        "lua": haproxy.BODY_LIMIT,
+    }

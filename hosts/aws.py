@@ -1,0 +1,48 @@
+"""A host on AWS: it looks after itself, and is reached through Systems Manager alone."""
+
+from __future__ import annotations
+
+from hosts.effect import Effect, Placed, running, take_up
+from hosts.file import HostFile
+from hosts.plan import FleetPlan
+from hosts.render import render, verbatim
+from slipway.settings.outputs import Host
+
+PACKAGES = ("openssl",)
+OPERATOR = "admin"
+"""Debian's own images have this user."""
+KEY_READER = "slipway-keys"
+"""Who looks up the operators' ssh keys: nobody else's business, so nobody else's user."""
+
+SSHD = "/etc/ssh/sshd_config.d/11-slipway-aws.conf"
+KEYS = "/usr/local/lib/slipway/instance-connect-keys"
+INSTALL_SSM = "/usr/local/lib/slipway/install-ssm-agent"
+CONVERGE = "slipway-converge.timer"
+_UNITS = "/etc/systemd/system"
+
+
+def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
+    """Who may come in, and the timer that follows the boot document."""
+    region = plan.outputs.cloud.region if plan.outputs.cloud else plan.outputs.builds.region
+    return [
+        HostFile(KEYS, verbatim("aws/instance_connect_keys.py"), "0755"),
+        HostFile(SSHD, render("aws/sshd.conf.j2", command=KEYS, reader=KEY_READER)),
+        HostFile(
+            "/etc/sudoers.d/slipway-operator",
+            f"{OPERATOR} ALL=(ALL) NOPASSWD:ALL\n",
+            "0440",
+            check="visudo -cqf {}",
+        ),
+        HostFile(INSTALL_SSM, render("aws/install_ssm_agent.py.j2", region=region), "0755"),
+        HostFile(f"{_UNITS}/slipway-converge.service", verbatim("systemd/slipway-converge.service")),
+        HostFile(f"{_UNITS}/{CONVERGE}", verbatim("systemd/slipway-converge.timer")),
+    ]
+
+
+def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
+    """Let operators in through Systems Manager only, and follow the boot document from now on."""
+    return [
+        take_up("operator keys", [placed[SSHD], placed[KEYS]], "sshd -t && systemctl reload-or-restart ssh"),
+        take_up("session agent", [placed[INSTALL_SSM]], INSTALL_SSM),
+        running(CONVERGE),
+    ]
