@@ -8,7 +8,7 @@ from hosts.plan import FleetPlan
 from hosts.render import render, verbatim
 from slipway.settings.outputs import Host
 
-PACKAGES = ("openssl",)
+PACKAGES = ("openssl", "postgresql-client")
 OPERATOR = "admin"
 """Debian's own images have this user."""
 KEY_READER = "slipway-keys"

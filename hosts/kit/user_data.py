@@ -1,0 +1,47 @@
+"""User data: what a new machine runs first. Static for a stack and role, small, and without any secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hosts.base import AGENT
+from hosts.render import render
+from slipway.settings.aws_names import AwsNames
+
+MAX_BYTES = 16_384
+"""EC2's limit, before base64."""
+PATIENCE_MINUTES = 15
+_EMBEDDED = ("sigv4.py", "imds.py")
+
+
+def user_data(
+    names: AwsNames, role: str, region: str, bucket: str, endpoints: Mapping[str, str] | None = None
+) -> str:
+    """The program that cloud-init runs as root on a new host of `role`; `bucket` is the builds bucket.
+
+    `endpoints` moves services elsewhere, by name: imds, s3, sts, secretsmanager, ssm.
+    """
+    text = render(
+        "cloud-init/host.py.j2",
+        fleet=names.fleet,
+        role=role,
+        region=region,
+        bucket=bucket,
+        endpoints=dict(endpoints or {}),
+        patience_minutes=PATIENCE_MINUTES,
+        embedded=_embedded(),
+    )
+    if len(text.encode()) > MAX_BYTES:
+        raise AssertionError(f"user data of {len(text.encode())} bytes: EC2 takes {MAX_BYTES}")
+    return text
+
+
+def _embedded() -> str:
+    """The agent's own code for signing and for the metadata service, without what only a module needs."""
+    texts = [(AGENT / name).read_text() for name in _EMBEDDED]
+    joined = "\n\n".join(re.sub(r'\A""".*?"""\n', "", text, flags=re.DOTALL).strip() for text in texts)
+    lines = [line for line in joined.splitlines() if not line.startswith(("from __future__", "from ."))]
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    rest = [line for line in lines if line not in imports]
+    return "\n".join([*dict.fromkeys(imports), *rest])
