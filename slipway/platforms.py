@@ -22,10 +22,9 @@ def bring_up(project: Project, progress: Progress) -> Outputs:
 
             return set_up(project, progress)
         case "aws":
-            raise BadInput(
-                f"stack {project.stack.name} is on platform aws, which this version cannot bring up yet",
-                remedy=f"slipway:platform: hosts in Pulumi.{project.stack.name}.yaml, with machines you rent",
-            )
+            from slipway.aws.up import up as bring_in_line  # noqa: PLC0415
+
+            return bring_in_line(project, progress)
 
 
 def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
@@ -42,6 +41,10 @@ def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest of the set-up that the settings of this moment ask for."""
+    if project.stack.platform == "aws":
+        from slipway.aws.plan import setup_digests as of_kits  # noqa: PLC0415
+
+        return of_kits(project, outputs, secrets)
     from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
 
     if project.stack.platform == "hosts":

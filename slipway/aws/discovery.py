@@ -48,11 +48,6 @@ class Members:
     absent: dict[str, str] = field(default_factory=dict[str, str])
     """By name: still starting, or leaving."""
 
-    @property
-    def starting(self) -> list[str]:
-        """Names of those that will be there soon."""
-        return [name for name, why in self.absent.items() if why.startswith(STARTING)]
-
 
 STARTING = "still starting"
 LEAVING = "leaving"
@@ -76,10 +71,11 @@ def discover(session: AwsSession, cloud: Cloud, fleet: str, bucket: Bucket) -> M
             ],
         )  # fmt: skip
         found = members(cloud, groups.result(), reservations.result())
+        absent = unlaunched(cloud, groups.result())
         ready = [member for member in found if not member.why_not]
         asked = {member: pool.submit(host_key, bucket, cloud, member) for member in ready}
         keys = {member: answer.result() for member, answer in asked.items()}
-    absent = {member.name: member.why_not for member in found if member.why_not}
+    absent |= {member.name: member.why_not for member in found if member.why_not}
     absent |= {
         member.name: f"{STARTING}: it has not published its ssh host key yet"
         for member, key in keys.items()
@@ -114,6 +110,22 @@ def members(
                 )
             )
     return sorted(found, key=lambda member: (member.role, member.launched, member.instance))
+
+
+def unlaunched(cloud: Cloud, groups: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By role, how many hosts a group wants that are not even instances yet. Pure."""
+    roles = {name: role for role, name in cloud.groups.items()}
+    missing = {
+        roles[group["AutoScalingGroupName"]]: int(group.get("DesiredCapacity", 0))
+        - len(group.get("Instances", []))
+        for group in groups
+        if group["AutoScalingGroupName"] in roles
+    }
+    return {
+        f"{role}-new": f"{STARTING}: {count} more are to be launched"
+        for role, count in missing.items()
+        if count > 0
+    }
 
 
 def host_key(bucket: Bucket, cloud: Cloud, member: Member) -> str:

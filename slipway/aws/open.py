@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slipway.aws.discovery import discover
+from slipway.aws.discovery import STARTING, discover
 from slipway.aws.outputs import read_outputs
 from slipway.aws.session import AwsSession, names_of, session_of
 from slipway.aws.ssh_key import ssh_key
@@ -27,6 +27,11 @@ class Opened:
 
     outputs: Outputs
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def starting(self) -> list[str]:
+        """Names of those that will be there soon."""
+        return [name for name, why in self.absent.items() if why.startswith(STARTING)]
 
 
 def open_outputs(project: Project) -> Opened:

@@ -16,20 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
+from slipway.aws.plugin import INSTALL, PLUGIN
 from slipway.aws.session import AwsSession
 from slipway.errors import BadInput, SlipwayError
+from slipway.fleet.failures import NO_SESSION
 
-PLUGIN = "session-manager-plugin"
-NEWER_THAN = (1, 2, 497, 0)
-"""Up to this version the plugin takes the session's token in its arguments, which everybody can read."""
 RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"
 DOCUMENT = "AWS-StartSSHSession"
-SAID = "no session by AWS Systems Manager"
-"""How what this program says begins; `slipway.fleet.failures` knows it."""
-INSTALL = (
-    "install it: docs.aws.amazon.com/systems-manager/latest/userguide/"
-    "session-manager-working-with-install-plugin.html"
-)
 
 
 def proxy_command(region: str, profile: str, key: Path) -> str:
@@ -80,7 +73,7 @@ def main() -> NoReturn:
         session = AwsSession(given.region, given.profile)
         arguments, token = open_session(session, given.instance, given.user, given.port, key)
     except SlipwayError as failure:
-        sys.stderr.write(f"{SAID}: {failure.message}; {failure.remedy}\n")
+        sys.stderr.write(f"{NO_SESSION}: {failure.message}; {failure.remedy}\n")
         sys.exit(255)
     os.execvpe(PLUGIN, arguments, {**os.environ, RESPONSE: token})  # noqa: S606 - no shell is wanted
 

@@ -9,6 +9,7 @@ import typer
 
 from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, say, table
+from slipway.errors import BadInput
 from slipway.rented.entries import SITE as SITE_CERTIFICATE
 
 if TYPE_CHECKING:
@@ -164,6 +165,11 @@ def share(
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
+    if project.stack.platform == "aws":
+        raise BadInput(
+            f"the secrets of {stack} are in AWS Secrets Manager, which asks IAM who may read them",
+            remedy="give the person a role that may (docs/aws.md)",
+        )
     store = AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
     store.add_recipient(recipient)
     say(f"{recipient} can read and write the secrets of {stack} now")

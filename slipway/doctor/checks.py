@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from slipway.doctor import fleet, machine, stack
+from slipway.doctor import aws, fleet, machine, stack
 from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.errors import BadInput, SlipwayError
 from slipway.pipeline.open import OpenStack
@@ -25,8 +25,8 @@ MACHINE: Checks[Project | None] = (
     machine.disk,
     machine.npm_registry,
 )
-STACK: Checks[Project] = (stack.age_key, stack.secrets)
-LIVE: Checks[OpenStack] = (stack.brought_up, fleet.hosts, fleet.certificate, fleet.lease)
+STACK: Checks[Project] = (stack.age_key, stack.secrets, aws.credentials, aws.programs)
+LIVE: Checks[OpenStack] = (stack.brought_up, aws.hosts, fleet.hosts, fleet.certificate, fleet.lease)
 
 
 def examine(stack_name: str, start: Path | None = None) -> list[Finding]:

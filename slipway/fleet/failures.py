@@ -10,7 +10,8 @@ class HostDown(SlipwayError):
 
     def __init__(self, host: str, kind: str, said: str) -> None:
         what, remedy = KINDS[kind]
-        last = said.strip().splitlines()[-1] if said.strip() else ""
+        lines = [line for line in said.strip().splitlines() if not line.startswith(_EMPTY)] or [""]
+        last = next((line for line in lines if NO_SESSION in line), lines[-1])
         super().__init__(
             f"{host}: {what}", remedy=remedy.format(host=host), details=[f"ssh: {last}"] if last else []
         )
@@ -43,12 +44,22 @@ KINDS: dict[str, tuple[str, str]] = {
         "if {host} was rebuilt on purpose, run `slipway up` to pin its new key; if not, find out who answers",
     ),
     "not let in": ("the ssh key is not accepted", "check the key in the stack's ssh_config"),
+    "no session": (
+        "AWS Systems Manager opens no session to it",
+        "`slipway doctor` looks at what is needed here; is {host} running, and its SSM agent online?",
+    ),
     "closed": ("the connection was closed before it was ready", "is {host} just starting, or overloaded?"),
     "failed": ("ssh failed", "try `ssh -v` with the stack's ssh_config"),
 }
 """What is told of each kind of failure, and what to do."""
 
+NO_SESSION = "no session by AWS Systems Manager"
+"""How slipway.aws.tunnel begins what it says."""
+_EMPTY = "Connection closed by UNKNOWN"
+"""ssh's last words when the command that it reaches a host by has ended."""
+
 _SIGNS = (
+    (NO_SESSION.lower(), "no session"),
     ("host key verification failed", "key mismatch"),
     ("remote host identification has changed", "key mismatch"),
     ("host key is known for", "key mismatch"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from slipway.secrets.store import SecretStore
 
@@ -21,10 +22,10 @@ RANDOM_BYTES = 24
 """192 bits, in hex: fits URLs, configuration files and S3 clients without quoting."""
 
 
-def ensure_platform_secrets(store: SecretStore) -> dict[str, str]:
-    """All values by name. Missing ones are made; one that is there is never changed."""
+def ensure_platform_secrets(store: SecretStore, names: Sequence[str] = NAMES) -> dict[str, str]:
+    """The values of `names`. Missing ones are made; one that is there is never changed."""
     held = store.read()
-    made = {name: secrets.token_hex(RANDOM_BYTES) for name in NAMES if not held.get(name)}
+    made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
     if made:
         store.update(made)
-    return {name: made.get(name) or held[name] for name in NAMES}
+    return {name: made.get(name) or held[name] for name in names}

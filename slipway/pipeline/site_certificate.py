@@ -37,6 +37,8 @@ def days_left(outputs: Outputs) -> float | None:
 
 def renewal(outputs: Outputs) -> str:
     """What a person does about it: `up` alone if the fleet's own authority signed it."""
+    if outputs.platform == "aws":
+        return "AWS renews it by itself, as long as the DNS record that proved it is there (docs/aws.md)"
     up = f"slipway up --stack {outputs.stack}"
     if outputs.platform == "hosts" and not outputs.ca_file:
         return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then {up}"

@@ -1,0 +1,92 @@
+"""`slipway up` of a stack on AWS: from its settings to hosts that are set up and data that lets them in.
+
+Everything in it may be cut off at any moment and done again: what is as it should be is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway.aws.account import check_account
+from slipway.aws.arrival import wait_for_hosts
+from slipway.aws.ca_bundle import ensure_ca_bundle
+from slipway.aws.database_roles import ensure_proxy_login, ensure_roles
+from slipway.aws.health import site_problem, wait_for_targets
+from slipway.aws.open import builds_bucket, cloud_of
+from slipway.aws.outputs import read_outputs
+from slipway.aws.plan import ROLES, fleet_plan
+from slipway.aws.plugin import find_plugin
+from slipway.aws.provision import provision
+from slipway.aws.redis_token import ensure_token
+from slipway.aws.session import AwsSession, session_of
+from slipway.aws.set_up import bring_in_line, publish_kits
+from slipway.fleet.fleet import Fleet
+from slipway.fleet_setup import platform_secrets as entries
+from slipway.fleet_setup.lock import only_one
+from slipway.fleet_setup.platform_secrets import ensure_platform_secrets
+from slipway.ledger.bucket import Bucket
+from slipway.ledger.ledger import Ledger
+from slipway.progress.protocol import Progress
+from slipway.secrets.store import open_store
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project
+
+if TYPE_CHECKING:
+    from hosts.plan import FleetPlan
+
+SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.LOAD_KEY)
+"""The platform's own here; buckets need none, for hosts reach them by their role."""
+
+
+def up(project: Project, progress: Progress) -> Outputs:
+    """Provision, if the engine is at hand, and bring all hosts in line with the settings.
+
+    BadInput: wrong account, no rights, never provisioned; then nothing was touched. NeedsPerson: something
+    does not come up.
+    """
+    session = session_of(project)
+    with only_one(project):
+        with progress.phase("account"):
+            check_account(session, project.stack)
+            find_plugin()
+        with progress.phase("provision"):
+            provision(project, progress)
+            outputs = read_outputs(session, project)
+            bucket = builds_bucket(session, outputs)
+        with progress.phase("secrets"):
+            secrets = ensure_platform_secrets(open_store(project), SECRETS)
+        with progress.phase("kits"):
+            bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
+            kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
+        with progress.phase("hosts"):
+            outputs = wait_for_hosts(project, outputs, progress).outputs
+        with progress.phase("set up"):
+            fleet, plan = Fleet(outputs), fleet_plan(project, outputs, secrets, bundle)
+            bring_in_line(plan, kits, fleet, progress)
+        with progress.phase("data"):
+            _data(session, plan, fleet, progress)
+        with progress.phase("health"):
+            _health(session, outputs, bucket, progress)
+    return outputs
+
+
+def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress) -> None:
+    """Database roles and Redis' password, through whichever host is there."""
+    cloud, outputs, host = cloud_of(plan.outputs), plan.outputs, (fleet.web or fleet.hosts)[0]
+    if cloud.database_secret:
+        ensure_proxy_login(session, plan, cloud.database_secret)
+    if cloud.master_secret:
+        progress.host(host.name, "database roles")
+        ensure_roles(session, plan, host, address=cloud.database_host, master_secret=cloud.master_secret)
+    if cloud.cache and outputs.redis:
+        progress.host(host.name, "asking Redis who may come in")
+        ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(entries.REDIS), host, progress)
+
+
+def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Progress) -> None:
+    if Ledger(bucket, outputs.stack).live() is None:
+        progress.line(f"nothing is live yet: slipway release --stack {outputs.stack}")
+    else:
+        wait_for_targets(session, cloud_of(outputs), outputs, progress)
+    if problem := site_problem(outputs):
+        progress.line(f"the site cannot be reached: {problem}")
