@@ -133,6 +133,8 @@ class Buckets(Setting):
     """After which unfinished uploads are thrown away."""
     origins: list[str] = Field(default_factory=list)
     """Origins whose pages may upload; default: the site's own. Never `*`."""
+    prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)+$")] = "users/"
+    """Under which the app keeps uploads: its hosts may touch nothing else there. Ends with `/`."""
 
 
 class GitHub(Setting):
@@ -247,6 +249,10 @@ class Cloudflare(Setting):
     """The real-time router as a Worker with Durable Objects, at `rt.<domain>`?"""
     worker_connections: int = Field(default=10_000, ge=1, le=32_768)
     """Most sockets of one Durable Object."""
+    worker_migrated: bool = False
+    """Turn on after the Worker's first `up`: Cloudflare makes a Durable Object's class once only."""
+    managed_rules: bool = True
+    """Cloudflare's managed firewall rules? They need the Pro plan."""
     requests_per_10_seconds: int = Field(default=200, ge=10)
     """Per client address; beyond it Cloudflare blocks."""
 

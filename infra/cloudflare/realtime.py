@@ -1,0 +1,102 @@
+"""The app's real-time router as a Worker with a Durable Object, at `rt.<domain>` (I14)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from slipway.errors import BadInput
+from slipway.settings.aws import Cloudflare
+
+SCRIPT = Path("worker/dist/worker.js")
+"""In the app's folder: what its build made, one module."""
+BUILD = "bun run worker:build"
+CLASS, BINDING = "BoardRoom", "ROOM"
+"""The Durable Object's class in the script, and the name by which the script reaches it."""
+CONNECTIONS = "MAX_CONNECTIONS"
+COMPATIBLE_WITH = "2025-09-01"
+_FIRST = "v1"
+
+
+@dataclass(frozen=True)
+class RealtimeArgs:
+    """Which script runs where, and how many sockets one object takes."""
+
+    settings: Cloudflare
+    fleet: str
+    domain: str
+    app_dir: Path
+
+
+class Realtime(pulumi.ComponentResource):
+    """The Worker, its Durable Object, and a name with a certificate of its own.
+
+    Secrets of the Worker are set outside (`wrangler secret put`); Pulumi keeps those that are there. Cloudflare
+    takes the migration that makes the object's class once only: `worker_migrated` says that it has.
+    """
+
+    host: str
+    script: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RealtimeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:cloudflare:Realtime", name, None, opts)
+        settings, code = args.settings, built_script(args.app_dir)
+        child = pulumi.ResourceOptions(parent=self)
+        script = cloudflare.WorkersScript(
+            f"{name}-script",
+            account_id=settings.account,
+            script_name=f"{args.fleet}-rt",
+            main_module=SCRIPT.name,
+            content=code,
+            content_sha256=hashlib.sha256(code.encode()).hexdigest(),
+            compatibility_date=COMPATIBLE_WITH,
+            compatibility_flags=["nodejs_compat"],
+            bindings=[
+                cloudflare.WorkersScriptBindingArgs(
+                    name=BINDING, type="durable_object_namespace", class_name=CLASS
+                ),
+                cloudflare.WorkersScriptBindingArgs(
+                    name=CONNECTIONS, type="plain_text", text=str(settings.worker_connections)
+                ),
+            ],
+            keep_bindings=["secret_text"],
+            migrations=None
+            if settings.worker_migrated
+            else cloudflare.WorkersScriptMigrationsArgs(new_tag=_FIRST, new_sqlite_classes=[CLASS]),
+            observability=cloudflare.WorkersScriptObservabilityArgs(enabled=True, head_sampling_rate=1),
+            opts=child,
+        )
+        self.host = f"rt.{args.domain}"
+        cloudflare.WorkersScriptSubdomain(
+            f"{name}-only-by-name",
+            account_id=settings.account,
+            script_name=script.script_name,
+            enabled=False,
+            previews_enabled=False,
+            opts=child,
+        )
+        cloudflare.WorkersCustomDomain(
+            f"{name}-domain",
+            account_id=settings.account,
+            zone_id=settings.zone,
+            hostname=self.host,
+            service=script.script_name,
+            opts=child,
+        )
+        self.script = script.script_name
+        self.register_outputs({"host": self.host, "script": self.script})
+
+
+def built_script(app_dir: Path) -> str:
+    """The Worker's code. Raises BadInput if it was not built."""
+    path = app_dir / SCRIPT
+    if not path.is_file():
+        raise BadInput(
+            f"slipway:cloudflare.worker is on, and the Worker is not built: there is no {path}",
+            remedy=f"cd {app_dir} && {BUILD}, or turn slipway:cloudflare.worker off",
+        )
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Cloudflare's firewall, rate limit and cache before the site. One stack a zone makes them: a zone has one
+ruleset of each phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+MANAGED = "efb7b8c949ac4650a09736fc376e9aee"
+"""Cloudflare Managed Ruleset, the same id in every account (from the Pro plan on)."""
+_STATIC = ("css", "gif", "ico", "jpg", "jpeg", "js", "mjs", "png", "svg", "webp", "woff", "woff2")
+_PERIOD = 10
+"""Seconds over which requests are counted and for which is blocked: what every plan has."""
+
+
+@dataclass(frozen=True)
+class RulesetsArgs:
+    """For which names, and from when on an address is blocked."""
+
+    zone: str
+    domain: str
+    requests_per_10_seconds: int
+    managed_rules: bool
+
+
+class Rulesets(pulumi.ComponentResource):
+    """Cloudflare's managed rules; a limit of requests per client address; static files from its cache (I13).
+
+    They hold for the domain and the names below it, so that a preview beside prod has them as well.
+    """
+
+    def __init__(self, name: str, args: RulesetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:cloudflare:Rulesets", name, None, opts)
+        self._name, self._args = name, args
+        ours = hosts_expression(args.domain)
+        if args.managed_rules:
+            self._ruleset("managed", "http_request_firewall_managed", [_managed(ours)])
+        self._ruleset("limit", "http_ratelimit", [_limit(ours, args.requests_per_10_seconds)])
+        # Of two cache rules that fit, the later one decides.
+        self._ruleset("cache", "http_request_cache_settings", [_pass(ours), _keep(args.domain)])
+        self.register_outputs({})
+
+    def _ruleset(self, what: str, phase: str, rules: list[cloudflare.RulesetRuleArgs]) -> None:
+        cloudflare.Ruleset(
+            f"{self._name}-{what}",
+            zone_id=self._args.zone,
+            kind="zone",
+            name=f"slipway {what}",
+            phase=phase,
+            rules=rules,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def hosts_expression(domain: str) -> str:
+    """Requests to the domain or a name below it."""
+    return f'(http.host eq "{domain}" or ends_with(http.host, ".{domain}"))'
+
+
+def static_expression(domain: str) -> str:
+    """Requests that read a static file, by its extension; never what is below /api."""
+    extensions = " ".join(f'"{each}"' for each in _STATIC)
+    return (
+        f'{hosts_expression(domain)} and http.request.method in {{"GET" "HEAD"}}'
+        f' and not starts_with(http.request.uri.path, "/api/")'
+        f" and http.request.uri.path.extension in {{{extensions}}}"
+    )
+
+
+def _managed(ours: str) -> cloudflare.RulesetRuleArgs:
+    return cloudflare.RulesetRuleArgs(
+        ref="managed",
+        description="Cloudflare Managed Ruleset",
+        expression=ours,
+        action="execute",
+        action_parameters=cloudflare.RulesetRuleActionParametersArgs(id=MANAGED),
+        enabled=True,
+    )
+
+
+def _limit(ours: str, requests: int) -> cloudflare.RulesetRuleArgs:
+    return cloudflare.RulesetRuleArgs(
+        ref="limit",
+        description="Requests per client address",
+        expression=ours,
+        action="block",
+        ratelimit=cloudflare.RulesetRuleRatelimitArgs(
+            # Counted in each data centre: the colo must be among the characteristics.
+            characteristics=["cf.colo.id", "ip.src"],
+            period=_PERIOD,
+            requests_per_period=requests,
+            mitigation_timeout=_PERIOD,
+        ),
+        enabled=True,
+    )
+
+
+def _pass(ours: str) -> cloudflare.RulesetRuleArgs:
+    return cloudflare.RulesetRuleArgs(
+        ref="pass",
+        description="Answers of the app are nobody else's",
+        expression=ours,
+        action="set_cache_settings",
+        action_parameters=cloudflare.RulesetRuleActionParametersArgs(cache=False),
+        enabled=True,
+    )
+
+
+def _keep(domain: str) -> cloudflare.RulesetRuleArgs:
+    # How long is the app's to say, and if it says nothing, nothing is kept: a release must not mix old and new.
+    as_told = cloudflare.RulesetRuleActionParametersEdgeTtlArgs(mode="bypass_by_default")
+    browser = cloudflare.RulesetRuleActionParametersBrowserTtlArgs(mode="respect_origin")
+    return cloudflare.RulesetRuleArgs(
+        ref="keep",
+        description="Static files from the cache",
+        expression=static_expression(domain),
+        action="set_cache_settings",
+        action_parameters=cloudflare.RulesetRuleActionParametersArgs(
+            cache=True, edge_ttl=as_told, browser_ttl=browser, respect_strong_etags=True
+        ),
+        enabled=True,
+    )
