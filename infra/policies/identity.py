@@ -1,0 +1,256 @@
+"""Roles, policies, keys and secrets: who may do what, and that no two stacks share it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from infra.policies.policy_text import statements, words
+from infra.policies.rule import World, holds, made, rule, world
+from infra.recording.graph import Resource
+
+USER = "aws:iam/user:User"
+ACCESS_KEY = "aws:iam/accessKey:AccessKey"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+POLICY = "aws:iam/policy:Policy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+KEY = "aws:kms/key:Key"
+ALIAS = "aws:kms/alias:Alias"
+SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a token
+SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105
+GITHUB = "token.actions.githubusercontent.com"
+
+SETTINGS = [
+    holds(
+        "key-rotates", KEY, "enableKeyRotation", good=True, bad=False,
+        says="The stack's key is renewed every year.", controls=("KMS.4",), severity="medium",
+    ),
+    holds(
+        "key-recoverable", KEY, "deletionWindowInDays", good=30, bad=1,
+        when=lambda value: isinstance(value, int) and value >= 7,
+        says="A deleted key can be brought back for a week.", controls=("KMS.3",), severity="high",
+    ),
+    holds(
+        "secret-recoverable", SECRET, "recoveryWindowInDays", good=30, bad=0,
+        when=lambda value: isinstance(value, int) and value >= 7,
+        says="A deleted secret can be brought back for a week.", controls=("SecretsManager.3", "I9"),
+        severity="high",
+    ),
+]  # fmt: skip
+
+
+@rule(
+    "no-users", USER, ACCESS_KEY,
+    controls=("IAM.2", "IAM.3", "I7"), severity="high", remedy="use roles: no key to lose, nothing to rotate",
+    passing=[world(made(ROLE))], failing=[world(made(USER)), world(made(ACCESS_KEY))],
+)  # fmt: skip
+def no_users(_: Resource, __: World) -> Iterable[str]:
+    """There are no IAM users and no access keys."""
+    yield "is a long-lived credential"
+
+
+@rule(
+    "no-secret-versions", SECRET_VERSION, "aws:secretsmanager/secretRotation:SecretRotation",
+    controls=("I9", "P4"), severity="critical",
+    remedy="leave values to `slipway secrets set`: what Pulumi knows lies in its state",
+    passing=[world(made(SECRET))], failing=[world(made(SECRET_VERSION, inputs={"secretString": "x"}))],
+)  # fmt: skip
+def no_versions(_: Resource, __: World) -> Iterable[str]:
+    """Pulumi makes the shells of secrets and never a value."""
+    yield "would carry a secret's value through the state"
+
+
+_KEY = made(KEY, "vault-key")
+
+
+@rule(
+    "secret-by-own-key", SECRET,
+    controls=("I8", "I9"), severity="medium", remedy="set kms_key_id to the stack's key",
+    passing=[world(_KEY, made(SECRET, links={"kmsKeyId": _KEY}))], failing=[world(_KEY, made(SECRET))],
+)  # fmt: skip
+def by_own_key(secret: Resource, stack: World) -> Iterable[str]:
+    """A stack's secrets are encrypted with its own key."""
+    if not stack.behind(secret, "kmsKeyId", KEY):
+        yield "kmsKeyId is not a key of this stack"
+
+
+def _policy(action: Any, resource: Any, **more: Any) -> World:
+    said = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return world(made(ROLE_POLICY, inputs={"policy": json.dumps({"Statement": [said]})}))
+
+
+_LOOKS = re.compile(r"^[a-z0-9-]+:(Describe|List|Get|BatchGet|Search|View|Lookup|Simulate)[A-Za-z]*\*?$")
+_READS_DATA = re.compile(
+    r"^(secretsmanager:(Get|BatchGet)|s3:Get(Object)?\*|s3:GetObject|ssm:GetParameter|kms:|dynamodb:|sqs:|logs:Get|ecr:GetAuth)"
+)
+_WITHOUT_RESOURCES = re.compile(
+    r"^(ssmmessages:[A-Za-z]+|ssm:UpdateInstanceInformation|ssm:TerminateSession|ssm:ResumeSession"
+    r"|ec2messages:[A-Za-z]+|cloudwatch:PutMetricData|sts:GetCallerIdentity)$"
+)
+"""Actions that AWS cannot limit to a resource."""
+
+
+@rule(
+    "policies-without-wildcards", ROLE_POLICY, POLICY,
+    controls=("IAM.1", "IAM.21", "KMS.1", "I7"), severity="high",
+    remedy="name the actions, and the ARNs they are for",
+    passing=[
+        _policy("s3:GetObject", "arn:aws:s3:::builds/*"),
+        _policy(["ec2:Describe*", "cloudwatch:PutMetricData"], "*"),
+        _policy("s3:*", "*", Effect="Deny"),
+        _policy("cloudwatch:PutMetricData", "*", Condition={"StringEquals": {"cloudwatch:namespace": "x"}}),
+    ],
+    failing=[
+        _policy("*", "arn:aws:s3:::builds/*"),
+        _policy("s3:*", "arn:aws:s3:::builds/*"),
+        _policy("s3:GetObject", "*"),
+        _policy("secretsmanager:GetSecretValue", ["*"]),
+        _policy("s3:PutObject", "arn:aws:s3:::*"),
+        _policy("kms:Decrypt", "arn:aws:kms:us-east-1:1:key/*"),
+    ],
+)  # fmt: skip
+def without_wildcards(policy: Resource, _: World) -> Iterable[str]:
+    """A role may do named things to named resources."""
+    for said in statements(policy.inputs.get("policy")):
+        if said.get("Effect") == "Allow":
+            yield from _too_wide(said)
+
+
+def _too_wide(said: dict[str, Any]) -> Iterable[str]:
+    actions, resources = words(said.get("Action")), words(said.get("Resource"))
+    sid = said.get("Sid", "statement")
+    if "NotAction" in said or "NotResource" in said:
+        yield f"{sid} allows all but what it names"
+    for action in actions:
+        if action == "*" or ("*" in action and not _LOOKS.match(action)):
+            yield f"{sid} allows {action}"
+    if said.get("Condition"):
+        return
+    for resource in resources:
+        if resource == "*" or re.fullmatch(
+            r"arn:aws[a-z-]*:(s3:::\*|(kms|secretsmanager):.*[:/]\*)", resource
+        ):
+            touching = [a for a in actions if not _WITHOUT_RESOURCES.match(a)]
+            touching = [a for a in touching if not _LOOKS.match(a) or _READS_DATA.match(a)]
+            if touching:
+                yield f"{sid} allows {', '.join(touching)} on {resource}"
+
+
+@rule(
+    "no-sweeping-managed-policies", ATTACHMENT,
+    controls=("IAM.1", "IAM.18", "I7"), severity="high", remedy="write a policy of what the role needs",
+    passing=[world(made(ATTACHMENT, inputs={"policyArn": "arn:aws:iam::1:policy/own"}))],
+    failing=[
+        world(made(ATTACHMENT, inputs={"policyArn": f"arn:aws:iam::aws:policy/{name}"}))
+        for name in ("AdministratorAccess", "PowerUserAccess", "AmazonS3FullAccess", "AmazonSSMManagedInstanceCore")
+    ],
+)  # fmt: skip
+def no_sweeping_policies(attachment: Resource, _: World) -> Iterable[str]:
+    """No managed policy of AWS's that sweeps over the account."""
+    name = str(attachment.inputs.get("policyArn", "")).rpartition("/")[2]
+    if "policy" in str(attachment.inputs.get("policyArn")) and (
+        name in {"AdministratorAccess", "PowerUserAccess", "AmazonSSMManagedInstanceCore"}
+        or "FullAccess" in name
+    ):
+        yield f"attaches {name}"
+
+
+def _trust(principal: Any, condition: Any) -> World:
+    said = {
+        "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    }  # fmt: skip
+    return world(made(ROLE, inputs={"assumeRolePolicy": json.dumps({"Statement": [said]})}))
+
+
+_FEDERATED = {"Federated": f"arn:aws:iam::1:oidc-provider/{GITHUB}"}
+_EXACT = {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": "repo:example/board:environment:prod"}
+
+
+@rule(
+    "github-trusted-exactly", ROLE,
+    controls=("I7", "I8"), severity="critical",
+    remedy="StringEquals on both sub (repository and environment) and aud",
+    passing=[_trust(_FEDERATED, {"StringEquals": _EXACT}), world(made(ROLE, inputs={"assumeRolePolicy": "{}"}))],
+    failing=[
+        _trust(_FEDERATED, {"StringLike": _EXACT}),
+        _trust(_FEDERATED, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}),
+        _trust(_FEDERATED, {"StringEquals": {**_EXACT, f"{GITHUB}:sub": "repo:example/*"}}),
+        _trust({"AWS": "*"}, {}),
+    ],
+)  # fmt: skip
+def trusted_exactly(role: Resource, _: World) -> Iterable[str]:
+    """A role is taken by whom it names: of GitHub, by one environment of one repository."""
+    for said in statements(role.inputs.get("assumeRolePolicy")):
+        if said.get("Effect") != "Allow":
+            continue
+        principal: Any = said.get("Principal") or {}
+        if principal == "*" or "*" in words(principal.get("AWS")):
+            yield "can be taken by everyone"
+        elif principal.get("Federated"):
+            exact = (said.get("Condition") or {}).get("StringEquals") or {}
+            for claim in ("sub", "aud"):
+                value = words(exact.get(f"{GITHUB}:{claim}"))
+                if not value or any("*" in each for each in value):
+                    yield f"trusts GitHub without an exact {claim}"
+
+
+def _named(type_: str, stack: str = "example", **inputs: Any) -> World:
+    resource = made(type_, inputs=inputs)
+    return world(Resource(**{**vars(resource), "urn": resource.urn.replace("example", stack)}))
+
+
+@rule(
+    "names-of-this-stack", SECRET, ALIAS, "aws:s3/bucket:Bucket",
+    controls=("I8",), severity="critical", remedy="take names from AwsNames: they carry project and stack",
+    passing=[
+        _named(SECRET, name="slipway/board/example/app"),
+        _named("aws:s3/bucket:Bucket", bucket="board-example-builds-1"),
+    ],
+    failing=[
+        _named(SECRET, name="slipway/board/prod/app"),
+        _named(SECRET, name="app"),
+        _named("aws:s3/bucket:Bucket", bucket="board-uploads"),
+        _named(ALIAS, name="alias/slipway/board/prod"),
+    ],
+)  # fmt: skip
+def of_this_stack(resource: Resource, stack: World) -> Iterable[str]:
+    """What keeps data or secrets bears the name of its stack, so that no two stacks share it."""
+    name = str(resource.inputs.get("bucket") or resource.inputs.get("name") or "")
+    parts = re.split(r"[/-]", name)
+    owner = re.split(r"-", stack.graph.stack)
+    if not any(parts[i : i + len(owner)] == owner for i in range(len(parts))):
+        yield f'its name "{name}" does not carry the stack "{stack.graph.stack}"'
+
+
+_OTHERS = re.compile(r"secret:slipway/(?P<project>[^/\"]+)/(?P<stack>[^/\"*?]+)")
+
+
+@rule(
+    "policies-of-this-stack", ROLE_POLICY, POLICY,
+    controls=("I8",), severity="critical", remedy="let a role at its own stack's secrets only",
+    passing=[
+        _policy("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:slipway/board/example/app"),
+    ],
+    failing=[
+        _policy("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:slipway/board/prod/app"),
+    ],
+)  # fmt: skip
+def policies_of_this_stack(policy: Resource, stack: World) -> Iterable[str]:
+    """No role of a stack is let at another stack's secrets."""
+    for said in statements(policy.inputs.get("policy")):
+        if said.get("Effect") != "Allow":
+            continue
+        for resource in words(said.get("Resource")):
+            found = _OTHERS.search(resource)
+            if found and (found["project"], found["stack"]) != (stack.graph.project, stack.graph.stack):
+                yield f"allows {', '.join(words(said.get('Action')))} on {resource}"
+
+
+RULES = [
+    *SETTINGS, no_users, no_versions, by_own_key, without_wildcards, no_sweeping_policies, trusted_exactly,
+    of_this_stack, policies_of_this_stack,
+]  # fmt: skip

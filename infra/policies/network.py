@@ -1,0 +1,216 @@
+"""VPC, security groups and hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from infra.policies.load_balancer import LB
+from infra.policies.rule import World, at, holds, made, rule, world
+from infra.recording.graph import Resource
+
+VPC = "aws:ec2/vpc:Vpc"
+FLOW_LOG = "aws:ec2/flowLog:FlowLog"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+OLD_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+SUBNET = "aws:ec2/subnet:Subnet"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+HOSTS = "aws:autoscaling/group:Group"
+
+EVERYONE = ("0.0.0.0/0", "::/0")
+
+SETTINGS = [
+    holds(
+        "hosts-imdsv2", TEMPLATE, "metadataOptions.httpTokens", good="required", bad="optional",
+        says="Hosts' credentials are given to sessions of IMDSv2 only.", controls=("EC2.8", "EC2.170"),
+        severity="high",
+    ),
+    holds(
+        "hosts-imds-one-hop", TEMPLATE, "metadataOptions.httpPutResponseHopLimit", good=1, bad=2,
+        says="Hosts' credentials do not leave the host.", controls=("AutoScaling.4", "EC2.8"), severity="medium",
+    ),
+    holds(
+        "hosts-no-key-pair", TEMPLATE, "keyName", good="", bad="laptop", when=lambda value: not value,
+        absent_is_good=True,
+        says="No static ssh key lies on hosts.", controls=("I7",), severity="high",
+    ),
+    holds(
+        "hosts-replaced-when-unhealthy", HOSTS, "healthCheckType", good="ELB", bad="EC2",
+        says="Web hosts that fail the readiness check are replaced.", controls=("AutoScaling.1", "I3"),
+        severity="medium", only=lambda inputs: bool(inputs.get("targetGroupArns")),
+        given={"targetGroupArns": ["arn"]},
+    ),
+    holds(
+        "hosts-in-two-zones", HOSTS, "vpcZoneIdentifiers", good=["a", "b"], bad=["a"],
+        when=lambda value: isinstance(value, list) and len(value) >= 2,  # pyright: ignore[reportUnknownArgumentType]
+        says="Hosts are spread over two zones at least.", controls=("AutoScaling.2", "I1"), severity="medium",
+    ),
+    holds(
+        "hosts-refreshed-one-by-one", HOSTS, "instanceRefresh.preferences.minHealthyPercentage", good=100,
+        bad=50, when=lambda value: isinstance(value, int) and value >= 90,
+        says="Replacing hosts never halves the fleet.", controls=("S5", "I3"), severity="medium",
+    ),
+    holds(
+        "flow-log-of-all-traffic", FLOW_LOG, "trafficType", good="ALL", bad="ACCEPT",
+        when=lambda value: value in {"ALL", "REJECT"},
+        says="Refused connections are logged.", controls=("EC2.6",), severity="medium",
+    ),
+]  # fmt: skip
+
+_VPC = made(VPC, "vpc")
+_LOG = made(FLOW_LOG, "log", inputs={"trafficType": "ALL"}, links={"vpcId": _VPC})
+
+
+@rule(
+    "vpc-flow-log", VPC,
+    controls=("EC2.6",), severity="medium", remedy="give the VPC a FlowLog",
+    passing=[world(_VPC, _LOG)], failing=[world(_VPC)],
+)  # fmt: skip
+def flow_log(vpc: Resource, stack: World) -> Iterable[str]:
+    """Every VPC logs its connections."""
+    if not stack.linked(vpc, FLOW_LOG, by="vpcId"):
+        yield "has no flow log"
+
+
+@rule(
+    "vpc-default-group-empty", VPC,
+    controls=("EC2.2",), severity="high", remedy="adopt the default group with ec2.DefaultSecurityGroup and no rules",
+    passing=[world(_VPC, made(DEFAULT_GROUP, links={"vpcId": _VPC}))],
+    failing=[
+        world(_VPC),
+        world(_VPC, made(DEFAULT_GROUP, inputs={"ingress": [{"fromPort": 0}]}, links={"vpcId": _VPC})),
+        world(_VPC, made(DEFAULT_GROUP, inputs={"egress": [{"fromPort": 0}]}, links={"vpcId": _VPC})),
+    ],
+)  # fmt: skip
+def default_group_empty(vpc: Resource, stack: World) -> Iterable[str]:
+    """The VPC's default security group lets nothing through."""
+    groups = stack.linked(vpc, DEFAULT_GROUP, by="vpcId")
+    if not groups:
+        yield "its default security group is as AWS made it"
+    for group in groups:
+        for side in ("ingress", "egress"):
+            if group.inputs.get(side):
+                yield f"its default security group has {side} rules"
+
+
+@rule(
+    "security-group-rules-apart", GROUP, OLD_RULE,
+    controls=("EC2.2",), severity="medium",
+    remedy="write rules as vpc.SecurityGroupIngressRule and EgressRule: two owners undo each other (pulumi-eks#1031)",
+    passing=[world(made(GROUP))],
+    failing=[world(made(GROUP, inputs={"ingress": [{"fromPort": 443}]})), world(made(OLD_RULE))],
+)  # fmt: skip
+def rules_apart(group: Resource, _: World) -> Iterable[str]:
+    """Each rule of a security group is a resource of its own."""
+    if group.type == OLD_RULE:
+        yield "is a SecurityGroupRule"
+    for side in ("ingress", "egress"):
+        if group.inputs.get(side):
+            yield f"has inline {side} rules"
+
+
+def _ingress(port: int | None, *others: Resource, **inputs: Any) -> World:
+    group = made(GROUP, "edge")
+    ports = {} if port is None else {"fromPort": port, "toPort": port}
+    return world(
+        group,
+        made(LB, "lb", links={"securityGroups": group}),
+        made(INGRESS, inputs={"ipProtocol": "tcp", **ports, **inputs}, links={"securityGroupId": group}),
+        *others,
+    )
+
+
+_RECORD = made("cloudflare:index/dnsRecord:DnsRecord", "site")
+
+
+@rule(
+    "security-group-open-ports", INGRESS,
+    controls=("EC2.13", "EC2.14", "EC2.18", "EC2.19", "EC2.53", "EC2.54", "I1"), severity="critical",
+    remedy="let in a security group or known ranges; the world may reach the load balancer's 80 and 443 only",
+    passing=[
+        _ingress(443, cidrIpv4="0.0.0.0/0"),
+        _ingress(443, _RECORD, cidrIpv4="173.245.48.0/20"),
+        _ingress(22, cidrIpv4="10.20.0.0/16"),
+    ],
+    failing=[
+        _ingress(22, cidrIpv4="0.0.0.0/0"),
+        _ingress(5432, cidrIpv6="::/0"),
+        _ingress(None, cidrIpv4="0.0.0.0/0"),
+        _ingress(443, _RECORD, cidrIpv4="0.0.0.0/0"),
+    ],
+)  # fmt: skip
+def open_ports(ingress: Resource, stack: World) -> Iterable[str]:
+    """The world reaches the load balancer only, and behind Cloudflare not even that."""
+    ranges = [ingress.inputs.get(name) for name in ("cidrIpv4", "cidrIpv6")]
+    if not any(each in EVERYONE or str(each).endswith("/0") for each in ranges if each):
+        return
+    first, last = ingress.inputs.get("fromPort"), ingress.inputs.get("toPort")
+    if (first, last) not in ((80, 80), (443, 443)):
+        yield f"opens ports {first} to {last} to the world"
+    elif any(each.type.startswith("cloudflare:") for each in stack.graph):
+        yield "is open to the world: only Cloudflare's ranges may reach the load balancer"
+    elif not _guards_load_balancer(ingress, stack):
+        yield "opens something else than a load balancer to the world"
+
+
+def _guards_load_balancer(ingress: Resource, stack: World) -> bool:
+    groups = stack.behind(ingress, "securityGroupId", GROUP)
+    return any(stack.linked(group, LB, by="securityGroups") for group in groups)
+
+
+def _subnet(public: bool | None) -> World:
+    given = {} if public is None else {"mapPublicIpOnLaunch": public}
+    return world(made(SUBNET, inputs=given))
+
+
+@rule(
+    "subnet-gives-no-public-address", SUBNET,
+    controls=("EC2.15",), severity="medium", remedy="leave map_public_ip_on_launch out, or false",
+    passing=[_subnet(None), _subnet(False)], failing=[_subnet(True)],
+)  # fmt: skip
+def no_public_address(subnet: Resource, _: World) -> Iterable[str]:
+    """Nothing gets a public address by being started."""
+    if subnet.inputs.get("mapPublicIpOnLaunch"):
+        yield "mapPublicIpOnLaunch is true"
+
+
+def _template(**inputs: Any) -> World:
+    return world(made(TEMPLATE, inputs=inputs))
+
+
+@rule(
+    "hosts-have-no-public-address", TEMPLATE,
+    controls=("EC2.25", "AutoScaling.5", "I7"), severity="high",
+    remedy="set associate_public_ip_address to false: people reach hosts by Session Manager",
+    passing=[_template(), _template(networkInterfaces=[{"associatePublicIpAddress": "false"}])],
+    failing=[_template(networkInterfaces=[{"associatePublicIpAddress": "true"}])],
+)  # fmt: skip
+def hosts_private(template: Resource, _: World) -> Iterable[str]:
+    """Hosts have no public address."""
+    for each in template.inputs.get("networkInterfaces") or []:
+        if str(each.get("associatePublicIpAddress", "false")).lower() == "true":
+            yield "associatePublicIpAddress is true"
+
+
+@rule(
+    "hosts-disks-encrypted", TEMPLATE,
+    controls=("EC2.3", "EC2.7"), severity="high", remedy="set ebs.encrypted on every block device",
+    passing=[_template(blockDeviceMappings=[{"ebs": {"encrypted": "true"}}])],
+    failing=[_template(blockDeviceMappings=[{"ebs": {"encrypted": "false"}}]), _template()],
+)  # fmt: skip
+def disks_encrypted(template: Resource, _: World) -> Iterable[str]:
+    """Every disk of a host is encrypted."""
+    disks = template.inputs.get("blockDeviceMappings") or []
+    if not disks:
+        yield "names no disk, so that the image decides"
+    for each in disks:
+        if str(at(each, "ebs.encrypted")).lower() != "true":
+            yield f"disk {each.get('deviceName', '')} is not encrypted"
+
+
+RULES = [
+    *SETTINGS, flow_log, default_group_empty, rules_apart, open_ports, no_public_address, hosts_private,
+    disks_encrypted,
+]  # fmt: skip
