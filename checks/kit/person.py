@@ -32,7 +32,7 @@ class Person:
     def ask(
         self, request: str, values: Mapping[str, str] | None = None, body: object = None
     ) -> httpx.Response:
-        """`request` is `METHOD /path`; `${…}` in the body are filled from `values`, `"${size}"` as a number."""
+        """`request` is `METHOD /path`; `${…}` are filled from `values`, `"${size}"` as a number."""
         method, _, path = request.partition(" ")
         for name, value in (values or {}).items():
             path = path.replace(f"${{{name}}}", value)

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -37,9 +38,10 @@ class Site:
 
     def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
         """A client of its own; paths are relative to the site's URL."""
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(
-            base_url=self._base, headers={"Host": self._host, **headers}, verify=self.tls_context(),
-            timeout=TIMEOUT, event_hooks={"request": [self._name]}, **options,
+            base_url=self._base, headers={"Host": self.authority, **headers}, verify=self.tls_context(),
+            timeout=TIMEOUT, cookies=no_cookies, event_hooks={"request": [self._name]}, **options,
         )  # fmt: skip
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -49,6 +51,19 @@ class Site:
     def get(self, path: str, **options: Any) -> httpx.Response:
         """GET, past the limits."""
         return self.request("GET", path, **options)
+
+    def at_uploads(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request to where browsers reach the uploads bucket; `path` is absolute or a presigned URL."""
+        uploads = self.live.outputs.uploads
+        if uploads is None:
+            raise AssertionError("the stack has no uploads bucket")
+        endpoint = uploads.public_endpoint or f"https://s3.{uploads.region}.amazonaws.com"
+        url = path if path.startswith("https://") else endpoint + path
+        return self._elsewhere.request(method, url, **options)
+
+    @cached_property
+    def _elsewhere(self) -> httpx.Client:
+        return httpx.Client(verify=self.tls_context(), timeout=TIMEOUT)
 
     def tls_context(self) -> ssl.SSLContext:
         """Trusts what the site's certificate should be signed by."""
@@ -75,9 +90,9 @@ class Site:
         own = {LOAD_HEADER: self.live.load_key} if self.live.load_key and headers is None else {}
         client = websocket.WebSocket()
         client.connect(  # pyright: ignore[reportUnknownMemberType]
-            f"wss://{self._host}{where}",
+            f"wss://{self.authority}{where}",
             socket=self.connect(),
-            host=self._host,
+            host=self.authority,
             origin=self.live.url if origin == "" else origin,
             suppress_origin=origin is None,
             header={**own, **(headers or {})},
@@ -106,7 +121,8 @@ class Site:
         self.limited.close()
 
     @property
-    def _host(self) -> str:
+    def authority(self) -> str:
+        """Host and port, as in the Host header."""
         return self.live.url.partition("://")[2]
 
     @property

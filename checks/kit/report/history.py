@@ -26,7 +26,7 @@ class Past(BaseModel):
 
 
 def remember(run: Run, file: Path) -> list[Past]:
-    """Adds `run` to the history in `file`; returns all of it, the oldest first. Unreadable lines are let go."""
+    """Adds `run` to the history in `file`; returns all of it, oldest first. Unreadable lines are let go."""
     past = [*_read(file), _of(run)][-KEPT:]
     fresh = file.with_suffix(".new")
     fresh.write_text("".join(f"{each.model_dump_json()}\n" for each in past))

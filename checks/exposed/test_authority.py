@@ -1,0 +1,190 @@
+"""Who may do what (X6, X10, I7)."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from checks.kit.check import check
+from checks.kit.person import Person
+from checks.kit.site import Site
+from checks.kit.verdict import not_evaluated
+
+
+def _guarded(site: Site) -> tuple[str, str]:
+    declared = site.live.app.checks.signed_in
+    if declared is None:
+        not_evaluated("declare checks.signed_in in slipway.toml")
+    method, _, path = declared.partition(" ")
+    return method, path
+
+
+def _admins(site: Site) -> tuple[str, str]:
+    declared = site.live.app.checks.admin
+    if declared is None:
+        not_evaluated("declare checks.admin in slipway.toml")
+    method, _, path = declared.partition(" ")
+    return method, path
+
+
+@check(
+    "X6",
+    severity="critical",
+    asvs="8.3.1",
+    standard="OWASP API2:2023",
+    why="what strangers may read, everybody reads",
+    remedy="answer 401 on every route for signed-in users",
+)
+def test_strangers_are_refused(site: Site) -> None:
+    method, path = _guarded(site)
+    status = site.request(method, path).status_code
+    assert status == 401, f"{method} {path} answers a stranger with {status}"
+
+
+@check(
+    "X6",
+    severity="high",
+    asvs="8.3.1",
+    why="a check that nobody passes proves nothing",
+    remedy="let the smoke user in: SMOKE_* in the env contract",
+)
+def test_users_are_let_in(person: Person) -> None:
+    method, path = _guarded(person.site)
+    status = person.request(method, path).status_code
+    assert status == 200, f"{method} {path} answers the smoke user with {status}"
+
+
+@check(
+    "X6",
+    severity="critical",
+    asvs="8.2.1",
+    standard="OWASP API5:2023",
+    why="an ordinary account must not be enough for what admins do",
+    remedy="answer 403, by the role in the database and not by the token's word",
+)
+def test_users_are_no_admins(person: Person) -> None:
+    method, path = _admins(person.site)
+    stranger, user = person.site.request(method, path), person.request(method, path)
+    assert stranger.status_code == 401, f"{method} {path} answers a stranger with {stranger.status_code}"
+    assert user.status_code == 403, f"{method} {path} answers an ordinary user with {user.status_code}"
+
+
+@check(
+    "X6",
+    severity="critical",
+    asvs="9.1.1",
+    standard="OWASP API2:2023",
+    why="a token whose signature nobody looks at is written by anybody",
+    remedy="verify signature and algorithm before anything in a token is believed",
+)
+def test_forged_tokens_are_refused(person: Person) -> None:
+    method, path = _guarded(person.site)
+    headers = dict(person.session.headers)
+    forged = {name: _forgeries(value) for name, value in headers.items() if value.count(".") >= 2}
+    if not forged:
+        not_evaluated("the smoke user's headers hold no signed token")
+    for name, values in forged.items():
+        for what, value in values.items():
+            answer = person.site.request(method, path, headers={**headers, name: value})
+            assert answer.status_code == 401, f"a token with {what} is answered with {answer.status_code}"
+
+
+@check(
+    "X6",
+    severity="high",
+    asvs="8.3.1",
+    why="who the caller says to be is no proof",
+    remedy="ignore flags and roles in queries and headers",
+)
+def test_claims_in_query_and_headers_open_nothing(site: Site) -> None:
+    for method, path in (_guarded(site), _admins(site)):
+        tries: tuple[tuple[str, dict[str, str]], ...] = (
+            (f"{path}?public=true&admin=true&role=admin", {}),
+            (
+                path,
+                {"X-User-Id": "1", "X-User-Role": "admin", "X-Public": "true", "X-Forwarded-User": "admin"},
+            ),
+            (path, {"X-Original-URL": "/health", "X-Rewrite-URL": "/health"}),
+            (path, {"X-HTTP-Method-Override": "OPTIONS"}),
+        )
+        for where, headers in tries:
+            status = site.request(method, where, headers=headers).status_code
+            assert status == 401, f"{where} with {', '.join(headers) or 'a query'} answers {status}"
+
+
+@check(
+    "X10",
+    "S7",
+    severity="critical",
+    asvs="8.3.1",
+    why="whoever may call a cron route may run our jobs as often as they like",
+    remedy="compare Authorization with Bearer CRON_SECRET, in constant time",
+)
+def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
+    paths = [cron.path for cron in site.live.app.cron.values() if cron.path]
+    if not paths:
+        not_evaluated("the app has no cron entry with a path")
+    for path in paths:
+        for headers in (
+            {},
+            {"Authorization": "Bearer"},
+            {"Authorization": "Bearer undefined"},
+            {"Authorization": "Bearer " + "x" * 48},
+        ):
+            for method in ("POST", "GET"):
+                status = site.request(method, path, headers=headers).status_code
+                assert status in (401, 403, 404, 405), f"{method} {path} answers {status}"
+        assert site.request("POST", path).status_code in (401, 403, 404), f"POST {path} is not refused"
+
+
+@check(
+    "X10",
+    severity="high",
+    asvs="8.3.1",
+    why="one user's token must not do what only our timers may",
+    remedy="cron routes take CRON_SECRET and nothing else",
+)
+def test_cron_routes_refuse_a_users_token(person: Person) -> None:
+    paths = [cron.path for cron in person.site.live.app.cron.values() if cron.path]
+    if not paths:
+        not_evaluated("the app has no cron entry with a path")
+    for path in paths:
+        status = person.request("POST", path).status_code
+        assert status in (401, 403, 404), f"POST {path} answers a user's token with {status}"
+
+
+@check(
+    "X6",
+    "X4",
+    severity="high",
+    asvs="3.5.1",
+    why="a page of another site could use the session's cookie",
+    remedy="compare Origin on routes that take a cookie, or ask for a CSRF token",
+)
+def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
+    cookies = [line.partition(";")[0] for line in person.cookies if not line.startswith("SLIPWAY_HOST")]
+    if not cookies:
+        not_evaluated("signing in sets no cookie")
+    method, path = _guarded(person.site)
+    headers = {"Cookie": "; ".join(cookies), "Origin": "https://evil.example"}
+    answer = person.site.request(method, path, headers=headers)
+    allowed = answer.headers.get("access-control-allow-origin")
+    assert answer.status_code in (401, 403) or allowed is None, (
+        f"a foreign page's request with the cookie is answered with {answer.status_code} for {allowed!r}"
+    )
+
+
+def _forgeries(value: str) -> dict[str, str]:
+    """Broken forms of a JWT inside a header's value."""
+    scheme, _, token = value.rpartition(" ")
+    head, body, signature = token.split(".", 2)
+    none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).decode().rstrip("=")
+    other = ("A" if signature[:1] != "A" else "B") + signature[1:]
+    longer = body[:-2] + ("AA" if body[-2:] != "AA" else "BB")
+    forged = {
+        "another signature": f"{head}.{body}.{other}",
+        "no signature": f"{head}.{body}.",
+        "algorithm none": f"{none}.{body}.",
+        "another body": f"{head}.{longer}.{signature}",
+    }
+    return {what: f"{scheme} {text}".strip() for what, text in forged.items()}

@@ -1,0 +1,114 @@
+"""Which other origins may read our answers: those that were named (X3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from checks.kit.check import check
+from checks.kit.site import Site
+from checks.kit.verdict import not_evaluated
+
+
+def _foreign(site: Site) -> list[str]:
+    """Origins that are not ours, and those that a careless comparison takes for ours."""
+    name = site.live.host_name
+    return [
+        "https://evil.example",
+        "null",
+        f"https://{name}.evil.example",
+        f"https://evil{name}",
+        f"http://{name}:1",
+        site.live.url.upper() + ".evil.example",
+    ]
+
+
+def _path(site: Site) -> str:
+    declared = site.live.app.checks.signed_in
+    if not declared:
+        not_evaluated("declare checks.signed_in in slipway.toml")
+    return declared.partition(" ")[2]
+
+
+@check(
+    "X3",
+    severity="high",
+    asvs="3.4.2",
+    standard="Mozilla Observatory: cors",
+    why="any page that a signed-in user opens could read what is theirs",
+    remedy="compare Origin with a list, whole and exactly; never echo it",
+)
+def test_foreign_origins_may_not_read(site: Site) -> None:
+    path = _path(site)
+    for origin in _foreign(site):
+        allowed = site.get(path, headers={"Origin": origin}).headers.get("access-control-allow-origin")
+        assert allowed is None or allowed == site.live.url, f"{origin} is answered with {allowed!r}"
+
+
+@check(
+    "X3",
+    severity="high",
+    asvs="3.4.2",
+    why="a preflight that says yes lets any page send what it likes",
+    remedy="answer a preflight of a foreign origin without Access-Control-Allow-*",
+)
+def test_foreign_origins_get_no_preflight(site: Site) -> None:
+    path = _path(site)
+    for origin in _foreign(site):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        headers = site.request("OPTIONS", path, headers=asked).headers
+        allowed = headers.get("access-control-allow-origin")
+        assert allowed is None or allowed == site.live.url, f"{origin} is answered with {allowed!r}"
+
+
+@check(
+    "X3",
+    severity="critical",
+    asvs="3.4.2",
+    why="with credentials, a wildcard gives every user's data to every page",
+    remedy="name the origin, and send Vary: Origin",
+)
+def test_no_wildcard_goes_with_credentials(site: Site) -> None:
+    path = _path(site)
+    for origin in (site.live.url, "https://evil.example"):
+        headers = site.get(path, headers={"Origin": origin}).headers
+        wild = headers.get("access-control-allow-origin") == "*"
+        credentials = headers.get("access-control-allow-credentials", "").lower() == "true"
+        assert not (wild and credentials), f"* with credentials for {origin}"
+        assert not wild, f"* for {origin}, on a path for signed-in users"
+
+
+@check(
+    "X3",
+    severity="medium",
+    asvs="3.4.2",
+    why="a cache would give one origin's permission to another",
+    remedy="send Vary: Origin wherever Access-Control-Allow-Origin depends on it",
+)
+def test_caches_are_told_that_answers_vary_by_origin(site: Site) -> None:
+    headers = site.get(_path(site), headers={"Origin": site.live.url}).headers
+    if "access-control-allow-origin" not in headers:
+        pytest.skip("no origin is allowed at all")
+    assert "origin" in headers.get("vary", "").lower(), f"Vary is {headers.get('vary')!r}"
+
+
+@check(
+    "X3",
+    "I6",
+    severity="high",
+    asvs="3.4.2",
+    why="any page could use a user's upload URL",
+    remedy="the bucket's CORS rule names the frontend's origin only (buckets.origins on aws)",
+)
+def test_the_uploads_bucket_is_for_the_frontend_only(site: Site) -> None:
+    uploads = site.live.outputs.uploads
+    if uploads is None:
+        not_evaluated("the stack has no uploads bucket (slipway:uploads)")
+    for origin in ("https://evil.example", "null"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=asked)
+        allowed = answer.headers.get("access-control-allow-origin")
+        assert allowed is None, f"{origin} is answered with {allowed!r}"
+    asked = {"Origin": site.live.url, "Access-Control-Request-Method": "PUT"}
+    answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=asked)
+    allowed = answer.headers.get("access-control-allow-origin")
+    assert allowed == site.live.url, f"the frontend itself is answered with {allowed!r}"

@@ -1,0 +1,275 @@
+"""What the public must not find: docs, debugging, operations, sources (X5, X11, P10)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from checks.kit.check import check
+from checks.kit.site import Site
+from checks.kit.verdict import not_evaluated
+
+GONE = (401, 403, 404, 405, 410)
+
+
+@check(
+    "X5",
+    severity="high",
+    asvs="13.4.5",
+    standard="OWASP API9:2023",
+    why="documentation, debuggers and repositories tell an attacker what to ask for",
+    remedy="turn them off in production, or add the path to private_paths in slipway.toml",
+)
+def test_docs_and_debugging_are_not_there(site: Site) -> None:
+    found: list[str] = []
+    for path in site.live.app.checks.hidden_paths:
+        answer = site.get(path)
+        if answer.status_code not in GONE:
+            found.append(f"{path} answers {answer.status_code}")
+    assert not found, "; ".join(found)
+
+
+@check(
+    "X11",
+    "X5",
+    severity="high",
+    asvs="13.4.5",
+    why="readiness and metrics tell the state of database and queue to anybody, and cost to answer",
+    remedy="name them in private_paths in slipway.toml",
+)
+def test_private_paths_are_private(site: Site) -> None:
+    ready = site.live.app.web.ready if site.live.app.web else "/ready"
+    for path in {*site.live.app.private_paths, ready}:
+        status = site.get(path).status_code
+        assert status == 404, f"{path} answers {status} to the public"
+
+
+@check(
+    "X11",
+    severity="high",
+    asvs="4.1.3",
+    why="a path written another way must not lead around the edge's rule",
+    remedy="edge.cfg: normalise the path before it is compared",
+)
+def test_private_paths_are_private_however_they_are_written(site: Site) -> None:
+    let_through: list[str] = []
+    for path in site.live.app.private_paths:
+        name = path.lstrip("/")
+        coded = "".join(f"%{ord(letter):02x}" for letter in name[:1]) + name[1:]
+        for written in (
+            f"//{name}",
+            f"/{coded}",
+            f"/./{name}",
+            f"/x/../{name}",
+            f"{path}/",
+            f"{path}%2f",
+            f"{path}?a=b",
+        ):
+            status = _raw(site, written)
+            if status == 200:
+                let_through.append(written)
+    assert not let_through, f"answered with 200: {', '.join(let_through)}"
+
+
+@check(
+    "X5",
+    severity="critical",
+    asvs="13.4.1",
+    why="files beside the app's own would be handed out",
+    remedy="serve only files that were listed at start",
+)
+def test_paths_lead_out_of_no_folder(site: Site) -> None:
+    for path in (
+        "/../../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/../../package.json",
+        "/assets/..%2f..%2fpackage.json",
+    ):
+        body = _raw_body(site, path)
+        assert "root:x:0:0" not in body, f"{path} hands out /etc/passwd"
+        assert '"dependencies"' not in body, f"{path} hands out package.json"
+
+
+@check(
+    "P10",
+    severity="medium",
+    asvs="13.4.6",
+    why="source maps are the sources, with their comments",
+    remedy="leave *.map out of the build: build.exclude in slipway.toml",
+)
+def test_source_maps_are_not_served(site: Site) -> None:
+    asset = site.live.app.checks.asset
+    if asset is None:
+        not_evaluated("declare checks.asset in slipway.toml")
+    script = site.get(asset)
+    assert script.status_code == 200, f"{asset} answers {script.status_code}"
+    named = re.search(r"sourceMappingURL=(?!data:)(\S+)", script.text)
+    for path in {f"{asset}.map", *([f"{asset.rpartition('/')[0]}/{named[1]}"] if named else [])}:
+        status = site.get(path).status_code
+        assert status in GONE, f"{path} answers {status}"
+    assert "sourceMappingURL=data:" not in script.text, f"{asset} carries its source map"
+
+
+@check(
+    "P10",
+    "X16",
+    severity="high",
+    asvs="16.5.1",
+    why="a stack trace tells versions, paths and how to break the next thing",
+    remedy="answer errors with a code and a request id, and log the rest",
+)
+def test_a_malformed_request_is_told_nothing_of_the_inside(site: Site) -> None:
+    declared = site.live.app.checks.malformed
+    if declared is None:
+        not_evaluated("declare checks.malformed in slipway.toml")
+    method, _, path = declared.partition(" ")
+    for body, kind in (
+        (b'{"broken": ', "application/json"),
+        (b"\xff\xfe\x00", "application/json"),
+        (b"[[[[", "text/plain"),
+    ):
+        answer = site.request(method, path, content=body, headers={"Content-Type": kind})
+        assert 400 <= answer.status_code < 500, f"{kind} {body!r} is answered with {answer.status_code}"
+        _tells_nothing(answer.text, declared)
+
+
+@check(
+    "P10",
+    severity="medium",
+    asvs="16.5.1",
+    why="what is not there must not tell what is",
+    remedy="one handler for everything that no route takes",
+)
+def test_an_unknown_page_is_told_nothing_of_the_inside(site: Site) -> None:
+    for path in ("/no-such-page", "/api/no-such-route", "/%00", "/%ff"):
+        answer = site.get(path)
+        assert 400 <= answer.status_code < 500, f"{path} answers {answer.status_code}"
+        _tells_nothing(answer.text, path)
+
+
+@check(
+    "X13",
+    severity="medium",
+    asvs="16.2.1",
+    why="without an id, what a user saw cannot be found in the logs",
+    remedy="send X-Request-Id on every answer",
+)
+def test_every_answer_has_a_request_id(site: Site) -> None:
+    ids = [site.get(path).headers.get("x-request-id", "") for path in ("/", "/no-such-page", "/")]
+    assert all(ids), "an answer has no X-Request-Id"
+    assert len(set(ids)) == len(ids), f"two answers have the same id {ids[0]!r}"
+
+
+@check(
+    "X13",
+    severity="low",
+    asvs="16.4.1",
+    why="whoever chooses the id could write lines of their own into our logs",
+    remedy="take an id from outside only if it is short and plain",
+)
+def test_a_request_id_from_outside_cannot_hold_anything(site: Site) -> None:
+    sent = "x" * 500 + '","level":"error'
+    given = site.get("/", headers={"X-Request-Id": sent}).headers.get("x-request-id", "")
+    assert given != sent, "a request id of 500 letters and quotes is taken over"
+
+
+@check(
+    "X11",
+    "I11",
+    severity="high",
+    why="a load balancer or monitor that cannot read it cannot tell sick from well",
+    remedy="answer the health path with status, timestamp, uptime and version",
+)
+def test_health_tells_status_time_and_version(site: Site) -> None:
+    path = _health(site)
+    answer = site.get(path)
+    assert answer.status_code == 200, f"{path} answers {answer.status_code}"
+    told = json.loads(answer.text)
+    missing = {"status", "timestamp", "uptime", "version"} - set(told)
+    assert not missing, f"{path} does not tell {', '.join(sorted(missing))}"
+
+
+@check(
+    "X11",
+    severity="medium",
+    why="what is asked for every few seconds by every balancer must cost nothing",
+    remedy="the health path touches neither database nor queue; readiness does",
+)
+def test_health_is_cheap(site: Site) -> None:
+    times = sorted(site.get(_health(site)).elapsed.total_seconds() for _ in range(15))
+    assert times[len(times) // 2] < 0.25, f"the median of 15 is {times[len(times) // 2] * 1000:.0f} ms"
+
+
+@check(
+    "X11",
+    severity="medium",
+    why="what is not secret in a health answer today is tomorrow",
+    remedy="tell nothing of hosts, addresses and services in it",
+)
+def test_health_tells_no_more_than_that(site: Site) -> None:
+    text = site.get(_health(site)).text.lower()
+    for word in ("password", "postgres", "redis://", "secret", "10.", "172.", "192.168."):
+        assert word not in text, f"it holds {word!r}"
+
+
+@check(
+    "I13",
+    severity="low",
+    why="a page that is fetched whole each time is slow, and costs",
+    remedy="send an ETag or a long max-age with static files, and put a CDN in front",
+)
+def test_static_files_can_be_kept(site: Site) -> None:
+    asset = site.live.app.checks.asset
+    if asset is None:
+        not_evaluated("declare checks.asset in slipway.toml")
+    headers = site.get(asset).headers
+    etag = headers.get("etag")
+    if etag:
+        again = site.get(asset, headers={"If-None-Match": etag})
+        assert again.status_code == 304, f"{asset} with its own ETag is answered with {again.status_code}"
+    else:
+        assert "max-age" in headers.get("cache-control", ""), f"{asset} has neither ETag nor max-age"
+
+
+def _health(site: Site) -> str:
+    if site.live.app.web is None:
+        pytest.skip("the app has no web process")
+    return site.live.app.web.health
+
+
+TRACES = (
+    r"\bat .+\(.+:\d+:\d+\)",
+    r"Traceback \(most recent",
+    r"\.ts:\d+",
+    r"\.py\", line \d+",
+    r"node_modules",
+    r"/srv/slipway",
+    r"SELECT .+ FROM",
+)
+
+
+def _tells_nothing(text: str, where: str) -> None:
+    for trace in TRACES:
+        found = re.search(trace, text)
+        assert not found, f"{where}: the answer holds {found[0][:80]!r}" if found else ""
+
+
+def _raw(site: Site, path: str) -> int:
+    return int(_raw_answer(site, path).split(b" ", 2)[1])
+
+
+def _raw_body(site: Site, path: str) -> str:
+    return _raw_answer(site, path).decode(errors="replace")
+
+
+def _raw_answer(site: Site, path: str) -> bytes:
+    """By hand: clients tidy a path up before they send it."""
+    with site.connect() as connection:
+        head = f"GET {path} HTTP/1.1\r\nHost: {site.authority}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        parts: list[bytes] = []
+        while part := connection.recv(65_536):
+            parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,208 @@
+"""How much one client may ask for (X7, X8, X9)."""
+
+from __future__ import annotations
+
+import secrets
+import select
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from checks.kit.check import check
+from checks.kit.site import LOAD_HEADER, Site
+from checks.kit.verdict import not_evaluated
+
+AT_ONCE = 16
+
+
+@check(
+    "X7",
+    "X8",
+    severity="high",
+    asvs="2.4.1",
+    standard="OWASP API4:2023",
+    why="without a limit one client takes what all need; one that believes X-Forwarded-For is no limit",
+    remedy="count by the entry that our own proxy appended: TRUSTED_PROXY_HOPS and the edge's limits",
+)
+def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site) -> None:
+    answers = _flood(site)
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused, (
+        f"{len(answers)} requests within a minute, each with another X-Forwarded-For: none refused"
+    )
+
+
+@check(
+    "X7",
+    severity="low",
+    asvs="2.4.1",
+    why="a client that is told when to come back does not try at once",
+    remedy="send Retry-After with 429",
+)
+def test_a_refused_client_is_told_when_to_come_back(site: Site) -> None:
+    refused = next((answer for answer in _flood(site) if answer.status_code == 429), None)
+    assert refused is not None, "nothing was refused"
+    after = refused.headers.get("retry-after", "")
+    assert after.isdecimal() and 1 <= int(after) <= 120, f"Retry-After is {after!r}"
+
+
+@check(
+    "X7",
+    severity="high",
+    asvs="6.3.1",
+    standard="OWASP API2:2023",
+    why="passwords are guessed as fast as the site answers",
+    remedy="limit wrong passwords by account, whoever asks",
+)
+def test_passwords_cannot_be_guessed_at_speed(site: Site) -> None:
+    declared = site.live.app.checks
+    most = site.live.number(declared.sign_in_attempts)
+    step = next((step for step in site.live.app.smoke.steps if step.capture and step.body), None)
+    if most is None or step is None:
+        not_evaluated("declare checks.sign_in_attempts, and a smoke step that signs in")
+    method, _, path = step.request.partition(" ")
+    email = f"nobody-{secrets.token_hex(6)}@example.com"
+    body = {
+        name: email if "@" in str(value) or "EMAIL" in str(value) else secrets.token_hex(12)
+        for name, value in (step.body if isinstance(step.body, dict) else {}).items()
+    }
+    seen: list[int] = []
+    for attempt in range(most + 2):
+        forwarded = {"X-Forwarded-For": f"198.51.100.{attempt}"}
+        seen.append(site.limited.request(method, path, json=body, headers=forwarded).status_code)
+        if seen[-1] == 429:
+            return
+    raise AssertionError(
+        f"{len(seen)} wrong passwords for one account were answered with {sorted(set(seen))}"
+    )
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="4.3.1",
+    standard="DevSec nginx-06",
+    why="a body without a limit fills memory and disk",
+    remedy="limits.body_bytes in slipway.toml; the edge refuses with 413",
+)
+def test_a_body_over_the_limit_is_refused(site: Site) -> None:
+    path, most = _taker(site), site.live.app.limits.body_bytes
+    status = _pour(site, path, f"Content-Length: {most + 1}", b"x" * 65_536, most + 1)
+    assert status == 413, f"{most + 1} bytes are answered with {status}"
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="4.3.1",
+    why="a sender that does not tell the size must not get around the limit",
+    remedy="the edge counts chunked bodies too",
+)
+def test_a_chunked_body_over_the_limit_is_refused(site: Site) -> None:
+    path, most = _taker(site), site.live.app.limits.body_bytes
+    piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    status = _pour(site, path, "Transfer-Encoding: chunked", piece, most + 2 * 65_536)
+    assert status == 413, f"a chunked body of more than {most} bytes is answered with {status}"
+
+
+@check(
+    "X9",
+    severity="medium",
+    asvs="4.3.1",
+    why="headers without a limit are memory for the asking",
+    remedy="the edge's buffer bounds them",
+)
+def test_headers_without_end_are_refused(site: Site) -> None:
+    with site.new_client({}) as client:
+        try:
+            status = client.get("/", headers={"X-Long": "x" * 100_000}).status_code
+        except httpx.TransportError:
+            return
+    assert status in (400, 413, 431), f"100 kB of headers are answered with {status}"
+
+
+@check(
+    "X8",
+    severity="high",
+    asvs="4.1.3",
+    why="an app that believes Host writes links to anybody's site",
+    remedy="the edge refuses names that are not the site's",
+)
+def test_a_foreign_host_header_is_refused(site: Site) -> None:
+    answer = site.get("/", headers={"Host": "evil.example"})
+    assert answer.status_code >= 400, f"Host: evil.example is answered with {answer.status_code}"
+    assert "evil.example" not in answer.text, "the answer repeats the foreign name"
+
+
+@check(
+    "X8",
+    severity="high",
+    asvs="4.1.3",
+    why="a client must not be able to say that it is our own load test, or another address",
+    remedy="the edge takes X-Load-Test, X-Real-IP and X-Forwarded-* from outside away and sets its own",
+)
+def test_headers_that_only_our_edge_may_set_gain_nothing(site: Site) -> None:
+    request = _limited_request(site)
+    _flood(site)
+    pretended = {
+        "X-Load-Test": "verified", "X-Slipway-Load": "guess", "X-Real-IP": "198.51.100.7",
+        "Forwarded": "for=198.51.100.7", "True-Client-IP": "198.51.100.7", "CF-Connecting-IP": "198.51.100.7",
+    }  # fmt: skip
+    method, _, path = request.partition(" ")
+    status = site.limited.request(method, path, headers=pretended).status_code
+    assert status == 429, f"a client over its limit is let in ({status}) when it sends {', '.join(pretended)}"
+
+
+_flooded: dict[str, list[httpx.Response]] = {}
+
+
+def _flood(site: Site) -> list[httpx.Response]:
+    """One client's requests, more than the limit, each from a pretended address; done once in a run."""
+    request = _limited_request(site)
+    if request not in _flooded:
+        most = (
+            site.live.number(site.live.app.checks.requests_per_minute)
+            or site.live.app.limits.requests_per_minute
+        )
+        method, _, path = request.partition(" ")
+
+        def ask(number: int) -> httpx.Response:
+            forwarded = {"X-Forwarded-For": f"203.0.113.{number % 250}, 198.51.100.{number // 250}"}
+            return site.limited.request(method, path, headers=forwarded)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            _flooded[request] = list(pool.map(ask, range(most + 20)))
+    return _flooded[request]
+
+
+def _limited_request(site: Site) -> str:
+    declared = site.live.app.checks.limited
+    if declared is None:
+        not_evaluated("declare checks.limited in slipway.toml")
+    return declared
+
+
+def _taker(site: Site) -> str:
+    """A path that takes a body."""
+    declared = site.live.app.checks.malformed
+    return declared.partition(" ")[2] if declared else "/"
+
+
+def _pour(site: Site, path: str, size: str, piece: bytes, total: int) -> int:
+    """Sends `piece` again and again, `total` bytes in all at most, until an answer comes; its status.
+
+    By hand: an answer that comes while the body is on its way is what a client library loses.
+    """
+    key = f"{LOAD_HEADER}: {site.live.load_key}\r\n" if site.live.load_key else ""
+    with site.connect() as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{key}{size}\r\n\r\n"
+        connection.sendall(head.encode())
+        sent = 0
+        while sent < total and not select.select([connection], [], [], 0)[0]:
+            try:
+                connection.sendall(piece[: total - sent] if size.startswith("Content") else piece)
+            except OSError:
+                break
+            sent += len(piece)
+        answer = connection.recv(64)
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 0
