@@ -131,8 +131,6 @@ class Buckets(Setting):
     """How long overwritten and deleted objects can be brought back."""
     unfinished_days: int = Field(default=2, ge=1)
     """After which unfinished uploads are thrown away."""
-    uploads_prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)*$")] = ""
-    """Under which the app keeps uploads, `users/`: hosts may write nowhere else. Empty: anywhere in the bucket."""
     origins: list[str] = Field(default_factory=list)
     """Origins whose pages may upload; default: the site's own. Never `*`."""
     prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)+$")] = "users/"
