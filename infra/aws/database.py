@@ -60,6 +60,9 @@ class Database(pulumi.ComponentResource):
     master_secret_arn: Output[str]
     security_group_id: Output[str]
     database_name: str
+    proxy_name: Output[str] | None
+    log_group: Output[str]
+    """Where PostgreSQL's own log is."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Database", name, None, opts)
@@ -73,18 +76,23 @@ class Database(pulumi.ComponentResource):
             tags={"Name": f"{args.names.fleet}-database"},
             opts=self._child,
         )
-        instance = self._instance(group)
+        logs = self._logs()
+        instance = self._instance(group, logs)
         proxy = self._proxy(instance, group) if args.proxy_role_arn is not None else None
         from_proxy = {"proxy": proxy.security_group_id} if proxy else {}
         let_in(name, group.id, {**args.clients, **from_proxy}, PORT, self._child)
         self.identifier = instance.identifier
         self.endpoint_host = instance.address
         self.proxy_host = proxy.host if proxy else None
+        self.proxy_name = proxy.name if proxy else None
+        self.log_group = logs[0].name
         self.master_secret_arn = instance.master_user_secrets[0].secret_arn
         self.security_group_id = group.id
         self.register_outputs({"identifier": self.identifier})
 
-    def _instance(self, group: aws.ec2.SecurityGroup) -> aws.rds.Instance:
+    def _instance(
+        self, group: aws.ec2.SecurityGroup, logs: list[aws.cloudwatch.LogGroup]
+    ) -> aws.rds.Instance:
         name, args, settings = self._name, self._args, self._args.settings
         fleet = args.names.fleet
         return aws.rds.Instance(
@@ -127,7 +135,7 @@ class Database(pulumi.ComponentResource):
             monitoring_interval=60,
             monitoring_role_arn=metrics_role(f"{name}-metrics", args.names, self._child),
             enabled_cloudwatch_logs_exports=list(LOGS),
-            opts=ResourceOptions(parent=self, protect=args.protect, depends_on=self._logs()),
+            opts=ResourceOptions(parent=self, protect=args.protect, depends_on=logs),
         )
 
     def _subnets(self) -> Output[str]:

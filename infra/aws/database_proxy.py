@@ -40,6 +40,7 @@ class DatabaseProxy(pulumi.ComponentResource):
     proxy exists and answers nobody.
     """
 
+    name: Output[str]
     host: Output[str]
     security_group_id: Output[str]
 
@@ -86,7 +87,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             db_instance_identifier=args.instance_identifier,
             opts=self._child,
         )
-        self.host, self.security_group_id = proxy.endpoint, group.id
+        self.name, self.host, self.security_group_id = proxy.name, proxy.endpoint, group.id
         self.register_outputs({"host": self.host})
 
     def _security_group(self) -> aws.ec2.SecurityGroup:

@@ -9,6 +9,9 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from infra.aws.trust_store import TrustStore, TrustStoreArgs
+from slipway.settings.aws_names import AwsNames
+
 HSTS = "max-age=31536000; includeSubDomains"
 """As the edge of platform `hosts` says it."""
 OWN_PATHS = ("/-",)
@@ -19,24 +22,30 @@ OWN_PATHS = ("/-",)
 class ListenersArgs:
     """What comes in, and where it goes."""
 
+    names: AwsNames
     load_balancer_arn: pulumi.Input[str]
     target_group_arn: pulumi.Input[str]
     certificate_arn: pulumi.Input[str]
+    """Of an issued certificate: AWS refuses any other."""
     ssl_policy: str
     private_paths: Sequence[str]
-    trust_store_arn: pulumi.Input[str] | None
-    """Whose client certificates are asked for; None: nobody's."""
+    """Answered with 404."""
+    origin_ca: str
+    """PEM of the authority whose client certificates are asked for (Cloudflare's); empty: nobody's."""
+    bundle_bucket: pulumi.Input[str]
+    """Where the trust store's bundle lies."""
 
 
 class Listeners(pulumi.ComponentResource):
     """HTTP that only redirects (ELB.1) and HTTPS with an explicit TLS policy (ELB.17).
 
     Every answer carries HSTS and none says which server gave it. Private paths, and all below them, are
-    answered with 404 before any host sees them. With a trust store, a client without a certificate of its
+    answered with 404 before any host sees them. With `origin_ca`, a client without a certificate of its
     authority does not get past the handshake.
     """
 
     arn: Output[str]
+    """Of the HTTPS listener."""
 
     def __init__(self, name: str, args: ListenersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Listeners", name, None, opts)
@@ -64,13 +73,7 @@ class Listeners(pulumi.ComponentResource):
             protocol="HTTPS",
             ssl_policy=args.ssl_policy,
             certificate_arn=args.certificate_arn,
-            mutual_authentication=aws.lb.ListenerMutualAuthenticationArgs(
-                mode="verify",
-                trust_store_arn=args.trust_store_arn,
-                ignore_client_certificate_expiry=False,
-            )
-            if args.trust_store_arn is not None
-            else None,
+            mutual_authentication=_mutual(f"{name}-trust", args, child) if args.origin_ca else None,
             routing_http_response_strict_transport_security_header_value=HSTS,
             routing_http_response_server_enabled=False,
             default_actions=[
@@ -100,6 +103,17 @@ class Listeners(pulumi.ComponentResource):
             )
         self.arn = https.arn
         self.register_outputs({"arn": self.arn})
+
+
+def _mutual(
+    name: str, args: ListenersArgs, opts: ResourceOptions
+) -> aws.lb.ListenerMutualAuthenticationArgs:
+    trust = TrustStore(
+        name, TrustStoreArgs(names=args.names, bucket=args.bundle_bucket, pem=args.origin_ca), opts
+    )
+    return aws.lb.ListenerMutualAuthenticationArgs(
+        mode="verify", trust_store_arn=trust.arn, ignore_client_certificate_expiry=False
+    )
 
 
 def path_and_below(path: str) -> list[str]:

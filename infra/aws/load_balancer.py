@@ -9,25 +9,13 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.listeners import Listeners, ListenersArgs
 from infra.aws.physical import LOAD_BALANCER, short_name
 from infra.aws.target_group import target_group
-from infra.aws.trust_store import TrustStore, TrustStoreArgs
 from infra.aws.web_acl import WebAcl, WebAclArgs
 from slipway.settings.aws import LoadBalancer as LoadBalancerSettings
 from slipway.settings.aws_names import AwsNames
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Cloudflare in front: nobody else gets through, by address and by certificate."""
-
-    addresses: Sequence[str]
-    """Ranges, IPv4 and IPv6."""
-    ca: str
-    """PEM of the authority that signs the certificate Cloudflare shows."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +27,13 @@ class LoadBalancerArgs:
     vpc_id: pulumi.Input[str]
     subnet_ids: list[Output[str]]
     """Public, one a zone."""
-    certificate_arn: pulumi.Input[str]
-    """Of an issued certificate."""
-    private_paths: Sequence[str]
-    """Answered with 404."""
     deregistration_seconds: int
     logs_bucket: pulumi.Input[str]
     logs_ready: pulumi.Resource
     """AWS tries whether it may write logs at once: the bucket's policy must be there."""
-    bundle_bucket: pulumi.Input[str]
-    """Where the trust store's bundle lies."""
     key_arn: pulumi.Input[str]
-    origin: Origin | None
-    """None: the internet comes directly."""
+    proxy_addresses: Sequence[str]
+    """Cloudflare's ranges, IPv4 and IPv6, if it is in front: nobody else is let in. Empty: everybody is."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -59,9 +41,9 @@ class LoadBalancer(pulumi.ComponentResource):
 
     Invalid headers are dropped (ELB.4), requests that proxies could read differently refused (ELB.12), access
     and connections logged (ELB.5), deletion refused if set (ELB.6). The client's address is appended to
-    X-Forwarded-For, so that what a client claims there stands further left than what is true. TLS, redirect
-    and headers: `Listeners`. Firewall: `WebAcl`. Behind Cloudflare, only its addresses get to the ports and
-    only its certificate through the handshake.
+    X-Forwarded-For, so that what a client claims there stands further left than what is true. Firewall:
+    `WebAcl`. Its ports open with `Listeners`, which need a certificate first. Behind Cloudflare, only its
+    addresses get to them.
     """
 
     arn: Output[str]
@@ -70,8 +52,6 @@ class LoadBalancer(pulumi.ComponentResource):
     zone_id: Output[str]
     target_group_arn: Output[str]
     target_group_arn_suffix: Output[str]
-    certificate_arn: Output[str]
-    listener_arn: Output[str]
     security_group_id: Output[str]
     web_acl_name: Output[str] | None
 
@@ -84,26 +64,12 @@ class LoadBalancer(pulumi.ComponentResource):
         targets = target_group(
             f"{name}-web", args.names, args.settings, args.vpc_id, args.deregistration_seconds, self._child
         )
-        listeners = Listeners(
-            f"{name}-listeners",
-            ListenersArgs(
-                load_balancer_arn=made.arn,
-                target_group_arn=targets.arn,
-                certificate_arn=args.certificate_arn,
-                ssl_policy=args.settings.ssl_policy,
-                private_paths=args.private_paths,
-                trust_store_arn=self._trust_store(args.origin) if args.origin else None,
-            ),
-            self._child,
-        )
         self.web_acl_name = self._web_acl(made) if args.settings.firewall else None
         self.arn, self.arn_suffix = made.arn, made.arn_suffix
         self.dns_name, self.zone_id = made.dns_name, made.zone_id
         self.target_group_arn, self.target_group_arn_suffix = targets.arn, targets.arn_suffix
-        self.certificate_arn = Output.from_input(args.certificate_arn)
-        self.listener_arn = listeners.arn
         self.security_group_id = group.id
-        self.register_outputs({"arn": self.arn, "dns_name": self.dns_name})
+        self.register_outputs({"arn": self.arn, "dnsName": self.dns_name})
 
     def _load_balancer(self, group: aws.ec2.SecurityGroup) -> aws.lb.LoadBalancer:
         args, settings = self._args, self._args.settings
@@ -141,15 +107,15 @@ class LoadBalancer(pulumi.ComponentResource):
             tags={"Name": f"{self._args.names.fleet}-edge"},
             opts=self._child,
         )
-        origin = self._args.origin
+        proxy = self._args.proxy_addresses
         for port in (80, 443):
-            for index, addresses in enumerate(origin.addresses if origin else EVERYWHERE):
+            for index, addresses in enumerate(proxy or EVERYWHERE):
                 six = ":" in addresses
                 aws.vpc.SecurityGroupIngressRule(
                     # By place in the list, not by address: a changed range is an update of its rule.
                     f"{self._name}-from-{port}-{index}",
                     security_group_id=group.id,
-                    description=f"{'Cloudflare' if origin else 'Internet'} to {port}",
+                    description=f"{'Cloudflare' if proxy else 'Internet'} to {port}",
                     cidr_ipv4=None if six else addresses,
                     cidr_ipv6=addresses if six else None,
                     ip_protocol="tcp",
@@ -159,13 +125,6 @@ class LoadBalancer(pulumi.ComponentResource):
                 )
         return group
 
-    def _trust_store(self, origin: Origin) -> Output[str]:
-        return TrustStore(
-            f"{self._name}-trust",
-            TrustStoreArgs(names=self._args.names, bucket=self._args.bundle_bucket, pem=origin.ca),
-            self._child,
-        ).arn
-
     def _web_acl(self, load_balancer: aws.lb.LoadBalancer) -> Output[str]:
         args = self._args
         return WebAcl(
@@ -174,7 +133,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 names=args.names,
                 load_balancer_arn=load_balancer.arn,
                 requests_per_5_minutes=args.settings.requests_per_5_minutes,
-                behind_cloudflare=args.origin is not None,
+                behind_cloudflare=bool(args.proxy_addresses),
                 log_days=args.settings.log_days,
                 key_arn=args.key_arn,
             ),

@@ -1,0 +1,47 @@
+"""The Pulumi program: what one stack consists of. `pulumi up` runs it; nothing in it asks the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from slipway.errors import BadInput, SlipwayError
+from slipway.settings.project import Project, open_project
+
+
+def main() -> None:
+    """Declare the stack that Pulumi selected, and export its outputs."""
+    try:
+        outputs = declare(open_project(pulumi.get_stack(), Path.cwd()))
+    except SlipwayError as error:
+        # Without a traceback: it is the user's to correct.
+        raise pulumi.RunError("\n".join(filter(None, (str(error), *error.details, error.remedy)))) from None
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+def declare(project: Project) -> Mapping[str, Any]:
+    """Everything of `project`'s stack. Returns the stack outputs: each a field of `Outputs`, by its name.
+
+    Raises BadInput for platform hosts, where Pulumi makes nothing.
+    """
+    match project.stack.platform:
+        case "aws":
+            # Each platform's providers are imported only where they are used: that takes seconds.
+            from infra.aws.program import program  # noqa: PLC0415
+        case "local":
+            from infra.local.program import program  # noqa: PLC0415
+        case "hosts":
+            raise BadInput(
+                f"stack {project.stack.name} is on platform hosts: its machines are there already, and Pulumi "
+                "makes nothing for it",
+                remedy=f"set the machines up with `slipway up --stack {project.stack.name}`",
+            )
+    return program(project)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What a stack on platform aws consists of, in the order in which its parts build on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import ResourceOptions
+
+from infra.aws.alarms import Alarms, AlarmsArgs
+from infra.aws.audit import Audit, AuditArgs
+from infra.aws.budget import Budget, BudgetArgs
+from infra.aws.cache import Cache, CacheArgs
+from infra.aws.certificate import Certificate, CertificateArgs
+from infra.aws.compute import Compute, ComputeArgs
+from infra.aws.database import Database, DatabaseArgs
+from infra.aws.dns import SiteName, SiteNameArgs, proof_records
+from infra.aws.durations import deregistration_seconds
+from infra.aws.identity import Identity, IdentityArgs
+from infra.aws.listeners import Listeners, ListenersArgs
+from infra.aws.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.aws.mail import Mail, MailArgs
+from infra.aws.network import Network, NetworkArgs
+from infra.aws.outputs import CloudParts, OutputsArgs, PublishedOutputs, s3_bucket
+from infra.aws.provider import aws_provider
+from infra.aws.storage import Storage, StorageArgs
+from infra.aws.vault import Vault, VaultArgs
+from infra.cloudflare.origin_ca import origin_ca
+from infra.cloudflare.ranges import IPV4, IPV6
+from slipway.errors import BadInput
+from slipway.settings.aws_names import AwsNames
+from slipway.settings.project import Project
+
+
+def program(project: Project) -> Mapping[str, Any]:
+    """Declare the stack; returns the stack outputs by name, each a field of `Outputs`."""
+    stack, app, settings, cloudflare = project.stack, project.app, project.stack.aws, project.stack.cloudflare
+    if settings is None:
+        raise BadInput("slipway:aws is required on platform aws", remedy='at least `account: "123456789012"`')
+    names = AwsNames(stack, settings.account, settings.region)
+    here = ResourceOptions(providers=[aws_provider(names, settings.profile)])
+    log_days, protect = settings.load_balancer.log_days, settings.protect
+    uploads_on_s3 = stack.uploads and (cloudflare is None or cloudflare.uploads == "s3")
+
+    vault = Vault("vault", VaultArgs(names, settings.secret_recovery_days, protect=protect), here)
+
+    storage = Storage("storage", StorageArgs(
+        names, settings.buckets, vault.key_arn,
+        origins=settings.buckets.origins or [f"https://{stack.domain}"],
+        log_days=log_days, uploads=uploads_on_s3, protect=protect,
+    ), here)  # fmt: skip
+
+    identity = Identity("identity", IdentityArgs(
+        names,
+        key_arn=vault.key_arn,
+        app_secret_arn=vault.app_secret_arn,
+        database_secret_arn=vault.database_secret_arn,
+        boot_secret_arns=vault.boot_secret_arns,
+        builds_arn=storage.builds_arn,
+        uploads_arn=storage.uploads_arn,
+        uploads_prefix=settings.buckets.prefix,
+        mail_domain=settings.mail.domain if settings.mail else "",
+        github=settings.github,
+        proxy=stack.database == "postgres" and settings.database.pooler == "rds_proxy",
+    ), here)  # fmt: skip
+
+    network = Network("network", NetworkArgs(names, settings.network, vault.key_arn), here)
+
+    edge = LoadBalancer("edge", LoadBalancerArgs(
+        names, settings.load_balancer,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.public_subnet_ids,
+        deregistration_seconds=deregistration_seconds(settings.load_balancer, app),
+        logs_bucket=storage.logs_bucket,
+        logs_ready=storage.logs_ready,
+        key_arn=vault.key_arn,
+        proxy_addresses=(*IPV4, *IPV6) if cloudflare else (),
+    ), here)  # fmt: skip
+
+    certificate = Certificate("certificate", CertificateArgs(
+        stack.domain, given_arn=settings.certificate, hosted_zone=settings.hosted_zone
+    ), here)  # fmt: skip
+
+    listeners = Listeners("listeners", ListenersArgs(
+        names,
+        load_balancer_arn=edge.arn,
+        target_group_arn=edge.target_group_arn,
+        certificate_arn=certificate.issued(),
+        ssl_policy=settings.load_balancer.ssl_policy,
+        private_paths=app.private_paths,
+        origin_ca=origin_ca() if cloudflare else "",
+        bundle_bucket=storage.builds_bucket,
+    ), here)  # fmt: skip
+
+    compute = Compute("compute", ComputeArgs(
+        names, settings, app,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.private_subnet_ids,
+        profiles=identity.profiles,
+        key_arn=vault.key_arn,
+        load_balancer_group_id=edge.security_group_id,
+        target_group_arn=edge.target_group_arn,
+    ), here)  # fmt: skip
+    hosts = {"web": compute.web_security_group_id, "worker": compute.worker_security_group_id}
+
+    database = Database("database", DatabaseArgs(
+        names, settings.database,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.data_subnet_ids,
+        key_arn=vault.key_arn,
+        clients=hosts,
+        proxy_role_arn=identity.proxy_role_arn,
+        proxy_secret_arn=vault.database_secret_arn,
+        log_days=log_days, protect=protect,
+    ), here) if stack.database == "postgres" else None  # fmt: skip
+
+    cache = Cache("cache", CacheArgs(
+        names, settings.cache,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.data_subnet_ids,
+        key_arn=vault.key_arn,
+        clients=hosts,
+        log_days=log_days, protect=protect,
+    ), here) if stack.redis else None  # fmt: skip
+
+    alarms = Alarms("alarms", AlarmsArgs(
+        names, settings.alerts, vault.key_arn,
+        load_balancer=edge.arn_suffix,
+        target_group=edge.target_group_arn_suffix,
+        certificate_arn=certificate.requested_arn,
+        web_acl=edge.web_acl_name,
+        cache=cache.id if cache else None,
+        cache_nodes=1 + settings.cache.replicas,
+        database=database.identifier if database else None,
+        database_log_group=database.log_group if database else None,
+        proxy=database.proxy_name if database else None,
+        queue=cache is not None,
+    ), here)  # fmt: skip
+
+    mail = Mail("mail", MailArgs(names, settings.mail, alarms.topic_arn), here) if settings.mail else None
+
+    if settings.audit:
+        Audit("audit", AuditArgs(names, vault.key_arn, protect=protect), here)
+    if settings.budget:
+        Budget("budget", BudgetArgs(names, settings.budget, alarms.topic_arn, settings.alerts.emails), here)
+
+    if settings.hosted_zone:
+        SiteName("site", SiteNameArgs(stack.domain, settings.hosted_zone, edge.dns_name, edge.zone_id), here)
+        if mail:
+            proof_records("mail", settings.hosted_zone, mail.records, here)
+
+    return PublishedOutputs("outputs", OutputsArgs(
+        names,
+        builds_bucket=storage.builds_bucket,
+        uploads=s3_bucket(names, storage.uploads_bucket) if storage.uploads_bucket is not None else None,
+        app_secret_arn=vault.app_secret_arn,
+        cloud=CloudParts(
+            group_names=compute.group_names,
+            boot_secret_arns=vault.boot_secret_arns,
+            role_ids=identity.role_ids,
+            key_arn=vault.key_arn,
+            target_group_arn=edge.target_group_arn,
+            database_secret_arn=vault.database_secret_arn,
+            database=database, cache=cache,
+        ),
+    ), here).fields  # fmt: skip
