@@ -27,7 +27,7 @@ class AuditArgs:
 
 
 class Audit(pulumi.ComponentResource):
-    """A trail over all regions (CloudTrail.1), encrypted (CloudTrail.2), its files' digests signed (CloudTrail.4).
+    """A trail over all regions (CloudTrail.1), encrypted (CloudTrail.2), with file validation (CloudTrail.4).
 
     It lies in a bucket of its own that only CloudTrail writes (CloudTrail.6). One in an account is enough.
     """

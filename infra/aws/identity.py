@@ -15,7 +15,6 @@ from infra.aws.release_policies import (
     AUDIENCE,
     GITHUB,
     deploy_policy,
-    github_provider,
     github_trust,
     preview_policy,
     service_trust,

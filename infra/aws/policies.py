@@ -1,7 +1,7 @@
 """What a stack's hosts and its database proxy may do: least privilege, and a bar against other stacks.
 
-Pure: strings in, policy documents out. Every document ends with `not_others`, an explicit refusal of every other
-stack's secrets, keys, buckets and parameters in the account, which no policy attached later can undo (I7, I8).
+Pure: strings in, policy documents out. Every document ends with `not_others`, an explicit refusal of every
+other stack's secrets, keys, buckets and parameters, which no policy attached later can undo (I7, I8).
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
             not_resources=[own_key, *_upload_objects(estate)],
             effect="Deny",
         ),
-        Statement("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"], [logs]),
+        Statement(
+            "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"], [logs],
+        ),
         Statement(
             "Measure", ["cloudwatch:PutMetricData"], ["*"],
             conditions={"StringEquals": {"cloudwatch:namespace": f"{METRICS}/{names.fleet}"}},

@@ -1,7 +1,7 @@
 """What a repository's workflows may do by OIDC, and who may take which role at all.
 
-Pure, as `infra.aws.policies`. `deploy` releases to one stack; it cannot change infrastructure. `preview` sees how
-the infrastructure of a stack is set up, and no data of it.
+Pure, as `infra.aws.policies`. `deploy` releases to one stack; it cannot change infrastructure. `preview` sees
+how the infrastructure of a stack is set up, and no data of it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             ],
             ["*"],
         ),
-        Statement("ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")]),
+        Statement(
+            "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
+        ),
         Statement(
             "StartSessions", ["ssm:StartSession"], [instances],
             conditions={"StringEquals": {f"ssm:resourceTag/{FLEET_TAG}": names.fleet}},
@@ -81,7 +83,7 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
 
 
 def preview_policy(estate: Estate) -> dict[str, Any]:
-    """`pulumi preview` of a pull request: how things are set up; no object, no value, no log line, no change."""
+    """`pulumi preview` of a pull request: how things are set up; no object, value or log line, no change."""
     return document(
         Statement("SeeHowThingsAre", _SEEN, ["*"]),
         Statement("SeeNoData", _DATA, ["*"], effect="Deny"),
@@ -124,7 +126,8 @@ _SEEN = (
     "acm:DescribeCertificate", "acm:ListTagsForCertificate",
     "autoscaling:Describe*",
     "budgets:ListTagsForResource", "budgets:ViewBudget",
-    "cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail*", "cloudtrail:ListTags",
+    "cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail*",
+    "cloudtrail:ListTags",
     "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
     "ec2:Describe*",
     "elasticache:Describe*", "elasticache:ListTagsForResource",

@@ -105,7 +105,7 @@ def explicit_origins(origins: Sequence[str]) -> list[str]:
     for origin in origins:
         if "*" in origin or not origin.startswith(("https://", "http://localhost")):
             raise BadInput(
-                f'slipway:aws.buckets.origins: must be an origin such as "https://app.example.com", got "{origin}"',
+                f'slipway:aws.buckets.origins: must be like "https://app.example.com", got "{origin}"',
                 remedy="list every origin whose pages may upload; a wildcard lets in all of them",
             )
     return list(dict.fromkeys(origins))

@@ -28,8 +28,8 @@ class Vault(pulumi.ComponentResource):
 
     The key rotates every year (KMS.4); its policy leaves decisions to the account's IAM policies, but refuses
     roles of other fleets. The secrets are empty: values come by `slipway secrets` and by releases, never by
-    Pulumi, whose state would keep them. Each secret's policy refuses roles of other fleets and accounts, and a
-    boot secret's refuses hosts of the other role. What is deleted can be brought back for `recovery_days`.
+    Pulumi, whose state would keep them. Each secret's policy refuses roles of other fleets and accounts, and
+    a boot secret's refuses hosts of the other role. What is deleted can be brought back for `recovery_days`.
     """
 
     key_arn: pulumi.Output[str]

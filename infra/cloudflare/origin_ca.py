@@ -1,9 +1,9 @@
 """The authority that signs the certificate Cloudflare shows to origins (authenticated origin pulls).
 
 The load balancer's trust store holds it, so that who comes by another way than Cloudflare ends in the TLS
-handshake. It proves "by way of Cloudflare", not "by way of this zone": the certificate is the same for all of
-Cloudflare's customers, who could send requests here from a zone of their own (with our host name in them only by
-an override that needs an Enterprise plan). The firewall and the app's own sign-in stay in force for that reason.
+handshake. It proves "by way of Cloudflare", not "by way of this zone": the certificate is the same for all
+of Cloudflare's customers, who could send requests here from a zone of their own. The load balancer's firewall
+and the app's own limits and sign-in stay in force for that reason.
 
 Source: https://developers.cloudflare.com/ssl/static/authenticated_origin_pull_ca.pem; valid until 2029-11-01.
 """

@@ -43,7 +43,7 @@ IPV6 = (
 
 
 def changes(published_v4: str, published_v6: str) -> list[str]:
-    """What the published lists (one range a line) have and this table has not (`+`), and the reverse (`-`)."""
+    """What the published lists (a range a line) have and this table has not (`+`), and the reverse (`-`)."""
     held = {ip_network(text) for text in (*IPV4, *IPV6)}
     published = {ip_network(text) for text in (*published_v4.split(), *published_v6.split())}
     return [f"+ {each}" for each in _in_order(published - held)] + [
@@ -56,7 +56,7 @@ def _in_order(networks: set[IPv4Network | IPv6Network]) -> list[IPv4Network | IP
 
 
 def _published(family: str) -> str:
-    with urllib.request.urlopen(f"https://www.cloudflare.com/ips-{family}", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"https://www.cloudflare.com/ips-{family}", timeout=10) as answer:
         return answer.read().decode()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -15,7 +16,7 @@ from slipway.settings.aws import Cloudflare
 SCRIPT = Path("worker/dist/worker.js")
 """In the app's folder: what its build made, one module."""
 BUILD = "bun run worker:build"
-CLASS, BINDING = "BoardRoom", "ROOM"
+CLASS, BINDING = "Board", "BOARD"
 """The Durable Object's class in the script, and the name by which the script reaches it."""
 CONNECTIONS = "MAX_CONNECTIONS"
 COMPATIBLE_WITH = "2025-09-01"
@@ -30,13 +31,16 @@ class RealtimeArgs:
     fleet: str
     domain: str
     app_dir: Path
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the script is told besides; nothing secret."""
 
 
 class Realtime(pulumi.ComponentResource):
-    """The Worker, its Durable Object, and a name with a certificate of its own.
+    """The Worker, its Durable Object, and a name with a certificate of its own; no other name leads to it.
 
-    Secrets of the Worker are set outside (`wrangler secret put`); Pulumi keeps those that are there. Cloudflare
-    takes the migration that makes the object's class once only: `worker_migrated` says that it has.
+    Secrets of the Worker are set outside (`wrangler secret put`), and Pulumi keeps those that are there.
+    Cloudflare takes the migration that makes the object's class once only (pulumi-cloudflare#1215):
+    `worker_migrated` says that it has.
     """
 
     host: str
@@ -59,9 +63,7 @@ class Realtime(pulumi.ComponentResource):
                 cloudflare.WorkersScriptBindingArgs(
                     name=BINDING, type="durable_object_namespace", class_name=CLASS
                 ),
-                cloudflare.WorkersScriptBindingArgs(
-                    name=CONNECTIONS, type="plain_text", text=str(settings.worker_connections)
-                ),
+                *_told({**args.variables, CONNECTIONS: str(settings.worker_connections)}),
             ],
             keep_bindings=["secret_text"],
             migrations=None
@@ -89,6 +91,13 @@ class Realtime(pulumi.ComponentResource):
         )
         self.script = script.script_name
         self.register_outputs({"host": self.host, "script": self.script})
+
+
+def _told(variables: Mapping[str, str]) -> list[cloudflare.WorkersScriptBindingArgs]:
+    return [
+        cloudflare.WorkersScriptBindingArgs(name=name, type="plain_text", text=text)
+        for name, text in sorted(variables.items())
+    ]
 
 
 def built_script(app_dir: Path) -> str:

@@ -1,5 +1,7 @@
-"""Cloudflare's firewall, rate limit and cache before the site. One stack a zone makes them: a zone has one
-ruleset of each phase."""
+"""Cloudflare's firewall, rate limit and cache before the site.
+
+One stack a zone makes them: a zone has one ruleset of each phase.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,7 @@ def _pass(ours: str) -> cloudflare.RulesetRuleArgs:
 
 
 def _keep(domain: str) -> cloudflare.RulesetRuleArgs:
-    # How long is the app's to say, and if it says nothing, nothing is kept: a release must not mix old and new.
+    # How long is the app's to say. If it says nothing, nothing is kept: releases must not mix.
     as_told = cloudflare.RulesetRuleActionParametersEdgeTtlArgs(mode="bypass_by_default")
     browser = cloudflare.RulesetRuleActionParametersBrowserTtlArgs(mode="respect_origin")
     return cloudflare.RulesetRuleArgs(

@@ -35,10 +35,10 @@ class UploadsArgs:
 class Uploads(pulumi.ComponentResource):
     """A private bucket with CORS for the site's origins, and a token for its objects alone (I6, I7).
 
-    The token's id is the access key; its secret key is the SHA-256 of the token's value. Whoever makes a token
-    is told its first value, and so the state has it, encrypted. That value is never used: `slipway up` rolls
-    it (`PUT /accounts/<account>/tokens/<id>/value`, after which the first one is void) and puts the digest of
-    the new one into the secret store as `PLATFORM_UPLOADS_SECRET_KEY`. No output holds either.
+    The token's id is the access key; its secret key is the SHA-256 of the token's value. Whoever makes a
+    token is told its first value, and so the state has it, encrypted. That value is never used: before the
+    first release it is rolled (`PUT /accounts/<account>/tokens/<id>/value`, after which the first one is
+    void), and the digest of the new one goes into the secret store (`SECRET`). No output holds either.
     """
 
     bucket: pulumi.Output[str]

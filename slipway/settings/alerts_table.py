@@ -1,7 +1,7 @@
 """What is watched (I10): one table, from which CloudWatch alarms and Prometheus rules are made.
 
-infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform hosts. It lies
-here because infra and the rest share only settings. Thresholds come from the stack's `slipway:aws.alerts`.
+infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform hosts. It
+lies here because infra and the rest share only settings. Thresholds: the stack's `slipway:aws.alerts`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Alert:
     threshold: Callable[[Alerts], float]
     cloudwatch: CloudWatch | None
     prometheus: str = ""
-    """Expression that is true when it is wrong; `{threshold}`, `{app}`. Empty: platform hosts has no such thing."""
+    """Expression that is true when it is wrong; `{threshold}`, `{app}`. Empty: hosts have no such thing."""
     below: bool = False
     """Wrong below the threshold, not above it."""
     minutes: int = 5
@@ -163,7 +163,8 @@ ALERTS = (
         lambda alerts: alerts.queue_length,
         # Without the database or Redis the app tells no number: silence is as bad as a long queue.
         CloudWatch({"waiting": Metric(FLEET, "QueueWaiting", "Maximum", "fleet")}, missing="breaching"),
-        'max({app}_queue_jobs{{state="waiting"}}) > {threshold} or absent({app}_queue_jobs{{state="waiting"}})',
+        'max({app}_queue_jobs{{state="waiting"}}) > {threshold} '
+        'or absent({app}_queue_jobs{{state="waiting"}})',
     ),
     Alert(
         "dead-letters",
@@ -212,7 +213,9 @@ ALERTS = (
         "page",
         lambda _: 5 * _GB,
         CloudWatch(
-            {"free": Metric(_RDS, "FreeStorageSpace", "Minimum", "database")}, seconds=300, missing="breaching"
+            {"free": Metric(_RDS, "FreeStorageSpace", "Minimum", "database")},
+            seconds=300,
+            missing="breaching",
         ),
         below=True,
     ),

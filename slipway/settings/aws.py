@@ -133,7 +133,7 @@ class Buckets(Setting):
     """After which unfinished uploads are thrown away."""
     origins: list[str] = Field(default_factory=list)
     """Origins whose pages may upload; default: the site's own. Never `*`."""
-    prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)+$")] = "users/"
+    uploads_prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)+$")] = "users/"
     """Under which the app keeps uploads: its hosts may touch nothing else there. Ends with `/`."""
 
 
