@@ -195,7 +195,8 @@ def _pour(site: Site, path: str, size: str, piece: bytes, total: int) -> int:
     """
     key = f"{LOAD_HEADER}: {site.live.load_key}\r\n" if site.live.load_key else ""
     with site.connect() as connection:
-        head = f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{key}{size}\r\n\r\n"
+        kind = f"{key}Content-Type: application/json\r\n{size}"
+        head = f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{kind}\r\n\r\n"
         connection.sendall(head.encode())
         sent = 0
         while sent < total and not select.select([connection], [], [], 0)[0]:

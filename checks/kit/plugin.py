@@ -50,7 +50,8 @@ def open_stack(config: pytest.Config) -> LiveStack:
     if LIVE not in config.stash:
         try:
             live = open_live(cast("str", config.getoption("--stack")))
-            live.outputs  # noqa: B018 - a stack that is not up is told before any check is collected
+            # A stack that is not up, and secrets that cannot be read, are told before any check is collected.
+            live.outputs, live.secrets  # noqa: B018
         except SlipwayError as error:
             remedy = f"\nremedy: {error.remedy}" if error.remedy else ""
             raise pytest.UsageError(f"{error.message}{remedy}") from None
