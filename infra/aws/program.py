@@ -21,12 +21,16 @@ from infra.aws.listeners import Listeners, ListenersArgs
 from infra.aws.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.aws.mail import Mail, MailArgs
 from infra.aws.network import Network, NetworkArgs
-from infra.aws.outputs import CloudParts, OutputsArgs, PublishedOutputs, s3_bucket
+from infra.aws.outputs import CloudParts, OutputsArgs, PublishedOutputs, uploads_output
 from infra.aws.provider import aws_provider
 from infra.aws.storage import Storage, StorageArgs
 from infra.aws.vault import Vault, VaultArgs
+from infra.cloudflare.front import Front, FrontArgs, Record, proof_record
 from infra.cloudflare.origin_ca import origin_ca
+from infra.cloudflare.provider import cloudflare_provider
 from infra.cloudflare.ranges import IPV4, IPV6
+from infra.cloudflare.realtime import Realtime, RealtimeArgs
+from infra.cloudflare.uploads import Uploads, UploadsArgs
 from slipway.errors import BadInput
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.project import Project
@@ -38,17 +42,22 @@ def program(project: Project) -> Mapping[str, Any]:
     if settings is None:
         raise BadInput("slipway:aws is required on platform aws", remedy='at least `account: "123456789012"`')
     names = AwsNames(stack, settings.account, settings.region)
-    here = ResourceOptions(providers=[aws_provider(names, settings.profile)])
+    providers = [aws_provider(names, settings.profile), *([cloudflare_provider()] if cloudflare else [])]
+    here = ResourceOptions(providers=providers)
     log_days, protect = settings.load_balancer.log_days, settings.protect
-    uploads_on_s3 = stack.uploads and (cloudflare is None or cloudflare.uploads == "s3")
+    origins = settings.buckets.origins or [f"https://{stack.domain}"]
+    r2 = cloudflare if cloudflare and cloudflare.uploads == "r2" and stack.uploads else None
 
     vault = Vault("vault", VaultArgs(names, settings.secret_recovery_days, protect=protect), here)
 
     storage = Storage("storage", StorageArgs(
         names, settings.buckets, vault.key_arn,
-        origins=settings.buckets.origins or [f"https://{stack.domain}"],
-        log_days=log_days, uploads=uploads_on_s3, protect=protect,
+        origins=origins, log_days=log_days, uploads=stack.uploads and not r2, protect=protect,
     ), here)  # fmt: skip
+
+    r2_uploads = Uploads("uploads", UploadsArgs(
+        r2.account, names.fleet, origins, settings.buckets.unfinished_days, protect=protect
+    ), here) if r2 else None  # fmt: skip
 
     identity = Identity("identity", IdentityArgs(
         names,
@@ -58,7 +67,7 @@ def program(project: Project) -> Mapping[str, Any]:
         boot_secret_arns=vault.boot_secret_arns,
         builds_arn=storage.builds_arn,
         uploads_arn=storage.uploads_arn,
-        uploads_prefix=settings.buckets.prefix,
+        uploads_prefix=settings.buckets.uploads_prefix,
         mail_domain=settings.mail.domain if settings.mail else "",
         github=settings.github,
         proxy=stack.database == "postgres" and settings.database.pooler == "rds_proxy",
@@ -81,11 +90,15 @@ def program(project: Project) -> Mapping[str, Any]:
         stack.domain, given_arn=settings.certificate, hosted_zone=settings.hosted_zone
     ), here)  # fmt: skip
 
-    listeners = Listeners("listeners", ListenersArgs(
+    proof = proof_record(
+        "certificate-proof", cloudflare.zone, Record(*certificate.validation), here
+    ) if cloudflare and certificate.validation else None  # fmt: skip
+
+    Listeners("listeners", ListenersArgs(
         names,
         load_balancer_arn=edge.arn,
         target_group_arn=edge.target_group_arn,
-        certificate_arn=certificate.issued(),
+        certificate_arn=certificate.issued(proof.name if proof else None),
         ssl_policy=settings.load_balancer.ssl_policy,
         private_paths=app.private_paths,
         origin_ca=origin_ca() if cloudflare else "",
@@ -149,10 +162,19 @@ def program(project: Project) -> Mapping[str, Any]:
         if mail:
             proof_records("mail", settings.hosted_zone, mail.records, here)
 
+    if cloudflare:
+        Front("front", FrontArgs(
+            cloudflare, stack.domain, edge.dns_name,
+            proofs=[(f"mail-{number}", Record(each.name, each.type, each.value))
+                    for number, each in enumerate(mail.records if mail else (), start=1)],
+        ), here)  # fmt: skip
+    if cloudflare and cloudflare.worker:
+        Realtime("realtime", RealtimeArgs(cloudflare, names.fleet, stack.domain, project.app_dir), here)
+
     return PublishedOutputs("outputs", OutputsArgs(
         names,
         builds_bucket=storage.builds_bucket,
-        uploads=s3_bucket(names, storage.uploads_bucket) if storage.uploads_bucket is not None else None,
+        uploads=uploads_output(names, storage.uploads_bucket, r2_uploads),
         app_secret_arn=vault.app_secret_arn,
         cloud=CloudParts(
             group_names=compute.group_names,
