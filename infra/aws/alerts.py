@@ -1,4 +1,4 @@
-"""Which alarms a stack has: the rows of the alert table that it has the parts for, with thresholds and dimensions.
+"""Which alarms a stack has: the rows of the alert table that it has the parts for.
 
 The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform hosts.
 """

@@ -28,8 +28,8 @@ SETTINGS = {
 class ZoneSettings(pulumi.ComponentResource):
     """TLS is checked at both ends (`strict`), nothing below TLS 1.2, sockets pass, HTTP/3 is offered.
 
-    `tls_client_auth` and the switch beside it make Cloudflare show its certificate to every origin of the zone
-    (authenticated origin pulls), which the load balancer asks for.
+    `tls_client_auth` and the switch beside it make Cloudflare show its certificate to every origin
+    of the zone (authenticated origin pulls), which the load balancer asks for.
     """
 
     def __init__(self, name: str, zone: str, opts: pulumi.ResourceOptions | None = None) -> None:
