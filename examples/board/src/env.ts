@@ -18,7 +18,7 @@ const origin = url("https", "http")
   })
   .transform((value) => new URL(value).origin);
 
-const base = {
+export const base = {
   NODE_ENV: z.enum(["production", "development", "test"]).default("development"),
   SERVICE_NAME: z.string().min(1).default("board"),
   SLIPWAY_RELEASE: z.coerce.number().int().positive().optional(),
@@ -53,25 +53,30 @@ const Worker = z.object({
   SMOKE_PASSWORD: z.string().min(12, "must be at least 12 characters").optional(),
 });
 
+/** What holding sockets takes, on whichever runtime. */
+export const sockets = {
+  PUBLIC_URL: origin,
+  FRONTEND_URL: origin,
+  JWT_SECRET: secret,
+  WS_MESSAGE_LIMIT: integer(100, 1, 1_000_000),
+  WS_CONNECTIONS_PER_IP: integer(10, 1, 100_000),
+  WS_AUTH_TIMEOUT_MS: integer(5_000, 10, 60_000),
+  WS_IDLE_TIMEOUT_MS: integer(300_000, 10, 86_400_000),
+  WS_MAX_PAYLOAD: integer(1_048_576, 1_024, 16_777_216),
+};
+
 /** What a web process needs. */
 const Web = z
   .object({
     ...runtime,
+    ...sockets,
     HOST: z.string().min(1).default("127.0.0.1"),
     PORT: integer(3000, 0, 65_535),
-    PUBLIC_URL: origin,
-    FRONTEND_URL: origin,
-    JWT_SECRET: secret,
     JWT_REFRESH_SECRET: secret,
     CRON_SECRET: secret,
     WEBHOOK_SECRET: secret,
     TRUSTED_PROXY_HOPS: integer(1, 0, 10),
     RATE_LIMIT_REQUESTS: integer(100, 1, 1_000_000),
-    WS_MESSAGE_LIMIT: integer(100, 1, 1_000_000),
-    WS_CONNECTIONS_PER_IP: integer(10, 1, 100_000),
-    WS_AUTH_TIMEOUT_MS: integer(5_000, 10, 60_000),
-    WS_IDLE_TIMEOUT_MS: integer(300_000, 10, 86_400_000),
-    WS_MAX_PAYLOAD: integer(1_048_576, 1_024, 16_777_216),
   })
   .superRefine((env, ctx) => {
     // One leaked secret must not open a second door.

@@ -91,16 +91,21 @@ export class Process {
   }
 
   static async #start(script: string, env: Env, url: string): Promise<Process> {
-    const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "bun", "run", `src/${script}.ts`], {
+    const started = Process.spawn(["bun", "run", `src/${script}.ts`], env, url);
+    await started.logged((line) => line.event === "ready", 15_000);
+    return started;
+  }
+
+  /** Any program that logs JSON lines; not yet known to be ready. It goes when the test run goes. */
+  static spawn(cmd: string[], env: Env, url: string): Process {
+    const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...cmd], {
       cwd: ROOT,
       env: { PATH: process.env.PATH ?? "", ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
-    const started = new Process(child, url);
-    await started.logged((line) => line.event === "ready", 15_000);
-    return started;
+    return new Process(child, url);
   }
 
   get pid(): number {

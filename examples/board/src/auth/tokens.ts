@@ -19,12 +19,14 @@ export interface Tokens {
 }
 
 const AccessClaims = z.object({ sub: z.uuid(), name: z.string(), role: z.enum(["member", "admin"]) });
+/** What it takes to read an access token: also where no other secret of the app is. */
+export type AccessEnv = Pick<WebEnv, "JWT_SECRET" | "PUBLIC_URL" | "SERVICE_NAME">;
 const RefreshClaims = z.object({ sid: z.uuid() });
 
 export function createTokens(env: WebEnv): Tokens {
   const accessKey = new TextEncoder().encode(env.JWT_SECRET);
   const refreshKey = new TextEncoder().encode(env.JWT_REFRESH_SECRET);
-  const who = { issuer: env.PUBLIC_URL, audience: env.SERVICE_NAME };
+  const who = parties(env);
 
   const sign = (claims: Record<string, string>, key: Uint8Array, seconds: number) =>
     new SignJWT(claims)
@@ -35,25 +37,39 @@ export function createTokens(env: WebEnv): Tokens {
       .setExpirationTime(`${seconds}s`)
       .sign(key);
 
-  const read = async <T>(token: string, key: Uint8Array, claims: z.ZodType<T>): Promise<T | null> => {
-    try {
-      // The algorithm is pinned: a token must not choose how it is verified.
-      const { payload } = await jwtVerify(token, key, { ...who, algorithms: ["HS256"] });
-      return claims.safeParse(payload).data ?? null;
-    } catch {
-      return null;
-    }
-  };
-
   return {
     access: (user) => sign({ sub: user.id, name: user.name, role: user.role }, accessKey, ACCESS_SECONDS),
     refresh: (sid) => sign({ sid }, refreshKey, REFRESH_SECONDS),
-    async readAccess(token) {
-      const claims = await read(token, accessKey, AccessClaims);
-      return claims && { id: claims.sub, name: claims.name, role: claims.role };
-    },
+    ...createAccessReader(env),
     async readRefresh(token) {
-      return (await read(token, refreshKey, RefreshClaims))?.sid ?? null;
+      return (await read(token, refreshKey, who, RefreshClaims))?.sid ?? null;
     },
   };
+}
+
+export function createAccessReader(env: AccessEnv): Pick<Tokens, "readAccess"> {
+  const key = new TextEncoder().encode(env.JWT_SECRET);
+  return {
+    async readAccess(token) {
+      const claims = await read(token, key, parties(env), AccessClaims);
+      return claims && { id: claims.sub, name: claims.name, role: claims.role };
+    },
+  };
+}
+
+const parties = (env: AccessEnv) => ({ issuer: env.PUBLIC_URL, audience: env.SERVICE_NAME });
+
+async function read<T>(
+  token: string,
+  key: Uint8Array,
+  who: ReturnType<typeof parties>,
+  claims: z.ZodType<T>,
+): Promise<T | null> {
+  try {
+    // The algorithm is pinned: a token must not choose how it is verified.
+    const { payload } = await jwtVerify(token, key, { ...who, algorithms: ["HS256"] });
+    return claims.safeParse(payload).data ?? null;
+  } catch {
+    return null;
+  }
 }

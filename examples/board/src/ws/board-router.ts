@@ -1,17 +1,18 @@
 /** What each message on a socket does. Knows neither Bun nor HTTP, so the same router serves under other runtimes. */
-import { hostname } from "node:os";
 import type { PubSubAdapter } from "@ws-kit/core/pubsub";
 import { createRouter, withPubSub, withZod } from "@ws-kit/zod";
 import type { Identity, Tokens } from "../auth/tokens.ts";
-import type { WebEnv } from "../env.ts";
-import { errorFields, type Log } from "../log.ts";
+import { errorFields } from "../error-fields.ts";
+import type { Lines } from "../log.ts";
 import { Auth, Authenticated, BOARD, CLOSE, Ping, Pong, refusalFrame, Said, Say } from "./messages.ts";
 
 export interface BoardRouterOptions {
-  env: Pick<WebEnv, "SLIPWAY_HOST" | "SLIPWAY_RELEASE">;
+  /** Who answers: an echo tells it. */
+  host: string;
+  release: number | null;
   tokens: Pick<Tokens, "readAccess">;
   topics: PubSubAdapter;
-  log: Log;
+  log: Pick<Lines, "error">;
   /** Told when a socket has proved who is on it. */
   onSignIn(ws: unknown, user: Identity): void;
 }
@@ -20,9 +21,7 @@ interface Connection extends Record<string, unknown> {
   user?: Identity;
 }
 
-export function createBoardRouter({ env, tokens, topics, log, onSignIn }: BoardRouterOptions) {
-  const host = env.SLIPWAY_HOST ?? hostname();
-  const release = env.SLIPWAY_RELEASE ?? null;
+export function createBoardRouter({ host, release, tokens, topics, log, onSignIn }: BoardRouterOptions) {
   const router = createRouter<Connection>()
     .plugin(withZod())
     .plugin(withPubSub({ adapter: topics }));

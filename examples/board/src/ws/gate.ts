@@ -1,20 +1,32 @@
 /** Before a frame reaches the router: is there room for it, and is it a message at all? */
+import type { Identity } from "../auth/tokens.ts";
 import type { WebEnv } from "../env.ts";
+import type { Client } from "../http/client.ts";
 import type { Limiter } from "../limits.ts";
-import type { Log } from "../log.ts";
+import type { Lines } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { INBOUND, refusalFrame } from "./messages.ts";
-import type { Socket, Sockets } from "./sockets.ts";
 
-export interface Gate {
-  /** False when the frame was answered here and must go no further. */
-  admit(ws: Socket, frame: string | Buffer): Promise<boolean>;
+/** What the gate needs of a socket, on whichever runtime. */
+export interface GateSocket {
+  data: Client & { clientId: string };
+  send(frame: string): unknown;
 }
 
-export function createGate(
+export interface Gate<S extends GateSocket> {
+  /** False when the frame was answered here and must go no further. */
+  admit(ws: S, frame: string | Buffer): Promise<boolean>;
+}
+
+export function createGate<S extends GateSocket>(
   env: Pick<WebEnv, "WS_MESSAGE_LIMIT">,
-  parts: { sockets: Sockets; limiter: Limiter; metrics: Metrics; log: Log },
-): Gate {
+  parts: {
+    sockets: { touch(ws: S): void; userOf(ws: S): Identity | null };
+    limiter: Pick<Limiter, "hit">;
+    metrics: Pick<Metrics, "count">;
+    log: Pick<Lines, "debug" | "info">;
+  },
+): Gate<S> {
   const { sockets, limiter, metrics, log } = parts;
 
   return {

@@ -1,4 +1,5 @@
 /** Sockets on Bun: upgrades, the life of a socket, and the router behind it. */
+import { hostname } from "node:os";
 import { createBunHandler } from "@ws-kit/bun";
 import type { Server, WebSocketHandler } from "bun";
 import type { Tokens } from "../auth/tokens.ts";
@@ -56,7 +57,8 @@ export async function openSockets(
     log,
   );
   const router = createBoardRouter({
-    env,
+    host: env.SLIPWAY_HOST ?? hostname(),
+    release: env.SLIPWAY_RELEASE ?? null,
     tokens,
     topics,
     log,
