@@ -25,9 +25,10 @@ from infra.aws.outputs import CloudParts, OutputsArgs, PublishedOutputs, uploads
 from infra.aws.provider import aws_provider
 from infra.aws.storage import Storage, StorageArgs
 from infra.aws.vault import Vault, VaultArgs
-from infra.cloudflare.front import Front, FrontArgs, Record, proof_record
+from infra.cloudflare.front import Front, FrontArgs
 from infra.cloudflare.origin_ca import origin_ca
 from infra.cloudflare.provider import cloudflare_provider
+from infra.cloudflare.proofs import Proofs, ProofsArgs
 from infra.cloudflare.ranges import IPV4, IPV6
 from infra.cloudflare.realtime import Realtime, RealtimeArgs
 from infra.cloudflare.uploads import Uploads, UploadsArgs
@@ -90,15 +91,15 @@ def program(project: Project) -> Mapping[str, Any]:
         stack.domain, given_arn=settings.certificate, hosted_zone=settings.hosted_zone
     ), here)  # fmt: skip
 
-    proof = proof_record(
-        "certificate-proof", cloudflare.zone, Record(*certificate.validation), here
-    ) if cloudflare and certificate.validation else None  # fmt: skip
+    proved = Proofs("proof", ProofsArgs(
+        cloudflare.zone, {"certificate": certificate.validation}
+    ), here) if cloudflare and certificate.validation else None  # fmt: skip
 
     Listeners("listeners", ListenersArgs(
         names,
         load_balancer_arn=edge.arn,
         target_group_arn=edge.target_group_arn,
-        certificate_arn=certificate.issued(proof.name if proof else None),
+        certificate_arn=certificate.issued(proved.names["certificate"] if proved else None),
         ssl_policy=settings.load_balancer.ssl_policy,
         private_paths=app.private_paths,
         origin_ca=origin_ca() if cloudflare else "",
@@ -163,13 +164,15 @@ def program(project: Project) -> Mapping[str, Any]:
             proof_records("mail", settings.hosted_zone, mail.records, here)
 
     if cloudflare:
-        Front("front", FrontArgs(
-            cloudflare, stack.domain, edge.dns_name,
-            proofs=[(f"mail-{number}", Record(each.name, each.type, each.value))
-                    for number, each in enumerate(mail.records if mail else (), start=1)],
-        ), here)  # fmt: skip
+        Front("front", FrontArgs(cloudflare, stack.domain, edge.dns_name), here)
+    if cloudflare and mail:
+        keys = {f"dkim-{number}": record for number, record in enumerate(mail.records, start=1)}
+        Proofs("mail-proof", ProofsArgs(cloudflare.zone, keys), here)
     if cloudflare and cloudflare.worker:
-        Realtime("realtime", RealtimeArgs(cloudflare, names.fleet, stack.domain, project.app_dir), here)
+        Realtime("realtime", RealtimeArgs(
+            cloudflare, names.fleet, stack.domain, project.app_dir,
+            variables={"PUBLIC_URL": f"https://{stack.domain}", "SERVICE_NAME": stack.project},
+        ), here)  # fmt: skip
 
     return PublishedOutputs("outputs", OutputsArgs(
         names,
