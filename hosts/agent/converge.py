@@ -40,9 +40,9 @@ def _document(paths: Paths, host: Host) -> BootDocument | None:
     if not host.boot_secret:
         raise AgentError("not_set_up", f"{host.name} has no boot document: only hosts on AWS have one")
     text = Cloud(paths, host.region).secret(host.boot_secret)
-    if not text:
+    document = BootDocument.parse(text) if text else None
+    if document is None or not document.release:
         return None
-    document = BootDocument.parse(text)
     if document.role != host.role:
         raise AgentError(
             "bad_request", f"boot document: is for role {document.role}, this is a {host.role} host"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from slipway.errors import SlipwayError
 from slipway.fleet.agent import Agent
@@ -47,11 +47,23 @@ class FleetHost:
 class Fleet:
     """All hosts of a stack. Making one costs nothing: connections open on first use and are kept by ssh."""
 
-    def __init__(self, outputs: Outputs) -> None:
-        self.hosts = [
-            FleetHost(host, Connection(host.name, outputs.ssh_config_path, sudo=host.ssh_user != "root"))
-            for host in outputs.hosts
-        ]
+    def __init__(self, outputs: Outputs, discover: Callable[[], Outputs] | None = None) -> None:
+        self.outputs = outputs
+        self.hosts = [_reached(host, outputs) for host in outputs.hosts]
+        self._discover = discover
+
+    @property
+    def is_static(self) -> bool:
+        """Do hosts come and go only by `slipway up`?"""
+        return self._discover is None
+
+    def refresh(self) -> None:
+        """Have `hosts` be those of this moment; those that stay keep their connections. Static: no work."""
+        if self._discover is None:
+            return
+        self.outputs = self._discover()
+        known = {host.name: host for host in self.hosts}
+        self.hosts = [known.get(host.name) or _reached(host, self.outputs) for host in self.outputs.hosts]
 
     def by_role(self, role: Role) -> list[FleetHost]:
         """The hosts of one role."""
@@ -101,9 +113,31 @@ class Fleet:
             raise FleetError(failures, results)
         return results
 
+    def each_that_stays(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
+        """As `each`, but a host that fails because it has left the fleet is no failure: it is left out.
+
+        Only a failure asks who is still there, so that where nobody leaves nothing is asked.
+        """
+        try:
+            return self.each(hosts, work)
+        except FleetError as failure:
+            if self.is_static:
+                raise
+            self.refresh()
+            here = {host.name for host in self.hosts}
+            failures = {name: error for name, error in failure.failures.items() if name in here}
+            if failures:
+                raise FleetError(failures, failure.results) from failure
+            return cast("dict[str, T]", failure.results)
+
     def close(self) -> None:
         """End all kept connections."""
         self.each(self.hosts, lambda host: host.connection.close())
+
+
+def _reached(host: Host, outputs: Outputs) -> FleetHost:
+    sudo = host.ssh_user != "root"
+    return FleetHost(host, Connection(host.name, outputs.ssh_config_path, sudo=sudo))
 
 
 def _told(name: str, error: Exception) -> str:

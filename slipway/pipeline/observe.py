@@ -55,7 +55,7 @@ class ObservePhase(Phase):
 
 def _gather(rollout: Rollout, since: float, *, which: str) -> Sample:
     """Add up over the hosts; the p95 of the fleet is taken as the worst host's, which hides nothing."""
-    replies = rollout.fleet.each(
+    replies = rollout.ask(
         rollout.web_hosts,
         lambda host: host.agent.observe(since=since, live=rollout.switched[host.name].slot or "blue"),
     )
@@ -71,7 +71,7 @@ def _probe(rollout: Rollout, count: int) -> None:
     web = rollout.project.app.web
     path = rollout.project.app.observe.probe or (web.health if web else "/health")
 
-    rollout.fleet.each(rollout.web_hosts, lambda host: host.agent.probe(path=path, count=count))
+    rollout.ask(rollout.web_hosts, lambda host: host.agent.probe(path=path, count=count))
 
 
 def _last_log_lines(rollout: Rollout) -> list[str]:

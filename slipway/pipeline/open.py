@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from slipway.errors import BadInput
@@ -17,7 +17,7 @@ from slipway.ledger.lease import Lease
 from slipway.ledger.ledger import Ledger
 from slipway.progress import Progress
 from slipway.secrets.redact import Redactor
-from slipway.settings.outputs import Outputs
+from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
 
 if TYPE_CHECKING:
@@ -76,7 +76,25 @@ class OpenStack:
     @cached_property
     def fleet(self) -> Fleet:
         """The hosts, reached over kept ssh connections."""
-        return Fleet(self.outputs)
+        return Fleet(self.outputs, self._discovery())
+
+    def _discovery(self) -> Callable[[], Outputs] | None:
+        """Where hosts come and go by themselves, who finds those of this moment."""
+        if self.project.stack.platform != "aws":
+            return None
+        from slipway.aws.open import with_hosts  # noqa: PLC0415
+
+        return lambda: with_hosts(self.project, self.outputs).outputs
+
+    def _boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
+        """Where hosts start by themselves, who keeps what they shall start."""
+        if self.project.stack.platform != "aws":
+            return None
+        from slipway.aws import boot_secret  # noqa: PLC0415
+        from slipway.aws.open import cloud_of  # noqa: PLC0415
+        from slipway.aws.session import session_of  # noqa: PLC0415
+
+        return partial(boot_secret.write, session_of(self.project), cloud_of(self.outputs))
 
     @cached_property
     def app_hosts(self) -> list[FleetHost]:
@@ -113,7 +131,7 @@ class OpenStack:
 
     def statuses(self) -> dict[str, Status]:
         """What every host of the app says of itself."""
-        return self.fleet.each(self.app_hosts, lambda host: host.agent.status())
+        return self.fleet.each_that_stays(self.app_hosts, lambda host: host.agent.status())
 
     def rollout(self, lease: Lease, progress: Progress, options: Options) -> Rollout:
         """A rollout under `lease`."""
@@ -125,13 +143,14 @@ class OpenStack:
             outputs=self.outputs,
             secrets=self.secrets,
             fleet=self.fleet,
-            app_hosts=self.app_hosts,
+            app_hosts=[host for host in self.app_hosts if host in self.fleet.hosts],
             bucket=self.bucket,
             ledger=ledger,
             lease=lease,
             progress=progress,
             redactor=self.redactor,
             options=options,
+            keep_boot_documents=self._boot_documents(),
             head=ledger.head(),
         )
 

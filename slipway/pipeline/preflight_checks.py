@@ -33,7 +33,7 @@ def hosts_set_up(rollout: Rollout) -> Iterable[Finding]:
     """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
     stack = rollout.outputs.stack
     wanted = setup_digests(rollout.project, rollout.outputs, rollout.secrets)
-    found = rollout.fleet.each(
+    found = rollout.ask(
         rollout.fleet.hosts, lambda host: host.connection.run(["cat", SETUP_DIGEST]).stdout.strip()
     )
     stale = [name for name, digest in found.items() if digest != wanted.get(name)]

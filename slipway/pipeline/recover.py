@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from slipway.pipeline.keep_documents import keep_boot_documents
 from slipway.pipeline.rollout import Rollout
 from slipway.pipeline.stage import empty_slots
-from slipway.pipeline.switch import switch_to
+from slipway.pipeline.switch_to import switch_to
 
 
 def recover(rollout: Rollout) -> str | None:
@@ -27,13 +28,14 @@ def recover(rollout: Rollout) -> str | None:
             lambda host: switch_to(rollout, host, target, wait=True),
             doing=f"switching to release {target}",
         )
+        keep_boot_documents(rollout, rollout.ledger.get(target) if target else None)
         if record.kind == "rollback":
             rollout.head = rollout.ledger.roll_back(target, record=record.number)
             rollout.ledger.event(record.number, "promote", "done", {"told": told})
         else:
             empty_slots(rollout, rollout.app_hosts, record.number)
             rollout.ledger.end(record.number, "undone", {"told": told})
-    rollout.statuses = rollout.fleet.each(rollout.app_hosts, lambda host: host.agent.status())
+    rollout.statuses = rollout.ask(rollout.app_hosts, lambda host: host.agent.status())
     return told
 
 

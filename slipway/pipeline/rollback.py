@@ -13,6 +13,8 @@ from slipway.fleet.replies import Status
 from slipway.ledger.release import Release
 from slipway.pipeline.boot import Boot
 from slipway.pipeline.engine import execute
+from slipway.pipeline.joiners import take_in_joiners
+from slipway.pipeline.keep_documents import keep_boot_documents
 from slipway.pipeline.open import OpenStack
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.recover import recover
@@ -20,7 +22,8 @@ from slipway.pipeline.report import Report, report_on
 from slipway.pipeline.rollout import Options, Rollout
 from slipway.pipeline.smoke import Smoke
 from slipway.pipeline.stage import Stage
-from slipway.pipeline.switch import Switch, switch_to
+from slipway.pipeline.switch import Switch
+from slipway.pipeline.switch_to import switch_to
 from slipway.progress import Progress
 from slipway.settings.project import Project
 
@@ -32,7 +35,9 @@ class ReturnTo(Phase):
     touches_fleet = False
 
     def run(self, rollout: Rollout) -> None:
-        """Move the head back."""
+        """Newcomers and new hosts go along; then the head moves back."""
+        take_in_joiners(rollout, switched=True)
+        keep_boot_documents(rollout, rollout.release)
         rollout.head = rollout.ledger.roll_back(
             rollout.number, record=rollout.record.number if rollout.record else None
         )
@@ -43,10 +48,12 @@ class RollbackSwitch(Switch):
 
     def run(self, rollout: Rollout) -> None:
         """Switch every host in one go."""
+        take_in_joiners(rollout, switched=False)
         switched = rollout.each(
             rollout.app_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
         )
-        rollout.switched = {host.name: switched[host.name] for host in rollout.web_hosts}
+        web = {host.name for host in rollout.web_hosts}
+        rollout.switched = {name: reply for name, reply in switched.items() if name in web}
 
 
 def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:

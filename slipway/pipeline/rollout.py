@@ -17,9 +17,10 @@ from slipway.ledger.head import Head
 from slipway.ledger.lease import Lease
 from slipway.ledger.ledger import Ledger
 from slipway.ledger.release import Release, What
+from slipway.pipeline.leavers import drop_leavers
 from slipway.progress import Progress
 from slipway.secrets.redact import Redactor
-from slipway.settings.outputs import Outputs
+from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Rollout:
     progress: Progress
     redactor: Redactor
     options: Options = field(default_factory=Options)
+    keep_boot_documents: Callable[[Mapping[Role, str]], None] | None = None
+    """Where hosts start by themselves: replaces what those of each role shall start. None: nowhere."""
     head: Head | None = None
     statuses: dict[str, Status] = field(default_factory=dict[str, Status])
     config: str = ""
@@ -105,6 +108,12 @@ class Rollout:
         return self.head.live if self.head else None
 
     @property
+    def roles(self) -> list[Role]:
+        """Roles of the hosts that run the app's processes."""
+        app = self.project.app
+        return sorted({app.role_of(name) for name in app.processes})
+
+    @property
     def web_hosts(self) -> list[FleetHost]:
         """Hosts that take traffic."""
         return [host for host in self.app_hosts if host.role == "web"]
@@ -135,7 +144,8 @@ class Rollout:
     def each(self, hosts: list[FleetHost], work: Callable[[FleetHost], T], *, doing: str) -> dict[str, T]:
         """Do `work` on all hosts at once; tell how each fares; any host failing fails the phase.
 
-        An app's last log lines, if the agent sent some, become details of the error.
+        A host that fails and is no longer of the fleet is dropped. An app's last log lines, if the agent sent
+        some, become details of the error.
         """
 
         def told(host: FleetHost) -> T:
@@ -146,9 +156,16 @@ class Rollout:
             return result
 
         try:
-            return self.fleet.each(hosts, told)
+            return self.ask(hosts, told)
         except FleetError as failure:
             raise self.failed(failure, doing) from failure
+
+    def ask(self, hosts: list[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
+        """The same without a word; FleetError for hosts that fail and are still of the fleet."""
+        results = self.fleet.each_that_stays(hosts, work)
+        if not self.fleet.is_static:
+            drop_leavers(self)
+        return results
 
     def failed(self, failure: FleetError, doing: str) -> ReleaseFailed:
         """A fleet error as a person should read it: which hosts, why, and the app's last log lines."""

@@ -7,6 +7,7 @@ from slipway.fleet.replies import Staged
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
 from slipway.secrets.contract import compose
+from slipway.settings.outputs import Role
 
 WORTH_TELLING_SECONDS = 0.5
 SCOPES_BESIDE_PROCESSES = ("task", "cron")
@@ -47,10 +48,7 @@ def empty_slots(rollout: Rollout, hosts: list[FleetHost], release: int | None = 
 
 def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Staged:
     """Stage the release on one host with the env of every scope that the host runs."""
-    app = rollout.project.app
-    scopes = [*app.on_role(host.role), *SCOPES_BESIDE_PROCESSES]
-    if migrate:
-        scopes.append("migrate")
+    scopes = ["migrate"] if migrate else []
     return host.agent.stage(
         fence=rollout.lease.fence,
         release=rollout.number,
@@ -58,9 +56,20 @@ def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Sta
         manifest=rollout.manifest.model_dump(mode="json"),
         config=rollout.config,
         site=rollout.site,
-        secret_names=[name for name, var in app.env.items() if var.secret or var.source],
-        env={
-            scope: compose(app, rollout.project.stack, rollout.outputs, rollout.secrets, scope)
-            for scope in scopes
-        },
+        secret_names=secret_names(rollout),
+        env=env_of(rollout, host.role, *scopes),
     )
+
+
+def secret_names(rollout: Rollout) -> list[str]:
+    """Variables whose values no log line may show."""
+    return [name for name, var in rollout.project.app.env.items() if var.secret or var.source]
+
+
+def env_of(rollout: Rollout, role: Role, *more: str) -> dict[str, dict[str, str]]:
+    """By scope, the env that hosts of `role` hold."""
+    app, stack = rollout.project.app, rollout.project.stack
+    return {
+        scope: compose(app, stack, rollout.outputs, rollout.secrets, scope)
+        for scope in (*app.on_role(role), *SCOPES_BESIDE_PROCESSES, *more)
+    }

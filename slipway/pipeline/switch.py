@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 
 from slipway.errors import NeedsPerson, SlipwayError
-from slipway.fleet.fleet import FleetHost
-from slipway.fleet.replies import Switched
+from slipway.pipeline.joiners import take_in_joiners
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.rollout import Rollout
+from slipway.pipeline.switch_to import switch_to
 
 
 class Switch(Phase):
@@ -21,6 +21,7 @@ class Switch(Phase):
 
     def run(self, rollout: Rollout) -> None:
         """Web first: users are served before any worker quiets its old self and finishes its jobs."""
+        take_in_joiners(rollout, switched=False)
         rollout.observed_from = time.time()
         rollout.switched = rollout.each(
             rollout.web_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
@@ -50,23 +51,3 @@ class Switch(Phase):
                 f"`slipway status --stack {rollout.outputs.stack}`: it finishes the way back",
                 details=[failure.message, *failure.details],
             ) from failure
-
-
-def switch_to(rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False) -> Switched:
-    """Have one host serve `release`; 0 is no release (a first release that failed)."""
-    kinds = cron_kinds(rollout, host)
-    return host.agent.switch(
-        fence=rollout.lease.fence,
-        release=release,
-        hold_seconds=rollout.project.app.retire.hold_seconds,
-        wait=wait,
-        cron_owner=bool(kinds),
-        cron_kinds=kinds,
-    )
-
-
-def cron_kinds(rollout: Rollout, host: FleetHost) -> list[str]:
-    """Which cron entries this host owns: paths are the first web host's, commands the first worker's."""
-    web, workers = rollout.web_hosts, rollout.worker_hosts
-    owners = {"path": (web or workers)[:1], "command": (workers or web)[:1]}
-    return [kind for kind, owner in owners.items() if host in owner]
