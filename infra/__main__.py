@@ -36,8 +36,8 @@ def declare(project: Project) -> Mapping[str, Any]:
             from infra.local.program import program  # noqa: PLC0415
         case "hosts":
             raise BadInput(
-                f"stack {project.stack.name} is on platform hosts: its machines are there already, and Pulumi "
-                "makes nothing for it",
+                f"stack {project.stack.name} is on platform hosts: its machines are there already, and "
+                "Pulumi makes nothing for it",
                 remedy=f"set the machines up with `slipway up --stack {project.stack.name}`",
             )
     return program(project)

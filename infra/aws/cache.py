@@ -47,7 +47,7 @@ class Cache(pulumi.ComponentResource):
     The password (AUTH token) is not here: any value given to Pulumi is in its state. The group is made with
     TLS required and no token, and `slipway up` sets the token out of band (ModifyReplicationGroup: ROTATE,
     then SET) before any host has an env that names this Redis. Pulumi ignores the token from then on, so that
-    no update takes it away; the security group lets nobody but the stack's hosts as far as being asked for it.
+    no update takes it away; only the stack's hosts get as far as being asked for it.
     """
 
     id: Output[str]
@@ -69,7 +69,9 @@ class Cache(pulumi.ComponentResource):
         redis = self._replication_group(group)
         self.id = redis.replication_group_id
         self.primary_endpoint = (
-            redis.configuration_endpoint_address if args.settings.cluster_mode else redis.primary_endpoint_address
+            redis.configuration_endpoint_address
+            if args.settings.cluster_mode
+            else redis.primary_endpoint_address
         )
         self.security_group_id = group.id
         self.register_outputs({"id": self.id})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -20,8 +21,7 @@ class CertificateArgs:
     """Route 53 zone in which the proof is written; empty: somebody else writes it (`validation`)."""
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(NamedTuple):
     """The DNS record by which ACM sees that the domain is ours."""
 
     name: Output[str]
@@ -32,8 +32,8 @@ class Proof:
 class Certificate(pulumi.ComponentResource):
     """A certificate of the load balancer (ELB.2), which ACM renews as long as the proof stands.
 
-    Afterwards `arn` is a certificate that can be used: it resolves once ACM has issued it. Where Cloudflare
-    answers for the domain, its part writes `validation` and hands the record to `wait`.
+    `issued` is its ARN once ACM has issued it. Where Cloudflare answers for the domain, its part writes
+    `validation` and says so to `issued`; where nobody here does, you write it, and `pulumi up` waits.
     """
 
     domain: str
@@ -64,7 +64,9 @@ class Certificate(pulumi.ComponentResource):
         )
         option = certificate.domain_validation_options[0]
         proof = Proof(
-            name=option.resource_record_name, type=option.resource_record_type, value=option.resource_record_value
+            name=option.resource_record_name,
+            type=option.resource_record_type,
+            value=option.resource_record_value,
         )
         if args.hosted_zone:
             record = aws.route53.Record(

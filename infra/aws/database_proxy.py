@@ -61,7 +61,7 @@ class DatabaseProxy(pulumi.ComponentResource):
                 aws.rds.ProxyAuthArgs(
                     auth_scheme="SECRETS",
                     iam_auth="DISABLED",
-                    client_password_auth_type="POSTGRES_SCRAM_SHA_256",
+                    client_password_auth_type="POSTGRES_SCRAM_SHA_256",  # noqa: S106 - a method
                     secret_arn=args.secret_arn,
                 )
             ],

@@ -92,7 +92,10 @@ class HostGroup(pulumi.ComponentResource):
                 ),
             ),
             enabled_metrics=[
-                "GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize", "GroupTotalInstances",
+                aws.autoscaling.Metric.GROUP_DESIRED_CAPACITY,
+                aws.autoscaling.Metric.GROUP_IN_SERVICE_INSTANCES,
+                aws.autoscaling.Metric.GROUP_MAX_SIZE,
+                aws.autoscaling.Metric.GROUP_TOTAL_INSTANCES,
             ],
             metrics_granularity="1Minute",
             tags=[
@@ -100,7 +103,7 @@ class HostGroup(pulumi.ComponentResource):
                 for key, value in host_tags(names, role).items()
             ],
             opts=child,
-        )  # fmt: skip
+        )
         aws.autoscaling.LifecycleHook(
             f"{name}-leaving",
             name=LEAVING_HOOK,

@@ -30,9 +30,10 @@ class LaunchTemplateArgs:
 
 
 def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) -> aws.ec2.LaunchTemplate:
-    """Credentials from IMDSv2 only and not from containers (EC2.8, AutoScaling.3, AutoScaling.4), an encrypted
-    disk (EC2.7), no public address (EC2.25, AutoScaling.5), no key pair; metrics each minute.
-    """  # noqa: D205 - one sentence
+    """A host that gives credentials by IMDSv2 only and to no container (EC2.8, AutoScaling.3, AutoScaling.4).
+
+    An encrypted disk (EC2.7), no public address (EC2.25, AutoScaling.5), no key pair; metrics each minute.
+    """
     tags = host_tags(args.names, args.role)
     return aws.ec2.LaunchTemplate(
         f"{name}-template",
@@ -82,5 +83,5 @@ def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) 
 
 
 def host_tags(names: AwsNames, role: str) -> dict[str, str]:
-    """Of a host: by these slipway finds it. The provider's default tags do not reach what a group launches."""
+    """Of a host: slipway finds it by them. The provider's default tags do not reach what a group launches."""
     return {**names.tags, ROLE_TAG: role, "Name": names.group(role)}

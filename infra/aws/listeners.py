@@ -105,9 +105,7 @@ class Listeners(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def _mutual(
-    name: str, args: ListenersArgs, opts: ResourceOptions
-) -> aws.lb.ListenerMutualAuthenticationArgs:
+def _mutual(name: str, args: ListenersArgs, opts: ResourceOptions) -> aws.lb.ListenerMutualAuthenticationArgs:
     trust = TrustStore(
         name, TrustStoreArgs(names=args.names, bucket=args.bundle_bucket, pem=args.origin_ca), opts
     )

@@ -14,8 +14,11 @@ from infra.aws.cache import PORT as REDIS_PORT
 from infra.aws.cache import Cache
 from infra.aws.database import PORT as DATABASE_PORT
 from infra.aws.database import Database as MadeDatabase
+from infra.cloudflare.uploads import SECRET as R2_SECRET
+from infra.cloudflare.uploads import Uploads as R2Uploads
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.outputs import Bucket, Cloud, Database, Output as Part, Outputs, Redis, SecretStore
+from slipway.settings.outputs import Bucket, Cloud, Database, Outputs, Redis, SecretStore
+from slipway.settings.outputs import Output as Part
 
 CA_FILE = "/etc/slipway/ca.pem"
 """On hosts: RDS's authorities and the public ones. RDS itself is certified by the former; RDS Proxy,
@@ -46,7 +49,7 @@ class OutputsArgs:
     names: AwsNames
     builds_bucket: Input[str]
     uploads: Input[Mapping[str, Any]] | None
-    """As `outputs.Bucket` says it: see `s3_bucket`."""
+    """As `uploads_output` says it."""
     app_secret_arn: Input[str]
     cloud: CloudParts
 
@@ -67,9 +70,9 @@ class PublishedOutputs(pulumi.ComponentResource):
             "stack": Output.from_input(stack.name),
             "platform": Output.from_input(stack.platform),
             "url": Output.from_input(f"https://{stack.domain}"),
-            "builds": s3_bucket(args.names, args.builds_bucket),
+            "builds": _s3_bucket(args.names, args.builds_bucket),
             "uploads": Output.from_input(args.uploads),
-            "database": _database(args.names, args.cloud.database),
+            "database": _database(args.cloud.database),
             "redis": _redis(args.names, args.cloud.cache),
             "secrets": Output.from_input(args.app_secret_arn).apply(
                 lambda arn: _plain(SecretStore(kind="aws", location=arn))
@@ -84,18 +87,39 @@ class PublishedOutputs(pulumi.ComponentResource):
             description=f"What {args.names.fleet} is made of: no secrets",
             type="String",
             tier="Intelligent-Tiering",
-            value=Output.all(**self.fields).apply(lambda fields: Outputs.model_validate(fields).model_dump_json()),
+            value=Output.all(**self.fields).apply(
+                lambda fields: Outputs.model_validate(fields).model_dump_json()
+            ),
             opts=ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def s3_bucket(names: AwsNames, bucket: Input[str]) -> Output[Mapping[str, Any]]:
+def uploads_output(
+    names: AwsNames, on_s3: Output[str] | None, on_r2: R2Uploads | None
+) -> Output[Mapping[str, Any]] | None:
+    """Where uploads live: the stack's S3 bucket, R2 with a token of its own, or nowhere."""
+    if on_r2 is None:
+        return None if on_s3 is None else _s3_bucket(names, on_s3)
+    return Output.all(on_r2.bucket, on_r2.access_key).apply(
+        lambda known: _plain(
+            Bucket(
+                bucket=known[0],
+                region="auto",
+                endpoint=on_r2.endpoint,
+                access_key=known[1],
+                secret_key_secret=R2_SECRET,
+            )
+        )
+    )
+
+
+def _s3_bucket(names: AwsNames, bucket: Input[str]) -> Output[Mapping[str, Any]]:
     """A bucket that operator and hosts reach with the credentials they have anyway."""
     return Output.from_input(bucket).apply(lambda name: _plain(Bucket(bucket=name, region=names.region)))
 
 
-def _database(names: AwsNames, made: MadeDatabase | None) -> Output[Mapping[str, Any] | None]:
+def _database(made: MadeDatabase | None) -> Output[Mapping[str, Any] | None]:
     if made is None:
         return Output.from_input(None)
     name = made.database_name

@@ -12,7 +12,7 @@ _DIGEST = 6
 
 
 def short_name(name: str, longest: int) -> str:
-    """`name`; or, if longer than `longest`, its beginning and a digest of all of it, so that names stay apart."""
+    """`name`; or, if longer than `longest`, its beginning and a digest of it, so that names stay apart."""
     if len(name) <= longest:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]

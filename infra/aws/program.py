@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi import ResourceOptions
+from pulumi import ProviderResource, ResourceOptions
 
 from infra.aws.alarms import Alarms, AlarmsArgs
 from infra.aws.audit import Audit, AuditArgs
@@ -27,8 +27,8 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.aws.vault import Vault, VaultArgs
 from infra.cloudflare.front import Front, FrontArgs
 from infra.cloudflare.origin_ca import origin_ca
-from infra.cloudflare.provider import cloudflare_provider
 from infra.cloudflare.proofs import Proofs, ProofsArgs
+from infra.cloudflare.provider import cloudflare_provider
 from infra.cloudflare.ranges import IPV4, IPV6
 from infra.cloudflare.realtime import Realtime, RealtimeArgs
 from infra.cloudflare.uploads import Uploads, UploadsArgs
@@ -43,7 +43,9 @@ def program(project: Project) -> Mapping[str, Any]:
     if settings is None:
         raise BadInput("slipway:aws is required on platform aws", remedy='at least `account: "123456789012"`')
     names = AwsNames(stack, settings.account, settings.region)
-    providers = [aws_provider(names, settings.profile), *([cloudflare_provider()] if cloudflare else [])]
+    providers: list[ProviderResource] = [aws_provider(names, settings.profile)]
+    if cloudflare:
+        providers.append(cloudflare_provider())
     here = ResourceOptions(providers=providers)
     log_days, protect = settings.load_balancer.log_days, settings.protect
     origins = settings.buckets.origins or [f"https://{stack.domain}"]

@@ -9,5 +9,5 @@ _KNOWN = (
 
 
 def retention_days(days: int) -> int:
-    """The fewest days that CloudWatch knows and that are at least `days`; 0, which is for ever, beyond them."""
+    """The fewest days that CloudWatch knows and that are at least `days`; beyond them 0, for ever."""
     return next((known for known in _KNOWN if known >= days), 0)
