@@ -35,6 +35,11 @@ class RecordingMonitor(MockMonitor):
         self._registered: dict[str, dict[str, Any]] = {}
         self._stack_urn = ""
 
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine makes it: with the types of all parents, which the SDK's own mocks leave out."""
+        above = f"{parent.split('::')[2]}$" if parent else ""
+        return f"urn:pulumi:{self._stack}::{self._project}::{above}{type_}::{name}"
+
     def graph(self) -> Graph:
         """What was recorded."""
         resources: list[Resource] = []

@@ -16,7 +16,8 @@ from infra.recording.graph import Graph
 from infra.recording.program_error import ProgramFailed
 from slipway.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
+"""Of the environment: no credentials, and not PYTHONDONTWRITEBYTECODE: compiling the SDK anew takes 5 s."""
 _KINDS: dict[str, type[SlipwayError]] = {
     each.__name__: each for each in (BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, ProgramFailed)
 }
@@ -43,7 +44,7 @@ def record(
         given = {key: os.environ[key] for key in _KEPT if key in os.environ}
         done = subprocess.run(
             command,
-            env={**given, "HOME": home, **(environment or {})},
+            env={**given, **_bytecode(), "HOME": home, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -61,6 +62,14 @@ def record(
         kind = _KINDS.get(wrong["kind"], ProgramFailed)
         raise _error(kind, wrong)
     return Graph.from_json(said)
+
+
+def _bytecode() -> dict[str, str]:
+    """Where compiled modules are kept, if not beside their sources."""
+    if "PYTHONDONTWRITEBYTECODE" not in os.environ:
+        return {}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return {"PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(cache / "slipway" / "bytecode")}
 
 
 def _error(kind: type[SlipwayError], wrong: dict[str, Any]) -> SlipwayError:

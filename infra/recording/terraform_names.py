@@ -32,6 +32,7 @@ EXCEPTIONS = {
     "aws:backup/vault:Vault": "aws_backup_vault",
     "aws:scheduler/schedule:Schedule": "aws_scheduler_schedule",
     "aws:sesv2/emailIdentity:EmailIdentity": "aws_sesv2_email_identity",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
 }
 """Whole tokens."""
 

@@ -1,0 +1,1 @@
+"""The infrastructure, proved before it costs a cent."""
