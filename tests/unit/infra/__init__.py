@@ -1,0 +1,1 @@
+"""What the Pulumi program decides, without Pulumi."""

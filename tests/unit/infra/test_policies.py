@@ -1,0 +1,145 @@
+"""What a host's role may do, and what not even a policy attached later could let it do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.aws.policies import host_policy, proxy_policy
+from infra.aws.policy_document import Statement, as_json, document, partition
+from infra.aws.release_policies import deploy_policy, preview_policy
+from tests.unit.infra.estates import ACCOUNT, REGION, USER_ID, allowed, estate
+
+OWN, OTHER = estate("prod"), estate("preview")
+WEB = host_policy(OWN, "web")
+HERE = {"s3:ResourceAccount": ACCOUNT}
+BY_SECRETS = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
+GET, PUT = "s3:GetObject", "s3:PutObject"
+READ_SECRET = "secretsmanager:GetSecretValue"
+_LONGEST = 10_240
+"""Characters of all inline policies of a role together, without white space."""
+
+
+def test_a_web_host_reads_the_boot_secret_of_its_role_and_no_other_secret():
+    assert allowed(WEB, READ_SECRET, OWN.boot_secrets["web"])
+    assert not allowed(WEB, READ_SECRET, OWN.boot_secrets["worker"])
+    assert not allowed(WEB, READ_SECRET, OWN.app_secret)
+    assert not allowed(WEB, READ_SECRET, OWN.database_secret)
+    assert not allowed(WEB, READ_SECRET, OTHER.boot_secrets["web"])
+
+
+def test_a_host_cannot_write_any_secret():
+    assert not allowed(WEB, "secretsmanager:PutSecretValue", OWN.boot_secrets["web"])
+
+
+def test_a_host_reads_builds_and_writes_only_its_own_key_there():
+    assert allowed(WEB, GET, f"{OWN.builds}/builds/app.tar.zst", HERE)
+    assert not allowed(WEB, PUT, f"{OWN.builds}/builds/app.tar.zst", HERE)
+    assert not allowed(WEB, "s3:DeleteObject", f"{OWN.builds}/ledger/1.json", HERE)
+    assert allowed(WEB, PUT, f"{OWN.builds}/hosts/{USER_ID}", HERE)
+    assert not allowed(WEB, PUT, f"{OWN.builds}/hosts/AROAOTHER:i-1", HERE)
+
+
+def test_a_host_keeps_to_the_uploads_prefix():
+    assert allowed(WEB, PUT, f"{OWN.uploads}/users/1/2", HERE)
+    assert not allowed(WEB, PUT, f"{OWN.uploads}/elsewhere", HERE)
+    assert not allowed(WEB, GET, f"{OWN.uploads}/elsewhere", HERE)
+    assert allowed(WEB, "s3:ListBucket", OWN.uploads, {"s3:prefix": "users/1/"})
+    assert not allowed(WEB, "s3:ListBucket", OWN.uploads, {"s3:prefix": ""})
+    assert not allowed(WEB, "s3:ListBucket", OWN.uploads)
+
+
+def test_the_key_is_used_by_way_of_services_only():
+    assert allowed(WEB, "kms:Decrypt", OWN.key, BY_SECRETS)
+    assert not allowed(WEB, "kms:Decrypt", OWN.key)
+    assert not allowed(WEB, "kms:Decrypt", OTHER.key, BY_SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        (READ_SECRET, OTHER.app_secret),
+        ("kms:Decrypt", OTHER.key),
+        (GET, f"{OTHER.uploads}/users/1/2"),
+        (PUT, f"{OTHER.builds}/hosts/{USER_ID}"),
+        ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/slipway/board/preview/outputs"),
+        ("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/board-preview-web"),
+    ],
+)
+@pytest.mark.parametrize("policy", [WEB, host_policy(OWN, "worker"), deploy_policy(OWN), proxy_policy(OWN)])
+def test_even_with_every_right_attached_other_stacks_stay_closed(
+    policy: dict[str, Any], action: str, resource: str
+):
+    everything = Statement("Everything", ["*"], ["*"]).as_dict()
+    wide = {**policy, "Statement": [*policy["Statement"], everything]}
+    assert not allowed(wide, action, resource, HERE)
+
+
+def test_with_every_right_attached_own_parts_stay_open():
+    everything = Statement("Everything", ["*"], ["*"]).as_dict()
+    wide = {**WEB, "Statement": [*WEB["Statement"], everything]}
+    assert allowed(wide, READ_SECRET, OWN.app_secret)
+    assert allowed(wide, "kms:Decrypt", OWN.key)
+    assert not allowed(wide, PUT, f"{OWN.builds}/builds/app.tar.zst", HERE)
+
+
+def test_a_stack_whose_name_begins_like_another_s_is_another_stack():
+    longer = estate("prod-eu")
+    assert not allowed(deploy_policy(OWN), READ_SECRET, longer.app_secret)
+    assert not allowed(WEB, GET, f"{longer.builds}/builds/app.tar.zst", HERE)
+
+
+def test_metrics_go_to_the_fleet_s_own_namespace():
+    assert allowed(WEB, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "slipway/board-prod"})
+    assert not allowed(
+        WEB, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "slipway/board-preview"}
+    )
+
+
+def test_without_uploads_and_mail_nothing_is_said_of_them():
+    text = as_json(host_policy(estate(uploads=""), "web"))
+    assert "uploads" not in text
+    assert "ses:" not in text
+
+
+def test_mail_is_sent_from_the_domain_only():
+    policy = host_policy(estate(mail_domain="acme.dev"), "worker")
+    identity = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/acme.dev"
+    assert allowed(policy, "ses:SendEmail", identity, {"ses:FromAddress": "board@acme.dev"})
+    assert not allowed(policy, "ses:SendEmail", identity, {"ses:FromAddress": "board@other.dev"})
+
+
+def test_the_proxy_reads_the_database_secret_and_nothing_else():
+    policy = proxy_policy(OWN)
+    assert allowed(policy, READ_SECRET, OWN.database_secret)
+    assert not allowed(policy, READ_SECRET, OWN.app_secret)
+    assert not allowed(policy, GET, f"{OWN.builds}/x", HERE)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [host_policy(estate(mail_domain="acme.dev"), "web"), deploy_policy(OWN), preview_policy(OWN)],
+)
+def test_policies_fit_into_a_role(policy: dict[str, Any]):
+    assert len(as_json(policy)) <= _LONGEST
+
+
+def test_a_statement_without_actions_or_with_two_kinds_of_resources_is_refused():
+    with pytest.raises(ValueError, match="needs actions"):
+        Statement("Nothing", [], ["*"])
+    with pytest.raises(ValueError, match="exclude each other"):
+        Statement("Both", ["s3:*"], ["a"], not_resources=["b"])
+
+
+def test_two_statements_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="same sid"):
+        document(Statement("A", ["s3:*"], ["*"]), Statement("A", ["kms:*"], ["*"]))
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [("us-east-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("us-west-2", "aws")],
+)
+def test_every_region_has_its_partition(region: str, expected: str):
+    assert partition(region) == expected
