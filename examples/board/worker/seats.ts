@@ -2,7 +2,7 @@
  * The sockets of the object: who is on each, and when it is to be closed. What `src/ws/sockets.ts` is on Bun.
  *
  * The object may be put to sleep between two messages and lose its memory, while its sockets stay open. What must
- * outlive that is written on the socket itself; and the clocks are one alarm, because a timer would keep it awake.
+ * outlive that is written on the socket itself; and the long clock is an alarm, because a timer would keep it awake.
  */
 import type { DurableObjectState, WebSocket as WorkerSocket } from "@cloudflare/workers-types";
 import type { Identity } from "../src/auth/tokens.ts";
@@ -24,6 +24,7 @@ export class Seat {
   /** What the router begins its own data with: also after a sleep. */
   readonly initialData: Record<string, unknown>;
   leaving = false;
+  authTimer: ReturnType<typeof setTimeout> | undefined;
   /** Frames are handled one after another. */
   inOrder: Promise<void> = Promise.resolve();
 
@@ -98,13 +99,14 @@ export class Seats {
       user: null,
     });
     this.#write(seat);
-    await this.#wakeBy(this.#deadline(seat).at);
+    await this.#wakeBy(this.#idleAt(seat));
     return seat;
   }
 
   remove(seat: Seat): boolean {
     const socket = this.#socketOf.get(seat);
     if (!socket || !this.#seats.delete(socket)) return false;
+    clearTimeout(seat.authTimer);
     const left = this.openFrom(seat.data.ip) - 1;
     if (left > 0) this.#perIp.set(seat.data.ip, left);
     else this.#perIp.delete(seat.data.ip);
@@ -118,6 +120,7 @@ export class Seats {
   }
 
   signIn(seat: Seat, user: Identity): void {
+    clearTimeout(seat.authTimer);
     seat.note.user = user;
     this.#write(seat);
   }
@@ -141,8 +144,8 @@ export class Seats {
     const now = Date.now();
     let next = Number.POSITIVE_INFINITY;
     for (const seat of [...this]) {
-      const { at, code, reason } = this.#deadline(seat);
-      if (at <= now) this.close(seat, code, reason);
+      const at = this.#idleAt(seat);
+      if (at <= now) this.close(seat, CLOSE.idle, "idle");
       else next = Math.min(next, at);
     }
     await this.#wakeBy(next);
@@ -155,6 +158,11 @@ export class Seats {
     this.#seats.set(socket, seat);
     this.#socketOf.set(seat, socket);
     this.#perIp.set(note.ip, this.openFrom(note.ip) + 1);
+    if (!note.user) {
+      // Short enough to be a timer: while somebody is at the door, the object is awake anyway.
+      const signIn = () => this.close(seat, CLOSE.unauthenticated, "sign in first");
+      seat.authTimer = setTimeout(signIn, this.limits.authTimeoutMs);
+    }
     return seat;
   }
 
@@ -162,20 +170,11 @@ export class Seats {
     this.#socketOf.get(seat)?.serializeAttachment(seat.note);
   }
 
-  #deadline(seat: Seat): { at: number; code: number; reason: string } {
-    const { note } = seat;
-    const { authTimeoutMs, idleTimeoutMs } = this.limits;
-    const signIn = {
-      at: note.connectedAt + authTimeoutMs,
-      code: CLOSE.unauthenticated,
-      reason: "sign in first",
-    };
+  #idleAt(seat: Seat): number {
     const socket = this.#socketOf.get(seat);
     // An echo that was answered without waking us is a sign of life too.
     const echoed = socket && this.state.getWebSocketAutoResponseTimestamp(socket);
-    const seenAt = Math.max(note.seenAt, echoed?.getTime() ?? 0);
-    const idle = { at: seenAt + idleTimeoutMs, code: CLOSE.idle, reason: "idle" };
-    return note.user || idle.at < signIn.at ? idle : signIn;
+    return Math.max(seat.note.seenAt, echoed?.getTime() ?? 0) + this.limits.idleTimeoutMs;
   }
 
   async #wakeBy(at: number): Promise<void> {
