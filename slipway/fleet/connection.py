@@ -114,7 +114,18 @@ class Connection:
         except TimedOut:
             raise HostDown(self.host, "timed out", "") from None
         if done.code != 0:
-            raise HostDown(self.host, kind_of(done.stderr), done.stderr)
+            said = done.stderr
+            if kind_of(said) == "closed" and "ProxyCommand" in self.ssh_config.read_text():
+                said = self._why_not() or said
+            raise HostDown(self.host, kind_of(said), said)
+
+    def _why_not(self) -> str:
+        """What the ProxyCommand says: ssh throws it away when the connection is to be kept."""
+        alone = self._ssh("-o", "ControlPath=none", "-o", "ControlPersist=no")
+        try:
+            return self._exchange([*alone, self.host, "true"], timeout=CONNECT_SECONDS).stderr
+        except TimedOut:
+            return ""
 
     def _ssh(self, *options: str) -> list[str]:
         return ["ssh", "-F", str(self.ssh_config), *options]
