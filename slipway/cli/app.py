@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from slipway.cli import (
+    approve,
     doctor,
     down,
+    drift,
     history,
     logs,
     meter,
@@ -40,6 +42,8 @@ app.command("logs")(logs.logs)
 app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(
     run.run
 )
+app.command("approve")(approve.approve)
+app.command("drift")(drift.drift)
 app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")

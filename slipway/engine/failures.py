@@ -9,6 +9,8 @@ from slipway.engine.lock import is_locked, read_locks
 from slipway.errors import BadInput, LeaseHeld, SlipwayError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
+_LABELS = re.compile(r"^ (?:code|stdout|stderr): ?", re.MULTILINE)
+"""With which the Automation API sets out what the CLI printed."""
 _LINES = 12
 
 
@@ -68,9 +70,9 @@ KNOWN: tuple[Known, ...] = (
 )
 
 
-def explain(stderr: str, stdout: str = "", *, doing: str) -> SlipwayError:
-    """The failure behind what the CLI printed while `doing` something (`the preview`)."""
-    text = _COLOURS.sub("", f"{stderr}\n{stdout}")
+def explain(said: str, *, doing: str) -> SlipwayError:
+    """The failure behind what the CLI said while `doing` something (`the preview`)."""
+    text = _LABELS.sub("", _COLOURS.sub("", said))
     if is_locked(text):
         return locked(text)
     for known in KNOWN:

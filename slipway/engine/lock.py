@@ -1,6 +1,7 @@
 """The stack's lock as the engine's message tells of it: whose it is, and whether its owner is dead.
 
-File and S3 backends name every lock's owner: `…json: created by root@ci-7 (pid 4123) at 2026-05-01T10:00:00Z`.
+File and S3 backends name every lock's owner:
+`…json: created by root@ci-7 (pid 4123) at 2026-05-01T10:00:00Z`.
 """
 
 from __future__ import annotations

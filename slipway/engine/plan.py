@@ -39,7 +39,7 @@ class Plan:
     @property
     def summary(self) -> str:
         """`3 to create, 1 to update`, or `nothing to change`."""
-        counts = Counter(step.op for step in self.changes if step.logical)
+        counts = Counter(step.op for step in self.changes if step.logical and not step.is_default_provider)
         return ", ".join(f"{counts[op]} to {op}" for op in sorted(counts)) or "nothing to change"
 
 

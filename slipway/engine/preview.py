@@ -26,7 +26,8 @@ def preview(project: Project, stack: Stack, progress: Progress, file: Path) -> P
         result = stack.preview(refresh=True, plan=str(file), on_event=events.append, color="never")
         file.chmod(0o600)
     steps = read_steps(events)
-    odd = unread(steps, {op.value: number for op, number in result.change_summary.items()})
+    # Plain texts, whatever the API says they are.
+    odd = unread(steps, {str.__str__(op): number for op, number in result.change_summary.items()})
     if odd:
         raise NeedsPerson(
             f"the engine's preview could not be read in full ({', '.join(odd)}), so nothing was done",
@@ -35,7 +36,7 @@ def preview(project: Project, stack: Stack, progress: Progress, file: Path) -> P
     plan = Plan(project.stack.project, project.stack.name, steps, file)
     progress.line(plan.summary)
     for step in plan.changes:
-        if step.logical:
+        if step.logical and not step.is_default_provider:
             progress.line(f"{step.op} {step.type} {step.name}{_why(step.diffs)}")
     return plan
 

@@ -54,6 +54,11 @@ class Step:
         """Does it end what is there?"""
         return self.op in DESTROYING
 
+    @property
+    def is_default_provider(self) -> bool:
+        """One that the engine makes by itself, and does not count."""
+        return self.type.startswith("pulumi:providers:") and self.name.startswith("default")
+
 
 def read_steps(events: Iterable[EngineEvent]) -> tuple[Step, ...]:
     """The steps in a preview's events, in the engine's order."""
@@ -62,8 +67,8 @@ def read_steps(events: Iterable[EngineEvent]) -> tuple[Step, ...]:
     )
 
 
-def step_of(told: StepEventMetadata) -> Step:
-    """One step, of what an event tells of it."""
+def step_of(told: StepEventMetadata, *, logical: bool = False) -> Step:
+    """One step, of what an event tells of it. In a refresh every step counts as `logical`."""
     changed = {*(told.diffs or ()), *(told.detailed_diff or {})}
     inputs: Mapping[str, object] = (told.new.inputs if told.new else None) or {}
     return Step(
@@ -74,7 +79,7 @@ def step_of(told: StepEventMetadata) -> Step:
         was_protected=bool(told.old and told.old.protect),
         is_protected=bool(told.new and told.new.protect),
         custom=any(state is not None and bool(state.custom) for state in (told.old, told.new)),
-        logical=bool(told.logical),
+        logical=logical or bool(told.logical),
         keys=tuple(sorted(told.keys or ())),
         diffs=tuple(sorted(changed)),
         inputs=hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest(),
@@ -86,6 +91,6 @@ def unread(steps: Sequence[Step], counted: Mapping[str, int]) -> list[str]:
 
     The Automation API drops an event that it cannot parse, with no more than a warning.
     """
-    read = Counter(step.op for step in steps if step.logical)
+    read = Counter(step.op for step in steps if step.logical and not step.is_default_provider)
     told = dict(counted)
     return sorted(op for op in {*read, *told} - IDLE if read[op] != told.get(op, 0))

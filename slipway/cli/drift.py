@@ -1,0 +1,49 @@
+"""`slipway drift`: what in the cloud is not as the last update left it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from slipway.cli.options import Json, Stack
+from slipway.cli.output import emit_json, progress, say, table
+from slipway.errors import NeedsPerson
+
+
+def drift(
+    stack: Stack,
+    at_least: Annotated[
+        Literal["low", "medium", "high"],
+        typer.Option("--at-least", help="Milder differences are listed but end with exit code 0."),
+    ] = "medium",
+    json: Json = False,
+) -> None:
+    """Compare every resource in the cloud with what the last update left; changes nothing.
+
+    Ends with exit code 4 if something differs: a person has to decide whether `slipway up` takes it back or
+    the program takes it over.
+
+    [dim]Examples:[/]
+      slipway drift --stack prod
+      slipway drift --stack prod --at-least high --json
+    """
+    from slipway.engine.drift import drift as look  # noqa: PLC0415
+    from slipway.engine.severity import ORDER  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    found = look(open_project(stack), progress(as_json=json))
+    serious = [each for each in found if ORDER.index(each.severity) <= ORDER.index(at_least)]
+    if json:
+        emit_json({"stack": stack, "drift": bool(serious), "differences": [asdict(each) for each in found]})
+    elif found:
+        table(
+            ("SEVERITY", "RESOURCE", "PROPERTY", "WAS", "IS", "WHY"),
+            ((d.severity, d.name, d.path or "(all)", d.was, d.found, d.why) for d in found),
+            title=f"{stack}: {len(found)} differences",
+        )
+    else:
+        say(f"{stack} is as the last update left it")
+    if serious:
+        raise typer.Exit(NeedsPerson.exit_code)

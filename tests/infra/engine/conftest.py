@@ -1,0 +1,92 @@
+"""A project whose cloud is a folder of files, and a real engine with a backend of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.engine import available
+from slipway.settings.app import App
+from slipway.settings.project import Project
+from slipway.settings.stack import Stack
+
+WORLD = Path(__file__).parent / "world"
+
+
+@dataclass
+class World:
+    """One project with one stack, and the folder that stands for its cloud."""
+
+    project: Project
+    cloud: Path
+    state: Path
+
+    def want(self, **resources: dict[str, Any]) -> None:
+        """What the program declares from now on."""
+        (self.cloud / "wanted.json").write_text(json.dumps(resources))
+
+    def there(self) -> dict[str, dict[str, Any]]:
+        """What is in the cloud, by name."""
+        found = [json.loads(path.read_text()) for path in self.cloud.glob("*-??????.json")]
+        return {resource["name"]: resource for resource in found}
+
+    def file(self, name: str) -> Path:
+        """The file of a resource that is there."""
+        return next(iter(self.cloud.glob(f"{name}-??????.json")))
+
+    def commit(self, message: str = "as it is") -> None:
+        """Commit the project's folder."""
+        git = ["git", "-C", str(self.project.root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-qm", message, "--allow-empty"], check=True)
+
+    def locks(self) -> list[Path]:
+        """The backend's lock files."""
+        return list((self.state / ".pulumi/locks").rglob("*.json"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    root = tmp_path / "project"
+    root.mkdir()
+    app = App.model_validate(
+        {"name": "world", "runtime": {"name": "none"}, "processes": {"web": {"command": "./serve"}}}
+    )
+    return Project(
+        root=root,
+        stack=Stack(name="test", project="world", platform="local"),
+        app=app,
+        app_dir=root,
+        state_dir=root / ".slipway/test",
+    )
+
+
+@pytest.fixture
+def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    if not available() or not shutil.which("uv"):
+        pytest.skip("no Pulumi CLI, or no uv, on PATH")
+    cloud, state = tmp_path / "cloud", tmp_path / "state"
+    cloud.mkdir()
+    state.mkdir()
+    shutil.copytree(WORLD, project.root / "program", ignore=shutil.ignore_patterns("__pycache__"))
+    runtime = {"name": "python", "options": {"toolchain": "uv", "virtualenv": sys.prefix}}
+    settings = {"name": "world", "runtime": runtime, "main": "program"}
+    (project.root / "Pulumi.yaml").write_text(json.dumps(settings))
+    (project.root / "Pulumi.test.yaml").write_text("config: {slipway:platform: local}\n")
+    # The engine asks the lock file which plugins a program needs: this one, none.
+    (project.root / "uv.lock").write_text('version = 1\nrequires-python = ">=3.11"\n')
+    subprocess.run(["git", "-C", str(project.root), "init", "-q"], check=True)
+    monkeypatch.setenv("CLOUD", str(cloud))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{state}")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase of this test")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("SLIPWAY_APPROVAL_KEY", raising=False)
+    return World(project, cloud, state)
