@@ -82,9 +82,10 @@ def _policy(action: Any, resource: Any, **more: Any) -> World:
     return world(made(ROLE_POLICY, inputs={"policy": json.dumps({"Statement": [said]})}))
 
 
-_LOOKS = re.compile(r"^[a-z0-9-]+:(Describe|List|Get|BatchGet|Search|View|Lookup|Simulate)[A-Za-z]*\*?$")
+_LOOKS = re.compile(r"^[a-z0-9-]+:(Describe|List|Get|BatchGet|Search|View|Lookup|Simulate)[A-Za-z*]*$")
 _READS_DATA = re.compile(
-    r"^(secretsmanager:(Get|BatchGet)|s3:Get(Object)?\*|s3:GetObject|ssm:GetParameter|kms:|dynamodb:|sqs:|logs:Get|ecr:GetAuth)"
+    r"^(secretsmanager:(Get\*|GetSecret|BatchGet)|s3:(Get\*|GetObject)|ssm:(Get\*|GetParameter)"
+    r"|kms:(Get\*|Decrypt|Encrypt|Generate|ReEncrypt)|dynamodb:|sqs:|logs:(Get|Filter|StartQuery))"
 )
 _WITHOUT_RESOURCES = re.compile(
     r"^(ssmmessages:[A-Za-z]+|ssm:UpdateInstanceInformation|ssm:TerminateSession|ssm:ResumeSession"
@@ -99,7 +100,7 @@ _WITHOUT_RESOURCES = re.compile(
     remedy="name the actions, and the ARNs they are for",
     passing=[
         _policy("s3:GetObject", "arn:aws:s3:::builds/*"),
-        _policy(["ec2:Describe*", "cloudwatch:PutMetricData"], "*"),
+        _policy(["ec2:Describe*", "ses:Get*Configuration*", "cloudwatch:PutMetricData"], "*"),
         _policy("s3:*", "*", Effect="Deny"),
         _policy("cloudwatch:PutMetricData", "*", Condition={"StringEquals": {"cloudwatch:namespace": "x"}}),
     ],
@@ -107,6 +108,7 @@ _WITHOUT_RESOURCES = re.compile(
         _policy("*", "arn:aws:s3:::builds/*"),
         _policy("s3:*", "arn:aws:s3:::builds/*"),
         _policy("s3:GetObject", "*"),
+        _policy("secretsmanager:Get*", "*"),
         _policy("secretsmanager:GetSecretValue", ["*"]),
         _policy("s3:PutObject", "arn:aws:s3:::*"),
         _policy("kms:Decrypt", "arn:aws:kms:us-east-1:1:key/*"),
@@ -125,7 +127,7 @@ def _too_wide(said: dict[str, Any]) -> Iterable[str]:
     if "NotAction" in said or "NotResource" in said:
         yield f"{sid} allows all but what it names"
     for action in actions:
-        if action == "*" or ("*" in action and not _LOOKS.match(action)):
+        if action == "*" or ("*" in action and (not _LOOKS.match(action) or _READS_DATA.match(action))):
             yield f"{sid} allows {action}"
     if said.get("Condition"):
         return

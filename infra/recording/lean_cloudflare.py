@@ -44,23 +44,11 @@ class _Lean(ModuleType):
                 value = getattr(found, name)
                 setattr(self, name, value)
                 return value
-        everything = self._whole()
-        try:
-            return vars(everything)[name]
-        except KeyError:
-            raise AttributeError(f"module {_PACKAGE} has no attribute {name}") from None
-
-    def _whole(self) -> ModuleType:
-        """The package as it is: for a name whose module is not called after it."""
-        spec = self.__spec__
-        if spec is None or spec.loader is None:
-            raise AttributeError(_PACKAGE)
-        self.__class__ = ModuleType  # pyright: ignore[reportAttributeAccessIssue]
-        spec.loader.exec_module(self)
-        return self
+        raise AttributeError(f"module {_PACKAGE} has no attribute {name}")
 
 
 def _modules(name: str) -> list[str]:
-    """`DnsRecord` and `DnsRecordArgs` are in `dns_record`."""
-    module = _WORDS.sub("_", name.removesuffix("Args")).lower()
-    return [name, module] if name == name.lower() else [module]
+    """`DnsRecord` and `DnsRecordArgs` are in `dns_record`; `_utilities` is a module itself."""
+    if name == name.lower():
+        return [name]
+    return [_WORDS.sub("_", name.removesuffix("Args")).lower()]

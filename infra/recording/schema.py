@@ -36,7 +36,13 @@ def breaches(resource: Resource) -> list[str]:
 
 
 def _args_class(cls: type) -> type:
-    return getattr(importlib.import_module(cls.__module__), f"{cls.__name__}Args")
+    """`LoadBalancerArgs`; `BucketVersioningInitArgs` where the plain name is that of a nested type."""
+    module = importlib.import_module(cls.__module__)
+    return getattr(module, f"{cls.__name__}InitArgs", None) or getattr(module, f"{cls.__name__}Args")
+
+
+_OF_INPUT = {"Output": pulumi.Output, "T": typing.TypeVar("T")}
+"""Names that `pulumi.Input` itself refers to."""
 
 
 @cache
@@ -44,7 +50,7 @@ def fields(args: type) -> Fields:
     """The inputs of a `…Args` class of the SDK."""
     module = vars(importlib.import_module(args.__module__))
     signature = inspect.signature(args.__init__)
-    hints = typing.get_type_hints(args.__init__, globalns={**module, **_inputs_of(args)})
+    hints = typing.get_type_hints(args.__init__, globalns={**_OF_INPUT, **module, **_inputs_of(args)})
     names = {
         python: getattr(getter.fget, "_pulumi_name", python)
         for python, getter in vars(args).items()
@@ -89,13 +95,13 @@ def _value(value: Any, kind: Any, place: str) -> Iterator[str]:
 
 
 def _choices(kind: Any) -> Iterator[Any]:
-    """`Input[Optional[T]]`, which is a union of awaitables and outputs, is T."""
+    """`Input[Optional[T]]`, a union of T, awaitables and outputs of it, and None, is T: values are known here."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         for each in inside:
             yield from _choices(each)
     elif origin is not None and isinstance(origin, type) and issubclass(origin, pulumi.Output):
-        yield from _choices(inside[0])
+        return
     elif kind is not type(None) and "Awaitable" not in str(origin):
         yield kind
 

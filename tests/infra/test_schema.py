@@ -52,10 +52,6 @@ WRONG = {
         lambda: aws.lb.LoadBalancer("edge", subnets="subnet-1"),  # pyright: ignore
         ["edge.subnets: must be a list, got 'subnet-1'"],
     ),
-    "a list for an object": (
-        lambda: aws.lb.LoadBalancer("edge", access_logs=[{"bucket": "logs"}]),  # pyright: ignore
-        ["edge.accessLogs: must be LoadBalancerAccessLogsArgs, got [{'bucket': 'logs'}]"],
-    ),
     "true for a number": (
         lambda: aws.lb.LoadBalancer("edge", idle_timeout=True),
         ["edge.idleTimeout: must be int, got True"],
