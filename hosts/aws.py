@@ -18,11 +18,13 @@ SSHD = "/etc/ssh/sshd_config.d/11-slipway-aws.conf"
 KEYS = "/usr/local/lib/slipway/instance-connect-keys"
 INSTALL_SSM = "/usr/local/lib/slipway/install-ssm-agent"
 CONVERGE = "slipway-converge.timer"
+MEASURE = "slipway-measure.timer"
+"""Web hosts only: the app's /metrics are on its web processes."""
 _UNITS = "/etc/systemd/system"
 
 
-def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
-    """Who may come in, and the timer that follows the boot document."""
+def files(plan: FleetPlan, host: Host) -> list[HostFile]:
+    """Who may come in, the timer that follows the boot document, and the one that measures."""
     region = plan.outputs.cloud.region if plan.outputs.cloud else plan.outputs.builds.region
     return [
         HostFile(KEYS, verbatim("aws/instance_connect_keys.py"), "0755"),
@@ -36,13 +38,22 @@ def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
         HostFile(INSTALL_SSM, render("aws/install_ssm_agent.py.j2", region=region), "0755"),
         HostFile(f"{_UNITS}/slipway-converge.service", verbatim("systemd/slipway-converge.service")),
         HostFile(f"{_UNITS}/{CONVERGE}", verbatim("systemd/slipway-converge.timer")),
+        *(_measuring() if host.role == "web" else ()),
     ]
 
 
-def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
+def effects(_plan: FleetPlan, host: Host, placed: Placed) -> list[Effect]:
     """Let operators in through Systems Manager only, and follow the boot document from now on."""
     return [
         take_up("operator keys", [placed[SSHD], placed[KEYS]], "sshd -t && systemctl reload-or-restart ssh"),
         take_up("session agent", [placed[INSTALL_SSM]], INSTALL_SSM),
         running(CONVERGE),
+        *([running(MEASURE)] if host.role == "web" else ()),
+    ]
+
+
+def _measuring() -> list[HostFile]:
+    return [
+        HostFile(f"{_UNITS}/slipway-measure.service", verbatim("systemd/slipway-measure.service")),
+        HostFile(f"{_UNITS}/{MEASURE}", verbatim("systemd/slipway-measure.timer")),
     ]

@@ -33,9 +33,10 @@ COMMANDS = {
     "stats": ("stats", "command"),
     "announce": ("announce", "command"),
     "converge": ("converge", "command"),
+    "measure": ("measure", "command"),
 }
 """Command → module and function in it. Imported only when asked for."""
-_LOCAL = ("announce", "converge", "cron", "handover", "restore", "retire")
+_LOCAL = ("announce", "converge", "cron", "handover", "measure", "restore", "retire")
 """Commands that systemd starts, with nothing on stdin."""
 
 

@@ -104,7 +104,9 @@ _NOT_OPERATIONS = {
     # Names of permissions that are not names of API calls, from the service authorization reference.
     "budgets:ViewBudget", "cloudtrail:GetTrail*", "cloudwatch:PutMetricData",
     "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:Describe*",
-    "iam:PassRole", "logs:ListTags*", "ssm:UpdateInstanceInformation", "ses:Get*Configuration*", "ec2-instance-connect:SendSSHPublicKey",
+    "iam:PassRole", "logs:ListTags*",
+    "ssm:UpdateInstanceInformation",
+    "ses:Get*Configuration*", "ec2-instance-connect:SendSSHPublicKey",
 }  # fmt: skip
 _CLIENTS = {
     "elasticloadbalancing": ["elbv2"], "ses": ["ses", "sesv2"],

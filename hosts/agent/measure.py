@@ -1,0 +1,78 @@
+"""Measure: tell CloudWatch what only the app knows, how many jobs wait and how many have failed for good.
+
+A timer does so once a minute on web hosts. Every host tells the same numbers, and the alarms look at the
+highest: a host that is gone is not missed. Where the app tells nothing, nothing is told, which alarms too.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from urllib.parse import urlencode
+
+from .aws import Cloud
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .paths import Paths
+from .state import State
+
+METRICS = {"waiting": "QueueWaiting", "failed": "QueueFailed"}
+"""State of `<app>_queue_jobs{state="…"}` at /metrics → CloudWatch metric in namespace `slipway/<fleet>`."""
+_SERIES = re.compile(r'^[a-z][a-z0-9_]*_queue_jobs\{state="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
+_SECRET = re.compile(r":secret:slipway/([^/]+)/([^/]+)/boot/")
+_TIMEOUT = 5.0
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+    """See docs/agent.md, `measure`."""
+    live = State.load(paths).live
+    if live is None or live.web is None:
+        return {"told": {}, "why": "nothing is live yet"}
+    values = queue_values(_scrape(live.web.ports(live.name)[0], live.site))
+    if values:
+        body = put_metric_data(f"slipway/{fleet(host.boot_secret)}", values)
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = Cloud(paths, host.region).call("monitoring", "POST", "/", body, headers)
+        if answer.status != 200:
+            raise AgentError("cloud", f"PutMetricData: {answer.reason}")
+    return {"told": values, "why": "" if values else "the app's /metrics names no queue"}
+
+
+def queue_values(metrics: str) -> dict[str, float]:
+    """CloudWatch metric → value, of the text that Prometheus would read."""
+    found = {state: float(value) for state, value in _SERIES.findall(metrics)}
+    return {name: found[state] for state, name in METRICS.items() if state in found}
+
+
+def put_metric_data(namespace: str, values: dict[str, float]) -> bytes:
+    """The form of CloudWatch's PutMetricData."""
+    form = {"Action": "PutMetricData", "Version": "2010-08-01", "Namespace": namespace}
+    for index, (name, value) in enumerate(values.items(), start=1):
+        form[f"MetricData.member.{index}.MetricName"] = name
+        form[f"MetricData.member.{index}.Value"] = f"{value:g}"
+        form[f"MetricData.member.{index}.Unit"] = "Count"
+    return urlencode(form).encode()
+
+
+def fleet(boot_secret: str) -> str:
+    """`board-prod`, of the ARN of the host's boot document."""
+    found = _SECRET.search(boot_secret)
+    if found is None:
+        raise AgentError("not_set_up", f"not the ARN of a boot document: {boot_secret or 'nothing'}")
+    return "-".join(found.groups())
+
+
+def _scrape(port: int, site: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+    try:
+        connection.request("GET", "/metrics", headers={"Host": site, "X-Forwarded-Proto": "https"})
+        answer = connection.getresponse()
+        text = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise AgentError("not_ready", f"the app's /metrics on port {port}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise AgentError("not_ready", f"the app's /metrics on port {port} answers {answer.status}")
+    return text
