@@ -241,8 +241,8 @@ class Cloudflare(Setting):
     """Name of the zone; the stack's domain lies in it."""
     manage_zone: bool = True
     """Zone-wide settings (TLS, cache) by this stack? One stack a zone does."""
-    edge_certificate: Literal["universal", "own"] = "universal"
-    """Cloudflare's universal one covers the zone and one label below it; `own`: you ordered a wider one."""
+    edge_certificate: Literal["universal", "advanced"] = "universal"
+    """`universal` covers the zone and one label below it; `advanced` any name, and costs by the month."""
     uploads: Literal["s3", "r2"] = "s3"
     """Where uploads live."""
     worker: bool = False

@@ -140,8 +140,8 @@ def _cloudflare(stack: Stack, cloudflare: Cloudflare) -> Iterator[Broken]:
             ("domain",),
             f"{stack.domain} is more than one label below {cloudflare.zone_name}:"
             " Cloudflare's universal certificate does not cover it",
-            f'for example "{flat}.{cloudflare.zone_name}", or order an advanced certificate and set'
-            ' cloudflare.edge_certificate: "own"',
+            f'for example "{flat}.{cloudflare.zone_name}", or pay for an advanced certificate:'
+            ' cloudflare.edge_certificate: "advanced"',
         )
 
 

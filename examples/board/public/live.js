@@ -4,16 +4,28 @@ import { accessToken, resume } from "./session.js";
 const LONGEST_PAUSE_MS = 15_000;
 const UNAUTHENTICATED = 4401;
 
-/** `state` hears live, moving or lost; `message` each message; `joined` when a socket has been let in. */
-export function connect({ state, message, joined }) {
+/** More often than anything between us and the Worker closes a silent connection. */
+const HEARTBEAT_MS = 30_000;
+
+/**
+ * `realtime`: where the sockets are, if not here. `state` hears live, moving or lost; `message` each message;
+ * `joined` when a socket has been let in.
+ */
+export function connect({ realtime, state, message, joined }) {
   let current = null;
   let failures = 0;
   let closed = false;
 
   function open() {
-    const { protocol, host } = location;
-    const socket = new WebSocket(`${protocol.replace("http", "ws")}//${host}/ws`);
+    // The app has sockets too: every other try is there, should the Worker be away.
+    const home = failures % 2 === 0 && realtime ? realtime : location.origin;
+    const socket = new WebSocket(`${home.replace("http", "ws")}/ws`);
     socket.addEventListener("open", () => send(socket, "AUTH", { token: accessToken() }));
+    // The app sends pings itself; the Worker cannot, and answers this one in its sleep.
+    const beat = setInterval(() => {
+      if (home === realtime && socket === current) send(socket, "PING", { n: 0 });
+    }, HEARTBEAT_MS);
+    socket.addEventListener("close", () => clearInterval(beat));
     socket.addEventListener("message", (event) => receive(socket, JSON.parse(event.data)));
     socket.addEventListener("close", (event) => lost(socket, event.code));
   }

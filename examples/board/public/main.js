@@ -18,7 +18,7 @@ async function enter() {
   $("#who").textContent = me.name;
   $("#chat").hidden = !config.features.chat;
   show({ board: true });
-  live = connect({ state: showLink, message: receive, joined: refresh });
+  live = connect({ realtime: config.realtime, state: showLink, message: receive, joined: refresh });
 }
 
 function leave() {

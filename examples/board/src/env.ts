@@ -75,15 +75,26 @@ const Web = z
     JWT_REFRESH_SECRET: secret,
     CRON_SECRET: secret,
     WEBHOOK_SECRET: secret,
+    REALTIME_URL: origin.optional(),
+    REALTIME_SECRET: secret.optional(),
     TRUSTED_PROXY_HOPS: integer(1, 0, 10),
     RATE_LIMIT_REQUESTS: integer(100, 1, 1_000_000),
   })
   .superRefine((env, ctx) => {
     // One leaked secret must not open a second door.
-    const names = ["JWT_SECRET", "JWT_REFRESH_SECRET", "CRON_SECRET", "WEBHOOK_SECRET"] as const;
+    const names = [
+      "JWT_SECRET",
+      "JWT_REFRESH_SECRET",
+      "CRON_SECRET",
+      "WEBHOOK_SECRET",
+      "REALTIME_SECRET",
+    ] as const;
     for (const [i, name] of names.entries()) {
-      const twin = names.slice(0, i).find((earlier) => env[earlier] === env[name]);
+      const twin = env[name] && names.slice(0, i).find((earlier) => env[earlier] === env[name]);
       if (twin) ctx.addIssue({ code: "custom", path: [name], message: `must differ from ${twin}` });
+    }
+    if (env.REALTIME_URL && !env.REALTIME_SECRET) {
+      ctx.addIssue({ code: "custom", path: ["REALTIME_SECRET"], message: "is needed with REALTIME_URL" });
     }
   });
 

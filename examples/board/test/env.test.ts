@@ -47,6 +47,15 @@ describe("the environment", () => {
     ]);
   });
 
+  test("a Worker is told nothing without a secret of its own", () => {
+    const worker = { REALTIME_URL: "https://rt.board.example" };
+    expect(problems(worker)).toEqual(["env: REALTIME_SECRET: is not set"]);
+    expect(problems({ ...worker, REALTIME_SECRET: good.JWT_SECRET })).toEqual([
+      "env: REALTIME_SECRET: must differ from JWT_SECRET",
+    ]);
+    expect(problems({ ...worker, REALTIME_SECRET: "r".repeat(32) })).toEqual([]);
+  });
+
   test("every wrong variable has its line, and the process exits 78 before it does anything", async () => {
     const { exitCode, stderr } = await run("web", [], {
       ...good,

@@ -1,7 +1,7 @@
 /** Sockets on Cloudflare: the Worker's bundle on workerd, with tokens of the app, held to the same contract as Bun. */
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Env } from "./app.ts";
-import { Person } from "./person.ts";
+import { Person, request } from "./person.ts";
 import { upgradeStatus, Wire } from "./wire.ts";
 import { holdsTheWireContract } from "./wire-contract.ts";
 import { Workerd } from "./workerd.ts";
@@ -32,6 +32,7 @@ await holdsTheWireContract({
 
 const ann = await Person.signUp(app.url);
 const bob = await Person.signUp(app.url);
+const bearer = (person: Person) => ({ authorization: `Bearer ${person.token}` });
 const post = (url: string, path: string, body?: unknown, secret = SECRET) =>
   fetch(url + path, {
     method: "POST",
@@ -92,6 +93,37 @@ describe("only on the Worker", () => {
     expect((await post(url, "/publish", news)).status).toBe(204);
     expect((await wire.next("TASK_REMOVED")).payload).toEqual(news.payload);
     expect(wire.received).toEqual([]);
+  });
+
+  test("what is said and done on the app's own hosts is heard here, in order, and a Worker that is away holds up nobody", async () => {
+    const running = await worker();
+    const far = await board.web({ REALTIME_URL: running.url, REALTIME_SECRET: SECRET, SLIPWAY_HOST: "web9" });
+    const here = await ann.connect(running.url);
+    const { body: task } = await bob.call("POST", "/api/tasks", {
+      title: "Not told: this host knows no Worker",
+    });
+    const made = await request(far.url, "POST", "/api/tasks", { title: "Live" }, bearer(bob));
+    expect((await here.next("TASK_CREATED")).payload).toEqual({ task: made.body });
+    for (const status of ["doing", "done"])
+      await request(far.url, "PATCH", `/api/tasks/${made.body.id}`, { status }, bearer(bob));
+    for (const status of ["doing", "done"])
+      expect((await here.next("TASK_UPDATED")).payload.task.status).toBe(status);
+    const there = await bob.connect(far.url);
+    there.send("SAY", { text: "from web9" });
+    expect((await here.next("SAID")).payload).toMatchObject({
+      text: "from web9",
+      from: bob.id,
+      host: "web9",
+    });
+    expect(here.received.filter((message) => message.payload.task?.id === task.id)).toEqual([]);
+
+    running.process.signal("SIGKILL");
+    const begun = Date.now();
+    there.send("SAY", { text: "still here" });
+    await there.next("SAID");
+    await there.next("SAID");
+    expect(Date.now() - begun).toBeLessThan(1_500);
+    await far.logged((line) => line.event === "realtime_failed" && line.type === "SAID");
   });
 
   test("without the app's secret nobody publishes, and without its own it serves nobody", async () => {

@@ -71,6 +71,7 @@ const config :Workerd.Config = (
 const board :Workerd.Worker = (
   modules = [(name = "${deploy.main_module}", esModule = embed "${deploy.main_module}")],
   compatibilityDate = "${deploy.compatibility_date}",
+  compatibilityFlags = ${JSON.stringify(deploy.compatibility_flags)},
   bindings = [
     (name = "${deploy.binding}", durableObjectNamespace = "${deploy.class_name}"),
     ${text.join(",\n    ")}

@@ -163,8 +163,8 @@ def test_names_and_certificates_must_fit_together(project: Path, settings: Setti
     assert said in found[0]
 
 
-def test_a_deep_name_is_taken_with_a_certificate_of_ones_own(project: Path):
-    assert refused(project, domain="eu.board.acme.dev", cloudflare={"edge_certificate": "own"}) == []
+def test_a_deep_name_is_taken_with_an_advanced_certificate(project: Path):
+    assert refused(project, domain="eu.board.acme.dev", cloudflare={"edge_certificate": "advanced"}) == []
     assert refused(project, domain="acme.dev") == []
 
 

@@ -25,6 +25,7 @@ function releaseHeaders(env: WebEnv): Record<string, string> {
 
 function securityHeaders(env: WebEnv): Record<string, string> {
   const sockets = env.PUBLIC_URL.replace(/^http/, "ws");
+  const realtime = env.REALTIME_URL?.replace(/^http/, "ws");
   const uploads = new URL(env.S3_PUBLIC_ENDPOINT).origin;
   const csp = [
     "default-src 'none'",
@@ -32,7 +33,7 @@ function securityHeaders(env: WebEnv): Record<string, string> {
     "style-src 'self'",
     "img-src 'self'",
     // Browsers do not agree whether 'self' covers wss: of the same host.
-    `connect-src 'self' ${sockets} ${uploads}`,
+    ["connect-src 'self'", sockets, realtime, uploads].filter(Boolean).join(" "),
     "base-uri 'none'",
     "form-action 'self'",
     "frame-ancestors 'none'",

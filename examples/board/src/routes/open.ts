@@ -16,7 +16,11 @@ const Health = z.object({
   build: z.string().nullable(),
 });
 const Summary = z.object({ todo: z.number(), doing: z.number(), done: z.number(), total: z.number() });
-const Config = z.object({ features: z.record(z.string(), z.boolean()) });
+const Config = z.object({
+  features: z.record(z.string(), z.boolean()),
+  /** Where else than here a page may open its socket. */
+  realtime: z.string().nullable(),
+});
 
 /** Long enough that a crowd costs the database one query a second, short enough that nobody notices. */
 const SUMMARY_CACHE_MS = 1_000;
@@ -51,5 +55,7 @@ export function openRoutes(env: WebEnv, { sql }: Services) {
       { response: Health },
     )
     .get("/api/public/summary", () => summary(), { response: Summary })
-    .get("/api/config", () => ({ features: flags }), { response: Config });
+    .get("/api/config", () => ({ features: flags, realtime: env.REALTIME_URL ?? null }), {
+      response: Config,
+    });
 }

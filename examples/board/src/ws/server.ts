@@ -12,6 +12,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Services } from "../services.ts";
 import { type BoardRouter, createBoardRouter } from "./board-router.ts";
 import { createGate } from "./gate.ts";
+import { alsoOnTheWorker } from "./realtime.ts";
 import { redisTopics } from "./redis-topics.ts";
 import { type Socket, type SocketData, Sockets } from "./sockets.ts";
 
@@ -60,7 +61,7 @@ export async function openSockets(
     host: env.SLIPWAY_HOST ?? hostname(),
     release: env.SLIPWAY_RELEASE ?? null,
     tokens,
-    topics,
+    topics: alsoOnTheWorker(topics, env, log),
     log,
     onSignIn: (ws, user) => sockets.signIn(ws as Socket, user),
   });
