@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -92,7 +93,7 @@ def host(world: World, machine: Machine, cloudwatch: str) -> World:
 def test_waiting_and_failed_jobs_are_told_in_the_fleet_s_namespace(host: World, cloudwatch: str):
     answer = host.ask(measure.command)
     assert answer["told"] == {"QueueWaiting": 12, "QueueFailed": 2}
-    client = boto3.client(
+    client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]
         "cloudwatch", REGION, endpoint_url=cloudwatch, aws_access_key_id="a", aws_secret_access_key="s"
     )
     told = client.list_metrics(Namespace="slipway/board-prod")["Metrics"]
