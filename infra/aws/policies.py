@@ -109,7 +109,9 @@ def not_others(estate: Estate) -> tuple[Statement, ...]:
             "NotOthersParameters", ["ssm:GetParameter*", "ssm:PutParameter", "ssm:DeleteParameter*"],
             not_resources=[arn(names, "ssm", f"parameter{names.outputs_parameter}")], effect="Deny",
         ),
-        Statement("NoOtherRole", ["sts:AssumeRole", "iam:PassRole"], [iam_arn(names, "*")], effect="Deny"),
+        Statement(
+            "NoOtherRole", ["sts:AssumeRole", "iam:PassRole"], [iam_arn(names, "role/*")], effect="Deny",
+        ),
     )  # fmt: skip
 
 
