@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, cast
 
 from infra.recording.graph import Graph, Resource
@@ -71,13 +72,16 @@ def rule(
     failing: Iterable[World],
     production_only: bool = False,
 ) -> Callable[[Judge], Rule]:
-    """Makes a rule of a judge that looks at the whole stack; its docstring is what the rule says."""
+    """Makes a rule of a judge; its docstring is what the rule says.
+
+    A judge that does not look at the rest of the stack calls its second parameter `_`.
+    """
 
     def make(judge: Judge) -> Rule:
         says = (judge.__doc__ or "").strip()
         return Rule(
             id_, says, controls, severity, types, remedy, judge, tuple(passing), tuple(failing),
-            production_only, whole_stack=True,
+            production_only, whole_stack=not list(signature(judge).parameters)[1].startswith("_"),
         )  # fmt: skip
 
     return make
