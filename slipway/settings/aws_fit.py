@@ -13,6 +13,8 @@ from slipway.settings.violations import Broken
 
 _POOL_NAMES = ("DATABASE_POOL_SIZE", "DB_POOL_SIZE", "DATABASE_POOL_MAX", "DB_POOL_MAX", "PGPOOL_MAX")
 """Env entries by which apps are told how many connections a process may open."""
+_HOP_NAMES = ("TRUSTED_PROXY_HOPS", "TRUST_PROXY_HOPS", "PROXY_HOPS")
+"""Env entries by which apps are told how many entries of X-Forwarded-For are ours."""
 _CLOUDFLARE_BODY = 100 * 1000 * 1000
 """Bytes. Cloudflare's limit on a request body on its free and pro plans; more is answered with 413."""
 
@@ -25,6 +27,7 @@ def unfit_on_aws(app: App, stack: Stack) -> Iterator[Broken]:
     yield from _hosts(app, stack.aws)
     yield from _silence(app, stack.aws)
     yield from _firewall(app, stack.aws)
+    yield from _hops(app, stack)
     if stack.redis:
         yield from _queues(app, stack.aws)
     if stack.database == "postgres" and stack.aws.database.pooler == "none":
@@ -80,6 +83,17 @@ def _firewall(app: App, aws: Aws) -> Iterator[Broken]:
             f" so {5 * minute} in 5 minutes",
             f"at least {5 * minute}, or a lower limit in slipway.toml",
         )
+
+
+def _hops(app: App, stack: Stack) -> Iterator[Broken]:
+    for name in _HOP_NAMES:
+        if name in app.env and stack.env.get(name, "1") != "1":
+            yield (
+                ("env", name),
+                f'must be 1, got "{stack.env[name]}": the web host\'s HAProxy leaves one entry in X-Forwarded-For,'
+                " the client's, whatever stands before it; with another number all clients are taken for one",
+                "remove it, and let slipway.toml say 1",
+            )
 
 
 def queue_signs(app: App) -> str:

@@ -17,6 +17,7 @@ command = "bun jobs"
 drain_seconds = 300
 [env]
 REDIS_URL = { from = "redis.url" }
+TRUSTED_PROXY_HOPS = { value = "1", kind = "integer" }
 DATABASE_POOL_SIZE = { value = "10", kind = "integer" }
 [limits]
 body_bytes = 200000000
@@ -56,6 +57,7 @@ idle_seconds = 60
             "aws.load_balancer.requests_per_5_minutes",
             "limits.requests_per_minute is 600, so 3000 in 5 minutes",
         ),
+        ({"env": {"TRUSTED_PROXY_HOPS": "2"}}, "env.TRUSTED_PROXY_HOPS", "all clients are taken for one"),
         (
             {"cloudflare": {"requests_per_10_seconds": 99}},
             "cloudflare.requests_per_10_seconds",
