@@ -5,6 +5,7 @@ Everything in it may be cut off at any moment and done again: what is as it shou
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from slipway.aws.account import check_account
@@ -20,6 +21,7 @@ from slipway.aws.provision import provision
 from slipway.aws.redis_token import ensure_token
 from slipway.aws.session import AwsSession, session_of
 from slipway.aws.set_up import bring_in_line, publish_kits
+from slipway.aws.uploads_key import ensure_uploads_key
 from slipway.fleet.fleet import Fleet
 from slipway.fleet_setup import platform_secrets as entries
 from slipway.fleet_setup.lock import only_one
@@ -27,7 +29,7 @@ from slipway.fleet_setup.platform_secrets import ensure_platform_secrets
 from slipway.ledger.bucket import Bucket
 from slipway.ledger.ledger import Ledger
 from slipway.progress.protocol import Progress
-from slipway.secrets.store import open_store
+from slipway.secrets.store import SecretStore, open_store
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from hosts.plan import FleetPlan
 
 SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.LOAD_KEY)
-"""The platform's own here; buckets need none, for hosts reach them by their role."""
+"""The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
 
 
 def up(project: Project, progress: Progress) -> Outputs:
@@ -54,7 +56,9 @@ def up(project: Project, progress: Progress) -> Outputs:
             outputs = read_outputs(session, project)
             bucket = builds_bucket(session, outputs)
         with progress.phase("secrets"):
-            secrets = ensure_platform_secrets(open_store(project), SECRETS)
+            store = open_store(project)
+            secrets = ensure_platform_secrets(store, SECRETS)
+            _uploads_on_r2(project, outputs, store)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
             kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
@@ -68,6 +72,12 @@ def up(project: Project, progress: Progress) -> Outputs:
         with progress.phase("health"):
             _health(session, outputs, bucket, progress)
     return outputs
+
+
+def _uploads_on_r2(project: Project, outputs: Outputs, store: SecretStore) -> None:
+    cloudflare, uploads = project.stack.cloudflare, outputs.uploads
+    if cloudflare and cloudflare.uploads == "r2" and uploads and uploads.access_key:
+        ensure_uploads_key(store, cloudflare.account, uploads.access_key, os.environ)
 
 
 def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import json
 from collections.abc import Mapping
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from slipway.errors import BadInput, SlipwayError
@@ -83,5 +84,5 @@ def _value(text: bytes) -> str:
         said = json.loads(text)
     except ValueError:
         return ""
-    result = said.get("result") if isinstance(said, dict) else None
+    result = cast("dict[str, Any]", said).get("result") if isinstance(said, dict) else None
     return result if isinstance(result, str) else ""

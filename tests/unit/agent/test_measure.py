@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -93,11 +93,11 @@ def host(world: World, machine: Machine, cloudwatch: str) -> World:
 def test_waiting_and_failed_jobs_are_told_in_the_fleet_s_namespace(host: World, cloudwatch: str):
     answer = host.ask(measure.command)
     assert answer["told"] == {"QueueWaiting": 12, "QueueFailed": 2}
-    client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]
+    client = cast("Any", boto3).client(
         "cloudwatch", REGION, endpoint_url=cloudwatch, aws_access_key_id="a", aws_secret_access_key="s"
     )
-    told: Any = client.list_metrics(Namespace="slipway/board-prod")["Metrics"]
-    assert {str(metric["MetricName"]) for metric in told} == {"QueueWaiting", "QueueFailed"}
+    told: list[dict[str, Any]] = client.list_metrics(Namespace="slipway/board-prod")["Metrics"]
+    assert {metric["MetricName"] for metric in told} == {"QueueWaiting", "QueueFailed"}
     # The alarms name no dimension: a metric with one would be another metric.
     assert [metric["Dimensions"] for metric in told] == [[], []]
 
