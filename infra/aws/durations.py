@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hosts.kit.user_data import PATIENCE_MINUTES
 from slipway.settings.app import App
 from slipway.settings.aws import LoadBalancer
 
@@ -32,6 +33,14 @@ def boot_seconds(app: App, role: str) -> int:
     """From launch to ready: the machine, its set-up and the app's own boot."""
     slowest = max((process.boot_seconds for process in app.on_role(role).values()), default=0)
     return _MACHINE_SECONDS + slowest
+
+
+def grace_seconds(app: App, role: str) -> int:
+    """How long a new host may try to set itself up, before Auto Scaling takes its unreadiness for a failure.
+
+    It gets no requests meanwhile; a shorter time would end hosts that still wait for what they need.
+    """
+    return PATIENCE_MINUTES * 60 + boot_seconds(app, role)
 
 
 _MACHINE_SECONDS = 240

@@ -40,6 +40,7 @@ class FlowLog(pulumi.ComponentResource):
         )
         role = aws.iam.Role(
             f"{name}-role",
+            name=f"{args.names.fleet}-flow-log",
             description="Writes the network's flow log",
             assume_role_policy=json.dumps(_trust(args.names.account)),
             opts=child,

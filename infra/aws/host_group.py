@@ -31,7 +31,9 @@ class HostGroupArgs:
     target_group_arns: Sequence[pulumi.Input[str]]
     """The load balancer's, whose health checks then decide; empty: EC2's do."""
     boot_seconds: int
-    """From launch to ready."""
+    """From launch to ready, as a rule."""
+    grace_seconds: int
+    """From launch on, in which a host that is not ready is left alone."""
     leaving_seconds: int
     """For a host that has left, until it is ended."""
     log_days: int
@@ -73,7 +75,7 @@ class HostGroup(pulumi.ComponentResource):
             ),
             target_group_arns=list(args.target_group_arns),
             health_check_type="ELB" if args.target_group_arns else "EC2",
-            health_check_grace_period=args.boot_seconds,
+            health_check_grace_period=args.grace_seconds,
             default_instance_warmup=args.boot_seconds,
             max_instance_lifetime=LIFETIME_SECONDS,
             termination_policies=["OldestLaunchTemplate", "OldestInstance"],

@@ -65,12 +65,15 @@ class Network(pulumi.ComponentResource):
         public = self._subnets("public", ranges.public)
         private = self._subnets("private", ranges.private)
         data = self._subnets("data", ranges.data)
-        self._public_routes(public)
-        private_tables = self._private_routes(public, private)
-        self._data_routes(data)
+        internet = self._public_routes(public)
+        private_tables, ways_out = self._private_routes(public, private, internet)
+        self._use(self._table("data"), "data", data)
         self.vpc_id = self._vpc.id
-        self.public_subnet_ids = [subnet.id for subnet in public]
-        self.private_subnet_ids = [subnet.id for subnet in private]
+        # With the way out: who is in a subnet needs it from the first moment to the last.
+        self.public_subnet_ids = [_after(subnet.id, internet.id) for subnet in public]
+        self.private_subnet_ids = [
+            _after(subnet.id, way_out.id) for subnet, way_out in zip(private, ways_out, strict=True)
+        ]
         self.data_subnet_ids = [subnet.id for subnet in data]
         endpoints = Endpoints(
             f"{name}-endpoints",
@@ -113,7 +116,7 @@ class Network(pulumi.ComponentResource):
             for letter, zone, cidr in zip(ZONE_LETTERS, zones, ranges, strict=False)
         ]
 
-    def _public_routes(self, public: list[aws.ec2.Subnet]) -> None:
+    def _public_routes(self, public: list[aws.ec2.Subnet]) -> aws.ec2.Route:
         gateway = aws.ec2.InternetGateway(
             f"{self._name}-internet",
             vpc_id=self._vpc.id,
@@ -121,34 +124,37 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         table = self._table("public")
-        aws.ec2.Route(
+        self._use(table, "public", public)
+        return aws.ec2.Route(
             f"{self._name}-public-out",
             route_table_id=table.id,
             destination_cidr_block="0.0.0.0/0",
             gateway_id=gateway.id,
             opts=self._child,
         )
-        self._use(table, "public", public)
 
     def _private_routes(
-        self, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet]
-    ) -> list[aws.ec2.RouteTable]:
+        self, public: list[aws.ec2.Subnet], private: list[aws.ec2.Subnet], internet: aws.ec2.Route
+    ) -> tuple[list[aws.ec2.RouteTable], list[aws.ec2.Route]]:
         """A route table for each zone, so that changing `nat` later changes routes only."""
         gateways = [
-            self._nat(letter, subnet)
+            self._nat(letter, subnet, internet)
             for letter, subnet in zip(ZONE_LETTERS, public, strict=False)
             if letter == ZONE_LETTERS[0] or self._args.settings.nat == "per_zone"
         ]
         tables: list[aws.ec2.RouteTable] = []
+        ways_out: list[aws.ec2.Route] = []
         for index, subnet in enumerate(private):
             letter = ZONE_LETTERS[index]
             table = self._table(f"private-{letter}")
-            aws.ec2.Route(
-                f"{self._name}-private-{letter}-out",
-                route_table_id=table.id,
-                destination_cidr_block="0.0.0.0/0",
-                nat_gateway_id=gateways[index % len(gateways)].id,
-                opts=self._child,
+            ways_out.append(
+                aws.ec2.Route(
+                    f"{self._name}-private-{letter}-out",
+                    route_table_id=table.id,
+                    destination_cidr_block="0.0.0.0/0",
+                    nat_gateway_id=gateways[index % len(gateways)].id,
+                    opts=self._child,
+                )
             )
             aws.ec2.RouteTableAssociation(
                 f"{self._name}-private-{letter}-routes",
@@ -157,9 +163,9 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             )
             tables.append(table)
-        return tables
+        return tables, ways_out
 
-    def _nat(self, letter: str, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
+    def _nat(self, letter: str, subnet: aws.ec2.Subnet, internet: aws.ec2.Route) -> aws.ec2.NatGateway:
         tags = {"Name": f"{self._args.names.fleet}-{letter}"}
         address = aws.ec2.Eip(f"{self._name}-nat-{letter}-address", domain="vpc", tags=tags, opts=self._child)
         return aws.ec2.NatGateway(
@@ -167,11 +173,8 @@ class Network(pulumi.ComponentResource):
             allocation_id=address.id,
             subnet_id=subnet.id,
             tags=tags,
-            opts=self._child,
+            opts=ResourceOptions(parent=self, depends_on=[internet]),
         )
-
-    def _data_routes(self, data: list[aws.ec2.Subnet]) -> None:
-        self._use(self._table("data"), "data", data)
 
     def _table(self, tier: str) -> aws.ec2.RouteTable:
         return aws.ec2.RouteTable(
@@ -189,3 +192,8 @@ class Network(pulumi.ComponentResource):
                 subnet_id=subnet.id,
                 opts=self._child,
             )
+
+
+def _after(subnet_id: Output[str], *others: Output[str]) -> Output[str]:
+    """`subnet_id`, for those who also need `others` to be there."""
+    return Output.all(subnet_id, *others).apply(lambda ids: str(ids[0]))

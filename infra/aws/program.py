@@ -16,6 +16,7 @@ from infra.aws.compute import Compute, ComputeArgs
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.dns import SiteName, SiteNameArgs, proof_records
 from infra.aws.durations import deregistration_seconds
+from infra.aws.host_access import HostAccess, HostAccessArgs
 from infra.aws.identity import Identity, IdentityArgs
 from infra.aws.listeners import Listeners, ListenersArgs
 from infra.aws.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -108,23 +109,14 @@ def program(project: Project) -> Mapping[str, Any]:
         bundle_bucket=storage.builds_bucket,
     ), here)  # fmt: skip
 
-    compute = Compute("compute", ComputeArgs(
-        names, settings, app,
-        vpc_id=network.vpc_id,
-        subnet_ids=network.private_subnet_ids,
-        profiles=identity.profiles,
-        key_arn=vault.key_arn,
-        load_balancer_group_id=edge.security_group_id,
-        target_group_arn=edge.target_group_arn,
-    ), here)  # fmt: skip
-    hosts = {"web": compute.web_security_group_id, "worker": compute.worker_security_group_id}
+    access = HostAccess("access", HostAccessArgs(names, network.vpc_id, edge.security_group_id), here)
 
     database = Database("database", DatabaseArgs(
         names, settings.database,
         vpc_id=network.vpc_id,
         subnet_ids=network.data_subnet_ids,
         key_arn=vault.key_arn,
-        clients=hosts,
+        clients=access.group_ids,
         proxy_role_arn=identity.proxy_role_arn,
         proxy_secret_arn=vault.database_secret_arn,
         log_days=log_days, protect=protect,
@@ -135,9 +127,19 @@ def program(project: Project) -> Mapping[str, Any]:
         vpc_id=network.vpc_id,
         subnet_ids=network.data_subnet_ids,
         key_arn=vault.key_arn,
-        clients=hosts,
+        clients=access.group_ids,
         log_days=log_days, protect=protect,
     ), here) if stack.redis else None  # fmt: skip
+
+    data = [made for made in (database, cache) if made]
+    compute = Compute("compute", ComputeArgs(
+        names, settings, app,
+        subnet_ids=network.private_subnet_ids,
+        profiles=identity.profiles,
+        security_group_ids=access.group_ids,
+        key_arn=vault.key_arn,
+        target_group_arn=edge.target_group_arn,
+    ), ResourceOptions.merge(here, ResourceOptions(depends_on=data)))  # fmt: skip
 
     alarms = Alarms("alarms", AlarmsArgs(
         names, settings.alerts, vault.key_arn,
