@@ -57,18 +57,18 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
         Statement(
             "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
         ),
+        # The check makes the document count even where none is named: a session without one would be a shell
+        # that no ssh key guards.
         Statement(
             "StartSessions", ["ssm:StartSession"], [instances],
-            conditions={"StringEquals": {f"ssm:resourceTag/{FLEET_TAG}": names.fleet}},
+            conditions={
+                "StringEquals": {f"ssm:resourceTag/{FLEET_TAG}": names.fleet},
+                "BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"},
+            },
         ),
         Statement(
             "OnlySshSessions", ["ssm:StartSession"],
             [f"arn:{partition(names.region)}:ssm:{names.region}:*:document/{SSH_DOCUMENT}"],
-        ),
-        # Without a document named, a session would be a shell that no ssh key guards.
-        Statement(
-            "NotWithoutDocument", ["ssm:StartSession"], [instances], effect="Deny",
-            conditions={"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "false"}},
         ),
         Statement(
             "EndOwnSessions", ["ssm:TerminateSession", "ssm:ResumeSession", "ssmmessages:OpenDataChannel"],
