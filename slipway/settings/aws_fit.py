@@ -90,8 +90,8 @@ def _hops(app: App, stack: Stack) -> Iterator[Broken]:
         if name in app.env and stack.env.get(name, "1") != "1":
             yield (
                 ("env", name),
-                f'must be 1, got "{stack.env[name]}": the web host\'s HAProxy leaves one entry in X-Forwarded-For,'
-                " the client's, whatever stands before it; with another number all clients are taken for one",
+                f'must be 1, got "{stack.env[name]}": the web host\'s HAProxy leaves one entry in'
+                " X-Forwarded-For, the client's; with another number all clients are taken for one",
                 "remove it, and let slipway.toml say 1",
             )
 
