@@ -18,7 +18,7 @@ SECONDS = 1200
 """Packages may have to be installed."""
 
 # The kit comes on standard input, and is gone when it has run.
-_RUN = (
+RUN = (
     'kit="$(mktemp -d)" && trap \'rm -rf "$kit"\' EXIT && tar -xzf - -C "$kit" && python3 -I "$kit/setup.py"'
 )
 
@@ -50,7 +50,7 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
             return
         progress.host(host.name, "setting up")
         done = host.connection.run(
-            ["sh", "-c", _RUN], kits[host.role], timeout=SECONDS,
+            ["sh", "-c", RUN], kits[host.role], timeout=SECONDS,
             on_stdout=lambda line: progress.host(host.name, line),
         )  # fmt: skip
         if done.code != 0:

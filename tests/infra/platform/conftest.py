@@ -13,6 +13,7 @@ from slipway.aws import session
 from slipway.settings.app import App
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack
+from tests.infra.platform.way import Way, build
 from tests.infra.platform.world import ACCOUNT, REGION, World
 
 
@@ -69,3 +70,9 @@ def world(moto_url: str, aws_env: pytest.MonkeyPatch, project: Project) -> World
     urllib.request.urlopen(reset).close()
     aws_env.setenv("AWS_ENDPOINT_URL", moto_url)
     return World(moto_url, project)
+
+
+@pytest.fixture
+def way(tmp_path: Path, aws_env: pytest.MonkeyPatch) -> Iterator[Way]:
+    with build(tmp_path, aws_env) as made:
+        yield made

@@ -3,11 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,84 +11,10 @@ import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
 from slipway.aws.plugin import find_plugin
 from slipway.aws.ssh_key import RENEW_SECONDS, ssh_key
-from slipway.aws.tunnel import proxy_command
 from slipway.errors import BadInput
 from slipway.fleet.connection import Connection
 from slipway.fleet.failures import HostDown
-from slipway.fleet.ssh_config import write_ssh_config
-from tests import sshd
-from tests.infra.platform.fake_aws import FakeAws, serve
-
-INSTANCE = "i-0abc1234567890def"
-NAME = "web-67890def"
-TOKEN = "a-token-that-opens-the-session"
-
-
-@dataclass
-class Way:
-    """One host behind Systems Manager."""
-
-    server: sshd.Sshd
-    fake: FakeAws
-    state: Path
-    note: Path
-
-    def config(self, **facts: object) -> Path:
-        host = self.server.host(NAME, ssh_host=INSTANCE, ssh_port=22, **facts)
-        key = ssh_key(self.state)
-        made = write_ssh_config(
-            [host], self.state, key, proxy=proxy_command("us-east-1", "", key), connect_seconds=14
-        )
-        if made not in self.server.configs:
-            self.server.configs.append(made)
-        return made
-
-    @property
-    def notes(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.note.read_text().splitlines()]
-
-
-@pytest.fixture
-def way(tmp_path: Path, aws_env: pytest.MonkeyPatch) -> Iterator[Way]:
-    program = sshd.find_sshd()
-    if not program:
-        pytest.skip("no sshd: install openssh-server")
-    folder, bin_folder, note = tmp_path / "sshd", tmp_path / "bin", tmp_path / "note"
-    folder.mkdir()
-    bin_folder.mkdir()
-    note.touch()
-    plugin = bin_folder / "session-manager-plugin"
-    plugin.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).parent}/relay.py "$@"\n')
-    plugin.chmod(0o755)
-    with sshd.serve(program, folder) as server, serve() as fake:
-        allowed = folder / "authorized_keys"
-        allowed.write_text("")
-
-        def let_in(asked: dict[str, object]) -> dict[str, object]:
-            assert (asked["InstanceId"], asked["InstanceOSUser"]) == (
-                INSTANCE,
-                os.environ.get("USER", "root"),
-            )
-            allowed.write_text(f"{asked['SSHPublicKey']}\n")
-            return {"RequestId": "r", "Success": True}
-
-        def start(asked: dict[str, object]) -> dict[str, object]:
-            assert (asked["Target"], asked["DocumentName"]) == (INSTANCE, "AWS-StartSSHSession")
-            return {"SessionId": "me-0123", "TokenValue": TOKEN, "StreamUrl": "wss://stream.example"}
-
-        fake.answers |= {"SendSSHPublicKey": let_in, "StartSession": start}
-        for name, value in (
-            ("AWS_ENDPOINT_URL", fake.url),
-            ("PATH", f"{bin_folder}:{os.environ['PATH']}"),
-            ("RELAY_PORT", str(server.port)),
-            ("RELAY_NOTE", str(note)),
-            ("USER", server.host().ssh_user),
-        ):
-            aws_env.setenv(name, value)
-        made = Way(server, fake, tmp_path / "state", note)
-        yield made
-        for config in server.configs:
-            subprocess.run(["ssh", "-F", config, "-O", "exit", NAME], capture_output=True, check=False)
+from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way
 
 
 def test_a_host_is_reached_by_a_key_that_was_let_in_for_this_one_connection(way: Way):

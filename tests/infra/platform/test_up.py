@@ -1,0 +1,187 @@
+"""`slipway up` of a stack whose instances have started: against moto's server, over a real ssh."""
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from hosts import plan as hosts_plan
+from slipway.aws import ca_bundle, discovery, set_up
+from slipway.aws.open import open_outputs
+from slipway.aws.plan import fleet_plan, setup_digests
+from slipway.aws.set_up import bring_in_line
+from slipway.aws.up import up
+from slipway.errors import BadInput, NeedsPerson
+from slipway.fleet.fleet import Fleet, FleetError
+from slipway.platforms import bring_up
+from slipway.progress.protocol import Silent
+from slipway.settings.outputs import Outputs
+from tests.infra.platform.way import Way
+from tests.infra.platform.world import World
+
+REAL_RUN = set_up.RUN
+
+
+class Heard(Silent):
+    """What a person was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.told: list[str] = []
+
+    @contextmanager
+    def phase(self, name: str, text: str = ""):
+        self.phases.append(name)
+        yield
+
+    def host(self, host: str, text: str) -> None:
+        self.told.append(f"{host}: {text}")
+
+    def line(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture
+def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outputs:
+    """Provisioned; ssh leads to this machine, where a kit is noted and not run."""
+    made = world.provision()
+    parameter = {"Parameter": {"Value": made.model_dump_json()}}
+    way.fake.answers["GetParameter"] = lambda asked: parameter
+    monkeypatch.setattr(discovery, "USER", way.server.host().ssh_user)
+    monkeypatch.setattr(hosts_plan, "SETUP_DIGEST", str(tmp_path / "setup.digest"))
+    monkeypatch.setattr(set_up, "RUN", f"cat > {tmp_path}/kit.tar.gz; echo running")
+    authority = trustme.CA().cert_pem.bytes()
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        assert len(fetched) == 1, "fetched once"
+        return authority
+
+    monkeypatch.setattr(ca_bundle, "_fetch", fetch)
+    monkeypatch.setattr("shutil.which", _without("pulumi"))
+    way.ends(world.project.state_dir / "ssh_config")
+    return made
+
+
+def _without(missing: str) -> Callable[[str], str | None]:
+    which = shutil.which
+    return lambda name: None if name == missing else which(name)
+
+
+def launch(world: World, way: Way, role: str = "web") -> str:
+    (instance,) = world.launch(role, 1, publish=False)
+    world.publish(role, instance, way.server.host_key)
+    return instance
+
+
+def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
+    world: World, way: Way, outputs: Outputs, tmp_path: Path
+):
+    instance = launch(world, way)
+    heard = Heard()
+    (host,) = bring_up(world.project, heard).hosts
+    assert host.ssh_host == instance
+    assert heard.phases == ["account", "provision", "secrets", "kits", "hosts", "set up", "data", "health"]
+    assert f"{host.name}: setting up" in heard.told
+    assert "nothing is live yet: slipway release --stack prod" in heard.told
+    assert any("provisioning is skipped" in line for line in heard.told)
+    held = world.secret(world.names.app_secret)
+    assert sorted(held) == [
+        "PLATFORM_DATABASE_APP_PASSWORD",
+        "PLATFORM_DATABASE_OWNER_PASSWORD",
+        "PLATFORM_REDIS_PASSWORD",
+        "SLIPWAY_LOAD_KEY",
+    ]
+    bucket, s3 = world.names.bucket("builds"), world.client("s3")
+    pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
+    kit = s3.get_object(Bucket=bucket, Key=pointer["key"])["Body"].read()
+    assert kit == (tmp_path / "kit.tar.gz").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(kit)) as packed:
+        assert "setup.py" in packed.getnames()
+    for value in held.values():
+        assert value not in "\n".join(heard.told)
+
+
+def test_up_again_leaves_alone_what_is_as_it_should_be(
+    world: World, way: Way, outputs: Outputs, tmp_path: Path
+):
+    launch(world, way)
+    (host,) = up(world.project, Heard()).hosts
+    secrets = world.secret(world.names.app_secret)
+    opened = open_outputs(world.project).outputs
+    (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
+    (tmp_path / "kit.tar.gz").unlink()
+    heard = Heard()
+    up(world.project, heard)
+    assert f"{host.name}: set up already" in heard.told
+    assert not (tmp_path / "kit.tar.gz").exists()
+    assert world.secret(world.names.app_secret) == secrets
+
+
+def test_a_wrong_account_is_refused_before_anything_is_touched(world: World, way: Way, outputs: Outputs):
+    stack = world.project.stack
+    assert stack.aws
+    other = stack.model_copy(update={"aws": stack.aws.model_copy(update={"account": "210987654321"})})
+    object.__setattr__(world.project, "stack", other)
+    heard = Heard()
+    with pytest.raises(BadInput, match="may only be in account 210987654321"):
+        up(world.project, heard)
+    assert heard.phases == ["account"]
+    assert way.fake.heard == []
+
+
+def test_without_pulumi_and_outputs_there_is_nothing_to_work_with(world: World, way: Way, outputs: Outputs):
+    way.fake.answers["GetParameter"] = way.fake.refusing("ParameterNotFound")
+    with pytest.raises(BadInput, match="the pulumi CLI is not on PATH") as caught:
+        up(world.project, Silent())
+    assert "pulumi" in caught.value.remedy
+    keys = world.client("s3").list_objects_v2(Bucket=world.names.bucket("builds")).get("Contents", [])
+    assert keys == []
+
+
+def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
+    world: World, way: Way, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+):
+    (late,) = world.launch("web", 1, publish=False)
+    monkeypatch.setattr("slipway.aws.arrival.SECONDS", 0.5)
+    monkeypatch.setattr("slipway.aws.arrival.POLL_SECONDS", 0.1)
+    with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
+        up(world.project, Silent())
+    assert "has not published its ssh host key" in caught.value.details[0]
+
+
+def archive(program: str) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        info = tarfile.TarInfo("setup.py")
+        info.size = len(program)
+        made.addfile(info, io.BytesIO(program.encode()))
+    return packed.getvalue()
+
+
+def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_words(
+    world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    launch(world, way)
+    opened = up(world.project, Silent())
+    monkeypatch.setattr(set_up, "RUN", REAL_RUN)
+    secrets = world.secret(world.names.app_secret)
+    plan = fleet_plan(world.project, opened, secrets, world.project.state_dir / "tls/ca.pem")
+    where = tmp_path / "where"
+    good = f"import os, pathlib\npathlib.Path({str(where)!r}).write_text(os.path.dirname(__file__))"
+    bring_in_line(plan, {"web": archive(good)}, Fleet(opened), Silent())
+    assert where.read_text().startswith("/tmp/")
+    assert not Path(where.read_text()).exists()
+    heard = Heard()
+    bad = "import sys\nprint('step one', flush=True)\nsys.exit('no such package')"
+    with pytest.raises(FleetError) as caught:
+        bring_in_line(plan, {"web": archive(bad)}, Fleet(opened), heard)
+    assert "no such package" in caught.value.message
+    assert any(line.endswith(": step one") for line in heard.told)
