@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slipway.engine.open import open_stack, told
-from slipway.engine.property_difference import differing
+from slipway.engine.property_difference import HIDDEN, differing, holds_secret
 from slipway.engine.severity import ORDER, Severity, severity, severity_of_loss
 from slipway.engine.step import step_of, unread
 from slipway.errors import NeedsPerson
@@ -16,6 +16,8 @@ from slipway.settings.project import Project
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent, StepEventMetadata
+
+ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
 
 
 @dataclass(frozen=True)
@@ -75,4 +77,8 @@ def _of(told_of: StepEventMetadata) -> list[Difference]:
         if level == "medium" and path.partition(".")[0].partition("[")[0] not in given:
             level, why = "low", "the program does not set it"
         found.append(Difference(level, told_of.urn, name, told_of.type, path, was, now, why))
+    if not found:
+        # The engine blots secrets out before it tells, so all that is left is that something differs.
+        level, why = ("high", "a secret value differs") if holds_secret(told_of.old.outputs) else ODD
+        found.append(Difference(level, told_of.urn, name, told_of.type, "", HIDDEN, HIDDEN, why))
     return found

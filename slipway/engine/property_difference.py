@@ -14,6 +14,8 @@ HIDDEN = "[secret]"
 ABSENT = "(none)"
 _MACHINERY = "__"
 """How the engine's own properties begin: __provider, __defaults."""
+_SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - a mark, no password
+"""The key by which the engine's documents tell a secret from any other object."""
 _SECRET_NAMES = re.compile(r"password|passwd|secret(?!s?Arn|.*(Arn|Name|Id)$)|token|private|credential", re.I)
 _SECRET_VALUES = re.compile("|".join(pattern.decode() for pattern in KNOWN_KEYS.values()))
 
@@ -21,6 +23,11 @@ _SECRET_VALUES = re.compile("|".join(pattern.decode() for pattern in KNOWN_KEYS.
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """`(path, was, is)` of every leaf that differs, by path: `ingress[0].cidrBlocks[1]`."""
     return [(path, _show(path, was), _show(path, now)) for path, was, now in _leaves("", old, new)]
+
+
+def holds_secret(value: object) -> bool:
+    """Is there a secret, blotted out by the engine, anywhere in `value`?"""
+    return _SECRET_MARK in json.dumps(value, default=str)
 
 
 def _leaves(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -53,5 +53,5 @@ def severity_of_loss(token: str) -> tuple[Severity, str]:
     """How bad it is that a resource is gone."""
     if token in STATEFUL:
         return "high", f"gone, and with it {STATEFUL[token]}"
-    found, why = severity(token, "")
+    found, why = severity(token, "id")
     return ("high", f"gone: {why}") if found == "high" else ("medium", "gone")

@@ -47,6 +47,13 @@ class World:
         subprocess.run([*git, "add", "-A"], check=True)
         subprocess.run([*git, "commit", "-qm", message, "--allow-empty"], check=True)
 
+    def current_stack(self) -> str:
+        """Which stack a bare `pulumi` would act on; empty: none."""
+        show = ["pulumi", "stack", "--show-name", "--non-interactive"]
+        return subprocess.run(
+            show, cwd=self.project.root, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
     def locks(self) -> list[Path]:
         """The backend's lock files."""
         return list((self.state / ".pulumi/locks").rglob("*.json"))
