@@ -33,6 +33,7 @@ from infra.cloudflare.provider import cloudflare_provider
 from infra.cloudflare.ranges import IPV4, IPV6
 from infra.cloudflare.realtime import Realtime, RealtimeArgs
 from infra.cloudflare.uploads import Uploads, UploadsArgs
+from infra.cloudflare.worker_variables import worker_variables
 from slipway.errors import BadInput
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.project import Project
@@ -175,7 +176,7 @@ def program(project: Project) -> Mapping[str, Any]:
     if cloudflare and cloudflare.worker:
         Realtime("realtime", RealtimeArgs(
             cloudflare, names.fleet, stack.domain, project.app_dir,
-            variables={"PUBLIC_URL": f"https://{stack.domain}", "SERVICE_NAME": stack.project},
+            variables=worker_variables(app, stack),
         ), here)  # fmt: skip
 
     return PublishedOutputs("outputs", OutputsArgs(
