@@ -10,8 +10,17 @@ from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
 
-def bring_up(project: Project, progress: Progress) -> Outputs:
-    """Bring the stack's hosts up and in line with its settings; idempotent."""
+def bring_up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
+    """Bring the stack's hosts up and in line with its settings; idempotent.
+
+    `break_lock` (platform aws): owner of a lock on the engine's state that a person knows to be dead.
+    """
+    if break_lock and project.stack.platform != "aws":
+        raise BadInput(
+            f"--break-lock {break_lock}: stack {project.stack.name} is on platform {project.stack.platform}, "
+            "where there is no engine and no lock of it",
+            remedy="leave it out",
+        )
     match project.stack.platform:
         case "local":
             from slipway.local.up import up  # noqa: PLC0415 - each platform's imports are heavy
@@ -24,7 +33,7 @@ def bring_up(project: Project, progress: Progress) -> Outputs:
         case "aws":
             from slipway.aws.up import up as bring_in_line  # noqa: PLC0415
 
-            return bring_in_line(project, progress)
+            return bring_in_line(project, progress, break_lock=break_lock)
 
 
 def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:

@@ -40,7 +40,7 @@ SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.
 """The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
 
 
-def up(project: Project, progress: Progress) -> Outputs:
+def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
     """Provision, if the engine is at hand, and bring all hosts in line with the settings.
 
     BadInput: wrong account, no rights, never provisioned; then nothing was touched. NeedsPerson: something
@@ -52,7 +52,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             check_account(session, project.stack)
             find_plugin()
         with progress.phase("provision"):
-            provision(project, progress)
+            provision(project, progress, break_lock=break_lock)
             outputs = read_outputs(session, project)
             bucket = builds_bucket(session, outputs)
         with progress.phase("secrets"):

@@ -41,7 +41,7 @@ def drift(
         table(
             ("SEVERITY", "RESOURCE", "PROPERTY", "WAS", "IS", "WHY"),
             ((d.severity, d.name, d.path or "(all)", d.was, d.found, d.why) for d in found),
-            title=f"{stack}: {len(found)} differences",
+            title=f"{stack} is not as the last update left it",
         )
     else:
         say(f"{stack} is as the last update left it")

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, progress, say, table
 
 
-def up(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+def up(
+    stack: Stack = DEFAULT_STACK,
+    break_lock: Annotated[
+        str,
+        typer.Option(
+            "--break-lock", help="Owner of a lock that you know to be dead, as the refusal names it."
+        ),
+    ] = "",
+    json: Json = False,
+) -> None:
     """Bring the fleet up: hosts, network, secrets the platform needs, every host set up for its role.
 
-    Safe to repeat: what is as it should be is left alone. No release is started or stopped.
+    Safe to repeat: what is as it should be is left alone. No release is started or stopped. On AWS the
+    Pulumi program is previewed first, and nothing that holds data is destroyed without `slipway approve`.
 
     [dim]Examples:[/]
       slipway up
@@ -18,7 +32,7 @@ def up(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     from slipway.platforms import bring_up  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    outputs = bring_up(open_project(stack), progress(as_json=json))
+    outputs = bring_up(open_project(stack), progress(as_json=json), break_lock=break_lock)
     if json:
         emit_json(outputs.model_dump(mode="json"))
         return
