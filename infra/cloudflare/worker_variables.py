@@ -8,7 +8,7 @@ from slipway.settings.stack import Stack
 
 
 def worker_variables(app: App, stack: Stack) -> dict[str, str]:
-    """Name to value: the plain entries of `[env]` that reach `web`, as this stack has them, and the site's address.
+    """The plain entries of `[env]` that reach `web`, as this stack has them, and the site's address.
 
     So a limit that is changed for the app is changed for the Worker. Secrets and what comes from the stack's
     outputs (URLs with passwords in them) are left out; it is given its secrets outside of Pulumi.
