@@ -18,10 +18,8 @@ EVENTS = Path(__file__).parent / "events"
 
 
 def events(name: str) -> list[EngineEvent]:
-    return [
-        EngineEvent.from_json(json.loads(line))
-        for line in (EVENTS / f"{name}.jsonl").read_text().splitlines()
-    ]
+    lines = (EVENTS / f"{name}.jsonl").read_text().splitlines()
+    return [EngineEvent.from_json(json.loads(line)) for line in lines]  # pyright: ignore[reportUnknownMemberType]
 
 
 def test_the_worst_comes_first() -> None:
@@ -109,8 +107,12 @@ def test_a_lost_database_is_high_and_a_lost_record_is_not() -> None:
 
 
 def test_a_difference_is_told_by_its_leaf() -> None:
-    old = {"rules": [{"port": 80}, {"port": 443}], "tags": {"a": "1"}, "__defaults": [1]}
-    new = {"rules": [{"port": 80}, {"port": 22}, {"port": 23}], "tags": {}, "__defaults": []}
+    old: dict[str, object] = {"rules": [{"port": 80}, {"port": 443}], "tags": {"a": "1"}, "__defaults": [1]}
+    new: dict[str, object] = {
+        "rules": [{"port": 80}, {"port": 22}, {"port": 23}],
+        "tags": {},
+        "__defaults": [],
+    }
     assert differing(old, new) == [
         ("rules[1].port", "443", "22"),
         ("rules[2]", "(none)", '{"port": 23}'),

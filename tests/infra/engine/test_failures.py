@@ -12,8 +12,8 @@ from slipway.settings.project import Project
 
 SAID = {
     "passphrase is wrong": "getting stack configuration: get stack secrets manager: incorrect passphrase",
-    "passphrase is not given": "get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE "
-    "or PULUMI_CONFIG_PASSPHRASE_FILE environment variables",
+    "passphrase is not given": "get stack secrets manager: passphrase must be set with "
+    "PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables",
     "not logged in": "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
     "cannot be reached": 'unable to open state directory "file:///nowhere": stat /nowhere: no such file',
     "keeps its state cannot": 'read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): '

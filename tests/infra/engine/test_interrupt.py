@@ -31,7 +31,8 @@ from slipway.settings.app import App
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack
 root = Path(sys.argv[1])
-app = App.model_validate({"name": "world", "runtime": {"name": "none"}, "processes": {"web": {"command": "./s"}}})
+processes = {"web": {"command": "./serve"}}
+app = App.model_validate({"name": "world", "runtime": {"name": "none"}, "processes": processes})
 up(Project(root, Stack(name="test", project="world", platform="local"), app, root, root), Lines(sys.stderr))
 """
 
