@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -28,6 +29,8 @@ class Seen:
     statuses: dict[str, Status]
     recovered: str | None = None
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name, instances that are no hosts yet, or no more, and why."""
 
     @property
     def headline(self) -> str:
@@ -70,6 +73,7 @@ class Seen:
             notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
         if self.unfinished is not None:
             notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"{name}: {why}" for name, why in self.absent.items()]
         return notes
 
     def as_json(self) -> dict[str, object]:
@@ -94,6 +98,7 @@ class Seen:
                 for name, status in self.statuses.items()
             ],
             "unreachable": self.unreachable,
+            "absent": dict(self.absent),
         }
 
 
@@ -120,6 +125,7 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
         statuses=statuses,
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
+        absent=stack.absent,
     )
 
 
