@@ -44,7 +44,7 @@ class KeptBackend(BaseBackend):
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, command: str, *args: str, **_kwargs: Any) -> CommandResult:
-        """Runs `command` (with testinfra's %s quoting) by the host's shell and waits for its end."""
+        """Runs `command`, its %s filled with quoted `args`, by the host's shell; waits for its end."""
         asked = self.get_command(command, *args)
         line = json.dumps({"command": asked, "timeout": COMMAND_SECONDS}).encode() + b"\n"
         with self._lock:

@@ -51,7 +51,7 @@ def open_stack(config: pytest.Config) -> LiveStack:
         try:
             live = open_live(cast("str", config.getoption("--stack")))
             # A stack that is not up, and secrets that cannot be read, are told before any check is collected.
-            live.outputs, live.secrets  # noqa: B018
+            _ = live.outputs, live.secrets
         except SlipwayError as error:
             remedy = f"\nremedy: {error.remedy}" if error.remedy else ""
             raise pytest.UsageError(f"{error.message}{remedy}") from None

@@ -1,0 +1,138 @@
+"""A WebSocket as checks use it, and the trials that take seconds: they begin with the run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import websocket
+
+from checks.kit.background import begun_early
+from checks.kit.hosts import Hosts
+from checks.kit.person import sign_in_person
+from checks.kit.site import Site
+from checks.kit.verdict import not_evaluated
+from slipway.meter.fill import fill_message
+from slipway.settings.app import WebSocket
+from slipway.settings.checks import CheckSocket
+
+GRACE_SECONDS = 3.0
+"""How much later than declared a server may close: its clock ticks, ours waits for the frame."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """How a socket ended."""
+
+    after: float | None
+    """Seconds from opening; None: it was still open when we stopped waiting."""
+    code: int = 0
+    """1006: without a close frame."""
+
+
+def app_socket(site: Site) -> WebSocket:
+    """`[websocket]` of slipway.toml."""
+    if site.live.app.websocket is None:
+        not_evaluated("the app declares no [websocket] in slipway.toml")
+    return site.live.app.websocket
+
+
+def declared(site: Site) -> CheckSocket:
+    """`[checks.websocket]` of slipway.toml."""
+    app_socket(site)
+    if site.live.app.checks.websocket is None:
+        not_evaluated("declare [checks.websocket] in slipway.toml")
+    return site.live.app.checks.websocket
+
+
+@contextlib.contextmanager
+def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[websocket.WebSocket]:
+    """A socket that has signed in by the messages of `websocket.open`, and heard the answer."""
+    of_app = app_socket(site)
+    captures: Mapping[str, str] = {}
+    if of_app.open:
+        captures = sign_in_person(site, site.live).session.captures
+    client = site.socket(headers=dict(headers) if headers is not None else None)
+    try:
+        for template in of_app.open:
+            client.send(fill_message(template, captures))
+            client.recv()
+        yield client
+    finally:
+        client.close()
+
+
+def echo(site: Site, client: websocket.WebSocket, number: int = 7) -> str:
+    """The answer to one echo message."""
+    client.send(fill_message(app_socket(site).echo, {"n": str(number)}))
+    return heard(client, str(number))
+
+
+def heard(client: websocket.WebSocket, text: str, seconds: float = 5.0) -> str:
+    """The first message that holds `text`; AssertionError if none comes in time."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        client.settimeout(left)
+        try:
+            message = client.recv()
+        except (websocket.WebSocketTimeoutException, websocket.WebSocketConnectionClosedException):
+            break
+        if text in str(message):
+            return str(message)
+    raise AssertionError(f"no message with {text!r} within {seconds:g} s")
+
+
+def watch_close(client: websocket.WebSocket, began: float, at_most: float) -> Closed:
+    """Waits for the server to close, saying nothing."""
+    while (left := began + at_most - time.monotonic()) > 0:
+        client.settimeout(left)
+        try:
+            opcode, data = _frame(client)
+        except websocket.WebSocketTimeoutException:
+            break
+        except (websocket.WebSocketConnectionClosedException, OSError):
+            return Closed(time.monotonic() - began, 1006)
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return Closed(time.monotonic() - began, int.from_bytes(data[:2], "big") or 1005)
+    return Closed(None)
+
+
+def _frame(client: websocket.WebSocket) -> tuple[int, bytes]:
+    """The next frame, control frames too: opcode and content."""
+    opcode, frame = cast("tuple[int, Any]", cast("Any", client).recv_data_frame(control_frame=True))
+    return opcode, frame.data if frame else b""
+
+
+@begun_early
+def silent_stranger(site: Site, _hosts: Hosts) -> Closed:
+    """A socket that never signs in."""
+    seconds = (site.live.number(declared(site).auth_ms) or 0) / 1000
+    if seconds > site.patience:
+        return Closed(None)
+    client = site.socket()
+    try:
+        return watch_close(client, time.monotonic(), seconds + GRACE_SECONDS)
+    finally:
+        client.shutdown()
+
+
+@begun_early
+def silent_user(site: Site, _hosts: Hosts) -> Closed:
+    """A socket that signs in and says nothing more."""
+    seconds = (site.live.number(declared(site).idle_ms) or 0) / 1000
+    if seconds > site.patience:
+        return Closed(None)
+    with opened(site) as client:
+        return watch_close(client, time.monotonic(), seconds + GRACE_SECONDS)
+
+
+def parsed(message: str) -> dict[str, object]:
+    """A message that is a JSON object."""
+    found: object = json.loads(message)
+    if not isinstance(found, dict):
+        raise AssertionError(f"the message is no JSON object: {message[:80]!r}")
+    return found  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,305 @@
+"""WebSockets: who may open one, what may be sent, when it is closed, who hears (X12, X14, X7, I2, S5)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+import pytest
+import websocket
+
+from checks.exposed.sockets import (
+    GRACE_SECONDS,
+    Closed,
+    app_socket,
+    declared,
+    echo,
+    heard,
+    opened,
+    parsed,
+    silent_stranger,
+    silent_user,
+    watch_close,
+)
+from checks.kit.background import Background
+from checks.kit.check import check
+from checks.kit.hosts import Hosts
+from checks.kit.person import Person
+from checks.kit.site import LOAD_HEADER, Site
+from checks.kit.verdict import not_evaluated
+
+
+@check(
+    "X12",
+    "I2",
+    severity="critical",
+    asvs="4.4.1",
+    why="without it the app's live side is down",
+    remedy="does the load balancer let Upgrade through, and is websocket.path right?",
+)
+def test_a_socket_opens_and_echoes(site: Site) -> None:
+    if not app_socket(site).echo:
+        not_evaluated("declare websocket.echo in slipway.toml")
+    with opened(site) as client:
+        assert echo(site, client)
+
+
+@check(
+    "X12",
+    severity="high",
+    asvs="4.4.2",
+    why="a page of another site could open a socket with the user's cookies",
+    remedy="compare Origin with a list before upgrading",
+)
+def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
+    app_socket(site)
+    for origin in ("https://evil.example", "null", f"https://{site.live.host_name}.evil.example"):
+        assert _handshake(site, origin) in (401, 403), (
+            f"Origin {origin} is answered with {_handshake(site, origin)}"
+        )
+
+
+@check(
+    "X12",
+    severity="high",
+    asvs="4.4.3",
+    why="sockets of strangers cost memory and may listen",
+    remedy="close with 4401 or 1008 when nobody signed in within the time-out",
+    waits_for=(silent_stranger,),
+)
+def test_a_socket_that_does_not_sign_in_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+    seconds = _seconds(site, declared(site).auth_ms, "auth_ms")
+    closed = background.result(silent_stranger, site, hosts)
+    assert closed.after is not None, (
+        f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
+    )
+    assert closed.code != 1006, "it was cut without a close frame"
+
+
+@check(
+    "X12",
+    severity="medium",
+    asvs="7.3.1",
+    why="silent sockets pile up until none can be opened",
+    remedy="close sockets that say nothing for checks.websocket.idle_ms",
+    waits_for=(silent_user,),
+)
+def test_a_silent_socket_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+    seconds = _seconds(site, declared(site).idle_ms, "idle_ms")
+    closed = background.result(silent_user, site, hosts)
+    assert closed.after is not None, (
+        f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
+    )
+    assert closed.code in (1000, 1001, 4408), f"it was closed with {closed.code}"
+
+
+@check(
+    "X12",
+    severity="high",
+    asvs="4.4.4",
+    why="whoever guesses a token listens to everything",
+    remedy="verify the token of the first message, and close otherwise",
+)
+def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
+    of_app = app_socket(site)
+    if not of_app.open:
+        not_evaluated("the app's sockets sign in by no message (websocket.open)")
+    client = site.socket()
+    try:
+        client.send(of_app.open[0].replace("${token}", "wrong.wrong.wrong"))
+        began = time.monotonic()
+        closed = watch_close(client, began, 2.0)
+        if closed.after is None and of_app.echo:
+            client.settimeout(2.0)
+            client.send(of_app.echo.replace("${n}", "41"))
+            with pytest.raises((AssertionError, OSError, websocket.WebSocketException)):
+                heard(client, "41", seconds=1.0)
+    finally:
+        client.shutdown()
+
+
+@check(
+    "X12",
+    severity="high",
+    standard="Autobahn 9",
+    why="one message may fill the memory of the process",
+    remedy="websocket.payload_bytes, and the server's own maximum",
+)
+def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
+    most = site.live.number(declared(site).payload_bytes) or app_socket(site).payload_bytes
+    with opened(site) as client:
+        began = time.monotonic()
+        try:
+            client.send("x" * (most + 1))
+            closed = watch_close(client, began, 5.0)
+        except (OSError, websocket.WebSocketConnectionClosedException):
+            closed = Closed(time.monotonic() - began, 1006)
+    assert closed.after is not None, f"a message of {most + 1} bytes is taken"
+    assert closed.code in (1006, 1009), f"the socket is closed with {closed.code}, not 1009"
+
+
+@check(
+    "X12",
+    severity="medium",
+    asvs="2.2.1",
+    why="what is not checked at the door is checked nowhere",
+    remedy="check every message against its schema, and answer with an error",
+)
+def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
+    of_checks = declared(site)
+    if not of_checks.invalid:
+        not_evaluated("declare checks.websocket.invalid in slipway.toml")
+    with opened(site) as client:
+        for message in (of_checks.invalid, "not json at all", '{"type":"NO_SUCH_TYPE"}'):
+            client.send(message)
+            assert heard(client, of_checks.refused), message
+        if app_socket(site).echo:
+            assert echo(site, client), "the socket serves no more"
+
+
+@check(
+    "X7",
+    "X12",
+    severity="high",
+    asvs="2.4.1",
+    why="one socket can keep a process busy for all",
+    remedy="count messages by user, and answer RESOURCE_EXHAUSTED with retryAfterMs",
+)
+def test_too_many_messages_are_refused(site: Site) -> None:
+    of_checks = declared(site)
+    most = site.live.number(of_checks.messages_per_minute)
+    if most is None or not app_socket(site).echo:
+        not_evaluated("declare checks.websocket.messages_per_minute and websocket.echo in slipway.toml")
+    with opened(site, headers={}) as client:
+        for number in range(most + 5):
+            client.send(app_socket(site).echo.replace("${n}", str(number)))
+        refusal = heard(client, of_checks.limited)
+    assert of_checks.retry in refusal, f"the refusal does not tell {of_checks.retry}: {refusal[:120]}"
+
+
+@check(
+    "X7",
+    "X12",
+    severity="high",
+    asvs="2.4.1",
+    why="one address can take all connections",
+    remedy="refuse the upgrade with 429 beyond the limit of connections per address",
+)
+def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
+    most = site.live.number(declared(site).connections_per_ip)
+    if most is None:
+        not_evaluated("declare checks.websocket.connections_per_ip in slipway.toml")
+    # The limit is counted where the socket ends: each web host counts its own.
+    at_most = most * max(1, len(site.live.outputs.by_role("web")))
+    with ExitStack() as stack:
+        for number in range(at_most + 1):
+            try:
+                client = site.socket(headers={"X-Forwarded-For": f"198.51.100.{number}"})
+            except websocket.WebSocketBadStatusException as refused:
+                assert refused.status_code == 429, (
+                    f"socket {number + 1} is answered with {refused.status_code}"
+                )
+                return
+            stack.callback(client.shutdown)
+    raise AssertionError(f"{at_most + 1} sockets of one address are open at once")
+
+
+@check(
+    "X14",
+    "I4",
+    severity="critical",
+    why="users on different hosts do not see each other's changes",
+    remedy="broadcasts go through Redis: is it reachable from every web host, with the same namespace?",
+)
+def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> None:
+    write = site.live.app.checks.write
+    if write is None:
+        not_evaluated("declare [checks.write] in slipway.toml")
+    homes = (
+        [host.name for host in site.live.outputs.by_role("web")]
+        if site.live.outputs.platform != "aws"
+        else [""] * 4
+    )
+    mark = f"n{time.time_ns():x}"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(opened(site, _at_home(site, home))) for home in homes]
+        answer = person.ask(write.request, {"n": mark}, write.body)
+        assert answer.status_code == write.status, f"{write.request} answers {answer.status_code}"
+        try:
+            for home, client in zip(homes, clients, strict=True):
+                assert heard(client, write.heard.replace("${n}", mark)), home
+        finally:
+            if write.undo:
+                person.ask(write.undo, {"id": str(parsed(answer.text).get("id", ""))})
+
+
+@check(
+    "I2",
+    severity="high",
+    why="a client that changes hosts with every request loses what its host knows of it",
+    remedy="edge.cfg: the sticky cookie; aws: the target group's stickiness",
+)
+def test_a_client_stays_on_its_host(site: Site) -> None:
+    path = site.live.app.web.health if site.live.app.web else "/"
+    first = site.get(path)
+    cookies = [line.partition(";")[0] for line in first.headers.get_list("set-cookie")]
+    assert cookies, "the load balancer sets no cookie"
+    served = {
+        site.get(path, headers={"Cookie": "; ".join(cookies)}).headers.get("x-served-by") for _ in range(8)
+    }
+    if served == {None}:
+        not_evaluated("the app does not tell its host (X-Served-By)")
+    assert len(served) == 1, f"one client is served by {', '.join(sorted(str(each) for each in served))}"
+
+
+@check(
+    "I1",
+    severity="critical",
+    why="with one API server, its loss is everybody's",
+    remedy="two web hosts or more, in different zones",
+)
+def test_more_than_one_host_serves(site: Site) -> None:
+    hosts = site.live.outputs.by_role("web")
+    assert len(hosts) >= 2, f"the stack has {len(hosts)} web host"
+    if site.live.outputs.platform == "aws":
+        return
+    path = site.live.app.web.health if site.live.app.web else "/"
+    for host in hosts:
+        answer = site.get(path, headers={"Cookie": f"SLIPWAY_HOST={host.name}"})
+        served = answer.headers.get("x-served-by", host.name)
+        assert answer.status_code == 200, f"{host.name} answers {answer.status_code}"
+        assert served == host.name, f"a client of {host.name} is served by {served}"
+
+
+@check(
+    "X12",
+    severity="low",
+    why="a plain request to the socket's path must not hang",
+    remedy="answer 426 to a request without Upgrade",
+)
+def test_the_sockets_path_refuses_plain_requests(site: Site) -> None:
+    status = site.get(app_socket(site).path).status_code
+    assert 400 <= status < 500, f"GET {app_socket(site).path} without Upgrade answers {status}"
+
+
+def _handshake(site: Site, origin: str) -> int:
+    try:
+        client = site.socket(origin=origin)
+    except websocket.WebSocketBadStatusException as refused:
+        return refused.status_code
+    client.shutdown()
+    return 101
+
+
+def _at_home(site: Site, host: str) -> dict[str, str]:
+    key = {LOAD_HEADER: site.live.load_key} if site.live.load_key else {}
+    return {**key, **({"Cookie": f"SLIPWAY_HOST={host}"} if host else {})}
+
+
+def _seconds(site: Site, given: int | str | None, key: str) -> float:
+    number = site.live.number(given)
+    if number is None:
+        not_evaluated(f"declare checks.websocket.{key} in slipway.toml")
+    if number / 1000 > site.patience:
+        not_evaluated(f"it would take {number / 1000:g} s: --patience {number // 1000 + 10}")
+    return number / 1000

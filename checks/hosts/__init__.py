@@ -1,0 +1,1 @@
+"""What is read on every host: who may enter, what runs, what listens, what is kept secret."""
