@@ -1,0 +1,1 @@
+"""The URNs that stacks have."""
