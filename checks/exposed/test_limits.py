@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from checks.kit.check import check
-from checks.kit.site import LOAD_HEADER, Site
+from checks.kit.site import LOAD_HEADER, TIMEOUT, Site
 from checks.kit.verdict import not_evaluated
 
 AT_ONCE = 16
@@ -194,19 +195,28 @@ def _pour(site: Site, path: str, size: str, piece: bytes, total: int) -> int:
     """
     key = f"{LOAD_HEADER}: {site.live.load_key}\r\n" if site.live.load_key else ""
     kind = f"{key}Content-Type: application/json\r\n{size}"
-    with site.connect() as connection, ThreadPoolExecutor(1) as pool:
+    with site.connect() as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{kind}\r\n\r\n".encode())
-        # Not by select: TLS has bytes of its own to read before there is an answer.
-        answer = pool.submit(connection.recv, 64)
-        sent = 0
+        sent, start = 0, b""
         try:
-            while sent < total and not answer.done():
+            while sent < total and not (start := _arrived(connection)):
                 connection.sendall(piece[: total - sent] if size.startswith("Content") else piece)
                 sent += len(piece)
-            if not answer.done() and not size.startswith("Content"):
+            if not start and not size.startswith("Content"):
                 # A body that is taken whole must end, or the app waits for more of it.
                 connection.sendall(b"0\r\n\r\n")
         except OSError:
             pass  # closed on us: what was answered before is what counts
-        start = answer.result()
+        start = start or connection.recv(64)
     return int(start.split(b" ", 2)[1]) if start.startswith(b"HTTP/") else 0
+
+
+def _arrived(connection: ssl.SSLSocket) -> bytes:
+    """What can be read without waiting. Not asked by select: TLS has bytes of its own before an answer."""
+    connection.settimeout(0)
+    try:
+        return connection.recv(64)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return b""
+    finally:
+        connection.settimeout(TIMEOUT)

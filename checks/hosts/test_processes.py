@@ -1,4 +1,4 @@
-"""The app's processes on its hosts: hardened, kept running, of the live release, logging JSON (I3, P9, S4)."""
+"""The app's processes: hardened, kept running, on the live release, with JSON logs (I3, P9, S4)."""
 
 from __future__ import annotations
 
