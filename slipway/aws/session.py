@@ -1,17 +1,22 @@
-"""Calls to AWS in one region, as one account's user: botocore, imported when the first call is made."""
+"""Calls to AWS in one region, as one account's user: botocore, imported when the first call is made.
+
+Little else is imported, because the way to each host starts with a Python of its own (tunnel.py).
+"""
 
 from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slipway.aws.failures import told
 from slipway.errors import BadInput
-from slipway.ledger.sigv4 import Credentials
-from slipway.settings.aws_names import AwsNames
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
+
+if TYPE_CHECKING:
+    from slipway.ledger.sigv4 import Credentials
+    from slipway.settings.aws_names import AwsNames
+    from slipway.settings.project import Project
+    from slipway.settings.stack import Stack
 
 ATTEMPTS = 5
 """In botocore's standard mode: throttled and lost requests are tried again, ever more slowly."""
@@ -62,6 +67,8 @@ class AwsSession:
     def credentials(self) -> Credentials:
         """The credentials of this moment, renewed by botocore before they expire. AwsInput: none."""
         from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+        from slipway.ledger.sigv4 import Credentials  # noqa: PLC0415
 
         with self._lock:
             try:
@@ -121,6 +128,8 @@ def session_of(project: Project) -> AwsSession:
 
 def names_of(stack: Stack) -> AwsNames:
     """What the stack's parts are called."""
+    from slipway.settings.aws_names import AwsNames  # noqa: PLC0415
+
     if stack.aws is None:
         raise BadInput(f"stack {stack.name} has no slipway:aws")
     return AwsNames(stack, stack.aws.account, stack.aws.region)

@@ -14,8 +14,10 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from slipway.aws import light
+from slipway.aws.failures import told
 from slipway.aws.plugin import INSTALL, PLUGIN
 from slipway.aws.session import AwsSession
 from slipway.errors import BadInput, SlipwayError
@@ -40,19 +42,29 @@ def open_session(session: AwsSession, instance: str, user: str, port: int, key: 
         "Parameters": {"portNumber": [str(port)]},
     }
     with ThreadPoolExecutor(2) as pool:
-        let_in = pool.submit(
-            session.call, "ec2-instance-connect", "send_ssh_public_key",
-            InstanceId=instance, InstanceOSUser=user, SSHPublicKey=key,
-        )  # fmt: skip
-        started = pool.submit(session.call, "ssm", "start_session", **asked)
+        pushed = {"InstanceId": instance, "InstanceOSUser": user, "SSHPublicKey": key}
+        let_in = pool.submit(_call, session, "ec2-instance-connect", "send_ssh_public_key", pushed)
+        started = pool.submit(_call, session, "ssm", "start_session", asked)
         let_in.result()
         answer = started.result()
     token = json.dumps({name: answer[name] for name in ("SessionId", "TokenValue", "StreamUrl")})
+    quick = light.possible(session.region, session.profile)
+    endpoint = light.endpoint("ssm", session.region) if quick else session.endpoint("ssm")
     arguments = [
         *(PLUGIN, RESPONSE, session.region, "StartSession", session.profile),
-        *(json.dumps(asked), session.endpoint("ssm")),
+        *(json.dumps(asked), endpoint),
     ]
     return arguments, token
+
+
+def _call(session: AwsSession, service: str, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    if not light.possible(session.region, session.profile):
+        return session.call(service, operation, **given)
+    try:
+        return light.call(service, operation, session.region, given)
+    except light.Answered as refused:
+        name = light.TARGETS[service, operation].rpartition(".")[2]
+        raise told(refused, service=service, operation=name, region=session.region) from None
 
 
 def main() -> NoReturn:

@@ -3,17 +3,23 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
+from slipway.aws import light
 from slipway.aws.plugin import find_plugin
+from slipway.aws.session import AwsSession
 from slipway.aws.ssh_key import RENEW_SECONDS, ssh_key
 from slipway.errors import BadInput
 from slipway.fleet.connection import Connection
 from slipway.fleet.failures import HostDown
+from tests.infra.platform.fake_aws import Refuse
 from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way
 
 
@@ -48,7 +54,39 @@ def test_a_host_that_shows_another_key_than_it_published_is_not_spoken_to(way: W
     assert caught.value.kind == "key mismatch"
 
 
-def test_what_aws_refuses_is_told_as_the_reason(way: Way):
+@pytest.fixture(params=["environment", "profile"])
+def signed_in(request: pytest.FixtureRequest, aws_env: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Credentials in the environment are signed with here; those of a profile are botocore's to find."""
+    if request.param == "profile":
+        keys = [os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+        file = tmp_path / "credentials"
+        file.write_text("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n".format(*keys))
+        aws_env.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+        aws_env.delenv("AWS_ACCESS_KEY_ID")
+        aws_env.delenv("AWS_SECRET_ACCESS_KEY")
+    return request.param
+
+
+def test_whoever_is_signed_in_gets_through(way: Way, signed_in: str):
+    assert Connection(NAME, way.config()).run(["echo", signed_in]).stdout.strip() == signed_in
+    assert sorted(way.fake.heard) == ["SendSSHPublicKey", "StartSession"]
+
+
+def test_throttled_sessions_are_asked_for_again(way: Way, signed_in: str):
+    started, left = way.fake.answers["StartSession"], [2]
+
+    def busy(asked: dict[str, Any]) -> dict[str, Any]:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Refuse("ThrottlingException")
+        return started(asked)
+
+    way.fake.answers["StartSession"] = busy
+    assert Connection(NAME, way.config()).run(["true"]).code == 0
+    assert way.fake.heard.count("StartSession") == 3
+
+
+def test_what_aws_refuses_is_told_as_the_reason(way: Way, signed_in: str):
     way.fake.answers["StartSession"] = way.fake.refusing("AccessDeniedException", "no")
     with pytest.raises(HostDown) as caught:
         Connection(NAME, way.config()).open()
@@ -106,3 +144,38 @@ def test_the_operators_key_is_made_anew_twice_a_day(tmp_path: Path):
     os.utime(public, (old, old))
     assert ssh_key(tmp_path).with_name("operator.pub").read_text() != first
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_way_imports_little():
+    script = "import sys, slipway.aws.tunnel; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not {"botocore", "pydantic", "pyinfra"} & set(loaded.split())
+
+
+@pytest.mark.parametrize(
+    ("env", "region", "profile", "expected"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "us-east-1", "", True),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "us-east-1", "mine", False),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "cn-north-1", "", False),
+        (
+            {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_USE_FIPS_ENDPOINT": "true"},
+            "us-east-1",
+            "",
+            False,
+        ),
+        ({"AWS_ACCESS_KEY_ID": "a"}, "us-east-1", "", False),
+    ],
+)
+def test_what_botocore_knows_better_is_left_to_it(
+    env: dict[str, str], region: str, profile: str, expected: bool
+):
+    assert light.possible(region, profile, env) is expected
+
+
+def test_endpoints_are_botocores(aws_env: pytest.MonkeyPatch):
+    for moved in ({}, {"AWS_ENDPOINT_URL": "http://all:1"}, {"AWS_ENDPOINT_URL_SSM": "http://ssm:2"}):
+        for name, value in moved.items():
+            aws_env.setenv(name, value)
+        for service in ("ssm", "ec2-instance-connect"):
+            assert light.endpoint(service, "eu-west-3") == AwsSession("eu-west-3").endpoint(service)
