@@ -41,7 +41,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"no resource plugin|could not load plugin|failed to download plugin|no .* plugin '[^']+' found"
-        r"|error installing plugin|failed to install plugin",
+        r"|error installing plugin|failed to install plugin|install resource plugin",
         "a plugin of the engine is missing and cannot be fetched",
         "`pulumi plugin install` on a machine with network, or allow it to reach the plugin's server",
     ),

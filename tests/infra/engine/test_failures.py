@@ -18,7 +18,9 @@ SAID = {
     "cannot be reached": 'unable to open state directory "file:///nowhere": stat /nowhere: no such file',
     "keeps its state cannot": 'read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): '
     "operation error S3: GetObject",
-    "plugin of the engine is missing": "no resource plugin 'pulumi-resource-aws' found at version v7",
+    "plugin of the engine is missing": "Could not automatically download and install resource plugin "
+    "'pulumi-resource-cloudflare' at version v6.23.1, install the plugin using `pulumi plugin install "
+    "resource cloudflare v6.23.1`: error downloading provider cloudflare to file: failed all 5 attempts",
     "program's Python": "Could not find `uv` executable.",
     "no valid AWS credentials": "unable to validate AWS credentials.\nNo valid credential sources found.",
     "another AWS account": "AWS account ID not allowed: 111122223333",
