@@ -70,7 +70,7 @@ class Cloud:
             "x-amz-target": "secretsmanager.GetSecretValue",
         }
         answer = self.call("secretsmanager", "POST", "/", json.dumps({"SecretId": arn}).encode(), headers)
-        if answer.status == 400 and b"ResourceNotFoundException" in answer.body:
+        if answer.status in (400, 404) and b"ResourceNotFoundException" in answer.body:
             return None
         _refuse(answer, f"GetSecretValue of {arn}")
         return Fields.parse(answer.body, "GetSecretValue").text("SecretString", "")

@@ -58,7 +58,7 @@ class Rented:
 def rent(keys: Path) -> Generator[list[Rented]]:
     """One machine a role, in a network of their own; `keys` gets the ssh keys. Given back at the end."""
     docker = ensure_daemon(Silent())
-    image = _image(docker)
+    image = plain_machine(docker)
     _give_back(docker)
     try:
         subnet = ensure_network(docker, PREFIX, {}, None)
@@ -77,7 +77,8 @@ def on(machine: str, script: str) -> str:
     return Docker().execute(f"{PREFIX}-{machine}", script).strip()
 
 
-def _image(docker: Docker) -> str:
+def plain_machine(docker: Docker) -> str:
+    """Image of a machine as it is rented: nothing on it but Debian, sshd and Python."""
     mirror = find_mirror("bookworm")
     debian = ensure_debian(docker, "debian:bookworm-slim", mirror, Silent())
     like = base_recipe(debian, mirror)

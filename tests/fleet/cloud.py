@@ -1,0 +1,338 @@
+"""A cloud around the local fleet: new hosts that set themselves up, and the services they talk to.
+
+S3, STS and Secrets Manager are moto's server, the metadata service is a small stand-in, and instances are
+plain Debian machines in the fleet's own network. In the place of Systems Manager, ssh goes through
+`docker exec` to loopback, which is where the real one comes out too. Database, Redis and uploads stay the
+local fleet's.
+"""
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from hosts.kit import kit_objects
+from hosts.kit.user_data import user_data
+from hosts.plan import FleetPlan
+from slipway.ledger.bucket import Bucket
+from slipway.local.docker import Docker
+from slipway.local.plan import fleet_plan
+from slipway.local.spec import SYSTEMD
+from slipway.pipeline.open import OpenStack
+from slipway.settings.aws import Aws
+from slipway.settings.aws_names import AwsNames
+from slipway.settings.outputs import Cloud, Host, Outputs, Role
+from slipway.settings.project import Project
+from tests.fleet.instance_connect import DOMAIN, Signer
+from tests.fleet.machines import plain_machine
+from tests.fleet.metadata import Metadata
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+ROLES: tuple[Role, ...] = ("web", "worker")
+BOOT_SECONDS = 240
+"""Packages come from a mirror."""
+_TRUST = "/usr/local/share/ca-certificates/instance-connect.crt"
+_CONTROL = """\
+Package: amazon-ssm-agent
+Version: 1.0
+Architecture: all
+Maintainer: test
+Description: stands where the agent of Systems Manager does
+"""
+_HOST_KEYS = """\
+ssh-keygen -q -A
+for _ in $(seq 100); do systemctl restart ssh 2>/dev/null && exit 0; sleep 0.2; done; exit 1
+"""
+_UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+
+
+@dataclass
+class Instance:
+    """One machine that was just started, and what the metadata service says of it."""
+
+    id: str
+    role: Role
+    address: str
+    container: str
+    user_id: str
+    metadata: Metadata
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.id[-8:]}"
+
+    def sh(self, script: str) -> str:
+        return Docker().execute(self.container, script).strip()
+
+    def agent(self, command: str) -> dict[str, Any]:
+        argv = ["docker", "exec", "-i", self.container, "slipway-agent", command]
+        done = subprocess.run(argv, input="{}", capture_output=True, text=True, check=False)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    @property
+    def live(self) -> int | None:
+        status = self.agent("status")
+        return status["slots"][status["active"]]["release"] if status["active"] else None
+
+    def answers(self, path: str, *headers: str) -> str:
+        """Status that the host's HAProxy gives someone in its network."""
+        given = [part for header in headers for part in ("-H", header)]
+        argv = ["curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", *given]
+        url = f"http://{self.address}:8080{path}"
+        return subprocess.run([*argv, url], capture_output=True, text=True, check=False).stdout.strip()
+
+    def wait_until_it_serves(self, release: int, seconds: float) -> float:
+        """How long it took until the host serves `release`, and nothing else."""
+        begun = time.monotonic()
+        while self.live != release or self.answers("/-/slipway/ready") != "200":
+            assert time.monotonic() < begun + seconds, f"{self.name} serves {self.live}, not {release}"
+            time.sleep(1)
+        return time.monotonic() - begun
+
+
+@dataclass
+class AroundFleet:
+    """The cloud of one project."""
+
+    project: Project
+    url: str
+    gateway: str
+    subnet: IPv4Network
+    signer: Signer
+    folder: Path
+    boot_secrets: dict[Role, str] = field(default_factory=dict[Role, str])
+    instances: list[Instance] = field(default_factory=list[Instance])
+    known: list[Instance] = field(default_factory=list[Instance])
+    """Those that discovery finds: in their group, with a published key."""
+
+    def client(self, service: str) -> Any:
+        keys = {"aws_access_key_id": "operator", "aws_secret_access_key": "operator"}
+        path = Config(s3={"addressing_style": "path"})
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION, config=path, **keys)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]
+
+    # what the operator's side sees
+
+    def outputs(self) -> Outputs:
+        """The local fleet's own, and the instances of this moment."""
+        local = self.local
+        hosts = [*local.hosts, *(self._host(instance) for instance in self.known if self._runs(instance))]
+        config = self.folder / "ssh_config"
+        entries = "".join(
+            f"Host {instance.name}\n  User admin\n  HostKeyAlias {instance.name}\n"
+            f"  IdentityFile {self.operator}\n  ProxyCommand {self._way_to(instance)}\n"
+            for instance in self.known
+        )
+        pinned = "".join(f"{host.name} {host.host_key}\n" for host in hosts)
+        known_hosts = self.folder / "known_hosts"
+        known_hosts.write_text(local.ssh_config_path.with_name("known_hosts").read_text() + pinned)
+        text = local.ssh_config_path.read_text()
+        before = text[text.index("UserKnownHostsFile") :].splitlines()[0]
+        config.write_text(entries + text.replace(before, f"UserKnownHostsFile {known_hosts}"))
+        return local.model_copy(update={"hosts": hosts, "ssh_config": str(config)})
+
+    @property
+    def local(self) -> Outputs:
+        return Outputs.model_validate_json((self.project.state_dir / "outputs.json").read_bytes())
+
+    @property
+    def operator(self) -> Path:
+        return self.folder / "operator"
+
+    def keep(self, documents: Mapping[Role, str]) -> None:
+        for role, text in documents.items():
+            self.client("secretsmanager").put_secret_value(
+                SecretId=self.boot_secrets[role], SecretString=text
+            )
+
+    @property
+    def names(self) -> AwsNames:
+        return AwsNames(self.project.stack, ACCOUNT, REGION)
+
+    @property
+    def bucket(self) -> str:
+        return self.local.builds.bucket
+
+    def plan(self) -> FleetPlan:
+        """What a stack on AWS would be set up for, with the local fleet's services."""
+        opened = OpenStack(self.project)
+        plan = fleet_plan(self.project, self.local, opened.secrets)
+        cloud = Cloud(
+            region=REGION, account=ACCOUNT, groups={}, boot_secrets=self.boot_secrets, key="", target_group=""
+        )  # fmt: skip
+        builds = self.local.builds.model_copy(
+            update={"reader_access_key": None, "reader_secret_key_secret": None, "endpoint": None}
+        )
+        outputs = self.local.model_copy(
+            update={"platform": "aws", "cloud": cloud, "builds": builds, "hosts": []}
+        )
+        aws = Aws.model_validate({"account": ACCOUNT, "network": {"cidr": str(self.subnet)}})
+        stack = self.project.stack.model_copy(update={"platform": "aws", "aws": aws})
+        return replace(plan, outputs=outputs, stack=stack)
+
+    # what the platform does
+
+    def publish_kit(self, role: Role) -> None:
+        for key, content in kit_objects(self.plan(), role).items():
+            self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def mirror(self, bucket: Bucket) -> None:
+        """Copy the layers that only the local fleet's S3 server has."""
+        have = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="layers/").get("Contents", [])
+        for key in set(bucket.list("layers/")) - {each["Key"] for each in have}:
+            file = self.folder / "layer"
+            bucket.get_file(key, file)
+            self.client("s3").upload_file(str(file), self.bucket, key)
+
+    def start(self, role: Role, number: int) -> Instance:
+        """A machine as EC2 starts it: bare, and nobody has been on it."""
+        id_, address = f"i-{number:017x}", str(self.subnet[200 + number])
+        role_name = f"{self.names.fleet}-{role}"
+        assumed = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role_name}", RoleSessionName=id_
+        )
+        given = assumed["Credentials"]
+        credentials = {
+            "AccessKeyId": given["AccessKeyId"],
+            "SecretAccessKey": given["SecretAccessKey"],
+            "Token": given["SessionToken"],
+            "Expiration": given["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        signed = "meta-data/managed-ssh-keys"
+        metadata = Metadata(
+            self.gateway,
+            credentials,
+            {
+                "meta-data/instance-id": id_,
+                "meta-data/local-ipv4": address,
+                "meta-data/placement/region": REGION,
+                "meta-data/services/domain": DOMAIN,
+                f"{signed}/signer-cert/": self.signer.chain,
+                f"{signed}/signer-ocsp/{self.signer.mark}": self.signer.staple,
+            },
+        )
+        metadata.files["/ssm/latest/debian_amd64/amazon-ssm-agent.deb"] = _package(self.folder)
+        container = f"{self.project.fleet_id}-joined{number}"
+        docker = Docker()
+        docker.run("rm", "--force", "--volumes", container, check=False)
+        docker.run(
+            *("create", "--name", container, "--hostname", id_, *SYSTEMD, "--restart", "no"),
+            *("--network", self.project.fleet_id, "--ip", address, plain_machine(docker)),
+        )
+        docker.run("start", container)
+        # As cloud-init does before it comes to user data.
+        docker.execute(container, _HOST_KEYS)
+        user_id = assumed["AssumedRoleUser"]["AssumedRoleId"]
+        made = Instance(id_, role, address, container, user_id, metadata)
+        self.instances.append(made)
+        self._let_in(made)
+        return made
+
+    def boot(self, instance: Instance) -> str:
+        """Run the user data as cloud-init does: the text itself, as root. Returns what it said."""
+        own = instance.metadata.url
+        endpoints = {"imds": own, "ssm": f"{own}/ssm", "s3": self.url, "sts": self.url}
+        endpoints["secretsmanager"] = self.url
+        text = user_data(self.names, instance.role, REGION, self.bucket, endpoints)
+        into = (
+            "mkdir -p /var/lib/cloud && cat > /var/lib/cloud/user-data && chmod 700 /var/lib/cloud/user-data"
+        )
+        argv = ["docker", "exec", "-i", instance.container, "sh", "-c"]
+        subprocess.run([*argv, into], input=text, text=True, check=True)
+        done = subprocess.run(
+            [*argv, f"timeout {BOOT_SECONDS} /var/lib/cloud/user-data"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def send_key(self, instance: Instance) -> None:
+        """EC2 Instance Connect lets the operator in for a minute."""
+        public = self.operator.with_name("operator.pub").read_text()
+        instance.metadata.texts["meta-data/managed-ssh-keys/active-keys/admin/"] = self.signer.vouch(
+            " ".join(public.split()[:2]), instance.id
+        )
+
+    def _host(self, instance: Instance) -> Host:
+        self.send_key(instance)
+        found = self.client("s3").get_object(Bucket=self.bucket, Key=f"hosts/{instance.user_id}")
+        key = found["Body"].read().decode().strip()
+        return Host(
+            name=instance.name, role=instance.role, address=instance.address, ssh_host=instance.id,
+            ssh_user="admin", host_key=key,
+        )  # fmt: skip
+
+    def _runs(self, instance: Instance) -> bool:
+        asked = Docker().text("inspect", "--format", "{{.State.Running}}", instance.container)
+        return asked.strip() == "true"
+
+    def _way_to(self, instance: Instance) -> str:
+        relay = "exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & cat >&3; kill $!"
+        return f"docker exec -i {instance.container} bash -c '{relay}'"
+
+    def _let_in(self, instance: Instance) -> None:
+        """The data host's firewall knows the local fleet only; on AWS that is the security group's work."""
+        argv = f"nft insert rule inet slipway input ip saddr {instance.address} accept"
+        Docker().execute(f"{self.project.fleet_id}-data1", argv)
+        root = self.signer.chain.split("-----END CERTIFICATE-----\n", 1)[1]
+        subprocess.run(
+            ["docker", "exec", "-i", instance.container, "sh", "-c",
+             f"mkdir -p $(dirname {_TRUST}) && cat > {_TRUST}"],
+            input=root, text=True, check=True,
+        )  # fmt: skip
+
+
+@contextmanager
+def around(project: Project) -> Generator[AroundFleet]:
+    """Start the services; at the end the instances are gone."""
+    network = Docker().inspect("network", project.fleet_id)[0]["IPAM"]["Config"][0]
+    gateway = str(network.get("Gateway") or IPv4Network(network["Subnet"])[1])
+    server = ThreadedMotoServer(ip_address=gateway, port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with tempfile.TemporaryDirectory(prefix="slipway-cloud-") as folder:
+        cloud = AroundFleet(
+            project,
+            f"http://{host}:{port}",
+            gateway,
+            IPv4Network(network["Subnet"]),
+            Signer(REGION),
+            Path(folder),
+        )
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", cloud.operator], check=True)
+        try:
+            cloud.client("s3").create_bucket(Bucket=cloud.bucket)
+            for role in ROLES:
+                made = cloud.client("secretsmanager").create_secret(Name=cloud.names.boot_secret(role))
+                cloud.boot_secrets[role] = made["ARN"]
+            for role in ROLES:
+                cloud.publish_kit(role)
+            yield cloud
+        finally:
+            for instance in cloud.instances:
+                Docker().run("rm", "--force", "--volumes", instance.container, check=False)
+                instance.metadata.close()
+            server.stop()
+
+
+def _package(folder: Path) -> bytes:
+    """A package of the agent's name: what the real one does needs AWS."""
+    root = folder / "package"
+    for path, text in (
+        ("DEBIAN/control", _CONTROL),
+        ("lib/systemd/system/amazon-ssm-agent.service", _UNIT),
+    ):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    made = folder / "agent.deb"
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", root, made], check=True, capture_output=True)
+    return made.read_bytes()

@@ -1,0 +1,118 @@
+"""Behind AWS's load balancer a web host's HAProxy does what elsewhere the edge does, with a real HAProxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hosts import web
+from hosts.plan import FleetPlan
+from tests.unit.hosts.aws import on_aws
+from tests.unit.hosts.conftest import SECRETS
+from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+
+SITE = "board.example.com"
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def serve(plan: FleetPlan, tmp_path: Path) -> Serve:
+    """Starts the HAProxy of a web host on AWS; the client speaks as the load balancer does."""
+
+    @contextmanager
+    def started(*, cloudflare: bool = False, **limits: int) -> Generator[httpx.Client]:
+        aws = on_aws(plan, cloudflare=cloudflare)
+        app = plan.app.model_copy(
+            update={
+                "limits": plan.app.limits.model_copy(update=limits),
+                "processes": {"web": plan.app.processes["web"].model_copy(update={"instances": 1})},
+            }
+        )
+        from dataclasses import replace  # noqa: PLC0415
+
+        ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
+        slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 22001)}
+        text = moved(web.configuration(replace(aws, app=app)), tmp_path, ports | slots)
+        live = web.empty_map(aws).replace("active none", "active blue").replace("idle blue", "idle green")
+        (tmp_path / "slots.map").write_text(live)
+        with (
+            app_on(slots["127.0.0.1:21001"]),
+            haproxy(tmp_path, text, ports[":8080"]),
+            httpx.Client(base_url=f"http://127.0.0.1:{ports[':8080']}", headers={"Host": SITE}) as client,
+        ):
+            yield client
+
+    return started
+
+
+def via(*chain: str, **more: str) -> dict[str, str]:
+    """Headers as the load balancer sends them on: what the client said, and its own entry last."""
+    return {
+        "X-Forwarded-For": ", ".join(chain),
+        **{name.replace("_", "-"): text for name, text in more.items()},
+    }
+
+
+def test_only_what_the_load_balancer_appended_is_believed_request_by_request(serve: Serve):
+    with serve() as client:
+        for address in (
+            "203.0.113.7",
+            "2001:db8::7",
+            "198.51.100.1",
+        ):  # one kept connection, as it keeps them
+            told = client.get(
+                "/", headers=via("6.6.6.6", address, CF_Connecting_IP="7.7.7.7", X_Real_IP="8.8.8.8")
+            )
+            seen = told.json()["headers"]
+            assert (seen["x-forwarded-for"], seen["x-real-ip"]) == (address, address)
+            assert (seen["x-forwarded-proto"], seen["x-forwarded-host"]) == ("https", SITE)
+            assert "cf-connecting-ip" not in seen
+
+
+def test_behind_cloudflare_the_client_is_whom_cloudflare_names(serve: Serve):
+    with serve(cloudflare=True) as client:
+        seen = client.get(
+            "/", headers=via("203.0.113.7", "172.64.0.1", CF_Connecting_IP="203.0.113.7")
+        ).json()
+        assert seen["headers"]["x-real-ip"] == "203.0.113.7"
+        alone = client.get("/", headers=via("9.9.9.9", "172.64.0.1")).json()
+        assert alone["headers"]["x-real-ip"] == "172.64.0.1"
+
+
+def test_the_health_check_is_answered_and_the_public_cannot_ask(serve: Serve):
+    with serve() as client:
+        checked = client.get("/-/slipway/ready", headers={"Host": "10.20.1.7:8080"})
+        assert (checked.status_code, checked.json()["path"]) == (200, "/ready")
+        assert checked.json()["headers"]["host"] == SITE
+        assert client.get("/-/slipway/ready", headers=via("203.0.113.7")).status_code == 404
+        assert client.get("/ready", headers=via("203.0.113.7")).status_code == 404
+        assert client.get("/%72eady", headers=via("203.0.113.7")).status_code == 404
+
+
+def test_a_name_that_is_not_ours_is_refused(serve: Serve):
+    with serve() as client:
+        assert client.get("/", headers=via("203.0.113.7", Host="evil.example")).status_code == 421
+
+
+def test_bodies_beyond_the_limit_get_413_with_a_length_and_without(serve: Serve):
+    with serve(body_bytes=2048) as client:
+        assert client.post("/", content=b"x" * 2048, headers=via("203.0.113.7")).status_code == 200
+        assert client.post("/", content=b"x" * 2049, headers=via("203.0.113.7")).status_code == 413
+        chunks = (b"x" * 1500 for _ in range(4))
+        assert client.post("/", content=chunks, headers=via("203.0.113.7")).status_code == 413
+
+
+def test_limits_count_clients_not_the_load_balancer_and_the_load_test_is_let_past(serve: Serve):
+    with serve(requests_per_minute=5) as client:
+        rotating = [client.get("/", headers=via(f"6.6.6.{i}", "203.0.113.7")).status_code for i in range(8)]
+        assert rotating == [200] * 5 + [429] * 3
+        assert client.get("/", headers=via("203.0.113.8")).status_code == 200
+        past = client.get("/", headers=via("203.0.113.7", X_Slipway_Load=SECRETS["SLIPWAY_LOAD_KEY"]))
+        assert past.status_code == 200
+        assert past.json()["headers"]["x-load-test"] == "verified"
+        assert "x-slipway-load" not in past.json()["headers"]
