@@ -19,8 +19,8 @@ def main() -> None:
     try:
         outputs = declare(open_project(pulumi.get_stack(), Path.cwd()))
     except SlipwayError as error:
-        # Without a traceback: it is the user's to correct.
-        raise pulumi.RunError("\n".join(filter(None, (str(error), *error.details, error.remedy)))) from None
+        # Pulumi tells it without a traceback: it is the user's to correct.
+        raise pulumi.RunError("\n".join(filter(None, (str(error), *error.details, error.remedy)))) from error
     for name, value in outputs.items():
         pulumi.export(name, value)
 
