@@ -53,28 +53,43 @@ STARTING = "still starting"
 LEAVING = "leaving"
 
 
-def discover(session: AwsSession, cloud: Cloud, fleet: str, bucket: Bucket) -> Members:
-    """Ask EC2 and Auto Scaling for the hosts of `fleet`, and the builds bucket for their ssh keys.
+@dataclass(frozen=True)
+class Seen:
+    """What AWS says of a fleet, as it says it."""
+
+    groups: list[dict[str, Any]]
+    reservations: list[dict[str, Any]]
+
+
+def look(session: AwsSession, fleet: str) -> Seen:
+    """Ask Auto Scaling and EC2, at the same time, for all that is tagged as `fleet`'s."""
+    tagged = {"Name": f"tag:{FLEET_TAG}", "Values": [fleet]}
+    alive = {"Name": "instance-state-name", "Values": ALIVE}
+    with ThreadPoolExecutor(2, thread_name_prefix="discovery") as pool:
+        groups = pool.submit(
+            session.pages,
+            "autoscaling",
+            "describe_auto_scaling_groups",
+            "AutoScalingGroups",
+            Filters=[tagged],
+        )
+        reservations = pool.submit(
+            session.pages, "ec2", "describe_instances", "Reservations", Filters=[tagged, alive]
+        )
+        return Seen(groups.result(), reservations.result())
+
+
+def discover(seen: Seen, cloud: Cloud, bucket: Bucket) -> Members:
+    """The hosts among what was `seen`, with their ssh keys from the builds bucket.
 
     An instance that has not published its key yet is still starting: absent, and no failure.
     """
+    found = members(cloud, seen.groups, seen.reservations)
+    ready = [member for member in found if not member.why_not]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="discovery") as pool:
-        groups = pool.submit(
-            session.pages, "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups",
-            Filters=[{"Name": f"tag:{FLEET_TAG}", "Values": [fleet]}],
-        )  # fmt: skip
-        reservations = pool.submit(
-            session.pages, "ec2", "describe_instances", "Reservations",
-            Filters=[
-                {"Name": f"tag:{FLEET_TAG}", "Values": [fleet]},
-                {"Name": "instance-state-name", "Values": ALIVE},
-            ],
-        )  # fmt: skip
-        found = members(cloud, groups.result(), reservations.result())
-        absent = unlaunched(cloud, groups.result())
-        ready = [member for member in found if not member.why_not]
         asked = {member: pool.submit(host_key, bucket, cloud, member) for member in ready}
         keys = {member: answer.result() for member, answer in asked.items()}
+    absent = unlaunched(cloud, seen.groups)
     absent |= {member.name: member.why_not for member in found if member.why_not}
     absent |= {
         member.name: f"{STARTING}: it has not published its ssh host key yet"

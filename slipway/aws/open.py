@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from slipway.aws.discovery import STARTING, discover
+from slipway.aws.discovery import STARTING, Seen, discover, look
 from slipway.aws.outputs import read_outputs
 from slipway.aws.session import AwsSession, names_of, session_of
 from slipway.aws.ssh_key import ssh_key
@@ -36,19 +37,22 @@ class Opened:
 
 def open_outputs(project: Project) -> Opened:
     """Outputs, discovery and ssh_config. BadInput: the stack was never provisioned; AwsInput: no rights."""
-    outputs = read_outputs(session_of(project), project)
-    return with_hosts(project, outputs)
+    session, fleet = session_of(project), names_of(project.stack).fleet
+    # All these have names that the settings give, so none has to wait for another.
+    with ThreadPoolExecutor(1, thread_name_prefix="open") as aside:
+        looking = aside.submit(look, session, fleet)
+        outputs = read_outputs(session, project)
+        return with_hosts(project, outputs, looking.result())
 
 
-def with_hosts(project: Project, outputs: Outputs) -> Opened:
+def with_hosts(project: Project, outputs: Outputs, seen: Seen | None = None) -> Opened:
     """`outputs` with the hosts of this very moment; ssh_config and known_hosts are as they must be for them.
 
-    Kept connections to hosts that were known before stay.
+    `seen`: what AWS said a moment ago. Kept connections to hosts that were known before stay.
     """
     session, state_dir = session_of(project), project.state_dir.resolve()
-    found = discover(
-        session, cloud_of(outputs), names_of(project.stack).fleet, builds_bucket(session, outputs)
-    )
+    seen = seen or look(session, names_of(project.stack).fleet)
+    found = discover(seen, cloud_of(outputs), builds_bucket(session, outputs))
     key = ssh_key(state_dir)
     config = write_ssh_config(
         found.hosts,

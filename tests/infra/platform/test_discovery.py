@@ -1,6 +1,6 @@
 import pytest
 
-from slipway.aws.discovery import discover, members, unlaunched
+from slipway.aws.discovery import discover, look, members, unlaunched
 from slipway.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.aws.session import session_of
 from slipway.fleet.control import control_folder
@@ -10,7 +10,7 @@ from tests.infra.platform.world import KEY, World
 
 def found(world: World, outputs: Outputs):
     session = session_of(world.project)
-    return discover(session, cloud_of(outputs), world.names.fleet, builds_bucket(session, outputs))
+    return discover(look(session, world.names.fleet), cloud_of(outputs), builds_bucket(session, outputs))
 
 
 def test_the_hosts_of_a_stack_are_the_members_of_its_groups(world: World):
