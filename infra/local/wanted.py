@@ -11,6 +11,8 @@ from hosts.render import TEMPLATES
 from slipway.settings.project import Project
 
 _CODE = ("*.py", "data/*.py", "agent/*.py")
+_ELSEWHERE = ("aws", "cloud-init")
+"""Templates of other platforms."""
 
 
 def wanted_digest(project: Project) -> str:
@@ -22,7 +24,7 @@ def wanted_digest(project: Project) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for folder, patterns in ((Path(hosts.__path__[0]), _CODE), (TEMPLATES, ("**/*",))):
         for path in sorted({path for pattern in patterns for path in folder.glob(pattern)}):
-            if path.is_file():
+            if path.is_file() and path.relative_to(folder).parts[0] not in _ELSEWHERE:
                 digest.update(f"{path.relative_to(folder)}\n".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
