@@ -10,6 +10,7 @@ from slipway.cli import (
     down,
     drift,
     history,
+    infra,
     logs,
     meter,
     release,
@@ -47,3 +48,4 @@ app.command("drift")(drift.drift)
 app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(infra.app, name="infra")

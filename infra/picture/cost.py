@@ -1,0 +1,133 @@
+"""What a stack costs a month before anybody uses it: fixed prices only, at the fewest hosts. An estimate.
+
+Not in it, because it depends on use: data transfer, NAT traffic, S3, logs, load balancer capacity beyond one
+unit, backups beyond the database's size, mail, requests, KMS calls; and Cloudflare's plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.picture.prices import prices
+from infra.policies.rule import World, at
+from infra.recording import Graph, Resource
+
+NOT_IN_IT = (
+    "data transfer, NAT traffic, S3, logs, capacity of the load balancer beyond one unit, backups beyond the "
+    "database's size, mail, Cloudflare's plan"
+)
+_VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
+
+
+@dataclass(frozen=True)
+class Item:
+    """So many of one thing, for one concern."""
+
+    concern: str
+    what: str
+    """As in the price table."""
+    count: float
+
+    @property
+    def usd(self) -> float | None:
+        """A month; None: the table has no price."""
+        price = prices().by_item.get(self.what)
+        return None if price is None else round(price.usd * self.count, 2)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The estimate."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def usd(self) -> float:
+        """A month, of what has a price."""
+        return round(sum(item.usd or 0 for item in self.items), 2)
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What the table has no price for."""
+        return tuple(sorted({item.what for item in self.items if item.usd is None}))
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        table = prices()
+        return {
+            "usd_per_month": self.usd,
+            "estimate": True,
+            "prices_of": table.date,
+            "region": table.region,
+            "items": [
+                {
+                    "concern": item.concern,
+                    "what": item.what,
+                    "count": item.count,
+                    "usd_per_month": item.usd,
+                    "source": table.by_item[item.what].source if item.usd is not None else None,
+                    "verified": item.usd is not None and table.by_item[item.what].verified,
+                }
+                for item in self.items
+            ],
+            "unpriced": list(self.unpriced),
+            "not_in_it": NOT_IN_IT,
+        }
+
+
+def cost(graph: Graph) -> Cost:
+    """Of a recorded stack."""
+    counted: dict[tuple[str, str], float] = {}
+    for concern, what, count in _all(graph):
+        counted[concern, what] = counted.get((concern, what), 0) + count
+    return Cost(tuple(Item(concern, what, count) for (concern, what), count in counted.items() if count))
+
+
+Counted = Iterator[tuple[str, str, float]]
+
+
+def _all(graph: Graph) -> Counted:
+    world = World(graph)
+    for group in graph.of("aws:autoscaling/group:Group"):
+        yield from _hosts(group, world)
+    for database in graph.of("aws:rds/instance:Instance"):
+        twice = 2 if database.inputs.get("multiAz") else 1
+        yield "Database", str(database.inputs["instanceClass"]), twice
+        yield "Database", "database GB", twice * database.inputs.get("allocatedStorage", 0)
+        size = str(database.inputs["instanceClass"]).rpartition(".")[2]
+        yield "Database", "proxy vCPU", _VCPUS.get(size, 2) * len(graph.of("aws:rds/proxy:Proxy"))
+    for redis in graph.of("aws:elasticache/replicationGroup:ReplicationGroup"):
+        yield "Redis", str(redis.inputs["nodeType"]), redis.inputs.get("numCacheClusters", 1)
+    for balancer in graph.of("aws:lb/loadBalancer:LoadBalancer"):
+        yield "Load balancer", "load balancer", 1
+        yield "Load balancer", "load balancer capacity unit", 1
+        yield "Load balancer", "public address", len(balancer.inputs.get("subnets") or [])
+    for acl in graph.of("aws:wafv2/webAcl:WebAcl"):
+        yield "Load balancer", "web ACL", 1
+        yield "Load balancer", "web ACL rule", len(acl.inputs.get("rules") or [])
+    yield from _network(graph)
+    yield "Vault", "key", len(graph.of("aws:kms/key:Key"))
+    yield "Vault", "secret", len(graph.of("aws:secretsmanager/secret:Secret")) + _masters(graph)
+    yield "Alarms", "alarm", len(graph.of("aws:cloudwatch/metricAlarm:MetricAlarm"))
+
+
+def _hosts(group: Resource, world: World) -> Counted:
+    count = group.inputs.get("desiredCapacity") or group.inputs.get("minSize") or 0
+    for template in world.behind(group, "launchTemplate", "aws:ec2/launchTemplate:LaunchTemplate"):
+        yield "Hosts", str(template.inputs["instanceType"]), count
+        for disk in template.inputs.get("blockDeviceMappings") or []:
+            yield "Hosts", "disk GB", count * (at(disk, "ebs.volumeSize") or 0)
+
+
+def _network(graph: Graph) -> Counted:
+    yield "Network", "nat gateway", len(graph.of("aws:ec2/natGateway:NatGateway"))
+    yield "Network", "public address", len(graph.of("aws:ec2/eip:Eip"))
+    for endpoint in graph.of("aws:ec2/vpcEndpoint:VpcEndpoint"):
+        if endpoint.inputs.get("vpcEndpointType") == "Interface":
+            yield "Network", "interface endpoint", len(endpoint.inputs.get("subnetIds") or [])
+
+
+def _masters(graph: Graph) -> int:
+    """RDS keeps its master user's password in a secret of its own."""
+    return sum(1 for each in graph.of("aws:rds/instance:Instance") if each.inputs.get("manageMasterUserPassword"))

@@ -1,0 +1,121 @@
+"""Draws a picture as SVG: readable on light and on dark, with nothing to fetch."""
+
+from __future__ import annotations
+
+from html import escape
+
+from infra.picture.layout import HEAD, ROW, WIDTH, Box, Layout, layout, rows
+from infra.picture.model import STATEFUL_WORDS, Line, Picture
+
+STYLE = """
+text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+.bg{fill:#f6f7f9}.title{fill:#111827;font-size:22px;font-weight:650}.sub{fill:#6b7280;font-size:13px}
+.column{fill:#6b7280;font-size:11px;font-weight:600;letter-spacing:.09em}
+.card{fill:#fff;stroke:#d9dde3}.name{fill:#111827;font-size:14px;font-weight:600}
+.about{fill:#6b7280;font-size:11px}.kind{fill:#374151;font-size:12px}.count{fill:#9099a6;font-size:12px}
+.data{fill:#0f766e;font-weight:600}.line{fill:none;stroke-linecap:round;opacity:.5}.tip{opacity:.75}
+.rule{stroke:#eceef1}
+.c0 .bar,.c0.tip{fill:#f08c2e}.c1 .bar,.c1.tip{fill:#4c6ef5}.c2 .bar,.c2.tip{fill:#7c4dde}
+.c3 .bar,.c3.tip{fill:#0f9f8f}.c4 .bar,.c4.tip{fill:#64748b}.c5 .bar,.c5.tip{fill:#d6487e}
+.c0.line{stroke:#f08c2e}.c1.line{stroke:#4c6ef5}.c2.line{stroke:#7c4dde}
+.c3.line{stroke:#0f9f8f}.c4.line{stroke:#64748b}.c5.line{stroke:#d6487e}
+@media (prefers-color-scheme:dark){
+.bg{fill:#0f1318}.title,.name{fill:#f3f5f8}.card{fill:#181e26;stroke:#2c3540}.rule{stroke:#252d37}
+.kind{fill:#c7ced8}.about,.sub,.column{fill:#8b96a5}.count{fill:#75808f}.data{fill:#3fd0bd}
+.line{opacity:.6}}
+""".replace("\n", "")
+
+
+def svg(picture: Picture) -> str:
+    """The whole document."""
+    places = layout(picture)
+    boxes = {box.card.urn: box for box in places.boxes}
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{places.width:g}" height="{places.height:g}" '
+        f'viewBox="0 0 {places.width:g} {places.height:g}" role="img" aria-labelledby="title">',
+        f'<title id="title">{escape(picture.project)}, stack {escape(picture.stack)}</title>',
+        f"<style>{STYLE}</style>",
+        f'<rect class="bg" width="{places.width:g}" height="{places.height:g}"/>',
+        *_heading(picture, places),
+        *(_line(line, boxes, picture.lines) for line in sorted(picture.lines, key=lambda each: each.weight)),
+        *(_card(box) for box in places.boxes),
+        _legend(places),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _heading(picture: Picture, places: Layout) -> list[str]:
+    left = places.columns[0][1] if places.columns else 0
+    return [
+        f'<text class="title" x="{left:g}" y="50">{escape(picture.project)} · {escape(picture.stack)}</text>',
+        f'<text class="sub" x="{left:g}" y="72">{picture.resources} resources in {len(picture.cards)} concerns</text>',
+        *(f'<text class="column" x="{x:g}" y="112">{escape(name.upper())}</text>' for name, x in places.columns),
+    ]
+
+
+def _card(box: Box) -> str:
+    card, x, y = box.card, box.x, box.y
+    parts = [
+        f'<g class="c{card.column}"><rect class="card" x="{x:g}" y="{y:g}" width="{WIDTH}" height="{box.height:g}" rx="9"/>',
+        f'<rect class="bar" x="{x + 12:g}" y="{y + 14:g}" width="4" height="28" rx="2"/>',
+        f'<text class="name" x="{x + 26:g}" y="{y + 26:g}">{escape(card.title)}</text>',
+        f'<text class="about" x="{x + 26:g}" y="{y + 41:g}">{escape(card.about)}</text>',
+        f'<line class="rule" x1="{x + 12:g}" x2="{box.right - 12:g}" y1="{y + HEAD:g}" y2="{y + HEAD:g}"/>',
+    ]
+    for index, (kind, count) in enumerate(rows(card)):
+        baseline = y + HEAD + ROW * (index + 1)
+        mark = " data" if kind in STATEFUL_WORDS else ""
+        parts.append(f'<text class="kind{mark}" x="{x + 14:g}" y="{baseline:g}">{escape(_short(kind))}</text>')
+        parts.append(
+            f'<text class="count" x="{box.right - 14:g}" y="{baseline:g}" text-anchor="end">{count}</text>'
+        )
+    return "".join(parts) + "</g>"
+
+
+def _line(line: Line, boxes: dict[str, Box], lines: tuple[Line, ...]) -> str:
+    """From the one that needs to the one that is needed; the ends of a side are spread over it."""
+    one, other = boxes[line.source], boxes[line.target]
+    out = [each for each in lines if each.source == line.source]
+    into = [each for each in lines if each.target == line.target]
+    out.sort(key=lambda each: boxes[each.target].y)
+    into.sort(key=lambda each: boxes[each.source].y)
+    y1 = _spread(one, out.index(line), len(out), 0.25, 0.6)
+    y2 = _spread(other, into.index(line), len(into), 0.4, 0.9)
+    width = min(1.1 + line.weight * 0.12, 2.6)
+    if one.card.column == other.card.column:
+        x1, x2, bend = one.right, other.right + 5, 26 + 3 * out.index(line)
+        path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 + bend:g} {y2:g} {x2:g} {y2:g}"
+        tip = f"M{x2 - 5:g} {y2:g}l7 -3.6v7.2z"
+    elif one.x < other.x:
+        x1, x2 = one.right, other.x - 5
+        bend = max(30.0, (x2 - x1) / 2.2)
+        path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+        tip = f"M{x2 + 5:g} {y2:g}l-7 -3.6v7.2z"
+    else:
+        x1, x2 = one.x, other.right + 5
+        bend = max(30.0, (x1 - x2) / 2.2)
+        path = f"M{x1:g} {y1:g}C{x1 - bend:g} {y1:g} {x2 + bend:g} {y2:g} {x2:g} {y2:g}"
+        tip = f"M{x2 - 5:g} {y2:g}l7 -3.6v7.2z"
+    said = f"{one.card.title} needs {other.card.title}: {line.weight} inputs"
+    return (
+        f'<g><title>{escape(said)}</title><path class="line c{one.card.column}" stroke-width="{width:.2g}" '
+        f'd="{path}"/><path class="tip c{one.card.column}" d="{tip}"/></g>'
+    )
+
+
+def _spread(box: Box, index: int, count: int, first: float, last: float) -> float:
+    share = (first + last) / 2 if count == 1 else first + (last - first) * index / (count - 1)
+    return round(box.y + box.height * share, 1)
+
+
+def _legend(places: Layout) -> str:
+    left = places.columns[0][1] if places.columns else 0
+    return (
+        f'<text class="sub" x="{left:g}" y="{places.height - 24:g}">A line leads from what needs to what it needs. '
+        f'<tspan class="data">Green</tspan> holds data that nobody can make again.</text>'
+    )
+
+
+def _short(kind: str) -> str:
+    return kind if len(kind) <= 25 else kind[:24].rstrip() + "…"

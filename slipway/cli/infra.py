@@ -1,0 +1,137 @@
+"""`slipway infra graph|cost|check`: a stack's infrastructure, looked at before it exists."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slipway.cli.options import Json, Stack
+from slipway.cli.output import emit_json, say, table
+from slipway.errors import BadInput
+
+if TYPE_CHECKING:
+    from infra.recording import Graph
+    from slipway.settings.project import Project
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at a stack's infrastructure before it costs a cent: no engine, credentials or network.",
+)
+
+PROD = "prod"
+
+
+@app.command("graph")
+def graph(
+    stack: Stack = PROD,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: standard output.")] = None,
+    json: Json = False,
+) -> None:
+    """Draw what a stack is made of, by concern, as SVG.
+
+    [dim]Examples:[/]
+      slipway infra graph --stack prod --out prod.svg
+      slipway infra graph --stack preview --json
+    """
+    recorded, _ = _recorded(stack)
+    from infra.picture.model import picture  # noqa: PLC0415
+    from infra.picture.svg import svg  # noqa: PLC0415
+
+    drawn = picture(recorded)
+    if json:
+        emit_json(drawn.as_json())
+    elif out is None:
+        say(svg(drawn).rstrip())
+    if out is not None:
+        try:
+            out.write_text(svg(drawn), encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"--out {out}: {error.strerror}", remedy="name a file in a folder that exists") from None
+        if not json:
+            say(f"{out}: {drawn.resources} resources in {len(drawn.cards)} concerns")
+
+
+@app.command("cost")
+def cost(stack: Stack = PROD, json: Json = False) -> None:
+    """Estimate what a stack costs a month before anybody uses it, at list prices.
+
+    [dim]Examples:[/]
+      slipway infra cost --stack prod
+      slipway infra cost --stack preview --json
+    """
+    recorded, _ = _recorded(stack)
+    from infra.picture.cost import NOT_IN_IT  # noqa: PLC0415
+    from infra.picture.cost import cost as estimate  # noqa: PLC0415
+    from infra.picture.prices import prices  # noqa: PLC0415
+
+    found, listed = estimate(recorded), prices()
+    if json:
+        emit_json(found.as_json())
+        return
+    table(
+        ("CONCERN", "WHAT", "COUNT", "USD A MONTH", ""),
+        (
+            (
+                item.concern,
+                item.what,
+                f"{item.count:g}",
+                "no price" if item.usd is None else f"{item.usd:.2f}",
+                "" if item.usd is None or listed.by_item[item.what].verified else "price not verified",
+            )
+            for item in found.items
+        ),
+    )
+    more = " and what has no price" if found.unpriced else ""
+    say(f"\nabout {found.usd:.0f} USD a month{more}: list prices of {listed.date}, {listed.region}, on demand")
+    say(f"not in it: {NOT_IN_IT}")
+
+
+@app.command("check")
+def check(stack: Stack = PROD, json: Json = False) -> None:
+    """Judge a stack by the policy rules; ends with exit code 1 if one is broken.
+
+    [dim]Examples:[/]
+      slipway infra check --stack prod
+      slipway infra check --stack preview --json
+    """
+    recorded, project = _recorded(stack)
+    from infra.policies import RULES, World, judge  # noqa: PLC0415
+
+    findings = judge(World(recorded, project.stack.purpose), RULES)
+    if json:
+        emit_json({"rules": len(RULES), "findings": [each.as_json() for each in findings]})
+    elif findings:
+        table(
+            ("SEVERITY", "RULE", "CONTROLS", "RESOURCE", "PROBLEM", "REMEDY"),
+            (
+                (f.rule.severity, f.rule.id, ", ".join(f.rule.controls), f.where, f.problem, f.rule.remedy)
+                for f in findings
+            ),
+        )
+    else:
+        say(f"{stack} keeps all {len(RULES)} rules")
+    raise typer.Exit(1 if findings else 0)
+
+
+def _recorded(stack: str) -> tuple[Graph, Project]:
+    """The recorded graph of a stack on AWS. Raises BadInput for anything else."""
+    for package in ("pulumi", "pulumi_aws", "pulumi_cloudflare"):
+        if find_spec(package) is None:
+            raise BadInput(
+                f"the Python package {package} is not installed",
+                remedy="install the group infra: uv sync --group infra",
+            )
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack)
+    if project.stack.platform != "aws":
+        raise BadInput(
+            f'stack "{stack}" is on platform {project.stack.platform}: only stacks on aws have infrastructure to show',
+            remedy="name a stack on aws: --stack prod",
+        )
+    from infra.recording import record  # noqa: PLC0415
+
+    return record(project.root, stack), project
