@@ -196,7 +196,7 @@ class AroundFleet:
     def start(self, role: Role, number: int) -> Instance:
         """A machine as EC2 starts it: bare, and nobody has been on it."""
         id_, address = f"i-{number:017x}", str(self.subnet[200 + number])
-        role_name = f"{self.names.fleet}-{role}"
+        role_name = self.names.group(role)
         assumed = self.client("sts").assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role_name}", RoleSessionName=id_
         )
@@ -312,6 +312,10 @@ def around(project: Project) -> Generator[AroundFleet]:
         try:
             cloud.client("s3").create_bucket(Bucket=cloud.bucket)
             for role in ROLES:
+                # Known roles have one unique id, as on AWS; moto gives an unknown one another each time.
+                cloud.client("iam").create_role(
+                    RoleName=cloud.names.group(role), AssumeRolePolicyDocument="{}"
+                )
                 made = cloud.client("secretsmanager").create_secret(Name=cloud.names.boot_secret(role))
                 cloud.boot_secrets[role] = made["ARN"]
             for role in ROLES:
