@@ -1,11 +1,16 @@
-"""The certificates of RDS' authorities, which hosts trust: fetched from AWS once, kept beside the kits."""
+"""The authorities that certify a stack's data services: what hosts have as `/etc/slipway/ca.pem`.
+
+RDS has authorities of its own, whose certificates are fetched from AWS once; RDS Proxy and ElastiCache are
+certified by Amazon's public ones. Both are kept in one file beside the kits.
+"""
 
 from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from slipway.errors import BadInput, SlipwayError
 from slipway.fleet_setup.private_file import keep_private
@@ -14,7 +19,12 @@ from slipway.settings.aws_names import SETUP_KITS
 
 URL = "https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem"
 """docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html"""
-KEY = f"{SETUP_KITS}/rds-ca.pem"
+PUBLIC = (
+    *(f"Amazon Root CA {number}" for number in (1, 2, 3, 4)),
+    "Starfield Services Root Certificate Authority - G2",
+)
+"""Names of Amazon's public authorities: www.amazontrust.com/repository"""
+KEY = f"{SETUP_KITS}/ca.pem"
 FETCH_SECONDS = 20
 
 
@@ -38,8 +48,24 @@ def ensure_ca_bundle(
             ssl.create_default_context(cadata=content.decode("ascii"))
         except (ssl.SSLError, ValueError):
             raise SlipwayError(f"{url} holds no certificates", remedy="is a proxy in between?") from None
+        content = content.rstrip() + b"\n" + public_authorities()
         bucket.put_bytes(KEY, content)
     return _laid(state_dir, content)
+
+
+def public_authorities() -> bytes:
+    """Amazon's own among the public authorities that botocore comes with, as PEM."""
+    import botocore  # noqa: PLC0415 - `up` alone needs these
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(Path(botocore.__file__).parent / "cacert.pem")
+    both = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
+    return "".join(ssl.DER_cert_to_PEM_cert(der) for facts, der in both if _name(facts) in PUBLIC).encode()
+
+
+def _name(facts: Mapping[str, Any]) -> str:
+    pairs = [pair for part in facts["subject"] for pair in part]
+    return next((str(value) for key, value in pairs if key == "commonName"), "")
 
 
 def _laid(state_dir: Path, content: bytes) -> Path:
@@ -55,5 +81,5 @@ def _fetch(url: str) -> bytes:
     except OSError as error:
         raise SlipwayError(
             f"{url} cannot be fetched: {error}",
-            remedy=f"fetch it on another machine, and put it into the builds bucket as {KEY}",
+            remedy="it is fetched once for a stack: run `slipway up` where this address can be reached",
         ) from None
