@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from slipway.settings.checks import Checks
+from slipway.settings.load_settings import Load
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -246,17 +247,6 @@ class Observe(Section):
     """Answers without which there is no verdict; no data is a failure."""
     probe: HttpPath | None = None
     """Path that synthetic probes ask for while there is too little traffic; default: the health path."""
-
-
-class Load(Section):
-    """What `slipway meter` (and later load profiles) ask for."""
-
-    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
-    """Asked for in turn."""
-    p95_ms: float = Field(default=500, gt=0)
-    """Highest p95 under load."""
-    error_ratio: float = Field(default=0.01, ge=0, le=1)
-    """Highest share of failed requests under load."""
 
 
 class Preflight(Section):

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from slipway.settings import app, aws, checks, stack
+from slipway.settings import app, aws, checks, load_settings, stack
 from slipway.settings.app import App
 from slipway.settings.env_scope import SCOPES
 from slipway.settings.explain import PATTERNS, model_at
@@ -40,6 +40,8 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
     ("[[smoke.steps]]", ("smoke", "steps", 0)),
     ("[observe]", ("observe",)),
     ("[load]", ("load",)),
+    ("[load.profiles.NAME]", ("load", "profiles", "NAME")),
+    ("[[load.thresholds]]", ("load", "thresholds", 0)),
     ("[checks]", ("checks",)),
     ("[checks.websocket]", ("checks", "websocket")),
     ("[checks.write]", ("checks", "write")),
@@ -119,7 +121,11 @@ The same file is read by `pulumi`; other namespaces (`aws:region`) are left to t
 
 def render() -> str:
     """The text of docs/slipway-toml.md."""
-    words = _attribute_docs(app) | _attribute_docs(checks) | _attribute_docs(stack) | _attribute_docs(aws)
+    words = {
+        key: text
+        for module in (app, load_settings, checks, stack, aws)
+        for key, text in _attribute_docs(module).items()
+    }
     parts = [_OPENING, "## Top of the file\n", _table(App, words, skip_tables=True)]
     for heading, path in TABLES:
         model = model_at(App, path)

@@ -30,6 +30,7 @@ def traffic_rules(app: App) -> Iterator[Broken]:
             )
     if not app.load.paths:
         yield ("load", "paths"), "must name at least one path", 'for example ["/health"]'
+    yield from _thresholds(app)
 
 
 def _needs_web(app: App) -> Iterator[Broken]:
@@ -92,6 +93,18 @@ def _websocket(app: App, known: set[str]) -> Iterator[Broken]:
     for index, code in enumerate(websocket.close_codes):
         if not 1000 <= code <= 4999:
             yield ("websocket", "close_codes", index), f"must be 1000 to 4999, got {code}", ""
+
+
+def _thresholds(app: App) -> Iterator[Broken]:
+    seen: set[tuple[str, str]] = set()
+    for index, threshold in enumerate(app.load.thresholds):
+        place: KeyPath = ("load", "thresholds", index)
+        if (threshold.kind, threshold.name) in seen:
+            said = f"{shown(threshold.kind)} {threshold.name}".rstrip()
+            yield (*place, "kind"), f"{said} has a threshold already", "write all its bounds in one table"
+        seen.add((threshold.kind, threshold.name))
+        if threshold.kind.startswith("WS ") and app.websocket is None:
+            yield (*place, "kind"), "needs [websocket], and there is none", "add it, or remove the threshold"
 
 
 def _unfilled(app: App, name: str) -> tuple[str, str]:

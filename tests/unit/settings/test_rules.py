@@ -66,6 +66,13 @@ CASES = {
     "[websocket]\nclose_codes = [99]": "websocket.close_codes[0]: must be 1000 to 4999",
     "[load]\npaths = ['/metrics']": 'load.paths[0]: "/metrics" is a private path',
     "[load]\npaths = []": "load.paths: must name at least one path",
+    "[[load.thresholds]]\nkind = 'HTTP'": "load.thresholds[0]: give at least one of p50_ms",
+    "[[load.thresholds]]\nkind = 'HTTP'\np95 = 3": "load.thresholds[0].p95: unknown key",
+    "[[load.thresholds]]\nkind = 'HTTP'\np95_ms = 3\n[[load.thresholds]]\nkind = 'HTTP'\np50_ms = 3": (
+        'load.thresholds[1].kind: "HTTP" has a threshold already'
+    ),
+    "[[load.thresholds]]\nkind = 'WS echo'\np95_ms = 3": "load.thresholds[0].kind: needs [websocket]",
+    "[load.profiles.marathon]\nseconds = 5": "load.profiles.marathon: must be",
 }
 
 

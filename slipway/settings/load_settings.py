@@ -1,0 +1,93 @@
+"""`[load]` of slipway.toml: how much the app must carry, and what its users must see meanwhile.
+
+`slipway meter` reads `paths`, `p95_ms` and `error_ratio`; load tests read all of it. The shapes of the
+profiles are data of slipway/load/profile.py; here is only how large they are for this app.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
+ProfileName = Literal["smoke", "expected", "stress", "soak", "spike", "storm"]
+
+
+class LoadSection(BaseModel):
+    """A table of `[load]`: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoadSize(LoadSection):
+    """How large a profile is; what is left out follows from `[load]` and the profile's shape."""
+
+    arrivals: float | None = Field(default=None, ge=0, le=10_000)
+    """Visits begun a second where the profile is at one times its size."""
+    sockets: int | None = Field(default=None, ge=0, le=100_000)
+    """WebSockets open at the same time where the profile is at one times its size."""
+    seconds: float | None = Field(default=None, gt=0, le=604_800)
+    """How long the whole profile takes; its stages are stretched or shortened alike."""
+
+
+class Threshold(LoadSection):
+    """What requests of one kind, or of one kind and name, must show; stricter or laxer than `[load]` says."""
+
+    kind: Annotated[str, StringConstraints(min_length=1)]
+    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS session`, or a scenario's own."""
+    name: str = ""
+    """As the report calls it, for example `GET /api/tasks`; empty: every name of the kind, each by itself."""
+    p50_ms: float | None = Field(default=None, gt=0)
+    """Highest median."""
+    p95_ms: float | None = Field(default=None, gt=0)
+    """Highest p95; default: load.p95_ms."""
+    p99_ms: float | None = Field(default=None, gt=0)
+    """Highest p99."""
+    error_ratio: float | None = Field(default=None, ge=0, le=1)
+    """Highest share of errors; default: load.error_ratio."""
+    min_samples: int | None = Field(default=None, ge=1)
+    """Samples without which there is no verdict, and so no pass; default: load.min_samples."""
+    abort_on_fail: bool = False
+    """End the run as soon as it is certain that this is missed."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set - {"kind", "name"}:
+            raise ValueError("give at least one of p50_ms, p95_ms, p99_ms, error_ratio and min_samples")
+        return self
+
+
+class Load(LoadSection):
+    """What `slipway meter` and load tests send, and what their users must see. See docs/load-tests.md."""
+
+    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
+    """Public pages, asked for in turn."""
+    p95_ms: float = Field(default=500, gt=0)
+    """Highest p95 under load, of each kind and name by itself."""
+    error_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Highest share of failed requests under load, of each kind and name by itself."""
+    min_samples: int = Field(default=20, ge=1)
+    """Samples without which there is no verdict; no data is a failure."""
+    arrivals: float = Field(default=10, ge=0, le=10_000)
+    """Visits begun a second under the expected load; one visit is one run of a scenario."""
+    sockets: int = Field(default=20, ge=0, le=100_000)
+    """WebSockets open at the same time under the expected load; none for an app without `[websocket]`."""
+    sockets_ratio: float = Field(default=0.95, ge=0, le=1)
+    """Share of the expected sockets that must be open at the same time at the peak."""
+    dropped_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Highest share of arrivals that found no free user in time."""
+    patience_seconds: float = Field(default=10, gt=0, le=300)
+    """How long an arrival waits for a free user before it counts as dropped; also each request's time-out."""
+    settle_seconds: float = Field(default=5, ge=0, le=3600)
+    """What comes in this time after a rise in load is shown in the report, but not judged."""
+    echo_seconds: float = Field(default=1, gt=0, le=300)
+    """Each socket sends `websocket.echo` so often."""
+    reconnect_seconds: float = Field(default=3, ge=0, le=300)
+    """Clients told to reconnect do so at a random moment within this time."""
+    abort_on_fail: bool = False
+    """End the run as soon as it is certain that a threshold is missed."""
+    profiles: dict[ProfileName, LoadSize] = Field(default_factory=dict[ProfileName, LoadSize])
+    """Sizes of single profiles; see below."""
+    thresholds: list[Threshold] = Field(default_factory=list[Threshold])
+    """By kind and name; see below. Where two fit, each bound is that of the one that names the name."""
