@@ -29,7 +29,8 @@ def ensure_key(path: Path) -> str:
 
     BadInput: SLIPWAY_APPROVAL_KEY names a file that does not exist.
     """
-    public = path.with_name(f"{path.name}.pub")
+    # Of a key in an agent or on a token only the public half is a file, and that names it.
+    public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
     if not path.exists() and not public.exists():
         if os.environ.get(KEY_FILE):
             raise BadInput(

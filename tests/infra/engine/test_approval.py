@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,3 +154,28 @@ def test_a_keys_owner_is_read_from_the_file(key: Path) -> None:
     text = f"# {public}\nalice@example.com,bob@example.com cert-authority {public} laptop\n"
     assert signer_of(text, public) == "alice@example.com"
     assert signer_of(text, "ssh-ed25519 AAAAother") == ""
+
+
+def test_a_key_in_an_agent_signs(
+    make: Make, key: Path, signers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not shutil.which("ssh-agent"):
+        pytest.skip("no ssh-agent")
+    with tempfile.TemporaryDirectory(prefix="agent-") as folder:
+        socket = f"{folder}/agent"
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+        try:
+            while not Path(socket).exists():
+                assert agent.poll() is None
+                time.sleep(0.02)
+            monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+            subprocess.run(["ssh-add", "-q", key], check=True)
+            approval = make().approval
+            key.unlink()
+            public = key.with_name("key.pub")
+            assert ensure_key(public) in signers
+            signed = SignedApproval(approval=approval, signature=sign(approval.signed_bytes, public))
+            assert flaw(signed, PLAN, signers, NOW) == ""
+        finally:
+            agent.terminate()
+            agent.wait()
