@@ -31,21 +31,9 @@ def main() -> int:
     os.dup2(2, 1)  # what the program prints is not the graph
     try:
         document, code = _record(given.root.resolve(), given.stack, given.answer), 0
-    except SlipwayError as error:
-        document, code = (
-            _told(type(error).__name__, error.message, error.remedy, list(error.details)),
-            error.exit_code,
-        )
     except Exception as error:
-        if (known := _cause(error)) is not None:
-            document, code = (
-                _told(type(known).__name__, known.message, known.remedy, list(known.details)),
-                known.exit_code,
-            )
-        else:
-            lines = traceback.format_exception(error)[-12:]
-            details = [line for block in lines for line in block.rstrip().splitlines()]
-            document, code = _told("ProgramFailed", f"the program failed: {error}", "", details), 1
+        known = _cause(error)
+        document, code = (_told(known), known.exit_code) if known else (_failed(error), 1)
     json.dump(document, out)
     out.close()
     return code
@@ -77,8 +65,17 @@ def _record(root: Path, stack: str, answer: str) -> dict[str, Any]:
     return graph.as_json()
 
 
-def _told(kind: str, message: str, remedy: str, details: list[str]) -> dict[str, Any]:
-    return {"error": {"kind": kind, "message": message, "remedy": remedy, "details": details}}
+def _told(error: SlipwayError) -> dict[str, Any]:
+    """With the names of all its classes: the other process knows one of them."""
+    kinds = [each.__name__ for each in type(error).__mro__]
+    details = list(error.details)
+    return {"error": {"kinds": kinds, "message": error.message, "remedy": error.remedy, "details": details}}
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    blocks = traceback.format_exception(error)[-12:]
+    details = [line for block in blocks for line in block.rstrip().splitlines()]
+    return _told(ProgramFailed(f"the program failed: {error}", details=details))
 
 
 def _cause(error: BaseException) -> SlipwayError | None:

@@ -42,7 +42,7 @@ class Resource:
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    """URNs, or names where only the name differs."""
+    """URNs; names or types where only these differ."""
     secret_inputs: tuple[str, ...] = ()
     """Dotted paths of inputs marked secret (`master.password`, `rules[0].key`)."""
     secret_outputs: tuple[str, ...] = ()

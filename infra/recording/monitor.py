@@ -140,7 +140,7 @@ def _resource(request: Any, urn: str, parent: str, raw: dict[str, Any]) -> Resou
         },
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
-        aliases=tuple(each.urn or each.spec.name for each in request.aliases) or tuple(request.aliasURNs),
+        aliases=tuple(each.urn or each.spec.name or each.spec.type for each in request.aliases),
         secret_outputs=tuple(request.additionalSecretOutputs),
         terraform_type=terraform_type(request.type),
         terraform_name=terraform_name(request.name),

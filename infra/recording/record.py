@@ -59,7 +59,7 @@ def record(
         ) from None
     if "error" in said:
         wrong = said["error"]
-        kind = _KINDS.get(wrong["kind"], ProgramFailed)
+        kind = next((_KINDS[name] for name in wrong["kinds"] if name in _KINDS), ProgramFailed)
         raise _error(kind, wrong)
     return Graph.from_json(said)
 
@@ -69,7 +69,9 @@ def _bytecode() -> dict[str, str]:
     if "PYTHONDONTWRITEBYTECODE" not in os.environ:
         return {}
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return {"PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(cache / "slipway" / "bytecode")}
+    return {
+        "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(cache / "slipway" / "bytecode")
+    }
 
 
 def _error(kind: type[SlipwayError], wrong: dict[str, Any]) -> SlipwayError:
