@@ -135,6 +135,8 @@ class Checks(CheckSection):
     """That limit."""
     sign_in_attempts: Number | None = None
     """Most wrong passwords for one account a minute."""
+    migrations_query: str = ""
+    """SQL that lists the ids of applied migrations, asked as the migrations' role."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None

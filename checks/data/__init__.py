@@ -1,0 +1,1 @@
+"""What the services that keep things promise: database, Redis, buckets, backups."""

@@ -1,0 +1,136 @@
+"""Database, Redis and buckets as the app reaches them: through a web host, by the app's own accounts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+import redis
+
+from checks.kit.verdict import not_evaluated
+from slipway.ledger.bucket import Bucket
+from slipway.ledger.sigv4 import Credentials
+from slipway.live import LiveStack
+from slipway.settings.outputs import Bucket as BucketOutput
+
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service is, and where a tunnel to it begins on this machine."""
+
+    host: str
+    port: int
+    local_port: int
+    user: str
+    password: str
+    name: str
+    """Of the database."""
+    tls: bool
+
+    @classmethod
+    def of(cls, live: LiveStack, url: str) -> Place:
+        """The place that an output's URL names; its `${secret:…}` is filled in."""
+        parts = urlsplit(re.sub(r"\$\{secret:(\w+)\}", lambda match: live.secret(match[1]), url))
+        host, port = parts.hostname or "", parts.port or 0
+        return cls(
+            host=host,
+            port=port,
+            local_port=tunnel(live, host, port),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            name=parts.path.lstrip("/"),
+            tls=parts.scheme == "rediss" or "sslmode=" in parts.query,
+        )
+
+
+def tunnel(live: LiveStack, host: str, port: int) -> int:
+    """A port of 127.0.0.1 that leads to `host:port` as a web host sees it."""
+    return live.opened.fleet.web[0].connection.tunnel(host, port)
+
+
+def database_url(live: LiveStack) -> str:
+    """The app's own; ends the check if the stack has no database of the platform."""
+    if live.outputs.database is None:
+        not_evaluated("the database is one of your own, or there is none (slipway:database)")
+    return live.outputs.database.url
+
+
+def owner_url(live: LiveStack) -> str:
+    """The migrations' own."""
+    database_url(live)
+    return live.outputs.database.migrate_url if live.outputs.database else ""
+
+
+def ca_file(live: LiveStack) -> str:
+    """The CA that signed the services' certificates, on this machine; empty: the system's."""
+    return live.outputs.builds.ca_file or live.outputs.ca_file
+
+
+def connect_database(
+    live: LiveStack, url: str, *, sslmode: str = "verify-full", password: str | None = None, name: str = ""
+) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection by `url`, through a tunnel, its certificate held to the name in the URL."""
+    place = Place.of(live, url)
+    return psycopg.connect(
+        host=place.host,
+        hostaddr="127.0.0.1",
+        port=place.local_port,
+        user=place.user,
+        password=place.password if password is None else password,
+        dbname=name or place.name,
+        sslmode=sslmode,
+        sslrootcert=ca_file(live) or "system",
+        connect_timeout=SECONDS,
+        autocommit=True,
+        prepare_threshold=None,
+    )
+
+
+def ask(
+    connection: psycopg.Connection[tuple[object, ...]], question: str, *values: object
+) -> list[tuple[object, ...]]:
+    """The rows that answer `question`, whose `%s` are `values`."""
+    with connection.cursor() as cursor:
+        cursor.execute(question.encode(), values or None)
+        return cursor.fetchall()
+
+
+def connect_redis(live: LiveStack, *, password: str | None = None) -> redis.Redis:
+    """Redis by the app's URL; another or no password (empty) on demand."""
+    if live.outputs.redis is None:
+        not_evaluated("the stack has no Redis (slipway:redis)")
+    place = Place.of(live, live.outputs.redis.url)
+    given = place.password if password is None else password
+    return redis.Redis(
+        host="127.0.0.1",
+        port=place.local_port,
+        username=place.user or None,
+        password=given or None,
+        ssl=place.tls,
+        # The tunnel's own end has another name than the certificate; the chain is still checked.
+        ssl_check_hostname=False,
+        socket_timeout=SECONDS,
+        decode_responses=True,
+    )
+
+
+def open_bucket(live: LiveStack, place: BucketOutput, account: BucketOutput) -> Bucket:
+    """The bucket of `place` by the account of `account` (its read-only one, if it has one)."""
+    key = account.reader_access_key or account.access_key
+    name = account.reader_secret_key_secret or account.secret_key_secret
+    if key is None or name is None:
+        not_evaluated("the hosts use roles of their own here, which this machine cannot take")
+    url = urlsplit(place.endpoint or "")
+    connect = ("127.0.0.1", tunnel(live, url.hostname or "", url.port or 443)) if place.tunnel else None
+    return Bucket(
+        place.bucket,
+        Credentials(key, live.secret(name)),
+        region=place.region,
+        endpoint=place.endpoint,
+        connect=connect,
+        ca_file=ca_file(live) or None,
+    )

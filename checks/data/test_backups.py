@@ -1,0 +1,130 @@
+"""Backups: that there are some, and that they can be restored (I12)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import pytest
+
+from checks.data.services import database_url
+from checks.kit.check import check
+from checks.kit.hosts import Hosts, LiveHost
+from checks.kit.verdict import not_evaluated
+from slipway.live import LiveStack
+
+HOURS = 26
+"""Age of the newest backup at most: a day, and two hours for the run itself."""
+DRILL_BYTES = 2_000_000_000
+"""A larger dump takes too long to restore between two requests: --invasive does it."""
+
+
+@check(
+    "I12",
+    severity="critical",
+    why="the day the disk dies, what was not copied is gone",
+    remedy="slipway-backup.timer runs every night: systemctl status slipway-backup on the data host",
+)
+def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
+    host = _keeper(live, hosts)
+    newest = _newest(host)
+    hours = (time.time() - newest[1]) / 3600
+    assert hours <= HOURS, f"the newest backup is {hours:.0f} hours old"
+    assert newest[2] > 0, f"{newest[0]} is empty"
+
+
+@check(
+    "I12",
+    severity="high",
+    why="a backup that somebody has to think of is not made",
+    remedy="systemctl enable --now slipway-backup.timer (slipway up)",
+)
+def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
+    host = _keeper(live, hosts)
+    state = host.run(
+        "systemctl is-enabled slipway-backup.timer; systemctl is-active slipway-backup.timer; true"
+    )
+    assert state.split() == ["enabled", "active"], f"the timer is {' and '.join(state.split())}"
+
+
+@check(
+    "I12",
+    "I9",
+    severity="high",
+    asvs="13.3.1",
+    why="a backup is the whole database: who may read it has everything",
+    remedy="0600, in a folder of root's",
+)
+def test_backups_are_for_root_alone(live: LiveStack, hosts: Hosts) -> None:
+    host = _keeper(live, hosts)
+    loose = host.run("find /var/backups/slipway -perm /077 -not -name .lock -not -type d | head -3").split()
+    assert not loose, f"readable by others: {', '.join(loose)}"
+    assert host.run("stat -c %a /var/backups/slipway").strip() == "700", "the folder is open to others"
+
+
+@check(
+    "I12",
+    severity="critical",
+    standard="GitLab, 31 January 2017",
+    why="a backup that was never restored is a hope",
+    remedy="restore by hand to see why: pg_restore --list, then into a scratch database",
+)
+def test_the_newest_backup_can_be_restored(
+    live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config
+) -> None:
+    host = _keeper(live, hosts)
+    file, written, size = _newest(host)
+    if size > DRILL_BYTES and not pytestconfig.getoption("--invasive"):
+        not_evaluated(f"the dump has {size / 1e9:.1f} GB: --invasive restores it")
+    name = live.outputs.database.name if live.outputs.database else ""
+    scratch = f"slipway_drill_{secrets.token_hex(4)}"
+    psql = "runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1"
+    # One statement counts every table: no table's name is put into a command line.
+    count = (
+        "SELECT relname, (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', "
+        "nspname, relname), false, true, '')))[1]::text FROM pg_class c "
+        "JOIN pg_namespace s ON s.oid = relnamespace WHERE relkind = 'r' AND nspname = 'public'"
+    )
+
+    def rows(database: str) -> dict[str, int]:
+        lines = host.run(f'cd / && {psql} -F "\t" -d {database} -c "{count}"').splitlines()
+        return {table: int(number) for table, number in (line.split("\t") for line in lines)}
+
+    host.run(f"cd / && {psql} -c 'CREATE DATABASE {scratch}'")
+    try:
+        restore = f"runuser -u postgres -- pg_restore --exit-on-error --no-owner --no-acl --dbname {scratch}"
+        host.run(f"cd / && {restore} < {file}")
+        restored, here = rows(scratch), rows(name)
+    finally:
+        host.run(f"cd / && {psql} -c 'DROP DATABASE IF EXISTS {scratch} WITH (FORCE)'")
+    if _made_after_the_release(live, written):
+        missing = sorted(set(here) - set(restored))
+        assert not missing, f"tables that are not in the backup: {', '.join(missing)}"
+    lost = [table for table, kept in restored.items() if kept == 0 and here.get(table, 0) > 1000]
+    assert not lost, f"tables that are full here and empty in the backup: {', '.join(lost)}"
+
+
+def _made_after_the_release(live: LiveStack, written: float) -> bool:
+    """Then it must hold every table that is here; one made before a migration need not."""
+    head = live.opened.ledger.head()
+    if head.live is None:
+        return False
+    return written > live.opened.ledger.get(head.live).created.timestamp() + 60
+
+
+def _keeper(live: LiveStack, hosts: Hosts) -> LiveHost:
+    """The host that keeps the backups."""
+    database_url(live)
+    name = live.outputs.database.backup_host if live.outputs.database else ""
+    if not name:
+        not_evaluated("backups are the provider's here: its own alarm and checks/aws tell")
+    return hosts[name]
+
+
+def _newest(host: LiveHost) -> tuple[str, float, int]:
+    """Path, time of writing and size of the newest backup."""
+    asked = "find /var/backups/slipway -name '*.dump' -printf '%T@ %s %p\\n' 2>/dev/null | sort -n | tail -1"
+    line = host.run(asked).split()
+    if not line:
+        pytest.fail("there is no backup at all")
+    return line[2], float(line[0]), int(line[1])

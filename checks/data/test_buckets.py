@@ -1,0 +1,90 @@
+"""S3: which account may do what, found by trying what must fail (I6, I7, I8)."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from checks.data.services import open_bucket
+from checks.kit.check import check
+from checks.kit.verdict import not_evaluated
+from slipway.ledger.bucket import Bucket, BucketError
+from slipway.live import LiveStack
+from slipway.settings.outputs import Bucket as BucketOutput
+
+
+@check(
+    "I7",
+    severity="critical",
+    asvs="13.2.2",
+    why="who may write builds decides what every host runs",
+    remedy="hosts get an account that reads (reader_access_key); aws: the instance role",
+)
+def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
+    builds = live.outputs.builds
+    bucket = open_bucket(live, builds, builds)
+    assert bucket.get_json(f"{live.name}/no-such-key") is None, "a key that is not there is"
+    assert _refused(bucket, f"check-{secrets.token_hex(4)}"), "the hosts' account may write builds"
+
+
+@check(
+    "I7",
+    severity="critical",
+    asvs="13.2.2",
+    why="an app that is broken into must not be able to change what is shipped",
+    remedy="one account for uploads, another for builds",
+)
+def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
+    bucket = open_bucket(live, live.outputs.builds, _uploads(live))
+    assert _refused(bucket, f"check-{secrets.token_hex(4)}"), "the app's account may write builds"
+    with pytest.raises(BucketError):
+        bucket.get_json("anything")
+
+
+@check(
+    "I6",
+    severity="high",
+    why="an account that cannot do its work is found out by users",
+    remedy="slipway up makes the account and its policy",
+)
+def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
+    uploads = _uploads(live)
+    bucket = open_bucket(live, uploads, uploads)
+    key = f"users/00000000-0000-4000-8000-000000000000/check-{secrets.token_hex(6)}"
+    bucket.put_json(key, {"check": True})
+    try:
+        found = bucket.get_json(key)
+        assert found is not None and found[0] == {"check": True}, "what was written is not there"
+    finally:
+        bucket.delete(key)
+
+
+@check(
+    "I7",
+    severity="critical",
+    asvs="13.2.3",
+    why="keys that anything opens are no keys",
+    remedy="is the S3 server's own authentication on?",
+)
+def test_a_wrong_key_opens_no_bucket(live: LiveStack) -> None:
+    uploads = _uploads(live)
+    wrong = uploads.model_copy(update={"access_key": "nobody"})
+    bucket = open_bucket(live, uploads, wrong)
+    assert _refused(bucket, "users/x/y"), "an account that does not exist may write"
+
+
+def _uploads(live: LiveStack) -> BucketOutput:
+    if live.outputs.uploads is None:
+        not_evaluated("the stack has no uploads bucket (slipway:uploads)")
+    return live.outputs.uploads
+
+
+def _refused(bucket: Bucket, key: str) -> bool:
+    """Whether writing fails. What should never have been written is taken away again."""
+    try:
+        bucket.put_json(key, {"check": True})
+    except BucketError:
+        return True
+    bucket.delete(key)
+    return False

@@ -1,0 +1,241 @@
+"""PostgreSQL: who may in, what the app may do, how many may come, what it waits for (I5, I7, S1, X15)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import psycopg
+import pytest
+
+from checks.data.services import ask, connect_database, database_url, owner_url
+from checks.kit.check import check
+from checks.kit.hosts import Hosts
+from checks.kit.verdict import not_evaluated
+from slipway.build.manifest import load_manifest
+from slipway.live import LiveStack
+
+Database = psycopg.Connection[tuple[object, ...]]
+SPARE = 10
+"""Connections that are left for people and backups."""
+
+
+@pytest.fixture(scope="module")
+def app(live: LiveStack) -> Generator[Database]:
+    """Connected as the app is."""
+    with connect_database(live, database_url(live)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def owner(live: LiveStack) -> Generator[Database]:
+    """Connected as migrations are."""
+    with connect_database(live, owner_url(live)) as connection:
+        yield connection
+
+
+@check(
+    "I5",
+    severity="critical",
+    asvs="12.3.1",
+    standard="DevSec postgres-06",
+    why="whoever is on the way reads every row",
+    remedy="pg_hba with hostssl only; aws: rds.force_ssl=1",
+)
+@pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
+def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: object) -> None:
+    url = database_url(live) if whose is database_url else owner_url(live)
+    try:
+        connect_database(live, url, sslmode="disable").close()
+    except psycopg.OperationalError:
+        return
+    pytest.fail("a connection without TLS is accepted")
+
+
+@check(
+    "I5",
+    severity="high",
+    asvs="12.3.4",
+    why="a client that checks nothing talks to whoever answers",
+    remedy="the server's certificate must be for the address in the outputs, by the CA the hosts know",
+)
+@pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
+def test_the_databases_certificate_is_checked(live: LiveStack, whose: object) -> None:
+    url = database_url(live) if whose is database_url else owner_url(live)
+    with connect_database(live, url) as connection:
+        assert connection.pgconn.ssl_in_use, "the connection has no TLS"
+
+
+@check(
+    "I5",
+    severity="critical",
+    asvs="13.2.3",
+    why="a database that takes any password keeps nothing",
+    remedy="scram-sha-256 in pg_hba, never trust",
+)
+def test_a_wrong_password_is_refused(live: LiveStack) -> None:
+    try:
+        connect_database(live, database_url(live), password="not-the-password").close()  # noqa: S106 - wrong on purpose
+    except psycopg.OperationalError:
+        return
+    pytest.fail("any password is accepted")
+
+
+@check(
+    "I7",
+    "I5",
+    severity="critical",
+    asvs="13.2.2",
+    standard="DevSec postgres-07",
+    why="an injected statement can do what the app's role can",
+    remedy="the app has a role of its own: no superuser, no owner",
+)
+def test_the_apps_role_is_no_superuser(app: Database) -> None:
+    asked = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
+    rows = ask(app, f"SELECT {asked} FROM pg_roles WHERE rolname = current_user")  # noqa: S608 - no input in it
+    names = ("superuser", "createrole", "createdb", "replication", "bypassrls")
+    may = [name for name, has in zip(names, rows[0], strict=True) if has]
+    assert not may, f"the app's role has {', '.join(may)}"
+
+
+@check(
+    "I7",
+    severity="high",
+    asvs="13.2.2",
+    why="what may change the schema may drop it",
+    remedy="tables belong to the migrations' role; the app gets SELECT, INSERT, UPDATE, DELETE",
+)
+def test_the_app_cannot_change_the_schema(app: Database) -> None:
+    schema = ask(app, "SELECT has_schema_privilege('public', 'CREATE')")[0][0]
+    database = ask(app, "SELECT has_database_privilege(current_database(), 'CREATE')")[0][0]
+    assert (schema, database) == (False, False), f"CREATE on schema, database: {schema}, {database}"
+    owned = ask(app, "SELECT relname FROM pg_class WHERE relowner = current_user::regrole LIMIT 5")
+    assert not owned, f"the app's role owns {', '.join(str(row[0]) for row in owned)}"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ask(app, "CREATE TABLE slipway_check_of_rights (id int)")
+
+
+@check(
+    "I7",
+    severity="medium",
+    asvs="13.2.2",
+    why="every role that is ever made would get it too",
+    remedy="REVOKE ALL ON SCHEMA public FROM PUBLIC",
+)
+def test_everybody_may_do_nothing(owner: Database) -> None:
+    rows = ask(owner, "SELECT coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname = 'public'")
+    entries = str(rows[0][0]).strip("{}").split(",")
+    public = [
+        entry
+        for entry in entries
+        if entry.startswith("=") and "C" in entry.partition("=")[2].partition("/")[0]
+    ]
+    assert not public, f"PUBLIC may create in schema public: {public[0]}"
+
+
+@check(
+    "I8",
+    "I7",
+    severity="critical",
+    asvs="13.2.2",
+    why="one environment's credential must not open another's data",
+    remedy="REVOKE CONNECT ON DATABASE … FROM PUBLIC",
+)
+def test_the_app_reaches_no_other_database(live: LiveStack, app: Database) -> None:
+    others = ask(
+        app,
+        "SELECT datname FROM pg_database WHERE datname <> current_database() AND NOT datistemplate"
+        " AND has_database_privilege(datname, 'CONNECT')",
+    )
+    assert not others, f"the app may connect to {', '.join(str(row[0]) for row in others)}"
+    assert live.outputs.database is not None
+
+
+@check(
+    "X15",
+    "I5",
+    severity="high",
+    why="one query without an end holds a connection, and its locks, for ever",
+    remedy="ALTER ROLE … SET statement_timeout",
+)
+def test_queries_lock_waits_and_idle_transactions_end(app: Database) -> None:
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        value = str(ask(app, "SELECT setting FROM pg_settings WHERE name = %s", name)[0][0])
+        assert int(value) > 0, f"{name} is off for the app's role"
+
+
+@check(
+    "I5",
+    severity="high",
+    why="when connections run out, the next request fails, and the next deploy too",
+    remedy="DATABASE_POOL_SIZE times instances times hosts must fit the pooler, and its pool the database",
+)
+def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) -> None:
+    most = int(str(ask(owner, "SHOW max_connections")[0][0]))
+    reserved = int(str(ask(owner, "SHOW superuser_reserved_connections")[0][0]))
+    used = int(str(ask(owner, "SELECT count(*) FROM pg_stat_activity")[0][0]))
+    assert used <= most - reserved - SPARE, f"{used} of {most} connections are in use"
+    for data in hosts.of("data"):
+        text = data.run(
+            "cat /etc/pgbouncer/pgbouncer.ini 2>/dev/null; cat /etc/slipway/pgbouncer/*.ini 2>/dev/null; true"
+        )
+        settings = {
+            name.strip(): value.strip()
+            for name, sign, value in (line.partition("=") for line in text.splitlines())
+            if sign
+        }
+        if "max_db_connections" not in settings:
+            not_evaluated("there is no pooler on the data host")
+        pool, clients = int(settings["max_db_connections"]), int(settings["max_client_conn"])
+        assert pool + reserved + SPARE <= most, f"the pooler may open {pool} of {most} connections"
+        asked = _asked_by_the_app(live)
+        assert asked <= clients, (
+            f"the app's processes may open {asked} connections, the pooler takes {clients}"
+        )
+
+
+@check(
+    "I5",
+    "I11",
+    severity="medium",
+    why="a slow query that nobody sees is found by users",
+    remedy="log_min_duration_statement (postgresql.conf; aws: the parameter group)",
+)
+def test_slow_queries_and_errors_are_logged(owner: Database) -> None:
+    slow = int(
+        str(ask(owner, "SELECT setting FROM pg_settings WHERE name = 'log_min_duration_statement'")[0][0])
+    )
+    assert 0 <= slow <= 5000, f"log_min_duration_statement is {slow} ms"
+    level = str(ask(owner, "SHOW log_min_messages")[0][0])
+    assert level in ("warning", "notice", "info", "error", "log"), f"log_min_messages is {level}"
+
+
+@check(
+    "S1",
+    severity="critical",
+    why="an app on a schema that it was not built for fails on the first query",
+    remedy="slipway release runs migrations before anything else; slipway history tells what happened",
+)
+def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
+    query = live.app.checks.migrations_query
+    if live.app.migrate is None or not query:
+        not_evaluated("declare [migrate] and checks.migrations_query in slipway.toml")
+    head = live.opened.ledger.head()
+    if head.live is None:
+        pytest.fail("nothing was released yet")
+    wanted = [
+        migration.id
+        for migration in load_manifest(live.opened.bucket, live.opened.ledger.get(head.live).build).migrations
+    ]
+    applied = {str(row[0]) for row in ask(owner, query)}
+    pending = [name for name in wanted if name not in applied]
+    assert not pending, f"not applied: {', '.join(pending)}"
+
+
+def _asked_by_the_app(live: LiveStack) -> int:
+    """Connections that all processes together may open."""
+    size = live.number("DATABASE_POOL_SIZE") if "DATABASE_POOL_SIZE" in live.app.env else 10
+    instances = sum(
+        process.instances * len(live.outputs.by_role(live.app.role_of(name)))
+        for name, process in live.app.processes.items()
+    )
+    return (size or 0) * instances * 2  # both slots, during a release

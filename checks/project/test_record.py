@@ -1,0 +1,146 @@
+"""The project beside its stack: env contract, git, ledger (P2, P3, P5, S3, S4, S8, X17, I9)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+
+import pytest
+
+from checks.kit.check import check
+from checks.kit.verdict import not_evaluated
+from slipway.errors import SlipwayError
+from slipway.live import LiveStack
+from slipway.secrets.contract import compose
+from slipway.secrets.env_example import env_example
+
+LOAD_DAYS = 30
+"""How old a load test of the stack may be."""
+
+
+@check(
+    "P2",
+    severity="critical",
+    why="a variable that is missing is found when the first process starts, or the first user comes",
+    remedy="slipway secrets check tells which, and slipway secrets set gives it",
+)
+def test_the_env_contract_is_met(live: LiveStack) -> None:
+    wrong: list[str] = []
+    for scope in (*live.app.processes, "migrate", "cron", "smoke"):
+        try:
+            compose(live.app, live.stack, live.outputs, live.secrets, scope)
+        except SlipwayError as error:
+            wrong += [error.message, *error.details]
+    assert not wrong, "; ".join(wrong)
+
+
+@check(
+    "P3",
+    severity="critical",
+    asvs="13.3.1",
+    why="what is behind a client prefix is in every browser",
+    remedy="rename it, or declare it client = true and no secret",
+)
+def test_no_secret_is_behind_a_client_prefix(live: LiveStack) -> None:
+    seen = [
+        name
+        for name, var in live.app.env.items()
+        if name.startswith(tuple(live.app.client_prefixes)) and (var.secret or var.source)
+    ]
+    assert not seen, f"reach browsers: {', '.join(seen)}"
+
+
+@check(
+    "P5",
+    severity="medium",
+    why="a newcomer's first hour goes into guessing names",
+    remedy="slipway secrets example > .env.example",
+)
+def test_the_env_example_names_the_contract(live: LiveStack) -> None:
+    file = live.app_dir / ".env.example"
+    if not file.is_file():
+        pytest.fail(f"there is no {file.name} beside slipway.toml")
+    named = set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", file.read_text(), re.MULTILINE))
+    missing = sorted(
+        set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", env_example(live.app), re.MULTILINE)) - named
+    )
+    assert not missing, f"it does not name {', '.join(missing)}"
+
+
+@check(
+    "P5",
+    "I9",
+    severity="critical",
+    asvs="13.3.1",
+    why="what is in git is in every clone, for ever",
+    remedy="take it out of the history, and change the secret",
+)
+def test_no_secret_of_the_stack_is_in_git(live: LiveStack) -> None:
+    values = [value for value in live.secrets.values() if len(value) >= 12 and "\n" not in value]
+    patterns = "\n".join(values)
+    # By standard input: a command line is seen by everybody.
+    argv = ["git", "grep", "-l", "-F", "-f", "-"]
+    found = subprocess.run(
+        argv, cwd=live.app_dir, input=patterns, capture_output=True, text=True, check=False
+    )
+    if found.returncode > 1:
+        not_evaluated("the app is not in a git repository")
+    assert not found.stdout.split(), f"committed: {', '.join(found.stdout.split())}"
+    env = subprocess.run(
+        ["git", "ls-files", "--", ".env", "*/.env", ".env.local", ".env.production"],
+        cwd=live.app_dir, capture_output=True, text=True, check=False,
+    ).stdout.split()  # fmt: skip
+    assert not env, f"committed: {', '.join(env)}"
+
+
+@check(
+    "X17",
+    "S4",
+    severity="high",
+    asvs="16.2.1",
+    why="who released what, and when, is the first question after an incident",
+    remedy="the ledger keeps it: slipway history",
+)
+def test_every_release_has_an_author_and_a_source(live: LiveStack) -> None:
+    head = live.opened.ledger.head()
+    if head.live is None:
+        pytest.fail("nothing was released yet")
+    record = json.loads(live.opened.ledger.get(head.live).model_dump_json())
+    text = json.dumps(record)
+    for key in ("actor", "build", "number"):
+        assert record.get(key), f"release {head.live} does not tell {key}: {sorted(record)}"
+    assert live.hidden(text) == text, f"the record of release {head.live} holds a secret"
+
+
+@check(
+    "S4",
+    severity="medium",
+    why="going back to a release that never served is no way back",
+    remedy="two promoted releases: the second makes the first one the way back",
+    required=False,
+)
+def test_there_is_a_release_to_go_back_to(live: LiveStack) -> None:
+    head = live.opened.ledger.head()
+    if head.live is None or head.live < 2:
+        not_evaluated("there was only one release yet")
+    assert head.previous is not None, "no earlier release was promoted"
+
+
+@check(
+    "S3",
+    severity="high",
+    why="how many the site carries is found out on the day that many come",
+    remedy="slipway load --profile expected",
+    required=False,
+)
+def test_the_expected_load_was_tried(live: LiveStack) -> None:
+    file = live.state_dir / "load" / "history.jsonl"
+    if not file.is_file():
+        not_evaluated(f"no load test of {live.name} was run from this machine: slipway load")
+    runs = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+    good = [run for run in runs if run.get("profile") == "expected" and run.get("passed")]
+    assert good, "none of the runs of profile expected passed"
+    days = (time.time() - float(good[-1]["started"])) / 86_400
+    assert days <= LOAD_DAYS, f"the last one that passed is {days:.0f} days old"
