@@ -23,7 +23,8 @@ from tests.fleet.command import slipway
 from tests.fleet.site import Site
 
 BOARD = Path(__file__).parents[2] / "examples" / "board"
-NAME = "sliptest"
+NAME = os.environ.get("SLIPWAY_TEST_FLEET", "sliptest")
+"""Two checkouts on one machine need two names."""
 SSH_PORTS = 26
 KEEP = "SLIPWAY_KEEP_FLEET"
 

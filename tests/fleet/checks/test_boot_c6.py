@@ -1,0 +1,1 @@
+def test_boot(live_site): assert live_site.health()
