@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -IS
 """For sshd: the operators' keys that EC2 Instance Connect vouches for at this moment, and no other.
 
-The same proofs as AWS's own package asks for, which Debian does not have: the signer's certificate is of this
-region, chains to a public authority and is not revoked; the key is signed by it, for this instance, for a minute.
+The same proofs as AWS's own package asks for, which Debian does not have: the signer's certificate is of
+this region, chains to a public authority and is not revoked; the key is signed by it, for this instance,
+and for a minute.
 https://github.com/aws/aws-ec2-instance-connect-config
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/usr/local/lib/slipway")
 
-from agent.imds import ENDPOINT, Imds  # noqa: E402
+from agent.imds import ENDPOINT, Imds
 
 OPERATOR = "admin"
 MOVED = Path("/etc/slipway/endpoints.json")

@@ -247,22 +247,14 @@ def test_known_hosts_keep_their_connections(world: World):
 class FakeManifest:
     def model_dump(self, *, mode: str, include: set[str]) -> dict[str, Any]:
         assert mode == "json"
-        return cast("dict[str, Any]", dict.fromkeys(include - {"layers"}, {})) | {"layers": []}
+        return cast("dict[str, Any]", {key: {} for key in include - {"layers"}}) | {"layers": []}
 
 
 def document(**more: Any) -> str:
     release = SimpleNamespace(number=5, build="b5", config="c5")
-    given: dict[str, Any] = {
-        "fence": 9,
-        "hold_seconds": 60,
-        "site": "x",
-        "secret_names": ["SECRET"],
-        "env": ENV,
-        **more,
-    }
-    return boot_document(
-        "web", cast("Any", release), cast("Any", FakeManifest()), **{**given, "env": ENV, **more}
-    )
+    given: dict[str, Any] = {"fence": 9, "hold_seconds": 60, "site": "x", "secret_names": ["SECRET"]}
+    given |= {"env": ENV, **more}
+    return boot_document("web", cast("Any", release), cast("Any", FakeManifest()), **given)
 
 
 def test_the_agent_reads_what_the_pipeline_writes():
