@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from checks.kit.verdict import not_evaluated
 from slipway.ledger.bucket import Bucket
@@ -114,6 +116,7 @@ def connect_redis(live: LiveStack, *, password: str | None = None) -> redis.Redi
         # The tunnel's own end has another name than the certificate; the chain is still checked.
         ssl_check_hostname=False,
         socket_timeout=SECONDS,
+        retry=Retry(NoBackoff(), 0),
         decode_responses=True,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Generator, Mapping
@@ -55,7 +56,7 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
     of_app = app_socket(site)
     captures: Mapping[str, str] = {}
     if of_app.open:
-        captures = sign_in_person(site, site.live).session.captures
+        captures = _captures(site)
     client = site.socket(headers=dict(headers) if headers is not None else None)
     try:
         for template in of_app.open:
@@ -64,6 +65,12 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
         yield client
     finally:
         client.close()
+
+
+@functools.cache
+def _captures(site: Site) -> Mapping[str, str]:
+    """One sign-in for all sockets of a run: hashing passwords is what takes time."""
+    return sign_in_person(site, site.live).session.captures
 
 
 def echo(site: Site, client: websocket.WebSocket, number: int = 7) -> str:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from checks.kit.check import SEVERITIES, check_of
+from checks.kit.choice import Choice, host_of
 from checks.kit.report import write_reports
 from checks.kit.results import Result, Run, result_of
 from checks.kit.terminal import show
@@ -19,7 +20,8 @@ from slipway.errors import SlipwayError
 from slipway.live import LiveStack, open_live
 
 LIVE = pytest.StashKey[LiveStack]()
-RESULTS = pytest.StashKey[list[Result]]()
+RESULTS = pytest.StashKey[dict[str, Result]]()
+"""By pytest's own id of the check, so that each counts once, whichever of its phases failed."""
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
 
 
@@ -28,10 +30,10 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("slipway", "slipway checks")
     group.addoption("--stack", default="local", help="the stack to prove (default: local)")
     group.addoption(
-        "--only", action="append", default=[], metavar="ROW", help="only this row or check: X1, X1/hsts-…"
+        "--only", action="append", default=[], metavar="ROW", help="only these rows or checks: X1,I4 or X1/hsts-…"
     )
     group.addoption("--severity", choices=SEVERITIES, default="low", help="only these and worse")
-    group.addoption("--host", action="append", default=[], dest="only_hosts", help="only this host's checks")
+    group.addoption("--host", action="append", default=[], dest="only_hosts", help="only what is read on this host")
     group.addoption("--invasive", action="store_true", help="also what would disturb users")
     group.addoption(
         "--patience",
@@ -60,27 +62,20 @@ def open_stack(config: pytest.Config) -> LiveStack:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves those that `--only`, `--severity` and `--host` ask for."""
-    only = [word.lower() for word in cast("list[str]", config.getoption("--only"))]
-    worst = SEVERITIES.index(cast("Any", config.getoption("--severity")))
-    hosts = cast("list[str]", config.getoption("only_hosts"))
-    kept: list[pytest.Item] = []
-    for item in items:
-        check = check_of(item)
-        if check is None:
-            continue
-        names = {row.lower() for row in check.rows} | {check.id.lower()}
-        wanted = not only or any(word in names for word in only)
-        if wanted and SEVERITIES.index(check.severity) <= worst and (not hosts or host_of(item) in hosts):
-            kept.append(item)
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    """Leaves those that `--only`, `--severity` and `--host` ask for. Raises UsageError for what is not there."""
+    live = open_stack(config)
+    choice = Choice(
+        only=tuple(cast("list[str]", config.getoption("--only"))),
+        severity=cast("Any", config.getoption("--severity")),
+        hosts=tuple(cast("list[str]", config.getoption("only_hosts"))),
+    )
+    checks = [check for item in items if (check := check_of(item))]
+    if problem := choice.problem(checks, [host.name for host in live.outputs.hosts]):
+        raise pytest.UsageError(problem)
+    kept = [item for item in items if (check := check_of(item)) and choice.takes(check, host_of(item))]
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = kept
-
-
-def host_of(item: pytest.Item) -> str:
-    """Name of the host that `item` is run on; empty for one of the stack as a whole."""
-    spec = getattr(item, "callspec", None)
-    return str(spec.params.get("host_name", "")) if spec else ""
 
 
 class Verdicts:
@@ -98,29 +93,38 @@ class Verdicts:
             return
         live = item.config.stash[LIVE]
         report.sections = [(name, live.hidden(text)) for name, text in report.sections]
-        if report.when == "teardown" and report.passed:
-            return
-        if report.when == "setup" and report.passed:
+        if report.when != "call" and report.passed:
             return
         error = call.excinfo.value if call.excinfo else None
         verdict, reason = judge(report.outcome, error, required=check.required)
+        reason = live.hidden(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
         if verdict == "fail":
-            reason = live.hidden(reason or _said(error, report))
             report.outcome = "failed"
             report.longrepr = f"{check.id}: {reason}\n  why: {check.why}\n  remedy: {check.remedy}"
-        results = item.config.stash.setdefault(RESULTS, [])
-        results.append(
-            result_of(check, verdict, host=host_of(item), reason=live.hidden(reason), seconds=call.duration)
+        elif report.skipped:
+            report.longrepr = (str(item.path), 0, f"{verdict}: {reason}")
+        item.config.stash.setdefault(RESULTS, {})[item.nodeid] = result_of(
+            check, verdict, host=host_of(item), reason=reason, seconds=call.duration
         )
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Notes the time."""
-        session.config.stash[BEGAN] = (time.monotonic(), datetime.now(UTC))
+        """Notes the time, and tells pytest to leave the telling to the table unless it was asked to."""
+        config = session.config
+        config.stash[BEGAN] = (time.monotonic(), datetime.now(UTC))
+        asked = [str(argument) for argument in config.invocation_params.args]
+        if not any(argument.startswith("--tb") for argument in asked):
+            config.option.tbstyle = "no"
+        if not any(argument.startswith("-r") for argument in asked):
+            reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None:
+                reporter.reportchars = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes and shows what was found."""
+        """Writes and shows what was found. A run that proved nothing has failed."""
         config = session.config
-        if LIVE not in config.stash or RESULTS not in config.stash:
+        if LIVE not in config.stash or config.getoption("collectonly"):
+            return
+        if session.exitstatus in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
             return
         live = config.stash[LIVE]
         began, started = config.stash[BEGAN]
@@ -130,25 +134,27 @@ class Verdicts:
             release=_release(live),
             started=started,
             seconds=round(time.monotonic() - began, 2),
-            results=config.stash[RESULTS],
+            results=list(config.stash.get(RESULTS, {}).values()),
         )
         folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
-        paths = write_reports(run, folder)
-        show(run, paths)
+        show(run, write_reports(run, folder))
+        if not run.good and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _said(error: BaseException | None, report: pytest.TestReport) -> str:
-    """What the check said went wrong: its assertion's own words, or the accident's type and text."""
+def said(error: BaseException | None, otherwise: str) -> str:
+    """What the check said went wrong: its assertion's own words, or the accident's type and text. Pure."""
     if isinstance(error, AssertionError):
-        return str(error) or report.longreprtext
+        # pytest adds the values that were compared; they may be long, and cut so that no secret is found.
+        words, _, _ = str(error).partition("\nassert ")
+        return words.strip() or otherwise
     if isinstance(error, pytest.fail.Exception):
         return str(error.msg)
-    return f"{type(error).__name__}: {error}" if error else report.longreprtext
+    return f"{type(error).__name__}: {error}" if error else otherwise
 
 
 def _release(live: LiveStack) -> int | None:
     try:
-        head = live.opened.ledger.head()
+        return live.opened.ledger.head().live
     except SlipwayError:
         return None
-    return head.live if head else None

@@ -1,4 +1,4 @@
-"""The run as a table: what failed with its remedy, what was not evaluated and why, and the sum."""
+"""The run in a terminal: what failed with its remedy, what was not evaluated and why, and the sum."""
 
 from __future__ import annotations
 
@@ -6,37 +6,47 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from checks.kit.check import SEVERITIES
 from checks.kit.results import Result, Run
 
 _COLOURS = {"pass": "green", "fail": "red", "not evaluated": "yellow", "skipped": "dim"}
+LONGEST = 600
+"""Characters of a reason that are shown; the reports have all."""
 
 
 def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> None:
-    """Prints `run`; `paths` are the reports that were written."""
-    out = console or Console()
-    rest = [result for result in run.results if result.verdict != "pass"]
-    if rest:
-        out.print(_table(sorted(rest, key=_urgency)))
-    sums = ", ".join(f"[{_COLOURS[verdict]}]{count} {verdict}[/]" for verdict, count in run.counts.items())
-    out.print(f"\n{run.stack} at {run.url}, release {run.release or '-'}: {sums} in {run.seconds:.1f} s")
-    for path in paths:
-        out.print(f"[dim]{path}[/]", soft_wrap=True)
-
-
-def _table(results: Sequence[Result]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("check", "host", "severity", "verdict", "reason and remedy"):
-        table.add_column(name, overflow="fold")
-    for result in results:
-        more = f"\n[dim]→ {result.remedy}[/]" if result.verdict == "fail" else ""
-        colour = _COLOURS[result.verdict]
-        table.add_row(
-            result.id, result.host, result.severity, f"[{colour}]{result.verdict}[/]", result.reason + more
+    """Prints `run`; `paths` are the reports that were written. Ids are never broken: they are searched for."""
+    out = console or Console(highlight=False)
+    out.print()
+    rest = sorted((result for result in run.results if result.verdict != "pass"), key=_urgency)
+    for (verdict, check, severity, reason, remedy), hosts in _alike(rest).items():
+        where = f" on {', '.join(hosts)}" if hosts else ""
+        out.print(
+            f"[{_COLOURS[verdict]}]{verdict:<13}[/] {check} [dim]({severity}){where}[/]", soft_wrap=True
         )
-    return table
+        out.print(f"{'':14}{escape(reason[:LONGEST])}", soft_wrap=True)
+        if verdict == "fail":
+            out.print(f"{'':14}[dim]→ {escape(remedy)}[/]", soft_wrap=True)
+    if not run.good and not run.count("fail"):
+        nothing = "every check was skipped or not evaluated" if run.results else "no check ran"
+        out.print(f"[red]Nothing was proved: {nothing}.[/]")
+    sums = ", ".join(f"[{_COLOURS[verdict]}]{count} {verdict}[/]" for verdict, count in run.counts.items())
+    release = f", release {run.release}" if run.release else ""
+    out.print(f"{escape(run.stack)} at {run.url}{release}: {sums} in {run.seconds:.1f} s", soft_wrap=True)
+    for path in paths:
+        out.print(f"[dim]{escape(str(path))}[/]", soft_wrap=True)
+
+
+def _alike(results: Sequence[Result]) -> dict[tuple[str, str, str, str, str], list[str]]:
+    """What several hosts have in common is said once: the hosts by what was found."""
+    found: dict[tuple[str, str, str, str, str], list[str]] = {}
+    for each in results:
+        hosts = found.setdefault((each.verdict, each.id, each.severity, each.reason, each.remedy), [])
+        if each.host:
+            hosts.append(each.host)
+    return found
 
 
 def _urgency(result: Result) -> tuple[bool, int, str]:
