@@ -37,7 +37,9 @@ class Choice:
         """What in it is not there, with what is near; empty if all is."""
         for word in self.words:
             if not any(_names(word, check) for check in checks):
-                known = sorted({row for check in checks for row in check.rows} | {check.id for check in checks})
+                known = sorted(
+                    {row for check in checks for row in check.rows} | {check.id for check in checks}
+                )
                 return f"--only: there is no row and no check {word!r}{_near(word, known)}"
         for host in self.hosts:
             if host not in hosts:

@@ -30,10 +30,16 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("slipway", "slipway checks")
     group.addoption("--stack", default="local", help="the stack to prove (default: local)")
     group.addoption(
-        "--only", action="append", default=[], metavar="ROW", help="only these rows or checks: X1,I4 or X1/hsts-…"
+        "--only",
+        action="append",
+        default=[],
+        metavar="ROW",
+        help="only these rows or checks: X1,I4 or X1/hsts-…",
     )
     group.addoption("--severity", choices=SEVERITIES, default="low", help="only these and worse")
-    group.addoption("--host", action="append", default=[], dest="only_hosts", help="only what is read on this host")
+    group.addoption(
+        "--host", action="append", default=[], dest="only_hosts", help="only what is read on this host"
+    )
     group.addoption("--invasive", action="store_true", help="also what would disturb users")
     group.addoption(
         "--patience",
