@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.picture.prices import prices
+from infra.policies.entries import entries
 from infra.policies.rule import World, at
 from infra.recording import Graph, Resource
 
@@ -116,7 +117,7 @@ def _hosts(group: Resource, world: World) -> Counted:
     count = group.inputs.get("desiredCapacity") or group.inputs.get("minSize") or 0
     for template in world.behind(group, "launchTemplate", "aws:ec2/launchTemplate:LaunchTemplate"):
         yield "Hosts", str(template.inputs["instanceType"]), count
-        for disk in template.inputs.get("blockDeviceMappings") or []:
+        for disk in entries(template.inputs.get("blockDeviceMappings")):
             yield "Hosts", "disk GB", count * (at(disk, "ebs.volumeSize") or 0)
 
 
@@ -130,4 +131,6 @@ def _network(graph: Graph) -> Counted:
 
 def _masters(graph: Graph) -> int:
     """RDS keeps its master user's password in a secret of its own."""
-    return sum(1 for each in graph.of("aws:rds/instance:Instance") if each.inputs.get("manageMasterUserPassword"))
+    return sum(
+        1 for each in graph.of("aws:rds/instance:Instance") if each.inputs.get("manageMasterUserPassword")
+    )

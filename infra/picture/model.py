@@ -19,6 +19,7 @@ PLACES: dict[str, tuple[int, str, str]] = {
     "slipway:aws:Listeners": (1, "Listeners", "TLS, HSTS, mutual TLS"),
     "slipway:aws:Certificate": (1, "Certificate", "renews itself"),
     "slipway:aws:Compute": (2, "Hosts", "web and worker groups"),
+    "slipway:aws:HostAccess": (2, "Host access", "sessions only, no open port"),
     "slipway:aws:Identity": (2, "Identity", "roles, GitHub by OIDC"),
     "slipway:aws:Database": (3, "PostgreSQL", "RDS, proxy, backups"),
     "slipway:aws:Cache": (3, "Redis", "TLS, no eviction"),
@@ -48,6 +49,16 @@ _WORDS = {
     "aws:ec2/eip:Eip": "address",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "alarm",
     "cloudflare:index/dnsRecord:DnsRecord": "DNS record",
+    "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": "signed origin pulls",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "lifecycle",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "ownership",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public access block",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "encryption",
+    "aws:s3/bucketVersioning:BucketVersioning": "versioning",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "CORS",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "bucket object",
+    "aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination": "event destination",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "OIDC provider",
 }
 
 
@@ -141,11 +152,18 @@ def _concern(resource: Resource, graph: Graph) -> str:
 def _card(top: Resource, members: list[Resource]) -> Card:
     column, title, about = PLACES.get(top.type, (5, top.type.rpartition(":")[2], top.name))
     if top.type == "slipway:cloudflare:Proofs":
-        title = "DNS proofs: mail" if "mail" in top.name else "DNS proofs: certificate"
+        mail = "mail" in top.name
+        title, about = ("Proof of mail", "DKIM") if mail else ("Proof of name", "for the certificate")
     counted = Counter(_kind(each) for each in members if each.custom)
     kinds = sorted(counted.items(), key=lambda pair: (pair[0] not in STATEFUL_WORDS, -pair[1], pair[0]))
     return Card(
-        top.urn, column, title, about, tuple(kinds), counted.total(), any(k in STATEFUL_WORDS for k in counted)
+        top.urn,
+        column,
+        title,
+        about,
+        tuple(kinds),
+        counted.total(),
+        any(k in STATEFUL_WORDS for k in counted),
     )
 
 

@@ -13,7 +13,7 @@ text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvet
 .column{fill:#6b7280;font-size:11px;font-weight:600;letter-spacing:.09em}
 .card{fill:#fff;stroke:#d9dde3}.name{fill:#111827;font-size:14px;font-weight:600}
 .about{fill:#6b7280;font-size:11px}.kind{fill:#374151;font-size:12px}.count{fill:#9099a6;font-size:12px}
-.data{fill:#0f766e;font-weight:600}.line{fill:none;stroke-linecap:round;opacity:.5}.tip{opacity:.75}
+.data{fill:#0f766e;font-weight:600}.line{fill:none;stroke-linecap:round;opacity:.5}.tip{opacity:.75}.far{opacity:.26}
 .rule{stroke:#eceef1}
 .c0 .bar,.c0.tip{fill:#f08c2e}.c1 .bar,.c1.tip{fill:#4c6ef5}.c2 .bar,.c2.tip{fill:#7c4dde}
 .c3 .bar,.c3.tip{fill:#0f9f8f}.c4 .bar,.c4.tip{fill:#64748b}.c5 .bar,.c5.tip{fill:#d6487e}
@@ -22,7 +22,7 @@ text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvet
 @media (prefers-color-scheme:dark){
 .bg{fill:#0f1318}.title,.name{fill:#f3f5f8}.card{fill:#181e26;stroke:#2c3540}.rule{stroke:#252d37}
 .kind{fill:#c7ced8}.about,.sub,.column{fill:#8b96a5}.count{fill:#75808f}.data{fill:#3fd0bd}
-.line{opacity:.6}}
+.line{opacity:.6}.far{opacity:.34}}
 """.replace("\n", "")
 
 
@@ -47,17 +47,22 @@ def svg(picture: Picture) -> str:
 
 def _heading(picture: Picture, places: Layout) -> list[str]:
     left = places.columns[0][1] if places.columns else 0
+    counts = f"{picture.resources} resources in {len(picture.cards)} concerns"
     return [
         f'<text class="title" x="{left:g}" y="50">{escape(picture.project)} · {escape(picture.stack)}</text>',
-        f'<text class="sub" x="{left:g}" y="72">{picture.resources} resources in {len(picture.cards)} concerns</text>',
-        *(f'<text class="column" x="{x:g}" y="112">{escape(name.upper())}</text>' for name, x in places.columns),
+        f'<text class="sub" x="{left:g}" y="72">{counts}</text>',
+        *(
+            f'<text class="column" x="{x:g}" y="112">{escape(name.upper())}</text>'
+            for name, x in places.columns
+        ),
     ]
 
 
 def _card(box: Box) -> str:
     card, x, y = box.card, box.x, box.y
     parts = [
-        f'<g class="c{card.column}"><rect class="card" x="{x:g}" y="{y:g}" width="{WIDTH}" height="{box.height:g}" rx="9"/>',
+        f'<g class="c{card.column}"><rect class="card" x="{x:g}" y="{y:g}" width="{WIDTH}" '
+        f'height="{box.height:g}" rx="9"/>',
         f'<rect class="bar" x="{x + 12:g}" y="{y + 14:g}" width="4" height="28" rx="2"/>',
         f'<text class="name" x="{x + 26:g}" y="{y + 26:g}">{escape(card.title)}</text>',
         f'<text class="about" x="{x + 26:g}" y="{y + 41:g}">{escape(card.about)}</text>',
@@ -66,7 +71,9 @@ def _card(box: Box) -> str:
     for index, (kind, count) in enumerate(rows(card)):
         baseline = y + HEAD + ROW * (index + 1)
         mark = " data" if kind in STATEFUL_WORDS else ""
-        parts.append(f'<text class="kind{mark}" x="{x + 14:g}" y="{baseline:g}">{escape(_short(kind))}</text>')
+        parts.append(
+            f'<text class="kind{mark}" x="{x + 14:g}" y="{baseline:g}">{escape(_short(kind))}</text>'
+        )
         parts.append(
             f'<text class="count" x="{box.right - 14:g}" y="{baseline:g}" text-anchor="end">{count}</text>'
         )
@@ -97,9 +104,10 @@ def _line(line: Line, boxes: dict[str, Box], lines: tuple[Line, ...]) -> str:
         bend = max(30.0, (x1 - x2) / 2.2)
         path = f"M{x1:g} {y1:g}C{x1 - bend:g} {y1:g} {x2 + bend:g} {y2:g} {x2:g} {y2:g}"
         tip = f"M{x2 - 5:g} {y2:g}l7 -3.6v7.2z"
+    far = " far" if abs(one.card.column - other.card.column) > 1 else ""
     said = f"{one.card.title} needs {other.card.title}: {line.weight} inputs"
     return (
-        f'<g><title>{escape(said)}</title><path class="line c{one.card.column}" stroke-width="{width:.2g}" '
+        f'<g><title>{escape(said)}</title><path class="line c{one.card.column}{far}" stroke-width="{width:.2g}" '
         f'd="{path}"/><path class="tip c{one.card.column}" d="{tip}"/></g>'
     )
 

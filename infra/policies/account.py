@@ -19,7 +19,8 @@ SETTINGS = [
     holds(
         "provider-one-account", PROVIDER, "allowedAccountIds", good='["123456789012"]', bad="[]",
         when=lambda value: value not in ("[]", []),
-        says="A stack is made in the account it names, and in no other.", controls=("I7",), severity="critical",
+        says="A stack is made in the account it names, and in no other.", controls=("I7",),
+        severity="critical",
     ),
     holds(
         "provider-default-tags", PROVIDER, "defaultTags", good='{"tags":{"slipway:stack":"prod"}}', bad="{}",
@@ -67,7 +68,7 @@ _PROVIDER = made(PROVIDER, "aws")
 
 @rule(
     "provider-explicit", "*",
-    controls=("I7",), severity="high", remedy="pass the stack's provider down: providers=[…] of the component",
+    controls=("I7",), severity="high", remedy="pass the stack's provider down: providers=[…]",
     passing=[world(_PROVIDER, made("aws:s3/bucket:Bucket", provider=_PROVIDER.urn))],
     failing=[world(made("aws:s3/bucket:Bucket"))],
 )  # fmt: skip

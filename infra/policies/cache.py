@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from infra.policies.entries import parameters
 from infra.policies.rule import World, holds, made, rule, world
 from infra.recording.graph import Resource
 
@@ -67,7 +68,7 @@ def _group(ignored: tuple[str, ...] = ("authToken",), **inputs: object) -> World
 @rule(
     "redis-password-never-in-state", GROUP,
     controls=("ElastiCache.6", "I4", "I9"), severity="critical",
-    remedy="leave auth_token out and ignore its changes: `slipway up` sets it, with the value from the secret store",
+    remedy="leave auth_token out and ignore its changes: `slipway up` sets it, from the secret store",
     passing=[_group()],
     failing=[_group(authToken="x" * 32), _group(ignored=())],
 )  # fmt: skip
@@ -109,7 +110,7 @@ def _parameters(**values: str) -> World:
 )  # fmt: skip
 def evicts_nothing(group: Resource, _: World) -> Iterable[str]:
     """When memory is full Redis refuses to write, and throws nothing away."""
-    values = {each.get("name"): each.get("value") for each in group.inputs.get("parameters") or []}
+    values = parameters(group)
     policy = values.get("maxmemory-policy")
     if policy != "noeviction":
         yield f"maxmemory-policy is {policy or 'not set (volatile-lru)'}"

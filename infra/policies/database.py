@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from infra.policies.entries import parameters
 from infra.policies.rule import World, holds, made, rule, world
 from infra.recording.graph import Resource
 
@@ -15,7 +17,7 @@ PROXY = "aws:rds/proxy:Proxy"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def _at_least(least: int):  # noqa: ANN202
+def _at_least(least: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -120,8 +122,8 @@ def _parameters(*pairs: tuple[str, str]) -> World:
 )  # fmt: skip
 def force_tls(group: Resource, _: World) -> Iterable[str]:
     """PostgreSQL takes no connection without TLS."""
-    values = {each.get("name"): each.get("value") for each in group.inputs.get("parameters") or []}
-    if str(values.get("rds.force_ssl")) != "1":
+    values = parameters(group)
+    if values.get("rds.force_ssl") != "1":
         yield f"rds.force_ssl is {values.get('rds.force_ssl', 'not set')}"
 
 
@@ -179,7 +181,7 @@ def windows_apart(instance: Resource, _: World) -> Iterable[str]:
 
 
 def minutes(window: str) -> set[int]:
-    """Minutes of the week in `sun:03:30-sun:04:30`; one that ends before it begins goes on into the next day."""
+    """Minutes of the week in `sun:03:30-sun:04:30`; what ends before it begins goes on into the next day."""
     found = re.fullmatch(r"(\w{3}):(\d\d):(\d\d)-(\w{3}):(\d\d):(\d\d)", window)
     if not found:
         return set()

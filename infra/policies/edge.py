@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from infra.policies.entries import entries
 from infra.policies.rule import World, at, made, rule, world
 from infra.recording.graph import Resource
 
@@ -28,7 +29,8 @@ def _setting(id_: str, value: str) -> World:
 
 @rule(
     "zone-strict-tls", SETTING,
-    controls=("X1", "I1"), severity="high", remedy="ssl strict, TLS 1.2 or later, https always, origin pulls signed",
+    controls=("X1", "I1"), severity="high",
+    remedy="ssl strict, TLS 1.2 or later, https always, origin pulls signed",
     passing=[_setting(id_, good[0]) for id_, good in ZONE.items()],
     failing=[
         _setting("ssl", "flexible"), _setting("min_tls_version", "1.0"), _setting("always_use_https", "off"),
@@ -48,10 +50,11 @@ def _record(**inputs: Any) -> World:
 
 @rule(
     "site-behind-cloudflare", RECORD,
-    controls=("I1", "I13"), severity="high", remedy="set proxied=True on the records that lead to the load balancer",
+    controls=("I1", "I13"), severity="high",
+    remedy="set proxied=True on the records that lead to the load balancer",
     passing=[
         _record(type="CNAME", content="${aws_lb.edge.dns_name}", proxied=True),
-        _record(type="CNAME", content="${tolist(aws_acm_certificate.site.domain_validation_options)[0].x}", proxied=False),
+        _record(type="CNAME", content="${tolist(aws_acm_certificate.site.options)[0].x}", proxied=False),
     ],
     failing=[_record(type="CNAME", content="${aws_lb.edge.dns_name}", proxied=False)],
 )  # fmt: skip
@@ -68,7 +71,8 @@ _LIMIT = {"action": "block", "ratelimit": {"period": 10, "requestsPerPeriod": 20
 
 @rule(
     "edge-limits-rates", RULESET,
-    controls=("X7",), severity="medium", remedy="block, with a period and a number of requests",
+    controls=("X7",), severity="medium",
+    remedy="block, with a period and a number of requests",
     passing=[world(made(RULESET, inputs={"phase": "http_ratelimit", "rules": [_LIMIT]}))],
     failing=[
         world(made(RULESET, inputs={"phase": "http_ratelimit", "rules": [{**_LIMIT, "action": "log"}]})),
@@ -79,27 +83,29 @@ def edge_limits_rates(ruleset: Resource, _: World) -> Iterable[str]:
     """Cloudflare turns away addresses that ask too often."""
     if ruleset.inputs.get("phase") != "http_ratelimit":
         return
-    for each in ruleset.inputs.get("rules") or []:
+    for each in entries(ruleset.inputs.get("rules")):
         if each.get("action") not in {"block", "managed_challenge"}:
             yield f"only does {each.get('action')}"
         if not at(each, "ratelimit.requestsPerPeriod"):
             yield "has no limit"
 
 
+def _token(type_: str, resources: str) -> World:
+    return world(made(type_, inputs={"policies": [{"resources": f'{{"{resources}":"*"}}'}]}))
+
+
 @rule(
     "token-scoped", *TOKENS,
     controls=("I7", "I15"), severity="high", remedy="name the bucket or zone in the token's policy",
-    passing=[
-        world(made(TOKENS[0], inputs={"policies": [{"resources": '{"com.cloudflare.edge.r2.bucket.a_default_b":"*"}'}]}))
-    ],
+    passing=[_token(TOKENS[0], "com.cloudflare.edge.r2.bucket.a_default_b")],
     failing=[
-        world(made(TOKENS[0], inputs={"policies": [{"resources": '{"com.cloudflare.api.account.*":"*"}'}]})),
-        world(made(TOKENS[1], inputs={"policies": [{"resources": '{"com.cloudflare.api.account.zone.*":"*"}'}]})),
+        _token(TOKENS[0], "com.cloudflare.api.account.*"),
+        _token(TOKENS[1], "com.cloudflare.api.account.zone.*"),
     ],
 )  # fmt: skip
 def token_scoped(token: Resource, _: World) -> Iterable[str]:
     """A token of Cloudflare's opens one bucket or zone, not the account."""
-    for policy in token.inputs.get("policies") or []:
+    for policy in entries(token.inputs.get("policies")):
         resources = policy.get("resources")
         text = resources if isinstance(resources, str) else str(resources)
         if ".*" in text:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from infra.policies.entries import table
 from infra.policies.policy_text import statements, words
 from infra.policies.rule import World, holds, made, rule, world
 from infra.recording.graph import Resource
@@ -147,7 +148,7 @@ def _too_wide(said: dict[str, Any]) -> Iterable[str]:
     passing=[world(made(ATTACHMENT, inputs={"policyArn": "arn:aws:iam::1:policy/own"}))],
     failing=[
         world(made(ATTACHMENT, inputs={"policyArn": f"arn:aws:iam::aws:policy/{name}"}))
-        for name in ("AdministratorAccess", "PowerUserAccess", "AmazonS3FullAccess", "AmazonSSMManagedInstanceCore")
+        for name in ("AdministratorAccess", "AmazonS3FullAccess", "AmazonSSMManagedInstanceCore")
     ],
 )  # fmt: skip
 def no_sweeping_policies(attachment: Resource, _: World) -> Iterable[str]:
@@ -176,7 +177,10 @@ _EXACT = {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": "repo:example/b
     "github-trusted-exactly", ROLE,
     controls=("I7", "I8"), severity="critical",
     remedy="StringEquals on both sub (repository and environment) and aud",
-    passing=[_trust(_FEDERATED, {"StringEquals": _EXACT}), world(made(ROLE, inputs={"assumeRolePolicy": "{}"}))],
+    passing=[
+        _trust(_FEDERATED, {"StringEquals": _EXACT}),
+        world(made(ROLE, inputs={"assumeRolePolicy": "{}"})),
+    ],
     failing=[
         _trust(_FEDERATED, {"StringLike": _EXACT}),
         _trust(_FEDERATED, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}),
@@ -193,16 +197,15 @@ def trusted_exactly(role: Resource, _: World) -> Iterable[str]:
         if principal == "*" or "*" in words(principal.get("AWS")):
             yield "can be taken by everyone"
         elif principal.get("Federated"):
-            exact = (said.get("Condition") or {}).get("StringEquals") or {}
+            exact = table(table(said.get("Condition")).get("StringEquals"))
             for claim in ("sub", "aud"):
                 value = words(exact.get(f"{GITHUB}:{claim}"))
                 if not value or any("*" in each for each in value):
                     yield f"trusts GitHub without an exact {claim}"
 
 
-def _named(type_: str, stack: str = "example", **inputs: Any) -> World:
-    resource = made(type_, inputs=inputs)
-    return world(Resource(**{**vars(resource), "urn": resource.urn.replace("example", stack)}))
+def _named(type_: str, **inputs: Any) -> World:
+    return world(made(type_, inputs=inputs))
 
 
 @rule(
@@ -228,6 +231,7 @@ def of_this_stack(resource: Resource, stack: World) -> Iterable[str]:
         yield f'its name "{name}" does not carry the stack "{stack.graph.stack}"'
 
 
+_ARN = "arn:aws:secretsmanager:us-east-1:1:secret:slipway"
 _OTHERS = re.compile(r"secret:slipway/(?P<project>[^/\"]+)/(?P<stack>[^/\"*?]+)")
 
 
@@ -235,10 +239,10 @@ _OTHERS = re.compile(r"secret:slipway/(?P<project>[^/\"]+)/(?P<stack>[^/\"*?]+)"
     "policies-of-this-stack", ROLE_POLICY, POLICY,
     controls=("I8",), severity="critical", remedy="let a role at its own stack's secrets only",
     passing=[
-        _policy("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:slipway/board/example/app"),
+        _policy("secretsmanager:GetSecretValue", f"{_ARN}/board/example/app"),
     ],
     failing=[
-        _policy("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:1:secret:slipway/board/prod/app"),
+        _policy("secretsmanager:GetSecretValue", f"{_ARN}/board/prod/app"),
     ],
 )  # fmt: skip
 def policies_of_this_stack(policy: Resource, stack: World) -> Iterable[str]:

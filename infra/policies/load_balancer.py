@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
+from infra.policies.entries import entries, table
 from infra.policies.rule import World, at, holds, made, rule, world
 from infra.recording.graph import Resource
 
@@ -30,7 +32,7 @@ YEAR = 31_536_000
 
 
 def _is_https(inputs: object) -> bool:
-    return isinstance(inputs, dict) and inputs.get("protocol") == "HTTPS"  # pyright: ignore[reportUnknownMemberType]
+    return table(inputs).get("protocol") == "HTTPS"
 
 
 def _covers_a_year(value: str) -> bool:
@@ -81,11 +83,13 @@ SETTINGS = [
     holds(
         "lb-in-two-zones", LB, "subnets", good=["a", "b"], bad=["a"],
         when=lambda value: isinstance(value, list) and len(value) >= 2,  # pyright: ignore[reportUnknownArgumentType]
-        says="The load balancer stands in two zones at least.", controls=("ELB.13", "I1"), severity="medium",
+        says="The load balancer stands in two zones at least.", controls=("ELB.13", "I1"),
+        severity="medium",
     ),
     holds(
         "listener-tls-policy", LISTENER, "sslPolicy", good="ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
-        bad="ELBSecurityPolicy-2016-08", when=lambda value: value in TLS_POLICIES, only=_is_https, given=HTTPS,
+        bad="ELBSecurityPolicy-2016-08", when=lambda value: value in TLS_POLICIES, only=_is_https,
+        given=HTTPS,
         says="TLS 1.2 with forward secrecy at least.", controls=("ELB.17", "X1"), severity="high",
     ),
     holds(
@@ -127,7 +131,8 @@ SETTINGS = [
     holds(
         "certificate-by-dns", CERTIFICATE, "validationMethod", good="DNS", bad="EMAIL",
         only=lambda inputs: "certificateBody" not in inputs,
-        says="The certificate renews itself: it is proved by DNS.", controls=("ACM.1", "I1"), severity="medium",
+        says="The certificate renews itself: it is proved by DNS.", controls=("ACM.1", "I1"),
+        severity="medium",
     ),
 ]  # fmt: skip
 
@@ -136,7 +141,10 @@ def _listener(*actions: dict[str, object], **inputs: object) -> Resource:
     return made(LISTENER, inputs={"port": 80, "protocol": "HTTP", "defaultActions": list(actions), **inputs})
 
 
-_TO_TLS = {"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}
+_TO_TLS: dict[str, object] = {
+    "type": "redirect",
+    "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"},
+}
 
 
 @rule(
@@ -150,7 +158,7 @@ def redirects_to_tls(listener: Resource, _: World) -> Iterable[str]:
     """A plain HTTP listener does nothing but redirect to https."""
     if listener.inputs.get("protocol") != "HTTP":
         return
-    actions = listener.inputs.get("defaultActions") or []
+    actions = entries(listener.inputs.get("defaultActions"))
     if not actions:
         yield "no default action"
     for action in actions:
@@ -161,7 +169,7 @@ def redirects_to_tls(listener: Resource, _: World) -> Iterable[str]:
 @rule(
     "listener-never-ignores-weights", LISTENER,
     controls=("S4",), severity="medium",
-    remedy="leave ignore_changes off listeners: it is broken for weights (pulumi-aws#5798); hosts switch releases",
+    remedy="leave ignore_changes off listeners: it is broken for weights (pulumi-aws#5798)",
     passing=[world(_listener(_TO_TLS))],
     failing=[world(made(LISTENER, inputs={"port": 80}, ignore_changes=("defaultActions",)))],
 )  # fmt: skip
@@ -244,7 +252,11 @@ def behind_firewall(balancer: Resource, stack: World) -> Iterable[str]:
 
 
 _MANAGED = {"name": "known", "statement": {"managedRuleGroupStatement": {"vendorName": "AWS"}}}
-_RATE = {"name": "rate", "action": {"block": {}}, "statement": {"rateBasedStatement": {"limit": 3000}}}
+_RATE: dict[str, Any] = {
+    "name": "rate",
+    "action": {"block": {}},
+    "statement": {"rateBasedStatement": {"limit": 3000}},
+}
 
 
 @rule(
@@ -256,13 +268,11 @@ _RATE = {"name": "rate", "action": {"block": {}}, "statement": {"rateBasedStatem
 )  # fmt: skip
 def limits_rates(acl: Resource, _: World) -> Iterable[str]:
     """The firewall has AWS's managed rules, and blocks addresses that ask too often."""
-    rules = acl.inputs.get("rules") or []
+    rules = entries(acl.inputs.get("rules"))
     if not any(at(each, "statement.managedRuleGroupStatement") for each in rules):
         yield "no managed rules"
-    if not any(
-        at(each, "statement.rateBasedStatement.limit") and at(each, "action.block") is not None
-        for each in rules
-    ):
+    limiting = [each for each in rules if at(each, "statement.rateBasedStatement.limit")]
+    if not any(at(each, "action.block") is not None for each in limiting):
         yield "no rate rule that blocks"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from infra.policies.entries import entries
 from infra.policies.load_balancer import LB
 from infra.policies.rule import World, at, holds, made, rule, world
 from infra.recording.graph import Resource
@@ -29,7 +30,8 @@ SETTINGS = [
     ),
     holds(
         "hosts-imds-one-hop", TEMPLATE, "metadataOptions.httpPutResponseHopLimit", good=1, bad=2,
-        says="Hosts' credentials do not leave the host.", controls=("AutoScaling.4", "EC2.8"), severity="medium",
+        says="Hosts' credentials do not leave the host.", controls=("AutoScaling.4", "EC2.8"),
+        severity="medium",
     ),
     holds(
         "hosts-no-key-pair", TEMPLATE, "keyName", good="", bad="laptop", when=lambda value: not value,
@@ -76,7 +78,7 @@ def flow_log(vpc: Resource, stack: World) -> Iterable[str]:
 
 @rule(
     "vpc-default-group-empty", VPC,
-    controls=("EC2.2",), severity="high", remedy="adopt the default group with ec2.DefaultSecurityGroup and no rules",
+    controls=("EC2.2",), severity="high", remedy="adopt it with ec2.DefaultSecurityGroup, without rules",
     passing=[world(_VPC, made(DEFAULT_GROUP, links={"vpcId": _VPC}))],
     failing=[
         world(_VPC),
@@ -98,7 +100,7 @@ def default_group_empty(vpc: Resource, stack: World) -> Iterable[str]:
 @rule(
     "security-group-rules-apart", GROUP, OLD_RULE,
     controls=("EC2.2",), severity="medium",
-    remedy="write rules as vpc.SecurityGroupIngressRule and EgressRule: two owners undo each other (pulumi-eks#1031)",
+    remedy="use vpc.SecurityGroupIngressRule and EgressRule: two owners undo each other (pulumi-eks#1031)",
     passing=[world(made(GROUP))],
     failing=[world(made(GROUP, inputs={"ingress": [{"fromPort": 443}]})), world(made(OLD_RULE))],
 )  # fmt: skip
@@ -189,7 +191,7 @@ def _template(**inputs: Any) -> World:
 )  # fmt: skip
 def hosts_private(template: Resource, _: World) -> Iterable[str]:
     """Hosts have no public address."""
-    for each in template.inputs.get("networkInterfaces") or []:
+    for each in entries(template.inputs.get("networkInterfaces")):
         if str(each.get("associatePublicIpAddress", "false")).lower() == "true":
             yield "associatePublicIpAddress is true"
 
@@ -202,7 +204,7 @@ def hosts_private(template: Resource, _: World) -> Iterable[str]:
 )  # fmt: skip
 def disks_encrypted(template: Resource, _: World) -> Iterable[str]:
     """Every disk of a host is encrypted."""
-    disks = template.inputs.get("blockDeviceMappings") or []
+    disks = entries(template.inputs.get("blockDeviceMappings"))
     if not disks:
         yield "names no disk, so that the image decides"
     for each in disks:

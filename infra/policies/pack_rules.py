@@ -63,7 +63,9 @@ def _described(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.id,
         "description": rule.says,
-        "enforcement_level": EnforcementLevel.MANDATORY if rule.severity in _STOPS else EnforcementLevel.ADVISORY,
+        "enforcement_level": EnforcementLevel.MANDATORY
+        if rule.severity in _STOPS
+        else EnforcementLevel.ADVISORY,
         "severity": Severity(rule.severity),
         "framework": PolicyComplianceFramework("AWS Security Hub", "1.0", ", ".join(rule.controls), ""),
         "remediation_steps": rule.remedy,
@@ -74,7 +76,7 @@ def _described(rule: Rule) -> dict[str, Any]:
 def _resource(given: ResourceValidationArgs | PolicyResource, provider: str) -> Resource:
     """As recorded. An engine gives a stack's resources with their outputs, a single one with its inputs."""
     options: Any = given.opts
-    depends = getattr(given, "property_dependencies", None) or {}
+    depends = given.property_dependencies if isinstance(given, PolicyResource) else {}
     return Resource(
         type=given.resource_type,
         name=given.name,

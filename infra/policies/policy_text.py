@@ -14,7 +14,7 @@ def statements(policy: Any) -> list[dict[str, Any]]:
         document: Any = json.loads(policy)
     except ValueError:
         return []
-    said: Any = document.get("Statement", []) if isinstance(document, dict) else []
+    said: Any = cast("dict[str, Any]", document).get("Statement", []) if isinstance(document, dict) else []
     return (
         [cast("dict[str, Any]", said)] if isinstance(said, dict) else list(cast("list[dict[str, Any]]", said))
     )

@@ -109,7 +109,6 @@ def holds(
     `bad` is the failing example's value; so is absence, unless `absent_is_good`. `only` tells which resources
     of the type are meant, and `given` are inputs that make the examples such.
     """
-    fits = when or (lambda value: value == good)
 
     def judge(resource: Resource, _: World) -> Iterable[str]:
         if only is not None and not only(resource.inputs):
@@ -118,7 +117,7 @@ def holds(
         if value is None:
             if not absent_is_good:
                 yield f"{path} is not set"
-        elif not fits(value):
+        elif not (value == good if when is None else when(value)):
             yield f"{path} is {value!r}"
 
     def example(value: Any) -> World:

@@ -61,9 +61,9 @@ def never_deleted_first(resource: Resource, _: World) -> Iterable[str]:
     ],
     failing=[
         world(made(_DATABASE, inputs={"password": "hunter2"})),
-        world(made("aws:ssm/parameter:Parameter", inputs={"type": "SecureString", "value": "hunter2"})),
-        world(made("aws:lambda/function:Function", inputs={"x": "y"}, secret_inputs=("environment.variables.K",))),
-        world(made("cloudflare:index/workersScript:WorkersScript", inputs={"bindings": [{"secretText": "x"}]})),
+        world(made("aws:ssm/parameter:Parameter", inputs={"type": "SecureString", "value": "x"})),
+        world(made("aws:lambda/function:Function", secret_inputs=("environment.variables.KEY",))),
+        world(made("aws:x/y:Y", inputs={"bindings": [{"secretText": "x"}]})),
     ],
 )  # fmt: skip
 def no_secret_inputs(resource: Resource, _: World) -> Iterable[str]:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from infra.policies.entries import entries, table, texts
 from infra.policies.policy_text import is_open, statements, words
-from infra.policies.rule import World, at, holds, made, rule, world
+from infra.policies.rule import Rule, World, at, holds, made, rule, world
 from infra.recording.graph import Resource
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -108,7 +109,7 @@ def tls_only(bucket: Resource, stack: World) -> Iterable[str]:
 
 
 def _denies_plain(statement: dict[str, Any]) -> bool:
-    secure = at(statement, "Condition.Bool") or {}
+    secure = table(at(statement, "Condition.Bool"))
     return (
         statement.get("Effect") == "Deny"
         and statement.get("Principal") in ("*", {"AWS": "*"})
@@ -124,17 +125,18 @@ def _denies_plain(statement: dict[str, Any]) -> bool:
     passing=[_with(POLICY, policy=_TLS_ONLY)],
     failing=[
         _with(POLICY, policy=_document(Effect="Allow", Principal="*", Action="s3:GetObject", Resource="*")),
-        _with(POLICY, policy=_document(Effect="Allow", Principal={"AWS": ["*"]}, Action="s3:*", Resource="*")),
+        _with(POLICY, policy=_document(Effect="Allow", Principal={"AWS": ["*"]}, Action="s3:*")),
     ],
 )  # fmt: skip
 def policy_not_public(policy: Resource, _: World) -> Iterable[str]:
     """A bucket's policy lets in nobody but those it names."""
     for statement in statements(policy.inputs.get("policy")):
         if is_open(statement):
-            yield f"statement {statement.get('Sid', '')} allows everyone {', '.join(words(statement.get('Action')))}"
+            actions = ", ".join(words(statement.get("Action")))
+            yield f"statement {statement.get('Sid', '')} allows everyone {actions}"
 
 
-def _each_has(id_: str, type_: str, what: str, says: str, controls: tuple[str, ...], **inputs: Any):  # noqa: ANN202
+def _each_has(id_: str, type_: str, what: str, says: str, controls: tuple[str, ...], **inputs: Any) -> Rule:
     def judge(bucket: Resource, stack: World) -> Iterable[str]:
         if not stack.linked(bucket, type_, by="bucket"):
             yield f"has no {what}"
@@ -175,13 +177,13 @@ encrypted = _each_has(
 )  # fmt: skip
 def cors_names_origins(cors: Resource, _: World) -> Iterable[str]:
     """Only named origins may use a bucket from a browser."""
-    for each in [*(cors.inputs.get("corsRules") or []), *(cors.inputs.get("rules") or [])]:
-        for origin in each.get("allowedOrigins") or at(each, "allowed.origins") or []:
+    for each in entries(cors.inputs.get("corsRules")) + entries(cors.inputs.get("rules")):
+        for origin in texts(each.get("allowedOrigins") or at(each, "allowed.origins")):
             if "*" in origin or not origin.startswith("https://"):
                 yield f"allows origin {origin}"
 
 
 RULES = [
-    *SETTINGS, shut_to_the_public, no_public_acl, tls_only, policy_not_public, versioned, tidied, owned, encrypted,
-    cors_names_origins,
+    *SETTINGS, shut_to_the_public, no_public_acl, tls_only, policy_not_public, versioned, tidied, owned,
+    encrypted, cors_names_origins,
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Checks a resource's inputs against the provider's typed SDK, nested ones too.
 
-The engine's mocks accept anything: a misspelt key in a dict literal, text where a number belongs. The SDK knows
-every name and type, so introspection finds both.
+The engine's mocks accept anything: a misspelt key in a dict literal, text where a number belongs. The SDK
+knows every name and type, so introspection finds both.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _value(value: Any, kind: Any, place: str) -> Iterator[str]:
 
 
 def _choices(kind: Any) -> Iterator[Any]:
-    """`Input[Optional[T]]`, a union of T, awaitables and outputs of it, and None, is T: values are known here."""
+    """`Input[Optional[T]]`, a union of T, awaitables and outputs of it, and None, is T."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         for each in inside:

@@ -27,7 +27,9 @@ PROD = "prod"
 @app.command("graph")
 def graph(
     stack: Stack = PROD,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; default: standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default: standard output.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw what a stack is made of, by concern, as SVG.
@@ -49,7 +51,9 @@ def graph(
         try:
             out.write_text(svg(drawn), encoding="utf-8")
         except OSError as error:
-            raise BadInput(f"--out {out}: {error.strerror}", remedy="name a file in a folder that exists") from None
+            raise BadInput(
+                f"--out {out}: {error.strerror}", remedy="name a file in a folder that exists"
+            ) from None
         if not json:
             say(f"{out}: {drawn.resources} resources in {len(drawn.cards)} concerns")
 
@@ -85,7 +89,9 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
         ),
     )
     more = " and what has no price" if found.unpriced else ""
-    say(f"\nabout {found.usd:.0f} USD a month{more}: list prices of {listed.date}, {listed.region}, on demand")
+    say(
+        f"\nabout {found.usd:.0f} USD a month{more}: list prices of {listed.date}, {listed.region}, on demand"
+    )
     say(f"not in it: {NOT_IN_IT}")
 
 
@@ -129,7 +135,7 @@ def _recorded(stack: str) -> tuple[Graph, Project]:
     project = open_project(stack)
     if project.stack.platform != "aws":
         raise BadInput(
-            f'stack "{stack}" is on platform {project.stack.platform}: only stacks on aws have infrastructure to show',
+            f'stack "{stack}" is on platform {project.stack.platform}: there is no infrastructure to show',
             remedy="name a stack on aws: --stack prod",
         )
     from infra.recording import record  # noqa: PLC0415

@@ -10,6 +10,9 @@ from infra.policies import World
 from infra.recording import Graph, record
 from infra.recording.lean_cloudflare import install as make_cloudflare_lean
 from slipway.settings.project import open_project
+from tests.infra.emulator.applied import applied, emulator
+
+__all__ = ["applied", "emulator"]
 
 make_cloudflare_lean()
 ROOT = Path(__file__).resolve().parents[2]

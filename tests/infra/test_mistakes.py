@@ -7,14 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
 from infra.policies import RULES, World, judge
 from infra.policies.rule import put
 from infra.policies.state import STATEFUL
-from infra.recording import Graph, Resource
+from infra.recording import Graph, Resource, record
+from infra.recording.run import record_component
 from infra.recording.schema import breaches
+from tests.infra.conftest import ROOT
 
+CANARY = "canary-6f1d0c2e9b"
 Change = Callable[[Resource], Resource | None]
 
 
@@ -43,7 +48,9 @@ def parameter(name: str, value: str) -> Change:
     """A parameter of a parameter group."""
 
     def change(group: Resource) -> Resource:
-        pairs = [{**each, "value": value} if each["name"] == name else each for each in group.inputs["parameters"]]
+        pairs = [
+            {**each, "value": value} if each["name"] == name else each for each in group.inputs["parameters"]
+        ]
         assert pairs != group.inputs["parameters"]
         return replace(group, inputs={**group.inputs, "parameters": pairs})
 
@@ -60,6 +67,12 @@ def statement(input_: str, **changes: Any) -> Change:
         return replace(policy, inputs={**policy.inputs, input_: json.dumps(document)})
 
     return change
+
+
+def opened(port: int) -> Change:
+    """A way in for the world."""
+    way = {"cidrIpv4": "0.0.0.0/0", "fromPort": port, "toPort": port}
+    return lambda rule: replace(rule, inputs={**rule.inputs, **way})
 
 
 def only(test: Callable[[Resource], bool], change: Change) -> Change:
@@ -110,12 +123,11 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
     ),
     "an open ssh port": (
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        lambda rule: replace(rule, inputs={**rule.inputs, "cidrIpv4": "0.0.0.0/0", "fromPort": 22, "toPort": 22}),
+        opened(22),
         "security-group-open-ports",
     ),
     "a load balancer open past Cloudflare": (
-        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        lambda rule: replace(rule, inputs={**rule.inputs, "cidrIpv4": "0.0.0.0/0", "fromPort": 443, "toPort": 443}),
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", opened(443),
         "security-group-open-ports",
     ),
     "IMDSv1": (
@@ -177,7 +189,11 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_production_turns_its_rule_red(prod: World, mistake: str) -> None:
     type_, change, rule = MISTAKES[mistake]
-    several = type_ in {"aws:lb/listener:Listener", "aws:iam/role:Role", "cloudflare:index/zoneSetting:ZoneSetting"}
+    several = type_ in {
+        "aws:lb/listener:Listener",
+        "aws:iam/role:Role",
+        "cloudflare:index/zoneSetting:ZoneSetting",
+    }
     wrong = made_wrong(prod.graph, type_, change, all_of_them=several)
     assert rule not in {each.rule.id for each in judge(prod, RULES)}
     assert rule in {each.rule.id for each in judge(replace(prod, graph=wrong), RULES)}
@@ -212,7 +228,42 @@ def shared(one: Graph, other: Graph) -> set[str]:
     keys = ("bucket", "name", "identifier", "replicationGroupId")
     types = {*STATEFUL, "aws:iam/role:Role", "aws:kms/alias:Alias", "aws:ssm/parameter:Parameter"}
     found = [
-        {str(each.inputs[key]) for each in graph for key in keys if each.type in types and each.inputs.get(key)}
+        {
+            str(each.inputs[key])
+            for each in graph
+            for key in keys
+            if each.type in types and each.inputs.get(key)
+        }
         for graph in (one, other)
     ]
     return found[0] & found[1]
+
+
+def test_no_value_of_the_operators_environment_is_anywhere_in_a_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "CLOUDFLARE_API_TOKEN",
+        "SLIPWAY_AGE_KEY",
+        "PLATFORM_REDIS_PASSWORD",
+    ):
+        monkeypatch.setenv(name, CANARY)
+    assert CANARY not in json.dumps(record(ROOT, "prod").as_json())
+
+
+def test_a_canary_that_a_component_is_given_is_found(prod: World) -> None:
+    """The real program, and beside it a component that lets a secret's value through."""
+
+    def leak() -> dict[str, pulumi.Output[str]]:
+        password = pulumi.Output.secret(CANARY)
+        provider = aws.Provider("aws", region="us-east-1", allowed_account_ids=["123456789012"])
+        aws.ssm.Parameter(
+            "leak", type=aws.ssm.ParameterType.STRING, value="x", description=password,
+            opts=pulumi.ResourceOptions(provider=provider),
+        )  # fmt: skip
+        return {"url": pulumi.Output.concat("postgres://app:", password, "@host/app")}
+
+    graph = record_component(leak)
+    told = {each.rule.id for each in judge(replace(prod, graph=graph), RULES)}
+    assert {"no-secret-inputs", "no-secret-outputs"} <= told

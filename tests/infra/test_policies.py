@@ -8,6 +8,8 @@ import pytest
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
+    PolicyCustomTimeouts,
+    PolicyResourceOptions,
     ResourceValidationArgs,
     ResourceValidationPolicy,
     StackValidationPolicy,
@@ -86,10 +88,15 @@ def test_a_policy_of_the_pack_reports_what_the_rule_finds() -> None:
     told: list[str] = []
     (policy,) = (each for each in policies("production") if each.name == "database-private")
     assert isinstance(policy, ResourceValidationPolicy)
+    options = PolicyResourceOptions(True, [], None, [], PolicyCustomTimeouts(0, 0, 0), [], None)
+    urn = "urn:pulumi:prod::board::aws:rds/instance:Instance::database"
     args = ResourceValidationArgs(
-        "aws:rds/instance:Instance", {"publiclyAccessible": True}, "urn:pulumi:prod::board::x::db", "db", None, None,
-        None, lambda: {},
-    )  # fmt: skip  # pyright: ignore
-    policy.validate(args, lambda message, urn=None: told.append(message))
+        "aws:rds/instance:Instance", {"publiclyAccessible": True}, urn, "database", options, None
+    )
+
+    def report(message: str, urn: str | None = None) -> None:
+        told.append(message)
+
+    policy.validate(args, report)
     assert len(told) == 1
     assert told[0].startswith("publiclyAccessible is True")

@@ -28,12 +28,13 @@ WRONG = {
     ),
     "a misspelt key two levels down": (
         lambda: aws.lb.Listener(
-            "https", load_balancer_arn="arn", default_actions=[{"type": "redirect", "redirect": {"statuscode": "x"}}]
-        ),  # pyright: ignore
+            "https", load_balancer_arn="arn",
+            default_actions=[{"type": "redirect", "redirect": {"statuscode": "x"}}],  # pyright: ignore
+        ),
         [
             "https.defaultActions[0].redirect.statusCode: must be given",
-            "https.defaultActions[0].redirect.statuscode: ListenerDefaultActionRedirectArgs has no such field; "
-            "did you mean statusCode?",
+            "https.defaultActions[0].redirect.statuscode: ListenerDefaultActionRedirectArgs has no such field; did "
+            "you mean statusCode?",
         ],
     ),
     "a missing nested key": (
@@ -62,8 +63,9 @@ WRONG = {
     ),
     "of Cloudflare, nested": (
         lambda: cloudflare.Ruleset(
-            "limits", kind="zone", name="limits", phase="http_ratelimit", zone_id="z", rules=[{"ratelimitt": {}}]
-        ),  # pyright: ignore
+            "limits", kind="zone", name="limits", phase="http_ratelimit", zone_id="z",
+            rules=[{"ratelimitt": {}}],  # pyright: ignore
+        ),
         ["limits.rules[0].ratelimitt: RulesetRuleArgs has no such field; did you mean ratelimit?"],
     ),
 }  # fmt: skip

@@ -39,12 +39,16 @@ def test_what_holds_data_is_where_it_was(graph: Graph) -> None:
 def test_no_name_of_what_holds_data_has_a_version_or_hash(graph: Graph) -> None:
     for resource in graph:
         if resource.type in STATEFUL:
-            assert not any(part.isdigit() or len(part) >= 12 for part in resource.name.split("-")), resource.name
+            assert not any(part.isdigit() or len(part) >= 12 for part in resource.name.split("-")), (
+                resource.name
+            )
             assert graph.stack not in resource.name.split("-"), resource.name
 
 
 def test_both_stacks_call_the_same_things_the_same(graphs: dict[str, Graph]) -> None:
-    names = {stack: {(r.type, r.name) for r in graph if r.type in STATEFUL} for stack, graph in graphs.items()}
+    names = {
+        stack: {(r.type, r.name) for r in graph if r.type in STATEFUL} for stack, graph in graphs.items()
+    }
     assert {each for each in names["preview"] - names["prod"] if "cloudflare" not in each[0]} == set()
 
 
