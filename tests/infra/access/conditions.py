@@ -10,7 +10,7 @@ import ipaddress
 import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from tests.infra.access.variables import Context, filled, fits, values
 
@@ -25,9 +25,7 @@ class UnknownOperator(ValueError):
 def hold(condition: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
     """Do all operators, and in each all keys, hold for the request? Raises UnknownOperator."""
     return all(
-        _holds(
-            name, key, [_text(each) for each in (wanted if isinstance(wanted, list) else [wanted])], context
-        )
+        _holds(name, key, _texts(wanted), context)
         for name, keys in condition.items()
         for key, wanted in keys.items()
     )
@@ -52,8 +50,10 @@ def _holds(name: str, key: str, wanted: list[str], context: Context) -> bool:
     return (any if quantifier == "ForAnyValue" else all)(map(one, given))
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _texts(wanted: Any) -> list[str]:
+    """One value or a list of them; JSON's own `false` is as good as the text."""
+    every = cast("list[Any]", wanted) if isinstance(wanted, list) else [wanted]
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in every]
 
 
 def _plain(wanted: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tests.infra.access.conditions import hold
 from tests.infra.access.variables import Context, filled, fits
@@ -82,7 +82,7 @@ def decide(
 def statements(policy: Policy) -> list[dict[str, Any]]:
     """Of a document; one alone may stand without a list."""
     found = policy.get("Statement", [])
-    return found if isinstance(found, list) else [found]
+    return cast("list[dict[str, Any]]", found) if isinstance(found, list) else [found]
 
 
 def names(statement: Mapping[str, Any], caller: Caller, *, itself: bool = False) -> bool:
@@ -126,4 +126,4 @@ def _covers(statement: Mapping[str, Any], element: str, text: str, context: Cont
 
 
 def _list(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return [str(each) for each in cast("list[Any]", value)] if isinstance(value, list) else [str(value)]

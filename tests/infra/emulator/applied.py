@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-import boto3
 import pytest
-import requests
-from botocore.config import Config
 
 from infra.recording import Graph
+from slipway.settings.app import App
+from slipway.settings.aws import Aws
+from slipway.settings.project import Project, open_project
 from tests.infra.emulator.configuration import Target, configuration
 from tests.infra.emulator.limits import PLAN_ONLY
+from tests.infra.emulator.plan import Plan
+from tests.infra.emulator.reach import client, served
+from tests.infra.emulator.state import State
 from tests.infra.emulator.terraform import Tools, Workspace, find
 from tests.infra.emulator.texts import Schema
-from tests.s3 import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[3]
-APPLY_SECONDS = 420
+APPLY_SECONDS = 480
 """RDS and the load balancer have waiters of minutes in the provider, whatever answers."""
-_START_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Credentials; by default some that nobody checks."""
-
-    access_key: str = "emulator"
-    secret_key: str = "emulator"
-    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,104 +39,123 @@ class Applied:
     graph: Graph
     endpoint: str
     workspace: Workspace
+    again: Plan
+    """What the provider would still change once all is made."""
+    in_full: Future[Plan]
+    """What it would make from nothing, with all that the emulator cannot make."""
+
+    @property
+    def planned(self) -> dict[str, dict[str, Any]]:
+        """Arguments of `in_full`, by address."""
+        return self.in_full.result().values
 
     @cached_property
+    def state(self) -> State:
+        """What Terraform knows of it."""
+        return self.workspace.state()
+
+    @property
     def outputs(self) -> dict[str, Any]:
         """The stack outputs."""
-        return self.workspace.outputs()
+        return self.state.outputs
+
+    @cached_property
+    def project(self) -> Project:
+        """Its settings, and its app's."""
+        return open_project(self.stack, ROOT)
+
+    @property
+    def aws(self) -> Aws:
+        """Its `slipway:aws` settings, defaults filled in."""
+        assert self.project.stack.aws is not None
+        return self.project.stack.aws
+
+    @property
+    def app(self) -> App:
+        """Its slipway.toml."""
+        return self.project.app
 
     @cached_property
     def fleet(self) -> str:
         """`board-prod`, which the names begin with."""
         return f"{self.graph.project}-{self.stack}"
 
-    def ask(self, service: str, keys: Keys = Keys()) -> Any:
-        """A boto3 client of the emulator."""
-        return boto3.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=keys.access_key,
-            aws_secret_access_key=keys.secret_key,
-            aws_session_token=keys.token,
-            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
-
-    @contextmanager
-    def access_checked(self) -> Generator[None]:
-        """Meanwhile every request needs credentials whose policies allow it."""
-        self._check_after("0")
-        try:
-            yield
-        finally:
-            self._check_after("inf")
-
-    def _check_after(self, requests_made: str) -> None:
-        requests.post(
-            f"{self.endpoint}/moto-api/reset-auth", data=requests_made, timeout=10
-        ).raise_for_status()
+    def ask(self, service: str) -> Any:
+        """A boto3 client of the stack's emulator."""
+        return client(service, self.endpoint)
 
 
 class Emulator:
     """Both stacks, applied side by side; a failure is told to each test that asks for the stack."""
 
-    def __init__(self, tools: Tools, graphs: Mapping[str, Graph], folder: Path, servers: ExitStack) -> None:
-        self.tools, self._graphs, self._folder, self._servers = tools, graphs, folder, servers
+    def __init__(
+        self, tools: Tools, graphs: Mapping[str, Graph], folder: Path, cache: Path, servers: ExitStack
+    ) -> None:
+        self.tools, self._graphs, self._servers = tools, graphs, servers
+        self._folder, self._cache = folder, cache
         self._applied: dict[str, Future[Applied]] = {}
+        self._lock = Lock()
 
-    @cached_property
+    @property
     def schema(self) -> Schema:
         """Of the provider's resources."""
-        workspace = Workspace(self.tools, self._folder / "schema")
-        source = {"source": "hashicorp/aws", "version": self.tools.version}
-        workspace.write({"terraform": {"required_providers": {"aws": source}}})
-        return workspace.schema()
+        with self._lock:
+            return self._schema
+
+    @cached_property
+    def _schema(self) -> Schema:
+        kept = self._cache / f"schema-{self.tools.version}.json"
+        if not kept.exists():
+            workspace = self._workspace("schema")
+            source = {"source": "hashicorp/aws", "version": self.tools.version}
+            workspace.write({"terraform": {"required_providers": {"aws": source}}})
+            kept.write_text(json.dumps(workspace.schema()))
+        return json.loads(kept.read_text())
+
+    def begin(self) -> None:
+        """Start applying, in the background; most of it is waiting for the provider's waiters."""
+        if not self._applied:
+            pool = self._servers.enter_context(ThreadPoolExecutor(2 * len(self._graphs)))
+            self._applied = {each: pool.submit(self._apply, each, pool) for each in self._graphs}
 
     def stack(self, name: str) -> Applied:
         """The stack, once it is there. Raises TerraformFailed, Unknown, or what the program raises."""
-        if not self._applied:
-            _ = self.schema
-            pool = self._servers.enter_context(ThreadPoolExecutor(len(self._graphs)))
-            self._applied = {each: pool.submit(self._apply, each) for each in self._graphs}
+        self.begin()
         return self._applied[name].result()
 
-    def planned_in_full(self, applied: Applied) -> list[str]:
-        """What the provider would make for the stack from nothing, with all that the emulator cannot make."""
-        workspace = Workspace(self.tools, self._folder / f"{applied.stack}-full")
-        target = Target(self.schema, self.tools.version, applied.endpoint)
-        workspace.write(configuration(applied.graph, target))
-        workspace.validate()
+    def _apply(self, name: str, pool: ThreadPoolExecutor) -> Applied:
+        graph = self._graphs[name]
+        endpoint = self._servers.enter_context(served(self._folder / f"{name}.log"))
+        workspace = self._workspace(name)
+        whole = Target(self.schema, self.tools.version, endpoint)
+        workspace.write(configuration(graph, replace(whole, left_out=frozenset(PLAN_ONLY))))
+        in_full = pool.submit(self._planned_in_full, graph, whole)
+        workspace.apply(APPLY_SECONDS)
+        return Applied(name, graph, endpoint, workspace, workspace.plan(), in_full)
+
+    def _planned_in_full(self, graph: Graph, target: Target) -> Plan:
+        workspace = self._workspace(f"{graph.stack}-full")
+        workspace.write(configuration(graph, target))
         return workspace.plan()
 
-    def _apply(self, name: str) -> Applied:
-        graph = self._graphs[name]
-        endpoint = self._servers.enter_context(_served(self._folder / f"{name}.log"))
-        workspace = Workspace(self.tools, self._folder / name)
-        target = Target(self.schema, self.tools.version, endpoint, frozenset(PLAN_ONLY))
-        workspace.write(configuration(graph, target))
-        workspace.apply(APPLY_SECONDS)
-        return Applied(name, graph, endpoint, workspace)
+    def _workspace(self, name: str) -> Workspace:
+        return Workspace(self.tools, self._folder / name)
 
 
 @pytest.fixture(scope="session")
-def emulator(graphs: dict[str, Graph], tmp_path_factory: pytest.TempPathFactory) -> Generator[Emulator]:
+def emulator(
+    graphs: dict[str, Graph], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Generator[Emulator]:
     """The example's stacks, applied once for all tests; skipped without terraform and its provider."""
     tools = find()
     if isinstance(tools, str):
         pytest.skip(tools)
+    cache = pytestconfig.cache.mkdir("terraform") if pytestconfig.cache else tmp_path_factory.mktemp("schema")
     with ExitStack() as servers:
-        yield Emulator(tools, graphs, tmp_path_factory.mktemp("emulator"), servers)
+        yield Emulator(tools, graphs, tmp_path_factory.mktemp("emulator"), cache, servers)
 
 
-@contextmanager
-def _served(log: Path) -> Generator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.infra.emulator.server", str(port)]
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=told, stderr=told)
-    try:
-        wait_for_port(port, process, _START_SECONDS)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+@pytest.fixture(scope="session", params=("prod", "preview"))
+def applied(request: pytest.FixtureRequest, emulator: Emulator) -> Applied:
+    """Each stack in turn, applied."""
+    return emulator.stack(request.param)

@@ -43,7 +43,7 @@ class _Writer:
         return written
 
     def _blocks(self, kind: dict[str, Any], value: Any, where: str) -> list[dict[str, Any]]:
-        many: list[Any] = value if isinstance(value, list) else [value]
+        many = cast("list[Any]", value) if isinstance(value, list) else [value]
         for each in many:
             if not isinstance(each, dict):
                 raise Unknown(f"{where}: a block is wanted, got {each!r}")
@@ -55,7 +55,7 @@ class _Writer:
             return self._scalar(value, where)
         shape, inside = kind[0], kind[1]
         if shape in ("list", "set"):
-            many: list[Any] = value if isinstance(value, list) else [value]
+            many = cast("list[Any]", value) if isinstance(value, list) else [value]
             return [self._value(inside, each, where) for each in many]
         if not isinstance(value, dict):
             if isinstance(value, str):

@@ -10,6 +10,7 @@ from infra.recording import Graph, Resource
 from infra.recording.references import Reference, references
 from tests.infra.emulator.arguments import arguments
 from tests.infra.emulator.endpoints import ENDPOINTS
+from tests.infra.emulator.limits import forgotten
 from tests.infra.emulator.names import known
 from tests.infra.emulator.texts import Schema, translated
 from tests.infra.emulator.unknown import Unknown
@@ -92,7 +93,7 @@ def _meta(
     ignored = [
         known(each.partition(".")[0], names, resource.terraform_type) for each in resource.ignore_changes
     ]
-    if kept := [each for each in ignored if each]:
+    if kept := [*filter(None, ignored), *forgotten(resource.terraform_type)]:
         meta["lifecycle"] = {"ignore_changes": kept}
     provider = graph.by_urn(resource.provider)
     if provider is not None and (alias := _alias(provider, graph)):
@@ -114,8 +115,8 @@ def _providers(graph: Graph, target: Target) -> list[dict[str, Any]]:
     }
     written: list[dict[str, Any]] = []
     for each in graph.of("pulumi:providers:aws"):
-        inputs = {key: _parsed(value) for key, value in each.inputs.items()}
-        tags = (inputs.get("defaultTags") or {}).get("tags", {})
+        inputs: dict[str, Any] = {key: _parsed(value) for key, value in each.inputs.items()}
+        tags: dict[str, str] = inputs.get("defaultTags", {}).get("tags", {})
         alias = _alias(each, graph)
         written.append(
             {

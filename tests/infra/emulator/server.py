@@ -62,29 +62,34 @@ def _judged_with_conditions() -> None:
         return iam.PermissionResult.PERMITTED if allows else iam.PermissionResult.DENIED
 
     def check_action_permitted(self: Any, resource: str) -> None:
-        caller, userid = _who(self._access_key)
+        caller, about = _who(self._access_key)
         _caller.set(caller)
-        _context.set({"aws:userid": userid, **_of_the_request(self)})
+        _context.set({**about, **_of_the_request(self)})
         checked(self, resource)
 
-    iam.IAMPolicyStatement.is_action_permitted = is_action_permitted
+    iam.IAMPolicyStatement.is_action_permitted = is_action_permitted  # pyright: ignore[reportAttributeAccessIssue]
     iam.IAMRequestBase.check_action_permitted = check_action_permitted
 
 
-def _who(key: Any) -> tuple[Caller, str]:
-    """The caller and its `aws:userid`; `key` is moto's, of a user or of an assumed role."""
+def _who(key: Any) -> tuple[Caller, dict[str, str]]:
+    """The caller and the condition keys about it; `key` is moto's, of a user or of an assumed role."""
+    from moto.iam.models import iam_backends  # noqa: PLC0415
     from moto.sts.models import sts_backends  # noqa: PLC0415
 
     for role in sts_backends[key.account_id]["aws"].assumed_roles:
         if role.access_key_id == key.create_credentials().access_key:
-            return Caller(role.role_arn), role.user_id
-    return Caller(key.arn), ""
+            tags = iam_backends[key.account_id]["aws"].get_role_by_arn(role.role_arn).tags
+            tagged = {f"aws:PrincipalTag/{each['Key']}": each["Value"] for each in tags}
+            return Caller(role.role_arn), {"aws:userid": role.user_id, **tagged}
+    return Caller(key.arn), {}
 
 
 def _of_the_request(request: Any) -> dict[str, str]:
-    """Condition keys of S3 that come from the address and the headers."""
-    query = dict(parse_qsl(urlsplit(request._path).query, keep_blank_values=True))
+    """Condition keys of S3: from the address and the headers, and as one over TLS to the own account."""
+    path: str = request._path
+    query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
     found = {f"s3:{key}": query[key] for key in ("prefix", "delimiter") if key in query}
+    found |= {"s3:ResourceAccount": request.account_id, "s3:TlsVersion": "1.3"}
     headers = {key.lower(): value for key, value in request._headers.items()}
     return found | {
         f"s3:{key}": value for key, value in headers.items() if key.startswith("x-amz-server-side")

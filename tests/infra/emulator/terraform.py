@@ -6,11 +6,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.infra.emulator.plan import Plan, planned
+from tests.infra.emulator.state import State
 
 _PROVIDER = Path("registry.terraform.io") / "hashicorp" / "aws"
 _USUAL_MIRRORS = (
@@ -20,6 +24,7 @@ _USUAL_MIRRORS = (
     "/usr/share/terraform/plugins",
 )
 _LINES_OF_AN_ERROR = 4
+PLAN_SECONDS = 240
 
 
 class TerraformFailed(AssertionError):
@@ -72,37 +77,26 @@ class Workspace:
         said = json.loads(self._run("providers", "schema", "-json").stdout)
         return said["provider_schemas"][_PROVIDER.as_posix()]["resource_schemas"]
 
-    def validate(self) -> None:
-        """Raise TerraformFailed unless the configuration alone is right."""
-        said = json.loads(self._run("validate", "-json").stdout)
-        _raise_for([each for each in said["diagnostics"] if each["severity"] == "error"])
-
     def apply(self, seconds: float) -> None:
         """Make everything; TerraformFailed if it takes longer, or for what could not be made."""
         self._streamed("apply", "-auto-approve", "-parallelism=30", seconds=seconds)
 
-    def plan(self) -> list[str]:
-        """What would be done now: `update aws_lb.edge (idle_timeout)`; nothing if all is as it shall be."""
-        self._streamed("plan", "-out=plan", "-parallelism=30", seconds=200)
-        plan = json.loads(self._run("show", "-json", "plan").stdout)
-        return sorted(_told(each) for each in plan.get("resource_changes", []) if _changes(each))
+    def plan(self) -> Plan:
+        """What would be done now."""
+        self._streamed("plan", "-out=plan", "-parallelism=30", seconds=PLAN_SECONDS)
+        return planned(json.loads(self._run("show", "-json", "plan").stdout))
 
-    def outputs(self) -> dict[str, Any]:
-        """Values of the outputs, by name."""
-        said = json.loads(self._run("output", "-json").stdout)
-        return {name: each["value"] for name, each in said.items()}
-
-    def state(self) -> list[dict[str, Any]]:
-        """What was made: `type`, `name`, `values` of each resource."""
-        return json.loads(self._run("show", "-json").stdout)["values"]["root_module"].get("resources", [])
+    def state(self) -> State:
+        """What was made. Read from the file: each of Terraform's commands takes seconds to start."""
+        return State.read(self.folder / "terraform.tfstate")
 
     def _streamed(self, command: str, *options: str, seconds: float) -> None:
         try:
             done = self._run(command, "-json", "-input=false", *options, seconds=seconds)
         except subprocess.TimeoutExpired as late:
+            unfinished = "".join(f"\n    {each}" for each in _unfinished(_lines(late.stdout or b"")))
             raise TerraformFailed(
-                f"terraform {command} took more than {seconds:.0f} s; unfinished:\n"
-                + "\n".join(_unfinished(_lines(late.stdout or b"")))
+                f"terraform {command} took more than {seconds:.0f} s; unfinished:{unfinished}"
             ) from None
         errors = [each["diagnostic"] for each in _lines(done.stdout) if each.get("@level") == "error"]
         _raise_for(errors)
@@ -117,15 +111,21 @@ class Workspace:
             "TF_IN_AUTOMATION": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        return subprocess.run(
+        with subprocess.Popen(
             [self._tools.program, *command],
             cwd=self.folder,
             env={**kept, **own},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=seconds,
-            check=False,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=seconds)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # the provider too, which is a process of its own
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def _mirrors() -> Iterator[Path]:
@@ -170,20 +170,7 @@ def _raise_for(errors: Sequence[dict[str, Any]]) -> None:
 
 
 def _readable(error: dict[str, Any]) -> str:
-    where = error.get("address") or (error.get("snippet") or {}).get("context") or "terraform"
+    snippet: dict[str, Any] = error.get("snippet") or {}
+    where = error.get("address") or snippet.get("context") or "terraform"
     details = [line.strip() for line in error.get("detail", "").splitlines() if line.strip()]
     return f"{where}: " + "\n    ".join([error["summary"], *details[:_LINES_OF_AN_ERROR]])
-
-
-def _changes(change: dict[str, Any]) -> bool:
-    return change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
-
-
-def _told(change: dict[str, Any]) -> str:
-    before, after = change["change"].get("before") or {}, change["change"].get("after") or {}
-    unknown = change["change"].get("after_unknown") or {}
-    changed = sorted(
-        key for key in {*before, *after, *unknown} if before.get(key) != after.get(key) or unknown.get(key)
-    )
-    actions = "+".join(change["change"]["actions"])
-    return f"{actions} {change['address']}" + (f" ({', '.join(changed)})" if before else "")

@@ -62,10 +62,10 @@ def _inside(block: Any, name: str) -> tuple[str | None, Any]:
         return None, {}
     if found in blocks:
         return found, blocks[found]["block"]
-    kind = attributes[found]["type"]
-    while isinstance(kind, list) and kind[0] in ("list", "set"):
+    kind: Any = attributes[found]["type"]
+    while kind[0] in ("list", "set"):
         kind = kind[1]
-    fields = kind[1] if isinstance(kind, list) and kind[0] == "object" else {}
+    fields: dict[str, Any] = kind[1] if kind[0] == "object" else {}
     return found, {"attributes": {each: {"type": of} for each, of in fields.items()}}
 
 
