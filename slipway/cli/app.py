@@ -6,6 +6,7 @@ import typer
 
 from slipway.cli import (
     approve,
+    check,
     doctor,
     down,
     drift,
@@ -45,6 +46,7 @@ app.command("run", context_settings={"ignore_unknown_options": True, "allow_inte
 )
 app.command("approve")(approve.approve)
 app.command("drift")(drift.drift)
+app.command("check")(check.check)
 app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")

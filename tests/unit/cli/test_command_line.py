@@ -18,6 +18,7 @@ COMMANDS = (
     "run",
     "secrets",
     "meter",
+    "check",
     "doctor",
 )
 

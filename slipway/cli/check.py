@@ -1,0 +1,59 @@
+"""`slipway check`: proof on the live hosts, and from outside, that the stack keeps its promises."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, cast
+
+import typer
+
+from slipway.cli.options import DEFAULT_STACK, Json, Stack
+
+
+def check(
+    stack: Stack = DEFAULT_STACK,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="A row of the checklist or a check: X1, X1/hsts-…; may be repeated."),
+    ] = None,
+    severity: Annotated[
+        str, typer.Option("--severity", help="Only these and worse: low, medium, high, critical.")
+    ] = "low",
+    host: Annotated[
+        list[str] | None, typer.Option("--host", help="Only what is read on this host; may be repeated.")
+    ] = None,
+    invasive: Annotated[
+        bool, typer.Option("--invasive", help="Also what would disturb users of the stack.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Prove that the live stack keeps the promises of the production checklist.
+
+    The same as `pytest checks/ --stack STACK`. Safe on prod: what would disturb users runs only with --invasive.
+    Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Ends with 0 if all is well, with 1 if a check failed
+    or nothing was proved, with 2 if it could not begin.
+
+    [dim]Examples:[/]
+      slipway check
+      slipway check --stack prod --severity high
+      slipway check --only X1 --only I4/redis-outlives-a-restart
+      slipway check --host web1 --json > checks.json
+    """
+    from slipway.checking import Severity, run  # noqa: PLC0415
+    from slipway.cli.output import emit_json  # noqa: PLC0415
+    from slipway.errors import BadInput  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    if severity not in ("critical", "high", "medium", "low"):
+        raise BadInput(f"--severity: there is no {severity!r}", remedy="one of critical, high, medium, low")
+    checked = run(
+        open_project(stack),
+        only=only or (),
+        severity=cast("Severity", severity),
+        hosts=host or (),
+        invasive=invasive,
+        output=sys.stderr if json else None,
+    )
+    if json and checked.document:
+        emit_json(checked.document)
+    raise typer.Exit(checked.code)
