@@ -40,8 +40,9 @@ const runtime = {
   S3_CA_FILE: z.string().min(1).optional(),
   S3_REGION: z.string().min(1).default("us-east-1"),
   S3_BUCKET: z.string().min(3),
-  S3_ACCESS_KEY_ID: z.string().min(1),
-  S3_SECRET_ACCESS_KEY: z.string().min(1),
+  // Both, or neither: then the instance's own role is asked for.
+  S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   SHUTDOWN_GRACE_MS: integer(8_000, 0, 600_000),
 };
 

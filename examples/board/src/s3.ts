@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { rootCertificates } from "node:tls";
 import { AwsClient, AwsV4Signer } from "aws4fetch";
 import type { WorkerEnv } from "./env.ts";
+import { s3Credentials } from "./s3-credentials.ts";
 
 export interface ObjectHead {
   size: number;
@@ -21,9 +22,8 @@ export interface Storage {
 const TIMEOUT_MS = 5_000;
 
 export function openStorage(env: WorkerEnv): Storage {
-  const keys = { accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY };
-  const scope = { ...keys, region: env.S3_REGION, service: "s3" };
-  const client = new AwsClient({ ...scope, retries: 2 });
+  const credentials = s3Credentials(env);
+  const scope = async () => ({ ...(await credentials()), region: env.S3_REGION, service: "s3" });
   // Beside the public authorities, not instead of them: the same file may be given where S3 is a public service.
   const tls = env.S3_CA_FILE
     ? { tls: { ca: [...rootCertificates, readFileSync(env.S3_CA_FILE, "utf8")] } }
@@ -43,7 +43,7 @@ export function openStorage(env: WorkerEnv): Storage {
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     url.searchParams.set("X-Amz-Expires", String(seconds));
     const signer = new AwsV4Signer({
-      ...scope,
+      ...(await scope()),
       method,
       url: url.href,
       headers,
@@ -54,6 +54,7 @@ export function openStorage(env: WorkerEnv): Storage {
   };
 
   const request = async (method: string, key: string, headers: Record<string, string> = {}) => {
+    const client = new AwsClient({ ...(await scope()), retries: 2 });
     const signed = await client.sign(objectUrl(env.S3_ENDPOINT, key), { method, headers });
     return fetch(signed, { ...tls, signal: AbortSignal.timeout(TIMEOUT_MS) });
   };
@@ -69,7 +70,8 @@ export function openStorage(env: WorkerEnv): Storage {
     },
     async head(key) {
       const response = await request("HEAD", key);
-      if (response.status === 404) return null;
+      // 403 is how S3 answers for what is not there to a role that may list only some prefixes.
+      if (response.status === 404 || response.status === 403) return null;
       if (!response.ok) throw new Error(`object store answered ${response.status}`);
       return {
         size: Number(response.headers.get("content-length")),
