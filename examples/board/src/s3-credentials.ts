@@ -4,7 +4,8 @@ import type { WorkerEnv } from "./env.ts";
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
-  sessionToken?: string | undefined;
+  /** Of a role. */
+  sessionToken?: string;
 }
 
 const METADATA = process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
@@ -50,7 +51,11 @@ async function ofTheInstance(metadata: string): Promise<{ credentials: Credentia
   const { AccessKeyId, SecretAccessKey, Token, Expiration } = found;
   if (!AccessKeyId || !SecretAccessKey || !Expiration) throw new Error("the instance has no role");
   return {
-    credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: Token },
+    credentials: {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      ...(Token ? { sessionToken: Token } : {}),
+    },
     ends: Date.parse(Expiration),
   };
 }
