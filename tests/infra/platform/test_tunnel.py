@@ -32,10 +32,8 @@ def test_a_host_is_reached_by_a_key_that_was_let_in_for_this_one_connection(way:
 def test_the_kept_connection_asks_aws_for_nothing_again(way: Way):
     connection = Connection(NAME, way.config())
     connection.open()
-    began = time.perf_counter()
-    for _ in range(5):
+    for _ in range(3):
         connection.run(["true"])
-    assert (time.perf_counter() - began) / 5 < 0.5
     assert len(way.fake.heard) == 2
 
 
