@@ -1,7 +1,7 @@
-"""What every second of a run brought: times and errors by kind and name, arrivals, sockets, the generator itself.
+"""What every second of a run brought: times and errors, arrivals, open sockets, the generator itself.
 
-A process records into its own `Samples`; those of other processes are merged in, in any order. Seconds are of the
-clock on the wall, so that machines can be laid over each other. Long runs are kept in slots of 2, 4, 8, … seconds.
+A process records into its own `Samples`; those of other processes are merged in, in any order. Seconds are of
+the clock on the wall: machines can be laid over each other. Long runs get slots of 2, 4, 8, … seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST_SLOTS = 3600
 """Slots that `compact` leaves: an hour by the second, two hours by two seconds."""
 REASON_CHARACTERS = 160
 MOST_REASONS = 30
-"""Different reasons kept by slot, kind and name; further ones count as `OTHER`: addresses in texts never end."""
+"""Different reasons kept by slot, kind and name; the rest are `OTHER`: texts with numbers never end."""
 OTHER = "other reasons"
 
 
