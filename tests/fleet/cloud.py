@@ -7,6 +7,7 @@ local fleet's.
 """
 
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -24,6 +25,7 @@ from moto.server import ThreadedMotoServer
 from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan
+from slipway.fleet.control import control_folder
 from slipway.ledger.bucket import Bucket
 from slipway.local.docker import Docker
 from slipway.local.plan import fleet_plan
@@ -136,8 +138,10 @@ class AroundFleet:
         known_hosts = self.folder / "known_hosts"
         known_hosts.write_text(local.ssh_config_path.with_name("known_hosts").read_text() + pinned)
         text = local.ssh_config_path.read_text()
-        before = text[text.index("UserKnownHostsFile") :].splitlines()[0]
-        config.write_text(entries + text.replace(before, f"UserKnownHostsFile {known_hosts}"))
+        own = {"UserKnownHostsFile": known_hosts, "ControlPath": f"{control_folder(config)}/%n"}
+        for name, path in own.items():
+            text = re.sub(rf"{name} .*", f'{name} "{path}"', text)
+        config.write_text(entries + text)
         return local.model_copy(update={"hosts": hosts, "ssh_config": str(config)})
 
     @property

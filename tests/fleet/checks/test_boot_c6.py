@@ -1,1 +1,0 @@
-def test_boot(live_site): assert live_site.health()
