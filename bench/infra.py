@@ -1,4 +1,4 @@
-"""How long it takes to record a stack: `python bench/infra.py [stack] [runs]`. Wall and processor seconds.
+"""How long it takes to record a stack: `python -m bench.infra [stack] [runs]`. Wall and processor seconds.
 
 The first run may compile the SDK's modules; the others use what it left.
 """
@@ -28,4 +28,4 @@ def main(stack: str = "prod", runs: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *(int(each) for each in sys.argv[2:3]))
+    main(*(sys.argv[1:2] or ["prod"]), runs=int((sys.argv[2:3] or ["5"])[0]))

@@ -49,7 +49,7 @@ _WORDS = {
     "aws:ec2/eip:Eip": "address",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "alarm",
     "cloudflare:index/dnsRecord:DnsRecord": "DNS record",
-    "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": "signed origin pulls",
+    "cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings": "signed pulls",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "lifecycle",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "ownership",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "public access block",
@@ -122,7 +122,7 @@ class Picture:
 
 
 def picture(graph: Graph) -> Picture:
-    """The picture of a recorded stack. Concerns without a place of their own stand last, under their names."""
+    """The picture of a recorded stack. Concerns without a place of their own stand last."""
     above = {each.urn: _concern(each, graph) for each in graph}
     order = list(PLACES)
     tops = [each for each in graph if not each.parent and not each.custom]

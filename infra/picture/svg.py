@@ -13,7 +13,8 @@ text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvet
 .column{fill:#6b7280;font-size:11px;font-weight:600;letter-spacing:.09em}
 .card{fill:#fff;stroke:#d9dde3}.name{fill:#111827;font-size:14px;font-weight:600}
 .about{fill:#6b7280;font-size:11px}.kind{fill:#374151;font-size:12px}.count{fill:#9099a6;font-size:12px}
-.data{fill:#0f766e;font-weight:600}.line{fill:none;stroke-linecap:round;opacity:.5}.tip{opacity:.75}.far{opacity:.26}
+.data{fill:#0f766e;font-weight:600}.line{fill:none;stroke-linecap:round;opacity:.5}
+.tip{opacity:.75}.far{opacity:.26}
 .rule{stroke:#eceef1}
 .c0 .bar,.c0.tip{fill:#f08c2e}.c1 .bar,.c1.tip{fill:#4c6ef5}.c2 .bar,.c2.tip{fill:#7c4dde}
 .c3 .bar,.c3.tip{fill:#0f9f8f}.c4 .bar,.c4.tip{fill:#64748b}.c5 .bar,.c5.tip{fill:#d6487e}
@@ -107,8 +108,8 @@ def _line(line: Line, boxes: dict[str, Box], lines: tuple[Line, ...]) -> str:
     far = " far" if abs(one.card.column - other.card.column) > 1 else ""
     said = f"{one.card.title} needs {other.card.title}: {line.weight} inputs"
     return (
-        f'<g><title>{escape(said)}</title><path class="line c{one.card.column}{far}" stroke-width="{width:.2g}" '
-        f'd="{path}"/><path class="tip c{one.card.column}" d="{tip}"/></g>'
+        f'<g><title>{escape(said)}</title><path class="line c{one.card.column}{far}" '
+        f'stroke-width="{width:.2g}" d="{path}"/><path class="tip c{one.card.column}" d="{tip}"/></g>'
     )
 
 
@@ -120,7 +121,8 @@ def _spread(box: Box, index: int, count: int, first: float, last: float) -> floa
 def _legend(places: Layout) -> str:
     left = places.columns[0][1] if places.columns else 0
     return (
-        f'<text class="sub" x="{left:g}" y="{places.height - 24:g}">A line leads from what needs to what it needs. '
+        f'<text class="sub" x="{left:g}" y="{places.height - 24:g}">'
+        "A line leads from what needs to what it needs. "
         f'<tspan class="data">Green</tspan> holds data that nobody can make again.</text>'
     )
 

@@ -25,7 +25,7 @@ SETTINGS = [
     holds(
         "provider-default-tags", PROVIDER, "defaultTags", good='{"tags":{"slipway:stack":"prod"}}', bad="{}",
         when=lambda value: "slipway:" in str(value),
-        says="All that a stack has is tagged as its own.", controls=("Tagging.1", "I8"), severity="medium",
+        says="All that a stack has is tagged as its own.", controls=("I8",), severity="medium",
     ),
     holds(
         "trail-everywhere", TRAIL, "isMultiRegionTrail", good=True, bad=False,

@@ -55,7 +55,7 @@ SETTINGS = [
     ),
     holds(
         "redis-later", GROUP, "applyImmediately", good=False, bad=True, absent_is_good=True,
-        says="Changes wait for the maintenance window.", controls=("ElastiCache.2",), severity="low",
+        says="Changes wait for the maintenance window.", controls=("I4",), severity="low",
         production_only=True,
     ),
 ]  # fmt: skip

@@ -38,7 +38,7 @@ SETTINGS = [
     holds(
         "database-final-snapshot", INSTANCE, "skipFinalSnapshot", good=False, bad=True, production_only=True,
         says="Production's database leaves a snapshot behind when it is deleted.",
-        controls=("RDS.8", "I12"), severity="high",
+        controls=("I12",), severity="high",
     ),
     holds(
         "database-final-snapshot-named", INSTANCE, "finalSnapshotIdentifier", good="board-prod-final", bad="",
@@ -86,7 +86,13 @@ SETTINGS = [
         says="A major upgrade never happens by the way.", controls=("I5",), severity="medium",
     ),
     holds(
+        "database-metrics", INSTANCE, "monitoringInterval", good=60, bad=0, when=_at_least(1),
+        says="Enhanced monitoring is on.", controls=("RDS.6", "I5"), severity="low",
+    ),
+    holds(
         "database-minor-upgrades", INSTANCE, "autoMinorVersionUpgrade", good=True, bad=False,
+        # A minor version that is named is the owner's to change.
+        only=lambda inputs: "." not in str(inputs.get("engineVersion", "")),
         says="The database takes security fixes by itself.", controls=("RDS.13",), severity="medium",
     ),
     holds(
@@ -97,7 +103,7 @@ SETTINGS = [
         "database-ca", INSTANCE, "caCertIdentifier", good="rds-ca-rsa2048-g1", bad="rds-ca-2019",
         when=lambda value: str(value).endswith("-g1"),
         says="The database's certificate is of a CA that is not about to end.",
-        controls=("RDS.39", "I5"), severity="medium",
+        controls=("I5",), severity="medium",
     ),
     holds(
         "database-in-two-zones", INSTANCE, "multiAz", good=True, bad=False, production_only=True,

@@ -37,7 +37,7 @@ SETTINGS = [
     holds(
         "secret-recoverable", SECRET, "recoveryWindowInDays", good=30, bad=0,
         when=lambda value: isinstance(value, int) and value >= 7,
-        says="A deleted secret can be brought back for a week.", controls=("SecretsManager.3", "I9"),
+        says="A deleted secret can be brought back for a week.", controls=("I9",),
         severity="high",
     ),
 ]  # fmt: skip
@@ -144,7 +144,7 @@ def _too_wide(said: dict[str, Any]) -> Iterable[str]:
 
 @rule(
     "no-sweeping-managed-policies", ATTACHMENT,
-    controls=("IAM.1", "IAM.18", "I7"), severity="high", remedy="write a policy of what the role needs",
+    controls=("IAM.1", "I7"), severity="high", remedy="write a policy of what the role needs",
     passing=[world(made(ATTACHMENT, inputs={"policyArn": "arn:aws:iam::1:policy/own"}))],
     failing=[
         world(made(ATTACHMENT, inputs={"policyArn": f"arn:aws:iam::aws:policy/{name}"}))

@@ -102,7 +102,7 @@ SETTINGS = [
     holds(
         "listener-hides-server", LISTENER, "routingHttpResponseServerEnabled", good=False, bad=True,
         only=_is_https, given=HTTPS,
-        says="Answers do not tell what server made them.", controls=("ELB.17",), severity="low",
+        says="Answers do not tell what server made them.", controls=("X2",), severity="low",
     ),
     holds(
         "target-group-sticky", TARGETS, "stickiness.type", good="lb_cookie", bad="source_ip",

@@ -99,7 +99,7 @@ def default_group_empty(vpc: Resource, stack: World) -> Iterable[str]:
 
 @rule(
     "security-group-rules-apart", GROUP, OLD_RULE,
-    controls=("EC2.2",), severity="medium",
+    controls=("I1",), severity="medium",
     remedy="use vpc.SecurityGroupIngressRule and EgressRule: two owners undo each other (pulumi-eks#1031)",
     passing=[world(made(GROUP))],
     failing=[world(made(GROUP, inputs={"ingress": [{"fromPort": 443}]})), world(made(OLD_RULE))],

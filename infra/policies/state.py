@@ -28,8 +28,8 @@ _DATABASE = "aws:rds/instance:Instance"
 
 
 @rule(
-    "protected", *STATEFUL,
-    controls=("RDS.8", "S3.20", "I12"), severity="high", production_only=True,
+    "stateful-protected", *STATEFUL,
+    controls=("I12",), severity="high", production_only=True,
     remedy="set protect=True: the engine then refuses to delete or replace it",
     passing=[world(made(_DATABASE, protect=True)), world(made(_DATABASE), purpose="preview")],
     failing=[world(made(each)) for each in STATEFUL],
@@ -53,7 +53,7 @@ def never_deleted_first(resource: Resource, _: World) -> Iterable[str]:
 
 @rule(
     "no-secret-inputs", "*",
-    controls=("SecretsManager.1", "I9"), severity="critical",
+    controls=("I9", "P4"), severity="critical",
     remedy="leave values to `slipway secrets set`: what Pulumi knows lies in its state, encrypted or not",
     passing=[
         world(made(_DATABASE, inputs={"manageMasterUserPassword": True})),

@@ -28,7 +28,7 @@ _SHUT = dict.fromkeys(FOUR, True)
 SETTINGS = [
     holds(
         "bucket-never-emptied", BUCKET, "forceDestroy", good=False, bad=True, absent_is_good=True,
-        says="Pulumi never empties a bucket.", controls=("S3.14", "I12"), severity="high",
+        says="Pulumi never empties a bucket.", controls=("I12",), severity="high",
     ),
     holds(
         "bucket-owner-enforced", OWNERSHIP, "rule.objectOwnership", good="BucketOwnerEnforced",

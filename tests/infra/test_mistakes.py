@@ -113,7 +113,8 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
     "a public database": ("aws:rds/instance:Instance", given("publiclyAccessible", True), "database-private"),
     "a database's password": ("aws:rds/instance:Instance", given("password", "hunter2"), "no-secret-inputs"),
     "an unprotected database": (
-        "aws:rds/instance:Instance", lambda database: replace(database, protect=False), "protected",
+        "aws:rds/instance:Instance", lambda database: replace(database, protect=False),
+        "stateful-protected",
     ),
     "a database that AWS may delete": (
         "aws:rds/instance:Instance", given("deletionProtection", False), "database-deletion-protection",
@@ -131,11 +132,13 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
         "security-group-open-ports",
     ),
     "IMDSv1": (
-        "aws:ec2/launchTemplate:LaunchTemplate", given("metadataOptions.httpTokens", "optional"), "hosts-imdsv2",
+        "aws:ec2/launchTemplate:LaunchTemplate", given("metadataOptions.httpTokens", "optional"),
+        "hosts-imdsv2",
     ),
     "a key pair": ("aws:ec2/launchTemplate:LaunchTemplate", given("keyName", "laptop"), "hosts-no-key-pair"),
     "a plain listener that forwards": (
-        "aws:lb/listener:Listener", only(plain, given("defaultActions", FORWARD)), "listener-redirects-to-tls",
+        "aws:lb/listener:Listener", only(plain, given("defaultActions", FORWARD)),
+        "listener-redirects-to-tls",
     ),
     "TLS 1.0": (
         "aws:lb/listener:Listener",
@@ -159,7 +162,8 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
         "policies-without-wildcards",
     ),
     "production let at preview's secret": (
-        "aws:iam/rolePolicy:RolePolicy", statement("policy", Resource=[OTHERS_SECRET]), "policies-of-this-stack",
+        "aws:iam/rolePolicy:RolePolicy", statement("policy", Resource=[OTHERS_SECRET]),
+        "policies-of-this-stack",
     ),
     "a secret shared by both stacks": (
         "aws:secretsmanager/secret:Secret", given("name", "slipway/board/app"), "names-of-this-stack",
@@ -181,7 +185,8 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
     ),
     "flexible TLS at Cloudflare": (
         "cloudflare:index/zoneSetting:ZoneSetting",
-        only(lambda setting: setting.inputs["settingId"] == "ssl", given("value", "flexible")), "zone-strict-tls",
+        only(lambda setting: setting.inputs["settingId"] == "ssl", given("value", "flexible")),
+        "zone-strict-tls",
     ),
 }  # fmt: skip
 

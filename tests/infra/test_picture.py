@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -85,7 +86,7 @@ def test_a_standby_costs_twice(graphs: dict[str, Graph]) -> None:
 
 def test_what_has_no_price_is_said(graphs: dict[str, Graph]) -> None:
     resources = tuple(
-        Resource(**{**vars(each), "inputs": {**each.inputs, "nodeType": "cache.x9.huge"}})
+        replace(each, inputs={**each.inputs, "nodeType": "cache.x9.huge"})
         if each.type == "aws:elasticache/replicationGroup:ReplicationGroup"
         else each
         for each in graphs["prod"]
@@ -105,9 +106,11 @@ def test_every_price_has_a_source_and_the_table_a_date() -> None:
 def command(monkeypatch: pytest.MonkeyPatch, graphs: dict[str, Graph]) -> CliRunner:
     """Runs `slipway infra …` here; prod and preview are recorded already."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(
-        "infra.recording.record", lambda root, stack: graphs.get(stack) or real_record(root, stack)
-    )
+
+    def known(root: Path, stack: str) -> Graph:
+        return graphs.get(stack) or real_record(root, stack)
+
+    monkeypatch.setattr("infra.recording.record", known)
     return CliRunner()
 
 
@@ -137,7 +140,10 @@ def test_a_stack_without_infrastructure_is_bad_input(command: CliRunner, stack: 
 
 
 def test_a_missing_sdk_is_bad_input(command: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.cli.infra.find_spec", lambda _: None)
+    def nothing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr("slipway.cli.infra.find_spec", nothing)
     result = command.invoke(app, ["infra", "cost", "--stack", "prod"])
     assert isinstance(result.exception, BadInput)
     assert "uv sync --group infra" in result.exception.remedy

@@ -97,6 +97,6 @@ def test_a_policy_of_the_pack_reports_what_the_rule_finds() -> None:
     def report(message: str, urn: str | None = None) -> None:
         told.append(message)
 
-    policy.validate(args, report)
+    policy.validate(args, report)  # pyright: ignore[reportUnknownMemberType]
     assert len(told) == 1
     assert told[0].startswith("publiclyAccessible is True")

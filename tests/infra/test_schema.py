@@ -23,7 +23,7 @@ def test_no_resource_escapes_the_check(graph: Graph) -> None:
 LISTENER = {"load_balancer_arn": "arn", "default_actions": [{"type": "redirect"}]}
 WRONG = {
     "a misspelt nested key": (
-        lambda: aws.lb.LoadBalancer("edge", access_logs={"bukket": "logs", "bucket": "logs"}),  # pyright: ignore
+        lambda: aws.lb.LoadBalancer("edge", access_logs={"bukket": "a", "bucket": "b"}),  # pyright: ignore
         ["edge.accessLogs.bukket: LoadBalancerAccessLogsArgs has no such field; did you mean bucket?"],
     ),
     "a misspelt key two levels down": (
@@ -33,8 +33,8 @@ WRONG = {
         ),
         [
             "https.defaultActions[0].redirect.statusCode: must be given",
-            "https.defaultActions[0].redirect.statuscode: ListenerDefaultActionRedirectArgs has no such field; did "
-            "you mean statusCode?",
+            "https.defaultActions[0].redirect.statuscode: ListenerDefaultActionRedirectArgs has no such "
+            "field; did you mean statusCode?",
         ],
     ),
     "a missing nested key": (

@@ -32,7 +32,7 @@ def test_what_holds_data_is_where_it_was(graph: Graph) -> None:
     assert was, f"no stateful resource in {path(graph.stack)}"
     assert not gone, (
         f"DATA LOSS in {graph.stack}: {gone}. A stateful resource keeps its name, its type and its parents; "
-        "if it must move, give it aliases=[…] with its old URN, and let a preview show that nothing is replaced"
+        "if it must move, give it aliases=[…] with its old URN, and a preview must then replace nothing"
     )
 
 
