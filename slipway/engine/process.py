@@ -74,23 +74,31 @@ class Cli(PulumiCommand):
         try:
             process.wait(ORDERLY_SECONDS)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
-            _kill_session(process.pid)
+            kill_session(process.pid)
             process.wait()
             raise Interrupted(process.pid) from None
         raise Interrupted(None)
 
 
-def _kill_session(leader: int) -> None:
+def kill_session(leader: int) -> None:
     """The engine and its plugins, which have process groups of their own and outlive it otherwise."""
+    for member in in_session(leader):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+
+
+def in_session(leader: int) -> list[int]:
+    """The processes of the session that `leader` began, itself too if it runs."""
+    found: set[int] = set()
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            if session == leader:
-                os.kill(int(folder.name), signal.SIGKILL)
-        except (OSError, ValueError, IndexError):
-            continue
+        with suppress(OSError, ValueError, IndexError):
+            state, *fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == leader and state not in "ZX":
+                found.add(int(folder.name))
     with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
+        os.kill(leader, 0)
+        found.add(leader)
+    return sorted(found)
 
 
 def _gather(

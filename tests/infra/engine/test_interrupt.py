@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from slipway.engine import up
+from slipway.engine.process import in_session, kill_session
 from slipway.errors import LeaseHeld
 from slipway.progress import Silent
 from tests.infra.engine.conftest import World
@@ -46,6 +47,11 @@ def begin(world: World, name: str) -> subprocess.Popen[str]:
     return running
 
 
+def engine_of(world: World) -> int:
+    """The engine's process, as its lock names it."""
+    return json.loads(world.locks()[0].read_text())["pid"]
+
+
 def until(true: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -68,11 +74,14 @@ def test_ctrl_c_lets_what_has_begun_end_and_begins_no_more(world: World) -> None
 def test_a_second_ctrl_c_kills_and_leaves_no_lock_and_no_process(world: World) -> None:
     world.want(slow={"seconds": 120})
     running = begin(world, "slow")
+    engine = engine_of(world)
+    assert len(in_session(engine)) > 2, "the engine, the program's host, the provider"
     running.send_signal(signal.SIGINT)
     time.sleep(1)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert "removed the lock of" in said
+    until(lambda: in_session(engine) == [], seconds=10)
     assert world.locks() == []
     assert world.there() == {}
     world.want(slow={"seconds": 0})
@@ -83,9 +92,9 @@ def test_a_second_ctrl_c_kills_and_leaves_no_lock_and_no_process(world: World) -
 def test_the_lock_of_a_killed_update_is_removed_by_the_next(world: World) -> None:
     world.want(slow={"seconds": 120})
     running = begin(world, "slow")
-    engine = json.loads(world.locks()[0].read_text())["pid"]
+    engine = engine_of(world)
     os.kill(running.pid, signal.SIGKILL)
-    os.kill(engine, signal.SIGKILL)
+    kill_session(engine)
     running.communicate()
     assert len(world.locks()) == 1
     world.want(slow={"seconds": 0})
