@@ -96,10 +96,11 @@ def test_only_the_sites_pages_may_upload(applied: Applied):
 def test_the_load_balancer_may_write_its_logs_and_nothing_else(applied: Applied):
     logs = found.bucket(applied, "logs")
     writer = Caller("logdelivery.elasticloadbalancing.amazonaws.com", "Service")
-    context = {"aws:SourceAccount": "123456789012", "s3:TlsVersion": "1.3"}
+    arn = found.load_balancer(applied)["LoadBalancerArn"]
     policy = found.bucket_policy(applied, logs)
 
-    def may(action: str, bucket: str, key: str) -> str:
+    def may(action: str, bucket: str, key: str, source: str = arn) -> str:
+        context = {"aws:SourceArn": source, "aws:SourceAccount": source.split(":")[4]}
         return decide(Request(writer, action, f"arn:aws:s3:::{bucket}/{key}", context), [], policy)
 
     place = "AWSLogs/123456789012/elasticloadbalancing/x.log.gz"
@@ -107,3 +108,5 @@ def test_the_load_balancer_may_write_its_logs_and_nothing_else(applied: Applied)
     assert may("s3:PutObject", logs, f"connections/{place}") == "allowed"
     assert may("s3:GetObject", logs, f"access/{place}") == "not allowed"
     assert may("s3:PutObject", logs, "elsewhere") == "not allowed"
+    strangers = arn.replace("123456789012", "210987654321")
+    assert may("s3:PutObject", logs, f"access/{place}", strangers) == "not allowed"

@@ -46,7 +46,6 @@ def test_nobody_wrote_the_masters_password_down(applied: Applied):
 
 def test_the_database_tells_what_it_does(applied: Applied):
     database = found.database(applied)
-    assert database["PerformanceInsightsEnabled"] is True
     assert set(database["EnabledCloudwatchLogsExports"]) == {"postgresql", "upgrade"}
     assert database["AutoMinorVersionUpgrade"] is True
 

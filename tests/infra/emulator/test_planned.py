@@ -62,7 +62,7 @@ def test_browsers_are_told_to_keep_to_https(applied: Applied):
     sent = [
         each[named]
         for address, each in applied.planned.items()
-        if address.startswith("aws_lb_listener.") and each[named]
+        if address.startswith("aws_lb_listener.") and each.get(named)
     ]
     (value,) = sent
     seconds = int(value.split(";")[0].removeprefix("max-age="))
@@ -80,7 +80,7 @@ def test_the_database_takes_only_tls(applied: Applied):
 def test_the_database_leaves_a_snapshot_behind_in_production(applied: Applied):
     database, production = only(applied, "aws_db_instance"), applied.stack == "prod"
     assert database["skip_final_snapshot"] is not production
-    assert database["delete_automated_backups"] is not production
+    assert database["delete_automated_backups"] is False
     assert database["performance_insights_enabled"] is True
     assert database["performance_insights_retention_period"] == applied.aws.database.insights_days
     assert database["apply_immediately"] is False
