@@ -6,11 +6,9 @@ plain Debian machines in the fleet's own network. In the place of Systems Manage
 local fleet's.
 """
 
-import json
 import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,71 +33,21 @@ from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role
 from slipway.settings.project import Project
+from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
 from tests.fleet.machines import plain_machine
 from tests.fleet.metadata import Metadata
+from tests.fleet.session_agent import session_agent
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLES: tuple[Role, ...] = ("web", "worker")
 BOOT_SECONDS = 240
 """Packages come from a mirror."""
 _TRUST = "/usr/local/share/ca-certificates/instance-connect.crt"
-_CONTROL = """\
-Package: amazon-ssm-agent
-Version: 1.0
-Architecture: all
-Maintainer: test
-Description: stands where the agent of Systems Manager does
-"""
 _HOST_KEYS = """\
 ssh-keygen -q -A
 for _ in $(seq 100); do systemctl restart ssh 2>/dev/null && exit 0; sleep 0.2; done; exit 1
 """
-_UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
-
-
-@dataclass
-class Instance:
-    """One machine that was just started, and what the metadata service says of it."""
-
-    id: str
-    role: Role
-    address: str
-    container: str
-    user_id: str
-    metadata: Metadata
-
-    @property
-    def name(self) -> str:
-        return f"{self.role}-{self.id[-8:]}"
-
-    def sh(self, script: str) -> str:
-        return Docker().execute(self.container, script).strip()
-
-    def agent(self, command: str) -> dict[str, Any]:
-        argv = ["docker", "exec", "-i", self.container, "slipway-agent", command]
-        done = subprocess.run(argv, input="{}", capture_output=True, text=True, check=False)
-        return json.loads(done.stdout.splitlines()[-1])
-
-    @property
-    def live(self) -> int | None:
-        status = self.agent("status")
-        return status["slots"][status["active"]]["release"] if status["active"] else None
-
-    def answers(self, path: str, *headers: str) -> str:
-        """Status that the host's HAProxy gives someone in its network."""
-        given = [part for header in headers for part in ("-H", header)]
-        argv = ["curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", *given]
-        url = f"http://{self.address}:8080{path}"
-        return subprocess.run([*argv, url], capture_output=True, text=True, check=False).stdout.strip()
-
-    def wait_until_it_serves(self, release: int, seconds: float) -> float:
-        """How long it took until the host serves `release`, and nothing else."""
-        begun = time.monotonic()
-        while self.live != release or self.answers("/-/slipway/ready") != "200":
-            assert time.monotonic() < begun + seconds, f"{self.name} serves {self.live}, not {release}"
-            time.sleep(1)
-        return time.monotonic() - begun
 
 
 @dataclass
@@ -224,7 +172,7 @@ class AroundFleet:
                 f"{signed}/signer-ocsp/{self.signer.mark}": self.signer.staple,
             },
         )
-        metadata.files["/ssm/latest/debian_amd64/amazon-ssm-agent.deb"] = _package(self.folder)
+        metadata.files["/ssm/latest/debian_amd64/amazon-ssm-agent.deb"] = session_agent(self.folder)
         container = f"{self.project.fleet_id}-joined{number}"
         docker = Docker()
         docker.run("rm", "--force", "--volumes", container, check=False)
@@ -330,17 +278,3 @@ def around(project: Project) -> Generator[AroundFleet]:
                 Docker().run("rm", "--force", "--volumes", instance.container, check=False)
                 instance.metadata.close()
             server.stop()
-
-
-def _package(folder: Path) -> bytes:
-    """A package of the agent's name: what the real one does needs AWS."""
-    root = folder / "package"
-    for path, text in (
-        ("DEBIAN/control", _CONTROL),
-        ("lib/systemd/system/amazon-ssm-agent.service", _UNIT),
-    ):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    made = folder / "agent.deb"
-    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", root, made], check=True, capture_output=True)
-    return made.read_bytes()
