@@ -1,1 +1,1 @@
-"""Load tests: users of the app, how they arrive, and what the site must show under them."""
+"""Load tests: users of the app, each written as what such a user does. See docs/load-tests.md."""

@@ -35,7 +35,7 @@ class Threshold(LoadSection):
     """What requests of one kind, or of one kind and name, must show; stricter or laxer than `[load]` says."""
 
     kind: Annotated[str, StringConstraints(min_length=1)]
-    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS session`, or a scenario's own."""
+    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS session`, `visit`, or a scenario's own."""
     name: str = ""
     """As the report calls it, for example `GET /api/tasks`; empty: every name of the kind, each by itself."""
     p50_ms: float | None = Field(default=None, gt=0)
@@ -83,6 +83,8 @@ class Load(LoadSection):
     """What comes in this time after a rise in load is shown in the report, but not judged."""
     echo_seconds: float = Field(default=1, gt=0, le=300)
     """Each socket sends `websocket.echo` so often."""
+    broadcasts: float = Field(default=1, ge=0, le=1000)
+    """Writes a second, by `checks.write`, that every socket must hear of and that are timed until it does."""
     reconnect_seconds: float = Field(default=3, ge=0, le=300)
     """Clients told to reconnect do so at a random moment within this time."""
     abort_on_fail: bool = False

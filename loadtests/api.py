@@ -1,0 +1,29 @@
+"""Programs and pages that use the API with an account."""
+
+from __future__ import annotations
+
+import random
+
+from slipway.load.http_user import HttpUser
+from slipway.load.identity import sign_in_steps, signed_in_steps
+from slipway.settings.app import App
+
+
+class Api(HttpUser):
+    """Somebody with an account: reads what there is, and now and then adds something and takes it back."""
+
+    weight = 1
+    writes_one_in = 10
+
+    @classmethod
+    def suits(cls, app: App) -> bool:
+        """What it does is what the smoke test does after signing in."""
+        return bool(sign_in_steps(app) and signed_in_steps(app))
+
+    def visit(self) -> None:
+        """The reading steps each time; all of them, in order, one time in ten."""
+        known = self.known()
+        writes = random.randrange(self.writes_one_in) == 0  # noqa: S311 - no secret
+        for step in signed_in_steps(self.aim.app):
+            if writes or step.request.startswith(("GET ", "HEAD ")):
+                self.take(step, known)

@@ -1,0 +1,35 @@
+"""People with a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from slipway.load.http_user import HttpUser
+
+FILE_OF_THE_PAGE = re.compile(r"""(?:src|href)=["'](/[^"'#?]+\.(?:js|mjs|css|svg|png|ico|woff2))["']""")
+
+
+class Browser(HttpUser):
+    """Somebody who comes by: opens the public pages one after the other, with all that belongs to them."""
+
+    weight = 4
+
+    def on_start(self) -> None:
+        """A browser asks for a file once, and has it from then on."""
+        self.cached: set[str] = set()
+
+    def visit(self) -> None:
+        """Opens each page of `load.paths` in slipway.toml."""
+        for path in self.aim.app.load.paths:
+            page = self.get(path)
+            for file in files_of(page):
+                if file not in self.cached:
+                    self.get(file, name="(files of a page)")
+                    self.cached.add(file)
+
+
+def files_of(page: Any) -> list[str]:
+    """Paths of the scripts, styles and pictures that an HTML page names."""
+    kind = page.headers.get("content-type", "") if page.headers else ""
+    return sorted(set(FILE_OF_THE_PAGE.findall(page.text))) if kind.startswith("text/html") else []

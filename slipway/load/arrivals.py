@@ -1,0 +1,82 @@
+"""Arrivals on an open model: each comes at its own time, whatever became of those before it.
+
+A closed model's users send their next request when the last was answered: while the server stands still they
+send nothing, and the stand-still hardly shows (coordinated omission). Here visits go on falling due, wait for
+a free user, and are timed from when they were due.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import gevent
+from gevent.lock import Semaphore
+
+__all__ = ["Lane"]
+
+LONGEST_SLEEP = 0.5
+
+
+class Lane:
+    """Visits of one kind of user: those that fall due, until a free user takes each, or they are dropped.
+
+    Times are seconds of `time.perf_counter`.
+    """
+
+    def __init__(
+        self,
+        patience: float,
+        *,
+        arrived: Callable[[float], None] | None = None,
+        dropped: Callable[[int], None] | None = None,
+    ) -> None:
+        """`patience`: seconds that a visit waits for a free user. `arrived` is told for each visit how late
+        (ms) this process was itself, `dropped` how many found no user in time."""
+        self.patience = patience
+        self._arrived, self._dropped = arrived, dropped
+        self._due: deque[float] = deque()
+        self._ready = Semaphore(0)
+
+    @property
+    def waiting(self) -> int:
+        """Visits that are due and have no user yet."""
+        return len(self._due)
+
+    def dispatch(self, times: Iterator[float], zero: float) -> None:
+        """Let visits fall due at `times`, seconds after `zero`; returns after the last. To be spawned."""
+        for due in times:
+            at = zero + due
+            while (left := at - time.perf_counter()) > 0:
+                gevent.sleep(min(left, LONGEST_SLEEP))
+            self.offer(at)
+
+    def offer(self, due: float) -> None:
+        """A visit is due."""
+        now = time.perf_counter()
+        if self._arrived:
+            self._arrived((now - due) * 1000)
+        self._drop_before(now - self.patience)
+        self._due.append(due)
+        self._ready.release()
+
+    def take(self) -> float:
+        """Wait for the next visit; when it was due."""
+        while True:
+            self._ready.acquire()
+            self._drop_before(time.perf_counter() - self.patience)
+            if self._due:
+                return self._due.popleft()
+
+    def close(self) -> None:
+        """Nobody will come for those that still wait."""
+        self._drop_before(float("inf"))
+
+    def _drop_before(self, oldest: float) -> None:
+        count = 0
+        while self._due and self._due[0] < oldest:
+            self._due.popleft()
+            count += 1
+        if count and self._dropped:
+            self._dropped(count)

@@ -1,0 +1,26 @@
+"""The profile as locust knows it: so many users for as long as the profile takes."""
+
+from __future__ import annotations
+
+from locust import LoadTestShape
+
+from slipway.load.run import LoadRun
+
+__all__ = ["ProfileShape"]
+
+
+class ProfileShape(LoadTestShape):
+    """All users at once, most of whom wait, until the profile is over; then locust lets visits finish."""
+
+    abstract = True  # not to be found in locustfiles: the plugin makes the one there is
+
+    def __init__(self, run: LoadRun) -> None:
+        super().__init__()
+        self._run = run
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and how many are spawned a second; None ends the run."""
+        crew = self._run.crew
+        if crew is None or self.get_run_time() > self._run.lead + self._run.profile.seconds:
+            return None
+        return crew.size, float(max(crew.size, 1))

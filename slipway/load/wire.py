@@ -1,0 +1,129 @@
+"""A connection for a WebSocket: TCP and TLS to the aim's address, read through a buffer."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+
+import websocket
+
+from slipway.load.aim import Aim
+
+__all__ = ["Wire", "connect", "problem_of", "shake_hands"]
+
+LEAST_WAIT = 0.0005
+BLOCK = 65536
+
+
+class Wire:
+    """A socket to websocket-client, which reads headers a byte and frames a few bytes at a time."""
+
+    def __init__(self, raw: socket.socket) -> None:
+        self._raw = raw
+        self._held = b""
+        self._at = 0
+        self._timeout: float | None = None
+        self.until = 0.0
+        """Reading gives up at this time (`time.perf_counter`) with TimeoutError."""
+
+    @property
+    def holds(self) -> bool:
+        """Has something been received that was not read yet?"""
+        return self._at < len(self._held)
+
+    def recv(self, size: int) -> bytes:
+        """At most `size` bytes; none when the other side has closed."""
+        at = self._at
+        if at >= len(self._held):
+            self._raw.settimeout(max(self.until - time.perf_counter(), LEAST_WAIT))
+            self._held, at = self._raw.recv(BLOCK), 0
+        found = self._held[at : at + size]
+        self._at = at + len(found)
+        return found
+
+    def send(self, data: bytes) -> int:
+        """All of `data`; TimeoutError if the other side does not take it in `gettimeout()` seconds."""
+        self._raw.settimeout(self._timeout)
+        self._raw.sendall(data)
+        return len(data)
+
+    def gettimeout(self) -> float | None:
+        """Of sending."""
+        return self._timeout
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Of sending."""
+        self._timeout = seconds
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._raw.fileno()
+
+    def shutdown(self, how: int) -> None:
+        """End one direction, or both."""
+        self._raw.shutdown(how)
+
+    def close(self) -> None:
+        """Close it."""
+        self._raw.close()
+
+    @property
+    def _closed(self) -> bool:
+        return self._raw.fileno() < 0
+
+
+def connect(aim: Aim, timeout: float, *, receive_buffer: int = 0) -> Wire:
+    """A new connection. OSError, and for a certificate that is not the site's ssl.SSLError.
+
+    `receive_buffer`: bytes that the kernel takes in for a slow reader; 0: as many as it likes.
+    """
+    raw = socket.socket(socket.AF_INET6 if ":" in aim.address[0] else socket.AF_INET)
+    try:
+        if receive_buffer:
+            # Before connecting: the window that is announced follows from it.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        raw.settimeout(timeout)
+        raw.connect(aim.address)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if aim.secure:
+            raw = aim.tls.wrap_socket(raw, server_hostname=aim.host_name)
+    except BaseException:
+        raw.close()
+        raise
+    wire = Wire(raw)
+    wire.settimeout(timeout)
+    wire.until = time.perf_counter() + timeout
+    return wire
+
+
+def shake_hands(aim: Aim, wire: Wire, path: str, cookies: str = "") -> websocket.WebSocket:
+    """The WebSocket at `path` over `wire`; closed if it is refused (websocket.WebSocketException)."""
+    client = websocket.WebSocket(skip_utf8_validation=True)
+    scheme = "wss" if aim.secure else "ws"
+    client.connect(  # pyright: ignore[reportUnknownMemberType]
+        f"{scheme}://{aim.authority}{path}",
+        socket=wire,
+        host=aim.authority,
+        origin=aim.url,
+        header=aim.headers,
+        cookie=cookies or None,
+        timeout=wire.gettimeout(),
+        redirect_limit=0,  # it would take the load key along
+    )
+    return client
+
+
+def problem_of(error: BaseException) -> str:
+    """What went wrong with a connection, without addresses: so that like is counted with like."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate refused: {error.verify_message}"
+        case websocket.WebSocketBadStatusException():
+            return f"handshake refused with {error.status_code}"
+        case TimeoutError() | websocket.WebSocketTimeoutException():
+            return "timed out"
+        case OSError() if error.strerror:
+            return error.strerror.lower()
+        case _:
+            return f"{type(error).__name__}: {error}"[:120]
