@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-
 from checks.kit.check import SEVERITIES
 from checks.kit.report.history import Past
 from checks.kit.results import Result, Run
 from checks.kit.verdict import VERDICTS
+from slipway.pages import render
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def page(run: Run, past: Sequence[Past]) -> str:
     """The HTML text. `past` holds this run too, as its last."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return render(
+        TEMPLATE,
+        {},
         run=run,
         groups=_groups(run.results),
         counts=run.counts,
