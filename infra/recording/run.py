@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime.mocks import MockEngine, MockSettings
-from pulumi.runtime.settings import configure
+from pulumi.runtime.settings import SETTINGS, configure
 from pulumi.runtime.stack import run_in_stack
 
 from infra.recording.answers import Answer
@@ -25,6 +25,12 @@ def run(
     Never a dry run: a preview skips what stands in `apply`, and with it every assertion there.
     """
     monitor = RecordingMonitor(project, stack, answer)
+
+    async def settled() -> None:
+        body()
+        # Pulumi's own wait looks at every pending output after each one that is done: quadratic.
+        while pending := [each for each in SETTINGS.outputs if not each.done()]:
+            await asyncio.wait(pending)
 
     async def recorded() -> None:
         settings: dict[str, Any] = {
@@ -42,7 +48,7 @@ def run(
             "callbacks": None,
         }
         configure(MockSettings(**settings))
-        await run_in_stack(lambda: _nothing(body()))
+        await run_in_stack(settled)
 
     asyncio.run(recorded())
     return monitor.graph()
@@ -60,7 +66,3 @@ def record_component(
                 pulumi.export(str(key), value)  # pyright: ignore[reportUnknownArgumentType]
 
     return run(body, project=project, stack=stack, answer=answer)
-
-
-def _nothing(_: object) -> None:
-    return None

@@ -100,7 +100,7 @@ def _choices(kind: Any) -> Iterator[Any]:
     if origin in (typing.Union, types.UnionType):
         for each in inside:
             yield from _choices(each)
-    elif origin is not None and isinstance(origin, type) and issubclass(cast("type", origin), pulumi.Output):
+    elif origin is not None and isinstance(origin, type) and issubclass(origin, pulumi.Output):
         return
     elif kind is not type(None) and "Awaitable" not in str(origin):
         yield kind
