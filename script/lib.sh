@@ -70,7 +70,8 @@ ensure_uv() {
   "$TOOLS/uv/bin/python" -m pip install --quiet --disable-pip-version-check "$UV_VERSION"
 }
 
-# Everything that the command line itself needs. Docker and debootstrap are installed by `slipway up`.
+# Everything that the command line itself needs; arguments go to `uv sync`. Docker and debootstrap are installed by
+# `slipway up`.
 prepare() {
   local wanted=()
   cd "$ROOT" || return
@@ -82,7 +83,7 @@ prepare() {
   find_python >/dev/null || die 'needs Python 3.11 or newer with the venv module'
   ensure_uv
   say 'uv sync --locked'
-  uv sync --locked --quiet --python "$(find_python)" --no-python-downloads
+  uv sync --locked --quiet "$@" --python "$(find_python)" --no-python-downloads
   export PATH="$ROOT/.venv/bin:$TOOLS/bin:$PATH"
 }
 
