@@ -68,7 +68,7 @@ def open_stack(config: pytest.Config) -> LiveStack:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves those that `--only`, `--severity` and `--host` ask for. Raises UsageError for what is not there."""
+    """Leaves those that `--only`, `--severity` and `--host` ask for. UsageError: there is no such."""
     live = open_stack(config)
     choice = Choice(
         only=tuple(cast("list[str]", config.getoption("--only"))),
@@ -140,7 +140,7 @@ class Verdicts:
             release=_release(live),
             started=started,
             seconds=round(time.monotonic() - began, 2),
-            results=list(config.stash.get(RESULTS, {}).values()),
+            results=list(config.stash.setdefault(RESULTS, {}).values()),
         )
         folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
         show(run, write_reports(run, folder))

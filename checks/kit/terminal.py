@@ -17,7 +17,7 @@ LONGEST = 600
 
 
 def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> None:
-    """Prints `run`; `paths` are the reports that were written. Ids are never broken: they are searched for."""
+    """Prints `run`; `paths` are the reports that were written. Ids are never broken in two."""
     out = console or Console(highlight=False)
     out.print()
     rest = sorted((result for result in run.results if result.verdict != "pass"), key=_urgency)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -29,9 +29,9 @@ def check(
 ) -> None:
     """Prove that the live stack keeps the promises of the production checklist.
 
-    The same as `pytest checks/ --stack STACK`. Safe on prod: what would disturb users runs only with --invasive.
-    Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Ends with 0 if all is well, with 1 if a check failed
-    or nothing was proved, with 2 if it could not begin.
+    The same as `pytest checks/ --stack STACK`. Safe on prod: what would disturb users runs only with
+    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Ends with 0 if all is well, with 1
+    if a check failed or nothing was proved, with 2 if it could not begin.
 
     [dim]Examples:[/]
       slipway check
@@ -39,7 +39,7 @@ def check(
       slipway check --only X1 --only I4/redis-outlives-a-restart
       slipway check --host web1 --json > checks.json
     """
-    from slipway.checking import Severity, run  # noqa: PLC0415
+    from slipway.checking import run  # noqa: PLC0415
     from slipway.cli.output import emit_json  # noqa: PLC0415
     from slipway.errors import BadInput  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
@@ -49,7 +49,7 @@ def check(
     checked = run(
         open_project(stack),
         only=only or (),
-        severity=cast("Severity", severity),
+        severity=severity,
         hosts=host or (),
         invasive=invasive,
         output=sys.stderr if json else None,
