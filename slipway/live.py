@@ -90,6 +90,15 @@ class LiveStack:
         return host, self.stack.local.http_port if self.stack.platform == "local" else 80
 
     @property
+    def release(self) -> int | None:
+        """The release that serves: one that has switched but is not promoted yet, else the last good one."""
+        ledger = self._opened.ledger
+        under_way = ledger.unfinished()
+        if under_way is not None and under_way.status == "live":
+            return under_way.target or under_way.number
+        return ledger.head().live
+
+    @property
     def secrets(self) -> Mapping[str, str]:
         """All values of the secret store, by name."""
         return self._opened.secrets

@@ -134,11 +134,11 @@ def test_the_app_cannot_write_its_own_code(host: LiveHost) -> None:
     remedy="slipway status tells; slipway release brings all to one",
 )
 def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
-    head = live.opened.ledger.head()
-    assert head and head.live is not None, "nothing was released yet"
+    release = live.release
+    assert release is not None, "nothing was released yet"
     for name, status in live.opened.statuses().items():
         lives = [slot.release for slot in status.slots.values() if slot.state == "live"]
-        assert lives == [head.live], f"{name} runs release {lives or 'none'}, live is {head.live}"
+        assert lives == [release], f"{name} runs release {lives or 'none'}, live is {release}"
 
 
 @check(

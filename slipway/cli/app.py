@@ -12,6 +12,7 @@ from slipway.cli import (
     drift,
     history,
     infra,
+    load,
     logs,
     meter,
     release,
@@ -47,6 +48,7 @@ app.command("run", context_settings={"ignore_unknown_options": True, "allow_inte
 app.command("approve")(approve.approve)
 app.command("drift")(drift.drift)
 app.command("check")(check.check)
+app.command("load")(load.load)
 app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")

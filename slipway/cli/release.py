@@ -17,6 +17,14 @@ def release(
         typer.Option("--observe", help="Seconds to observe after the switch; 0 for none.", min=0),
     ] = None,
     checks: Annotated[bool, typer.Option(help="Run the app's own preflight commands.")] = True,
+    prove: Annotated[
+        bool | None,
+        typer.Option(
+            "--prove/--no-prove",
+            help="Checks and load after the switch; default: as the stack's slipway:prove says.",
+            show_default=False,
+        ),
+    ] = None,
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Run the migrate command even if nothing seems to have moved.")
     ] = False,
@@ -25,21 +33,27 @@ def release(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Build the app, start it beside the live release, prove it there, switch, observe, promote.
+    """Build the app, start it beside the live release, prove it there, switch, observe, prove, promote.
 
     No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
+    What a release must prove after the switch, by checks and by load, is set by slipway:prove of the stack.
 
     [dim]Examples:[/]
       slipway release
       slipway release --stack prod --observe 120
       slipway release --stack preview --json
+      slipway release --prove
     """
     from slipway.pipeline.release import ship  # noqa: PLC0415
     from slipway.pipeline.rollout import Options  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     options = Options(
-        observe_seconds=observe, checks=checks, migrate=True if migrate else None, wait_seconds=wait
+        observe_seconds=observe,
+        checks=checks,
+        prove=prove,
+        migrate=True if migrate else None,
+        wait_seconds=wait,
     )
     report = ship(open_project(stack), options, progress(as_json=json))
     if json:

@@ -11,6 +11,7 @@ from slipway.build.migrations import migration_files
 from slipway.build.source import read_source
 from slipway.pipeline.preflight_finding import Finding
 from slipway.pipeline.preflight_source import app_commands, secrets_in_source, unsafe_sql
+from slipway.pipeline.prove import missing_tools
 from slipway.pipeline.rollout import Rollout
 from slipway.pipeline.setup_digests import setup_digests
 from slipway.pipeline.site_certificate import WARN_DAYS, days_left, renewal
@@ -91,6 +92,11 @@ def own_checks(rollout: Rollout) -> Iterable[Finding]:
     return app_commands(rollout.project, rollout.redactor.text) if rollout.options.checks else ()
 
 
+def proof(rollout: Rollout) -> Iterable[Finding]:
+    """What the stack wants proved after the switch can be proved from this machine."""
+    return missing_tools(rollout)
+
+
 CHECKS: tuple[Check, ...] = (
     env_contract,
     hosts_set_up,
@@ -99,4 +105,5 @@ CHECKS: tuple[Check, ...] = (
     source_secrets,
     migrations,
     own_checks,
+    proof,
 )

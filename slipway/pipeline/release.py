@@ -13,6 +13,7 @@ from slipway.pipeline.open import OpenStack
 from slipway.pipeline.phase import Phase
 from slipway.pipeline.preflight import PreflightPhase
 from slipway.pipeline.promote import Promote
+from slipway.pipeline.prove import Prove
 from slipway.pipeline.publish import Publish
 from slipway.pipeline.recover import recover
 from slipway.pipeline.report import Report, report_on
@@ -34,6 +35,7 @@ PHASES: tuple[type[Phase], ...] = (
     Smoke,
     Switch,
     ObservePhase,
+    Prove,
     Promote,
     Retire,
 )

@@ -41,6 +41,8 @@ class Options:
     """Run the app's own preflight commands?"""
     migrate: bool | None = None
     """None: when the schema or the config moved; True: always."""
+    prove: bool | None = None
+    """None: as the stack's `slipway:prove` says; False: nothing; True: also where that asks for nothing."""
     wait_seconds: float = 0
     """How long to wait for a lease that another command holds."""
 

@@ -56,6 +56,7 @@ STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("slipway:local", stack.LocalFleet),
     ("slipway:machines", stack.Machine),
     ("slipway:retention", stack.Retention),
+    ("slipway:prove", stack.Prove),
     ("slipway:aws", aws.Aws),
     ("slipway:aws.network", aws.Network),
     ("slipway:aws.web, slipway:aws.worker", aws.Group),

@@ -73,6 +73,22 @@ class Retention(Setting):
     """Newest database backups that are kept."""
 
 
+class Prove(Setting):
+    """What a release must prove on the live hosts after the switch, or go back. See docs/load-tests.md."""
+
+    checks: Literal["none", "low", "medium", "high", "critical"] = "none"
+    """Checks of this severity and worse must pass (`slipway check`)."""
+    load: Literal["none", "smoke", "expected", "stress", "soak", "spike", "storm"] = "none"
+    """Profile of a load test that must pass (`slipway load`). Named here it also runs on the stack `prod`."""
+    load_seconds: float | None = Field(default=None, gt=0, le=3600)
+    """How long that load test takes; left out: as slipway.toml or the profile says."""
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Neither checks nor load."""
+        return self.checks == "none" and self.load == "none"
+
+
 class Stack(Setting):
     """`slipway:` settings of one stack."""
 
@@ -102,6 +118,8 @@ class Stack(Setting):
     machines: list[Machine] = Field(default_factory=list[Machine])
     """Platform `hosts` only; see below."""
     retention: Retention = Retention()
+    """See below."""
+    prove: Prove = Prove()
     """See below."""
     aws: Aws | None = None
     """Platform `aws` only; see below."""

@@ -1,0 +1,233 @@
+"""`slipway load` without its command line: who takes part, how it ends, what it came to.
+
+done = run(open_project("preview"), Load("expected"))
+done.good, done.code, done.misses, done.report
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, cast
+
+from slipway.errors import BadInput, SlipwayError
+from slipway.live import LiveStack
+from slipway.load.aim import Aim, aim_at
+from slipway.load.exit_codes import ExitCode
+from slipway.load.handed import Handed
+from slipway.load.processes import Processes, start
+from slipway.load.profile import profile_of
+from slipway.load.worker_host import Look, WorkerHost
+from slipway.meter.command import ending_early
+from slipway.settings.load_settings import LoadSize
+from slipway.settings.project import Project
+
+__all__ = ["Load", "Loaded", "run"]
+
+OF_THE_KIT = Path(__file__).parents[2] / "loadtests"
+PROD = "prod"
+LOOK_SECONDS = 0.2
+SPARE_SECONDS = 120.0
+"""Beyond the profile's own length: gathering workers, letting visits finish, writing reports."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a person may choose. Sizes that are None are those of slipway.toml."""
+
+    profile: str = "expected"
+    arrivals: float | None = None
+    sockets: int | None = None
+    seconds: float | None = None
+    processes: int = 1
+    """On each machine that sends."""
+    hosts: tuple[WorkerHost, ...] = ()
+    """Machines that send; none: this one."""
+    web: bool = False
+    """Locust's page instead of a run that starts and ends by itself."""
+    i_know: bool = False
+    folder: Path | None = None
+    """Of the reports; None: .slipway/<stack>/load."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load test came to; nothing in it is secret."""
+
+    code: ExitCode
+    folder: Path
+    """Where report.html, results.json, junit.xml, summary.md and history.jsonl are."""
+    interrupted: bool = False
+    """By Ctrl-C or SIGTERM here."""
+
+    @property
+    def good(self) -> bool:
+        """Is every threshold met?"""
+        return self.code == ExitCode.PASSED
+
+    @property
+    def meaning(self) -> str:
+        """Of the exit code."""
+        return self.code.meaning
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """results.json; empty if there was nothing to write."""
+        file = self.folder / "results.json"
+        return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
+
+    @property
+    def misses(self) -> list[str]:
+        """What failed or had too little data, a sentence each."""
+        from slipway.load.finding import Finding  # noqa: PLC0415
+
+        findings = [Finding.model_validate(each) for each in self.document.get("findings", [])]
+        return [each.sentence for each in findings if each.verdict in ("fail", "no data")]
+
+
+def run(project: Project, load: Load, *, output: int | IO[str] | None = None) -> Loaded:
+    """Load the stack and wait for the end. Ctrl-C and SIGTERM end it early, with the report so far.
+
+    `output` gets what the generator prints, live lines among it; default: standard error. Raises BadInput:
+    prod without `i_know`, no such profile, no locust, machines that cannot take part; SlipwayError: it ended
+    without a report.
+    """
+    if project.stack.name == PROD and not load.i_know:
+        raise BadInput(
+            f"a load test of the stack {PROD}: real users would feel it",
+            remedy="take a preview stack, or say --i-know",
+        )
+    _installed()
+    live = LiveStack(project)
+    aim = _sized(aim_at(live), load)
+    seconds = profile_of(load.profile, aim.app).seconds
+    hosts = _look(load.hosts, aim, project)
+    folder = load.folder or project.state_dir / "load"
+    folder.mkdir(parents=True, exist_ok=True)
+    # What an earlier run found must not be taken for this one's.
+    (folder / "results.json").unlink(missing_ok=True)
+    options = ["--stack", project.stack.name, "--profile", load.profile]
+    options += ["--i-know"] if load.i_know else []
+    leading = ["--report-dir", str(folder.resolve())]
+    leading += ["--web-host", "127.0.0.1"] if load.web else ["--headless", "--only-summary"]
+    ca = Path(aim.ca_file).read_text() if aim.ca_file else ""
+
+    def handed(elsewhere: bool) -> Handed:
+        return Handed(aim=aim, ca=ca if elsewhere else "")
+
+    scenarios = find_scenarios(project)
+    with ending_early() as stop:
+        processes = start(
+            scenarios,
+            options,
+            leading,
+            root=project.root,
+            handed=handed,
+            processes=load.processes,
+            hosts=hosts,
+            output=output if output is not None else sys.stderr,
+        )
+        try:
+            ended = _wait(processes, stop.is_set, None if load.web else seconds + SPARE_SECONDS)
+        finally:
+            processes.close()
+    return _outcome(ended, folder, interrupted=stop.is_set())
+
+
+def find_scenarios(project: Project) -> Path:
+    """The project's own loadtests/, or those that came with slipway. BadInput if there are neither."""
+    for folder in (project.root / "loadtests", OF_THE_KIT):
+        if folder.is_dir():
+            return folder
+    raise BadInput(
+        f"there is no folder loadtests/ in {project.root}",
+        remedy="copy loadtests/ from slipway's repository into the project",
+    )
+
+
+def _installed() -> None:
+    missing = [name for name in ("locust", "websocket") if not importlib.util.find_spec(name)]
+    if missing:
+        raise BadInput(f"{', '.join(missing)} is not installed", remedy="uv sync --group load installs it")
+
+
+def _sized(aim: Aim, load: Load) -> Aim:
+    """The aim with the profile as large as the person wants it."""
+    chosen = {"arrivals": load.arrivals, "sockets": load.sockets, "seconds": load.seconds}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if not given:
+        return aim
+    settings = aim.app.load
+    size = settings.profiles.get(cast("Any", load.profile), LoadSize())
+    sized = LoadSize.model_validate(size.model_dump(exclude_unset=True) | given)
+    profiles = {**settings.profiles, load.profile: sized}
+    app = aim.app.model_copy(update={"load": settings.model_copy(update={"profiles": profiles})})
+    return aim.model_copy(update={"app": app})
+
+
+def _look(hosts: Sequence[WorkerHost], aim: Aim, project: Project) -> list[tuple[WorkerHost, Look]]:
+    """All at once; what is wrong with any is told before anything is sent."""
+    if not hosts:
+        return []
+    if aim.address[0] in ("127.0.0.1", "::1", "localhost") and not all(host.is_here for host in hosts):
+        raise BadInput(
+            f"stack {aim.stack} is on this machine's loopback, which no other machine reaches",
+            remedy="leave --workers out; more processes here: --processes",
+        )
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        looks = list(pool.map(WorkerHost.look, hosts))
+    for host, look in zip(hosts, looks, strict=True):
+        if look.lack:
+            raise BadInput(
+                f"worker {host}: {', '.join(look.lack)} is not installed in {host.folder}",
+                remedy=f"there: cd {host.folder} && uv sync --group load",
+            )
+    others = sorted({look.commit for look in looks} - {_commit(project.root)})
+    if others:
+        sys.stderr.write(f"warning: workers run other code than this clone: {', '.join(others)}\n")
+    return list(zip(hosts, looks, strict=True))
+
+
+def _commit(root: Path) -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _wait(processes: Processes, stopping: Any, longest: float | None) -> int:
+    """Until the leader has ended; its exit code."""
+    asked, until = False, time.monotonic() + longest if longest else float("inf")
+    while (code := processes.leader.poll()) is None:
+        for worker in processes.lost():
+            sys.stderr.write(f"worker {worker.name} is lost (exit code {worker.process.poll()})\n")
+        if not asked and (stopping() or time.monotonic() > until):
+            processes.stop()
+            asked, until = True, time.monotonic() + SPARE_SECONDS
+        elif time.monotonic() > until:
+            processes.leader.kill()
+        time.sleep(LOOK_SECONDS)
+    return code
+
+
+def _outcome(ended: int, folder: Path, *, interrupted: bool) -> Loaded:
+    """The leader's exit code counts only with the report that it stands for."""
+    done = Loaded(ExitCode.NO_DATA, folder, interrupted)
+    if done.document:
+        return replace(done, code=ExitCode(done.document["exit_code"]))
+    if ended == ExitCode.BAD_INPUT:
+        raise BadInput("the load generator refused to begin; its own words are above")
+    if interrupted:
+        return done
+    raise SlipwayError(f"the load generator ended without a report (exit code {ended})")
