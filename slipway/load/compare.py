@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slipway.load.outcome import LoadRun, Request
+from slipway.load.outcome import Outcome, Request
 
 KEPT = 200
 """Runs, of all profiles of a stack."""
@@ -58,7 +58,7 @@ class Change(BaseModel):
         return "slower" if now > before else "faster"
 
 
-def remember(run: LoadRun, file: Path) -> list[Past]:
+def remember(run: Outcome, file: Path) -> list[Past]:
     """Add `run` to the history in `file`; returns the runs of its profile, the newest (this one) last.
 
     Unreadable lines are let go. The file is replaced at once, so that a killed run leaves it whole.
@@ -82,7 +82,7 @@ def read(file: Path) -> list[Past]:
     return found
 
 
-def past_of(run: LoadRun) -> Past:
+def past_of(run: Outcome) -> Past:
     """The run as the history keeps it."""
     return Past(
         started=run.started.timestamp(),

@@ -43,7 +43,7 @@ class Request(BaseModel):
     """Reason → how many, the most frequent first."""
 
 
-class LoadRun(BaseModel):
+class Outcome(BaseModel):
     """One load run. Everything in here is redacted."""
 
     model_config = ConfigDict(frozen=True)
@@ -91,7 +91,7 @@ class LoadRun(BaseModel):
         return list(dict.fromkeys(request.kind for request in self.requests))
 
 
-def outcome(
+def outcome_of(
     samples: Samples,
     load: Load,
     asked: Asked,
@@ -104,7 +104,7 @@ def outcome(
     aborted: str = "",
     lost_workers: Sequence[str] = (),
     hide: Callable[[str], str] = str,
-) -> LoadRun:
+) -> Outcome:
     """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
 
     `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.hidden`.
@@ -124,7 +124,7 @@ def outcome(
     ]
     cells = samples.totals()
     slots = samples.slots.values()
-    return LoadRun(
+    return Outcome(
         stack=stack,
         url=url,
         profile=profile,

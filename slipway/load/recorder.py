@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import gevent
 from locust.env import Environment
@@ -27,64 +26,53 @@ SEND_SECONDS = 1.0
 FLUSH_SECONDS = 10.0
 """How long the master waits for the last samples of its workers."""
 
-_recorders: WeakKeyDictionary[Environment, Recorder] = WeakKeyDictionary()
 
+def record(
+    environment: Environment, samples: Samples | None = None, sockets: Callable[[], int] = lambda: 0
+) -> Recorder:
+    """Record whatever `environment` runs from now on; call it when locust has made the runner (event `init`).
 
-def record(environment: Environment) -> Recorder:
-    """Begin to record whatever `environment` runs; call it once, when locust has made the runner (`init`)."""
-    _recorders[environment] = recorder = Recorder(environment)
+    `samples`: where to; arrivals and drops may go there too. `sockets`: how many are open in this process.
+    """
+    recorder = Recorder(environment, samples if samples is not None else Samples(), sockets)
+    recorder.listen()
     return recorder
-
-
-def recorder_of(environment: Environment) -> Recorder:
-    """The recorder of this process: for users and the dispatcher to tell what locust's events do not."""
-    return _recorders[environment]
 
 
 class Recorder:
     """What this process saw; in the master and alone, `samples` is the whole run."""
 
-    def __init__(self, environment: Environment) -> None:
-        self.samples = Samples()
-        self.sockets = 0
-        """Open in this process now."""
+    def __init__(self, environment: Environment, samples: Samples, sockets: Callable[[], int]) -> None:
+        self.samples = samples
         self.started: float | None = None
-        """When the run began, in seconds since 1970."""
+        """When locust started the test, in seconds since 1970."""
         self.stopped: float | None = None
         self.lost: list[str] = []
         """Workers that went missing."""
         self._environment = environment
+        self._sockets = sockets
         self._runner = environment.runner
         self._source = getattr(self._runner, "client_id", f"{socket.gethostname()}-local")
         self._awaited: set[str] = set()
         self._releases: set[str] = set()
-        self._listen()
 
-    def socket_opened(self) -> None:
-        """This process opened a WebSocket."""
-        self.sockets += 1
+    def mark(self, text: str, at: float | None = None) -> None:
+        """Something happened to the stack, now or `at`: the reports show it over the charts."""
+        self.samples.mark(text, at=time.time() if at is None else at)
 
-    def socket_closed(self) -> None:
-        """One of them ended, however it did."""
-        self.sockets -= 1
+    def watch(self) -> None:
+        """To be called every second: who is lost, and that memory stays bounded."""
+        if isinstance(self._runner, MasterRunner):
+            self._note_lost(self._runner)
+        self.samples.compact()
 
-    def arrived(self, late_ms: float) -> None:
-        """A visit began, `late_ms` after the moment the generator meant it to begin."""
-        self.samples.arrived(late_ms, at=time.time())
-
-    def dropped(self, count: int = 1) -> None:
-        """Visits found no free user in time."""
-        self.samples.dropped(count, at=time.time())
-
-    def mark(self, text: str) -> None:
-        """Something happened to the stack: the reports show it over the charts."""
-        self.samples.mark(text, at=time.time())
-
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """To all that locust tells."""
         events: Any = self._environment.events  # locust's hooks and messages are untyped
         runner: Any = self._runner
         events.request.add_listener(self._on_request)
         events.test_start.add_listener(self._on_start)
+        events.test_stopping.add_listener(self._on_stopping)
         events.test_stop.add_listener(self._on_stop)
         if isinstance(self._runner, WorkerRunner):
             runner.register_message("slipway-flush", self._on_last)
@@ -122,18 +110,20 @@ class Recorder:
         self.samples.take()
         self.lost.clear()
         self.started, self.stopped = time.time(), None
-        gevent.spawn(self._watch_workers if isinstance(self._runner, MasterRunner) else self._watch)
+        if not isinstance(self._runner, MasterRunner):
+            gevent.spawn(self._read, self.started)
+
+    def _on_stopping(self, **_: object) -> None:
+        self.stopped = time.time()
 
     def _on_stop(self, **_: object) -> None:
-        self.stopped = time.time()
         if isinstance(self._runner, WorkerRunner):
             self._send()
         elif isinstance(self._runner, MasterRunner):
             self._collect(self._runner)
 
-    def _watch(self) -> None:
+    def _read(self, started: float) -> None:
         """Every second: processor time of this process, lag of its event loop, open sockets."""
-        started = self.started
         while self.stopped is None and self.started == started:
             wall, cpu, lag = time.perf_counter(), time.process_time(), 0.0
             while (passed := time.perf_counter() - wall) < SEND_SECONDS:
@@ -142,26 +132,20 @@ class Recorder:
                 lag = max(lag, time.perf_counter() - before - TICK_SECONDS)
             share = (time.process_time() - cpu) / passed
             self.samples.read(
-                self._source, Reading(self.sockets, round(share, 3), round(lag * 1000, 1)), at=time.time()
+                self._source, Reading(self._sockets(), round(share, 3), round(lag * 1000, 1)), at=time.time()
             )
             if isinstance(self._runner, WorkerRunner):
                 self._send()
-            else:
-                self.samples.compact()
 
-    def _watch_workers(self) -> None:
-        started = self.started
-        while self.stopped is None and self.started == started:
-            self._note_lost()
-            self.samples.compact()
-            gevent.sleep(SEND_SECONDS)
+    def _note_lost(self, master: MasterRunner) -> None:
+        for worker in master.clients.all:
+            if worker.state == STATE_MISSING:
+                self._lose(worker.id)
 
-    def _note_lost(self) -> None:
-        assert isinstance(self._runner, MasterRunner)
-        for worker in self._runner.clients.all:
-            if worker.state == STATE_MISSING and worker.id not in self.lost:
-                self.lost.append(worker.id)
-                self.mark(f"worker {worker.id.rpartition('_')[0] or worker.id} lost")
+    def _lose(self, worker: str) -> None:
+        if worker not in self.lost:
+            self.lost.append(worker)
+            self.mark(f"worker {worker.rpartition('_')[0] or worker} lost")
 
     def _send(self, *, last: bool = False) -> None:
         assert isinstance(self._runner, WorkerRunner)
@@ -178,16 +162,15 @@ class Recorder:
 
     def _collect(self, master: MasterRunner) -> None:
         """Ask every worker for its last samples and wait for them."""
-        self._note_lost()
+        self._note_lost(master)
         self._awaited = {each.id for each in master.clients.all if each.state != STATE_MISSING}
         if self._awaited:
             master.send_message("slipway-flush")
         until = time.monotonic() + FLUSH_SECONDS
         while self._awaited and time.monotonic() < until:
             gevent.sleep(0.02)
-        for silent in sorted(self._awaited - set(self.lost)):
-            self.lost.append(silent)
-            self.mark(f"worker {silent.rpartition('_')[0] or silent} lost")
+        for silent in sorted(self._awaited):
+            self._lose(silent)
 
 
 def reason_of(error: BaseException | str) -> str:

@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from slipway.load.compare import remember
-from slipway.load.outcome import LoadRun
+from slipway.load.outcome import Outcome
 from slipway.load.report.html import page
 from slipway.load.report.junit import junit
 from slipway.load.report.markdown import markdown
 from slipway.load.samples import Samples
 
 
-def write_reports(run: LoadRun, samples: Samples, folder: Path) -> list[Path]:
+def write_reports(run: Outcome, samples: Samples, folder: Path) -> list[Path]:
     """Writes `run` into `folder` and adds it to the history there; returns what a person may open.
 
     The numbers come first and the pages last: whatever ends this process, most of it is there.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from slipway.load.kinds import DURATIONS
-from slipway.load.outcome import LoadRun
+from slipway.load.outcome import Outcome
 from slipway.load.report.chart import Chart, Limit, Line, Time
 
 COLOURS = 6
 """In the style sheet: c0 … c5."""
 
 
-def time_of(run: LoadRun) -> Time:
+def time_of(run: Outcome) -> Time:
     """The axis, marks and windows of all charts."""
     started = run.started.timestamp()
     return Time(
@@ -21,7 +21,7 @@ def time_of(run: LoadRun) -> Time:
     )
 
 
-def charts_of(run: LoadRun) -> list[Chart]:
+def charts_of(run: Outcome) -> list[Chart]:
     """In the order of a reader's questions."""
     kinds = sorted({kind for point in run.points for kind in point.kinds})
     charts = [_times(run, kind) for kind in kinds if kind not in DURATIONS]
@@ -54,7 +54,7 @@ def charts_of(run: LoadRun) -> list[Chart]:
     return charts
 
 
-def _times(run: LoadRun, kind: str) -> Chart:
+def _times(run: Outcome, kind: str) -> Chart:
     seen = [point.kinds.get(kind) for point in run.points]
     lines = [
         Line("p99", "c1 thin", [each.p99 if each else None for each in seen]),
@@ -65,17 +65,17 @@ def _times(run: LoadRun, kind: str) -> Chart:
     return Chart(f"{kind}: time", "ms", lines, limits, log=True)
 
 
-def _rate(run: LoadRun, kind: str, number: int) -> Line:
+def _rate(run: Outcome, kind: str, number: int) -> Line:
     seen = [point.kinds.get(kind) for point in run.points]
     return Line(kind, f"c{number % COLOURS}", [each.per_second if each else 0.0 for each in seen])
 
 
-def _errors(run: LoadRun, kind: str, number: int) -> Line:
+def _errors(run: Outcome, kind: str, number: int) -> Line:
     seen = [point.kinds.get(kind) for point in run.points]
     return Line(kind, f"c{number % COLOURS}", [each.failed_per_second if each else 0.0 for each in seen])
 
 
-def _arrivals(run: LoadRun) -> Chart:
+def _arrivals(run: Outcome) -> Chart:
     return Chart(
         "Arrivals",
         "/s",

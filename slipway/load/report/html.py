@@ -9,7 +9,7 @@ from pathlib import Path
 from slipway.load.compare import Change, Past, changes
 from slipway.load.finding import DASH, share
 from slipway.load.kinds import DURATIONS
-from slipway.load.outcome import LoadRun
+from slipway.load.outcome import Outcome
 from slipway.load.report import chart
 from slipway.load.report.charts import charts_of, time_of
 from slipway.pages import render
@@ -19,7 +19,7 @@ MOST_PAST = 50
 """Runs in the picture."""
 
 
-def page(run: LoadRun, past: Sequence[Past]) -> str:
+def page(run: Outcome, past: Sequence[Past]) -> str:
     """The HTML text. `past`: runs of this profile, this one last."""
     shown = past[-MOST_PAST:]
     before = past[-2] if len(past) > 1 else None
@@ -49,7 +49,7 @@ def page(run: LoadRun, past: Sequence[Past]) -> str:
     )
 
 
-def _sums(run: LoadRun) -> list[tuple[str, str, str]]:
+def _sums(run: Outcome) -> list[tuple[str, str, str]]:
     """Label, value and class of the boxes on top."""
     count = sum(each.count for each in run.requests)
     failed = sum(each.failed for each in run.requests)
@@ -69,7 +69,7 @@ def _sums(run: LoadRun) -> list[tuple[str, str, str]]:
     return boxes
 
 
-def _alone(run: LoadRun) -> list[Change]:
+def _alone(run: Outcome) -> list[Change]:
     return [Change(kind=each.kind, name=each.name, before=None, now=each) for each in run.requests]
 
 

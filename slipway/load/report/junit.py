@@ -5,10 +5,10 @@ from __future__ import annotations
 from xml.etree import ElementTree as Xml
 
 from slipway.load.finding import Finding
-from slipway.load.outcome import LoadRun
+from slipway.load.outcome import Outcome
 
 
-def junit(run: LoadRun) -> str:
+def junit(run: Outcome) -> str:
     """The XML text. No data is a failure here too; `not judged` is skipped."""
     suite = Xml.Element(
         "testsuite",
@@ -26,7 +26,7 @@ def junit(run: LoadRun) -> str:
     return Xml.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _whole(run: LoadRun) -> Xml.Element:
+def _whole(run: Outcome) -> Xml.Element:
     """The run as a case of its own: a run without a finding cannot look green."""
     case = Xml.Element("testcase", classname="load", name="run", time=f"{run.seconds:.3f}")
     if not run.passed:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from slipway.load.compare import Past, changes
 from slipway.load.finding import DASH
-from slipway.load.outcome import LoadRun
+from slipway.load.outcome import Outcome
 
 MOST_MISSED = 30
 """Rows of what was missed; the rest is on the HTML page."""
 
 
-def markdown(run: LoadRun, past: Sequence[Past]) -> str:
+def markdown(run: Outcome, past: Sequence[Past]) -> str:
     """The text. `past`: runs of this profile, this one last."""
     release = "" if run.release is None else f", release {run.release}"
     lines = [
@@ -47,7 +47,7 @@ def markdown(run: LoadRun, past: Sequence[Past]) -> str:
     return "\n".join(lines)
 
 
-def _requests(run: LoadRun, past: Sequence[Past]) -> list[str]:
+def _requests(run: Outcome, past: Sequence[Past]) -> list[str]:
     changed = (
         {(each.kind, each.name): each.direction for each in changes(past[-2], past[-1])}
         if len(past) > 1
