@@ -1,4 +1,4 @@
-"""Roles, policies, keys and secrets: who may do what, and that no two stacks share it."""
+"""Roles and their policies: who may do what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.policies.entries import table
 from infra.policies.policy_text import statements, words
-from infra.policies.rule import World, holds, made, rule, world
+from infra.policies.rule import World, made, rule, world
 from infra.recording.graph import Resource
 
 USER = "aws:iam/user:User"
@@ -18,29 +18,7 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 POLICY = "aws:iam/policy:Policy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-KEY = "aws:kms/key:Key"
-ALIAS = "aws:kms/alias:Alias"
-SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a token
-SECRET_VERSION = "aws:secretsmanager/secretVersion:SecretVersion"  # noqa: S105
 GITHUB = "token.actions.githubusercontent.com"
-
-SETTINGS = [
-    holds(
-        "key-rotates", KEY, "enableKeyRotation", good=True, bad=False,
-        says="The stack's key is renewed every year.", controls=("KMS.4",), severity="medium",
-    ),
-    holds(
-        "key-recoverable", KEY, "deletionWindowInDays", good=30, bad=1,
-        when=lambda value: isinstance(value, int) and value >= 7,
-        says="A deleted key can be brought back for a week.", controls=("KMS.3",), severity="high",
-    ),
-    holds(
-        "secret-recoverable", SECRET, "recoveryWindowInDays", good=30, bad=0,
-        when=lambda value: isinstance(value, int) and value >= 7,
-        says="A deleted secret can be brought back for a week.", controls=("I9",),
-        severity="high",
-    ),
-]  # fmt: skip
 
 
 @rule(
@@ -51,31 +29,6 @@ SETTINGS = [
 def no_users(_: Resource, __: World) -> Iterable[str]:
     """There are no IAM users and no access keys."""
     yield "is a long-lived credential"
-
-
-@rule(
-    "no-secret-versions", SECRET_VERSION, "aws:secretsmanager/secretRotation:SecretRotation",
-    controls=("I9", "P4"), severity="critical",
-    remedy="leave values to `slipway secrets set`: what Pulumi knows lies in its state",
-    passing=[world(made(SECRET))], failing=[world(made(SECRET_VERSION, inputs={"secretString": "x"}))],
-)  # fmt: skip
-def no_versions(_: Resource, __: World) -> Iterable[str]:
-    """Pulumi makes the shells of secrets and never a value."""
-    yield "would carry a secret's value through the state"
-
-
-_KEY = made(KEY, "vault-key")
-
-
-@rule(
-    "secret-by-own-key", SECRET,
-    controls=("I8", "I9"), severity="medium", remedy="set kms_key_id to the stack's key",
-    passing=[world(_KEY, made(SECRET, links={"kmsKeyId": _KEY}))], failing=[world(_KEY, made(SECRET))],
-)  # fmt: skip
-def by_own_key(secret: Resource, stack: World) -> Iterable[str]:
-    """A stack's secrets are encrypted with its own key."""
-    if not stack.behind(secret, "kmsKeyId", KEY):
-        yield "kmsKeyId is not a key of this stack"
 
 
 def _policy(action: Any, resource: Any, **more: Any) -> World:
@@ -204,59 +157,4 @@ def trusted_exactly(role: Resource, _: World) -> Iterable[str]:
                     yield f"trusts GitHub without an exact {claim}"
 
 
-def _named(type_: str, **inputs: Any) -> World:
-    return world(made(type_, inputs=inputs))
-
-
-@rule(
-    "names-of-this-stack", SECRET, ALIAS, "aws:s3/bucket:Bucket",
-    controls=("I8",), severity="critical", remedy="take names from AwsNames: they carry project and stack",
-    passing=[
-        _named(SECRET, name="slipway/board/example/app"),
-        _named("aws:s3/bucket:Bucket", bucket="board-example-builds-1"),
-    ],
-    failing=[
-        _named(SECRET, name="slipway/board/prod/app"),
-        _named(SECRET, name="app"),
-        _named("aws:s3/bucket:Bucket", bucket="board-uploads"),
-        _named(ALIAS, name="alias/slipway/board/prod"),
-    ],
-)  # fmt: skip
-def of_this_stack(resource: Resource, stack: World) -> Iterable[str]:
-    """What keeps data or secrets bears the name of its stack, so that no two stacks share it."""
-    name = str(resource.inputs.get("bucket") or resource.inputs.get("name") or "")
-    parts = re.split(r"[/-]", name)
-    owner = re.split(r"-", stack.graph.stack)
-    if not any(parts[i : i + len(owner)] == owner for i in range(len(parts))):
-        yield f'its name "{name}" does not carry the stack "{stack.graph.stack}"'
-
-
-_ARN = "arn:aws:secretsmanager:us-east-1:1:secret:slipway"
-_OTHERS = re.compile(r"secret:slipway/(?P<project>[^/\"]+)/(?P<stack>[^/\"*?]+)")
-
-
-@rule(
-    "policies-of-this-stack", ROLE_POLICY, POLICY,
-    controls=("I8",), severity="critical", remedy="let a role at its own stack's secrets only",
-    passing=[
-        _policy("secretsmanager:GetSecretValue", f"{_ARN}/board/example/app"),
-    ],
-    failing=[
-        _policy("secretsmanager:GetSecretValue", f"{_ARN}/board/prod/app"),
-    ],
-)  # fmt: skip
-def policies_of_this_stack(policy: Resource, stack: World) -> Iterable[str]:
-    """No role of a stack is let at another stack's secrets."""
-    for said in statements(policy.inputs.get("policy")):
-        if said.get("Effect") != "Allow":
-            continue
-        for resource in words(said.get("Resource")):
-            found = _OTHERS.search(resource)
-            if found and (found["project"], found["stack"]) != (stack.graph.project, stack.graph.stack):
-                yield f"allows {', '.join(words(said.get('Action')))} on {resource}"
-
-
-RULES = [
-    *SETTINGS, no_users, no_versions, by_own_key, without_wildcards, no_sweeping_policies, trusted_exactly,
-    of_this_stack, policies_of_this_stack,
-]  # fmt: skip
+RULES = [no_users, without_wildcards, no_sweeping_policies, trusted_exactly]

@@ -1,44 +1,17 @@
-"""The load balancer, its listeners and target groups, and the firewall before it."""
+"""The load balancer and its target groups."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Any
 
-from infra.policies.entries import entries, table
-from infra.policies.rule import World, at, holds, made, rule, world
+from infra.policies.rule import World, holds, made, rule, world
 from infra.recording.graph import Resource
 
 LB = "aws:lb/loadBalancer:LoadBalancer"
-LISTENER = "aws:lb/listener:Listener"
 TARGETS = "aws:lb/targetGroup:TargetGroup"
-ACL = "aws:wafv2/webAcl:WebAcl"
-ASSOCIATION = "aws:wafv2/webAclAssociation:WebAclAssociation"
 CERTIFICATE = "aws:acm/certificate:Certificate"
 
 READY = "/-/slipway/ready"
-TLS_POLICIES = {
-    "ELBSecurityPolicy-TLS13-1-3-2021-06",
-    "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
-    "ELBSecurityPolicy-TLS13-1-2-2021-06",
-    "ELBSecurityPolicy-TLS13-1-3-PQ-2025-09",
-    "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
-    "ELBSecurityPolicy-TLS13-1-2-PQ-2025-09",
-}
-"""TLS 1.2 with forward secrecy or better; of AWS's list of predefined policies."""
-HTTPS = {"port": 443, "protocol": "HTTPS"}
-YEAR = 31_536_000
-
-
-def _is_https(inputs: object) -> bool:
-    return table(inputs).get("protocol") == "HTTPS"
-
-
-def _covers_a_year(value: str) -> bool:
-    found = re.search(r"max-age=(\d+)", value)
-    return bool(found) and int(found[1]) >= YEAR and "includeSubDomains" in value
-
 
 SETTINGS = [
     holds(
@@ -87,24 +60,6 @@ SETTINGS = [
         severity="medium",
     ),
     holds(
-        "listener-tls-policy", LISTENER, "sslPolicy", good="ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
-        bad="ELBSecurityPolicy-2016-08", when=lambda value: value in TLS_POLICIES, only=_is_https,
-        given=HTTPS,
-        says="TLS 1.2 with forward secrecy at least.", controls=("ELB.17", "X1"), severity="high",
-    ),
-    holds(
-        "listener-hsts", LISTENER, "routingHttpResponseStrictTransportSecurityHeaderValue",
-        good=f"max-age={YEAR}; includeSubDomains", bad="max-age=60", when=_covers_a_year,
-        only=_is_https, given=HTTPS,
-        says="Browsers are told for a year, subdomains too, to use TLS only.",
-        controls=("X1",), severity="medium",
-    ),
-    holds(
-        "listener-hides-server", LISTENER, "routingHttpResponseServerEnabled", good=False, bad=True,
-        only=_is_https, given=HTTPS,
-        says="Answers do not tell what server made them.", controls=("X2",), severity="low",
-    ),
-    holds(
         "target-group-sticky", TARGETS, "stickiness.type", good="lb_cookie", bad="source_ip",
         says="A client comes back to its host by the load balancer's own cookie.",
         controls=("I2",), severity="high",
@@ -137,75 +92,6 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-def _listener(*actions: dict[str, object], **inputs: object) -> Resource:
-    return made(LISTENER, inputs={"port": 80, "protocol": "HTTP", "defaultActions": list(actions), **inputs})
-
-
-_TO_TLS: dict[str, object] = {
-    "type": "redirect",
-    "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"},
-}
-
-
-@rule(
-    "listener-redirects-to-tls", LISTENER,
-    controls=("ELB.1", "X1"), severity="high",
-    remedy="redirect port 80 to https with HTTP_301, and forward on the HTTPS listener only",
-    passing=[world(_listener(_TO_TLS))],
-    failing=[world(_listener({"type": "forward", "targetGroupArn": "arn"})), world(_listener())],
-)  # fmt: skip
-def redirects_to_tls(listener: Resource, _: World) -> Iterable[str]:
-    """A plain HTTP listener does nothing but redirect to https."""
-    if listener.inputs.get("protocol") != "HTTP":
-        return
-    actions = entries(listener.inputs.get("defaultActions"))
-    if not actions:
-        yield "no default action"
-    for action in actions:
-        if action.get("type") != "redirect" or at(action, "redirect.protocol") != "HTTPS":
-            yield f"answers plain HTTP with {action.get('type')}"
-
-
-@rule(
-    "listener-never-ignores-weights", LISTENER,
-    controls=("S4",), severity="medium",
-    remedy="leave ignore_changes off listeners: it is broken for weights (pulumi-aws#5798)",
-    passing=[world(_listener(_TO_TLS))],
-    failing=[world(made(LISTENER, inputs={"port": 80}, ignore_changes=("defaultActions",)))],
-)  # fmt: skip
-def never_ignores_weights(listener: Resource, _: World) -> Iterable[str]:
-    """No change of a listener's actions is ignored."""
-    for path in listener.ignore_changes:
-        if path.startswith("defaultActions"):
-            yield f"ignores changes of {path}"
-
-
-_RECORD = made("cloudflare:index/dnsRecord:DnsRecord", "site")
-_MTLS = {"mode": "verify", "trustStoreArn": "arn"}
-
-
-@rule(
-    "listener-asks-for-cloudflares-certificate", LISTENER,
-    controls=("I1", "X8"), severity="high",
-    remedy="set mutual_authentication to verify with a TrustStore of Cloudflare's origin-pull CA",
-    passing=[
-        world(made(LISTENER, inputs={**HTTPS, "mutualAuthentication": _MTLS}), _RECORD),
-        world(made(LISTENER, inputs=HTTPS)),
-    ],
-    failing=[
-        world(made(LISTENER, inputs=HTTPS), _RECORD),
-        world(made(LISTENER, inputs={**HTTPS, "mutualAuthentication": {"mode": "off"}}), _RECORD),
-    ],
-)  # fmt: skip
-def asks_for_cloudflares_certificate(listener: Resource, stack: World) -> Iterable[str]:
-    """Behind Cloudflare the listener verifies the certificate that Cloudflare shows it."""
-    behind = any(each.type.startswith("cloudflare:") for each in stack.graph)
-    if behind and listener.inputs.get("protocol") == "HTTPS":
-        mode = at(listener.inputs, "mutualAuthentication.mode")
-        if mode != "verify" or not at(listener.inputs, "mutualAuthentication.trustStoreArn"):
-            yield f"mutual authentication is {mode or 'not set'}"
-
-
 def _targets(**inputs: object) -> World:
     return world(made(TARGETS, inputs=inputs))
 
@@ -235,48 +121,4 @@ def algorithm_fits(targets: Resource, _: World) -> Iterable[str]:
         yield "cross-zone balancing is off with least_outstanding_requests"
 
 
-_LB = made(LB, "edge")
-
-
-@rule(
-    "lb-behind-firewall", LB,
-    controls=("ELB.16", "X7"), severity="medium", production_only=True,
-    remedy="set load_balancer.firewall to true",
-    passing=[world(_LB, made(ASSOCIATION, links={"resourceArn": _LB}))],
-    failing=[world(_LB)],
-)  # fmt: skip
-def behind_firewall(balancer: Resource, stack: World) -> Iterable[str]:
-    """A web ACL stands before production's load balancer."""
-    if not stack.linked(balancer, ASSOCIATION, by="resourceArn"):
-        yield "no web ACL is associated with it"
-
-
-_MANAGED = {"name": "known", "statement": {"managedRuleGroupStatement": {"vendorName": "AWS"}}}
-_RATE: dict[str, Any] = {
-    "name": "rate",
-    "action": {"block": {}},
-    "statement": {"rateBasedStatement": {"limit": 3000}},
-}
-
-
-@rule(
-    "firewall-limits-rates", ACL,
-    controls=("WAF.10", "X7"), severity="medium",
-    remedy="give the web ACL AWS's managed rules and a rate-based rule that blocks",
-    passing=[world(made(ACL, inputs={"rules": [_MANAGED, _RATE]}))],
-    failing=[world(made(ACL, inputs={"rules": [_MANAGED]})), world(made(ACL, inputs={"rules": [_RATE]}))],
-)  # fmt: skip
-def limits_rates(acl: Resource, _: World) -> Iterable[str]:
-    """The firewall has AWS's managed rules, and blocks addresses that ask too often."""
-    rules = entries(acl.inputs.get("rules"))
-    if not any(at(each, "statement.managedRuleGroupStatement") for each in rules):
-        yield "no managed rules"
-    limiting = [each for each in rules if at(each, "statement.rateBasedStatement.limit")]
-    if not any(at(each, "action.block") is not None for each in limiting):
-        yield "no rate rule that blocks"
-
-
-RULES = [
-    *SETTINGS, redirects_to_tls, never_ignores_weights, asks_for_cloudflares_certificate, algorithm_fits,
-    behind_firewall, limits_rates,
-]  # fmt: skip
+RULES = [*SETTINGS, algorithm_fits]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.mocks import MockEngine, MockSettings
@@ -29,7 +29,7 @@ def run(
     async def settled() -> None:
         body()
         # Pulumi's own wait looks at every pending output after each one that is done: quadratic.
-        while pending := [each for each in SETTINGS.outputs if not each.done()]:
+        while pending := [each for each in _outputs() if not each.done()]:
             await asyncio.wait(pending)
 
     async def recorded() -> None:
@@ -66,3 +66,8 @@ def record_component(
                 pulumi.export(str(key), value)  # pyright: ignore[reportUnknownArgumentType]
 
     return run(body, project=project, stack=stack, answer=answer)
+
+
+def _outputs() -> list[asyncio.Task[Any]]:
+    """What the program's outputs wait for; known to a running program only."""
+    return list(cast("set[asyncio.Task[Any]]", getattr(SETTINGS, "outputs", set[Any]())))

@@ -100,10 +100,14 @@ def _choices(kind: Any) -> Iterator[Any]:
     if origin in (typing.Union, types.UnionType):
         for each in inside:
             yield from _choices(each)
-    elif origin is not None and isinstance(origin, type) and issubclass(origin, pulumi.Output):
+    elif _is_output(origin):
         return
     elif kind is not type(None) and "Awaitable" not in str(origin):
         yield kind
+
+
+def _is_output(origin: Any) -> bool:
+    return origin is pulumi.Output
 
 
 def _one(value: Any, kind: Any, place: str) -> Iterator[str]:
