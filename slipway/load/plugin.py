@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
 
 from slipway.errors import BadInput, SlipwayError
 from slipway.live import open_live
 from slipway.load.aim import Aim, aim_at
+from slipway.load.handed import handed_aim
 from slipway.load.profile import SHAPES, profile_of
 
 __all__ = ["attach", "refuse_prod", "register"]
@@ -45,6 +48,9 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
         action="store_true",
         help="load the stack prod, which real users would feel",
         dest="i_know",
+    )
+    group.add_argument(
+        "--report-dir", type=Path, env_var="SLIPWAY_LOAD_REPORTS", help="default: .slipway/STACK/load"
     )
     for action in parser._actions:  # pyright: ignore[reportPrivateUsage] - argparse has no other way to reword one
         if action.dest == "profile":
@@ -83,9 +89,13 @@ def attach(environment: Environment, aim: Aim, profile: str) -> Any:
     environment.shape_class = ProfileShape(run)
     if environment.runner:
         environment.shape_class.runner = environment.runner
-    environment.events.test_start.add_listener(lambda **_: run.begin())
+    environment.events.test_start.add_listener(lambda **_: run.begin(leads=_leads(environment)))
     environment.events.test_stopping.add_listener(lambda **_: run.stop())
     return run
+
+
+def _leads(environment: Environment) -> bool:
+    return isinstance(environment.runner, MasterRunner)
 
 
 def _on_init(environment: Environment, **_: Any) -> None:
@@ -94,13 +104,22 @@ def _on_init(environment: Environment, **_: Any) -> None:
         return
     try:
         refuse_prod(options.stack, i_know=options.i_know)
-        aim = aim_at(open_live(options.stack))
+        live = (
+            None
+            if handed_aim() and isinstance(environment.runner, WorkerRunner)
+            else open_live(options.stack)
+        )
+        aim = handed_aim() or aim_at(live or open_live(options.stack))
         if options.host and options.host.rstrip("/") != aim.url:
             raise BadInput(
                 f"--host {options.host} is not the stack {aim.stack}: its credentials are for {aim.url} only",
                 remedy="leave --host out, or name the stack by --stack",
             )
-        attach(environment, aim, options.profile or DEFAULT_PROFILE)
+        run = attach(environment, aim, options.profile or DEFAULT_PROFILE)
+        # Late, as in `attach`.
+        from slipway.load.follow import follow  # noqa: PLC0415
+
+        follow(environment, run, live, options.report_dir)
     except SlipwayError as refused:
         remedy = f"\n  {refused.remedy}" if refused.remedy else ""
         sys.stderr.write(f"{refused.message}{remedy}\n")

@@ -72,14 +72,19 @@ class LoadRun:
         """Seconds from the start of the test to second 0 of the profile, in which all users are spawned."""
         return LEAD_SECONDS + (self.crew.size / SPAWNED_A_SECOND if self.crew else 0.0)
 
-    def begin(self) -> None:
-        """The test starts: visits of each kind of user fall due from second 0 on."""
+    def begin(self, *, leads: bool = False) -> None:
+        """The test starts: visits of each kind of user fall due from second 0 on.
+
+        Who `leads` workers has no users of its own: nothing falls due there.
+        """
         self.stop()
         self.zero = time.perf_counter() + self.lead
         self.sockets_open = 0
         self._seats = {}
         if self.crew is None:
             raise BadInput("a load run without users")
+        if leads:
+            return
         for kind, times in self.crew.arrivals(self.profile, self.part).items():
             self._dispatchers.add(gevent.spawn(self.lane(kind).dispatch, times, self.zero))
 
