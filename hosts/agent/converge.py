@@ -2,26 +2,30 @@
 
 A timer asks once a minute, and the first time when the host starts. The document's fence is that of the
 command which made the release live: while a newer command is at work here, its word counts.
+
+While there is no document, nothing was ever released to the stack. Then a web host is ready for its first
+release, and says so to the load balancer, or its group would replace it again and again.
 """
 
 from __future__ import annotations
 
 import time
 
-from . import boot, stage, switch
+from . import boot, haproxy, stage, switch
 from .aws import Cloud
 from .boot_document import BootDocument
 from .errors import AgentError
 from .fields import Fields
 from .host import Host
 from .paths import Paths
-from .state import State
+from .state import Exclusive, State
 
 
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `converge`."""
     begun = time.monotonic()
     document = _document(paths, host)
+    _note(paths, host, unreleased=document is None)
     if document is None:
         return {"release": None, "changed": False, "why": "nothing is live yet"}
     state = State.load(paths)
@@ -48,6 +52,16 @@ def _document(paths: Paths, host: Host) -> BootDocument | None:
             "bad_request", f"boot document: is for role {document.role}, this is a {host.role} host"
         )
     return document
+
+
+def _note(paths: Paths, host: Host, *, unreleased: bool) -> None:
+    """Have HAProxy answer the readiness check while there is nothing to be ready with, and no longer."""
+    if not host.serves or State.load(paths).unreleased == unreleased:
+        return
+    with Exclusive(paths, "converge") as state:
+        state.unreleased = unreleased
+        state.save()
+        haproxy.apply(paths, state)
 
 
 def _nothing_to_do(document: BootDocument, state: State) -> str:

@@ -14,6 +14,8 @@ from .paths import Paths
 from .slot import SLOTS
 from .state import State
 
+UNRELEASED = "unreleased"
+"""In the map while nothing was ever released to a stack on AWS: the readiness check is answered with 200."""
 _TIMEOUT = 3.0
 
 
@@ -38,6 +40,8 @@ def wanted(state: State) -> dict[str, str]:
     for name in SLOTS:
         web = state.slots[name].web
         entries[f"ready-{name}"] = web.ready if web else "/ready"
+    if state.unreleased and state.active is None:
+        entries[UNRELEASED] = "yes"
     return entries
 
 
@@ -59,6 +63,8 @@ def apply(paths: Paths, state: State) -> bool:
         for key, value in entries.items()
         if now.get(key) != value
     ]
+    if UNRELEASED in now and UNRELEASED not in entries:
+        commands.append(f"del map {paths.map} {UNRELEASED}")
     if commands:
         answer = ask(paths, ";".join(commands)).strip()
         if answer:

@@ -13,6 +13,8 @@ from .state import Exclusive, State
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
     """Start the live and the still-warm slot, finish what was under way. Safe at any time."""
     with Exclusive(paths, "restore") as state:
+        # Something may have been released while the host was down: `converge` looks.
+        state.unreleased = False
         _forget_halves(state)
         if host.serves:
             haproxy.write_map(paths, haproxy.wanted(state))

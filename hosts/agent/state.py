@@ -38,6 +38,8 @@ class State:
         )
         self.cron_kinds = fields.texts("cron_kinds")
         """Which kinds of cron entries this host owns: path, command, both or none."""
+        self.unreleased = fields.flag("unreleased")
+        """On AWS: was nothing ever released to the stack, when this host last looked? Set by `converge`."""
 
     @classmethod
     def load(cls, paths: Paths) -> State:
@@ -59,6 +61,7 @@ class State:
             "slots": {name: slot.to_json() for name, slot in self.slots.items()},
             "handover": self.handover,
             "cron_kinds": self.cron_kinds,
+            "unreleased": self.unreleased,
         }
         os.makedirs(self.paths.lib, mode=0o700, exist_ok=True)
         durable.write(self.paths.state, json.dumps(content, separators=(",", ":")).encode())

@@ -76,6 +76,9 @@ def test_every_reference_is_a_dependency_too(graph: Graph) -> None:
             assert target.urn in before, f"{resource.where} does not depend on {each.address}"
 
 
+DATA_CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
+
+
 def all_before(graph: Graph, resource: Resource) -> set[str]:
     """URNs of all that must exist before `resource`, directly or not."""
     found: set[str] = set()
@@ -86,6 +89,17 @@ def all_before(graph: Graph, resource: Resource) -> set[str]:
                 found.add(urn)
                 left.append(other)
     return found
+
+
+def test_hosts_are_made_after_the_data_they_would_wait_for(graph: Graph) -> None:
+    """A component's dependencies hold its children back: they need its URN first."""
+    compute = next(each for each in graph if each.type == "slipway:aws:Compute")
+    data = {each.urn for each in graph if each.type in ("aws:rds/instance:Instance", DATA_CACHE)}
+    assert len(data) == 2
+    assert data <= all_before(graph, compute)
+    groups = [each for each in graph if each.type == "aws:autoscaling/group:Group"]
+    assert groups
+    assert all("slipway:aws:Compute$" in each.urn for each in groups)
 
 
 VARIANTS: dict[str, tuple[dict[str, Any], str]] = {

@@ -46,7 +46,9 @@ class HaProxy(threading.Thread):
         words = command.split()
         if words[:2] == ["show", "map"]:
             return "".join(f"0x1 {key} {value}\n" for key, value in self.map.items())
-        if words[1:2] == ["map"]:
+        if words[:2] == ["del", "map"]:
+            del self.map[words[3]]
+        elif words[1:2] == ["map"]:
             if self.refuse:
                 return self.refuse
             self.map[words[3]] = words[4]

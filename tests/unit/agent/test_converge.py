@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hosts.agent import converge, stage
+from hosts.agent import converge, restore, stage, switch
 from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
 from hosts.agent.fields import Fields
@@ -81,6 +81,71 @@ def test_without_a_document_there_is_nothing_to_do(world: World, secret: Secret,
     secret.be(0, fence=9)
     assert world.ask(converge.command)["why"] == "nothing is live yet"
     assert world.state.fence == 0
+
+
+def test_before_the_first_release_a_host_is_ready_for_it(world: World, secret: Secret):
+    for held in (None, 0):
+        secret.text = None
+        if held == 0:
+            secret.be(0, fence=2)
+        world.ask(converge.command)
+        assert world.haproxy.map["unreleased"] == "yes"
+        assert "unreleased yes\n" in Path(world.paths.map).read_text()
+
+
+def test_as_soon_as_something_was_released_only_the_release_makes_a_host_ready(
+    world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
+):
+    world.ask(converge.command)
+    seen: list[bool] = []
+    staged = stage.command
+
+    def look(paths: Paths, host: Host, request: Fields) -> Mapping[str, Any]:
+        seen.append("unreleased" in world.haproxy.map)
+        return staged(paths, host, request)
+
+    monkeypatch.setattr(stage, "command", look)
+    secret.be(1, fence=3)
+    world.ask(converge.command)
+    assert seen == [False]
+    assert "unreleased" not in Path(world.paths.map).read_text()
+
+
+def test_a_host_that_cannot_start_what_was_released_stays_unready(
+    world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
+):
+    def corrupt(*_: object) -> None:
+        raise AgentError("corrupt_layer", "")
+
+    world.ask(converge.command)
+    monkeypatch.setattr(stage, "command", corrupt)
+    secret.be(1, fence=3)
+    with pytest.raises(AgentError):
+        world.ask(converge.command)
+    assert (world.haproxy.map["active"], world.haproxy.map.get("unreleased")) == ("none", None)
+
+
+def test_after_a_restart_it_is_asked_anew_whether_there_is_a_release(world: World, secret: Secret):
+    world.ask(converge.command)
+    world.ask(restore.command)
+    assert "unreleased" not in world.haproxy.map
+    assert "unreleased" not in Path(world.paths.map).read_text()
+
+
+def test_a_first_release_that_is_taken_back_leaves_the_host_ready_for_another(world: World, secret: Secret):
+    world.ask(converge.command)
+    world.put("blue", "booted", 1, web=WEB)
+    world.ask(switch.command, fence=2, release=1)
+    assert "unreleased" not in world.haproxy.map
+    world.ask(switch.command, fence=2, release=0)
+    assert world.haproxy.map["unreleased"] == "yes"
+
+
+def test_worker_hosts_answer_nobody_and_are_not_asked(world: World, secret: Secret):
+    content = json.loads(Path(world.paths.host).read_text())
+    Path(world.paths.host).write_text(json.dumps({**content, "role": "worker"}))
+    world.ask(converge.command)
+    assert world.haproxy.heard == []
 
 
 def test_a_host_that_is_up_to_date_is_not_touched(world: World, secret: Secret):

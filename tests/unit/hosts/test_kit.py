@@ -7,9 +7,12 @@ import base64
 import dataclasses
 import gzip
 import hashlib
+import http.server
 import io
 import json
 import tarfile
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,6 +28,7 @@ from slipway.aws.discovery import Member
 from slipway.errors import BadInput
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Role
+from tests.fleet.metadata import Metadata
 from tests.unit.hosts.aws import CIDR, on_aws
 from tests.unit.hosts.conftest import SECRETS
 
@@ -119,6 +123,53 @@ def test_user_data_is_small_whole_and_the_same_for_a_stack_and_role(plan: FleetP
     assert len(text.encode()) < MAX_BYTES
     ast.parse(text)
     assert "from ." not in text
+
+
+def test_a_host_that_comes_before_its_kit_says_so_and_keeps_waiting(plan: FleetPlan):
+    kits: dict[str, bytes] = {}
+
+    class Bucket(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = kits.get(self.path, b"<Code>NoSuchKey</Code>")
+            self.send_response(200 if self.path in kits else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    bucket = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
+    threading.Thread(target=bucket.serve_forever, daemon=True).start()
+    keys = {"AccessKeyId": "a", "SecretAccessKey": "b", "Token": "c", "Expiration": "2099-01-01T00:00:00Z"}
+    metadata = Metadata("127.0.0.1", keys, {})
+    endpoints = {"imds": metadata.url, "s3": f"http://127.0.0.1:{bucket.server_port}"}
+    names = AwsNames(on_aws(plan).stack, "123456789012", "eu-central-1")
+    text = user_data(names, "web", "eu-central-1", "builds", endpoints)
+    assert text.endswith("\nmain()\n")
+    program: dict[str, Any] = {}
+    exec(text.removesuffix("main()\n"), program)
+    said: list[str] = []
+    program["syslog"] = SimpleNamespace(syslog=said.append)
+
+    def comes(seconds: float) -> None:
+        kits["/builds/setup/web.json"] = b'{"key": "setup/kit", "sha256": "0"}'
+        kits["/builds/setup/kit"] = b"of another digest"
+        del seconds
+        if len(said) > 1:
+            raise KeyboardInterrupt
+
+    program["time"] = SimpleNamespace(**{**vars(time), "sleep": comes})
+    try:
+        imds = program["Imds"](metadata.url)
+        with pytest.raises(KeyboardInterrupt):
+            program["patiently"](lambda: program["set_up"](imds), time.monotonic() + 60)
+    finally:
+        bucket.shutdown()
+        bucket.server_close()
+        metadata.close()
+    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` brings it" in said[0]
+    assert "digest" in said[1]
 
 
 def test_a_host_calls_itself_what_discovery_calls_it():

@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from hosts import web
+from hosts.agent import haproxy as agent
+from hosts.agent.paths import Paths
+from hosts.agent.state import State
 from hosts.plan import FleetPlan
 from tests.unit.hosts.aws import on_aws
 from tests.unit.hosts.conftest import SECRETS
@@ -25,7 +28,7 @@ def serve(plan: FleetPlan, tmp_path: Path) -> Serve:
     """Starts the HAProxy of a web host on AWS; the client speaks as the load balancer does."""
 
     @contextmanager
-    def started(*, cloudflare: bool = False, **limits: int) -> Generator[httpx.Client]:
+    def started(*, cloudflare: bool = False, slots_map: str = "", **limits: int) -> Generator[httpx.Client]:
         aws = on_aws(plan, cloudflare=cloudflare)
         app = plan.app.model_copy(
             update={
@@ -39,7 +42,7 @@ def serve(plan: FleetPlan, tmp_path: Path) -> Serve:
         slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 22001)}
         text = moved(web.configuration(replace(aws, app=app)), tmp_path, ports | slots)
         live = web.empty_map(aws).replace("active none", "active blue").replace("idle blue", "idle green")
-        (tmp_path / "slots.map").write_text(live)
+        (tmp_path / "slots.map").write_text(slots_map or live)
         with (
             app_on(slots["127.0.0.1:21001"]),
             haproxy(tmp_path, text, ports[":8080"]),
@@ -92,6 +95,42 @@ def test_the_health_check_is_answered_and_the_public_cannot_ask(serve: Serve):
         assert client.get("/-/slipway/ready", headers=via("203.0.113.7")).status_code == 404
         assert client.get("/ready", headers=via("203.0.113.7")).status_code == 404
         assert client.get("/%72eady", headers=via("203.0.113.7")).status_code == 404
+
+
+READY = "/-/slipway/ready"
+NOTHING_LIVE = "active none\nidle blue\nready-blue /ready\nready-green /ready\n"
+
+
+def test_before_the_first_release_the_health_check_passes_and_nothing_else_does(serve: Serve):
+    with serve(slots_map=NOTHING_LIVE + "unreleased yes\n") as client:
+        assert client.get(READY).status_code == 200
+        assert client.get("/", headers=via("203.0.113.7")).status_code == 503
+        assert client.get(READY, headers=via("203.0.113.7")).status_code == 404
+
+
+@pytest.mark.parametrize("more", ["", "unreleased no\n"])
+def test_a_host_that_does_not_know_yet_what_is_released_is_unready(serve: Serve, more: str):
+    with serve(slots_map=NOTHING_LIVE + more) as client:
+        assert client.get(READY).status_code == 503
+
+
+def test_a_live_release_alone_says_whether_it_is_ready(serve: Serve):
+    live = NOTHING_LIVE.replace("active none", "active blue").replace(
+        "ready-blue /ready", "ready-blue /missing"
+    )
+    with serve(slots_map=live + "unreleased yes\n") as client:
+        assert client.get(READY).status_code in (404, 503)
+
+
+def test_the_agent_opens_and_shuts_it_while_haproxy_runs(serve: Serve, tmp_path: Path):
+    paths = Paths(str(tmp_path))
+    paths.haproxy, paths.map = str(tmp_path / "admin.sock"), str(tmp_path / "slots.map")
+    state, answers = State.load(paths), list[int]()
+    with serve(slots_map=NOTHING_LIVE) as client:
+        for state.unreleased in (True, False, True):
+            agent.apply(paths, state)
+            answers.append(client.get(READY).status_code)
+    assert answers == [200, 503, 200]
 
 
 def test_a_name_that_is_not_ours_is_refused(serve: Serve):
