@@ -49,9 +49,8 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
         help="load the stack prod, which real users would feel",
         dest="i_know",
     )
-    group.add_argument(
-        "--report-dir", type=Path, env_var="SLIPWAY_LOAD_REPORTS", help="default: .slipway/STACK/load"
-    )
+    # A text and no Path: locust sends all options to its workers.
+    group.add_argument("--report-dir", default="", help="where reports go (default: .slipway/STACK/load)")
     for action in parser._actions:  # pyright: ignore[reportPrivateUsage] - argparse has no other way to reword one
         if action.dest == "profile":
             action.choices = list(SHAPES)
@@ -119,7 +118,7 @@ def _on_init(environment: Environment, **_: Any) -> None:
         # Late, as in `attach`.
         from slipway.load.follow import follow  # noqa: PLC0415
 
-        follow(environment, run, live, options.report_dir)
+        follow(environment, run, live, Path(options.report_dir) if options.report_dir else None)
     except SlipwayError as refused:
         remedy = f"\n  {refused.remedy}" if refused.remedy else ""
         sys.stderr.write(f"{refused.message}{remedy}\n")
