@@ -16,7 +16,8 @@ from gevent.lock import Semaphore
 
 __all__ = ["Lane"]
 
-LONGEST_SLEEP = 0.5
+LONGEST_SLEEP, SHORTEST_SLEEP = 0.5, 0.0005
+"""Seconds. Below half a millisecond, waiting costs more than it is exact."""
 
 
 class Lane:
@@ -49,7 +50,7 @@ class Lane:
         for due in times:
             at = zero + due
             while (left := at - time.perf_counter()) > 0:
-                gevent.sleep(min(left, LONGEST_SLEEP))
+                gevent.sleep(min(max(left, SHORTEST_SLEEP), LONGEST_SLEEP))
             self.offer(at)
 
     def offer(self, due: float) -> None:

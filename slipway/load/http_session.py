@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 
 from geventhttpclient.client import HTTPClient, HTTPClientPool
@@ -41,6 +41,7 @@ class HttpSession(FastHttpSession):
             headers=aim.headers,
             max_retries=0,
         )
+        self.cookiejar = self.client.cookiejar = _Jar()
         self.client.redirect_response_codes = frozenset()  # pyright: ignore[reportAttributeAccessIssue] - locust does so
         self.due: float | None = None
         """When the next request was meant to start (`time.perf_counter`); None: when it does."""
@@ -78,6 +79,20 @@ class _Timed:
             session.due = None
         meta["request_type"] = HTTP
         self._fire(**meta)
+
+
+class _Jar(CookieJar):
+    """Python's cookies take as long as half a request: not where there are none."""
+
+    def add_cookie_header(self, request: Any) -> None:
+        """Add what there is."""
+        if self._cookies:  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            super().add_cookie_header(request)
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Keep what the answer sets."""
+        if "set-cookie" in response.headers:
+            super().extract_cookies(response, request)
 
 
 class _AimedPool(HTTPClientPool):

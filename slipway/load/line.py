@@ -62,6 +62,8 @@ class Line:
         self._asked: dict[str, float] = {}
         self._ear = Ear(run.broadcasts)
         self._told = False
+        self._whole = True
+        """Has websocket-client taken in all of a frame, and nothing of the next?"""
         self._leaves, self._storm = leaves, storm
         self._patience = run.load.patience_seconds
         self._due = 0.0
@@ -157,6 +159,10 @@ class Line:
         """Wait for a message and take it in; False if none came in time."""
         self._wire.until = until
         try:
+            if self._whole and (text := self._wire.text()) is not None:
+                self._take(text)
+                return True
+            self._whole = False
             answer = cast("tuple[int, ABNF]", self._socket.recv_data_frame())  # pyright: ignore[reportUnknownMemberType]
         except (TimeoutError, websocket.WebSocketTimeoutException):
             return False
@@ -164,6 +170,7 @@ class Line:
             raise Ended("closed without a close frame") from None
         except (OSError, websocket.WebSocketException) as error:
             raise Ended(problem_of(error)) from None
+        self._whole = True
         opcode, frame = answer
         data = bytes(frame.data) if isinstance(frame.data, bytes) else b""
         if opcode == ABNF.OPCODE_CLOSE:

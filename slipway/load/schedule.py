@@ -144,6 +144,8 @@ def _between(start: float, end: float, leg: Leg, at: float) -> float:
 
 def _time_of(arrivals: float, rate_from: float, rate_to: float, seconds: float) -> float:
     """Seconds into a leg at which so many have come: the root of `from t + (to - from) t^2 / 2 seconds`."""
+    if rate_from == rate_to:
+        return arrivals / rate_from
     slope = (rate_to - rate_from) / seconds
     root = math.sqrt(max(rate_from * rate_from + 2 * slope * arrivals, 0.0))
     # This form of the root has no difference of two near numbers, also where the rate hardly changes.

@@ -23,7 +23,7 @@ class LoadSection(BaseModel):
 class LoadSize(LoadSection):
     """How large a profile is; what is left out follows from `[load]` and the profile's shape."""
 
-    arrivals: float | None = Field(default=None, ge=0, le=10_000)
+    arrivals: float | None = Field(default=None, ge=0, le=100_000)
     """Visits begun a second where the profile is at one times its size."""
     sockets: int | None = Field(default=None, ge=0, le=100_000)
     """WebSockets open at the same time where the profile is at one times its size."""
@@ -69,7 +69,7 @@ class Load(LoadSection):
     """Highest share of failed requests under load, of each kind and name by itself."""
     min_samples: int = Field(default=20, ge=1)
     """Samples without which there is no verdict; no data is a failure."""
-    arrivals: float = Field(default=10, ge=0, le=10_000)
+    arrivals: float = Field(default=10, ge=0, le=100_000)
     """Visits begun a second under the expected load; one visit is one run of a scenario."""
     sockets: int = Field(default=20, ge=0, le=100_000)
     """WebSockets open at the same time under the expected load; none for an app without `[websocket]`."""
