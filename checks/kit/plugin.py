@@ -161,6 +161,6 @@ def said(error: BaseException | None, otherwise: str) -> str:
 
 def _release(live: LiveStack) -> int | None:
     try:
-        return live.opened.ledger.head().live
+        return live.release
     except SlipwayError:
         return None

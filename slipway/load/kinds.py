@@ -19,5 +19,7 @@ SESSION: Final = "WS session"
 VISIT: Final = "visit"
 """A visit that could not go on, and no request of its own to blame for it: always an error."""
 
+ONCE: Final = frozenset({CONNECT, OPEN, SESSION})
+"""Kinds that come once a connection, most of them as the load rises: judged in the whole run."""
 DURATIONS: Final = frozenset({SESSION})
 """Kinds whose time is no latency: long is not bad, so no bound in milliseconds holds for them by default."""

@@ -50,11 +50,11 @@ class Processes:
             self.leader.send_signal(signal.SIGINT)
 
     def lost(self) -> list[Worker]:
-        """Workers that ended before their leader; each once."""
-        found = [each for each in self.workers if not each.told and each.process.poll() is not None]
+        """Workers that ended otherwise than because their leader said so; each once."""
+        found = [each for each in self.workers if not each.told and each.process.poll()]
         for each in found:
             each.told = True
-        return found if self.leader.poll() is None else []
+        return found
 
     def close(self) -> None:
         """Whoever is left ends, at the latest when its standard input is closed and it was given time."""

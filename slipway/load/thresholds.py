@@ -7,13 +7,14 @@ from functools import partial
 from slipway.load.asked import Asked
 from slipway.load.bounds import PERCENTS, Bounds, bounds_of
 from slipway.load.finding import Finding, milliseconds, share
+from slipway.load.kinds import ONCE
 from slipway.load.samples import Cell, Key, Samples
 from slipway.settings.load_settings import Load
 
 
 def judge(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
     """All that was promised and what was found, of the windows that count. No data is never a pass."""
-    cells = samples.totals(asked.judges(samples.width))
+    cells = _that_count(samples, load, asked)
     found = [*_arrivals(samples, load, asked), *_sockets(samples, load, asked)]
     for kind in sorted(asked.kinds - {key.kind for key in cells}):
         found.append(_nothing(kind, "", 1))
@@ -31,6 +32,18 @@ def judge(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
             )
         )
     return found
+
+
+def _that_count(samples: Samples, load: Load, asked: Asked) -> dict[Key, Cell]:
+    """What came in the windows. Of what comes once only, such as a sign-in at the start, all there is."""
+    steady = samples.totals(asked.judges(samples.width))
+    named = {Key(each.kind, each.name) for each in load.thresholds}
+    whole = samples.totals()
+    return {
+        key: whole[key] if key.kind in ONCE or key not in steady else steady[key]
+        for key in whole
+        if key in steady or key.kind in ONCE or key in named
+    }
 
 
 def _cell(key: Key, cell: Cell, bounds: Bounds) -> list[Finding]:

@@ -173,3 +173,20 @@ class TestHopeless:
     def test_a_run_without_end_is_judged_by_what_came_so_far(self) -> None:
         samples = seconds(seconds(Samples(), 10, each=90), 10, each=10, ms=900)
         assert hopeless(samples, self.load, Asked(START), START + 10) is not None
+
+
+def test_what_comes_once_a_connection_counts_also_while_the_load_rises() -> None:
+    samples = seconds(Samples(), 30)
+    samples.record("WS connect", "/ws", 900, at=START + 1)
+    late = asked(begin=10.0, kinds=frozenset({"HTTP", "WS connect"}), min_samples=1)
+    assert found(judge(samples, Load(), late), "p95", "/ws").verdict == "fail"
+    samples.record("HTTP", "GET /slow", 900, at=START + 1)
+    assert "GET /slow" not in {each.name for each in judge(samples, Load(), late)}
+
+
+def test_a_sign_in_at_the_start_is_judged_where_a_threshold_names_it() -> None:
+    samples = seconds(Samples(), 30)
+    samples.record("HTTP", "POST /sign-in", 900, at=START + 1)
+    load = Load(thresholds=[Threshold(kind="HTTP", name="POST /sign-in", p95_ms=1000, min_samples=1)])
+    late = asked(begin=10.0)
+    assert found(judge(samples, load, late), "p95", "POST /sign-in").verdict == "pass"
