@@ -29,9 +29,14 @@ def page(run: Run, past: Sequence[Past]) -> str:
 
 
 def _groups(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    """By the first row of the checklist, in the checklist's order; inside, the worst verdict first."""
+    """By the first row of the checklist: those with a failure first, else in the checklist's order.
+
+    Inside, the worst verdict first.
+    """
+    failed = {result.rows[0] for result in results if result.verdict == "fail"}
     rows = sorted(
-        {result.rows[0] for result in results}, key=lambda row: ("PISX".index(row[0]), int(row[1:]))
+        {result.rows[0] for result in results},
+        key=lambda row: (row not in failed, "PISX".index(row[0]), int(row[1:])),
     )
     return [(row, sorted((each for each in results if each.rows[0] == row), key=_urgency)) for row in rows]
 
