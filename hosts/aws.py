@@ -18,13 +18,14 @@ SSHD = "/etc/ssh/sshd_config.d/11-slipway-aws.conf"
 KEYS = "/usr/local/lib/slipway/instance-connect-keys"
 INSTALL_SSM = "/usr/local/lib/slipway/install-ssm-agent"
 CONVERGE = "slipway-converge.timer"
+LEAVE = "slipway-leave.timer"
 MEASURE = "slipway-measure.timer"
 """Web hosts only: the app's /metrics are on its web processes."""
 _UNITS = "/etc/systemd/system"
 
 
 def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Who may come in, the timer that follows the boot document, and the one that measures."""
+    """Who may come in, and timers: to follow the boot document, to drain when leaving, to measure."""
     region = plan.outputs.cloud.region if plan.outputs.cloud else plan.outputs.builds.region
     return [
         HostFile(KEYS, verbatim("aws/instance_connect_keys.py"), "0755"),
@@ -36,9 +37,9 @@ def files(plan: FleetPlan, host: Host) -> list[HostFile]:
             check="visudo -cqf {}",
         ),
         HostFile(INSTALL_SSM, render("aws/install_ssm_agent.py.j2", region=region), "0755"),
-        HostFile(f"{_UNITS}/slipway-converge.service", verbatim("systemd/slipway-converge.service")),
-        HostFile(f"{_UNITS}/{CONVERGE}", verbatim("systemd/slipway-converge.timer")),
-        *(_measuring() if host.role == "web" else ()),
+        *_timer("converge"),
+        *_timer("leave"),
+        *(_timer("measure") if host.role == "web" else ()),
     ]
 
 
@@ -47,13 +48,11 @@ def effects(_plan: FleetPlan, host: Host, placed: Placed) -> list[Effect]:
     return [
         take_up("operator keys", [placed[SSHD], placed[KEYS]], "sshd -t && systemctl reload-or-restart ssh"),
         take_up("session agent", [placed[INSTALL_SSM]], INSTALL_SSM),
-        running(CONVERGE),
+        running(CONVERGE, LEAVE),
         *([running(MEASURE)] if host.role == "web" else ()),
     ]
 
 
-def _measuring() -> list[HostFile]:
-    return [
-        HostFile(f"{_UNITS}/slipway-measure.service", verbatim("systemd/slipway-measure.service")),
-        HostFile(f"{_UNITS}/{MEASURE}", verbatim("systemd/slipway-measure.timer")),
-    ]
+def _timer(name: str) -> list[HostFile]:
+    units = [f"slipway-{name}.{kind}" for kind in ("service", "timer")]
+    return [HostFile(f"{_UNITS}/{unit}", verbatim(f"systemd/{unit}")) for unit in units]

@@ -17,6 +17,7 @@ from .sigv4 import Signed
 
 _TIMEOUT = 10.0
 _SERVICES = {
+    "autoscaling": "https://autoscaling.{region}.amazonaws.com",
     "monitoring": "https://monitoring.{region}.amazonaws.com",
     "s3": "https://s3.{region}.amazonaws.com",
     "sts": "https://sts.{region}.amazonaws.com",

@@ -65,6 +65,8 @@ def _note(paths: Paths, host: Host, *, unreleased: bool) -> None:
 
 
 def _nothing_to_do(document: BootDocument, state: State) -> str:
+    if state.leaving:
+        return "this host is leaving"
     if state.live is not None and state.live.release == document.release:
         return "serves it already"
     if document.fence < state.fence:
@@ -83,7 +85,7 @@ def _bring(paths: Paths, host: Host, document: BootDocument, state: State) -> st
         moved = {"fence": fence, "release": release, "hold_seconds": document.hold_seconds}
         switch.command(paths, host, Fields(moved, "converge"))
     except AgentError as error:
-        if error.code != "fenced":
+        if error.code not in ("fenced", "leaving"):
             raise
         return error.message
     return ""

@@ -56,6 +56,8 @@ class Host:
         self.role = fields.text("role")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
+        self.group = f"{fields.text('fleet', '')}-{self.role}"
+        """On AWS: the host's Auto Scaling group (slipway/settings/aws_names.py)."""
         self.site = fields.text("site", "localhost")
         """Host header of the site."""
         cloud = fields.section("cloud")

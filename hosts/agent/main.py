@@ -34,9 +34,10 @@ COMMANDS = {
     "announce": ("announce", "command"),
     "converge": ("converge", "command"),
     "measure": ("measure", "command"),
+    "leave": ("leave", "command"),
 }
 """Command → module and function in it. Imported only when asked for."""
-_LOCAL = ("announce", "converge", "cron", "handover", "measure", "restore", "retire")
+_LOCAL = ("announce", "converge", "cron", "handover", "leave", "measure", "restore", "retire")
 """Commands that systemd starts, with nothing on stdin."""
 
 

@@ -40,6 +40,8 @@ class State:
         """Which kinds of cron entries this host owns: path, command, both or none."""
         self.unreleased = fields.flag("unreleased")
         """On AWS: was nothing ever released to the stack, when this host last looked? Set by `converge`."""
+        self.leaving = fields.flag("leaving")
+        """On AWS: does its group take this host away? Then no command may start anything any more."""
 
     @classmethod
     def load(cls, paths: Paths) -> State:
@@ -62,6 +64,7 @@ class State:
             "handover": self.handover,
             "cron_kinds": self.cron_kinds,
             "unreleased": self.unreleased,
+            "leaving": self.leaving,
         }
         os.makedirs(self.paths.lib, mode=0o700, exist_ok=True)
         durable.write(self.paths.state, json.dumps(content, separators=(",", ":")).encode())
@@ -137,6 +140,8 @@ class Exclusive:
     def _fenced(self, state: State) -> State:
         if self.fence is None:
             return state
+        if state.leaving:
+            raise AgentError("leaving", "this host drains: its Auto Scaling group takes it away")
         if self.fence < state.fence:
             raise AgentError(
                 "fenced",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from hosts.agent.leave import DEREGISTER_SECONDS, NOTICE_SECONDS
 from hosts.kit.user_data import PATIENCE_MINUTES
 from slipway.settings.app import App
 from slipway.settings.aws import LoadBalancer
 
 SLACK = 30
 """Seconds beyond the app's own drain."""
-_SHORTEST_HOOK, _LONGEST_HOOK = 30, 7200
-"""What Auto Scaling takes as a hook's time-out, in seconds."""
+_LONGEST_HOOK = 7200
+"""The longest time-out of a hook that Auto Scaling takes, in seconds; the shortest is 30."""
 
 
 def longest_drain(app: App, role: str) -> int:
@@ -25,8 +26,12 @@ def deregistration_seconds(settings: LoadBalancer, app: App) -> int:
 
 
 def leaving_seconds(app: App, role: str) -> int:
-    """How long Auto Scaling waits for a host of `role` that has left, before it is ended."""
-    return min(max(longest_drain(app, role) + SLACK, _SHORTEST_HOOK), _LONGEST_HOOK)
+    """How long Auto Scaling waits for a host of `role` that leaves, before it is ended: at most 2 hours.
+
+    The host notices, lets the load balancer turn away, and drains (hosts/agent/leave.py).
+    """
+    noticed = NOTICE_SECONDS + int(DEREGISTER_SECONDS)
+    return min(noticed + longest_drain(app, role) + SLACK, _LONGEST_HOOK)
 
 
 def boot_seconds(app: App, role: str) -> int:

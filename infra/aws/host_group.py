@@ -10,11 +10,10 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from hosts.agent.leave import HOOK as LEAVING_HOOK
 from infra.aws.launch_template import LaunchTemplateArgs, host_tags, launch_template
 from infra.aws.retention import retention_days
 
-LEAVING_HOOK = "leaving"
-"""Lifecycle hook on termination. A host that has drained may complete it (CONTINUE) before its time-out."""
 LIFETIME_SECONDS = 30 * 24 * 3600
 """Oldest host: after it, one on the newest image takes its place."""
 BUSY_PERCENT = 60.0
@@ -108,7 +107,7 @@ class HostGroup(pulumi.ComponentResource):
         )
         aws.autoscaling.LifecycleHook(
             f"{name}-leaving",
-            name=LEAVING_HOOK,
+            name=LEAVING_HOOK,  # completed by the host itself, once it has drained
             autoscaling_group_name=group.name,
             lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
             heartbeat_timeout=args.leaving_seconds,

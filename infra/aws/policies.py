@@ -37,7 +37,7 @@ class Estate:
 
 
 def host_policy(estate: Estate, role: str) -> dict[str, Any]:
-    """A web or worker host: its own boot secret, builds to read, uploads under the prefix, logs, sessions."""
+    """A web or worker host: its boot secret, builds, uploads under the prefix, logs, sessions, leaving."""
     names, own_key = estate.names, f"{estate.builds}/{HOST_KEYS}/${{aws:userid}}"
     logs = arn(names, "logs", f"log-group:{names.log_group('*')}")
     return document(
@@ -60,6 +60,8 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
             "Measure", ["cloudwatch:PutMetricData"], ["*"],
             conditions={"StringEquals": {"cloudwatch:namespace": f"{METRICS}/{names.fleet}"}},
         ),
+        # Its own group only, and no more than to say that the host has drained.
+        Statement("Leave", ["autoscaling:CompleteLifecycleAction"], [_own_group(names, role)]),
         # Of AmazonSSMManagedInstanceCore what sessions need, and not its ssm:GetParameter on everything.
         Statement(
             "Sessions",
@@ -143,6 +145,10 @@ def _uploads(estate: Estate) -> tuple[Statement, ...]:
 
 def _upload_objects(estate: Estate) -> list[str]:
     return [f"{estate.uploads}/{estate.uploads_prefix}*"] if estate.uploads else []
+
+
+def _own_group(names: AwsNames, role: str) -> str:
+    return arn(names, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{names.group(role)}")
 
 
 def _mail(estate: Estate) -> Statement | None:

@@ -13,7 +13,7 @@ from slipway.settings.aws_names import AwsNames
 HOST_PORT = 8080
 """HAProxy on web hosts (templates/haproxy/web.cfg.j2)."""
 READY_PATH = "/-/slipway/ready"
-"""Answered by HAProxy for the live slot: 200 once its release is ready, or while nothing was ever released."""
+"""Answered by HAProxy for the live slot: 200 once its release is ready, or while there never was any."""
 
 
 def target_group(

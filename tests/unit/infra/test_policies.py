@@ -97,6 +97,19 @@ def test_metrics_go_to_the_fleet_s_own_namespace():
     )
 
 
+def test_a_host_lets_its_own_group_go_on_and_no_other():
+    def group(fleet: str, role: str) -> str:
+        name = f"{fleet}-{role}"
+        return f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:1b2c:autoScalingGroupName/{name}"
+
+    action = "autoscaling:CompleteLifecycleAction"
+    assert allowed(WEB, action, group("board-prod", "web"))
+    assert not allowed(WEB, action, group("board-prod", "worker"))
+    assert not allowed(WEB, action, group("board-preview", "web"))
+    assert not allowed(WEB, "autoscaling:TerminateInstanceInAutoScalingGroup", group("board-prod", "web"))
+    assert not allowed(WEB, "autoscaling:UpdateAutoScalingGroup", group("board-prod", "web"))
+
+
 def test_without_uploads_and_mail_nothing_is_said_of_them():
     text = as_json(host_policy(estate(uploads=""), "web"))
     assert "uploads" not in text

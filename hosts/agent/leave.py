@@ -1,0 +1,129 @@
+"""Leave: a host that its Auto Scaling group takes away drains, then tells the group that it may be ended.
+
+A timer asks the metadata service every ten seconds where the group wants the host. For `Terminated`, the app
+in both slots gets its stop signal and its drain time: clients are told to go elsewhere, jobs are finished.
+Nothing is started here again.
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from urllib.parse import urlencode
+
+from . import drain, haproxy, systemd
+from .aws import Cloud
+from .cron import sync
+from .errors import AgentError
+from .fields import Fields
+from .host import Host
+from .interrupt import interrupt_handover
+from .paths import Paths
+from .state import Exclusive, State
+
+HOOK = "leaving"
+"""Lifecycle hook of every group (infra/aws/host_group.py): the host's end waits for it."""
+NOTICE_SECONDS = 10
+"""At most from the group's decision to its being noticed: the timer's interval (slipway-leave.timer)."""
+DEREGISTER_SECONDS = 15.0
+"""The group takes a host from the load balancer first. That is on its way when the host hears of it, and
+nobody tells it when the last node of the load balancer knows: so long new requests are still served."""
+
+
+def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+    """See docs/agent.md, `leave`."""
+    try:
+        cloud = Cloud(paths, host.region)
+        return _leave(paths, host, cloud) if _wanted_state(cloud) == "Terminated" else {"leaving": False}
+    except AgentError as error:
+        _say(f"leaving: {error.message}")
+        raise
+
+
+def _leave(paths: Paths, host: Host, cloud: Cloud) -> dict[str, object]:
+    begun = time.monotonic()
+    if not State.load(paths).leaving:
+        _begin(paths, host)
+    slots = _stop_all(paths)
+    for name in slots:
+        drain.wait(name)
+    _empty(paths, host, slots)
+    completed = _complete(cloud, host)
+    _say(f"drained; the group {'goes on' if completed else 'does not wait for this host'}")
+    return {
+        "leaving": True,
+        "slots": slots,
+        "completed": completed,
+        "drained_seconds": round(time.monotonic() - begun, 3),
+    }
+
+
+def _wanted_state(cloud: Cloud) -> str:
+    try:
+        return cloud.imds.get("meta-data/autoscaling/target-lifecycle-state").strip()
+    except FileNotFoundError:
+        return ""  # no group's
+    except OSError as error:
+        raise AgentError("cloud", str(error)) from error
+
+
+def _begin(paths: Paths, host: Host) -> None:
+    """From here on no command starts anything on this host, and no cron entry fires."""
+    _say("the group takes this host away; it drains")
+    interrupt_handover(paths, State.load(paths).fence)
+    with Exclusive(paths, "leave") as state:
+        state.leaving, state.cron_kinds = True, []
+        state.save()
+        sync(paths, state)
+    if host.serves:
+        time.sleep(DEREGISTER_SECONDS)
+
+
+def _stop_all(paths: Paths) -> list[str]:
+    """Send the stop signals, to the live slot too; HAProxy routes to it as long as it answers."""
+    with Exclusive(paths, "leave") as state:
+        slots = [name for name, slot in state.slots.items() if slot.state != "empty"]
+        state.handover = None
+        for name in slots:
+            if name != state.active:
+                state.slots[name].become("draining")
+        state.save()
+        systemd.stop([unit for name in slots for unit in systemd.slot_units(name)], block=False)
+    return slots
+
+
+def _empty(paths: Paths, host: Host, slots: list[str]) -> None:
+    if not slots:
+        return
+    with Exclusive(paths, "leave") as state:
+        state.active = None
+        state.save()
+        if host.serves:
+            haproxy.apply(paths, state)
+        for name in slots:
+            drain.finish(paths, host, state, name)
+
+
+def _say(what: str) -> None:
+    """For the journal: the unit's answers go nowhere, for nearly all of them say that nothing happens."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def _complete(cloud: Cloud, host: Host) -> bool:
+    """Let the group go on. False: it does not wait yet, and is told again by the next run."""
+    form = {
+        "Action": "CompleteLifecycleAction",
+        "Version": "2011-01-01",
+        "AutoScalingGroupName": host.group,
+        "LifecycleHookName": HOOK,
+        "InstanceId": cloud.imds.get("meta-data/instance-id").strip(),
+        "LifecycleActionResult": "CONTINUE",
+    }
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = cloud.call("autoscaling", "POST", "/", urlencode(form).encode(), headers)
+    if answer.status == 400 and b"No active Lifecycle Action" in answer.body:
+        return False
+    if answer.status != 200:
+        raise AgentError("cloud", f"CompleteLifecycleAction: {answer.reason}")
+    return True
