@@ -10,9 +10,10 @@ from infra.policies import World
 from infra.recording import Graph, record
 from infra.recording.lean_cloudflare import install as make_cloudflare_lean
 from slipway.settings.project import open_project
+from tests.infra.emulator.ahead import emulator_ahead, pytest_collection_modifyitems
 from tests.infra.emulator.applied import applied, emulator
 
-__all__ = ["applied", "emulator"]
+__all__ = ["applied", "emulator", "emulator_ahead", "pytest_collection_modifyitems"]
 
 make_cloudflare_lean()
 ROOT = Path(__file__).resolve().parents[2]
