@@ -18,6 +18,8 @@ from slipway.settings.outputs import Host
 
 PACKAGES = haproxy.PACKAGES
 SLOTS_MAP = "/etc/haproxy/slots.map"
+IDLE_SLACK = 15
+"""Seconds beyond the load balancer's idle time-out."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def configuration(plan: FleetPlan) -> str:
     return render(
         "haproxy/web.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
-        idle_seconds=plan.app.limits.idle_seconds,
+        idle_seconds=_idle_seconds(plan),
         stream_seconds=haproxy.STREAM_SECONDS,
         slots_map=SLOTS_MAP,
         slots=slots(plan),
@@ -80,6 +82,13 @@ def configuration(plan: FleetPlan) -> str:
         behind_load_balancer=plan.aws,
         **(_as_edge(plan) if plan.aws else {}),
     )
+
+
+def _idle_seconds(plan: FleetPlan) -> int:
+    """How long a kept connection may be silent. AWS's load balancer must be the one that closes it: a request
+    that it sends just as the host closes gets 502."""
+    own = plan.app.limits.idle_seconds
+    return max(own, plan.stack.aws.load_balancer.idle_seconds + IDLE_SLACK) if plan.stack.aws else own
 
 
 def _as_edge(plan: FleetPlan) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,6 @@ def serve(plan: FleetPlan, tmp_path: Path) -> Serve:
                 "processes": {"web": plan.app.processes["web"].model_copy(update={"instances": 1})},
             }
         )
-        from dataclasses import replace  # noqa: PLC0415
-
         ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
         slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 22001)}
         text = moved(web.configuration(replace(aws, app=app)), tmp_path, ports | slots)
@@ -131,6 +130,27 @@ def test_the_agent_opens_and_shuts_it_while_haproxy_runs(serve: Serve, tmp_path:
             agent.apply(paths, state)
             answers.append(client.get(READY).status_code)
     assert answers == [200, 503, 200]
+
+
+@pytest.mark.parametrize(
+    ("load_balancer", "own", "kept"), [(120, 60, 135), (120, 600, 600), (3600, 60, 3615)]
+)
+def test_it_is_the_load_balancer_that_closes_silent_connections(
+    plan: FleetPlan, load_balancer: int, own: int, kept: int
+):
+    aws = on_aws(plan)
+    assert aws.stack.aws
+    front = aws.stack.aws.load_balancer.model_copy(update={"idle_seconds": load_balancer})
+    settings = aws.stack.aws.model_copy(update={"load_balancer": front})
+    limits = plan.app.limits.model_copy(update={"idle_seconds": own})
+    behind = replace(
+        aws,
+        stack=aws.stack.model_copy(update={"aws": settings}),
+        app=plan.app.model_copy(update={"limits": limits}),
+    )
+    assert f"timeout http-keep-alive {kept}s\n" in web.configuration(behind)
+    alone = replace(plan, app=plan.app.model_copy(update={"limits": limits}))
+    assert f"timeout http-keep-alive {own}s\n" in web.configuration(alone)
 
 
 def test_a_name_that_is_not_ours_is_refused(serve: Serve):
