@@ -2,8 +2,8 @@
 
     uv run python bench/sockets.py [--stack local] [--sockets 1000] [--processes 1] [--project .]
 
-Goals: nothing lost, and every threshold of slipway.toml met. Changes a file of the app (`--file`), and takes it
-back.
+Goals: nothing lost, and every threshold of slipway.toml met. Changes a file of the app (`--file`), and takes
+it back.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def main() -> int:
     running = subprocess.Popen(load, cwd=asked.project, stdout=subprocess.PIPE, text=True)
     try:
         time.sleep(min(RELEASE_AFTER, asked.seconds / 3))
+        if running.poll() is not None:
+            return running.returncode
         changing.write_text(f"{time.time_ns()}\n")
         shipped = slipway(
             asked.project, "release", "--stack", asked.stack, "--observe", "0", "--no-checks", "--no-prove"
