@@ -5,6 +5,7 @@ Locust by itself ends on SIGTERM without a report and with exit code 0.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -94,6 +95,8 @@ class _Ending:
         if self._headless:
             # Until the contrary is proved: also an error in here must not end with 0.
             self._environment.process_exit_code = int(ExitCode.NO_DATA)
+            # Locust leaves by sys.exit, and tells nobody, when no workers come.
+            atexit.register(self._report)
             gevent.signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
 
     @property

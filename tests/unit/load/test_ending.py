@@ -257,8 +257,9 @@ def test_a_run_that_never_began_is_reported_as_no_data(site: Site, locust: Locus
         site.url, "--headless", "--master", "--expect-workers", "1", "--master-bind-port", str(free_port()),
         "--expect-workers-max-wait", "2",
     )  # fmt: skip
-    until(lambda: master.poll() is not None)
+    ended(master)
     assert master.returncode != ExitCode.PASSED
+    assert locust.results["exit_code"] == ExitCode.NO_DATA
     worked = locust.start(site.url, "--headless", "-u", "1", "-t", "3", "--tags", "none", seconds=1)
     ended(worked)
     assert worked.returncode == ExitCode.NO_DATA
