@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
 from slipway.errors import SlipwayError
+from slipway.load.finding import Finding
+from slipway.load.samples import Cell, Key
 
 
 class ExitCode(IntEnum):
@@ -32,6 +35,23 @@ MEANINGS = {
     ExitCode.GENERATOR: "the load generator was saturated or lost a worker: the numbers tell of it alone",
     ExitCode.REFUSED: "the target refused every request or could not be reached",
 }
+
+
+def exit_code_of(findings: Sequence[Finding], cells: Mapping[Key, Cell]) -> ExitCode:
+    """The first that fits: what makes the rest of the findings worth nothing comes before them."""
+    if not cells:
+        return ExitCode.NO_DATA
+    if all(cell.good.count == 0 for cell in cells.values()):
+        return ExitCode.REFUSED
+    failed = [each for each in findings if each.verdict == "fail"]
+    if any(each.kind == "generator" for each in failed):
+        return ExitCode.GENERATOR
+    if failed:
+        return ExitCode.MISSED
+    proved = any(each.verdict == "pass" and each.kind not in {"", "generator"} for each in findings)
+    if not proved or any(each.verdict == "no data" for each in findings):
+        return ExitCode.NO_DATA
+    return ExitCode.PASSED
 
 
 class TargetRefused(SlipwayError):

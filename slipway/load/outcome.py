@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from slipway.load.asked import Asked
 from slipway.load.bounds import bounds_of
-from slipway.load.exit_codes import ExitCode
+from slipway.load.exit_codes import ExitCode, exit_code_of
 from slipway.load.finding import VERDICTS, Finding, Verdict
 from slipway.load.points import Point, points_of
 from slipway.load.samples import Cell, Key, Mark, Samples
@@ -147,23 +147,6 @@ def outcome_of(
         limits={key.kind: dict(bounds_of(load, key.kind, "").times) for key in cells},
         points=points_of(samples, asked.started, hide),
     )
-
-
-def exit_code_of(findings: Sequence[Finding], cells: dict[Key, Cell]) -> ExitCode:
-    """The first that fits: what makes the rest of the findings worth nothing comes before them."""
-    if not cells:
-        return ExitCode.NO_DATA
-    if all(cell.good.count == 0 for cell in cells.values()):
-        return ExitCode.REFUSED
-    failed = [each for each in findings if each.verdict == "fail"]
-    if any(each.kind == "generator" for each in failed):
-        return ExitCode.GENERATOR
-    if failed:
-        return ExitCode.MISSED
-    proved = any(each.verdict == "pass" and each.kind not in {"", "generator"} for each in findings)
-    if not proved or any(each.verdict == "no data" for each in findings):
-        return ExitCode.NO_DATA
-    return ExitCode.PASSED
 
 
 def _ending(seconds: float, asked: Asked, aborted: str) -> list[Finding]:

@@ -7,107 +7,14 @@ the clock on the wall: machines can be laid over each other. Long runs get slots
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from slipway.load.histogram import Histogram
+from slipway.load.slot import Cell, Key, Mark, Reading, Slot
+
+__all__ = ["Cell", "Key", "Mark", "Reading", "Samples", "Slot"]
 
 MOST_SLOTS = 3600
 """Slots that `compact` leaves: an hour by the second, two hours by two seconds."""
-REASON_CHARACTERS = 160
-MOST_REASONS = 30
-"""Different reasons kept by slot, kind and name; the rest are `OTHER`: texts with numbers never end."""
-OTHER = "other reasons"
-
-
-class Key(NamedTuple):
-    """Of what a sample is. Kinds (`HTTP`, `WS echo`, …) are never mixed in one percentile."""
-
-    kind: str
-    name: str
-
-
-class Cell:
-    """What came in of one kind and name."""
-
-    __slots__ = ("errors", "good")
-
-    def __init__(self) -> None:
-        self.good = Histogram()
-        """Times of those that were answered well; a quick error is no quick answer."""
-        self.errors: dict[str, int] = {}
-        """Reason → how many."""
-
-    @property
-    def failed(self) -> int:
-        """How many were errors."""
-        return sum(self.errors.values())
-
-    @property
-    def count(self) -> int:
-        """How many there were."""
-        return self.good.count + self.failed
-
-    @property
-    def error_ratio(self) -> float:
-        """Share of errors; 0 without data."""
-        return self.failed / self.count if self.count else 0.0
-
-    def merge(self, other: Cell) -> None:
-        """Count all that `other` counted."""
-        self.good.merge(other.good)
-        for reason, count in other.errors.items():
-            self.errors[reason] = self.errors.get(reason, 0) + count
-
-
-@dataclass
-class Slot:
-    """What came in during one slot, from all processes."""
-
-    cells: dict[Key, Cell] = field(default_factory=dict[Key, Cell])
-    arrivals: Histogram = field(default_factory=Histogram)
-    """Visits begun, by how late the generator itself began them (ms)."""
-    dropped: int = 0
-    """Visits that found no free user in time."""
-
-    def cell(self, kind: str, name: str) -> Cell:
-        """The cell of a kind and name, made if need be."""
-        found = self.cells.get((kind, name))  # pyright: ignore[reportArgumentType, reportCallIssue] - equal to its Key, and half the time
-        if found is None:
-            found = self.cells[Key(kind, name)] = Cell()
-        return found
-
-    def merge(self, other: Slot) -> None:
-        """Count all that `other` counted."""
-        for key, cell in other.cells.items():
-            self.cell(*key).merge(cell)
-        self.arrivals.merge(other.arrivals)
-        self.dropped += other.dropped
-
-
-class Reading(NamedTuple):
-    """One process of the generator, in one slot."""
-
-    sockets: int
-    """Open."""
-    cpu: float
-    """Share of one core: 1 is all of it."""
-    lag_ms: float
-    """How late its event loop was, at most."""
-
-    def merge(self, other: Reading) -> Reading:
-        """The fewest sockets and the worst of the rest: nothing looks better than it was."""
-        return Reading(
-            min(self.sockets, other.sockets), max(self.cpu, other.cpu), max(self.lag_ms, other.lag_ms)
-        )
-
-
-class Mark(NamedTuple):
-    """Something that happened to the stack meanwhile: a phase of a release, a lost worker."""
-
-    at: float
-    """Seconds since 1970."""
-    text: str
 
 
 class Samples:
@@ -136,14 +43,7 @@ class Samples:
 
     def record(self, kind: str, name: str, ms: float, error: str | None = None, *, at: float) -> None:
         """One that ended `at` and took `ms` since its intended start; `error`: why it was not good."""
-        cell = self.slot(at).cell(kind, name)
-        if error is None:
-            cell.good.add(ms)
-            return
-        reason = error[:REASON_CHARACTERS]
-        if reason not in cell.errors and len(cell.errors) >= MOST_REASONS:
-            reason = OTHER
-        cell.errors[reason] = cell.errors.get(reason, 0) + 1
+        self.slot(at).cell(kind, name).add(ms, error)
 
     def arrived(self, late_ms: float, *, at: float) -> None:
         """A visit began, `late_ms` later than the generator wanted to begin it."""
@@ -228,7 +128,7 @@ class Samples:
         """As JSON and msgpack carry it."""
         return {
             "width": self.width,
-            "slots": {str(begin): _slot_json(slot) for begin, slot in sorted(self.slots.items())},
+            "slots": {str(begin): slot.to_json() for begin, slot in sorted(self.slots.items())},
             "readings": {
                 source: {str(begin): list(reading) for begin, reading in sorted(seen.items())}
                 for source, seen in sorted(self.readings.items())
@@ -240,7 +140,7 @@ class Samples:
     def from_json(cls, written: Mapping[str, Any]) -> Self:
         """The samples that `to_json` wrote."""
         found = cls(written["width"])
-        found.slots = {int(begin): _slot_of(slot) for begin, slot in written["slots"].items()}
+        found.slots = {int(begin): Slot.from_json(slot) for begin, slot in written["slots"].items()}
         found.readings = {
             source: {int(begin): Reading(*reading) for begin, reading in seen.items()}
             for source, seen in written["readings"].items()
@@ -255,22 +155,3 @@ class Samples:
         for part in parts:
             found.merge(part)
         return found
-
-
-def _slot_json(slot: Slot) -> dict[str, Any]:
-    return {
-        "cells": [
-            [*key, cell.good.to_json(), dict(sorted(cell.errors.items()))]
-            for key, cell in sorted(slot.cells.items())
-        ],
-        "arrivals": slot.arrivals.to_json(),
-        "dropped": slot.dropped,
-    }
-
-
-def _slot_of(written: Mapping[str, Any]) -> Slot:
-    slot = Slot(arrivals=Histogram.from_json(written["arrivals"]), dropped=written["dropped"])
-    for kind, name, good, errors in written["cells"]:
-        cell = slot.cell(kind, name)
-        cell.good, cell.errors = Histogram.from_json(good), dict(errors)
-    return slot

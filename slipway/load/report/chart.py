@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
+
+from slipway.load.report.scale import Scale, linear_scale, log_scale
 
 WIDTH, HEIGHT = 1060, 220
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 16, 26
@@ -59,7 +60,7 @@ class Chart:
 
     def svg(self, time: Time) -> Markup:
         """The chart; the same numbers are in `data-values` for whoever points at it."""
-        scale = _log_scale(self) if self.log else _linear_scale(self)
+        scale = self._scale()
         parts = [
             *_judged(time),
             *(_row(scale, value, self.unit) for value in scale.ticks),
@@ -87,43 +88,14 @@ class Chart:
             Markup("").join(parts),
         )
 
-
-@dataclass(frozen=True)
-class _Scale:
-    low: float
-    high: float
-    ticks: tuple[float, ...]
-    log: bool
-
-    def y(self, value: float) -> float:
-        if self.log:
-            ratio = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
-        else:
-            ratio = (value - self.low) / (self.high - self.low)
-        return round(HEIGHT - BOTTOM - ratio * (HEIGHT - BOTTOM - TOP), 1)
+    def _scale(self) -> Scale:
+        values = [value for line in self.lines for value in line.values if value is not None]
+        limits = [limit.value for limit in self.limits]
+        return (log_scale if self.log else linear_scale)(values, limits)
 
 
-def _highest(chart: Chart) -> float:
-    values = [value for line in chart.lines for value in line.values if value is not None]
-    return max([*values, *(limit.value for limit in chart.limits)], default=0.0)
-
-
-def _linear_scale(chart: Chart) -> _Scale:
-    highest = _highest(chart) or 1.0
-    step = 10 ** math.floor(math.log10(highest / 4))
-    step = next(step * times for times in (1, 2, 2.5, 5, 10) if step * times * 4.5 >= highest)
-    count = math.ceil(highest / step)
-    return _Scale(0.0, count * step, tuple(round(step * number, 6) for number in range(count + 1)), log=False)
-
-
-def _log_scale(chart: Chart) -> _Scale:
-    values = [value for line in chart.lines for value in line.values if value]
-    low = 10 ** math.floor(math.log10(max(min(values, default=1.0), 0.01)))
-    high = 10 ** math.ceil(math.log10(max(_highest(chart), low * 10) * 1.0001))
-    decades = round(math.log10(high / low))
-    times = (1, 2, 5) if decades <= 2 else (1,)
-    ticks = [low * 10**decade * each for decade in range(decades) for each in times]
-    return _Scale(low, high, (*(round(tick, 6) for tick in ticks), high), log=True)
+def _y(scale: Scale, value: float) -> float:
+    return round(HEIGHT - BOTTOM - scale.share(value) * (HEIGHT - BOTTOM - TOP), 1)
 
 
 def _x(at: float, time: Time) -> float:
@@ -142,11 +114,11 @@ def _judged(time: Time) -> list[Markup]:
     ]
 
 
-def _row(scale: _Scale, value: float, unit: str) -> Markup:
+def _row(scale: Scale, value: float, unit: str) -> Markup:
     label = f"{value / 1000:g} s" if unit == "ms" and value >= 1000 else f"{value:,g} {unit}".strip()
     return Markup(
         '<line class="grid" x1="{}" x2="{}" y1="{y}" y2="{y}"/><text x="{}" y="{}" class="y">{}</text>'
-    ).format(LEFT, WIDTH - RIGHT, LEFT - 6, scale.y(value) + 4, label, y=scale.y(value))
+    ).format(LEFT, WIDTH - RIGHT, LEFT - 6, _y(scale, value) + 4, label, y=_y(scale, value))
 
 
 def _columns(time: Time) -> list[Markup]:
@@ -162,7 +134,7 @@ def _clock(seconds: int) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
-def _path(line: Line, time: Time, scale: _Scale) -> Markup:
+def _path(line: Line, time: Time, scale: Scale) -> Markup:
     """Points that have neighbours are a line, others dots."""
     steps: list[str] = []
     dots = Markup("")
@@ -172,7 +144,7 @@ def _path(line: Line, time: Time, scale: _Scale) -> Markup:
         if value is None:
             before = False
             continue
-        x, y = _x(at, time), scale.y(value)
+        x, y = _x(at, time), _y(scale, value)
         follows = number + 1 < len(values) and values[number + 1] is not None
         if before or follows:
             steps.append(f"{'L' if before else 'M'}{x} {y}")
@@ -183,8 +155,8 @@ def _path(line: Line, time: Time, scale: _Scale) -> Markup:
     return path + dots
 
 
-def _limit(limit: Limit, scale: _Scale) -> Markup:
-    y = scale.y(limit.value)
+def _limit(limit: Limit, scale: Scale) -> Markup:
+    y = _y(scale, limit.value)
     return Markup(
         '<line class="limit" x1="{}" x2="{}" y1="{y}" y2="{y}"/><text x="{}" y="{}" class="limit">{}</text>'
     ).format(LEFT, WIDTH - RIGHT, WIDTH - RIGHT - 4, y - 4 if y > TOP + 12 else y + 13, limit.label, y=y)

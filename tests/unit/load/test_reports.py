@@ -7,6 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slipway.load.asked import Asked
 from slipway.load.compare import Past, changes, past_of, read, remember
@@ -17,6 +19,7 @@ from slipway.load.report import write_reports
 from slipway.load.report.html import page
 from slipway.load.report.junit import junit
 from slipway.load.report.markdown import markdown
+from slipway.load.report.scale import linear_scale, log_scale
 from slipway.load.samples import Samples
 from slipway.settings.load_settings import Load
 from tests.unit.load import reported
@@ -154,3 +157,12 @@ def test_a_run_without_any_data_still_has_all_reports(tmp_path: Path) -> None:
     empty = outcome_of(Samples(), Load(), Asked(START), stack="s", profile="smoke", stopped=START)
     files = write_reports(empty, Samples(), tmp_path)
     assert "No data, or too little of it" in files[0].read_text()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0, 1e6), max_size=8), st.lists(st.floats(0.1, 1e5), max_size=2), st.booleans())
+def test_every_value_and_limit_is_on_the_axis(values: list[float], limits: list[float], log: bool) -> None:
+    scale = (log_scale if log else linear_scale)(values, limits)
+    assert all(-0.001 <= scale.share(each) <= 1.001 for each in [*values, *limits])
+    assert scale.ticks == tuple(sorted(scale.ticks))
+    assert 2 <= len(scale.ticks) <= 12

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.load.histogram import Histogram
-from slipway.load.samples import MOST_REASONS, OTHER, Key, Reading, Samples
+from slipway.load.samples import Key, Reading, Samples
+from slipway.load.slot import MOST_REASONS, OTHER
 from tests.unit.load.a_run import START, generator, seconds
 
 times = st.floats(min_value=0.001, max_value=600_000, allow_nan=False)
