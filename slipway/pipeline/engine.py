@@ -10,6 +10,7 @@ from types import FrameType
 
 from slipway.errors import NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.pipeline.phase import Phase
+from slipway.pipeline.promoted import is_promoted
 from slipway.pipeline.rollout import Rollout
 
 
@@ -17,7 +18,8 @@ def execute(rollout: Rollout, phases: Sequence[Phase]) -> dict[str, float]:
     """Run the phases; returns how long each took, in seconds.
 
     Raises ReleaseFailed after a complete undo (the fleet is as it was), NeedsPerson after an incomplete one,
-    and BadInput unchanged when nothing had been touched yet.
+    and BadInput unchanged when nothing had been touched yet. What fails once the release is promoted is a
+    warning: it is live, and nothing is undone.
     """
     seconds: dict[str, float] = {}
     begun: list[Phase] = []
@@ -32,6 +34,11 @@ def execute(rollout: Rollout, phases: Sequence[Phase]) -> dict[str, float]:
             seconds[phase.name] = round(time.monotonic() - began, 3)
     except BaseException as failure:
         with _uninterrupted(rollout):
+            if is_promoted(rollout):
+                if not isinstance(failure, SlipwayError | KeyboardInterrupt):
+                    raise
+                rollout.warnings.append(_cut_short(rollout, failure, begun[-1]))
+                return seconds
             undone = undo(rollout, begun)
         raise _told(rollout, failure, undone) from failure
     return seconds
@@ -61,6 +68,11 @@ def undo(rollout: Rollout, begun: Sequence[Phase]) -> list[str]:
         except SlipwayError as failure:  # the next command finds the record open, and closes it
             rollout.warnings.append(f"the ledger could not be told: {failure.message}")
     return undone
+
+
+def _cut_short(rollout: Rollout, failure: SlipwayError | KeyboardInterrupt, phase: Phase) -> str:
+    what = failure.message if isinstance(failure, SlipwayError) else "interrupted"
+    return f"{phase.name} was cut short: {what}. Release {rollout.number} is live all the same"
 
 
 def _told(rollout: Rollout, failure: BaseException, undone: list[str]) -> BaseException:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from slipway.errors import SlipwayError
 from slipway.pipeline.joiners import take_in_joiners
-from slipway.pipeline.keep_documents import keep_boot_documents
 from slipway.pipeline.phase import Phase
+from slipway.pipeline.promoted import move_head
 from slipway.pipeline.rollout import Rollout
 
 
@@ -16,18 +15,10 @@ class Promote(Phase):
     touches_fleet = False
 
     def run(self, rollout: Rollout) -> None:
-        """New hosts are told first: one that starts now must not come up with the release before."""
+        """Newcomers come along, then the head moves."""
         take_in_joiners(rollout, switched=True)
-        keep_boot_documents(rollout, rollout.release)
-        try:
-            rollout.head = rollout.ledger.promote(rollout.number, schema_head=rollout.manifest.schema_head)
-        except BaseException:
-            _take_back_documents(rollout)
-            raise
-
-
-def _take_back_documents(rollout: Rollout) -> None:
-    try:
-        keep_boot_documents(rollout, rollout.ledger.get(rollout.live) if rollout.live else None)
-    except SlipwayError as failure:
-        rollout.warnings.append(f"new hosts may start release {rollout.number}: {failure.message}")
+        move_head(
+            rollout,
+            rollout.release,
+            lambda: rollout.ledger.promote(rollout.number, schema_head=rollout.manifest.schema_head),
+        )

@@ -14,9 +14,9 @@ from slipway.ledger.release import Release
 from slipway.pipeline.boot import Boot
 from slipway.pipeline.engine import execute
 from slipway.pipeline.joiners import take_in_joiners
-from slipway.pipeline.keep_documents import keep_boot_documents
 from slipway.pipeline.open import OpenStack
 from slipway.pipeline.phase import Phase
+from slipway.pipeline.promoted import move_head
 from slipway.pipeline.recover import recover
 from slipway.pipeline.report import Report, report_on
 from slipway.pipeline.rollout import Options, Rollout
@@ -35,12 +35,10 @@ class ReturnTo(Phase):
     touches_fleet = False
 
     def run(self, rollout: Rollout) -> None:
-        """Newcomers and new hosts go along; then the head moves back."""
+        """Newcomers come along, then the head moves back."""
         take_in_joiners(rollout, switched=True)
-        keep_boot_documents(rollout, rollout.release)
-        rollout.head = rollout.ledger.roll_back(
-            rollout.number, record=rollout.record.number if rollout.record else None
-        )
+        record = rollout.record.number if rollout.record else None
+        move_head(rollout, rollout.release, lambda: rollout.ledger.roll_back(rollout.number, record=record))
 
 
 class RollbackSwitch(Switch):

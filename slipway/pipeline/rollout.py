@@ -79,6 +79,8 @@ class Rollout:
     detail: dict[str, object] = field(default_factory=dict[str, object])
     """What the running phase wants recorded in the ledger; never values of secrets."""
     observed_from: float = 0.0
+    promoting: bool = False
+    """May the head have been moved already? Then only the ledger knows (pipeline/promoted.py)."""
 
     @property
     def manifest(self) -> Manifest:

@@ -283,12 +283,13 @@ def test_new_hosts_are_told_before_the_head_moves_and_told_again_if_it_cannot(
         assert told == [5]
         raise SlipwayError("the bucket does not answer")
 
-    monkeypatch.setattr("slipway.pipeline.promote.keep_boot_documents", keep)
+    monkeypatch.setattr("slipway.pipeline.promoted.keep_boot_documents", keep)
     Promote().run(world.rollout)
     assert (told, world.promoted) == ([5], [5])
     told.clear()
     cast("Any", world.rollout).head = SimpleNamespace(live=4)
-    cast("Any", world.rollout.ledger).promote = out_of_reach
+    ledger = cast("Any", world.rollout.ledger)
+    ledger.promote, ledger.head = out_of_reach, lambda: SimpleNamespace(live=4)
     with pytest.raises(SlipwayError, match="does not answer"):
         Promote().run(world.rollout)
     assert told == [5, 4]

@@ -8,6 +8,8 @@ import pytest
 from slipway.errors import BadInput, NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.pipeline.engine import execute
 from slipway.pipeline.phase import Phase
+from slipway.pipeline.promote import Promote
+from slipway.pipeline.rollback import ReturnTo
 from slipway.pipeline.rollout import Rollout
 from slipway.progress import Silent
 
@@ -37,6 +39,27 @@ class CannotUndo(Recorder):
 class Ledger:
     def __init__(self) -> None:
         self.ended: list[tuple[int, str]] = []
+        self.live = 4
+        self.fails: BaseException | None = None
+        """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
+        self.readable = True
+
+    def promote(self, number: int, **_: object) -> Any:
+        self.live = number
+        if self.fails:
+            raise self.fails
+        return self.head()
+
+    def roll_back(self, target: int, **_: object) -> Any:
+        return self.promote(target)
+
+    def head(self) -> Any:
+        if not self.readable:
+            raise SlipwayError("the bucket does not answer")
+        return SimpleNamespace(live=self.live)
+
+    def get(self, number: int) -> Any:
+        return SimpleNamespace(number=number)
 
     def event(self, *_: object) -> None: ...
 
@@ -117,3 +140,67 @@ def test_bad_input_stays_bad_input(rollout: Any):
     rollout.record = None
     with pytest.raises(BadInput):
         execute(rollout, [Recorder("preflight", [], BadInput("a secret is missing"))])
+
+
+# after the head has moved
+
+
+@pytest.fixture
+def promoting(rollout: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Ready to be promoted; `documents` are the releases that new hosts were told to start."""
+    rollout.build = SimpleNamespace(manifest=SimpleNamespace(schema_head="7"))
+    rollout.documents = []
+    for module in ("promote", "rollback"):
+        monkeypatch.setattr(f"slipway.pipeline.{module}.take_in_joiners", lambda *_, **__: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+    def keep(rollout: Any, release: Any) -> None:
+        rollout.documents.append(release.number)
+
+    monkeypatch.setattr("slipway.pipeline.promoted.keep_boot_documents", keep)
+    return rollout
+
+
+@pytest.mark.parametrize("last", [Promote, ReturnTo])
+@pytest.mark.parametrize("fails", [KeyboardInterrupt(), SlipwayError("web1 does not answer")])
+def test_once_promoted_nothing_is_undone(promoting: Any, last: type[Phase], fails: BaseException):
+    trail: list[str] = []
+    execute(promoting, [Recorder("switch", trail), last(), Recorder("retire", trail, fails)])
+    assert trail == ["run switch", "run retire"]
+    assert (promoting.ledger.ended, promoting.documents) == ([], [5])
+    assert "release 5 is live" in promoting.warnings[-1].lower()
+
+
+@pytest.mark.parametrize("last", [Promote, ReturnTo])
+@pytest.mark.parametrize("lost", [KeyboardInterrupt(), SlipwayError("the answer was lost")])
+def test_a_head_that_moved_without_our_hearing_of_it_counts(
+    promoting: Any, last: type[Phase], lost: BaseException
+):
+    trail: list[str] = []
+    promoting.ledger.fails = lost
+    execute(promoting, [Recorder("switch", trail), last()])
+    assert (trail, promoting.documents, promoting.live) == (["run switch"], [5], 5)
+
+
+@pytest.mark.parametrize("last", [Promote, ReturnTo])
+def test_a_head_that_did_not_move_is_undone_and_new_hosts_are_told(
+    promoting: Any, last: type[Phase], monkeypatch: pytest.MonkeyPatch
+):
+    def refused(*_: object, **__: object) -> None:
+        raise SlipwayError("the lease was lost")
+
+    trail: list[str] = []
+    for write in ("promote", "roll_back"):
+        monkeypatch.setattr(Ledger, write, refused)
+    with pytest.raises(ReleaseFailed, match="the lease was lost"):
+        execute(promoting, [Recorder("switch", trail), last()])
+    assert (trail, promoting.documents) == (["run switch", "undo switch"], [5, 4])
+
+
+@pytest.mark.parametrize("last", [Promote, ReturnTo])
+def test_a_head_that_cannot_be_read_is_left_for_the_next_command_to_settle(promoting: Any, last: type[Phase]):
+    trail: list[str] = []
+    promoting.ledger.fails = SlipwayError("the answer was lost")
+    promoting.ledger.readable = False
+    with pytest.raises(NeedsPerson, match="not known whether release 5"):
+        execute(promoting, [Recorder("switch", trail), last()])
+    assert (trail, promoting.documents) == (["run switch"], [5])
