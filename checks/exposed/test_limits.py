@@ -167,7 +167,7 @@ def _flood(site: Site) -> list[httpx.Response]:
         method, _, path = request.partition(" ")
 
         def ask(number: int) -> httpx.Response:
-            forwarded = {"X-Forwarded-For": f"203.0.113.{number % 250}, 198.51.100.{number // 250}"}
+            forwarded = {"X-Forwarded-For": f"203.0.113.{number % 250}, 198.51.100.{number % 250}"}
             return site.limited.request(method, path, headers=forwarded)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:

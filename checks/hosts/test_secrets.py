@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 
 from checks.hosts.test_entry import host_python
 from checks.kit.check import check
@@ -16,18 +18,23 @@ SHORT = 12
 """Values of fewer characters are found by chance."""
 
 
-def _values(live: LiveStack) -> list[str]:
-    """The secret values that are looked for. They go to hosts by no command line: only their digests do."""
-    return [value for value in live.secrets.values() if len(value) >= SHORT and "\n" not in value]
+MARKS = " \t\0\"'`=:@/,;&?|()[]{}<>\\"
+"""Between words, wherever text is looked through: a value is looked for by its pieces between them."""
+
+
+def pieces(values: Iterable[str]) -> set[str]:
+    """What of secret `values` is looked for: what is long, and no host's name in a URL."""
+    between = f"[{re.escape(MARKS)}\\s]"
+    found = {piece for value in values for piece in re.split(between, value)}
+    return {piece for piece in found if len(piece) >= SHORT and "." not in piece and "-----" not in piece}
 
 
 _SEARCH = """
 import hashlib, json, sys
-wanted, lengths = set(json.loads('{digests}')), json.loads('{lengths}')
+wanted, lengths = set(json.loads('{digests}')), set(json.loads('{lengths}'))
+between = str.maketrans(dict.fromkeys(json.loads(bytes.fromhex('{marks}')), ' '))
 def holds(text):
-    for mark in '\\0=":@/,':
-        text = text.replace(mark, ' ')
-    for word in set(text.split()):
+    for word in set(text.translate(between).split()):
         if len(word) in lengths and hashlib.sha256(word.encode()).hexdigest() in wanted:
             return True
     return False
@@ -35,10 +42,12 @@ def holds(text):
 
 
 def _program(live: LiveStack, rest: str) -> str:
-    values = [value for value in _values(live) if not set(value) & set(' "=:@/,')]
-    digests = json.dumps([hashlib.sha256(value.encode()).hexdigest() for value in values])
-    lengths = json.dumps(sorted({len(value) for value in values}))
-    return _SEARCH.replace("{digests}", digests).replace("{lengths}", lengths) + rest
+    """The secrets go to hosts by no command line: only the digests of their pieces do."""
+    wanted = pieces(live.secrets.values())
+    digests = json.dumps([hashlib.sha256(piece.encode()).hexdigest() for piece in sorted(wanted)])
+    lengths = json.dumps(sorted({len(piece) for piece in wanted}))
+    search = _SEARCH.replace("{digests}", digests).replace("{lengths}", lengths)
+    return search.replace("{marks}", json.dumps(MARKS).encode().hex()) + rest
 
 
 @check(

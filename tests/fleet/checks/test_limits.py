@@ -1,0 +1,159 @@
+"""What is asked too much and too often, and what sockets may do, seen red on a site without those limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import answered, edge, settings, together, web_env, web_source
+from tests.fleet.checks.harness import Case, prove, run_checks
+from tests.fleet.site import Site
+
+NOBODY = '{ id: "00000000-0000-4000-8000-000000000000", name: "nobody", role: "member" }'
+
+LIMITS = (
+    Case(
+        "no rate limit",
+        edge("http-after-response set-status 200 if { status 429 }"),
+        red=(
+            "X7/too-many-requests-are-refused-whatever-x-forwarded-for-says",
+            "X7/a-refused-client-is-told-when-to-come-back",
+            "X8/headers-that-only-our-edge-may-set-gain-nothing",
+        ),
+    ),
+    Case(
+        "X-Forwarded-For is believed",
+        edge(drop=r"del-header x-forwarded- -m beg|set-header X-Forwarded-For", at="    acl named_well"),
+        red=(
+            "X7/too-many-requests-are-refused-whatever-x-forwarded-for-says",
+            "X7/a-refused-client-is-told-when-to-come-back",
+            "X8/headers-that-only-our-edge-may-set-gain-nothing",
+        ),
+        says="none refused",
+    ),
+    Case(
+        "a client may say that it is our load test",
+        edge(drop="del-header x-load-test", at="    acl named_well"),
+        red=("X8/headers-that-only-our-edge-may-set-gain-nothing",),
+        says="let in",
+    ),
+    Case(
+        "no Retry-After",
+        edge("http-after-response del-header Retry-After"),
+        red=("X7/a-refused-client-is-told-when-to-come-back",),
+    ),
+    Case(
+        "passwords may be guessed",
+        edge(
+            "http-after-response set-status 401 if { status 429 } { var(txn.path) -m str /api/auth/sign-in }"
+        ),
+        red=("X7/passwords-cannot-be-guessed-at-speed",),
+    ),
+    Case(
+        "bodies of any size",
+        edge("http-after-response set-status 400 if { status 413 }", drop="body_over_limit"),
+        red=("X9/a-body-over-the-limit-is-refused", "X9/a-chunked-body-over-the-limit-is-refused"),
+    ),
+    Case(
+        "chunked bodies of any size",
+        edge(
+            "http-after-response set-status 400 if { status 413 } { req.hdr(transfer-encoding) -m found }",
+            drop="body_over_limit",
+        ),
+        red=("X9/a-chunked-body-over-the-limit-is-refused",),
+        ask=("X9/a-body", "X9/a-chunked"),
+    ),
+    Case(
+        "headers of any size",
+        edge(
+            answered(200, "fine", "{ req.hdr(x-long) -m found }", "text/plain"),
+            swap=("tune.bufsize 32768", "tune.bufsize 262144"),
+        ),
+        red=("X9/headers-without-end-are-refused",),
+    ),
+    Case(
+        "any name is ours",
+        edge(drop="acl our_name|if !our_name", at="    # Per client address"),
+        red=("X8/a-foreign-host-header-is-refused",),
+    ),
+)
+
+SOCKETS = (
+    Case(
+        "no sockets",
+        edge("http-request deny deny_status 503 if { req.hdr(upgrade) -m found }"),
+        red=("X12/a-socket-opens-and-echoes",),
+        alone=True,
+    ),
+    Case(
+        "sockets of every origin",
+        edge("http-request set-header Origin https://%[req.hdr(host)] if { req.hdr(upgrade) -m found }"),
+        red=("X12/a-socket-from-a-foreign-origin-is-refused",),
+    ),
+    Case(
+        "a plain answer where sockets are",
+        edge(answered(200, "hello", "{ path /ws } !{ req.hdr(upgrade) -m found }", "text/plain")),
+        red=("X12/the-sockets-path-refuses-plain-requests",),
+    ),
+    Case(
+        "sockets without limits",
+        web_env(
+            WS_AUTH_TIMEOUT_MS="60000",
+            WS_CONNECTIONS_PER_IP="1000",
+            WS_MAX_PAYLOAD="8000000",
+            WS_MESSAGE_LIMIT="100000",
+        ),
+        red=(
+            "X12/a-socket-that-does-not-sign-in-is-closed",
+            "X12/a-message-over-the-limit-closes-the-socket",
+            "X7/too-many-messages-are-refused",
+            "X7/too-many-sockets-of-one-address-are-refused",
+        ),
+        ask=("X12", "X7/too-many-messages", "X7/too-many-sockets"),
+    ),
+    Case(
+        "silent sockets stay",
+        settings("^idle_ms = .*$", "idle_ms = 1000"),
+        red=("X12/a-silent-socket-is-closed",),
+        says="still open",
+    ),
+    Case(
+        "what fits no schema is taken",
+        settings("^invalid = .*$", """invalid = '{"type":"PING","meta":{},"payload":{"n":1}}'"""),
+        red=("X12/a-message-that-fits-no-schema-is-refused",),
+    ),
+    Case(
+        "tokens that nobody verifies",
+        web_source("src/auth/tokens.ts", "return claims &&", f"if (!claims) return {NOBODY}; return"),
+        red=("X12/a-wrong-token-does-not-sign-in",),
+        ask=("X12/a-wrong-token", "X12/a-socket-opens"),
+    ),
+    Case(
+        "messages that reach nobody",
+        edge(answered(201, '{"id":"none"}', "{ path /api/tasks } { method POST }")),
+        red=("X14/a-message-reaches-clients-on-every-host", "S2/a-user-reads-what-was-written"),
+    ),
+    Case(
+        "clients change hosts",
+        edge(drop="cookie SLIPWAY_HOST insert", swap=("balance source", "balance roundrobin")),
+        red=("I2/a-client-stays-on-its-host",),
+        alone=True,
+    ),
+    Case(
+        "one host serves all",
+        edge(swap=(":8080 cookie web2", ":8080 cookie web2 disabled")),
+        red=("I1/more-than-one-host-serves",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", [*LIMITS, *SOCKETS], ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)
+
+
+def test_a_socket_that_is_closed_in_time_is_good(whole: Site) -> None:
+    """The other half of `silent sockets stay`: with the app's own time-out as short, the check is green."""
+    short = together(settings("^idle_ms = .*$", "idle_ms = 1000"), web_env(WS_IDLE_TIMEOUT_MS="1000"))
+    with short(whole):
+        found = run_checks(whole.root, "X12/a-silent-socket-is-closed")
+    assert found.code == 0, found.said

@@ -1,0 +1,83 @@
+"""What the app takes in from outside, seen red when it takes too much: webhooks, writes, uploads."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import Break, answered, edge, uploads
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.site import Site
+
+HOOK = "{ path /webhooks/inbound }"
+BEGIN = "{ path /api/uploads } { method POST }"
+TASKS = "{ path /api/tasks } { method POST }"
+
+
+def begun(expires: int) -> Break:
+    url = "https://localhost/x?X-Amz-Date=20200101T000000Z&X-Amz-Expires=9"
+    body = f'{{"url":"{url}","key":"users/a/b","expiresIn":{expires}}}'
+    return edge(answered(201, body, BEGIN))
+
+
+CASES = (
+    Case(
+        "webhooks of everybody",
+        edge(answered(200, '{"status":"taken"}', HOOK)),
+        red=(
+            "X15/an-unsigned-webhook-is-refused",
+            "X15/an-old-webhook-is-refused",
+            "X15/a-webhook-sent-twice-acts-once",
+        ),
+    ),
+    Case(
+        "a webhook that is old is taken",
+        edge(
+            answered(
+                200, "{}", f"{HOOK} {{ req.hdr(x-webhook-timestamp),neg,add(txn.now) -m int gt 600 }}"
+            ).replace("http-request return", "http-request set-var(txn.now) date\n    http-request return")
+        ),
+        red=("X15/an-old-webhook-is-refused",),
+        ask=("X15/an-old", "X15/a-webhook-sent", "X15/an-unsigned"),
+    ),
+    Case(
+        "whatever is sent is taken over",
+        edge(answered(201, '{"id":"x","role":"admin","isAdmin":true}', TASKS)),
+        red=("X16/fields-that-nobody-asked-for-are-refused-or-ignored",),
+        says="role",
+    ),
+    Case(
+        "uploads of any size and type, for a week",
+        begun(604_800),
+        red=(
+            "X9/an-upload-over-the-limit-is-refused",
+            "X9/an-upload-of-a-wrong-type-is-refused",
+            "X9/presigned-urls-live-for-minutes",
+        ),
+    ),
+    Case(
+        "a bucket that anybody may write to",
+        uploads("http-request return status 200 if { method PUT }"),
+        red=(
+            "X9/a-presigned-url-takes-only-what-was-announced",
+            "X9/a-changed-presigned-url-is-refused",
+            "X9/an-expired-presigned-url-is-refused",
+            "X9/the-uploads-bucket-is-private",
+        ),
+    ),
+    Case(
+        "a bucket that anybody may read",
+        uploads("http-request return status 200 if { method GET } { query list-type=2 }"),
+        red=("X9/the-uploads-bucket-is-private",),
+        says="list-type",
+    ),
+    Case(
+        "somebody else's uploads",
+        edge(answered(200, "{}", "{ path_sub 00000000-0000-4000-8000-000000000000 }")),
+        red=("X9/somebody-elses-upload-is-refused",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)
