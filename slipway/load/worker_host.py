@@ -111,7 +111,7 @@ class WorkerHost:
 def worker_host(written: str, ssh_config: Path | None = None) -> WorkerHost:
     """The machine that `user@host:/path` names. BadInput if it names none."""
     found = _WRITTEN.match(written)
-    if found is None:
+    if found is None or found["ssh"].isdecimal():
         raise BadInput(
             f"--workers: {written!r} is no machine",
             remedy="write user@host:/path/of/the/clone; more processes on this machine: --processes",
