@@ -102,7 +102,8 @@ class Network(pulumi.ComponentResource):
 
     def _subnets(self, tier: str, ranges: list[str]) -> list[aws.ec2.Subnet]:
         names = self._args.names
-        zones = zone_names(names.region, self._args.settings.zones)
+        settings = self._args.settings
+        zones = zone_names(names.region, settings.zone_letters, settings.zones)
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{tier}-{letter}",

@@ -15,6 +15,7 @@ from slipway.settings.setting import Setting
 Purpose = Literal["production", "preview"]
 Window = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
 WeeklyWindow = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$")]
+ZoneLetters = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,6}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -25,6 +26,8 @@ class Network(Setting):
     """Of the VPC; /16 to /20."""
     zones: int = Field(default=2, ge=2, le=3)
     """Availability zones: a load balancer needs two."""
+    zone_letters: ZoneLetters = "abc"
+    """Which, in this order. Not every account has every zone: `aws ec2 describe-availability-zones`."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """Gateways for the hosts' way out: one a zone survives the loss of a zone, one in all costs less."""
     endpoints: bool = True

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from slipway.settings.aws import Aws, Group
+from slipway.settings.aws import Aws, Group, Network
 from slipway.settings.aws_limits import EC2_TYPE, architecture_of_image, architecture_of_type
 from slipway.settings.violations import Broken, shown
 
@@ -21,6 +21,7 @@ of a /20 they are /24, where a load balancer (/27 and 8 free addresses, says AWS
 def fleet_rules(aws: Aws) -> Iterator[Broken]:
     """What is wrong with network, image, web and worker."""
     yield from _cidr(aws.network.cidr)
+    yield from _zones(aws.network)
     if not _IMAGE.match(aws.image):
         yield (
             ("aws", "image"),
@@ -58,6 +59,18 @@ def _cidr(cidr: str) -> Iterator[Broken]:
             place,
             f"must be a private network, got {shown(cidr)}: its addresses belong to someone on the internet",
             "choose one in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
+        )
+
+
+def _zones(network: Network) -> Iterator[Broken]:
+    letters, place = network.zone_letters, ("aws", "network", "zone_letters")
+    if len(set(letters)) < len(letters):
+        yield place, f"names a zone twice: {shown(letters)}", "a letter for each zone"
+    elif len(letters) < network.zones:
+        yield (
+            place,
+            f"must have a letter for each of {network.zones} zones, got {shown(letters)}",
+            "add one, or set zones: 2",
         )
 
 

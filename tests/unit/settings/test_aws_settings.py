@@ -101,6 +101,9 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         ({"network": {"cidr": "10.0.0.0/8"}}, "network.cidr", "must be /16 to /20, got"),
         ({"network": {"cidr": "10.20.0.1/16"}}, "network.cidr", "must be an IPv4 network, got"),
         ({"network": {"cidr": "52.20.0.0/16"}}, "network.cidr", "must be a private network, got"),
+        ({"network": {"zone_letters": "aba"}}, "network.zone_letters", 'names a zone twice: "aba"'),
+        ({"network": {"zones": 3, "zone_letters": "ac"}}, "network.zone_letters", "each of 3 zones"),
+        ({"network": {"zone_letters": "a,c"}}, "network.zone_letters", "must"),
         ({"buckets": {"origins": ["*"]}}, "buckets.origins[0]", "with `*` any page could upload"),
         ({"buckets": {"origins": ["https://*.acme.dev"]}}, "buckets.origins[0]", "any page could upload"),
         ({"buckets": {"origins": ["board.acme.dev"]}}, "buckets.origins[0]", "must begin with https://"),
@@ -173,6 +176,12 @@ def test_long_names_are_refused_where_buckets_carry_the_account(project: Path):
     assert refused(project, "p" * 10) == []
     assert "too long together for AWS" in refused(project, "p" * 11)[0]
     assert "two hyphens in a row" in refused(project, "p--q")[0]
+    assert "or one at the end" in refused(project, "p-")[0]
+
+
+def test_a_project_that_ends_with_a_hyphen_is_refused_as_databases_refuse_it(project: Path):
+    (project / "Pulumi.yaml").write_text("name: board-\n")
+    assert "board--prod cannot be a name in AWS" in refused(project)[0]
 
 
 PRODUCTION = [
