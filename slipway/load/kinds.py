@@ -14,6 +14,8 @@ ECHO: Final = "WS echo"
 """A message there and its answer back, from the moment at which it was meant to be sent."""
 BROADCAST: Final = "WS broadcast"
 """From a write's intended start by one user until another user's socket tells of it."""
+BACKLOG: Final = "WS backlog"
+"""The same for a user that reads nothing for a while: how old things are when it has caught up."""
 SESSION: Final = "WS session"
 """How long a connection lasted; an error if it ended other than by an orderly goodbye."""
 VISIT: Final = "visit"
@@ -21,5 +23,5 @@ VISIT: Final = "visit"
 
 ONCE: Final = frozenset({CONNECT, OPEN, SESSION})
 """Kinds that come once a connection, most of them as the load rises: judged in the whole run."""
-DURATIONS: Final = frozenset({SESSION})
+DURATIONS: Final = frozenset({SESSION, BACKLOG})
 """Kinds whose time is no latency: long is not bad, so no bound in milliseconds holds for them by default."""

@@ -14,7 +14,7 @@ import websocket
 from websocket import ABNF
 
 from slipway.load.broadcasts import Ear
-from slipway.load.kinds import BROADCAST, ECHO
+from slipway.load.kinds import BACKLOG, BROADCAST, ECHO
 from slipway.load.run import LoadRun
 from slipway.load.wire import Wire, problem_of
 from slipway.meter.fill import fill_message
@@ -61,6 +61,7 @@ class Line:
         self._number = NUMBERS_FROM + number * NUMBERS_EACH
         self._asked: dict[str, float] = {}
         self._ear = Ear(run.broadcasts)
+        self._hears = BROADCAST
         self._told = False
         self._whole = True
         """Has websocket-client taken in all of a frame, and nothing of the next?"""
@@ -106,6 +107,8 @@ class Line:
 
     def stall(self, seconds: float) -> None:
         """Read nothing for so long, whatever comes."""
+        # From now on what it hears of is old by its own doing.
+        self._hears = BACKLOG
         until = min(time.perf_counter() + seconds, self._leaves, self._storm)
         gevent.sleep(max(until - time.perf_counter(), 0))
 
@@ -148,7 +151,7 @@ class Line:
     def _overdue(self, now: float) -> None:
         before = now - self._patience
         for _ in self._ear.missed(before):
-            self._run.tell(BROADCAST, self._name, self._patience * 1000, "not heard of")
+            self._run.tell(self._hears, self._name, self._patience * 1000, "not heard of")
         if self._asked and next(iter(self._asked.values())) < before:
             for due in self._asked.values():
                 self._run.tell(ECHO, self._name, (now - due) * 1000, "not answered")
@@ -187,7 +190,7 @@ class Line:
                     self._run.tell(ECHO, self._name, ms, size=len(data))
                     return
         if (old := self._ear.hear(text)) is not None:
-            self._run.tell(BROADCAST, self._name, old, size=len(data))
+            self._run.tell(self._hears, self._name, old, size=len(data))
         elif self._settings.notice and self._settings.notice in text:
             self._told = True
 

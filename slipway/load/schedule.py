@@ -125,6 +125,8 @@ class Schedule:
                 continue
             high, low = _between(leg.sockets_from, leg.sockets_to, leg, begin), leg.sockets_to
             if high <= seat + _NEAR:
+                if abs(high - seat) <= _NEAR and low > seat + _NEAR:
+                    continue  # just opening
                 return begin
             if low <= seat + _NEAR:
                 return begin + (leg.ends - begin) * (high - seat) / (high - low)

@@ -94,16 +94,17 @@ class SocketUser(User):
         place = run.place(type(self), self._seat)
         with suppress(SlipwayError):  # whoever connects will hear of it again
             run.identity.session()
-        at = schedule.seat_opens(place)
+        zero, at = run.zero, schedule.seat_opens(place)
         while at is not None:
-            self._leaves = run.zero + schedule.seat_closes(place, at)
-            self._due, self._again = run.zero + at, False
+            until = schedule.seat_closes(place, at)
+            self._leaves = zero + until
+            self._due, self._again, self._failures = zero + at, False, 0
             while self._due < self._leaves:
                 _sleep_until(self._due)
                 if not self._come():
                     break
                 self._due, self._again = time.perf_counter() + self._pause(), True
-            at = schedule.seat_opens(place, max(run.at, at))
+            at = schedule.seat_opens(place, until)
         while True:
             gevent.sleep(60)
 
@@ -124,7 +125,7 @@ class SocketUser(User):
         """Seconds until the next attempt: at random, and longer and longer while they fail."""
         longest = self.load.load.reconnect_seconds
         if self._failures:
-            longest = min(max(longest, AFTER_FAILURE) * 2 ** (self._failures - 1), LONGEST_PAUSE)
+            longest = min(max(longest, AFTER_FAILURE) * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE)
         return random.uniform(0, longest)  # noqa: S311 - so that not all come back at once
 
     def _open(self, receive_buffer: int) -> tuple[Line, float]:
