@@ -26,8 +26,9 @@ LOG_FIELDS = {
     "bytes": "%B",
     "host": '"%s"',
     "end": '"%tsc"',
+    "load": '"%[var(txn.load)]"',
 }
-"""One JSON object a request. Never the query: it may hold tokens."""
+"""One JSON object a request. Never the query: it may hold tokens. `load`: 1 if it came with the load key."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import ssl
 import time
@@ -183,3 +184,30 @@ def test_uploads_with_a_name_of_their_own_have_none_of_the_sites_rules(plan: Fle
         assert client.get("/").status_code == 404
         assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
         assert client.put(path, content=b"x" * 110_000, headers={"Host": "localhost"}).status_code == 413
+
+
+def test_the_log_tells_a_load_test_from_users_and_never_its_key(plan: FleetPlan, tmp_path: Path) -> None:
+    ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
+    apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
+    text = moved(edge.configuration(plan, plan.outputs.host("edge")), tmp_path, ports | apps)
+    context = ssl.create_default_context(cafile=plan.ca_file)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log:
+        log.bind(("127.0.0.1", 0))
+        log.settimeout(10)
+        text = text.replace("log 127.0.0.1:9", f"log 127.0.0.1:{log.getsockname()[1]}")
+        with (
+            app_on(apps["10.7.0.12:8080"]),
+            app_on(apps["10.7.0.13:8080"]),
+            haproxy(tmp_path, text, ports[":443"]),
+            httpx.Client(base_url=f"https://localhost:{ports[':443']}", verify=context) as client,
+        ):
+            client.get("/as-a-user")
+            client.get("/under-load", headers=KEY)
+            said: dict[str, str] = {}
+            while len(said) < 2:
+                line = log.recv(65536).decode()
+                assert KEY["X-Slipway-Load"] not in line
+                if '{"' in line:
+                    told = json.loads(line[line.index('{"') :])
+                    said[told["path"]] = told["load"]
+    assert said == {"/as-a-user": "-", "/under-load": "1"}
