@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import shutil
 
+from slipway.errors import BadInput
 from slipway.progress.protocol import Progress
+from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.project import Project
+from slipway.settings.stack import Stack
+from slipway.settings.violations import dotted
+
+
+def can_provision() -> bool:
+    """Is the engine's command line here?"""
+    return shutil.which("pulumi") is not None
+
+
+def refuse_placeholders(stack: Stack) -> None:
+    """BadInput, naming each, if settings still are an example's: they would be made for somebody else."""
+    left = list(left_placeholders(stack))
+    if left:
+        raise BadInput(
+            f"stack {stack.name} still has an example's values, so nothing was made",
+            details=[f"slipway:{dotted(key)}: {problem}" for key, problem, _ in left],
+            remedy=f"put your own into Pulumi.{stack.name}.yaml",
+        )
 
 
 def provision(project: Project, progress: Progress, *, break_lock: str = "") -> bool:
@@ -13,7 +33,7 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
 
     `break_lock`: owner of a lock on the stack's state that a person knows to be dead.
     """
-    if shutil.which("pulumi") is None:
+    if not can_provision():
         progress.line("provisioning is skipped: the pulumi CLI is not on PATH; what exists is used as it is")
         return False
     from slipway.engine import up  # noqa: PLC0415 - the engine's own imports are heavy

@@ -17,7 +17,7 @@ from slipway.aws.open import builds_bucket, cloud_of
 from slipway.aws.outputs import read_outputs
 from slipway.aws.plan import ROLES, fleet_plan
 from slipway.aws.plugin import find_plugin
-from slipway.aws.provision import provision
+from slipway.aws.provision import can_provision, provision, refuse_placeholders
 from slipway.aws.redis_token import ensure_token
 from slipway.aws.session import AwsSession, session_of
 from slipway.aws.set_up import bring_in_line, publish_kits
@@ -49,6 +49,8 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
     session = session_of(project)
     with only_one(project):
         with progress.phase("account"):
+            if can_provision():
+                refuse_placeholders(project.stack)
             check_account(session, project.stack)
             find_plugin()
         with progress.phase("provision"):

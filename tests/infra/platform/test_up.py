@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,26 @@ def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_
         bring_in_line(plan, {"web": archive(bad)}, Fleet(opened), heard)
     assert "no such package" in caught.value.message
     assert any(line.endswith(": step one") for line in heard.told)
+
+
+def test_an_examples_values_are_refused_before_anything_is_asked_or_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    def asked(*_: object) -> None:
+        pytest.fail("AWS was asked")
+
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr("slipway.aws.up.check_account", asked)
+    aws = world.project.stack.aws
+    assert aws
+    alerts = aws.alerts.model_copy(update={"emails": ["ops@example.com", "me@acme.dev"]})
+    stack = world.project.stack.model_copy(update={"aws": aws.model_copy(update={"alerts": alerts})})
+    heard = Heard()
+    with pytest.raises(BadInput, match="example's values") as refused:
+        up(replace(world.project, stack=stack), heard)
+    told = "\n".join(refused.value.details)
+    assert 'slipway:aws.account: "123456789012"' in told
+    assert 'slipway:domain: "board.example"' in told
+    assert 'slipway:aws.alerts.emails[0]: "ops@example.com"' in told
+    assert "me@acme.dev" not in told
+    assert heard.phases == ["account"]
