@@ -19,6 +19,7 @@ COMMANDS = (
     "secrets",
     "meter",
     "check",
+    "load",
     "doctor",
 )
 
