@@ -1,0 +1,116 @@
+"""The project beside its stack, seen red when its contract, its git or its record is not as it should be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from slipway.pipeline.open import OpenStack
+from tests.fleet.checks.breaking import Break, local_file, settings
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.command import slipway
+from tests.fleet.site import Site
+
+ENV = r"^SERVICE_NAME = "
+
+
+def stored(key: str, change: Callable[[dict[str, Any]], object]) -> Break:
+    """An object of the ledger told otherwise; `{live}` in the key is the live release."""
+
+    @contextmanager
+    def broken(site: Site) -> Generator[None]:
+        bucket = OpenStack(site.project).bucket
+        name = next(name for name in bucket.list("") if key.format(live=f"{site.live():08d}") in name)
+        found = bucket.get_json(name)
+        assert found
+        told = json.loads(json.dumps(found[0]))
+        change(told)
+        assert told != found[0], f"{name}: {told}"
+        try:
+            bucket.put_json(name, told)
+            yield
+        finally:
+            bucket.put_json(name, found[0])
+
+    return broken
+
+
+@contextmanager
+def committed_secret(site: Site) -> Generator[None]:
+    """A file with a secret under version control."""
+    git = ["git", "-C", str(site.app)]
+    (site.app / "notes.txt").write_text(f"the hook's: {OpenStack(site.project).secrets['WEBHOOK_SECRET']}\n")
+    try:
+        subprocess.run([*git, "add", "notes.txt"], check=True)
+        yield
+    finally:
+        subprocess.run([*git, "rm", "-q", "-f", "--cached", "notes.txt"], check=True)
+        (site.app / "notes.txt").unlink()
+
+
+@contextmanager
+def shared_secret(site: Site) -> Generator[None]:
+    """Two secrets with one value."""
+    secrets = OpenStack(site.project).secrets
+    try:
+        assert slipway(site.root, "secrets", "set", "CRON_SECRET", stdin=secrets["WEBHOOK_SECRET"]).code == 0
+        yield
+    finally:
+        assert slipway(site.root, "secrets", "set", "CRON_SECRET", stdin=secrets["CRON_SECRET"]).code == 0
+
+
+def load_run(**told: object) -> Break:
+    """What the last load test left."""
+    line = json.dumps({"profile": "expected", "passed": True, "started": time.time(), **told}) + "\n"
+    return lambda site: local_file(site, ".slipway/local/load/history.jsonl", lambda _: line)
+
+
+CASES = (
+    Case(
+        "a variable without a value",
+        settings(ENV, 'NOBODY_GAVE_IT = { secret = true, scope = ["web"] }\nSERVICE_NAME = '),
+        red=("P2/the-env-contract-is-met",),
+        says="NOBODY_GAVE_IT",
+    ),
+    Case(
+        "an example that lacks a name",
+        lambda site: local_file(site, "board/.env.example", lambda text: text.replace("JWT_SECRET", "JWT")),
+        red=("P5/the-env-example-names-the-contract",),
+        says="JWT_SECRET",
+    ),
+    Case("a secret in git", committed_secret, red=("P5/no-secret-of-the-stack-is-in-git",), says="notes.txt"),
+    Case(
+        "one secret for two things",
+        shared_secret,
+        red=("I8/no-secret-is-shared-or-weak",),
+        says="CRON_SECRET",
+    ),
+    Case(
+        "keys of another kind",
+        settings("^WEBHOOK_SECRET = {", 'WEBHOOK_SECRET = { stack_pattern = { local = "whsec_.*" },'),
+        red=("P6/keys-are-of-this-stacks-kind",),
+        says="WEBHOOK_SECRET",
+    ),
+    Case(
+        "a release of nobody's",
+        stored("{live}", lambda told: told.update(actor="")),
+        red=("X17/every-release-has-an-author-and-a-source",),
+    ),
+    Case(
+        "no way back",
+        stored("head", lambda told: told.update(previous=None)),
+        red=("S4/there-is-a-release-to-go-back-to",),
+    ),
+    Case("a load test that was not passed", load_run(passed=False), red=("S3/the-expected-load-was-tried",)),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)
