@@ -34,8 +34,9 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
         Statement("ListBuilds", ["s3:ListBucket", "s3:GetBucketLocation"], [estate.builds]),
         Statement(
             "ReadSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            [estate.app_secret, *boot],
+            [estate.app_secret],
         ),
+        # Written whole at every promote, which makes the new version the current one; never read here.
         Statement("WriteBootSecrets", ["secretsmanager:PutSecretValue"], boot),
         Statement(
             "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [estate.key],
@@ -46,11 +47,8 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             "FindHosts",
             [
                 "autoscaling:DescribeAutoScalingGroups",
-                "autoscaling:DescribeAutoScalingInstances",
                 "ec2:DescribeInstances",
-                "ec2:DescribeInstanceStatus",
                 "elasticloadbalancing:DescribeTargetHealth",
-                "ssm:DescribeInstanceInformation",
             ],
             ["*"],
         ),

@@ -11,7 +11,7 @@ READS = {
     "web": {"boot/web"},
     "worker": {"boot/worker"},
     "proxy": {"database"},
-    "deploy": {"app", "boot/web", "boot/worker"},
+    "deploy": {"app"},
 }
 """By role: the secrets of its own stack that it can have. All others, none."""
 ADMINISTRATOR = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

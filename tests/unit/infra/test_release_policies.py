@@ -21,11 +21,30 @@ TAG = {"ssm:resourceTag/slipway:fleet": "board-prod", "ssm:SessionDocumentAccess
 
 
 def test_a_release_reads_the_stack_s_secrets_and_writes_boot_secrets_only():
-    for secret in (OWN.app_secret, *OWN.boot_secrets.values()):
-        assert allowed(DEPLOY, "secretsmanager:GetSecretValue", secret)
-    assert allowed(DEPLOY, "secretsmanager:PutSecretValue", OWN.boot_secrets["worker"])
+    assert allowed(DEPLOY, "secretsmanager:GetSecretValue", OWN.app_secret)
+    for secret in OWN.boot_secrets.values():
+        assert allowed(DEPLOY, "secretsmanager:PutSecretValue", secret)
+        assert not allowed(DEPLOY, "secretsmanager:GetSecretValue", secret)
+    assert not allowed(DEPLOY, "secretsmanager:UpdateSecretVersionStage", OWN.app_secret)
     assert not allowed(DEPLOY, "secretsmanager:PutSecretValue", OWN.app_secret)
     assert not allowed(DEPLOY, "secretsmanager:GetSecretValue", OWN.database_secret)
+
+
+CALLED = {
+    "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth",
+    "ssm:GetParameter", "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret",
+    "secretsmanager:PutSecretValue", "kms:Decrypt", "kms:GenerateDataKey",
+    "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket",
+    "s3:GetBucketLocation",
+    "ec2-instance-connect:SendSSHPublicKey", "ssm:StartSession", "ssm:TerminateSession", "ssm:ResumeSession",
+    "ssmmessages:OpenDataChannel",
+}  # fmt: skip
+"""By slipway/aws and slipway/ledger in a release, and by AWS's plugin in a session."""
+
+
+def test_a_release_may_do_what_it_does_and_no_more():
+    statements = [each for each in DEPLOY["Statement"] if each["Effect"] == "Allow"]
+    assert {action for each in statements for action in each["Action"]} == CALLED
 
 
 def test_a_release_writes_builds_and_not_uploads():
