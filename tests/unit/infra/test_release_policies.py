@@ -31,7 +31,8 @@ def test_a_release_reads_the_stack_s_secrets_and_writes_boot_secrets_only():
 
 
 CALLED = {
-    "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth",
+    "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances",
+    "elasticloadbalancing:DescribeTargetHealth",
     "ssm:GetParameter", "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret",
     "secretsmanager:PutSecretValue", "kms:Decrypt", "kms:GenerateDataKey",
     "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucket",
