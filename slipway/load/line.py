@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -14,28 +13,19 @@ import websocket
 from websocket import ABNF
 
 from slipway.load.broadcasts import Ear
+from slipway.load.ended import Ended, goodbye
 from slipway.load.kinds import BACKLOG, BROADCAST, ECHO
 from slipway.load.run import LoadRun
 from slipway.load.wire import Wire, problem_of
 from slipway.meter.fill import fill_message
 from slipway.settings.traffic_rules import COUNTER
 
-__all__ = ["Ended", "Line"]
+__all__ = ["Line"]
 
 _NUMBERS = re.compile(r"\d{9,}")
 _HERE = "@number@"
 NUMBERS_EACH = 1_000_000
 NUMBERS_FROM = 1_000_000_000
-
-
-class Ended(Exception):
-    """The connection is over. `error` says what was wrong about that; None: it ended as it should."""
-
-    def __init__(self, error: str | None = None, *, again: bool = True) -> None:
-        super().__init__(error or "in order")
-        self.error = error
-        self.again = again
-        """Does the user come back?"""
 
 
 class Line:
@@ -177,7 +167,7 @@ class Line:
         opcode, frame = answer
         data = bytes(frame.data) if isinstance(frame.data, bytes) else b""
         if opcode == ABNF.OPCODE_CLOSE:
-            raise self._goodbye(data)
+            raise goodbye(data, self._settings.close_codes)
         self._take(data)
         return True
 
@@ -193,12 +183,6 @@ class Line:
             self._run.tell(self._hears, self._name, old, size=len(data))
         elif self._settings.notice and self._settings.notice in text:
             self._told = True
-
-    def _goodbye(self, data: bytes) -> Ended:
-        code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005
-        if code in self._settings.close_codes:
-            return Ended()
-        return Ended(f"close code {code}")
 
     def _drain(self, error: BaseException) -> None:
         """After a send that failed: read what is left, which ends with how the connection ended."""

@@ -19,8 +19,9 @@ from locust.user.task import LOCUST_STATE_WAITING
 from slipway.errors import SlipwayError
 from slipway.load import plugin
 from slipway.load.aim import STICKY_COOKIE
+from slipway.load.ended import Ended
 from slipway.load.kinds import CONNECT, OPEN, SESSION, VISIT
-from slipway.load.line import Ended, Line
+from slipway.load.line import Line
 from slipway.load.run import run_of
 from slipway.load.wire import connect, problem_of, shake_hands
 from slipway.meter.fill import fill_message
