@@ -20,7 +20,7 @@ import pulumi
 
 from infra.recording.graph import Resource
 from infra.recording.references import references
-from infra.recording.sdk import resource_class
+from infra.recording.sdk import resource_class, type_hints
 
 Fields = dict[str, tuple[Any, bool]]
 """By wire name: the type, and whether it must be given."""
@@ -50,7 +50,7 @@ def fields(args: type) -> Fields:
     """The inputs of a `…Args` class of the SDK."""
     module = vars(importlib.import_module(args.__module__))
     signature = inspect.signature(args.__init__)
-    hints = typing.get_type_hints(args.__init__, globalns={**_OF_INPUT, **module, **_inputs_of(args)})
+    hints = type_hints(args.__init__, {**_OF_INPUT, **module, **_inputs_of(args)})
     names = {
         python: getattr(getter.fget, "_pulumi_name", python)
         for python, getter in vars(args).items()

@@ -33,7 +33,7 @@ def declared_outputs(cls: type) -> dict[str, tuple[str, Any]]:
         if not isinstance(getter, property) or getter.fget is None:
             continue
         wire_name = getattr(getter.fget, "_pulumi_name", python_name)
-        hints = typing.get_type_hints(getter.fget, globalns=names)
+        hints = type_hints(getter.fget, names)
         inside = typing.get_args(hints.get("return"))
         outputs[wire_name] = (python_name, inside[0] if inside else Any)
     return outputs
@@ -47,6 +47,16 @@ def declared_fields(cls: type) -> dict[str, tuple[str, Any]]:
     for python_name, getter in vars(cls).items():
         if isinstance(getter, property) and getter.fget is not None:
             wire_name = getattr(getter.fget, "_pulumi_name", python_name)
-            hints = typing.get_type_hints(getter.fget, globalns=names)
+            hints = type_hints(getter.fget, names)
             fields[wire_name] = (python_name, hints.get("return", Any))
     return fields
+
+
+def type_hints(of: Any, names: dict[str, Any]) -> dict[str, Any]:
+    """The annotations of `of`, in which the SDK's modules use one name for types of their own.
+
+    `typing` keeps what a quoted name came to, and shares it between equal annotations of different modules:
+    rds' ParameterGroupParameterArgs would be docdb's if that was asked for first. Local names that are not
+    the global ones make it look again.
+    """
+    return typing.get_type_hints(of, globalns=names, localns=dict(names))
