@@ -157,6 +157,22 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
         assert kept, f"{name} keeps no release beside the live one"
 
 
+@check(
+    "S8",
+    "P9",
+    severity="medium",
+    why="a flag that was switched by hand on one host is another there, and gone with the next release",
+    remedy="slipway release ships a configuration as it ships a build",
+)
+def test_hosts_run_the_released_configuration(live: LiveStack) -> None:
+    head = live.opened.ledger.head()
+    assert head.live is not None, "nothing was released yet"
+    released = live.opened.ledger.get(head.live).config
+    for name, status in live.opened.statuses().items():
+        configs = [slot.config for slot in status.slots.values() if slot.state == "live"]
+        assert configs == [released], f"{name} runs configuration {configs}, {released} was released"
+
+
 def app_units(host: LiveHost) -> list[str]:
     """The running units of the app's processes."""
     asked = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"

@@ -50,7 +50,10 @@ FRESH = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 
 DATABASE = (
     Case(
         "connections in the clear",
-        together(file("data1", HBA, "^hostssl", "host", RELOAD_DATABASE), file("data1", POOLER, "sslmode = require", "sslmode = allow", RELOAD_POOLER)),
+        together(
+            file("data1", HBA, "^hostssl", "host", RELOAD_DATABASE),
+            file("data1", POOLER, "sslmode = require", "sslmode = allow", RELOAD_POOLER),
+        ),
         red=("I5/the-database-refuses-connections-in-the-clear",),
         ask=("I5",),
     ),
@@ -66,16 +69,68 @@ DATABASE = (
         red=("I5/the-databases-certificate-is-checked",),
         alone=True,
     ),
-    Case("any password", file("data1", POOLER, "^auth_type = .*$", "auth_type = trust", RELOAD_POOLER), red=("I5/a-wrong-password-is-refused",), alone=True),
-    Case("an app that makes databases", sql("ALTER ROLE {name}_app CREATEDB", "ALTER ROLE {name}_app NOCREATEDB"), red=("I7/the-apps-role-is-no-superuser",), says="createdb"),
-    Case("an app that makes tables", sql("GRANT CREATE ON SCHEMA public TO {name}_app", "REVOKE CREATE ON SCHEMA public FROM {name}_app"), red=("I7/the-app-cannot-change-the-schema",)),
-    Case("everybody makes tables", sql("GRANT CREATE ON SCHEMA public TO PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"), red=("I7/everybody-may-do-nothing", "I7/the-app-cannot-change-the-schema"), says="PUBLIC"),
-    Case("another database within reach", sql("CREATE DATABASE elsewhere", "DROP DATABASE elsewhere WITH (FORCE)"), red=("I8/the-app-reaches-no-other-database",), says="elsewhere"),
-    Case("waits without end", sql(f"ALTER ROLE {{name}}_app SET lock_timeout = 0; {FRESH}", f"ALTER ROLE {{name}}_app SET lock_timeout = '5s'; {FRESH}"), red=("X15/queries-lock-waits-and-idle-transactions-end",), says="lock_timeout"),
-    Case("a pool that is too large", file("data1", POOLER, "^max_db_connections = .*$", "max_db_connections = 500"), red=("I5/pools-fit-the-database",), says="500"),
-    Case("slow queries in silence", sql("ALTER SYSTEM SET log_min_duration_statement = -1; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)", "ALTER SYSTEM RESET log_min_duration_statement; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)"), red=("I5/slow-queries-and-errors-are-logged",)),
-    Case("a migration that is missing", sql("UPDATE schema_migrations SET id = id || '-gone' WHERE id LIKE '0004%'", "UPDATE schema_migrations SET id = replace(id, '-gone', '')"), red=("S1/migrations-are-up-to-date",), says="0004"),
-)  # fmt: skip
+    Case(
+        "any password",
+        file("data1", POOLER, "^auth_type = .*$", "auth_type = trust", RELOAD_POOLER),
+        red=("I5/a-wrong-password-is-refused",),
+        alone=True,
+    ),
+    Case(
+        "an app that makes databases",
+        sql("ALTER ROLE {name}_app CREATEDB", "ALTER ROLE {name}_app NOCREATEDB"),
+        red=("I7/the-apps-role-is-no-superuser",),
+        says="createdb",
+    ),
+    Case(
+        "an app that makes tables",
+        sql("GRANT CREATE ON SCHEMA public TO {name}_app", "REVOKE CREATE ON SCHEMA public FROM {name}_app"),
+        red=("I7/the-app-cannot-change-the-schema",),
+    ),
+    Case(
+        "everybody makes tables",
+        sql("GRANT CREATE ON SCHEMA public TO PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+        red=("I7/everybody-may-do-nothing", "I7/the-app-cannot-change-the-schema"),
+        says="PUBLIC",
+    ),
+    Case(
+        "another database within reach",
+        sql("CREATE DATABASE elsewhere", "DROP DATABASE elsewhere WITH (FORCE)"),
+        red=("I8/the-app-reaches-no-other-database",),
+        says="elsewhere",
+    ),
+    Case(
+        "waits without end",
+        sql(
+            f"ALTER ROLE {{name}}_app SET lock_timeout = 0; {FRESH}",
+            f"ALTER ROLE {{name}}_app SET lock_timeout = '5s'; {FRESH}",
+        ),
+        red=("X15/queries-lock-waits-and-idle-transactions-end",),
+        says="lock_timeout",
+    ),
+    Case(
+        "a pool that is too large",
+        file("data1", POOLER, "^max_db_connections = .*$", "max_db_connections = 500"),
+        red=("I5/pools-fit-the-database",),
+        says="500",
+    ),
+    Case(
+        "slow queries in silence",
+        sql(
+            "ALTER SYSTEM SET log_min_duration_statement = -1; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)",
+            "ALTER SYSTEM RESET log_min_duration_statement; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)",
+        ),
+        red=("I5/slow-queries-and-errors-are-logged",),
+    ),
+    Case(
+        "a migration that is missing",
+        sql(
+            "UPDATE schema_migrations SET id = id || '-gone' WHERE id LIKE '0004%'",
+            "UPDATE schema_migrations SET id = replace(id, '-gone', '')",
+        ),
+        red=("S1/migrations-are-up-to-date",),
+        says="0004",
+    ),
+)
 
 KEEP_REDIS = (
     Case(
@@ -94,8 +149,13 @@ KEEP_REDIS = (
         ),
         ask=("I4/redis", "I10/redis", "I7/the-app-may-not"),
     ),
-    Case("a queue that a restart empties", file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS), red=("I4/redis-outlives-a-restart",), ask=("I4/redis",)),
-)  # fmt: skip
+    Case(
+        "a queue that a restart empties",
+        file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS),
+        red=("I4/redis-outlives-a-restart",),
+        ask=("I4/redis",),
+    ),
+)
 
 
 @contextmanager
@@ -120,9 +180,13 @@ def policy(which: str, *more: str) -> Break:
         data = site.outputs.by_role("data")[0]
         port = opened.fleet.web[0].connection.tunnel(data.address, 7070)
         s3: Any = cast("Any", boto3).client(
-            "s3", endpoint_url=f"https://127.0.0.1:{port}", region_name="us-east-1", verify=False,
-            aws_access_key_id=root["ROOT_ACCESS_KEY"].strip("'\""), aws_secret_access_key=root["ROOT_SECRET_KEY"].strip("'\""),
-        )  # fmt: skip
+            "s3",
+            endpoint_url=f"https://127.0.0.1:{port}",
+            region_name="us-east-1",
+            verify=False,
+            aws_access_key_id=root["ROOT_ACCESS_KEY"].strip("'\""),
+            aws_secret_access_key=root["ROOT_SECRET_KEY"].strip("'\""),
+        )
         bucket = site.outputs.builds.bucket if which == "builds" else cast("Any", site.outputs.uploads).bucket
         before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
         loose = json.loads(before)
@@ -152,15 +216,62 @@ OTHERS = (
 )
 
 BACKUPS = (
-    Case("an old backup", done("data1", f"for f in {DUMPS}/*.dump; do touch -r $f /root/$(basename $f); touch -d '3 days ago' $f; done", f"for f in {DUMPS}/*.dump; do touch -r /root/$(basename $f) $f; done"), red=("I12/the-newest-backup-is-fresh",), says="hours old"),
-    Case("no nightly backup", done("data1", "systemctl stop slipway-backup.timer", "systemctl start slipway-backup.timer"), red=("I12/backups-are-made-every-night",)),
-    Case("backups for all", done("data1", f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump", f"rm {DUMPS}/loose.dump"), red=("I12/backups-are-for-root-alone",), says="loose"),
-    Case("a backup that is cut off", done("data1", f"umask 077; f=$(ls -t {DUMPS}/*.dump | head -1); head -c 2000 $f > {DUMPS}/cut.dump", f"rm {DUMPS}/cut.dump"), red=("I12/the-newest-backup-can-be-restored",)),
-)  # fmt: skip
+    Case(
+        "an old backup",
+        done(
+            "data1",
+            f"for f in {DUMPS}/*.dump; do touch -r $f /root/$(basename $f); touch -d '3 days ago' $f; done",
+            f"for f in {DUMPS}/*.dump; do touch -r /root/$(basename $f) $f; done",
+        ),
+        red=("I12/the-newest-backup-is-fresh",),
+        says="hours old",
+    ),
+    Case(
+        "no nightly backup",
+        done("data1", "systemctl stop slipway-backup.timer", "systemctl start slipway-backup.timer"),
+        red=("I12/backups-are-made-every-night",),
+    ),
+    Case(
+        "backups for all",
+        done(
+            "data1",
+            f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump",
+            f"rm {DUMPS}/loose.dump",
+        ),
+        red=("I12/backups-are-for-root-alone",),
+        says="loose",
+    ),
+    Case(
+        "a backup that is cut off",
+        done(
+            "data1",
+            f"umask 077; f=$(ls -t {DUMPS}/*.dump | head -1); head -c 2000 $f > {DUMPS}/cut.dump",
+            f"rm {DUMPS}/cut.dump",
+        ),
+        red=("I12/the-newest-backup-can-be-restored",),
+    ),
+)
 
 WORK = (
-    Case("a proxy without metrics", file("edge", "/etc/haproxy/haproxy.cfg", "^ *http-request use-service prometheus-exporter.*$", "    http-request deny if { path /metrics }", RELOAD), red=("I11/haproxy-serves-its-metrics",)),
-    Case("work that was given up", sql("INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())", "DELETE FROM outbox WHERE dedupe_key = 'sabotage'"), red=("S10/nothing-was-given-up",)),
+    Case(
+        "a proxy without metrics",
+        file(
+            "edge",
+            "/etc/haproxy/haproxy.cfg",
+            "^ *http-request use-service prometheus-exporter.*$",
+            "    http-request deny if { path /metrics }",
+            RELOAD,
+        ),
+        red=("I11/haproxy-serves-its-metrics",),
+    ),
+    Case(
+        "work that was given up",
+        sql(
+            "INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())",
+            "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
+        ),
+        red=("S10/nothing-was-given-up",),
+    ),
     Case(
         "a clock that nobody winds",
         done(
@@ -181,7 +292,7 @@ WORK = (
         ),
         red=("S6/no-cron-entry-failed",),
     ),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("case", [*DATABASE, *KEEP_REDIS, *OTHERS, *BACKUPS, *WORK], ids=str)

@@ -334,18 +334,79 @@ AUTHORITY = (
 )
 
 HIDDEN = (
-    Case("docs are served", edge(answered(200, "docs", "{ path /docs }", "text/html")), red=("X5/docs-and-debugging-are-not-there",), says="/docs answers 200"),
-    Case("a repository is served", edge(answered(200, "ref: refs/heads/main", "{ path /.git/HEAD }", "text/plain")), red=("X5/docs-and-debugging-are-not-there",), says="/.git/HEAD"),
-    Case("readiness is public", edge(answered(200, "{}", "{ path /ready }")), red=("X11/private-paths-are-private", "X11/private-paths-are-private-however-they-are-written"), says="/ready"),
-    Case("metrics are public, written another way", edge(answered(200, "up 1", "{ path_beg //metrics }", "text/plain")), red=("X11/private-paths-are-private-however-they-are-written",), ask=("X11",), says="//metrics"),
-    Case("files of the host are served", edge(answered(200, "root:x:0:0:root", "{ path_sub etc/passwd }", "text/plain")), red=("X5/paths-lead-out-of-no-folder",)),
-    Case("source maps are served", edge(answered(200, "{}", "{ path_end .map }")), red=("P10/source-maps-are-not-served",), ask=("P10",)),
-    Case("a stack trace for a malformed request", edge(answered(400, TRACE, "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")), red=("P10/a-malformed-request-is-told-nothing-of-the-inside",)),
-    Case("a malformed request breaks it", edge(answered(500, "oops", "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")), red=("P10/a-malformed-request-is-told-nothing-of-the-inside",), says="500"),
-    Case("a stack trace for an unknown page", edge(answered(404, TRACE, "{ path /no-such-page }", "text/plain")), red=("P10/an-unknown-page-is-told-nothing-of-the-inside",)),
-    Case("health without a version", edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1}', "{ path /health }")), red=("X11/health-tells-status-time-and-version",), ask=("X11/health",), says="version"),
-    Case("health tells too much", edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1,"version":1,"db":"postgres"}', "{ path /health }")), red=("X11/health-tells-no-more-than-that",), ask=("X11/health",), says="postgres"),
-)  # fmt: skip
+    Case(
+        "docs are served",
+        edge(answered(200, "docs", "{ path /docs }", "text/html")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/docs answers 200",
+    ),
+    Case(
+        "a repository is served",
+        edge(answered(200, "ref: refs/heads/main", "{ path /.git/HEAD }", "text/plain")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/.git/HEAD",
+    ),
+    Case(
+        "readiness is public",
+        edge(answered(200, "{}", "{ path /ready }")),
+        red=("X11/private-paths-are-private", "X11/private-paths-are-private-however-they-are-written"),
+        says="/ready",
+    ),
+    Case(
+        "metrics are public, written another way",
+        edge(answered(200, "up 1", "{ path_beg //metrics }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        ask=("X11",),
+        says="//metrics",
+    ),
+    Case(
+        "files of the host are served",
+        edge(answered(200, "root:x:0:0:root", "{ path_sub etc/passwd }", "text/plain")),
+        red=("X5/paths-lead-out-of-no-folder",),
+    ),
+    Case(
+        "source maps are served",
+        edge(answered(200, "{}", "{ path_end .map }")),
+        red=("P10/source-maps-are-not-served",),
+        ask=("P10",),
+    ),
+    Case(
+        "a stack trace for a malformed request",
+        edge(answered(400, TRACE, "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
+        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+    ),
+    Case(
+        "a malformed request breaks it",
+        edge(answered(500, "oops", "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
+        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+        says="500",
+    ),
+    Case(
+        "a stack trace for an unknown page",
+        edge(answered(404, TRACE, "{ path /no-such-page }", "text/plain")),
+        red=("P10/an-unknown-page-is-told-nothing-of-the-inside",),
+    ),
+    Case(
+        "health without a version",
+        edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1}', "{ path /health }")),
+        red=("X11/health-tells-status-time-and-version",),
+        ask=("X11/health",),
+        says="version",
+    ),
+    Case(
+        "health tells too much",
+        edge(
+            answered(
+                200,
+                '{"status":"ok","timestamp":1,"uptime":1,"version":1,"db":"postgres"}',
+                "{ path /health }",
+            )
+        ),
+        red=("X11/health-tells-no-more-than-that",),
+        ask=("X11/health",),
+        says="postgres",
+    ),
+)
 
 
 @pytest.mark.parametrize("case", [*TRANSPORT, *HEADERS, *ORIGINS, *COOKIES, *AUTHORITY, *HIDDEN], ids=str)

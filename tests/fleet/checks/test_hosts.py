@@ -76,26 +76,52 @@ JOURNAL = "journalctl -q --rotate; journalctl -q --vacuum-size=1"
 ENTRY = (
     Case(
         "passwords by ssh",
-        done("web1", "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-loose.conf", "rm /etc/ssh/sshd_config.d/00-loose.conf"),
+        done(
+            "web1",
+            "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-loose.conf",
+            "rm /etc/ssh/sshd_config.d/00-loose.conf",
+        ),
         red=("I7/ssh-takes-keys-only",),
         ask=("I7/ssh", "I7/no-account", "I7/only-root", "I7/nothing", "I7/the-firewall"),
     ),
-    Case("an account without a password", file("web1", "/etc/shadow", r"\Z", "ghost::19000:0:99999:7:::\n"), red=("I7/no-account-has-an-empty-password",)),
-    Case("a second root", file("edge", "/etc/passwd", r"\Z", "toor:x:0:0::/root:/bin/sh\n"), red=("I7/only-root-is-root",)),
+    Case(
+        "an account without a password",
+        file("web1", "/etc/shadow", r"\Z", "ghost::19000:0:99999:7:::\n"),
+        red=("I7/no-account-has-an-empty-password",),
+    ),
+    Case(
+        "a second root",
+        file("edge", "/etc/passwd", r"\Z", "toor:x:0:0::/root:/bin/sh\n"),
+        red=("I7/only-root-is-root",),
+    ),
     Case(
         "a firewall that lets all in",
-        done("worker1", f"nft 'add chain {CHAIN} {{ policy accept ; }}'", f"nft 'add chain {CHAIN} {{ policy drop ; }}'"),
+        done(
+            "worker1",
+            f"nft 'add chain {CHAIN} {{ policy accept ; }}'",
+            f"nft 'add chain {CHAIN} {{ policy drop ; }}'",
+        ),
         red=("I7/the-firewall-drops-what-it-does-not-know",),
     ),
-    Case("something listens", background("web2", "loose-listener", "python3 -m http.server 9999"), red=("I7/nothing-unexpected-listens",), says="9999"),
+    Case(
+        "something listens",
+        background("web2", "loose-listener", "python3 -m http.server 9999"),
+        red=("I7/nothing-unexpected-listens",),
+        says="9999",
+    ),
     Case(
         "a web host reaches what is not for it",
         together(background("data1", "loose-listener", "python3 -m http.server 9090"), opened("data1", 9090)),
         red=("I7/a-web-host-cannot-reach-what-is-not-for-it", "I7/nothing-unexpected-listens"),
         says="9090",
     ),
-    Case("Redis for the world", opened("data1", 6379), red=("I4/the-public-cannot-reach-the-data",), says="6379"),
-)  # fmt: skip
+    Case(
+        "Redis for the world",
+        opened("data1", 6379),
+        red=("I4/the-public-cannot-reach-the-data",),
+        says="6379",
+    ),
+)
 
 PROCESSES = (
     Case(
@@ -109,9 +135,28 @@ PROCESSES = (
             "P9/the-app-runs-in-production-mode",
         ),
     ),
-    Case("a unit that lost its hardening", drop_in("ProtectSystem=no", "PrivateDevices=no", "CapabilityBoundingSet=~", "SystemCallFilter=", "NoNewPrivileges=no"), red=("P9/app-units-are-hardened",), ask=("P9/app",), says="exposure"),
-    Case("a unit that stays down", drop_in("Restart=no"), red=("I3/app-processes-are-started-again",), ask=("I3/app",)),
-    Case("no time to leave", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-leave",), says="1 s"),
+    Case(
+        "a unit that lost its hardening",
+        drop_in(
+            "ProtectSystem=no",
+            "PrivateDevices=no",
+            "CapabilityBoundingSet=~",
+            "SystemCallFilter=",
+            "NoNewPrivileges=no",
+        ),
+        red=("P9/app-units-are-hardened",),
+        ask=("P9/app",),
+        says="exposure",
+    ),
+    Case(
+        "a unit that stays down",
+        drop_in("Restart=no"),
+        red=("I3/app-processes-are-started-again",),
+        ask=("I3/app",),
+    ),
+    Case(
+        "no time to leave", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-leave",), says="1 s"
+    ),
     Case(
         "a process that keeps dying",
         done(
@@ -124,62 +169,152 @@ PROCESSES = (
     ),
     Case(
         "code that the app may change",
-        done("web1", "touch /srv/slipway/layers/loose; chmod 666 /srv/slipway/layers/loose", "rm /srv/slipway/layers/loose"),
+        done(
+            "web1",
+            "touch /srv/slipway/layers/loose; chmod 666 /srv/slipway/layers/loose",
+            "rm /srv/slipway/layers/loose",
+        ),
         red=("P9/the-app-cannot-write-its-own-code",),
     ),
-    Case("a host on another release", state(lambda slot: retold(slot, "live", release=1)), red=("P9/all-hosts-run-the-live-release",), says="worker1"),
-    Case("nothing kept to go back to", state(lambda slot: retold(slot, "warm", state="empty")), red=("S4/the-last-release-is-kept-for-a-rollback",), says="worker1"),
-)  # fmt: skip
+    Case(
+        "a host on another release",
+        state(lambda slot: retold(slot, "live", release=1)),
+        red=("P9/all-hosts-run-the-live-release",),
+        says="worker1",
+    ),
+    Case(
+        "a configuration of nobody's",
+        state(lambda slot: retold(slot, "live", config="by-hand")),
+        red=("S8/hosts-run-the-released-configuration",),
+        says="by-hand",
+    ),
+    Case(
+        "nothing kept to go back to",
+        state(lambda slot: retold(slot, "warm", state="empty")),
+        red=("S4/the-last-release-is-kept-for-a-rollback",),
+        says="worker1",
+    ),
+)
 
 SECRETS = (
-    Case("an env file for all", done("web1", "chmod 644 /etc/slipway/env/*/web.env", "chmod 600 /etc/slipway/env/*/web.env"), red=("I9/env-files-are-for-root-alone",)),
-    Case("a private key for all", done("data1", "chmod 644 /etc/slipway/pgbouncer/server.key", "chmod 640 /etc/slipway/pgbouncer/server.key"), red=("I9/private-keys-are-for-their-service-alone",)),
+    Case(
+        "an env file for all",
+        done("web1", "chmod 644 /etc/slipway/env/*/web.env", "chmod 600 /etc/slipway/env/*/web.env"),
+        red=("I9/env-files-are-for-root-alone",),
+    ),
+    Case(
+        "a private key for all",
+        done(
+            "data1",
+            "chmod 644 /etc/slipway/pgbouncer/server.key",
+            "chmod 640 /etc/slipway/pgbouncer/server.key",
+        ),
+        red=("I9/private-keys-are-for-their-service-alone",),
+    ),
     Case(
         "a secret in a command line",
-        with_secret(lambda value: background("web1", "loose-words", f"python3 -c 'import time; time.sleep(300)' --token={value}")),
+        with_secret(
+            lambda value: background(
+                "web1", "loose-words", f"python3 -c 'import time; time.sleep(300)' --token={value}"
+            )
+        ),
         red=("I9/no-command-line-holds-a-secret",),
     ),
     Case(
         "a secret in a log",
-        with_secret(lambda value: done("data1", f"{JOURNAL}; echo token={value} | systemd-cat -t loose; journalctl --sync", JOURNAL)),
+        with_secret(
+            lambda value: done(
+                "data1", f"{JOURNAL}; echo token={value} | systemd-cat -t loose; journalctl --sync", JOURNAL
+            )
+        ),
         red=("P8/no-log-holds-a-secret",),
     ),
     Case(
         "a worker with the web's secret",
-        done("worker1", "for f in /etc/slipway/env/*/worker.env; do cp -p $f /root/$(basename $(dirname $f)).env; echo JWT_SECRET=x >> $f; done", "for f in /etc/slipway/env/*/worker.env; do cp -p /root/$(basename $(dirname $f)).env $f; done"),
+        done(
+            "worker1",
+            "for f in /etc/slipway/env/*/worker.env; do cp -p $f /root/$(basename $(dirname $f)).env; echo JWT_SECRET=x >> $f; done",
+            "for f in /etc/slipway/env/*/worker.env; do cp -p /root/$(basename $(dirname $f)).env $f; done",
+        ),
         red=("I9/a-worker-has-no-secret-of-the-web",),
         says="JWT_SECRET",
     ),
-)  # fmt: skip
+)
 
 SYSTEM = (
-    Case("a unit that does not come back", done("web1", "systemctl disable -q slipway-restore", "systemctl enable -q slipway-restore"), red=("I3/what-runs-comes-back-after-a-reboot",), says="slipway-restore"),
-    Case("a failed unit", done("edge", "systemd-run -q --unit loose-end false; sleep 0.3", "systemctl reset-failed loose-end"), red=("I11/no-unit-has-failed",), says="loose-end"),
-    Case("a clock that is wrong", shadow("web2", "date", "exec /bin/date -d +90seconds +%%s.%%N"), red=("I11/clocks-agree",)),
-    Case("a machine whose clock nobody sets", together(shadow("edge", "systemd-detect-virt", "echo none"), shadow("edge", "timedatectl", "echo no")), red=("I11/time-is-synchronised",)),
-    Case("no updates", done("web1", "echo 'APT::Periodic::Unattended-Upgrade \"0\";' > /etc/apt/apt.conf.d/99loose", "rm /etc/apt/apt.conf.d/99loose"), red=("I11/security-updates-install-themselves",)),
+    Case(
+        "a unit that does not come back",
+        done("web1", "systemctl disable -q slipway-restore", "systemctl enable -q slipway-restore"),
+        red=("I3/what-runs-comes-back-after-a-reboot",),
+        says="slipway-restore",
+    ),
+    Case(
+        "a failed unit",
+        done("edge", "systemd-run -q --unit loose-end false; sleep 0.3", "systemctl reset-failed loose-end"),
+        red=("I11/no-unit-has-failed",),
+        says="loose-end",
+    ),
+    Case(
+        "a clock that is wrong",
+        shadow("web2", "date", "exec /bin/date -d +90seconds +%%s.%%N"),
+        red=("I11/clocks-agree",),
+    ),
+    Case(
+        "a machine whose clock nobody sets",
+        together(
+            shadow("edge", "systemd-detect-virt", "echo none"), shadow("edge", "timedatectl", "echo no")
+        ),
+        red=("I11/time-is-synchronised",),
+    ),
+    Case(
+        "no updates",
+        done(
+            "web1",
+            "echo 'APT::Periodic::Unattended-Upgrade \"0\";' > /etc/apt/apt.conf.d/99loose",
+            "rm /etc/apt/apt.conf.d/99loose",
+        ),
+        red=("I11/security-updates-install-themselves",),
+    ),
     Case(
         "an update that is pending",
         together(
             shadow("worker1", "apt-get", "echo Inst openssl [3.0] Debian-Security:12/stable-security"),
-            done("worker1", "touch /var/lib/apt/lists/loose_Packages", "rm /var/lib/apt/lists/loose_Packages"),
+            done(
+                "worker1", "touch /var/lib/apt/lists/loose_Packages", "rm /var/lib/apt/lists/loose_Packages"
+            ),
         ),
         red=("I11/no-security-update-is-pending",),
         says="openssl",
     ),
     Case(
         "a full disk",
-        done("data1", "mkdir -p /srv/slipway && mount -t tmpfs -o size=1m tmpfs /srv/slipway && head -c 1000k /dev/zero > /srv/slipway/full", "umount /srv/slipway"),
+        done(
+            "data1",
+            "mkdir -p /srv/slipway && mount -t tmpfs -o size=1m tmpfs /srv/slipway && head -c 1000k /dev/zero > /srv/slipway/full",
+            "umount /srv/slipway",
+        ),
         red=("I11/disks-have-room",),
         says="/srv/slipway",
     ),
     Case(
         "no memory left",
-        done("web2", "sed 's/^MemAvailable:.*/MemAvailable: 1 kB/' /proc/meminfo > /root/meminfo; mount --bind /root/meminfo /proc/meminfo", "umount /proc/meminfo"),
+        done(
+            "web2",
+            "sed 's/^MemAvailable:.*/MemAvailable: 1 kB/' /proc/meminfo > /root/meminfo; mount --bind /root/meminfo /proc/meminfo",
+            "umount /proc/meminfo",
+        ),
         red=("I11/memory-has-room",),
     ),
-    Case("logs without a limit", done("edge", "mv /etc/systemd/journald.conf.d/slipway.conf /root/", "mv /root/slipway.conf /etc/systemd/journald.conf.d/"), red=("I11/logs-outlive-a-reboot-and-have-a-limit",)),
-)  # fmt: skip
+    Case(
+        "logs without a limit",
+        done(
+            "edge",
+            "mv /etc/systemd/journald.conf.d/slipway.conf /root/",
+            "mv /root/slipway.conf /etc/systemd/journald.conf.d/",
+        ),
+        red=("I11/logs-outlive-a-reboot-and-have-a-limit",),
+    ),
+)
 
 
 @pytest.mark.parametrize("case", [*ENTRY, *PROCESSES, *SECRETS, *SYSTEM], ids=str)

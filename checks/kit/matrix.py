@@ -1,0 +1,92 @@
+"""Every check as a table: row, id, severity, standards, why and remedy; made from the code.
+
+python -m checks.kit.matrix > docs/checks-matrix.md
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from checks.kit.check import SEVERITIES, Check
+
+FOLDER = Path(__file__).parents[1]
+HEAD = """\
+# The checks
+Made from the code by `python -m checks.kit.matrix > docs/checks-matrix.md`; how to run them is in
+[checks.md](checks.md). ASVS is OWASP ASVS 5.0. A check that carries several rows stands under its first.
+
+"""
+WANTED = (
+    *(f"P{number}" for number in range(2, 11)),
+    *(f"I{number}" for number in range(1, 14)),
+    *(f"S{number}" for number in range(1, 11)),
+    *(f"X{number}" for number in range(1, 18)),
+)
+"""The rows of the production checklist that have a live side."""
+CARRIED_ELSEWHERE = {
+    "P7": "sender domain, sandbox and bounce alarms are SES' own: infra/aws/mail.py, proved by tests/infra",
+    "S9": "the router under a second runtime is tested where it is built: script/test board",
+}
+"""Rows without a check, and who carries them."""
+
+
+def all_checks() -> list[Check]:
+    """Every check of the folder, by row and severity."""
+    found: dict[str, Check] = {}
+    for file in sorted(FOLDER.glob("*/test_*.py")):
+        module = importlib.import_module(f"checks.{file.parent.name}.{file.stem}")
+        for value in vars(module).values():
+            for mark in _marks(value):
+                if mark.name == "check" and isinstance(mark.args[0], Check):
+                    found[mark.args[0].id] = mark.args[0]
+    return sorted(
+        found.values(), key=lambda each: (_order(each.rows[0]), SEVERITIES.index(each.severity), each.id)
+    )
+
+
+def render(checks: Iterable[Check]) -> str:
+    """The document."""
+    rows: dict[str, list[Check]] = {}
+    for each in checks:
+        rows.setdefault(each.rows[0], []).append(each)
+    parts = [f"## {row}\n\n{_table(those)}" for row, those in rows.items()]
+    elsewhere = "".join(f"- **{row}**: {who}\n" for row, who in CARRIED_ELSEWHERE.items())
+    return f"{HEAD}{chr(10).join(parts)}\n## Rows that are carried elsewhere\n\n{elsewhere}"
+
+
+def uncovered(checks: Iterable[Check]) -> list[str]:
+    """Wanted rows that neither a check nor anybody else carries."""
+    covered = {row for each in checks for row in each.rows}
+    return [row for row in WANTED if row not in covered and row not in CARRIED_ELSEWHERE]
+
+
+def _table(checks: Iterable[Check]) -> str:
+    lines = ["| check | severity | standards | why | remedy |", "|---|---|---|---|---|"]
+    for each in checks:
+        also = f" (also {', '.join(each.rows[1:])})" if len(each.rows) > 1 else ""
+        standards = ", ".join(
+            part for part in (f"ASVS {each.asvs}" if each.asvs else "", each.standard) if part
+        )
+        flags = "".join(
+            [", optional" if not each.required else "", ", `--invasive`" if each.invasive else ""]
+        )
+        cells = (f"`{each.id}`{also}", each.severity + flags, standards or "none", each.why, each.remedy)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _marks(value: object) -> list[Any]:
+    marks: object = getattr(value, "pytestmark", [])
+    return marks if isinstance(marks, list) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+def _order(row: str) -> tuple[int, int]:
+    return "PISX".index(row[0]), int(row[1:])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(all_checks()))
