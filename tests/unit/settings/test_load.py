@@ -43,7 +43,8 @@ def test_everything_wrong_comes_in_one_error_in_the_order_of_the_file(load: Load
         'slipway.toml:7 processes.web.drain_secs: unknown key (did you mean "drain_seconds"?)',
         'slipway.toml:9 limits.body_bytes: must be a whole number, got "big"',
         "slipway.toml:10 nonsense: unknown key (known: name, runtime, build, preflight, processes, cron, "
-        "migrate, env, client_prefixes, limits, private_paths, websocket, smoke, observe, load, checks, retire)",
+        "migrate, env, client_prefixes, limits, private_paths, websocket, smoke, observe, load, checks, "
+        "retire)",
     )
 
 
