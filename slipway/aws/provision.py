@@ -36,6 +36,10 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
     if not can_provision():
         progress.line("provisioning is skipped: the pulumi CLI is not on PATH; what exists is used as it is")
         return False
+    if (project.root / "infra" / "__main__.py").exists():
+        from slipway.aws.rules import refuse_broken_rules  # noqa: PLC0415 - the engine's machine has infra's
+
+        progress.line(f"{refuse_broken_rules(project)} policy rules were asked, and none stops this update")
     from slipway.engine import up  # noqa: PLC0415 - the engine's own imports are heavy
 
     up(project, progress, break_lock=break_lock)

@@ -14,8 +14,11 @@ from infra.recording import Graph, Resource, record
 from infra.recording.program_error import ProgramFailed
 from infra.recording.references import references
 from infra.recording.schema import breaches
+from slipway.aws.provision import provision
 from slipway.errors import BadInput
+from slipway.progress import Silent
 from slipway.settings.outputs import Outputs
+from slipway.settings.project import open_project
 from tests.infra.conftest import ROOT
 
 
@@ -100,6 +103,14 @@ def test_hosts_are_made_after_the_data_they_would_wait_for(graph: Graph) -> None
     groups = [each for each in graph if each.type == "aws:autoscaling/group:Group"]
     assert groups
     assert all("slipway:aws:Compute$" in each.urn for each in groups)
+
+
+OPEN_TO_ALL = """
+import pulumi_aws
+pulumi_aws.vpc.SecurityGroupIngressRule(
+    "open", security_group_id="sg-1", cidr_ipv4="0.0.0.0/0", ip_protocol="tcp", from_port=22, to_port=22
+)
+"""
 
 
 VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -197,3 +208,19 @@ def test_what_fails_in_an_apply_fails_the_program(tmp_path: Path) -> None:
 def test_one_name_is_for_one_resource(tmp_path: Path) -> None:
     with pytest.raises(ProgramFailed, match="URN"):
         record(toy(tmp_path, "aws.s3.Bucket('b')\naws.s3.Bucket('b')"), "dev")
+
+
+def test_slipway_up_hands_the_engine_no_program_that_breaks_a_severe_rule(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr("slipway.engine.up", lambda given, *_, **__: ran.append(given.stack.name))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType, reportUnknownMemberType]
+    assert provision(open_project("prod", project), Silent())
+    assert ran == ["prod"]
+    main = project / "infra" / "__main__.py"
+    main.write_text(f"{main.read_text()}\n{OPEN_TO_ALL}")
+    with pytest.raises(BadInput, match="severe") as refused:
+        provision(open_project("prod", project), Silent())
+    assert "opens ports 22 to 22" in "\n".join(refused.value.details)
+    assert ran == ["prod"]
