@@ -68,7 +68,7 @@ def file(host: str, path: str, pattern: str, new: str, then: str = "true") -> Br
 
 
 def edge(*lines: str, drop: str = "", swap: tuple[str, str] | None = None, at: str = HERE) -> Break:
-    """The edge with `lines` added to its public frontend, those that match `drop` taken out, a text swapped."""
+    """The edge with `lines` added, those that match `drop` taken out, a text swapped."""
 
     def change(text: str) -> str:
         if drop:

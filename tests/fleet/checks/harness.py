@@ -1,7 +1,7 @@
 """Runs checks against the fleet as `pytest checks/` does, each time in a fresh process that is quick to come.
 
-A run costs seconds of imports and a fraction of a second of checking. So the processes are forked from one that has
-imported everything but the checks themselves.
+A run costs seconds of imports and a fraction of a second of checking. So the processes are forked from one
+that has imported everything but the checks themselves.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from typing import Any
 CHECKS = Path(__file__).parents[3] / "checks"
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"]
-    + ["cryptography.x509", "slipway.live", "slipway.session", "slipway.pipeline.open", "checks.kit.plugin"]
-    + ["slipway.build.manifest", "slipway.secrets.env_example", "checks.data.services", "checks.kit.person"]
+    [
+        *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
+        *("cryptography.x509", "slipway.live", "slipway.session", "slipway.pipeline.open"),
+        *("slipway.build.manifest", "slipway.secrets.env_example"),
+        *("checks.kit.plugin", "checks.kit.person", "checks.data.services"),
+    ]
 )
 LONGEST = 90
 """Seconds of one run."""
@@ -84,7 +87,7 @@ def run_checks(root: Path, *only: str, options: tuple[str, ...] = ()) -> Found:
         process.join()
         raise AssertionError(f"checks {', '.join(only)} took more than {LONGEST} s")
     file = folder / "results.json"
-    results = json.loads(file.read_text())["results"] if file.exists() else []
+    results: list[dict[str, Any]] = json.loads(file.read_text())["results"] if file.exists() else []
     return Found(process.exitcode, tuple(results), (folder / "said").read_text())
 
 
@@ -93,7 +96,7 @@ _mended: set[str] = set()
 
 
 def prove(site: Any, case: Case) -> None:
-    """The case's checks are red while it lasts; no other that is asked is, and those of the last case are green.
+    """The case's checks are red while it lasts, no other that is asked, and those of the last case are green.
 
     So each run shows two things, and half of the runs are saved. The last case's are seen by the run of all
     checks at the end.

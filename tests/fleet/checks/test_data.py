@@ -1,4 +1,4 @@
-"""What the services keep and promise, seen red on services that do not: PostgreSQL, Redis, buckets, backups, work."""
+"""What services promise, seen red on those that do not: PostgreSQL, Redis, buckets, backups, work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POOLER = "/etc/pgbouncer/pgbouncer.ini"
 REDIS = "/etc/redis/redis.conf"
 DUMPS = "/var/backups/slipway"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.2"
-RESTART_REDIS = "systemctl restart redis-server; for i in $(seq 50); do ss -lnt | grep -q :6379 && exit 0; sleep 0.1; done; exit 1"
+RESTART_REDIS = "systemctl restart redis-server; for i in $(seq 50); do ss -lnt | grep -q :6379 && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
 RELOAD_DATABASE = "systemctl reload postgresql@15-main; sleep 0.2"
 
 
@@ -61,10 +61,10 @@ DATABASE = (
         "a certificate of nobody's",
         done(
             "data1",
-            "cd /etc/slipway/pgbouncer && cp -p server.crt /root/p.crt && cp -p server.key /root/p.key && openssl req -x509 -newkey ec "
-            "-pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout /root/n.key -out /root/n.crt 2>/dev/null && "
+            "cd /etc/slipway/pgbouncer && cp -p server.crt /root/p.crt && cp -p server.key /root/p.key && openssl req -x509 -newkey ec "  # noqa: E501 - a shell's line
+            "-pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout /root/n.key -out /root/n.crt 2>/dev/null && "  # noqa: E501 - a shell's line
             f"cat /root/n.key > server.key && cat /root/n.crt > server.crt && {RELOAD_POOLER}",
-            f"cd /etc/slipway/pgbouncer && cat /root/p.key > server.key && cat /root/p.crt > server.crt && {RELOAD_POOLER}",
+            f"cd /etc/slipway/pgbouncer && cat /root/p.key > server.key && cat /root/p.crt > server.crt && {RELOAD_POOLER}",  # noqa: E501 - a shell's line
         ),
         red=("I5/the-databases-certificate-is-checked",),
         alone=True,
@@ -235,7 +235,7 @@ BACKUPS = (
         "backups for all",
         done(
             "data1",
-            f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump",
+            f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump",  # noqa: E501 - a shell's line
             f"rm {DUMPS}/loose.dump",
         ),
         red=("I12/backups-are-for-root-alone",),
@@ -267,7 +267,7 @@ WORK = (
     Case(
         "work that was given up",
         sql(
-            "INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())",
+            "INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())",  # noqa: E501 - a shell's line
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
         ),
         red=("S10/nothing-was-given-up",),
@@ -276,7 +276,7 @@ WORK = (
         "a clock that nobody winds",
         done(
             "web1",
-            "systemctl list-units --type=timer --state=active --plain --no-legend 'slipway-cron-outbox*' | grep -q . && systemctl stop slipway-cron-outbox.timer",
+            "systemctl list-units --type=timer --state=active --plain --no-legend 'slipway-cron-outbox*' | grep -q . && systemctl stop slipway-cron-outbox.timer",  # noqa: E501 - a shell's line
             "systemctl start slipway-cron-outbox.timer",
         ),
         red=("S6/every-cron-entry-has-one-owner",),
@@ -286,9 +286,9 @@ WORK = (
         "a cron entry that fails",
         done(
             "web1",
-            "d=/run/systemd/system/slipway-cron-outbox.service.d; mkdir -p $d; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > $d/zz.conf; "
+            "d=/run/systemd/system/slipway-cron-outbox.service.d; mkdir -p $d; printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > $d/zz.conf; "  # noqa: E501 - a shell's line
             "systemctl daemon-reload; systemctl start slipway-cron-outbox.service; true",
-            "rm -r /run/systemd/system/slipway-cron-outbox.service.d; systemctl daemon-reload; systemctl start slipway-cron-outbox.service",
+            "rm -r /run/systemd/system/slipway-cron-outbox.service.d; systemctl daemon-reload; systemctl start slipway-cron-outbox.service",  # noqa: E501 - a shell's line
         ),
         red=("S6/no-cron-entry-failed",),
     ),

@@ -1,4 +1,4 @@
-"""What is tried from outside, seen red when the edge breaks it: transport, headers, origins, cookies, authority."""
+"""What is tried from outside, seen red when the edge breaks it: TLS, headers, origins, cookies, authority."""
 
 from __future__ import annotations
 

@@ -161,9 +161,9 @@ PROCESSES = (
         "a process that keeps dying",
         done(
             "worker1",
-            "u=$(systemctl list-units --plain --no-legend 'slipway-worker@*' | cut -d' ' -f1); for i in 1 2 3; do "
+            "u=$(systemctl list-units --plain --no-legend 'slipway-worker@*' | cut -d' ' -f1); for i in 1 2 3; do "  # noqa: E501 - a shell's line
             "systemctl kill -s KILL $u; sleep 1.6; done",
-            "u=$(systemctl list-units --plain --no-legend 'slipway-worker@*' | cut -d' ' -f1); systemctl restart $u",
+            "u=$(systemctl list-units --plain --no-legend 'slipway-worker@*' | cut -d' ' -f1); systemctl restart $u",  # noqa: E501 - a shell's line
         ),
         red=("I3/app-processes-do-not-keep-dying",),
     ),
@@ -233,7 +233,7 @@ SECRETS = (
         "a worker with the web's secret",
         done(
             "worker1",
-            "for f in /etc/slipway/env/*/worker.env; do cp -p $f /root/$(basename $(dirname $f)).env; echo JWT_SECRET=x >> $f; done",
+            "for f in /etc/slipway/env/*/worker.env; do cp -p $f /root/$(basename $(dirname $f)).env; echo JWT_SECRET=x >> $f; done",  # noqa: E501 - a shell's line
             "for f in /etc/slipway/env/*/worker.env; do cp -p /root/$(basename $(dirname $f)).env $f; done",
         ),
         red=("I9/a-worker-has-no-secret-of-the-web",),
@@ -290,7 +290,7 @@ SYSTEM = (
         "a full disk",
         done(
             "data1",
-            "mkdir -p /srv/slipway && mount -t tmpfs -o size=1m tmpfs /srv/slipway && head -c 1000k /dev/zero > /srv/slipway/full",
+            "mkdir -p /srv/slipway && mount -t tmpfs -o size=1m tmpfs /srv/slipway && head -c 1000k /dev/zero > /srv/slipway/full",  # noqa: E501 - a shell's line
             "umount /srv/slipway",
         ),
         red=("I11/disks-have-room",),
@@ -300,7 +300,7 @@ SYSTEM = (
         "no memory left",
         done(
             "web2",
-            "sed 's/^MemAvailable:.*/MemAvailable: 1 kB/' /proc/meminfo > /root/meminfo; mount --bind /root/meminfo /proc/meminfo",
+            "sed 's/^MemAvailable:.*/MemAvailable: 1 kB/' /proc/meminfo > /root/meminfo; mount --bind /root/meminfo /proc/meminfo",  # noqa: E501 - a shell's line
             "umount /proc/meminfo",
         ),
         red=("I11/memory-has-room",),

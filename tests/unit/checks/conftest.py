@@ -1,0 +1,110 @@
+"""Runs of the checks' own plugin on checks that a test writes, for a stack that is not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+CANARY = "canary-Zk3vQ9-secret"
+"""The only secret of the stack that is not there."""
+CONFTEST = f'''
+import pytest
+from types import SimpleNamespace
+from pathlib import Path
+from checks.conftest import *
+from checks.conftest import _asked_for_invasive
+from checks.kit import plugin
+
+def host(name, role):
+    return SimpleNamespace(name=name, role=role)
+
+class Live:
+    name, url, release = "paper", "https://paper.example", 7
+    outputs = SimpleNamespace(hosts=[host("web1", "web"), host("web2", "web"), host("data1", "data")])
+    state_dir = Path("state")
+
+    def hidden(self, text):
+        return text.replace("{CANARY}", "***")
+
+plugin.open_live = lambda name: Live()
+Live.secrets = {{}}
+
+@pytest.fixture
+def host_name(request):
+    return request.param
+'''
+HEAD = """
+import pytest
+from checks.kit.check import check
+from checks.kit.verdict import not_evaluated, skipped
+RULE = dict(severity="high", why="because", remedy="mend it")
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "check(of): a check of the production checklist")
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    said: str
+    folder: Path
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return json.loads((self.folder / "results.json").read_text())["results"]
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        return {
+            each["id"] + (f"@{each['host']}" if each["host"] else ""): each["verdict"]
+            for each in self.results
+        }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Ran]:
+    """Runs the checks in a source text, with options, as `pytest checks/` would."""
+
+    def ran(source: str, *options: str) -> Ran:
+        folder = tmp_path / "tried"
+        folder.mkdir(exist_ok=True)
+        (folder / "conftest.py").write_text(CONFTEST)
+        (folder / "test_tried.py").write_text(HEAD + source)
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            "/dev/null",
+            "--rootdir",
+            str(folder),
+            str(folder),
+            "-q",
+        ]
+        argv += [
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:locust",
+            "--report-dir",
+            str(tmp_path / "reports"),
+            *options,
+        ]
+        done = subprocess.run(
+            argv, cwd=tmp_path, capture_output=True, text=True, check=False,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "80"},
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout + done.stderr, tmp_path / "reports")
+
+    return ran
