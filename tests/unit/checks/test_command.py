@@ -1,0 +1,78 @@
+"""`slipway check` and `slipway.checking`, before any stack is up."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slipway import checking
+from slipway.checking import Checked, find_checks, run
+from slipway.errors import BadInput
+from slipway.settings.project import Project, open_project
+
+TOML = 'name = "tiny"\n[runtime]\nname = "none"\n[processes.web]\ncommand = "./serve"\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "Pulumi.yaml").write_text("name: tiny\nruntime: python\n")
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  slipway:platform: local\n")
+    (tmp_path / "slipway.toml").write_text(TOML)
+    return open_project("local", tmp_path)
+
+
+def slipway(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "slipway", *args]
+    return subprocess.run(argv, cwd=root, capture_output=True, text=True, timeout=90, check=False)
+
+
+def own_checks(project: Project, conftest: str) -> None:
+    (project.root / "checks").mkdir()
+    (project.root / "checks" / "conftest.py").write_text(conftest)
+
+
+def test_a_stack_that_is_not_up_is_bad_input(project: Project) -> None:
+    done = slipway(project.root, "check")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_severity_that_is_not_there_is_bad_input(project: Project) -> None:
+    done = slipway(project.root, "check", "--severity", "awful")
+    assert done.returncode == 2
+    assert "critical, high, medium, low" in done.stderr
+
+
+def test_the_projects_own_checks_come_first(project: Project) -> None:
+    assert find_checks(project) == checking.OF_THE_KIT
+    own_checks(project, "")
+    assert find_checks(project) == project.root / "checks"
+
+
+def test_without_any_checks_it_is_bad_input(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "OF_THE_KIT", project.root / "nowhere")
+    with pytest.raises(BadInput, match="no folder checks/"):
+        find_checks(project)
+
+
+def test_results_of_an_earlier_run_are_not_taken_for_this_ones(project: Project) -> None:
+    folder = project.state_dir / "checks"
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text('{"results": []}')
+    checked = run(project, output=subprocess.DEVNULL)
+    assert checked.code == 2
+    assert checked.document == {}
+
+
+def test_what_failed_is_told_with_its_remedy(tmp_path: Path) -> None:
+    results = [
+        {"id": "X1/a", "host": "", "verdict": "pass", "reason": "", "remedy": "r"},
+        {"id": "X1/b", "host": "web1", "verdict": "fail", "reason": "broken", "remedy": "mend it"},
+    ]
+    (tmp_path / "results.json").write_text(json.dumps({"results": results}))
+    [failed] = Checked(1, tmp_path).failed
+    assert (failed.id, failed.host, failed.reason, failed.remedy) == ("X1/b", "web1", "broken", "mend it")
