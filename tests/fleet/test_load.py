@@ -118,7 +118,7 @@ def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_a
 
 def test_ctrl_c_ends_a_load_test_in_order_with_a_report_that_proves_nothing(site: Site) -> None:
     with loading(site, "--profile", "expected", "--sockets", "20", "--arrivals", "2") as running:
-        wait_for(running, "sockets")
+        wait_for(running, " 20 sockets")
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 5, err

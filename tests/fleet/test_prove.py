@@ -35,7 +35,8 @@ def test_a_release_whose_checks_go_red_is_sent_back_under_traffic_and_nothing_is
     before = site.health()
     with site.sabotaged(SHOWS_ITS_DOCS):
         prove(site, checks="high")
-        with traffic(site.root) as meter:
+        # The checks run beside it, on the same machine as all hosts.
+        with traffic(site.root, rps=60) as meter:
             failed = slipway(site.root, "release", "--json", "--observe", "0", "--no-checks")
     assert failed.code == 1, failed.out + failed.err
     assert "did not prove itself" in failed.error
