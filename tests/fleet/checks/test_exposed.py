@@ -394,6 +394,19 @@ HIDDEN = (
         says="version",
     ),
     Case(
+        "health tells an address",
+        edge(
+            answered(
+                200,
+                '{"status":"ok","timestamp":1,"uptime":110.5,"version":1,"db":"10.1.2.3"}',
+                "{ path /health }",
+            )
+        ),
+        red=("X11/health-tells-no-more-than-that",),
+        ask=("X11/health",),
+        says="10.1.2.3",
+    ),
+    Case(
         "health tells too much",
         edge(
             answered(

@@ -20,7 +20,7 @@ DROP_IN = "/run/systemd/system/slipway-worker@.service.d"
 
 def background(host: str, name: str, command: str, *options: str) -> Break:
     """A process that somebody left running."""
-    start = f"systemd-run -q --unit {name} {' '.join(options)} {command}; sleep 0.3"
+    start = f"systemd-run -q --unit {name} --description={name} {' '.join(options)} {command}; sleep 0.3"
     return done(host, start, f"systemctl stop '{name}'; systemctl reset-failed '{name}' 2>/dev/null; true")
 
 
