@@ -13,9 +13,14 @@ from .paths import Paths
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `announce`."""
     cloud = Cloud(paths, host.region)
+    user_id, key = cloud.user_id(), host_key(paths)
+    cloud.put_object(host.builds().bucket, f"hosts/{user_id}", f"{key}\n".encode())
+    return {"user_id": user_id, "host_key": key}
+
+
+def host_key(paths: Paths) -> str:
+    """`ssh-ed25519 AAAA…`, without a comment."""
     words = (durable.read(paths.host_key) or b"").decode().split()
     if len(words) < 2 or words[0] != "ssh-ed25519":
         raise AgentError("not_set_up", f"{paths.host_key} holds no ssh-ed25519 key")
-    user_id, key = cloud.user_id(), " ".join(words[:2])
-    cloud.put_object(host.builds().bucket, f"hosts/{user_id}", f"{key}\n".encode())
-    return {"user_id": user_id, "host_key": key}
+    return " ".join(words[:2])

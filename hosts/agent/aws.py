@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import http.client
 import json
 import ssl
@@ -27,11 +28,12 @@ _TRIES = 3
 
 
 class Answer:
-    """Status and body of one call."""
+    """Status, body and date (of the server's clock) of one call."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, date: str = "") -> None:
         self.status = status
         self.body = body
+        self.date = date
 
     @property
     def reason(self) -> str:
@@ -81,6 +83,36 @@ class Cloud:
         path = quote(f"/{bucket}/{key}")
         _refuse(self.call("s3", "PUT", path, content, {"content-type": "text/plain"}), f"PUT of {key}")
 
+    def object(self, bucket: str, key: str) -> bytes | None:
+        """An object; None if there is none."""
+        answer = self.call("s3", "GET", quote(f"/{bucket}/{key}"), b"", {})
+        if answer.status == 404:
+            return None
+        _refuse(answer, f"GET of {key}")
+        return answer.body
+
+    def objects(self, bucket: str, prefix: str) -> tuple[dict[str, float], float]:
+        """Key → when it was last written, and the time now; both in epoch seconds, by the bucket's clock."""
+        from email.utils import parsedate_to_datetime
+        from xml.etree import ElementTree
+
+        found: dict[str, float] = {}
+        more = ""
+        while True:
+            page = f"continuation-token={quote(more, safe='')}&" if more else ""
+            path = f"{quote(f'/{bucket}')}?{page}list-type=2&prefix={quote(prefix, safe='')}"
+            answer = self.call("s3", "GET", path, b"", {})
+            _refuse(answer, f"list of {prefix}")
+            tree = ElementTree.fromstring(answer.body)  # noqa: S314 - S3's own answer
+            for entry in tree.iter():
+                if entry.tag.endswith("}Contents"):
+                    told = {each.tag.rpartition("}")[2]: each.text or "" for each in entry}
+                    date = told["LastModified"][:19]
+                    found[told["Key"]] = calendar.timegm(time.strptime(date, "%Y-%m-%dT%H:%M:%S"))
+            more = next((each.text or "" for each in tree if each.tag.endswith("}NextContinuationToken")), "")
+            if not more:
+                return found, parsedate_to_datetime(answer.date).timestamp()
+
     def call(self, service: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """One signed call; a passing failure is tried again. `cloud` if there is no answer at all."""
         endpoint = urlsplit(self._endpoints[service])
@@ -109,7 +141,7 @@ class Cloud:
         try:
             connection.request(request.method, request.path, request.body, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read())
+            return Answer(answer.status, answer.read(), answer.headers.get("Date") or "")
         finally:
             connection.close()
 

@@ -9,9 +9,10 @@ release, and says so to the load balancer, or its group would replace it again a
 
 from __future__ import annotations
 
+import sys
 import time
 
-from . import boot, haproxy, stage, switch
+from . import boot, cron_owner, haproxy, stage, switch
 from .aws import Cloud
 from .boot_document import BootDocument
 from .errors import AgentError
@@ -24,7 +25,9 @@ from .state import Exclusive, State
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `converge`."""
     begun = time.monotonic()
-    document = _document(paths, host)
+    cron_owner.let_go_if_lapsed(paths)
+    cloud = Cloud(paths, host.region)
+    document = _document(cloud, host)
     _note(paths, host, unreleased=document is None)
     if document is None:
         return {"release": None, "changed": False, "why": "nothing is live yet"}
@@ -36,14 +39,26 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
         "release": document.release,
         "changed": not why,
         "why": why or "the boot document names another release",
+        "cron": _look_after_cron(paths, host, cloud, document),
         "seconds": round(time.monotonic() - begun, 3),
     }
 
 
-def _document(paths: Paths, host: Host) -> BootDocument | None:
+def _look_after_cron(paths: Paths, host: Host, cloud: Cloud, document: BootDocument) -> list[str]:
+    """Kinds of entries that this host owns. That it could not look is no failure of the release's."""
+    state = State.load(paths)
+    try:
+        if state.live and not state.leaving:
+            cron_owner.look(paths, host, cloud, document)
+    except AgentError as error:
+        print(f"who owns the cron entries cannot be told: {error.message}", file=sys.stderr, flush=True)
+    return State.load(paths).cron_kinds
+
+
+def _document(cloud: Cloud, host: Host) -> BootDocument | None:
     if not host.boot_secret:
         raise AgentError("not_set_up", f"{host.name} has no boot document: only hosts on AWS have one")
-    text = Cloud(paths, host.region).secret(host.boot_secret)
+    text = cloud.secret(host.boot_secret)
     document = BootDocument.parse(text) if text else None
     if document is None or not document.release:
         return None

@@ -69,6 +69,11 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
     live = State.load(paths).live
     if live is None or name not in live.cron:
         return {"name": name, "skipped": "no live release with this entry"}
+    if host.boot_secret:
+        from .cron_owner import may_fire
+
+        if not may_fire(paths, live):
+            return {"name": name, "skipped": "another host may own the entries by now"}
     entry = Fields(live.cron[name], f"cron.{name}")
     begun = time.monotonic()
     timeout = entry.whole("timeout_seconds", 300)

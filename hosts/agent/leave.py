@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from . import drain, haproxy, systemd
 from .aws import Cloud
 from .cron import sync
+from .cron_owner import step_down
 from .errors import AgentError
 from .fields import Fields
 from .host import Host
@@ -44,7 +45,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
 def _leave(paths: Paths, host: Host, cloud: Cloud) -> dict[str, object]:
     begun = time.monotonic()
     if not State.load(paths).leaving:
-        _begin(paths, host)
+        _begin(paths, host, cloud)
     slots = _stop_all(paths)
     for name in slots:
         drain.wait(name)
@@ -68,7 +69,7 @@ def _wanted_state(cloud: Cloud) -> str:
         raise AgentError("cloud", str(error)) from error
 
 
-def _begin(paths: Paths, host: Host) -> None:
+def _begin(paths: Paths, host: Host, cloud: Cloud) -> None:
     """From here on no command starts anything on this host, and no cron entry fires."""
     _say("the group takes this host away; it drains")
     interrupt_handover(paths, State.load(paths).fence)
@@ -76,6 +77,10 @@ def _begin(paths: Paths, host: Host) -> None:
         state.leaving, state.cron_kinds = True, []
         state.save()
         sync(paths, state)
+    try:
+        step_down(paths, host, cloud)
+    except AgentError as error:
+        _say(f"others will take over its cron entries a little later: {error.message}")
     if host.serves:
         time.sleep(DEREGISTER_SECONDS)
 

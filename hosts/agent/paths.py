@@ -25,6 +25,7 @@ class Paths:
         self.slots = f"{self.srv}/slots"
         self.work = f"{self.srv}/unfinished"
         self.run = f"{root}/run/slipway"
+        self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
         self.haproxy = f"{root}/run/haproxy/admin.sock"
         self.live_port = 8080

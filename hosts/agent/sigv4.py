@@ -21,7 +21,10 @@ class Credentials:
 
 
 class Signed:
-    """A request before it is signed: to which service and region, as whom. `path` is percent-encoded."""
+    """A request before it is signed: to which service and region, as whom.
+
+    `path` is percent-encoded; if it has a query, that is encoded and sorted.
+    """
 
     def __init__(
         self, service: str, region: str, method: str, path: str, body: bytes = b"",
@@ -35,7 +38,7 @@ class Signed:
         self.headers = headers or {}
 
     def sign(self, who: Credentials, host: str, now: float | None = None) -> dict[str, str]:
-        """All headers of the request, `Authorization` among them; no query."""
+        """All headers of the request, `Authorization` among them."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() if now is None else now))
         scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         payload = hashlib.sha256(self.body).hexdigest()
@@ -45,7 +48,8 @@ class Signed:
             signed["x-amz-security-token"] = who.token
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        request = f"{self.method}\n{self.path}\n\n{lines}\n{names}\n{payload}"
+        path, _, query = self.path.partition("?")
+        request = f"{self.method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"
         to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         key = f"AWS4{who.secret_key}".encode()
         for part in scope.split("/"):

@@ -21,7 +21,12 @@ def switch_to(rollout: Rollout, host: FleetHost, release: int, *, wait: bool = F
 
 
 def cron_kinds(rollout: Rollout, host: FleetHost) -> list[str]:
-    """Which cron entries this host owns: paths are the first web host's, commands the first worker's."""
+    """Which cron entries this host owns: paths are the first web host's, commands the first worker's.
+
+    Hosts that come and go elect an owner by name (hosts/agent/cron_owner.py): it is the same one here.
+    """
     web, workers = rollout.web_hosts, rollout.worker_hosts
+    if not rollout.fleet.is_static:
+        web, workers = (sorted(hosts, key=lambda each: each.name) for hosts in (web, workers))
     owners = {"path": (web or workers)[:1], "command": (workers or web)[:1]}
     return [kind for kind, owner in owners.items() if host in owner]

@@ -17,6 +17,7 @@ from slipway.pipeline.boot_document import PLAIN_BYTES, boot_document, nothing_l
 from slipway.pipeline.joiners import take_in_joiners
 from slipway.pipeline.promote import Promote
 from slipway.pipeline.rollout import Rollout
+from slipway.pipeline.switch_to import cron_kinds
 from slipway.progress import Silent
 from slipway.settings.outputs import Bucket, Host, Outputs, SecretStore
 
@@ -293,3 +294,11 @@ def test_new_hosts_are_told_before_the_head_moves_and_told_again_if_it_cannot(
     with pytest.raises(SlipwayError, match="does not answer"):
         Promote().run(world.rollout)
     assert told == [5, 4]
+
+
+@pytest.mark.parametrize(("static", "owner"), [(True, "web-b"), (False, "web-a")])
+def test_where_hosts_elect_an_owner_of_cron_entries_a_release_names_the_same(static: bool, owner: str):
+    hosts = [SimpleNamespace(name=name) for name in ("web-b", "web-a")]
+    rollout: Any = SimpleNamespace(web_hosts=hosts, worker_hosts=[], fleet=SimpleNamespace(is_static=static))
+    owners: list[Any] = [host for host in hosts if cron_kinds(rollout, cast("Any", host))]
+    assert [host.name for host in owners] == [owner]
