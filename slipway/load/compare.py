@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from slipway.load.outcome import Outcome, Request
+from slipway.past_runs import add_run
 
 KEPT = 200
 """Runs, of all profiles of a stack."""
@@ -59,27 +59,9 @@ class Change(BaseModel):
 
 
 def remember(run: Outcome, file: Path) -> list[Past]:
-    """Add `run` to the history in `file`; returns the runs of its profile, the newest (this one) last.
-
-    Unreadable lines are let go. The file is replaced at once, so that a killed run leaves it whole.
-    """
-    past = [*read(file), past_of(run)][-KEPT:]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(f".{os.getpid()}.new")
-    fresh.write_text("".join(f"{each.model_dump_json()}\n" for each in past))
-    fresh.replace(file)
+    """Add `run` to the history in `file`; returns the runs of its profile, the newest (this one) last."""
+    past = add_run(file, past_of(run), kept=KEPT)
     return [each for each in past if each.profile == run.profile]
-
-
-def read(file: Path) -> list[Past]:
-    """All runs of a stack, oldest first."""
-    found: list[Past] = []
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            found.append(Past.model_validate_json(line))
-        except ValidationError:
-            continue
-    return found
 
 
 def past_of(run: Outcome) -> Past:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from checks.kit.results import Run
 from checks.kit.verdict import Verdict
+from slipway.past_runs import add_run
 
 KEPT = 50
 """Runs."""
@@ -26,22 +27,8 @@ class Past(BaseModel):
 
 
 def remember(run: Run, file: Path) -> list[Past]:
-    """Adds `run` to the history in `file`; returns all of it, oldest first. Unreadable lines are let go."""
-    past = [*_read(file), _of(run)][-KEPT:]
-    fresh = file.with_suffix(".new")
-    fresh.write_text("".join(f"{each.model_dump_json()}\n" for each in past))
-    fresh.replace(file)
-    return past
-
-
-def _read(file: Path) -> list[Past]:
-    found: list[Past] = []
-    for line in file.read_text().splitlines() if file.exists() else []:
-        try:
-            found.append(Past.model_validate_json(line))
-        except ValidationError:
-            continue
-    return found
+    """Adds `run` to the history in `file`; returns all of it, oldest first."""
+    return add_run(file, _of(run), kept=KEPT)
 
 
 def _of(run: Run) -> Past:

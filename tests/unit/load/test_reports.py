@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.load.asked import Asked
-from slipway.load.compare import Past, changes, past_of, read, remember
+from slipway.load.compare import Past, changes, past_of, remember
 from slipway.load.exit_codes import ExitCode
 from slipway.load.outcome import Outcome, outcome_of
 from slipway.load.points import MOST_POINTS, points_of
@@ -21,6 +21,7 @@ from slipway.load.report.junit import junit
 from slipway.load.report.markdown import markdown
 from slipway.load.report.scale import linear_scale, log_scale
 from slipway.load.samples import Samples
+from slipway.past_runs import read_runs
 from slipway.settings.load_settings import Load
 from tests.unit.load import reported
 from tests.unit.load.a_run import START, seconds
@@ -107,7 +108,7 @@ def test_a_broken_line_of_the_history_is_let_go(tmp_path: Path) -> None:
     file = tmp_path / "history.jsonl"
     remember(reported.run(), file)
     file.write_text("half a li\n" + file.read_text())
-    assert len(read(file)) == 1
+    assert len(read_runs(file, Past)) == 1
 
 
 def before_and_now(ms: float, error: str | None = None) -> tuple[Past, Past]:
