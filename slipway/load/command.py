@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +22,8 @@ from slipway.load.exit_codes import ExitCode
 from slipway.load.handed import Handed
 from slipway.load.processes import Processes, start
 from slipway.load.profile import profile_of
-from slipway.load.worker_host import Look, WorkerHost
+from slipway.load.worker_host import WorkerHost
+from slipway.load.worker_hosts import look_at
 from slipway.meter.command import ending_early
 from slipway.settings.load_settings import LoadSize
 from slipway.settings.project import Project
@@ -114,7 +112,7 @@ def run(project: Project, load: Load, *, output: int | IO[str] | None = None) ->
     live = LiveStack(project)
     aim = _sized(aim_at(live), load)
     seconds = profile_of(load.profile, aim.app).seconds
-    hosts = _look(load.hosts, aim, project)
+    hosts = look_at(load.hosts, aim, project.root)
     folder = load.folder or project.state_dir / "load"
     folder.mkdir(parents=True, exist_ok=True)
     # What an earlier run found must not be taken for this one's.
@@ -176,34 +174,6 @@ def _sized(aim: Aim, load: Load) -> Aim:
     profiles = {**settings.profiles, load.profile: sized}
     app = aim.app.model_copy(update={"load": settings.model_copy(update={"profiles": profiles})})
     return aim.model_copy(update={"app": app})
-
-
-def _look(hosts: Sequence[WorkerHost], aim: Aim, project: Project) -> list[tuple[WorkerHost, Look]]:
-    """All at once; what is wrong with any is told before anything is sent."""
-    if not hosts:
-        return []
-    if aim.address[0] in ("127.0.0.1", "::1", "localhost") and not all(host.is_here for host in hosts):
-        raise BadInput(
-            f"stack {aim.stack} is on this machine's loopback, which no other machine reaches",
-            remedy="leave --workers out; more processes here: --processes",
-        )
-    with ThreadPoolExecutor(len(hosts)) as pool:
-        looks = list(pool.map(WorkerHost.look, hosts))
-    for host, look in zip(hosts, looks, strict=True):
-        if look.lack:
-            raise BadInput(
-                f"worker {host}: {', '.join(look.lack)} is not installed in {host.folder}",
-                remedy=f"there: cd {host.folder} && uv sync --group load",
-            )
-    others = sorted({look.commit for look in looks} - {_commit(project.root)})
-    if others:
-        sys.stderr.write(f"warning: workers run other code than this clone: {', '.join(others)}\n")
-    return list(zip(hosts, looks, strict=True))
-
-
-def _commit(root: Path) -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 def _wait(processes: Processes, stopping: Any, longest: float | None) -> int:

@@ -22,6 +22,7 @@ from slipway.load.live_line import live_line
 from slipway.load.profile import SHAPES, profile_of
 from slipway.load.samples import Samples
 from slipway.load.worker_host import worker_host
+from slipway.load.worker_hosts import look_at
 from slipway.settings.load import load_app
 from tests.unit.load.a_run import START, generator, seconds
 
@@ -63,7 +64,7 @@ def test_sizes_of_one_run_are_laid_over_those_of_slipway_toml(aim: Aim) -> None:
 def test_other_machines_are_refused_for_a_stack_on_loopback(aim: Aim) -> None:
     here = aim.model_copy(update={"address": ("127.0.0.1", 8443)})
     with pytest.raises(BadInput, match="loopback"):
-        command._look([worker_host("ci@203.0.113.9")], here, project())  # pyright: ignore[reportPrivateUsage]
+        look_at([worker_host("ci@203.0.113.9")], here, BOARD)
 
 
 @pytest.mark.parametrize("code", list(ExitCode))
