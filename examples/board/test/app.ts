@@ -92,7 +92,7 @@ export class Process {
 
   static async #start(script: string, env: Env, url: string): Promise<Process> {
     const started = Process.spawn(["bun", "run", `src/${script}.ts`], env, url);
-    await started.logged((line) => line.event === "ready", 15_000);
+    await started.logged((line) => line.event === "ready", 60_000);
     return started;
   }
 

@@ -247,7 +247,7 @@ async function connects(port: number): Promise<void> {
 }
 
 async function until(what: string, attempt: () => PromiseLike<unknown>): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       await attempt();

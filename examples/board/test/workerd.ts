@@ -47,7 +47,7 @@ export class Workerd {
   }
 
   async #listening(): Promise<void> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     while (Date.now() < deadline) {
       if (await fetch(`${this.url}/health`).catch(() => null)) return;
       await Bun.sleep(20);

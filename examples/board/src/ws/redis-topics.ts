@@ -6,6 +6,7 @@ import type { PublishEnvelope, PubSubAdapter } from "@ws-kit/core/pubsub";
 import { createRedisPubSub } from "@ws-kit/redis-pubsub";
 import { errorFields, type Log } from "../log.ts";
 import type { Redis } from "../redis.ts";
+import { topicTable } from "./topic-table.ts";
 
 /** One channel for all topics: a host subscribes once, before its first client. */
 const CHANNEL = "topics";
@@ -22,11 +23,11 @@ export function redisTopics(
   log: Log,
 ): PubSubAdapter {
   const bus = createRedisPubSub({ client: selfHealing(redis), namespace });
-  const topics = new Map<string, Set<string>>();
   // One delivery after another: two messages on a topic reach every client in the order in which they were published.
   let delivered: Promise<void> = Promise.resolve();
 
   return {
+    ...topicTable((clientId) => subscribers.reachable(clientId)),
     async publish(envelope: PublishEnvelope) {
       try {
         await bus.publish(CHANNEL, { ...envelope, meta: { timestamp: Date.now(), ...envelope.meta } });
@@ -35,24 +36,6 @@ export function redisTopics(
         // Not fatal: the row is committed, and a page reads the board again whenever it reconnects.
         log.warn({ event: "publish_failed", type: envelope.type, ...errorFields(error), stack: undefined });
         return { ok: false, error: "ADAPTER_ERROR", retryable: true, adapter: "redis" };
-      }
-    },
-    async subscribe(clientId, topic) {
-      topics.set(topic, (topics.get(topic) ?? new Set()).add(clientId));
-    },
-    async unsubscribe(clientId, topic) {
-      topics.get(topic)?.delete(clientId);
-    },
-    /** Called with nothing when a client leaves. */
-    async replace(clientId, wanted) {
-      for (const clients of topics.values()) clients.delete(clientId);
-      const list = [...wanted];
-      for (const topic of list) await this.subscribe(clientId, topic);
-      return { added: list.length, removed: 0, total: list.length };
-    },
-    async *getSubscribers(topic) {
-      for (const clientId of topics.get(topic) ?? []) {
-        if (subscribers.reachable(clientId)) yield clientId;
       }
     },
     async start(deliver) {
