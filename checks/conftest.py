@@ -21,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(of): a check of the production checklist")
     config.pluginmanager.register(plugin.Verdicts(), "slipway-verdicts")
+    # At the end of every run it imports all of hypothesis, through pytest's rewriting: seconds for nothing.
+    if config.pluginmanager.has_plugin("hypothesispytest"):
+        config.pluginmanager.unregister(name="hypothesispytest")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-
-import pytest
 
 from checks.kit.check import check
 from checks.kit.site import Site
@@ -147,99 +144,6 @@ def test_an_unknown_page_is_told_nothing_of_the_inside(site: Site) -> None:
         answer = site.get(path)
         assert 400 <= answer.status_code < 500, f"{path} answers {answer.status_code}"
         _tells_nothing(answer.text, path)
-
-
-@check(
-    "X13",
-    severity="medium",
-    asvs="16.2.1",
-    why="without an id, what a user saw cannot be found in the logs",
-    remedy="send X-Request-Id on every answer",
-)
-def test_every_answer_has_a_request_id(site: Site) -> None:
-    ids = [site.get(path).headers.get("x-request-id", "") for path in ("/", "/no-such-page", "/")]
-    assert all(ids), "an answer has no X-Request-Id"
-    assert len(set(ids)) == len(ids), f"two answers have the same id {ids[0]!r}"
-
-
-@check(
-    "X13",
-    severity="low",
-    asvs="16.4.1",
-    why="whoever chooses the id could write lines of their own into our logs",
-    remedy="take an id from outside only if it is short and plain",
-)
-def test_a_request_id_from_outside_cannot_hold_anything(site: Site) -> None:
-    sent = "x" * 500 + '","level":"error'
-    given = site.get("/", headers={"X-Request-Id": sent}).headers.get("x-request-id", "")
-    assert given != sent, "a request id of 500 letters and quotes is taken over"
-
-
-@check(
-    "X11",
-    "I11",
-    severity="high",
-    why="a load balancer or monitor that cannot read it cannot tell sick from well",
-    remedy="answer the health path with status, timestamp, uptime and version",
-)
-def test_health_tells_status_time_and_version(site: Site) -> None:
-    path = _health(site)
-    answer = site.get(path)
-    assert answer.status_code == 200, f"{path} answers {answer.status_code}"
-    told = json.loads(answer.text)
-    missing = {"status", "timestamp", "uptime", "version"} - set(told)
-    assert not missing, f"{path} does not tell {', '.join(sorted(missing))}"
-
-
-@check(
-    "X11",
-    severity="medium",
-    why="what is asked for every few seconds by every balancer must cost nothing",
-    remedy="the health path touches neither database nor queue; readiness does",
-)
-def test_health_is_cheap(site: Site) -> None:
-    times = sorted(site.get(_health(site)).elapsed.total_seconds() for _ in range(15))
-    assert times[len(times) // 2] < 0.25, f"the median of 15 is {times[len(times) // 2] * 1000:.0f} ms"
-
-
-@check(
-    "X11",
-    severity="medium",
-    why="what is not secret in a health answer today is tomorrow",
-    remedy="tell nothing of hosts, addresses and services in it",
-)
-def test_health_tells_no_more_than_that(site: Site) -> None:
-    text = site.get(_health(site)).text.lower()
-    for word in ("password", "postgres", "redis://", "secret"):
-        assert word not in text, f"it holds {word!r}"
-    # Three dots: an uptime of 110.53 s is no address.
-    address = re.search(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", text)
-    assert address is None, f"it holds the address {address[0]}" if address else ""
-
-
-@check(
-    "I13",
-    severity="low",
-    why="a page that is fetched whole each time is slow, and costs",
-    remedy="send an ETag or a long max-age with static files, and put a CDN in front",
-)
-def test_static_files_can_be_kept(site: Site) -> None:
-    asset = site.live.app.checks.asset
-    if asset is None:
-        not_evaluated("declare checks.asset in slipway.toml")
-    headers = site.get(asset).headers
-    etag = headers.get("etag")
-    if etag:
-        again = site.get(asset, headers={"If-None-Match": etag})
-        assert again.status_code == 304, f"{asset} with its own ETag is answered with {again.status_code}"
-    else:
-        assert "max-age" in headers.get("cache-control", ""), f"{asset} has neither ETag nor max-age"
-
-
-def _health(site: Site) -> str:
-    if site.live.app.web is None:
-        pytest.skip("the app has no web process")
-    return site.live.app.web.health
 
 
 TRACES = (

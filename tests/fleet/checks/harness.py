@@ -122,6 +122,7 @@ def _pytest(argv: list[str], root: Path, said: Path, env: dict[str, str]) -> Non
     with said.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         import pytest  # noqa: PLC0415 - imported already where this was forked from
 
         code = int(pytest.main(argv))

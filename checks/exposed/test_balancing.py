@@ -1,0 +1,88 @@
+"""Many hosts as one site: who serves a client, who hears a message (I1, I2, X14)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from checks.exposed.sockets import (
+    heard,
+    opened,
+    parsed,
+)
+from checks.kit.check import check
+from checks.kit.person import Person
+from checks.kit.site import LOAD_HEADER, Site
+from checks.kit.verdict import not_evaluated
+
+
+@check(
+    "X14",
+    "I4",
+    severity="critical",
+    why="users on different hosts do not see each other's changes",
+    remedy="broadcasts go through Redis: is it reachable from every web host, with the same namespace?",
+)
+def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> None:
+    write = site.live.app.checks.write
+    if write is None:
+        not_evaluated("declare [checks.write] in slipway.toml")
+    homes = (
+        [host.name for host in site.live.outputs.by_role("web")]
+        if site.live.outputs.platform != "aws"
+        else [""] * 4
+    )
+    mark = f"n{time.time_ns():x}"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(opened(site, _at_home(site, home))) for home in homes]
+        answer = person.ask(write.request, {"n": mark}, write.body)
+        assert answer.status_code == write.status, f"{write.request} answers {answer.status_code}"
+        try:
+            for home, client in zip(homes, clients, strict=True):
+                assert heard(client, write.heard.replace("${n}", mark)), home
+        finally:
+            if write.undo:
+                person.ask(write.undo, {"id": str(parsed(answer.text).get("id", ""))})
+
+
+@check(
+    "I2",
+    severity="high",
+    why="a client that changes hosts with every request loses what its host knows of it",
+    remedy="edge.cfg: the sticky cookie; aws: the target group's stickiness",
+)
+def test_a_client_stays_on_its_host(site: Site) -> None:
+    path = site.live.app.web.health if site.live.app.web else "/"
+    first = site.get(path)
+    cookies = [line.partition(";")[0] for line in first.headers.get_list("set-cookie")]
+    assert cookies, "the load balancer sets no cookie"
+    served = {
+        site.get(path, headers={"Cookie": "; ".join(cookies)}).headers.get("x-served-by") for _ in range(8)
+    }
+    if served == {None}:
+        not_evaluated("the app does not tell its host (X-Served-By)")
+    assert len(served) == 1, f"one client is served by {', '.join(sorted(str(each) for each in served))}"
+
+
+@check(
+    "I1",
+    severity="critical",
+    why="with one API server, its loss is everybody's",
+    remedy="two web hosts or more, in different zones",
+)
+def test_more_than_one_host_serves(site: Site) -> None:
+    hosts = site.live.outputs.by_role("web")
+    assert len(hosts) >= 2, f"the stack has {len(hosts)} web host"
+    if site.live.outputs.platform == "aws":
+        return
+    path = site.live.app.web.health if site.live.app.web else "/"
+    for host in hosts:
+        answer = site.get(path, headers={"Cookie": f"SLIPWAY_HOST={host.name}"})
+        served = answer.headers.get("x-served-by", host.name)
+        assert answer.status_code == 200, f"{host.name} answers {answer.status_code}"
+        assert served == host.name, f"a client of {host.name} is served by {served}"
+
+
+def _at_home(site: Site, host: str) -> dict[str, str]:
+    key = {LOAD_HEADER: site.live.load_key} if site.live.load_key else {}
+    return {**key, **({"Cookie": f"SLIPWAY_HOST={host}"} if host else {})}

@@ -1,0 +1,163 @@
+"""Uploads: size, type, life, and whose they are (X9, I6, I7)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from checks.kit.check import check
+from checks.kit.person import Person
+from checks.kit.site import Site
+from checks.kit.verdict import not_evaluated
+from slipway.session import pick
+from slipway.settings.checks import CheckUpload
+
+
+def _upload(site: Site) -> CheckUpload:
+    if site.live.app.checks.upload is None:
+        not_evaluated("declare [checks.upload] in slipway.toml")
+    return site.live.app.checks.upload
+
+
+def _begin(person: Person, size: int) -> tuple[str, str, float]:
+    """A new upload: presigned URL, key, the URL's life in seconds."""
+    upload = _upload(person.site)
+    answer = person.ask(upload.request, {"size": str(size)}, upload.body)
+    assert answer.status_code == upload.status, f"{upload.request} answers {answer.status_code}"
+    told = json.loads(answer.text)
+    return pick(told, upload.url), pick(told, upload.key), float(pick(told, upload.expires))
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="5.2.1",
+    why="storage without a limit is filled by the first who tries",
+    remedy="check the announced size before presigning",
+)
+def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None:
+    upload = _upload(site)
+    status = person.ask(upload.request, {"size": str(upload.max_bytes + 1)}, upload.body).status_code
+    assert 400 <= status < 500, f"an upload of {upload.max_bytes + 1} bytes is answered with {status}"
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="5.2.2",
+    why="a page uploaded as a picture runs in our users' browsers",
+    remedy="allow the types that are wanted, by name",
+)
+def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> None:
+    upload = _upload(site)
+    if not upload.wrong:
+        not_evaluated("declare checks.upload.wrong in slipway.toml")
+    status = person.ask(upload.request, {"size": "10"}, {**upload.body, **upload.wrong}).status_code
+    assert 400 <= status < 500, f"it is answered with {status}"
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="14.2.1",
+    why="a link that lives long is passed on",
+    remedy="presign for minutes",
+)
+def test_presigned_urls_live_for_minutes(person: Person) -> None:
+    _, _, seconds = _begin(person, 10)
+    assert 0 < seconds <= 900, f"a presigned URL lives for {seconds:g} s"
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="5.3.1",
+    why="whoever may write any size and type by our URL uses our bucket as theirs",
+    remedy="sign Content-Length and Content-Type into the URL",
+)
+def test_a_presigned_url_takes_only_what_was_announced(person: Person) -> None:
+    url, _, _ = _begin(person, 10)
+    kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
+    longer = person.site.at_uploads("PUT", url, content=b"x" * 5000, headers={"Content-Type": kind})
+    assert longer.status_code >= 400, f"5000 bytes instead of 10 are answered with {longer.status_code}"
+    other = person.site.at_uploads("PUT", url, content=b"x" * 10, headers={"Content-Type": "text/html"})
+    assert other.status_code >= 400, f"another type is answered with {other.status_code}"
+
+
+@check(
+    "X9",
+    severity="high",
+    asvs="14.2.1",
+    why="a changed URL must not open another object",
+    remedy="presign by the bucket's own signature; no other way in",
+)
+def test_a_changed_presigned_url_is_refused(person: Person) -> None:
+    url, key, _ = _begin(person, 10)
+    other = url.replace(key.rpartition("/")[2], "00000000-0000-4000-8000-000000000000", 1)
+    kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
+    for changed in (other, url.replace("X-Amz-Expires=", "X-Amz-Expires=9")):
+        answer = person.site.at_uploads("PUT", changed, content=b"x" * 10, headers={"Content-Type": kind})
+        assert answer.status_code in (400, 401, 403), f"a changed URL is answered with {answer.status_code}"
+
+
+@check(
+    "X9",
+    "I6",
+    severity="critical",
+    asvs="14.2.1",
+    why="what users upload is theirs",
+    remedy="the bucket is private: no anonymous read, no listing",
+)
+def test_the_uploads_bucket_is_private(site: Site) -> None:
+    uploads = site.live.outputs.uploads
+    if uploads is None:
+        not_evaluated("the stack has no uploads bucket (slipway:uploads)")
+    for path in (f"/{uploads.bucket}", f"/{uploads.bucket}/?list-type=2", f"/{uploads.bucket}/users/x"):
+        status = site.at_uploads("GET", path).status_code
+        assert status in (400, 401, 403, 404), f"GET {path} answers a stranger with {status}"
+        assert status != 404 or not path.endswith("/users/x"), "a stranger learns which objects exist"
+    put = site.at_uploads("PUT", f"/{uploads.bucket}/users/x", content=b"x").status_code
+    assert put in (400, 401, 403), f"PUT answers a stranger with {put}"
+
+
+@check(
+    "X9",
+    "I7",
+    severity="critical",
+    asvs="8.2.2",
+    standard="OWASP API1:2023",
+    why="keys are guessed and leak; whose it is must be compared",
+    remedy="scope keys to their owner, and compare",
+)
+def test_somebody_elses_upload_is_refused(site: Site, person: Person) -> None:
+    upload = _upload(site)
+    if upload.read is None:
+        not_evaluated("declare checks.upload.read in slipway.toml")
+    _, key, _ = _begin(person, 10)
+    parts = key.split("/")
+    if len(parts) < 2:
+        not_evaluated("an upload's key has no owner in it")
+    foreign = "/".join([*parts[:-2], "00000000-0000-4000-8000-000000000000", parts[-1]])
+    status = person.ask(upload.read, {"key": foreign}).status_code
+    assert status in (403, 404), f"somebody else's key is answered with {status}"
+    stranger = site.request("GET", upload.read.partition(" ")[2].replace("${key}", key)).status_code
+    assert stranger == 401, f"a stranger is answered with {stranger}"
+
+
+@check(
+    "X9",
+    severity="medium",
+    asvs="14.2.1",
+    why="an expired link that still works never expires",
+    remedy="let the object store check the signature's life",
+)
+def test_an_expired_presigned_url_is_refused(person: Person) -> None:
+    url, _, _ = _begin(person, 10)
+    if "X-Amz-Date=" not in url:
+        pytest.fail("the presigned URL carries no date")
+    head, _, rest = url.partition("X-Amz-Date=")
+    old = f"{head}X-Amz-Date=20200101T000000Z{rest[16:]}"
+    kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
+    answer = person.site.at_uploads("PUT", old, content=b"x" * 10, headers={"Content-Type": kind})
+    assert answer.status_code in (400, 401, 403), f"a URL of 2020 is answered with {answer.status_code}"
