@@ -37,7 +37,7 @@ class Threshold(LoadSection):
     kind: Annotated[str, StringConstraints(min_length=1)]
     """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`, or a scenario's own."""
     name: str = ""
-    """As the report calls it, for example `GET /api/tasks`; empty: every name of the kind, each by itself."""
+    """As the report calls it: `GET /api/tasks`; empty: every name of the kind, each by itself."""
     p50_ms: float | None = Field(default=None, gt=0)
     """Highest median."""
     p95_ms: float | None = Field(default=None, gt=0)
