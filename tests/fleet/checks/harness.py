@@ -1,31 +1,17 @@
-"""Runs checks against the fleet as `pytest checks/` does, each time in a fresh process that is quick to come.
-
-A run costs seconds of imports and a fraction of a second of checking. So the processes are forked from one
-that has imported everything but the checks themselves.
-"""
+"""Runs checks against the fleet as `pytest checks/` does, and holds what they say against what was broken."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.forked import forked_pytest
+
 CHECKS = Path(__file__).parents[3] / "checks"
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
-        *("cryptography.x509", "slipway.live", "slipway.session", "slipway.pipeline.open"),
-        *("slipway.build.manifest", "slipway.secrets.env_example"),
-        *("checks.kit.plugin", "checks.kit.person", "checks.data.services"),
-    ]
-)
 LONGEST = 90
 """Seconds of one run."""
 
@@ -79,16 +65,10 @@ def run_checks(root: Path, *only: str, options: tuple[str, ...] = ()) -> Found:
     argv = [str(CHECKS), "-q", "-p", "no:cacheprovider", "--stack", "local", "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + list(options)
     folder.mkdir(parents=True, exist_ok=True)
-    process = _CONTEXT.Process(target=_pytest, args=(argv, root, folder / "said", dict(os.environ)))
-    process.start()
-    process.join(LONGEST)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise AssertionError(f"checks {', '.join(only)} took more than {LONGEST} s")
+    code = forked_pytest(argv, root, folder / "said", LONGEST)
     file = folder / "results.json"
     results: list[dict[str, Any]] = json.loads(file.read_text())["results"] if file.exists() else []
-    return Found(process.exitcode, tuple(results), (folder / "said").read_text())
+    return Found(code, tuple(results), (folder / "said").read_text())
 
 
 _mended: set[str] = set()
@@ -112,20 +92,3 @@ def prove(site: Any, case: Case) -> None:
     assert found.code == 1, found.said
     assert case.says in wrong[case.red[0]], wrong
     assert before <= found.ids("pass") | found.ids("not evaluated"), found.said
-
-
-def _pytest(argv: list[str], root: Path, said: Path, env: dict[str, str]) -> None:
-    """In the forked process: one run, its output in a file."""
-    os.chdir(root)
-    os.environ.clear()
-    os.environ.update(env)
-    with said.open("w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        import pytest  # noqa: PLC0415 - imported already where this was forked from
-
-        code = int(pytest.main(argv))
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)

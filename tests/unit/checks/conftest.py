@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,8 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.forked import forked_pytest
+
 CANARY = "canary-Zk3vQ9-secret"
 """The only secret of the stack that is not there."""
 CONFTEST = f'''
@@ -81,30 +79,9 @@ def run(tmp_path: Path) -> Callable[..., Ran]:
         folder.mkdir(exist_ok=True)
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_tried.py").write_text(HEAD + source)
-        argv = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            "/dev/null",
-            "--rootdir",
-            str(folder),
-            str(folder),
-            "-q",
-        ]
-        argv += [
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:locust",
-            "--report-dir",
-            str(tmp_path / "reports"),
-            *options,
-        ]
-        done = subprocess.run(
-            argv, cwd=tmp_path, capture_output=True, text=True, check=False,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "80"},
-        )  # fmt: skip
-        return Ran(done.returncode, done.stdout + done.stderr, tmp_path / "reports")
+        argv = ["-c", "/dev/null", "--rootdir", str(folder), str(folder), "-q", "-p", "no:cacheprovider"]
+        said = tmp_path / "said"
+        code = forked_pytest([*argv, "--report-dir", str(tmp_path / "reports"), *options], tmp_path, said, 60)
+        return Ran(code, said.read_text(), tmp_path / "reports")
 
     return ran
