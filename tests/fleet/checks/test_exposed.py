@@ -356,7 +356,7 @@ HIDDEN = (
         "metrics are public, written another way",
         edge(answered(200, "up 1", "{ path_beg //metrics }", "text/plain")),
         red=("X11/private-paths-are-private-however-they-are-written",),
-        ask=("X11",),
+        ask=("X11/private",),
         says="//metrics",
     ),
     Case(
