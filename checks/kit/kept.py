@@ -63,7 +63,12 @@ class KeptBackend(BaseBackend):
         """Ends the interpreter over there; the connection is ssh's to keep."""
         if self._process and self._process.stdin:
             self._process.stdin.close()
-            self._process.wait(timeout=10)
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                # A host too busy to end it is no fault of the check that happened to be the last.
+                self._process.kill()
+                self._process.wait()
         self._process = None
 
     def _started(self) -> subprocess.Popen[bytes]:
