@@ -35,7 +35,8 @@ class Threshold(LoadSection):
     """What requests of one kind, or of one kind and name, must show; stricter or laxer than `[load]` says."""
 
     kind: Annotated[str, StringConstraints(min_length=1)]
-    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`, or a scenario's own."""
+    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`,
+    or a scenario's own."""
     name: str = ""
     """As the report calls it: `GET /api/tasks`; empty: every name of the kind, each by itself."""
     p50_ms: float | None = Field(default=None, gt=0)
