@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass, field
 
@@ -22,6 +23,18 @@ class HostFile:
     def data(self) -> bytes:
         """The content as bytes."""
         return self.content.encode() if isinstance(self.content, str) else self.content
+
+    @property
+    def placed(self) -> dict[str, str | int]:
+        """As templates/base/place.py takes it."""
+        return {
+            "path": self.path,
+            "mode": int(self.mode, 8),
+            "owner": self.owner,
+            "group": self.group,
+            "check": self.check,
+            "content": base64.b64encode(self.data).decode(),
+        }
 
     @property
     def state(self) -> str:

@@ -7,7 +7,6 @@ travels on standard input, so it is in no command line and no log.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -48,17 +47,7 @@ class PlacedFiles(FactBase[Mapping[str, str]]):
 @operation()
 def place(files: Sequence[HostFile]) -> Generator[StringCommand]:
     """Put `files` in their places, in their order, in one command, up to the first that its check refuses."""
-    order = [
-        {
-            "path": file.path,
-            "mode": int(file.mode, 8),
-            "owner": file.owner,
-            "group": file.group,
-            "check": file.check,
-            "content": base64.b64encode(file.data).decode(),
-        }
-        for file in files
-    ]
+    order = [file.placed for file in files]
     yield StringCommand(f"/usr/bin/python3 -I -c {shlex.quote(PLACE)}", _stdin=json.dumps(order))
 
 

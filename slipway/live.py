@@ -75,6 +75,11 @@ class LiveStack:
         return urlsplit(self.url).hostname or "localhost"
 
     @property
+    def cheap_path(self) -> str:
+        """What may be asked for again and again: the web process' health path."""
+        return self.app.web.health if self.app.web else "/"
+
+    @property
     def address(self) -> tuple[str, int]:
         """Where to connect to for the URL: its own host, or what `outputs.connect` says instead."""
         parts = urlsplit(self.url)

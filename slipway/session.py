@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slipway.errors import SlipwayError
-from slipway.meter.fill import fill, fill_body, pick
+from slipway.meter.fill import captured, fill, fill_body, pick
 from slipway.settings.app import App, Step
 
 __all__ = ["Answer", "Send", "Session", "fill", "fill_body", "identity_of", "pick", "sign_in"]
@@ -50,10 +49,7 @@ def sign_in(steps: Sequence[Step], app: App, values: Mapping[str, str], send: Se
         if answer.status != step.status:
             raise SlipwayError(f"sign-in step {step.name!r}: expected {step.status}, got {answer.status}")
         for name, dotted in step.capture.items():
-            try:
-                captures[name] = known[name] = pick(json.loads(answer.text), dotted)
-            except (json.JSONDecodeError, KeyError):
-                raise SlipwayError(f"sign-in step {step.name!r}: its answer has no {dotted}") from None
+            captures[name] = known[name] = captured(step.name, answer.text, dotted)
     return Session(captures, identity_of(app, known))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import psycopg
 import pytest
@@ -14,6 +14,8 @@ from checks.kit.verdict import not_evaluated
 from slipway.build.manifest import load_manifest
 from slipway.live import LiveStack
 
+Url = Callable[[LiveStack], str]
+"""Whose: the app's, or the migrations'."""
 Database = psycopg.Connection[tuple[object, ...]]
 SPARE = 10
 """Connections that are left for people and backups."""
@@ -42,10 +44,11 @@ def owner(live: LiveStack) -> Generator[Database]:
     remedy="pg_hba with hostssl only; aws: rds.force_ssl=1",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
-def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: object) -> None:
-    url = database_url(live) if whose is database_url else owner_url(live)
+def test_the_database_refuses_connections_in_the_clear(
+    live: LiveStack, whose: Callable[[LiveStack], str]
+) -> None:
     try:
-        connect_database(live, url, sslmode="disable").close()
+        connect_database(live, whose(live), sslmode="disable").close()
     except psycopg.OperationalError:
         return
     pytest.fail("a connection without TLS is accepted")
@@ -59,9 +62,8 @@ def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: o
     remedy="the server's certificate must be for the address in the outputs, by the CA the hosts know",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
-def test_the_databases_certificate_is_checked(live: LiveStack, whose: object) -> None:
-    url = database_url(live) if whose is database_url else owner_url(live)
-    with connect_database(live, url) as connection:
+def test_the_databases_certificate_is_checked(live: LiveStack, whose: Url) -> None:
+    with connect_database(live, whose(live)) as connection:
         assert connection.pgconn.ssl_in_use, "the connection has no TLS"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from checks.hosts.test_entry import host_python
 from checks.kit.check import check
 from checks.kit.hosts import Hosts, LiveHost
 from checks.kit.verdict import not_evaluated
+from hosts.plan import BLUE_PORT, GREEN_PORT
 from slipway.live import LiveStack
 
 WAITING = 1000
@@ -22,10 +22,10 @@ def _metrics(live: LiveStack, host: LiveHost) -> str:
     program = (
         "import json,urllib.request\n"
         "state=json.load(open('/var/lib/slipway/state.json'))\n"
-        "port={'blue':21001,'green':22001}[state['active']]\n"
+        f"port={{'blue':{BLUE_PORT + 1},'green':{GREEN_PORT + 1}}}[state['active']]\n"
         f"print(urllib.request.urlopen(f'http://127.0.0.1:{{port}}{path}',timeout=5).read().decode())\n"
     )
-    return host_python(host, program)
+    return host.python(program)
 
 
 def _value(text: str, series: str) -> float | None:
@@ -54,7 +54,7 @@ def test_the_app_serves_its_metrics(live: LiveStack, host: LiveHost) -> None:
 )
 def test_haproxy_serves_its_metrics(host: LiveHost) -> None:
     program = "import urllib.request\nprint(urllib.request.urlopen('http://127.0.0.1:8404/metrics',timeout=5).read(4000).decode())"
-    assert "haproxy_" in host_python(host, program), "its exporter answers without a metric"
+    assert "haproxy_" in host.python(program), "its exporter answers without a metric"
 
 
 @check(

@@ -6,25 +6,11 @@ import base64
 import json
 
 from checks.kit.check import check
+from checks.kit.declared import declared_request
 from checks.kit.person import Person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
-
-
-def _guarded(site: Site) -> tuple[str, str]:
-    declared = site.live.app.checks.signed_in
-    if declared is None:
-        not_evaluated("declare checks.signed_in in slipway.toml")
-    method, _, path = declared.partition(" ")
-    return method, path
-
-
-def _admins(site: Site) -> tuple[str, str]:
-    declared = site.live.app.checks.admin
-    if declared is None:
-        not_evaluated("declare checks.admin in slipway.toml")
-    method, _, path = declared.partition(" ")
-    return method, path
+from slipway.settings.outputs import STICKY_COOKIE
 
 
 @check(
@@ -36,7 +22,7 @@ def _admins(site: Site) -> tuple[str, str]:
     remedy="answer 401 on every route for signed-in users",
 )
 def test_strangers_are_refused(site: Site) -> None:
-    method, path = _guarded(site)
+    method, path = declared_request(site, "signed_in")
     status = site.request(method, path).status_code
     assert status == 401, f"{method} {path} answers a stranger with {status}"
 
@@ -49,7 +35,7 @@ def test_strangers_are_refused(site: Site) -> None:
     remedy="let the smoke user in: SMOKE_* in the env contract",
 )
 def test_users_are_let_in(person: Person) -> None:
-    method, path = _guarded(person.site)
+    method, path = declared_request(person.site, "signed_in")
     status = person.request(method, path).status_code
     assert status == 200, f"{method} {path} answers the smoke user with {status}"
 
@@ -63,7 +49,7 @@ def test_users_are_let_in(person: Person) -> None:
     remedy="answer 403, by the role in the database and not by the token's word",
 )
 def test_users_are_no_admins(person: Person) -> None:
-    method, path = _admins(person.site)
+    method, path = declared_request(person.site, "admin")
     stranger, user = person.site.request(method, path), person.request(method, path)
     assert stranger.status_code == 401, f"{method} {path} answers a stranger with {stranger.status_code}"
     assert user.status_code == 403, f"{method} {path} answers an ordinary user with {user.status_code}"
@@ -78,7 +64,7 @@ def test_users_are_no_admins(person: Person) -> None:
     remedy="verify signature and algorithm before anything in a token is believed",
 )
 def test_forged_tokens_are_refused(person: Person) -> None:
-    method, path = _guarded(person.site)
+    method, path = declared_request(person.site, "signed_in")
     headers = dict(person.session.headers)
     forged = {name: _forgeries(value) for name, value in headers.items() if value.count(".") >= 2}
     if not forged:
@@ -97,7 +83,7 @@ def test_forged_tokens_are_refused(person: Person) -> None:
     remedy="ignore flags and roles in queries and headers",
 )
 def test_claims_in_query_and_headers_open_nothing(site: Site) -> None:
-    for method, path in (_guarded(site), _admins(site)):
+    for method, path in (declared_request(site, "signed_in"), declared_request(site, "admin")):
         tries: tuple[tuple[str, dict[str, str]], ...] = (
             (f"{path}?public=true&admin=true&role=admin", {}),
             (
@@ -162,10 +148,10 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     remedy="compare Origin on routes that take a cookie, or ask for a CSRF token",
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
-    cookies = [line.partition(";")[0] for line in person.cookies if not line.startswith("SLIPWAY_HOST")]
+    cookies = [line.partition(";")[0] for line in person.cookies if not line.startswith(STICKY_COOKIE)]
     if not cookies:
         not_evaluated("signing in sets no cookie")
-    method, path = _guarded(person.site)
+    method, path = declared_request(person.site, "signed_in")
     headers = {"Cookie": "; ".join(cookies), "Origin": "https://evil.example"}
     answer = person.site.request(method, path, headers=headers)
     allowed = answer.headers.get("access-control-allow-origin")

@@ -12,8 +12,9 @@ from checks.exposed.sockets import (
 )
 from checks.kit.check import check
 from checks.kit.person import Person
-from checks.kit.site import LOAD_HEADER, Site
+from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
+from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 
 
 @check(
@@ -52,7 +53,7 @@ def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> 
     remedy="edge.cfg: the sticky cookie; aws: the target group's stickiness",
 )
 def test_a_client_stays_on_its_host(site: Site) -> None:
-    path = site.live.app.web.health if site.live.app.web else "/"
+    path = site.live.cheap_path
     first = site.get(path)
     cookies = [line.partition(";")[0] for line in first.headers.get_list("set-cookie")]
     assert cookies, "the load balancer sets no cookie"
@@ -75,9 +76,9 @@ def test_more_than_one_host_serves(site: Site) -> None:
     assert len(hosts) >= 2, f"the stack has {len(hosts)} web host"
     if site.live.outputs.platform == "aws":
         return
-    path = site.live.app.web.health if site.live.app.web else "/"
+    path = site.live.cheap_path
     for host in hosts:
-        answer = site.get(path, headers={"Cookie": f"SLIPWAY_HOST={host.name}"})
+        answer = site.get(path, headers={"Cookie": f"{STICKY_COOKIE}={host.name}"})
         served = answer.headers.get("x-served-by", host.name)
         assert answer.status_code == 200, f"{host.name} answers {answer.status_code}"
         assert served == host.name, f"a client of {host.name} is served by {served}"
@@ -85,4 +86,4 @@ def test_more_than_one_host_serves(site: Site) -> None:
 
 def _at_home(site: Site, host: str) -> dict[str, str]:
     key = {LOAD_HEADER: site.live.load_key} if site.live.load_key else {}
-    return {**key, **({"Cookie": f"SLIPWAY_HOST={host}"} if host else {})}
+    return {**key, **({"Cookie": f"{STICKY_COOKIE}={host}"} if host else {})}

@@ -6,8 +6,9 @@ from checks.kit.check import check
 from checks.kit.person import Person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
+from slipway.settings.outputs import STICKY_COOKIE
 
-STICKY = ("SLIPWAY_HOST", "AWSALB", "__cf")
+STICKY = (STICKY_COOKIE, "AWSALB", "__cf")
 """A load balancer's own: they tell which host, and open nothing."""
 
 
@@ -84,7 +85,7 @@ def test_session_cookies_are_for_this_host_alone(person: Person) -> None:
     required=False,
 )
 def test_the_sticky_cookie_is_secure(site: Site) -> None:
-    path = site.live.app.web.health if site.live.app.web else "/"
+    path = site.live.cheap_path
     lines = site.get(path).headers.get_list("set-cookie")
     sticky = [line for line in lines if line.startswith(STICKY)]
     if not sticky:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.kit.check import check
+from checks.kit.declared import declared_request
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 
@@ -22,13 +23,6 @@ def _foreign(site: Site) -> list[str]:
     ]
 
 
-def _path(site: Site) -> str:
-    declared = site.live.app.checks.signed_in
-    if not declared:
-        not_evaluated("declare checks.signed_in in slipway.toml")
-    return declared.partition(" ")[2]
-
-
 @check(
     "X3",
     severity="high",
@@ -38,7 +32,7 @@ def _path(site: Site) -> str:
     remedy="compare Origin with a list, whole and exactly; never echo it",
 )
 def test_foreign_origins_may_not_read(site: Site) -> None:
-    path = _path(site)
+    path = declared_request(site, "signed_in")[1]
     for origin in _foreign(site):
         allowed = site.get(path, headers={"Origin": origin}).headers.get("access-control-allow-origin")
         assert allowed is None or allowed == site.live.url, f"{origin} is answered with {allowed!r}"
@@ -52,7 +46,7 @@ def test_foreign_origins_may_not_read(site: Site) -> None:
     remedy="answer a preflight of a foreign origin without Access-Control-Allow-*",
 )
 def test_foreign_origins_get_no_preflight(site: Site) -> None:
-    path = _path(site)
+    path = declared_request(site, "signed_in")[1]
     for origin in _foreign(site):
         asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
         headers = site.request("OPTIONS", path, headers=asked).headers
@@ -68,7 +62,7 @@ def test_foreign_origins_get_no_preflight(site: Site) -> None:
     remedy="name the origin, and send Vary: Origin",
 )
 def test_no_wildcard_goes_with_credentials(site: Site) -> None:
-    path = _path(site)
+    path = declared_request(site, "signed_in")[1]
     for origin in (site.live.url, "https://evil.example"):
         headers = site.get(path, headers={"Origin": origin}).headers
         wild = headers.get("access-control-allow-origin") == "*"
@@ -85,7 +79,7 @@ def test_no_wildcard_goes_with_credentials(site: Site) -> None:
     remedy="send Vary: Origin wherever Access-Control-Allow-Origin depends on it",
 )
 def test_caches_are_told_that_answers_vary_by_origin(site: Site) -> None:
-    headers = site.get(_path(site), headers={"Origin": site.live.url}).headers
+    headers = site.get(declared_request(site, "signed_in")[1], headers={"Origin": site.live.url}).headers
     if "access-control-allow-origin" not in headers:
         pytest.skip("no origin is allowed at all")
     assert "origin" in headers.get("vary", "").lower(), f"Vary is {headers.get('vary')!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from checks.kit.check import check
+from checks.kit.declared import declared_request
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 
@@ -118,10 +119,7 @@ def test_source_maps_are_not_served(site: Site) -> None:
     remedy="answer errors with a code and a request id, and log the rest",
 )
 def test_a_malformed_request_is_told_nothing_of_the_inside(site: Site) -> None:
-    declared = site.live.app.checks.malformed
-    if declared is None:
-        not_evaluated("declare checks.malformed in slipway.toml")
-    method, _, path = declared.partition(" ")
+    method, path = declared_request(site, "malformed")
     for body, kind in (
         (b'{"broken": ', "application/json"),
         (b"\xff\xfe\x00", "application/json"),
@@ -129,7 +127,7 @@ def test_a_malformed_request_is_told_nothing_of_the_inside(site: Site) -> None:
     ):
         answer = site.request(method, path, content=body, headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500, f"{kind} {body!r} is answered with {answer.status_code}"
-        _tells_nothing(answer.text, declared)
+        _tells_nothing(answer.text, f"{method} {path}")
 
 
 @check(

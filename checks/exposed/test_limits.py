@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from checks.kit.check import check
+from checks.kit.declared import declared_request
 from checks.kit.site import LOAD_HEADER, TIMEOUT, Site
 from checks.kit.verdict import not_evaluated
 
@@ -142,13 +143,12 @@ def test_a_foreign_host_header_is_refused(site: Site) -> None:
     remedy="the edge takes X-Load-Test, X-Real-IP and X-Forwarded-* from outside away and sets its own",
 )
 def test_headers_that_only_our_edge_may_set_gain_nothing(site: Site) -> None:
-    request = _limited_request(site)
+    method, path = declared_request(site, "limited")
     _flood(site)
     pretended = {
-        "X-Load-Test": "verified", "X-Slipway-Load": "guess", "X-Real-IP": "198.51.100.7",
+        "X-Load-Test": "verified", LOAD_HEADER: "guess", "X-Real-IP": "198.51.100.7",
         "Forwarded": "for=198.51.100.7", "True-Client-IP": "198.51.100.7", "CF-Connecting-IP": "198.51.100.7",
     }  # fmt: skip
-    method, _, path = request.partition(" ")
     status = site.limited.request(method, path, headers=pretended).status_code
     assert status == 429, f"a client over its limit is let in ({status}) when it sends {', '.join(pretended)}"
 
@@ -158,28 +158,20 @@ _flooded: dict[str, list[httpx.Response]] = {}
 
 def _flood(site: Site) -> list[httpx.Response]:
     """One client's requests, more than the limit, each from a pretended address; done once in a run."""
-    request = _limited_request(site)
-    if request not in _flooded:
+    method, path = declared_request(site, "limited")
+    if path not in _flooded:
         most = (
             site.live.number(site.live.app.checks.requests_per_minute)
             or site.live.app.limits.requests_per_minute
         )
-        method, _, path = request.partition(" ")
 
         def ask(number: int) -> httpx.Response:
             forwarded = {"X-Forwarded-For": f"203.0.113.{number % 250}, 198.51.100.{number % 250}"}
             return site.limited.request(method, path, headers=forwarded)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            _flooded[request] = list(pool.map(ask, range(most + 20)))
-    return _flooded[request]
-
-
-def _limited_request(site: Site) -> str:
-    declared = site.live.app.checks.limited
-    if declared is None:
-        not_evaluated("declare checks.limited in slipway.toml")
-    return declared
+            _flooded[path] = list(pool.map(ask, range(most + 20)))
+    return _flooded[path]
 
 
 def _taker(site: Site) -> str:

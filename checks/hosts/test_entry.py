@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import socket
@@ -120,7 +119,7 @@ def test_a_web_host_cannot_reach_what_is_not_for_it(hosts: Hosts) -> None:
         "with ThreadPoolExecutor(16) as pool:\n"
         f"    print(json.dumps([d for d in pool.map(ask, json.loads('{addresses}')) if d]))\n"
     )
-    opened = json.loads(host_python(asker, program))
+    opened = json.loads(asker.python(program))
     assert not opened, f"{asker.name} can connect to {opened}"
 
 
@@ -145,12 +144,6 @@ def test_the_public_cannot_reach_the_data(live: LiveStack) -> None:
     with ThreadPoolExecutor(16) as pool:
         reached = [door for door, open_ in zip(doors, pool.map(_answers, doors), strict=True) if open_]
     assert not reached, f"reached from here: {reached}"
-
-
-def host_python(host: LiveHost, program: str) -> str:
-    """What a Python program prints on `host`."""
-    coded = base64.b64encode(program.encode()).decode()
-    return host.run(f"python3 -c \"import base64;exec(base64.b64decode('{coded}'))\"")
 
 
 def _loopback(end: str) -> bool:

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable
 
-from checks.hosts.test_entry import host_python
 from checks.kit.check import check
 from checks.kit.hosts import LiveHost
 from checks.kit.verdict import not_evaluated
@@ -96,7 +95,7 @@ for path in glob.glob('/proc/[0-9]*/cmdline'):
     if holds(text): found.append(text.replace('\\0', ' ')[:40])
 print(json.dumps(found))
 """
-    found = json.loads(host_python(host, _program(live, rest)))
+    found = json.loads(host.python(_program(live, rest)))
     assert not found, f"the command lines of {len(found)} processes hold a secret: {found[0].split()[0]} …"
 
 
@@ -116,7 +115,7 @@ log = subprocess.run(asked, capture_output=True, errors='replace', text=True)
 lines = [line[:60] for line in set(log.stdout.splitlines()) if holds(line)]
 print(json.dumps(len(lines)))
 """
-    found = json.loads(host_python(host, _program(live, rest)))
+    found = json.loads(host.python(_program(live, rest)))
     assert not found, f"{found} lines of the newest 20,000 hold a secret"
 
 

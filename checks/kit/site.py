@@ -13,8 +13,8 @@ import httpx
 import websocket
 
 from slipway.live import LiveStack
+from slipway.settings.outputs import LOAD_HEADER
 
-LOAD_HEADER = "X-Slipway-Load"
 TIMEOUT = 10.0
 
 
@@ -102,7 +102,7 @@ class Site:
 
     def wait_until_ready(self) -> None:
         """The only place that tries again: a site that has just been released may need a moment."""
-        path = self.live.app.web.health if self.live.app.web else "/"
+        path = self.live.cheap_path
         deadline = time.monotonic() + self.patience
         while True:
             try:

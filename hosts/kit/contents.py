@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import asdict
 from typing import Any
@@ -46,16 +45,8 @@ def any_host(role: Role) -> Host:
 
 
 def _file(file: HostFile) -> dict[str, str | int]:
-    """As templates/base/place.py takes it, with its state."""
-    return {
-        "path": file.path,
-        "mode": int(file.mode, 8),
-        "owner": file.owner,
-        "group": file.group,
-        "check": file.check,
-        "content": base64.b64encode(file.data).decode(),
-        "state": file.state,
-    }
+    """As the runner takes it: with the state by which it knows what is there already."""
+    return {**file.placed, "state": file.state}
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from slipway.live import LiveStack
 from slipway.meter.version import USER_AGENT as METER
 from slipway.settings.app import App
+from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 
 __all__ = ["LOAD_HEADER", "STICKY_COOKIE", "USER_AGENT", "Aim", "aim_at"]
 
 USER_AGENT: Final = METER.replace("slipway-meter", "slipway-load")
 """By which the app's logs and statistics know a load test."""
-LOAD_HEADER: Final = "X-Slipway-Load"
-STICKY_COOKIE: Final = "SLIPWAY_HOST"
 
 
 class Aim(BaseModel):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from http.cookiejar import Cookie
@@ -16,6 +15,7 @@ from locust.event import EventHook
 from slipway.errors import SlipwayError
 from slipway.load.aim import STICKY_COOKIE, Aim
 from slipway.load.http_session import HttpSession
+from slipway.meter.target import names_in
 from slipway.session import Answer, Session, sign_in
 from slipway.settings.app import App, Step
 
@@ -25,7 +25,6 @@ FRESH_SECONDS = 240.0
 """As long as the shortest-lived tokens in use can be trusted to last (commonly five minutes)."""
 AGAIN_SECONDS = 1.0
 """After a sign-in that failed, everybody waits so long before the next attempt."""
-_NAME = re.compile(r"\$\{(\w+)\}")
 
 
 class Identity:
@@ -92,22 +91,22 @@ def sign_in_steps(app: App) -> list[Step]:
     whatever these need themselves.
     """
     steps = app.smoke.steps
-    wanted = _names(" ".join(app.websocket.open) + app.websocket.echo if app.websocket else "")
+    wanted = names_in(" ".join(app.websocket.open) + app.websocket.echo if app.websocket else "")
     for step in steps:
-        wanted |= _names(" ".join(step.headers.values()))
+        wanted |= names_in(" ".join(step.headers.values()))
     needed: set[int] = set()
     while True:
         more = {
             index
             for index, step in enumerate(steps)
             if index not in needed
-            and (wanted & step.capture.keys() or _names(str(step.body)) & app.env.keys())
+            and (wanted & step.capture.keys() or names_in(str(step.body)) & app.env.keys())
         }
         if not more:
             return [step for index, step in enumerate(steps) if index in needed]
         needed |= more
         for index in more:
-            wanted |= _names(_texts(steps[index]))
+            wanted |= names_in(_texts(steps[index]))
 
 
 def signed_in_steps(app: App) -> list[Step]:
@@ -119,7 +118,3 @@ def signed_in_steps(app: App) -> list[Step]:
 
 def _texts(step: Step) -> str:
     return " ".join([step.request, *step.headers.values(), str(step.body)])
-
-
-def _names(text: str) -> set[str]:
-    return set(_NAME.findall(text))

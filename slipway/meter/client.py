@@ -14,9 +14,9 @@ from yarl import URL
 
 from slipway.meter.target import Target
 from slipway.meter.version import USER_AGENT
+from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 
 TIMEOUT_SECONDS = 10.0
-STICKY_COOKIE = "SLIPWAY_HOST"
 
 
 class Closed(aiohttp.ClientError):
@@ -61,7 +61,7 @@ class Clients:
         """
         headers = {"User-Agent": USER_AGENT}
         if self.target.load_key:
-            headers["X-Slipway-Load"] = self.target.load_key
+            headers[LOAD_HEADER] = self.target.load_key
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self.tls,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from slipway.errors import BadInput
+from slipway.errors import BadInput, SlipwayError
 
 _NAME = re.compile(r"\$\{(\w+)\}")
 
@@ -46,6 +46,14 @@ def pick(document: object, path: str) -> str:
         else:
             raise KeyError(path)
     return here if isinstance(here, str) else json.dumps(here)
+
+
+def captured(step: str, text: str, path: str) -> str:
+    """What a step's JSON answer holds at `path`; SlipwayError names the step if it does not."""
+    try:
+        return pick(json.loads(text), path)
+    except (json.JSONDecodeError, KeyError):
+        raise SlipwayError(f"sign-in step {step!r}: its answer has no {path}") from None
 
 
 def _value(name: str, values: Mapping[str, str]) -> str:

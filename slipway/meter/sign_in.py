@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 
@@ -11,7 +10,7 @@ import aiohttp
 
 from slipway.errors import SlipwayError
 from slipway.meter.client import Clients, Closed
-from slipway.meter.fill import fill, fill_body, pick
+from slipway.meter.fill import captured, fill, fill_body
 
 FRESH_SECONDS = 240.0
 
@@ -60,12 +59,5 @@ class SignIn:
                         remedy="try it with `slipway release`, whose smoke phase runs the same step",
                     )
                 for name, dotted in step.capture.items():
-                    captures[name] = values[name] = _captured(step.name, text, dotted)
+                    captures[name] = values[name] = captured(step.name, text, dotted)
         return captures
-
-
-def _captured(step: str, text: str, dotted: str) -> str:
-    try:
-        return pick(json.loads(text), dotted)
-    except (json.JSONDecodeError, KeyError) as error:
-        raise SlipwayError(f"sign-in step {step!r}: its answer has no {dotted}") from error

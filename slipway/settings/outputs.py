@@ -14,6 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["edge", "web", "worker", "data"]
 
+LOAD_HEADER = "X-Slipway-Load"
+"""Brings the stack's load key: the edge then lets a request past the per-address limits."""
+STICKY_COOKIE = "SLIPWAY_HOST"
+"""The edge's own: it brings a client back to its host, whose name it holds."""
+
 
 class Output(BaseModel):
     """A part of the stack outputs."""
