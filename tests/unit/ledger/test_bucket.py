@@ -126,16 +126,6 @@ def test_the_servers_clock_is_known_to_a_second(s3: S3) -> None:
     assert abs(bucket.server_time() - time.time()) < 1.1
 
 
-def test_a_rollbacks_share_of_requests_is_quick(s3: S3) -> None:
-    name = s3.bucket().name
-    began = time.perf_counter()
-    bucket = Bucket(name, s3.account, endpoint=s3.endpoint)
-    bucket.get_json("head.json")
-    for number in range(3):
-        bucket.put_json(f"{number}.json", {}, if_none_match=True)
-    assert time.perf_counter() - began < 0.25
-
-
 def test_importing_the_ledger_imports_no_aws_library() -> None:
     program = "import sys, slipway.ledger; sys.exit(any(m in sys.modules for m in ('boto3', 'botocore')))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

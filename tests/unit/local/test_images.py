@@ -54,7 +54,7 @@ def test_a_registry_that_says_nothing_is_given_up_soon(fake: Fake):
     program = fake("docker", "exec sleep 60")
     started = time.monotonic()
     assert not pull(Docker(str(program)), "debian:bookworm-slim", answer_seconds=0.3)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_registry_that_refuses_is_no_error(fake: Fake):

@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -80,12 +79,7 @@ def test_a_kept_connection_ends_with_the_settings_it_was_made_by(project: Projec
     assert not kept.exists()
 
 
-def test_opening_costs_a_few_milliseconds_and_no_heavy_import(project: Project):
-    open_outputs(project, SECRETS)
-    began = time.perf_counter()
-    for _ in range(10):
-        open_outputs(project, SECRETS)
-    assert (time.perf_counter() - began) / 10 < 0.02
+def test_opening_needs_no_heavy_import():
     script = "import sys, slipway.rented.open; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert not {"cryptography", "pyinfra", "jinja2", "boto3"} & set(loaded.split())
