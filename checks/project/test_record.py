@@ -1,4 +1,4 @@
-"""The project beside its stack: env contract, git, ledger (P2, P3, P5, S3, S4, S8, X17, I9)."""
+"""The project beside its stack: env contract, git, ledger (P2, P5, S3, S4, S8, X17, I9)."""
 
 from __future__ import annotations
 
@@ -34,22 +34,6 @@ def test_the_env_contract_is_met(live: LiveStack) -> None:
         except SlipwayError as error:
             wrong += [error.message, *error.details]
     assert not wrong, "; ".join(wrong)
-
-
-@check(
-    "P3",
-    severity="critical",
-    asvs="13.3.1",
-    why="what is behind a client prefix is in every browser",
-    remedy="rename it, or declare it client = true and no secret",
-)
-def test_no_secret_is_behind_a_client_prefix(live: LiveStack) -> None:
-    seen = [
-        name
-        for name, var in live.app.env.items()
-        if name.startswith(tuple(live.app.client_prefixes)) and (var.secret or var.source)
-    ]
-    assert not seen, f"reach browsers: {', '.join(seen)}"
 
 
 @check(

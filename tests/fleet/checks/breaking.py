@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from slipway.pipeline.open import OpenStack
 from tests.fleet.site import Site
 
 Break = Callable[[Site], AbstractContextManager[object]]
@@ -175,5 +176,16 @@ def _web_file(path: str, edits: str) -> Break:
             for host in webs:
                 on(site, host, _WEB.replace("{change}", f"cp -p /root/kept {path}"))
             site.wait_until_healthy()
+
+    return broken
+
+
+def with_secret(then: Callable[[str], Break]) -> Break:
+    """Something done with one of the stack's secrets."""
+
+    @contextmanager
+    def broken(site: Site) -> Generator[None]:
+        with then(OpenStack(site.project).secrets["WEBHOOK_SECRET"])(site):
+            yield
 
     return broken

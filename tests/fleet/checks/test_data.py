@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import boto3
 import pytest
 
 from slipway.pipeline.open import OpenStack
-from tests.fleet.checks.breaking import RELOAD, Break, done, file, on, together
+from tests.fleet.checks.breaking import RELOAD, Break, done, file, on, rewritten, together, web_source
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -21,6 +21,7 @@ REDIS = "/etc/redis/redis.conf"
 DUMPS = "/var/backups/slipway"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.2"
 RESTART_REDIS = "systemctl restart redis-server; for i in $(seq 50); do ss -lnt | grep -q :6379 && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
+RESTART_S3 = "systemctl restart versitygw; for i in $(seq 100); do curl -ksf -o /dev/null https://127.0.0.1:7070/healthz && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
 RELOAD_DATABASE = "systemctl reload postgresql@15-main; sleep 0.2"
 
 
@@ -150,6 +151,17 @@ KEEP_REDIS = (
         ask=("I4/redis", "I10/redis", "I7/the-app-may-not"),
     ),
     Case(
+        "an old Redis",
+        done(
+            "data1",
+            "program=$(readlink -f /usr/bin/redis-server); sed 's/7[.]\\([0-9]*[.][0-9]*\\)/6.\\1/g' $program > /usr/local/bin/redis-old && "  # noqa: E501 - a shell's line
+            f"chmod 755 /usr/local/bin/redis-old && mount --bind /usr/local/bin/redis-old $program && {{ {RESTART_REDIS}; }}",  # noqa: E501 - a shell's line
+            f"umount $(readlink -f /usr/bin/redis-server); rm /usr/local/bin/redis-old; {RESTART_REDIS}",
+        ),
+        red=("I4/redis-is-version-7-or-newer",),
+        says="6.",
+    ),
+    Case(
         "a queue that a restart empties",
         file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS),
         red=("I4/redis-outlives-a-restart",),
@@ -158,20 +170,47 @@ KEEP_REDIS = (
 )
 
 
-@contextmanager
-def foreign_key(site: Site) -> Generator[None]:
-    """A key of another stack in our Redis."""
-    password = OpenStack(site.project).secrets["PLATFORM_REDIS_PASSWORD"]
-    tool = "read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli --no-auth-warning"
-    try:
-        on(site, "data1", f"{tool} SET other-stack:jobs 1", password + "\n")
-        yield
-    finally:
-        on(site, "data1", f"{tool} DEL other-stack:jobs", password + "\n")
+def redis(what: str, undo: str) -> Break:
+    """A shell's lines with `$redis`, the command line of Redis' superuser; and what takes it back."""
+
+    @contextmanager
+    def broken(site: Site) -> Generator[None]:
+        password = OpenStack(site.project).secrets["PLATFORM_REDIS_PASSWORD"]
+        tool = "read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis='redis-cli --no-auth-warning'"
+        try:
+            on(site, "data1", f"{tool}; {what}", password + "\n")
+            yield
+        finally:
+            on(site, "data1", f"{tool}; {undo}", password + "\n")
+
+    return broken
 
 
-def policy(which: str, *more: str) -> Break:
-    """A bucket's policy with `more` actions for everybody."""
+FIND_QUEUE = "meta=$($redis --scan --pattern '*:work:meta' | head -1); queue=${meta%meta}wait"
+IDLE_WORKER = done(
+    "worker1", "systemctl kill -s STOP 'slipway-worker@*'", "systemctl kill -s CONT 'slipway-worker@*'"
+)
+LONG_QUEUE = redis(
+    f'{FIND_QUEUE}; seq 1001 | sed "s|.*|LPUSH $queue none-&|" | $redis >/dev/null',
+    f'{FIND_QUEUE}; seq 1001 | sed "s|.*|LREM $queue 0 none-&|" | $redis >/dev/null',
+)
+
+
+def another_account(site: Site) -> AbstractContextManager[None]:
+    """The S3 server takes the app's secret from an account of another name too, which may do all."""
+    uploads = cast("Any", site.outputs.uploads)
+
+    def change(text: str) -> str:
+        accounts = json.loads(text)
+        known = accounts["accessAccounts"]
+        known["nobody"] = {**known[uploads.access_key], "access": "nobody", "role": "admin"}
+        return json.dumps(accounts)
+
+    return rewritten(site, "data1", "/var/lib/versitygw/iam/users.json", change, RESTART_S3)
+
+
+def policy(which: str, *actions: str, effect: str = "Allow") -> Break:
+    """A bucket's policy that allows or denies `actions` to everybody besides."""
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
@@ -192,7 +231,7 @@ def policy(which: str, *more: str) -> Break:
         loose = json.loads(before)
         resource = f"arn:aws:s3:::{bucket}/*"
         loose["Statement"].append(
-            {"Effect": "Allow", "Principal": "*", "Action": list(more), "Resource": [resource]}
+            {"Effect": effect, "Principal": "*", "Action": list(actions), "Resource": [resource]}
         )
         try:
             s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(loose))
@@ -205,8 +244,23 @@ def policy(which: str, *more: str) -> Break:
 
 OTHERS = (
     Case(
-        "keys of another stack", foreign_key, red=("I8/every-key-has-the-stacks-prefix",), says="other-stack"
+        "keys of another stack",
+        redis("$redis SET other-stack:jobs 1", "$redis DEL other-stack:jobs"),
+        red=("I8/every-key-has-the-stacks-prefix",),
+        says="other-stack",
     ),
+    Case(
+        "a queue that nobody works off",
+        together(IDLE_WORKER, LONG_QUEUE),
+        red=("S10/the-queue-is-short",),
+        says="1001",
+    ),
+    Case(
+        "an app that may not store uploads",
+        policy("uploads", "s3:PutObject", effect="Deny"),
+        red=("I6/the-apps-account-can-use-its-own-bucket",),
+    ),
+    Case("an account that nobody made", another_account, red=("I7/a-wrong-key-opens-no-bucket",)),
     Case(
         "builds that anybody may change",
         policy("builds", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
@@ -263,6 +317,11 @@ WORK = (
             RELOAD,
         ),
         red=("I11/haproxy-serves-its-metrics",),
+    ),
+    Case(
+        "an app without metrics",
+        web_source("src/routes/operations.ts", '.get("/metrics"', '.get("/metrix"'),
+        red=("I11/the-app-serves-its-metrics",),
     ),
     Case(
         "work that was given up",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import answered, done, edge, rewritten, together, uploads
+from tests.fleet.checks.breaking import answered, done, edge, rewritten, together, uploads, with_secret
 from tests.fleet.checks.certificates import certificate
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
@@ -363,6 +363,14 @@ HIDDEN = (
         "files of the host are served",
         edge(answered(200, "root:x:0:0:root", "{ path_sub etc/passwd }", "text/plain")),
         red=("X5/paths-lead-out-of-no-folder",),
+    ),
+    Case(
+        "a secret in a script",
+        with_secret(
+            lambda value: edge(answered(200, f"const key = {value}", "{ path_end .js }", "text/javascript"))
+        ),
+        red=("P3/no-secret-reaches-browsers",),
+        says="WEBHOOK_SECRET",
     ),
     Case(
         "source maps are served",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
-from tests.fleet.checks.breaking import Break, done, file, rewritten, together
+from tests.fleet.checks.breaking import Break, done, file, rewritten, together, with_secret
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -40,17 +38,6 @@ def shadow(host: str, program: str, script: str) -> Break:
     """Another program by the same name comes first."""
     path = f"/usr/local/bin/{program}"
     return done(host, f"printf '#!/bin/sh\\n{script}\\n' > {path}; chmod 755 {path}", f"rm {path}")
-
-
-def with_secret(then: Callable[[str], Break]) -> Break:
-    """Something done with one of the stack's secrets."""
-
-    @contextmanager
-    def broken(site: Site) -> Generator[None]:
-        with then(OpenStack(site.project).secrets["WEBHOOK_SECRET"])(site):
-            yield
-
-    return broken
 
 
 def state(change: Callable[[dict[str, object]], object]) -> Break:

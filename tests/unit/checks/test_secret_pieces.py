@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.hosts.test_secrets import pieces
+from checks.kit.pieces import pieces
 
 
 def test_a_value_with_slashes_is_looked_for_by_its_pieces() -> None:
