@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+FINEST = 0.001
+"""What is smaller everywhere is drawn as nothing."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """From `low` to `high`, with a line at each of `ticks`."""
@@ -25,7 +29,9 @@ class Scale:
 
 def linear_scale(values: Sequence[float], limits: Sequence[float]) -> Scale:
     """From 0 to a round number that all values and limits are below, in at most five steps."""
-    highest = max([*values, *limits], default=0.0) or 1.0
+    highest = max([*values, *limits], default=0.0)
+    if highest < FINEST:
+        highest = 1.0
     step = 10 ** math.floor(math.log10(highest / 4))
     step = next(step * times for times in (1, 2, 2.5, 5, 10) if step * times * 4.5 >= highest)
     count = math.ceil(highest / step)

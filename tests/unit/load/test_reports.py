@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slipway.load.asked import Asked
@@ -161,6 +161,7 @@ def test_a_run_without_any_data_still_has_all_reports(tmp_path: Path) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@example([5e-324], [], False)
 @given(st.lists(st.floats(0, 1e6), max_size=8), st.lists(st.floats(0.1, 1e5), max_size=2), st.booleans())
 def test_every_value_and_limit_is_on_the_axis(values: list[float], limits: list[float], log: bool) -> None:
     scale = (log_scale if log else linear_scale)(values, limits)
