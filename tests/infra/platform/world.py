@@ -92,7 +92,13 @@ class World:
             Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
         )
         found = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
-        ids = [each["InstanceId"] for each in found["AutoScalingGroups"][0]["Instances"]]
+        made = [each["InstanceId"] for each in found["AutoScalingGroups"][0]["Instances"]]
+        told = self.client("ec2").describe_instances(InstanceIds=made)["Reservations"]
+        instances = [each for reservation in told for each in reservation["Instances"]]
+        ids = [
+            each["InstanceId"]
+            for each in sorted(instances, key=lambda each: (each["LaunchTime"], each["InstanceId"]))
+        ]
         for instance in ids if publish else []:
             self.publish(role, instance)
         return ids
