@@ -166,6 +166,8 @@ def test_a_killed_release_is_undone_by_the_next_command(site: Site, phase: str):
     site.wait_for_phase(running, phase)
     running.kill()
     running.communicate()
+    if phase != "stage":  # whose lease is waited for
+        site.end_lease()
     seen = slipway(site.root, "status", "--json", "--wait", "60")
     assert seen.code == 0, seen.err
     assert seen.json["live"] == before

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-RPS = 300
-SOCKETS = 100
+RPS = 100
+SOCKETS = 60
+"""What two slow processors carry beside all hosts of the fleet and a build. What is too much for a machine is lost, and
+proves nothing of a release."""
 
 
 class Traffic:
