@@ -20,7 +20,7 @@ POOLER = "/etc/pgbouncer/pgbouncer.ini"
 REDIS = "/etc/redis/redis.conf"
 DUMPS = "/var/backups/slipway"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.2"
-RESTART_REDIS = "systemctl restart redis-server; for i in $(seq 50); do ss -lnt | grep -q :6379 && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
+RESTART_REDIS = "systemctl reset-failed redis-server; systemctl restart redis-server; for i in $(seq 50); do ss -lnt | grep -q :6379 && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
 RESTART_S3 = "systemctl restart versitygw; for i in $(seq 100); do curl -ksf -o /dev/null https://127.0.0.1:7070/healthz && exit 0; sleep 0.1; done; exit 1"  # noqa: E501 - a shell's line
 RELOAD_DATABASE = "systemctl reload postgresql@15-main; sleep 0.2"
 
