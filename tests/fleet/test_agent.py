@@ -15,7 +15,7 @@ from tests.fleet.toy import AgentHost, publish
 pytestmark = pytest.mark.fleet
 
 FIRST, SECOND = 990_001, 990_002
-KILLS = 25
+KILLS = 15
 
 KILL = """\
 printf '{"fence": %d, "release": %d, "hold_seconds": 3600}' "$1" "$2" > /run/agent-test

@@ -12,8 +12,8 @@ from typing import Any
 
 RPS = 100
 SOCKETS = 60
-"""What two slow processors carry beside all hosts of the fleet and a build. What is too much for a machine is lost, and
-proves nothing of a release."""
+"""What two slow processors carry beside all hosts of the fleet and a build. What is too much for a machine is
+lost, and proves nothing of a release."""
 
 
 class Traffic:

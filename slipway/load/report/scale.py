@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 FINEST = 0.001
 """What is smaller everywhere is drawn as nothing."""
 

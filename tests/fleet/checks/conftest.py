@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 
 import pytest
 
-from tests.fleet.checks.harness import run_checks
+from tests.fleet.checks.harness import Case, run_checks
 from tests.fleet.site import Site
 
+EVERY = "SLIPWAY_SABOTAGE"
 
-@pytest.fixture(scope="session")
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One case for each row of the checklist; SLIPWAY_SABOTAGE=all: every case (`script/test proof`)."""
+    chosen = config.option.keyword or any("::" in arg for arg in config.args)
+    if chosen or os.environ.get(EVERY) == "all":
+        return
+    rows = set[str]()
+    left_out: list[pytest.Item] = []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        case = callspec.params.get("case") if callspec else None
+        if not isinstance(case, Case):
+            continue
+        row = case.red[0].partition("/")[0]
+        if row in rows:
+            left_out.append(item)
+        rows.add(row)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.fixture(scope="package")
 def whole(live_site: Site) -> Generator[Site]:
     """The live site with two releases, all checks green before the first sabotage and after the last."""
     if not live_site.project.state_dir.joinpath("sabotage").exists() or live_site.live() < 2:
