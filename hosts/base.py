@@ -18,7 +18,7 @@ from hosts.render import verbatim
 from slipway.settings.outputs import Host
 
 PACKAGES = (
-    *("ca-certificates", "nftables", "openssh-server", "procps", "python3", "sudo"),
+    *("ca-certificates", "iproute2", "nftables", "openssh-server", "procps", "python3", "sudo"),
     *("systemd-timesyncd", "unattended-upgrades", "zstd"),
 )
 

@@ -8,6 +8,7 @@ import time
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import websocket
@@ -58,8 +59,16 @@ class Site:
         if uploads is None:
             raise AssertionError("the stack has no uploads bucket")
         endpoint = uploads.public_endpoint or f"https://s3.{uploads.region}.amazonaws.com"
-        url = path if path.startswith("https://") else endpoint + path
-        return self._elsewhere.request(method, url, **options)
+        url = urlsplit(path if path.startswith("https://") else endpoint + path)
+        name = url.hostname or ""
+        of_site = name == self.live.host_name or name.endswith(f".{self.live.host_name}")
+        # Like the site's own name, one below it may resolve nowhere yet.
+        host = self.live.address[0] if of_site else name
+        return self._elsewhere.request(
+            method, url._replace(netloc=f"{host}:{url.port or 443}").geturl(),
+            headers={"Host": url.netloc, **options.pop("headers", {})},
+            extensions={"sni_hostname": name}, **options,
+        )  # fmt: skip
 
     @cached_property
     def _elsewhere(self) -> httpx.Client:
