@@ -46,14 +46,33 @@ class Signed:
         signed |= {"x-amz-content-sha256": payload, "x-amz-date": stamp}
         if who.token:
             signed["x-amz-security-token"] = who.token
-        names = ";".join(sorted(signed))
-        lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         path, _, query = self.path.partition("?")
-        request = f"{self.method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"
-        to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        key = f"AWS4{who.secret_key}".encode()
-        for part in scope.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-        said = f"Credential={who.access_key}/{scope},SignedHeaders={names},Signature={signature}"
-        return {**signed, "Authorization": f"AWS4-HMAC-SHA256 {said}"}
+        said = authorization(
+            who.access_key, who.secret_key, scope, (self.method, path, query), signed, payload
+        )
+        return {**signed, "Authorization": said}
+
+
+def authorization(
+    access_key: str,
+    secret_key: str,
+    scope: str,
+    request: tuple[str, str, str],
+    signed: dict[str, str],
+    payload: str,
+) -> str:
+    """The header's value.
+
+    `scope`: day/region/service/aws4_request. `request`: method, path and query, both encoded. `signed`: the
+    headers that count, named in lower case, `x-amz-date` among them. `payload`: the body's SHA-256 in hex.
+    """
+    names = ";".join(sorted(signed))
+    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+    canonical = "\n".join((*request, lines, names, payload))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    to_sign = f"AWS4-HMAC-SHA256\n{signed['x-amz-date']}\n{scope}\n{digest}"
+    key = f"AWS4{secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    return f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"

@@ -7,11 +7,12 @@ own signatures.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
+
+from hosts.agent.sigv4 import authorization
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -58,18 +59,8 @@ def sign(credentials: Credentials, region: str, request: Request, now: float) ->
     if credentials.session_token:
         sent["x-amz-security-token"] = credentials.session_token
     amz = {name.lower(): value.strip() for name, value in sent.items() if name.lower().startswith("x-amz-")}
-    signed = {"host": request.host, **amz}
-    names = ";".join(sorted(signed))
-    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-    canonical = "\n".join((request.method, request.path, request.query, lines, names, request.payload_sha256))
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = f"AWS4{credentials.secret_key}".encode()
-    for part in (stamp[:8], region, "s3", "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    account = f"{credentials.access_key}/{scope}"
-    sent["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={account}, SignedHeaders={names}, Signature={signature}"
-    )
+    sent["Authorization"] = authorization(
+        credentials.access_key, credentials.secret_key, f"{stamp[:8]}/{region}/s3/aws4_request",
+        (request.method, request.path, request.query), {"host": request.host, **amz}, request.payload_sha256,
+    )  # fmt: skip
     return sent
