@@ -97,9 +97,17 @@ def test_a_connection_lost_while_running_is_told_and_not_tried_again(
 ) -> None:
     web1.run(["true"])
     ran = tmp_path / "ran"
-    threading.Timer(0.4, os.kill, (master_pid(web1), signal.SIGKILL)).start()
+    master = master_pid(web1)
+
+    def cut_once_it_runs() -> None:
+        while not ran.exists():
+            time.sleep(0.05)
+        time.sleep(0.1)
+        os.kill(master, signal.SIGKILL)
+
+    threading.Thread(target=cut_once_it_runs, daemon=True).start()
     with pytest.raises(HostLost, match="broke while `sh -c`"):
-        web1.run(["sh", "-c", f"echo once >> {ran}; sleep 5"])
+        web1.run(["sh", "-c", f"echo once >> {ran}; sleep 30"])
     assert ran.read_text() == "once\n"
 
 
