@@ -84,6 +84,14 @@ def edge(*lines: str, drop: str = "", swap: tuple[str, str] | None = None, at: s
     return lambda site: rewritten(site, "edge", EDGE, change, RELOAD)
 
 
+def header(name: str, value: str, condition: str = "") -> str:
+    return f'http-after-response set-header {name} "{value}"' + (f" if {condition}" if condition else "")
+
+
+def without(name: str, condition: str = "") -> str:
+    return f"http-after-response del-header {name}" + (f" if {condition}" if condition else "")
+
+
 def uploads(*lines: str) -> Break:
     """The edge with `lines` in what lies before the uploads bucket."""
     return edge(*lines, at="    http-request deny deny_status 404 unless { path_beg /")
@@ -187,5 +195,26 @@ def with_secret(then: Callable[[str], Break]) -> Break:
     def broken(site: Site) -> Generator[None]:
         with then(OpenStack(site.project).secrets["WEBHOOK_SECRET"])(site):
             yield
+
+    return broken
+
+
+def sql(what: str, undo: str, database: str = "") -> Break:
+    """One statement as the superuser, and what takes it back; `{name}` is the database's name."""
+
+    @contextmanager
+    def broken(site: Site) -> Generator[None]:
+        name = site.outputs.database.name if site.outputs.database else ""
+
+        def run(statements: str) -> None:
+            each = "".join(f"{part.strip()};\n" for part in statements.replace("{name}", name).split(";"))
+            psql = f"cd / && runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -d {database or name}"
+            on(site, "data1", psql, each)
+
+        try:
+            run(what)
+            yield
+        finally:
+            run(undo)
 
     return broken

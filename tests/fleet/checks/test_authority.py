@@ -1,0 +1,62 @@
+"""Who may do what, seen red where others may too."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import answered, edge
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.site import Site
+
+ME, ADMIN = "{ path /api/me }", "{ path /api/admin/audit }"
+SIGNED = "{ req.hdr(authorization) -m found }"
+
+AUTHORITY = (
+    Case(
+        "strangers let in",
+        edge(answered(200, "{}", f"{ME} !{SIGNED}")),
+        red=("X6/strangers-are-refused", "X6/claims-in-query-and-headers-open-nothing"),
+        ask=("X6",),
+    ),
+    Case(
+        "users kept out",
+        edge(answered(401, "{}", f"{ME} {SIGNED}")),
+        red=("X6/users-are-let-in",),
+        ask=("X6",),
+    ),
+    Case(
+        "users are admins",
+        edge(answered(200, "{}", f"{ADMIN} {SIGNED}")),
+        red=("X6/users-are-no-admins",),
+        ask=("X6",),
+    ),
+    Case(
+        "any token is believed",
+        edge(answered(200, "{}", f"{ME} {SIGNED}")),
+        red=("X6/forged-tokens-are-refused",),
+        ask=("X6",),
+    ),
+    Case(
+        "a role in a header is believed",
+        edge(answered(200, "{}", f"{ADMIN} {{ req.hdr(x-user-role) -m str admin }}")),
+        red=("X6/claims-in-query-and-headers-open-nothing",),
+        ask=("X6",),
+    ),
+    Case(
+        "a cron route for everybody",
+        edge(answered(200, "{}", "{ path /cron/outbox } { method POST }")),
+        red=("X10/cron-routes-refuse-without-the-bearer", "X10/cron-routes-refuse-a-users-token"),
+        ask=("X10",),
+    ),
+    Case(
+        "a cron route for every user",
+        edge(answered(200, "{}", "{ path /cron/outbox } { req.hdr(authorization) -m beg 'Bearer ey' }")),
+        red=("X10/cron-routes-refuse-a-users-token",),
+        ask=("X10",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", AUTHORITY, ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)

@@ -1,0 +1,133 @@
+"""What the public must not find, seen red where it is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import answered, done, edge, together, with_secret
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.site import Site
+
+TRACE = "TypeError: x is undefined at handler (/srv/slipway/src/web.ts:12:7)"
+
+
+HIDDEN = (
+    Case(
+        "docs are served",
+        edge(answered(200, "docs", "{ path /docs }", "text/html")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/docs answers 200",
+    ),
+    Case(
+        "a repository is served",
+        edge(answered(200, "ref: refs/heads/main", "{ path /.git/HEAD }", "text/plain")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/.git/HEAD",
+    ),
+    Case(
+        "readiness is public",
+        edge(answered(200, "{}", "{ path /ready }")),
+        red=("X11/private-paths-are-private", "X11/private-paths-are-private-however-they-are-written"),
+        says="/ready",
+    ),
+    Case(
+        "metrics are public, written another way",
+        edge(answered(200, "up 1", "{ path_beg //metrics }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        ask=("X11/private",),
+        says="//metrics",
+    ),
+    Case(
+        "files of the host are served",
+        edge(answered(200, "root:x:0:0:root", "{ path_sub etc/passwd }", "text/plain")),
+        red=("X5/paths-lead-out-of-no-folder",),
+    ),
+    Case(
+        "a secret in a script",
+        with_secret(
+            lambda value: edge(answered(200, f"const key = {value}", "{ path_end .js }", "text/javascript"))
+        ),
+        red=("P3/no-secret-reaches-browsers",),
+        says="WEBHOOK_SECRET",
+    ),
+    Case(
+        "source maps are served",
+        edge(answered(200, "{}", "{ path_end .map }")),
+        red=("P10/source-maps-are-not-served",),
+        ask=("P10",),
+    ),
+    Case(
+        "a stack trace for a malformed request",
+        edge(answered(400, TRACE, "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
+        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+    ),
+    Case(
+        "a malformed request breaks it",
+        edge(answered(500, "oops", "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
+        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+        says="500",
+    ),
+    Case(
+        "a stack trace for an unknown page",
+        edge(answered(404, TRACE, "{ path /no-such-page }", "text/plain")),
+        red=("P10/an-unknown-page-is-told-nothing-of-the-inside",),
+    ),
+    Case(
+        "health without a version",
+        edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1}', "{ path /health }")),
+        red=("X11/health-tells-status-time-and-version",),
+        ask=("X11/health",),
+        says="version",
+    ),
+    Case(
+        "health tells an address",
+        edge(
+            answered(
+                200,
+                '{"status":"ok","timestamp":1,"uptime":110.5,"version":1,"db":"10.1.2.3"}',
+                "{ path /health }",
+            )
+        ),
+        red=("X11/health-tells-no-more-than-that",),
+        ask=("X11/health",),
+        says="10.1.2.3",
+    ),
+    Case(
+        "health tells too much",
+        edge(
+            answered(
+                200,
+                '{"status":"ok","timestamp":1,"uptime":1,"version":1,"db":"postgres"}',
+                "{ path /health }",
+            )
+        ),
+        red=("X11/health-tells-no-more-than-that",),
+        ask=("X11/health",),
+        says="postgres",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", HIDDEN, ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)
+
+
+def test_a_slow_health_path_is_told(whole: Site) -> None:
+    slow = 'core.register_action("slow", {"http-req"}, function(txn) core.msleep(300) end)'
+    case = Case(
+        "slow health",
+        together(
+            done("edge", f"echo '{slow}' > /etc/haproxy/slow.lua", "rm /etc/haproxy/slow.lua"),
+            edge(
+                "http-request lua.slow if { path /health }",
+                swap=(
+                    "    lua-load-per-thread /etc/haproxy/body",
+                    "    lua-load-per-thread /etc/haproxy/slow.lua\n"
+                    "    lua-load-per-thread /etc/haproxy/body",
+                ),
+            ),
+        ),
+        red=("X11/health-is-cheap",),
+    )
+    prove(whole, case)

@@ -1,0 +1,110 @@
+"""What pages of other sites may do, seen red where it is too much: CORS and cookies."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import answered, edge, header, uploads, without
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.site import Site
+
+ME = "{ path /api/me }"
+ECHOED = "{ var(txn.origin) -m found }"
+
+
+def cookie(attribute: str) -> str:
+    return rf"http-after-response replace-header Set-Cookie '^(.*);\s*{attribute}[^;]*(.*)$' '\1\2'"
+
+
+ORIGINS = (
+    Case(
+        "every origin echoed",
+        edge(
+            header("Access-Control-Allow-Origin", "%[var(txn.origin)]", ECHOED),
+            header("Vary", "Origin"),
+        ),
+        red=("X3/foreign-origins-may-not-read", "X3/foreign-origins-get-no-preflight"),
+        ask=("X3",),
+    ),
+    Case(
+        "an origin that only begins like ours",
+        edge(
+            header(
+                "Access-Control-Allow-Origin",
+                "%[var(txn.origin)]",
+                "{ var(txn.origin) -m sub localhost.evil.example }",
+            )
+        ),
+        red=("X3/foreign-origins-may-not-read", "X3/foreign-origins-get-no-preflight"),
+        ask=("X3",),
+        says="localhost.evil.example",
+    ),
+    Case(
+        "a wildcard with credentials",
+        edge(
+            header("Access-Control-Allow-Origin", "*"),
+            header("Access-Control-Allow-Credentials", "true"),
+            header("Vary", "Origin"),
+        ),
+        red=(
+            "X3/no-wildcard-goes-with-credentials",
+            "X3/foreign-origins-may-not-read",
+            "X3/foreign-origins-get-no-preflight",
+        ),
+        ask=("X3",),
+    ),
+    Case(
+        "no Vary", edge(without("Vary")), red=("X3/caches-are-told-that-answers-vary-by-origin",), ask=("X3",)
+    ),
+    Case(
+        "a bucket for every origin",
+        uploads(header("Access-Control-Allow-Origin", "*")),
+        red=("X3/the-uploads-bucket-is-for-the-frontend-only",),
+        ask=("X3",),
+    ),
+)
+
+COOKIES = (
+    Case(
+        "cookies for scripts",
+        edge(cookie("HttpOnly")),
+        red=("X4/session-cookies-are-hidden-from-scripts", "X4/the-sticky-cookie-is-secure"),
+        ask=("X4",),
+    ),
+    Case(
+        "cookies in the clear",
+        edge(cookie("Secure")),
+        red=("X4/session-cookies-travel-by-tls-only", "X4/the-sticky-cookie-is-secure"),
+        ask=("X4",),
+    ),
+    Case(
+        "cookies of every site",
+        edge(cookie("SameSite")),
+        red=("X4/session-cookies-stay-on-the-site",),
+        ask=("X4",),
+    ),
+    Case(
+        "cookies for the whole domain",
+        edge(r"http-after-response replace-header Set-Cookie '^(.*)$' '\1; Domain=example.com'"),
+        red=("X4/session-cookies-are-for-this-host-alone",),
+        ask=("X4",),
+    ),
+    Case(
+        "a foreign page reads with the cookie",
+        edge(
+            answered(
+                200,
+                "{}",
+                f"{ME} {{ req.hdr(cookie) -m found }}",
+                "application/json",
+                "Access-Control-Allow-Origin: https://evil.example",
+            )
+        ),
+        red=("X6/another-sites-page-cannot-use-the-cookie",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", [*ORIGINS, *COOKIES], ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)

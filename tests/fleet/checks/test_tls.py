@@ -1,0 +1,118 @@
+"""What is promised of TLS, seen red on an edge that does not keep it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet.checks.breaking import edge, header, rewritten, together, without
+from tests.fleet.checks.certificates import certificate
+from tests.fleet.checks.harness import Case, prove
+from tests.fleet.site import Site
+
+
+def weak(openssl: str) -> str:
+    """OpenSSL's settings with everything allowed."""
+    return (
+        openssl.replace("[openssl_init]\n", "[openssl_init]\nssl_conf = weak\n")
+        + "\n[weak]\nsystem_default = weakest\n[weakest]\nCipherString = DEFAULT@SECLEVEL=0\n"
+    )
+
+
+TRANSPORT = (
+    Case(
+        "no HSTS",
+        edge(without("Strict-Transport-Security")),
+        red=("X1/hsts-covers-a-year-and-subdomains",),
+        ask=("X1",),
+    ),
+    Case(
+        "HSTS for an hour",
+        edge(header("Strict-Transport-Security", "max-age=3600; includeSubDomains")),
+        red=("X1/hsts-covers-a-year-and-subdomains",),
+        says="3600",
+    ),
+    Case(
+        "a certificate of another authority",
+        certificate(own_authority=True),
+        red=("X1/the-certificate-is-trusted-and-for-this-name",),
+        says="certificate",
+        alone=True,
+    ),
+    Case(
+        "a certificate for another name",
+        certificate(name="other.example"),
+        red=("X1/the-certificate-is-trusted-and-for-this-name",),
+        says="ostname",
+        alone=True,
+    ),
+    Case(
+        "a certificate that ends in five days",
+        certificate(days=5),
+        red=("X1/the-certificate-is-good-for-two-weeks-and-more",),
+        ask=("X1",),
+        says="ends in",
+    ),
+    Case(
+        "a certificate with a short key",
+        together(
+            lambda site: rewritten(site, "edge", "/etc/ssl/openssl.cnf", weak), certificate(rsa_bits=1024)
+        ),
+        red=("X1/the-certificates-key-is-long-enough",),
+        says="1024",
+        alone=True,
+    ),
+    Case(
+        "TLS 1.0",
+        edge(
+            "ssl-default-bind-ciphers ALL:@SECLEVEL=0",
+            swap=(
+                "ssl-default-bind-options ssl-min-ver TLSv1.2",
+                "ssl-default-bind-options ssl-min-ver TLSv1.0",
+            ),
+            drop="ssl-default-bind-ciphers ",
+            at="    # Mozilla's",
+        ),
+        red=("X1/old-tls-is-refused",),
+        ask=("X1/old-tls", "X1/tls-1-3", "X1/hsts"),
+        says="TLSv1",
+    ),
+    Case(
+        "ciphers that encrypt nothing",
+        edge(
+            "ssl-default-bind-ciphers ALL:eNULL:@SECLEVEL=0",
+            drop="ssl-default-bind-ciphers ",
+            at="    # Mozilla's",
+        ),
+        red=("X1/weak-ciphers-are-refused",),
+        ask=("X1",),
+    ),
+    Case(
+        "no TLS 1.3",
+        edge(swap=("ssl-min-ver TLSv1.2 no-tls", "ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.2 no-tls")),
+        red=("X1/tls-1-3-is-offered",),
+        ask=("X1",),
+    ),
+    Case(
+        "plain HTTP is served",
+        edge(
+            "http-request return status 200 content-type text/plain string hello",
+            at="    http-request redirect code 308",
+        ),
+        red=("X1/plain-http-is-sent-on-to-https",),
+        ask=("X1",),
+    ),
+    Case(
+        "a redirect that believes Host",
+        edge(
+            "http-request redirect code 308 location https://%[req.hdr(host)]%[pathq]",
+            at="    http-request redirect code 308",
+        ),
+        red=("X1/the-redirect-to-https-leads-nowhere-else",),
+        ask=("X1",),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", TRANSPORT, ids=str)
+def test_it_is_told(whole: Site, case: Case) -> None:
+    prove(whole, case)
