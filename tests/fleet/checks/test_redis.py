@@ -45,6 +45,7 @@ REDIS_CASES = (
     Case(
         "Redis as it comes from the package",
         together(
+            done("data1", "true", RESTART_REDIS),  # the last to be taken back
             file("data1", REDIS, "^protected-mode yes$", "protected-mode no"),
             file("data1", "/etc/redis/users.acl", r"#[0-9a-f]{64} (.*)$", "nopass ~* &* +@all"),
             file("data1", "/etc/redis/memory.conf", "maxmemory .*", "maxmemory 0"),
