@@ -133,7 +133,7 @@ export class Process {
   /** The first log line that fits, waiting for it. */
   async logged(
     fits: (line: Record<string, unknown>) => boolean,
-    timeoutMs = 5_000,
+    timeoutMs = 20_000,
   ): Promise<Record<string, unknown>> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {

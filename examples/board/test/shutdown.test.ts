@@ -114,6 +114,7 @@ describe("a worker told to go", () => {
   test("work that came while no worker lived is done by the next", async () => {
     const first = await board.worker();
     first.signal("SIGKILL");
+    await first.exited;
     await board.sql`INSERT INTO outbox (topic, payload) VALUES ('summary.daily', ${{ day: "2030-02-01" }}::jsonb)`;
     const next = await board.worker();
     await next.logged((line) => line.event === "job_done");

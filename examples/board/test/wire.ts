@@ -38,7 +38,7 @@ export class Wire {
   }
 
   /** The next message of a type, taken off what was received. */
-  async next(type: string, timeoutMs = 3_000): Promise<Message> {
+  async next(type: string, timeoutMs = 10_000): Promise<Message> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const at = this.received.findIndex((message) => message.type === type);
