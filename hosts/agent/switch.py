@@ -18,6 +18,8 @@ from .settle import settle
 from .slot import Slot
 from .state import Exclusive, State
 
+SEEN_SECONDS = 2.0
+
 
 def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
     """See docs/agent.md, `switch`."""
@@ -132,9 +134,15 @@ def make_live(state: State, slot: Slot, hold: float) -> None:
 
 
 def _refuse_down(paths: Paths, slot: Slot) -> None:
-    rows = haproxy.servers(haproxy.stat(paths), slot.name)
-    if not any(row["status"].startswith("UP") or row["status"] == "no check" for row in rows):
-        raise AgentError("not_warm", f"no server of release {slot.release} in slot {slot.name} is up")
+    """HAProxy asks a server that is down every 200 ms: one that has just come up gets the time to be seen."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while True:
+        rows = haproxy.servers(haproxy.stat(paths), slot.name)
+        if any(row["status"].startswith("UP") or row["status"] == "no check" for row in rows):
+            return
+        if time.monotonic() >= deadline:
+            raise AgentError("not_warm", f"no server of release {slot.release} in slot {slot.name} is up")
+        time.sleep(0.02)
 
 
 def _redirect(paths: Paths, host: Host, state: State, slot: Slot) -> None:

@@ -47,6 +47,8 @@ def two_toys(host: AgentHost) -> Generator[AgentHost]:
     try:
         yield host
     finally:
+        if before:
+            host.do("boot", release=before)  # a host that has just rebooted may not be that far yet
         host.do("switch", release=before, cron_owner=bool(kinds), cron_kinds=kinds)
         for toy in (FIRST, SECOND):
             host.do("stop", release=toy)

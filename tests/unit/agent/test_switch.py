@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,19 @@ def test_a_release_that_is_not_booted_here_is_refused(host: World, state: str, r
     assert serves_only_blue(host)
 
 
-def test_a_slot_whose_servers_are_down_is_no_target(host: World):
+def test_a_slot_whose_servers_are_down_is_no_target(host: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(switch, "SEEN_SECONDS", 0.05)
     host.haproxy.status["green"] = ["DOWN"]
     with pytest.raises(AgentError, match="no server of release 2 in slot green is up"):
         host.ask(switch.command, fence=1, release=2)
     assert serves_only_blue(host)
+
+
+def test_a_server_that_haproxy_has_not_seen_yet_is_waited_for(host: World):
+    host.haproxy.status["green"] = ["DOWN"]
+    threading.Timer(0.2, host.haproxy.status.update, [{"green": ["UP"]}]).start()
+    host.ask(switch.command, fence=1, release=2)
+    assert host.haproxy.map["active"] == "green" == host.state.active
 
 
 def serves_only_blue(world: World) -> bool:
