@@ -44,9 +44,7 @@ def owner(live: LiveStack) -> Generator[Database]:
     remedy="pg_hba with hostssl only; aws: rds.force_ssl=1",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
-def test_the_database_refuses_connections_in_the_clear(
-    live: LiveStack, whose: Callable[[LiveStack], str]
-) -> None:
+def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: Url) -> None:
     try:
         connect_database(live, whose(live), sslmode="disable").close()
     except psycopg.OperationalError:

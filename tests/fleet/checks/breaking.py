@@ -199,8 +199,8 @@ def with_secret(then: Callable[[str], Break]) -> Break:
     return broken
 
 
-def sql(what: str, undo: str, database: str = "") -> Break:
-    """One statement as the superuser, and what takes it back; `{name}` is the database's name."""
+def sql(what: str, undo: str) -> Break:
+    """Statements as the superuser, and what takes it back; `{name}` is the database's name."""
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
@@ -208,7 +208,7 @@ def sql(what: str, undo: str, database: str = "") -> Break:
 
         def run(statements: str) -> None:
             each = "".join(f"{part.strip()};\n" for part in statements.replace("{name}", name).split(";"))
-            psql = f"cd / && runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -d {database or name}"
+            psql = f"cd / && runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -d {name}"
             on(site, "data1", psql, each)
 
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import RELOAD, done, file, sql, web_source
+from tests.fleet.checks.breaking import EDGE, RELOAD, done, file, sql, web_source
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -13,7 +13,7 @@ WORK = (
         "a proxy without metrics",
         file(
             "edge",
-            "/etc/haproxy/haproxy.cfg",
+            EDGE,
             "^ *http-request use-service prometheus-exporter.*$",
             "    http-request deny if { path /metrics }",
             RELOAD,
