@@ -31,10 +31,13 @@ class Lane:
         patience: float,
         *,
         arrived: Callable[[float], None] | None = None,
-        dropped: Callable[[int], None] | None = None,
+        dropped: Callable[[float], None] | None = None,
     ) -> None:
-        """`patience`: seconds that a visit waits for a free user. `arrived` is told for each visit how late
-        (ms) this process was itself, `dropped` how many found no user in time."""
+        """`patience`: seconds that a visit waits for a free user.
+
+        `arrived` is told of each visit when it was due; how late that is tells how late this process was
+        itself. `dropped` is told of each that found no user in time, likewise when it was due.
+        """
         self.patience = patience
         self._arrived, self._dropped = arrived, dropped
         self._due: deque[float] = deque()
@@ -57,7 +60,7 @@ class Lane:
         """A visit is due."""
         now = time.perf_counter()
         if self._arrived:
-            self._arrived((now - due) * 1000)
+            self._arrived(due)
         self._drop_before(now - self.patience)
         self._due.append(due)
         self._ready.release()
@@ -75,9 +78,7 @@ class Lane:
         self._drop_before(float("inf"))
 
     def _drop_before(self, oldest: float) -> None:
-        count = 0
         while self._due and self._due[0] < oldest:
-            self._due.popleft()
-            count += 1
-        if count and self._dropped:
-            self._dropped(count)
+            due = self._due.popleft()
+            if self._dropped:
+                self._dropped(due)

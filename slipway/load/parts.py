@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from locust.env import Environment
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 
 from slipway.load.run import LoadRun
 from slipway.load.schedule import Part
 
-__all__ = ["share_out"]
+__all__ = ["processes_of", "share_out"]
 
 MESSAGE = "slipway-part"
 
@@ -22,14 +22,26 @@ def share_out(environment: Environment, run: LoadRun) -> None:
 
         def told(msg: Any, **_: object) -> None:
             run.part = Part(msg.data["index"], msg.data["of"])
+            run.staff(run.part.of)
 
         cast("Any", runner).register_message(MESSAGE, told)
     elif isinstance(runner, MasterRunner):
 
         def tell(**_: object) -> None:
             # Messages to one worker keep their order, and the one that starts the test comes after this.
-            present = [each.id for each in runner.clients.all if each.state != STATE_MISSING]
-            for index, worker in enumerate(sorted(present)):
+            present = _workers(runner)
+            for index, worker in enumerate(present):
                 runner.send_message(MESSAGE, {"index": index, "of": len(present)}, worker)
 
         events.test_start.add_listener(tell)
+
+
+def processes_of(runner: Runner | None) -> int:
+    """How many processes would send the load, if it began now."""
+    return max(len(_workers(runner)), 1) if isinstance(runner, MasterRunner) else 1
+
+
+def _workers(master: MasterRunner) -> list[str]:
+    """Those among whom locust deals the users."""
+    clients = master.clients
+    return sorted(each.id for each in clients.ready + clients.spawning + clients.running)

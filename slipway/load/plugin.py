@@ -70,6 +70,7 @@ def attach(environment: Environment, aim: Aim, profile: str) -> Any:
     """Make the environment's users those of a run of `profile` at `aim`. The run."""
     # Late: these know of users, and users of this module.
     from slipway.load.crew import crew_of  # noqa: PLC0415
+    from slipway.load.dispatcher import EvenDispatcher  # noqa: PLC0415
     from slipway.load.run import LoadRun  # noqa: PLC0415
     from slipway.load.shape import ProfileShape  # noqa: PLC0415
 
@@ -79,11 +80,13 @@ def attach(environment: Environment, aim: Aim, profile: str) -> Any:
     if not crew.size:
         raise BadInput(f"load profile {profile}: no scenario has anything to do on {aim.app.name}")
     run.crew = crew
+    run.staff(1)
     # Users for whom there is nothing to do are not spawned at all; the others exactly as often as needed.
     environment.user_classes[:] = list(crew.users)
-    for kind, number in crew.users.items():
-        kind.fixed_count, kind.host = number, aim.url
+    for kind in crew.users:
+        kind.host = aim.url
     environment.host = aim.url
+    environment.dispatcher_class = EvenDispatcher
     environment.stop_timeout = aim.app.load.patience_seconds
     environment.shape_class = ProfileShape(run)
     if environment.runner:

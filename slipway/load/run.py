@@ -72,6 +72,15 @@ class LoadRun:
         """Seconds from the start of the test to second 0 of the profile, in which all users are spawned."""
         return LEAD_SECONDS + (self.crew.size / SPAWNED_A_SECOND if self.crew else 0.0)
 
+    def staff(self, processes: int) -> None:
+        """So many processes send the load, each its part: who takes part in it, before the test starts."""
+        if self.crew is None:
+            raise BadInput("a load run without users")
+        self.crew = self.crew.for_processes(processes)
+        # Locust spawns exactly so many.
+        for kind, number in self.crew.users.items():
+            kind.fixed_count = number
+
     def begin(self, *, leads: bool = False) -> None:
         """The test starts: visits of each kind of user fall due from second 0 on.
 
@@ -101,10 +110,14 @@ class LoadRun:
         if kind not in self._lanes:
             self._lanes[kind] = Lane(
                 self.load.patience_seconds,
-                arrived=lambda late_ms: self.samples.arrived(late_ms, at=time.time()),
-                dropped=lambda count: self.samples.dropped(count, at=time.time()),
+                arrived=self._arrived,
+                dropped=lambda due: self.samples.dropped(at=time.time() - _since(due)),
             )
         return self._lanes[kind]
+
+    def _arrived(self, due: float) -> None:
+        late = _since(due)
+        self.samples.arrived(late * 1000, at=time.time() - late)
 
     def seat(self, kind: type[User]) -> int:
         """A number for the next socket of this kind, different from that of any other process."""
@@ -126,6 +139,10 @@ class LoadRun:
             exception=None if error is None else LoadError(error),
             context={},
         )
+
+
+def _since(moment: float) -> float:
+    return time.perf_counter() - moment
 
 
 class LoadError(Exception):

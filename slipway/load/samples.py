@@ -46,12 +46,12 @@ class Samples:
         self.slot(at).cell(kind, name).add(ms, error)
 
     def arrived(self, late_ms: float, *, at: float) -> None:
-        """A visit began, `late_ms` later than the generator wanted to begin it."""
+        """A visit was due `at`, and this process came to it `late_ms` later."""
         self.slot(at).arrivals.add(late_ms)
 
-    def dropped(self, count: int = 1, *, at: float) -> None:
-        """Visits found no free user in time."""
-        self.slot(at).dropped += count
+    def dropped(self, *, at: float) -> None:
+        """A visit that was due `at` found no free user in time."""
+        self.slot(at).dropped += 1
 
     def read(self, source: str, reading: Reading, *, at: float) -> None:
         """How the process `source` of the generator is."""

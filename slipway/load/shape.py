@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import isinf
+
 from locust import LoadTestShape
 
+from slipway.load.parts import processes_of
 from slipway.load.run import LoadRun
 
 __all__ = ["ProfileShape"]
@@ -20,7 +23,10 @@ class ProfileShape(LoadTestShape):
 
     def tick(self) -> tuple[int, float] | None:
         """Users and how many are spawned a second; None ends the run."""
-        crew = self._run.crew
-        if crew is None or self.get_run_time() > self._run.lead + self._run.profile.seconds:
+        run = self._run
+        if isinf(run.zero):
+            run.staff(processes_of(self.runner))
+        crew = run.crew
+        if crew is None or self.get_run_time() > run.lead + run.profile.seconds:
             return None
         return crew.size, float(max(crew.size, 1))

@@ -70,9 +70,9 @@ class Slot:
 
     cells: dict[Key, Cell] = field(default_factory=dict[Key, Cell])
     arrivals: Histogram = field(default_factory=Histogram)
-    """Visits begun, by how late the generator itself began them (ms)."""
+    """Visits that were due, by how late the generator itself came to them (ms)."""
     dropped: int = 0
-    """Visits that found no free user in time."""
+    """Those of them that found no free user in time."""
 
     def cell(self, kind: str, name: str) -> Cell:
         """The cell of a kind and name, made if need be."""

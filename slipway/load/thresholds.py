@@ -89,7 +89,7 @@ def _arrivals(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
     inside = asked.judges(samples.width)
     slots = [slot for begin, slot in samples.slots.items() if inside(begin)]
     dropped = sum(slot.dropped for slot in slots)
-    every = dropped + sum(slot.arrivals.count for slot in slots)
+    every = sum(slot.arrivals.count for slot in slots)
     if not every:
         return []
     ratio = dropped / every

@@ -108,6 +108,7 @@ def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_a
     run = json.loads(out)
     assert run["processes"] == 2
     assert run["lost_workers"] == []
+    assert run["dropped"] == 0
     assert counts(run, "HTTP")[0] > 10
     assert "slipway.load.generator" in seen
     secrets = [value for value in OpenStack(site.project).secrets.values() if len(value) >= 12]

@@ -42,7 +42,9 @@ def samples(seed: int = 1, *, troubled: bool = True) -> Samples:
         for _ in range(10 if second < 10 else 0):
             made.record("WS connect", "/ws", chance.lognormvariate(3, 0.4), at=at)
         if troubled and 41 <= second < 43:
-            made.dropped(8, at=at)
+            for _ in range(8):
+                made.arrived(1, at=at)
+                made.dropped(at=at)
         for process in "ab":
             made.read(
                 process,

@@ -25,7 +25,7 @@ events: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
         st.sampled_from([None, "reset", "503"]),
     ),
     st.tuples(st.just("arrived"), times),
-    st.tuples(st.just("dropped"), st.integers(1, 9)),
+    st.tuples(st.just("dropped")),
     st.tuples(
         st.just("read"), st.sampled_from(["p", "q"]), st.integers(0, 99), st.floats(0, 2), st.floats(0, 999)
     ),
@@ -44,8 +44,8 @@ def recorded(draw: st.DrawFn) -> Samples:
                 samples.record(kind, name, ms, error, at=at)
             case ("arrived", ms):
                 samples.arrived(ms, at=at)
-            case ("dropped", count):
-                samples.dropped(count, at=at)
+            case ("dropped",):
+                samples.dropped(at=at)
             case ("read", source, sockets, cpu, lag):
                 samples.read(source, Reading(sockets, cpu, lag), at=at)
             case ("mark", text):
