@@ -7,16 +7,15 @@ checked.good, checked.failed, checked.report
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Literal
 
 from slipway.errors import BadInput
+from slipway.reports import Reports
 from slipway.settings.project import Project
 
 Severity = Literal["critical", "high", "medium", "low"]
@@ -38,29 +37,16 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Checked:
+class Checked(Reports):
     """What a run of the checks came to."""
 
     code: int
     """0: something was proved, and nothing failed; 1: a check failed, or nothing was proved; 2: bad input."""
-    folder: Path
-    """Where results.json, junit.xml, report.html and history.jsonl are."""
 
     @property
     def good(self) -> bool:
         """Was something proved, and did nothing fail?"""
         return self.code == 0
-
-    @property
-    def report(self) -> Path:
-        """The page for people."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """results.json: stack, url, release, started, seconds, results. Empty if nothing could run."""
-        file = self.folder / "results.json"
-        return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
 
     @property
     def failed(self) -> list[Failed]:
@@ -101,7 +87,7 @@ def run(
     argv += ["--invasive"] if invasive else []
     argv += [f"--patience={patience:g}"] if patience is not None else []
     ended = subprocess.run(argv, cwd=project.root, stdout=output, stderr=output, check=False).returncode
-    return Checked({0: 0, _USAGE_ERROR: 2}.get(ended, 1), folder)
+    return Checked(folder, {0: 0, _USAGE_ERROR: 2}.get(ended, 1))
 
 
 def find_checks(project: Project) -> Path:

@@ -7,11 +7,9 @@ done.good, done.code, done.misses, done.report
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -25,6 +23,7 @@ from slipway.load.profile import profile_of
 from slipway.load.worker_host import WorkerHost
 from slipway.load.worker_hosts import look_at
 from slipway.meter.command import ending_early
+from slipway.reports import Reports
 from slipway.settings.load_settings import LoadSize
 from slipway.settings.project import Project
 
@@ -57,12 +56,10 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What a load test came to; nothing in it is secret."""
+class Loaded(Reports):
+    """What a load test came to. Beside the reports lies a summary for CI, summary.md."""
 
     code: ExitCode
-    folder: Path
-    """Where report.html, results.json, junit.xml, summary.md and history.jsonl are."""
     interrupted: bool = False
     """By Ctrl-C or SIGTERM here."""
 
@@ -75,17 +72,6 @@ class Loaded:
     def meaning(self) -> str:
         """Of the exit code."""
         return self.code.meaning
-
-    @property
-    def report(self) -> Path:
-        """The page for people."""
-        return self.folder / "report.html"
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """results.json; empty if there was nothing to write."""
-        file = self.folder / "results.json"
-        return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
 
     @property
     def misses(self) -> list[str]:
@@ -193,7 +179,7 @@ def _wait(processes: Processes, stopping: Any, longest: float | None) -> int:
 
 def _outcome(ended: int, folder: Path, *, interrupted: bool) -> Loaded:
     """The leader's exit code counts only with the report that it stands for."""
-    done = Loaded(ExitCode.NO_DATA, folder, interrupted)
+    done = Loaded(folder, ExitCode.NO_DATA, interrupted)
     if done.document:
         return replace(done, code=ExitCode(done.document["exit_code"]))
     if ended == ExitCode.BAD_INPUT:

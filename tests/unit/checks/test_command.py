@@ -74,5 +74,5 @@ def test_what_failed_is_told_with_its_remedy(tmp_path: Path) -> None:
         {"id": "X1/b", "host": "web1", "verdict": "fail", "reason": "broken", "remedy": "mend it"},
     ]
     (tmp_path / "results.json").write_text(json.dumps({"results": results}))
-    [failed] = Checked(1, tmp_path).failed
+    [failed] = Checked(tmp_path, 1).failed
     assert (failed.id, failed.host, failed.reason, failed.remedy) == ("X1/b", "web1", "broken", "mend it")

@@ -61,7 +61,7 @@ class Proofs:
         if self.checks:
             (folder / "results.json").write_text(json.dumps({"results": self.checks}))
         bad = not self.checks or any(each["verdict"] == "fail" for each in self.checks)
-        return checking.Checked(int(bad), folder)
+        return checking.Checked(folder, int(bad))
 
     def put_under_load(self, _: object, load: command.Load, *, output: Any) -> Loaded:
         self.asked.append(f"load {load.profile} {load.seconds} {load.i_know}")
@@ -69,7 +69,7 @@ class Proofs:
         output.flush()
         assert load.folder
         (load.folder / "results.json").write_text(json.dumps({"findings": self.misses}))
-        return Loaded(self.load, load.folder, interrupted=self.interrupted)
+        return Loaded(load.folder, self.load, interrupted=self.interrupted)
 
 
 class Ledger:
