@@ -21,7 +21,7 @@ class EvenDispatcher(UsersDispatcher):
         """Who comes later has no part in this test."""
 
     def remove_worker(self, worker_node: WorkerNode) -> None:
-        """Nobody takes over the part of one that was lost: the report tells that it is missing."""
+        """Nobody makes the visits of one that was lost: the report tells of it."""
 
     def _user_gen(self) -> Iterator[str | None]:
         while True:
