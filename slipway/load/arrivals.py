@@ -35,8 +35,8 @@ class Lane:
     ) -> None:
         """`patience`: seconds that a visit waits for a free user.
 
-        `arrived` is told of each visit when it was due; how late that is tells how late this process was
-        itself. `dropped` is told of each that found no user in time, likewise when it was due.
+        `arrived` is told of each visit how many seconds ago it was due, which is how late this process was
+        itself; `dropped` is told the same of each that found no user in time.
         """
         self.patience = patience
         self._arrived, self._dropped = arrived, dropped
@@ -60,8 +60,8 @@ class Lane:
         """A visit is due."""
         now = time.perf_counter()
         if self._arrived:
-            self._arrived(due)
-        self._drop_before(now - self.patience)
+            self._arrived(now - due)
+        self._drop(now, self.patience)
         self._due.append(due)
         self._ready.release()
 
@@ -69,16 +69,16 @@ class Lane:
         """Wait for the next visit; when it was due."""
         while True:
             self._ready.acquire()
-            self._drop_before(time.perf_counter() - self.patience)
+            self._drop(time.perf_counter(), self.patience)
             if self._due:
                 return self._due.popleft()
 
     def close(self) -> None:
         """Nobody will come for those that still wait."""
-        self._drop_before(float("inf"))
+        self._drop(time.perf_counter(), float("-inf"))
 
-    def _drop_before(self, oldest: float) -> None:
-        while self._due and self._due[0] < oldest:
+    def _drop(self, now: float, patience: float) -> None:
+        while self._due and now - self._due[0] > patience:
             due = self._due.popleft()
             if self._dropped:
-                self._dropped(due)
+                self._dropped(now - due)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from locust.user import User
@@ -38,10 +38,6 @@ class Crew:
     shares: Mapping[type[HttpUser], float]
     processes: int = 1
     """That send the load."""
-
-    def for_processes(self, processes: int) -> Crew:
-        """The same for another number of processes."""
-        return replace(self, processes=processes)
 
     @cached_property
     def users(self) -> Mapping[type[User], int]:

@@ -75,12 +75,10 @@ def attach(environment: Environment, aim: Aim, profile: str) -> Any:
     from slipway.load.shape import ProfileShape  # noqa: PLC0415
 
     sized = profile_of(profile, aim.app)
-    run = LoadRun(environment, aim, sized)
     crew = crew_of(environment.user_classes, sized, aim.app)
     if not crew.size:
         raise BadInput(f"load profile {profile}: no scenario has anything to do on {aim.app.name}")
-    run.crew = crew
-    run.staff(1)
+    run = LoadRun(environment, aim, sized, crew)
     # Users for whom there is nothing to do are not spawned at all; the others exactly as often as needed.
     environment.user_classes[:] = list(crew.users)
     for kind in crew.users:

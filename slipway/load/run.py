@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -37,19 +38,17 @@ _ATTRIBUTE = "slipway_load"
 class LoadRun:
     """Attached to locust's environment, where users find it (`run_of`). Times are of `time.perf_counter`."""
 
-    def __init__(
-        self, environment: Environment, aim: Aim, profile: Profile, samples: Samples | None = None
-    ) -> None:
+    def __init__(self, environment: Environment, aim: Aim, profile: Profile, crew: Crew) -> None:
         self.environment = environment
         self.aim = aim
         self.profile = profile
+        self.crew = crew
+        """Who takes part."""
         self.load = aim.app.load
-        self.samples = samples if samples is not None else Samples()
+        self.samples = Samples()
         """Gets arrivals and drops from here; who listens to locust's request event adds the rest."""
         self.part: Part = WHOLE
         """Which part of the load this process sends; to be set before the test starts."""
-        self.crew: Crew | None = None
-        """Who takes part; to be set before the test starts."""
         self.sockets_open = 0
         self.zero = float("inf")
         """When second 0 of the profile is; infinite before the run."""
@@ -70,13 +69,11 @@ class LoadRun:
     @property
     def lead(self) -> float:
         """Seconds from the start of the test to second 0 of the profile, in which all users are spawned."""
-        return LEAD_SECONDS + (self.crew.size / SPAWNED_A_SECOND if self.crew else 0.0)
+        return LEAD_SECONDS + self.crew.size / SPAWNED_A_SECOND
 
     def staff(self, processes: int) -> None:
         """So many processes send the load, each its part: who takes part in it, before the test starts."""
-        if self.crew is None:
-            raise BadInput("a load run without users")
-        self.crew = self.crew.for_processes(processes)
+        self.crew = replace(self.crew, processes=processes)
         # Locust spawns exactly so many.
         for kind, number in self.crew.users.items():
             kind.fixed_count = number
@@ -90,8 +87,6 @@ class LoadRun:
         self.zero = time.perf_counter() + self.lead
         self.sockets_open = 0
         self._seats = {}
-        if self.crew is None:
-            raise BadInput("a load run without users")
         if leads:
             return
         for kind, times in self.crew.arrivals(self.profile, self.part).items():
@@ -110,14 +105,10 @@ class LoadRun:
         if kind not in self._lanes:
             self._lanes[kind] = Lane(
                 self.load.patience_seconds,
-                arrived=self._arrived,
-                dropped=lambda due: self.samples.dropped(at=time.time() - _since(due)),
+                arrived=lambda ago: self.samples.arrived(ago * 1000, at=time.time() - ago),
+                dropped=lambda ago: self.samples.dropped(at=time.time() - ago),
             )
         return self._lanes[kind]
-
-    def _arrived(self, due: float) -> None:
-        late = _since(due)
-        self.samples.arrived(late * 1000, at=time.time() - late)
 
     def seat(self, kind: type[User]) -> int:
         """A number for the next socket of this kind, different from that of any other process."""
@@ -126,7 +117,7 @@ class LoadRun:
 
     def place(self, kind: type[User], seat: int) -> float:
         """Where among all sockets of the peak this seat is: kinds with few seats are spread over the ramp."""
-        seats = self.crew.users.get(kind, 0) if self.crew else 0
+        seats = self.crew.users.get(kind, 0)
         return min(seat, seats - 1) * self.profile.schedule.peak_sockets / seats if seats else float(seat)
 
     def tell(self, kind: str, name: str, ms: float, error: str | None = None, size: int = 0) -> None:
@@ -139,10 +130,6 @@ class LoadRun:
             exception=None if error is None else LoadError(error),
             context={},
         )
-
-
-def _since(moment: float) -> float:
-    return time.perf_counter() - moment
 
 
 class LoadError(Exception):

@@ -26,7 +26,6 @@ class ProfileShape(LoadTestShape):
         run = self._run
         if isinf(run.zero):
             run.staff(processes_of(self.runner))
-        crew = run.crew
-        if crew is None or self.get_run_time() > run.lead + run.profile.seconds:
+        if self.get_run_time() > run.lead + run.profile.seconds:
             return None
-        return crew.size, float(max(crew.size, 1))
+        return run.crew.size, float(run.crew.size)

@@ -9,14 +9,15 @@ from slipway.load.arrivals import Lane
 
 
 def test_visits_fall_due_on_time_although_nobody_takes_them():
-    due: list[float] = []
-    lane = Lane(10, arrived=due.append)
+    late: list[float] = []
+    lane = Lane(10, arrived=late.append)
     zero = time.perf_counter()
     lane.dispatch(iter([0.0, 0.05, 0.1]), zero)
     assert time.perf_counter() - zero >= 0.1
     assert lane.waiting == 3
     assert [round(lane.take() - zero, 3) for _ in range(3)] == [0.0, 0.05, 0.1]
-    assert [round(at - zero, 3) for at in due] == [0.0, 0.05, 0.1]
+    assert len(late) == 3
+    assert all(seconds >= 0 for seconds in late)
 
 
 def test_a_visit_that_finds_nobody_in_time_is_dropped():
@@ -27,7 +28,9 @@ def test_a_visit_that_finds_nobody_in_time_is_dropped():
     lane.offer(now - 0.5)
     lane.offer(now)
     assert lane.take() == now
-    assert dropped == [now - 1, now - 0.5]
+    since, (first, second) = time.perf_counter() - now, dropped
+    assert 1 <= first <= 1 + since
+    assert 0.5 <= second <= 0.5 + since
 
 
 def test_those_that_still_wait_at_the_end_are_dropped():
@@ -39,11 +42,11 @@ def test_those_that_still_wait_at_the_end_are_dropped():
     assert (lane.waiting, len(dropped)) == (0, 3)
 
 
-def test_a_dispatcher_that_was_held_up_tells_when_the_visit_was_due():
-    due: list[float] = []
-    lane, zero = Lane(10, arrived=due.append), time.perf_counter() - 0.2
+def test_a_dispatcher_that_was_held_up_tells_how_late_it_is():
+    late: list[float] = []
+    lane, zero = Lane(10, arrived=late.append), time.perf_counter() - 0.2
     lane.dispatch(iter([0.0]), zero)
-    assert due == [zero]
+    assert 0.2 <= late[0] <= time.perf_counter() - zero
 
 
 def test_whoever_waits_longest_gets_no_visit_twice():
