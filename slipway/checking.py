@@ -79,8 +79,7 @@ def run(
             "pytest, testinfra or httpx is not installed", remedy="uv sync --group checks installs them"
         )
     folder = folder or project.state_dir / "checks"
-    # What an earlier run found must not be taken for this one's.
-    (folder / "results.json").unlink(missing_ok=True)
+    Reports(folder).forget()
     argv = [sys.executable, "-m", "pytest", str(find_checks(project)), "-q"]
     argv += ["--stack", project.stack.name, "--severity", severity, "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + [f"--host={each}" for each in hosts]

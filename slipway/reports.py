@@ -18,6 +18,10 @@ class Reports:
     folder: Path
     """Where report.html, results.json, junit.xml and history.jsonl are."""
 
+    def forget(self) -> None:
+        """What an earlier run found must not be taken for the next one's."""
+        self._results.unlink(missing_ok=True)
+
     @property
     def report(self) -> Path:
         """The page for people."""
@@ -26,5 +30,9 @@ class Reports:
     @cached_property
     def document(self) -> dict[str, Any]:
         """results.json: stack, url, release, started, seconds, what was found. Empty: nothing could run."""
-        file = self.folder / "results.json"
+        file = self._results
         return cast("dict[str, Any]", json.loads(file.read_text())) if file.exists() else {}
+
+    @property
+    def _results(self) -> Path:
+        return self.folder / "results.json"

@@ -101,8 +101,7 @@ def run(project: Project, load: Load, *, output: int | IO[str] | None = None) ->
     hosts = look_at(load.hosts, aim, project.root)
     folder = load.folder or project.state_dir / "load"
     folder.mkdir(parents=True, exist_ok=True)
-    # What an earlier run found must not be taken for this one's.
-    (folder / "results.json").unlink(missing_ok=True)
+    Reports(folder).forget()
     options = ["--stack", project.stack.name, "--profile", load.profile]
     options += ["--i-know"] if load.i_know else []
     leading = ["--report-dir", str(folder.resolve())]

@@ -19,6 +19,9 @@ from slipway.settings.project import Project, open_project
 from tests.fleet.command import Ran, slipway
 from tests.fleet.sabotage import Sabotage
 
+FORGET_JOURNAL = "journalctl -q --rotate; journalctl -q --vacuum-size=1"
+"""A host's command after a test that had secrets logged: checks would rightly find them."""
+
 
 class Site:
     """One project whose stack `local` is up and has a live release."""

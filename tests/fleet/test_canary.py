@@ -10,7 +10,7 @@ import pytest
 from slipway.pipeline.open import OpenStack
 from tests.fleet.command import slipway
 from tests.fleet.sabotage import prepend
-from tests.fleet.site import Site
+from tests.fleet.site import FORGET_JOURNAL, Site
 
 pytestmark = pytest.mark.fleet
 
@@ -47,8 +47,7 @@ def test_a_canary_secret_is_found_in_no_log_journal_ledger_manifest_process_list
     finally:
         slipway(site.root, "secrets", "unset", NAME)
         for host in site.outputs.by_role("web"):
-            # Checks would rightly find those words.
-            site.on(host.name, "journalctl -q --rotate; journalctl -q --vacuum-size=1")
+            site.on(host.name, FORGET_JOURNAL)
 
 
 def _ledger(site: Site) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slipway.reports import Reports
 from tests.forked import forked_pytest
 
 CHECKS = Path(__file__).parents[3] / "checks"
@@ -61,14 +61,13 @@ class Case:
 def run_checks(root: Path, *only: str, options: tuple[str, ...] = ()) -> Found:
     """`pytest checks --stack local --only … ` in the project at `root`."""
     folder = root / ".slipway" / "local" / "sabotage"
-    (folder / "results.json").unlink(missing_ok=True)
+    reports = Reports(folder)
+    reports.forget()
     argv = [str(CHECKS), "-q", "-p", "no:cacheprovider", "--stack", "local", "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + list(options)
     folder.mkdir(parents=True, exist_ok=True)
     code = forked_pytest(argv, root, folder / "said", LONGEST)
-    file = folder / "results.json"
-    results: list[dict[str, Any]] = json.loads(file.read_text())["results"] if file.exists() else []
-    return Found(code, tuple(results), (folder / "said").read_text())
+    return Found(code, tuple(reports.document.get("results", [])), (folder / "said").read_text())
 
 
 _mended: set[str] = set()

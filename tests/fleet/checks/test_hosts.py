@@ -9,7 +9,7 @@ import pytest
 
 from tests.fleet.checks.breaking import Break, done, file, rewritten, together, with_secret
 from tests.fleet.checks.harness import Case, prove
-from tests.fleet.site import Site
+from tests.fleet.site import FORGET_JOURNAL, Site
 
 CHAIN = "inet slipway input"
 STATE = "/var/lib/slipway/state.json"
@@ -58,7 +58,6 @@ def retold(slot: dict[str, object], was: str, **told: object) -> None:
 
 
 ROGUE = "slipway-rogue@blue-1"
-JOURNAL = "journalctl -q --rotate; journalctl -q --vacuum-size=1"
 
 ENTRY = (
     Case(
@@ -211,7 +210,9 @@ SECRETS = (
         "a secret in a log",
         with_secret(
             lambda value: done(
-                "data1", f"{JOURNAL}; echo token={value} | systemd-cat -t loose; journalctl --sync", JOURNAL
+                "data1",
+                f"{FORGET_JOURNAL}; echo token={value} | systemd-cat -t loose; journalctl --sync",
+                FORGET_JOURNAL,
             )
         ),
         red=("P8/no-log-holds-a-secret",),
