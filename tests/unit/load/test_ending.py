@@ -274,6 +274,7 @@ def test_a_run_that_is_lost_ends_early_and_says_why(site: Site, locust: Locust) 
     assert process.returncode == ExitCode.MISSED, told
     results = locust.results
     assert results["ended"] == "aborted"
+    assert results["seconds"] < 20, "that is how long it was to last"
     assert "took longer than 20 ms" in results["why_ended"]
 
 

@@ -58,7 +58,7 @@ def test_a_5xx_of_the_app_is_an_error_with_its_time_host_and_release_and_fails_t
         report = measure(Target(url=site.url), 40, 0, 1)
     (loss,) = report.losses
     assert (loss.kind, loss.host, loss.release) == ("status 503", "web1", "b1")
-    assert loss.at > 0.4
+    assert 0.4 < loss.at < 0.6  # the intended time, however busy the machine is
     assert report.requests.errors == report.per_release["b1"].errors == report.per_second[0].errors == 1
     assert report.requests.lost == 0
     assert report.exit_code == 1
@@ -177,6 +177,7 @@ def test_a_freeze_of_two_seconds_shows_in_the_latencies_of_all_it_held_up() -> N
             time.sleep(2)  # the whole server stands still
         return await fine(request)
 
+    began = time.monotonic()
     with serving(freeze_once) as site:
         report = measure(Target(url=site.url), 50, 0, 4)
     assert report.requests.sent == 200
@@ -186,7 +187,7 @@ def test_a_freeze_of_two_seconds_shows_in_the_latencies_of_all_it_held_up() -> N
     assert p95 is not None
     assert p95 > 1500, "a closed model would have asked once, and seen one slow answer"
     assert report.per_second[1].ms.max is not None
-    assert report.per_second[1].ms.max > 1900
+    assert 1900 < report.per_second[1].ms.max < (time.monotonic() - began) * 1000
 
 
 def test_browsers_keep_their_cookies_and_every_fifth_keeps_none() -> None:
