@@ -51,7 +51,7 @@ def main() -> int:
     os.chdir(asked.project)
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from checks.kit.hosts import Hosts  # noqa: PLC0415 - found by the line before
-    from slipway.live import open_live  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
     live = open_live(asked.stack)
     hosts = Hosts(live)

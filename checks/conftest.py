@@ -11,7 +11,7 @@ from checks.kit.hosts import Hosts, LiveHost
 from checks.kit.person import Person, sign_in_person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

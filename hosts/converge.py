@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hosts.digest import setup_digest
 from hosts.plan import SETUP_DIGEST, FleetPlan
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Host
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from slipway.errors import BadInput
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host, Outputs
 from slipway.settings.stack import Stack
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from slipway.errors import BadInput, SlipwayError
+from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
 
 

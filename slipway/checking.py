@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from slipway.errors import BadInput
-from slipway.reports import Reports
+from slipway.reports.folder import Reports
+from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 
 Severity = Literal["critical", "high", "medium", "low"]

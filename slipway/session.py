@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slipway.errors import SlipwayError
 from slipway.meter.fill import captured, fill, fill_body, pick
 from slipway.settings.app import App, Step
+from slipway.settings.errors import SlipwayError
 
 __all__ = ["Answer", "Send", "Session", "fill", "fill_body", "identity_of", "pick", "sign_in"]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from slipway.ledger.bucket import Bucket
-from slipway.ledger.sigv4 import Credentials
-from slipway.ledger.transport import Transport
+from slipway.storage.bucket import Bucket
+from slipway.storage.sigv4 import Credentials
+from slipway.storage.transport import Transport
 
 ACCOUNT = Credentials("slipway-test", "not-a-secret-just-a-test")
 _numbers = count(1)

@@ -12,10 +12,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from checks.kit.verdict import not_evaluated
-from slipway.ledger.bucket import Bucket
-from slipway.ledger.sigv4 import Credentials
-from slipway.live import LiveStack
 from slipway.settings.outputs import Bucket as BucketOutput
+from slipway.stack import LiveStack
+from slipway.storage.bucket import Bucket
+from slipway.storage.sigv4 import Credentials
 
 SECONDS = 10
 

@@ -11,7 +11,7 @@ from checks.data.services import database_url
 from checks.kit.check import check
 from checks.kit.hosts import Hosts, LiveHost
 from checks.kit.verdict import not_evaluated
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 HOURS = 26
 """Age of the newest backup at most: a day, and two hours for the run itself."""

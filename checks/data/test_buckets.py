@@ -9,9 +9,9 @@ import pytest
 from checks.data.services import open_bucket
 from checks.kit.check import check
 from checks.kit.verdict import not_evaluated
-from slipway.ledger.bucket import Bucket, BucketError
-from slipway.live import LiveStack
 from slipway.settings.outputs import Bucket as BucketOutput
+from slipway.stack import LiveStack
+from slipway.storage.bucket import Bucket, BucketError
 
 
 @check(

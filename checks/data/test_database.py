@@ -12,7 +12,7 @@ from checks.kit.check import check
 from checks.kit.hosts import Hosts
 from checks.kit.verdict import not_evaluated
 from slipway.build.manifest import load_manifest
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 Url = Callable[[LiveStack], str]
 """Whose: the app's, or the migrations'."""

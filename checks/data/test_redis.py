@@ -9,7 +9,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 
 from checks.data.services import connect_redis
 from checks.kit.check import check
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 MEMORY_PERCENT = 80
 SAMPLE = 2000

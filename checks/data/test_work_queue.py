@@ -8,7 +8,7 @@ from checks.kit.check import check
 from checks.kit.hosts import Hosts, LiveHost
 from checks.kit.verdict import not_evaluated
 from hosts.plan import BLUE_PORT, GREEN_PORT
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 WAITING = 1000
 """I10's alarm stands there too."""

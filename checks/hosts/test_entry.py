@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from checks.kit.check import check
 from checks.kit.hosts import Hosts, LiveHost
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 PUBLIC = {
     "edge": {22, 80, 443, 8444},

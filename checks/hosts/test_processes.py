@@ -7,7 +7,7 @@ import json
 from checks.kit.check import check
 from checks.kit.hosts import LiveHost
 from checks.kit.verdict import not_evaluated
-from slipway.live import LiveStack
+from slipway.stack import LiveStack
 
 EXPOSURE = 4.0
 """Highest score of `systemd-analyze security`: 0 is best, 10 is worst."""

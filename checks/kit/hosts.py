@@ -10,9 +10,9 @@ from typing import TypeVar
 from testinfra.host import Host as Machine
 
 from checks.kit.kept import KeptBackend
-from slipway.live import LiveStack
 from slipway.settings.outputs import Host as Facts
 from slipway.settings.outputs import Role
+from slipway.stack import LiveStack
 
 T = TypeVar("T")
 

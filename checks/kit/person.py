@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from checks.kit.site import Site
-from slipway.live import LiveStack
 from slipway.meter.target import steps_needed
 from slipway.session import Answer, Session, fill_body, sign_in
+from slipway.stack import LiveStack
 
 
 @dataclass(frozen=True)

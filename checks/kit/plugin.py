@@ -16,8 +16,8 @@ from checks.kit.report import write_reports
 from checks.kit.results import Result, Run, result_of
 from checks.kit.terminal import show
 from checks.kit.verdict import judge
-from slipway.errors import SlipwayError
-from slipway.live import LiveStack, open_live
+from slipway.settings.errors import SlipwayError
+from slipway.stack import LiveStack, open_live
 
 LIVE = pytest.StashKey[LiveStack]()
 RESULTS = pytest.StashKey[dict[str, Result]]()

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 import websocket
 
-from slipway.live import LiveStack
 from slipway.settings.outputs import LOAD_HEADER
+from slipway.stack import LiveStack
 
 TIMEOUT = 10.0
 

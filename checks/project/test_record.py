@@ -11,10 +11,10 @@ import pytest
 
 from checks.kit.check import check
 from checks.kit.verdict import not_evaluated
-from slipway.errors import SlipwayError
-from slipway.live import LiveStack
 from slipway.secrets.contract import compose
 from slipway.secrets.env_example import env_example
+from slipway.settings.errors import SlipwayError
+from slipway.stack import LiveStack
 
 LOAD_DAYS = 30
 """How old a load test of the stack may be."""

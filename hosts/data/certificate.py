@@ -6,7 +6,7 @@ import re
 
 from hosts.file import HostFile
 from hosts.plan import FleetPlan
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\n?", re.DOTALL)

@@ -19,7 +19,7 @@ from hosts.file import HostFile
 from hosts.folders import Folder, folders
 from hosts.plan import BUILDS_READER, BUILDS_WRITER, S3_ROOT, UPLOADS, FleetPlan
 from hosts.render import render, verbatim
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host
 
 PACKAGES: tuple[str, ...] = ()

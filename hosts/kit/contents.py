@@ -10,7 +10,7 @@ from hosts import aws, base, roles, web
 from hosts.effect import Effect, TakeUp
 from hosts.file import HostFile
 from hosts.plan import FleetPlan
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host, Role
 
 KIT_ROLES: tuple[Role, ...] = ("web", "worker")

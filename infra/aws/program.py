@@ -34,8 +34,8 @@ from infra.cloudflare.ranges import IPV4, IPV6
 from infra.cloudflare.realtime import Realtime, RealtimeArgs
 from infra.cloudflare.uploads import Uploads, UploadsArgs
 from infra.cloudflare.worker_variables import worker_variables
-from slipway.errors import BadInput
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 
 

@@ -11,9 +11,9 @@ import pulumi_aws as aws
 from infra.aws.bucket import BucketArgs, SealedBucket
 from infra.aws.policy_document import as_json
 from infra.aws.resource_policies import bucket_policy
-from slipway.errors import BadInput
 from slipway.settings.aws import Buckets
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.errors import BadInput
 
 _BROWSER_SECONDS = 3600
 

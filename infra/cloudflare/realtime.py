@@ -10,8 +10,8 @@ from pathlib import Path
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from slipway.errors import BadInput
 from slipway.settings.aws import Cloudflare
+from slipway.settings.errors import BadInput
 
 SCRIPT = Path("worker/dist/worker.js")
 """In the app's folder: what its build made, one module."""

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from slipway.local.status import FleetState, fleet_state
-from slipway.local.up import OUTPUTS
+from slipway.platforms.local.status import FleetState, fleet_state
+from slipway.platforms.local.up import OUTPUTS
 from slipway.settings.project import open_project
 
 UNKNOWN = "unknown"

@@ -21,8 +21,8 @@ from pulumi_policy import (
 from infra.policies.rule import Rule, World
 from infra.policies.rules import RULES
 from infra.recording.graph import Graph, Resource
-from slipway.errors import BadInput
 from slipway.settings.aws import Purpose
+from slipway.settings.errors import BadInput
 from slipway.settings.stack_file import find_root, load_stack
 
 _STOPS = {"critical", "high"}

@@ -18,7 +18,7 @@ import yaml
 from infra.recording.lean_cloudflare import install as make_cloudflare_lean
 from infra.recording.offline import attempts, go_offline
 from infra.recording.program_error import ProgramFailed
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 
 
 class ProgramFailed(SlipwayError):

@@ -14,7 +14,7 @@ from typing import Any
 from infra.recording.answers import Answer
 from infra.recording.graph import Graph
 from infra.recording.program_error import ProgramFailed
-from slipway.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 """Of the environment: no credentials, and not PYTHONDONTWRITEBYTECODE: compiling the SDK anew takes 5 s."""

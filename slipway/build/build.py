@@ -20,7 +20,7 @@ from slipway.settings.app import App
 from slipway.settings.project import Project
 
 if TYPE_CHECKING:
-    from slipway.ledger.bucket import Bucket
+    from slipway.storage.bucket import Bucket
 
 
 @dataclass(frozen=True)

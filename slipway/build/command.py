@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from slipway.errors import ReleaseFailed
+from slipway.settings.errors import ReleaseFailed
 
 TAIL_LINES = 30
 GRACE_SECONDS = 5

@@ -18,7 +18,7 @@ from slipway.build.order import Order
 from slipway.build.runtime import architecture
 from slipway.build.source import copy_files
 from slipway.build.tree import collect
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 
 def deps_layer(order: Order, folder: Path) -> Packed | None:

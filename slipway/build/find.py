@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from slipway.build import cache
 from slipway.build.manifest import Manifest, canonical, load_manifest, read_manifest
-from slipway.errors import SlipwayError
-from slipway.ledger.transport import BucketError
+from slipway.settings.errors import SlipwayError
+from slipway.storage.transport import BucketError
 
 if TYPE_CHECKING:
-    from slipway.ledger.bucket import Bucket
+    from slipway.storage.bucket import Bucket
 
 Found = tuple[Manifest, Mapping[str, Path], bytes]
 """Manifest, layer files by digest, SBOM; no files and no SBOM when all of it is in the bucket."""

@@ -16,8 +16,8 @@ from slipway.build.order import Order
 from slipway.build.runtime import architecture, runtime_layer
 from slipway.build.sbom import make_sbom
 from slipway.build.tree import Entry
-from slipway.errors import BadInput
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 
 
 def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, Path], bytes]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from slipway.errors import BadInput, SlipwayError
 from slipway.settings.app import Command, Cron, Name, Process
+from slipway.settings.errors import BadInput, SlipwayError
 
 if TYPE_CHECKING:
-    from slipway.ledger.bucket import Bucket
+    from slipway.storage.bucket import Bucket
 
 SCHEMA = 1
 """Grows with every change of shape: an older slipway must refuse what it would misread."""

@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import Any, cast
 
-from slipway.errors import BadInput, SlipwayError
+from slipway.settings.errors import BadInput, SlipwayError
 
 
 def fetch_package(name: str, version: str, destination: Path) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from slipway.build.build import Build
 from slipway.build.inputs import file_digest
 from slipway.build.manifest import Layer, load_manifest
-from slipway.errors import SlipwayError
-from slipway.ledger.bucket import Bucket, Conflict
 from slipway.progress import Progress, Silent
+from slipway.settings.errors import SlipwayError
+from slipway.storage.bucket import Bucket, Conflict
 
 __all__ = ["PublishReport", "load_manifest", "publish"]
 

@@ -19,8 +19,8 @@ from slipway.build.inputs import settings_digest
 from slipway.build.layer import LEVEL, Packed, pack, recalled, record_of
 from slipway.build.npm_package import fetch_package
 from slipway.build.tree import RUNTIME_FOLDER, collect
-from slipway.errors import BadInput, SlipwayError
 from slipway.settings.app import Runtime
+from slipway.settings.errors import BadInput, SlipwayError
 
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.build.globs import matcher
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
 """Never source, wherever it lies: git's own store, and slipway's (keys of a local fleet)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from slipway.build.source import leads_out
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 RUNTIME_FOLDER = ".runtime"
 """Where the runtime layer lies in a build's root; `.runtime/bin` is first on PATH."""

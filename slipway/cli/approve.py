@@ -26,8 +26,8 @@ def approve(
     [dim]Examples:[/]
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
-    from slipway.engine.approve import approve as sign_for  # noqa: PLC0415
-    from slipway.engine.approve import duration  # noqa: PLC0415
+    from slipway.platforms.aws.pulumi.approve import approve as sign_for  # noqa: PLC0415
+    from slipway.platforms.aws.pulumi.approve import duration  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     holds = duration(lasts)

@@ -23,7 +23,7 @@ def down(
       slipway down --stack local
       slipway down --stack local --volumes
     """
-    from slipway.platforms import take_down  # noqa: PLC0415
+    from slipway.platforms.platform import take_down  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     take_down(open_project(stack), volumes=volumes, progress=progress(as_json=json))

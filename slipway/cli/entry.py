@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 
 
 def main() -> NoReturn:

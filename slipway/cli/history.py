@@ -20,7 +20,7 @@ def history(
     [dim]Examples:[/]
       slipway history --stack prod --limit 5
     """
-    from slipway.pipeline.history import COLUMNS, as_json, entries, row  # noqa: PLC0415
+    from slipway.release.history import COLUMNS, as_json, entries, row  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     found = entries(open_project(stack), limit)

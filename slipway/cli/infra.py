@@ -10,7 +10,7 @@ import typer
 
 from slipway.cli.options import Json, Stack
 from slipway.cli.output import emit_json, say, table
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
     from infra.recording import Graph

@@ -26,7 +26,7 @@ def logs(
       slipway logs --process worker -n 200
       slipway logs --stack prod --host web1 --follow
     """
-    from slipway.pipeline.logs import stream  # noqa: PLC0415
+    from slipway.release.logs import stream  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     for name, line in stream(open_project(stack), host=host, process=process, lines=lines, follow=follow):

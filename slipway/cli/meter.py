@@ -31,7 +31,7 @@ def meter(
       slipway meter --stack preview --json > meter.json
     """
     from slipway.meter import run  # noqa: PLC0415
-    from slipway.pipeline.open import OpenStack  # noqa: PLC0415
+    from slipway.release.open import OpenStack  # noqa: PLC0415
     from slipway.secrets.contract import compose  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 

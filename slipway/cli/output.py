@@ -12,7 +12,7 @@ from slipway.progress import Progress, for_stream
 def progress(*, as_json: bool) -> Progress:
     """Progress goes to standard error, so that standard output holds the result alone."""
     if as_json:
-        from slipway.progress.lines import Lines  # noqa: PLC0415
+        from slipway.progress import Lines  # noqa: PLC0415
 
         return Lines(sys.stderr)
     return for_stream(sys.stderr)

@@ -29,7 +29,7 @@ def rollback(
       slipway rollback
       slipway rollback --stack prod --to 41
     """
-    from slipway.pipeline.rollback import go_back  # noqa: PLC0415
+    from slipway.release.rollback import go_back  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     report = go_back(open_project(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))

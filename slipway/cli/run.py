@@ -28,7 +28,7 @@ def run(
       slipway run -- bun run src/task.ts outbox.drain --batch-size 100
       slipway run --stack prod --timeout 600 -- bun run src/task.ts users.set-role --input '{"id":"7"}'
     """
-    from slipway.pipeline.task import run_task  # noqa: PLC0415
+    from slipway.release.task import run_task  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     outcome = run_task(

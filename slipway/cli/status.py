@@ -26,7 +26,7 @@ def status(
       slipway status
       slipway status --stack prod --json
     """
-    from slipway.pipeline.status import look  # noqa: PLC0415
+    from slipway.release.status import look  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     found = look(open_project(stack), progress(as_json=json), wait_seconds=wait)

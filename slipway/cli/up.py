@@ -29,7 +29,7 @@ def up(
       slipway up
       slipway up --stack prod --json
     """
-    from slipway.platforms import bring_up  # noqa: PLC0415
+    from slipway.platforms.platform import bring_up  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     outputs = bring_up(open_project(stack), progress(as_json=json), break_lock=break_lock)

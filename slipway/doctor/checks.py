@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from slipway.doctor import aws, fleet, machine, stack
 from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.errors import BadInput, SlipwayError
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
+from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
 
 T = TypeVar("T")

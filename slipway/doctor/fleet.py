@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.ledger.lease import read_lease
-from slipway.pipeline.open import OpenStack
-from slipway.pipeline.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.release.open import OpenStack
+from slipway.release.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.storage.lease import read_lease
 
 SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0

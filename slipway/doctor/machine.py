@@ -13,10 +13,10 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.local.daemon import why_not
-from slipway.local.docker import Docker, find_docker
-from slipway.local.layout import lay_out
-from slipway.local.ports import is_free, owner
+from slipway.platforms.local.daemon import why_not
+from slipway.platforms.local.docker import Docker, find_docker
+from slipway.platforms.local.layout import lay_out
+from slipway.platforms.local.ports import is_free, owner
 from slipway.settings.project import Project
 
 LEAST_GIB = 2

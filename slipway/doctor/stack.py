@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.errors import BadInput
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from slipway.secrets.check import check
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import open_store
+from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 
 

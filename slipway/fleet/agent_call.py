@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from slipway.errors import SlipwayError
 from slipway.fleet.agent_error import AgentError
 from slipway.fleet.completed import Completed
 from slipway.fleet.connection import Connection
 from slipway.fleet.exchange import Lines
 from slipway.fleet.replies import Reply
+from slipway.settings.errors import SlipwayError
 
 R = TypeVar("R", bound=Reply)
 

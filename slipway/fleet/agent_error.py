@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 
 
 class AgentError(SlipwayError):

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from slipway.errors import SlipwayError
 from slipway.fleet.completed import Completed
 from slipway.fleet.control import control_socket, is_alive
 from slipway.fleet.exchange import Aborted, Exchange, Lines, TimedOut
 from slipway.fleet.failures import PASSING, HostDown, HostLost, HostTimeout, kind_of
 from slipway.fleet.tunnel import forward
+from slipway.settings.errors import SlipwayError
 
 CONNECT_SECONDS = 15.0
 """How long one attempt to connect may take in all (ConnectTimeout bounds only the TCP part)."""

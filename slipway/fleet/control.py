@@ -8,7 +8,7 @@ import socket
 import stat
 from pathlib import Path
 
-from slipway.errors import NeedsPerson
+from slipway.settings.errors import NeedsPerson
 
 _LONGEST_SOCKET_PATH = 104
 """Bytes, with the final zero, on the strictest system; Linux has 108."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 
 
 class HostDown(SlipwayError):
@@ -54,7 +54,7 @@ KINDS: dict[str, tuple[str, str]] = {
 """What is told of each kind of failure, and what to do."""
 
 NO_SESSION = "no session by AWS Systems Manager"
-"""How slipway.aws.tunnel begins what it says."""
+"""How slipway.platforms.aws.tunnel begins what it says."""
 _EMPTY = "Connection closed by UNKNOWN"
 """ssh's last words when the command that it reaches a host by has ended."""
 

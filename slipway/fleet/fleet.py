@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
-from slipway.errors import SlipwayError
 from slipway.fleet.agent import Agent
 from slipway.fleet.connection import Connection
+from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Host, Outputs, Role
 
 T = TypeVar("T")

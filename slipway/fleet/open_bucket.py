@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from slipway.errors import BadInput
 from slipway.fleet.connection import Connection
-from slipway.ledger.bucket import Bucket
-from slipway.ledger.credentials import Ambient
-from slipway.ledger.sigv4 import Credentials
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.outputs import Outputs
+from slipway.storage.bucket import Bucket
+from slipway.storage.credentials import Ambient
+from slipway.storage.sigv4 import Credentials
 
 
 def open_bucket(

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.live import LiveStack
 from slipway.meter.version import USER_AGENT as METER
 from slipway.settings.app import App
 from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
+from slipway.stack import LiveStack
 
 __all__ = ["LOAD_HEADER", "STICKY_COOKIE", "USER_AGENT", "Aim", "aim_at"]
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from slipway.errors import BadInput, SlipwayError
-from slipway.live import LiveStack
 from slipway.load.aim import Aim, aim_at
 from slipway.load.exit_codes import ExitCode
 from slipway.load.handed import Handed
@@ -23,9 +21,11 @@ from slipway.load.profile import profile_of
 from slipway.load.worker_host import WorkerHost
 from slipway.load.worker_hosts import look_at
 from slipway.meter.command import ending_early
-from slipway.reports import Reports
+from slipway.reports.folder import Reports
+from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.load_settings import LoadSize
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 
 __all__ = ["Load", "Loaded", "run"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
-from slipway.errors import SlipwayError
 from slipway.load.finding import Finding
 from slipway.load.samples import Cell, Key
+from slipway.settings.errors import SlipwayError
 
 
 class ExitCode(IntEnum):

@@ -11,8 +11,6 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from slipway.errors import SlipwayError
-from slipway.live import LiveStack
 from slipway.load.ending import Order, report_at_the_end
 from slipway.load.kinds import CONNECT, ECHO, HTTP
 from slipway.load.live_line import LINE_SECONDS, live_line
@@ -20,6 +18,8 @@ from slipway.load.marks import LOOK_SECONDS, ReleaseMarks
 from slipway.load.parts import share_out
 from slipway.load.recorder import Recorder, record
 from slipway.load.run import LoadRun
+from slipway.settings.errors import SlipwayError
+from slipway.stack import LiveStack
 
 __all__ = ["follow"]
 

@@ -15,9 +15,9 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 from locust.user import User
 
-from slipway.errors import BadInput
 from slipway.load.aim import STICKY_COOKIE, Aim
 from slipway.load.kinds import HTTP
+from slipway.settings.errors import BadInput
 
 __all__ = ["HttpSession"]
 

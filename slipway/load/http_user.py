@@ -14,13 +14,13 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from slipway.errors import SlipwayError
 from slipway.load import plugin
 from slipway.load.http_session import HttpSession
 from slipway.load.kinds import VISIT
 from slipway.load.run import run_of
 from slipway.session import fill, fill_body, pick
 from slipway.settings.app import App, Step
+from slipway.settings.errors import SlipwayError
 
 __all__ = ["HttpUser"]
 

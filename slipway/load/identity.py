@@ -12,12 +12,12 @@ from http.cookiejar import Cookie
 from gevent.lock import RLock
 from locust.event import EventHook
 
-from slipway.errors import SlipwayError
 from slipway.load.aim import STICKY_COOKIE, Aim
 from slipway.load.http_session import HttpSession
 from slipway.meter.target import names_in
 from slipway.session import Answer, Session, sign_in
 from slipway.settings.app import App, Step
+from slipway.settings.errors import SlipwayError
 
 __all__ = ["Identity", "sign_in_steps", "signed_in_steps"]
 

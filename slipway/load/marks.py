@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from slipway.errors import SlipwayError
-from slipway.ledger.reading import Reading
-from slipway.ledger.release import Event, Release, What
 from slipway.load.samples import Mark
+from slipway.settings.errors import SlipwayError
+from slipway.storage.reading import Reading
+from slipway.storage.release import Event, Release, What
 
 __all__ = ["LOOK_SECONDS", "ReleaseMarks"]
 

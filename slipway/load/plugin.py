@@ -19,11 +19,11 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.errors import BadInput, SlipwayError
-from slipway.live import open_live
 from slipway.load.aim import Aim, aim_at
 from slipway.load.handed import handed_aim
 from slipway.load.profile import SHAPES, profile_of
+from slipway.settings.errors import BadInput, SlipwayError
+from slipway.stack import open_live
 
 __all__ = ["attach", "refuse_prod", "register"]
 

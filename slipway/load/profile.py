@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from slipway.errors import BadInput
 from slipway.load.schedule import Leg, Schedule
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.load_settings import LoadSize, ProfileName
 
 __all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of"]

@@ -16,7 +16,6 @@ from gevent.pool import Group
 from locust.env import Environment
 from locust.user import User
 
-from slipway.errors import BadInput
 from slipway.load.aim import Aim
 from slipway.load.arrivals import Lane
 from slipway.load.broadcasts import Broadcasts
@@ -24,6 +23,7 @@ from slipway.load.identity import Identity
 from slipway.load.profile import Profile
 from slipway.load.samples import Samples
 from slipway.load.schedule import WHOLE, Part
+from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
     from slipway.load.crew import Crew

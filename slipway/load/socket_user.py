@@ -16,7 +16,6 @@ from locust import User, task
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_WAITING
 
-from slipway.errors import SlipwayError
 from slipway.load import plugin
 from slipway.load.aim import STICKY_COOKIE
 from slipway.load.ended import Ended
@@ -26,6 +25,7 @@ from slipway.load.run import run_of
 from slipway.load.wire import connect, problem_of, shake_hands
 from slipway.meter.fill import fill_message
 from slipway.settings.app import App
+from slipway.settings.errors import SlipwayError
 
 __all__ = ["SocketUser"]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.errors import BadInput, SlipwayError
+from slipway.settings.errors import BadInput, SlipwayError
 
 __all__ = ["WorkerHost", "worker_host"]
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from slipway.errors import BadInput
 from slipway.load.aim import Aim
 from slipway.load.worker_host import Look, WorkerHost
+from slipway.settings.errors import BadInput
 
 __all__ = ["look_at"]
 

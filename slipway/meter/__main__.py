@@ -11,10 +11,10 @@ import sys
 
 from pydantic import ValidationError
 
-from slipway.errors import SlipwayError
 from slipway.meter.command import run_target
 from slipway.meter.report import Report
 from slipway.meter.target import Target
+from slipway.settings.errors import SlipwayError
 
 
 def main() -> int:

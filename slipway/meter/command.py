@@ -11,12 +11,12 @@ from types import FrameType
 
 from rich.console import Console
 
-from slipway.errors import BadInput
 from slipway.meter.report import Second
 from slipway.meter.show import second_line, show
 from slipway.meter.target import Target, target_of
 from slipway.meter.traffic import measure
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import cast
 
-from slipway.errors import BadInput, SlipwayError
+from slipway.settings.errors import BadInput, SlipwayError
 
 _NAME = re.compile(r"\$\{(\w+)\}")
 

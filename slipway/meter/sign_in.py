@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from slipway.errors import SlipwayError
 from slipway.meter.client import Clients, Closed
 from slipway.meter.fill import captured, fill, fill_body
+from slipway.settings.errors import SlipwayError
 
 FRESH_SECONDS = 240.0
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from slipway.errors import SlipwayError
 from slipway.meter.browser import kind_of, seen_in
 from slipway.meter.client import TIMEOUT_SECONDS, Clients
 from slipway.meter.conversation import Abnormal, Conversation
 from slipway.meter.fill import fill_message
 from slipway.meter.sign_in import SignIn
 from slipway.meter.tally import NOTHING, Tally
+from slipway.settings.errors import SlipwayError
 
 PAUSE_SECONDS = 1.0
 FIRST_NUMBER = 100_000_000

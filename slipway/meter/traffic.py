@@ -10,7 +10,6 @@ from threading import Event
 
 import aiohttp
 
-from slipway.errors import BadInput
 from slipway.meter.browser import Browser
 from slipway.meter.client import Clients
 from slipway.meter.fill import fill_message
@@ -20,6 +19,7 @@ from slipway.meter.socket import Socket
 from slipway.meter.tally import Tally
 from slipway.meter.target import Target
 from slipway.meter.verdict import Asked, report_of
+from slipway.settings.errors import BadInput
 
 MOST_RPS = 5000
 MOST_SOCKETS = 5000

@@ -1,4 +1,4 @@
-"""A terminal that is redrawn: phases with their times, and under the running one what each host does."""
+"""Progress on a terminal: redrawn, phases with their times, below the running phase what each host does."""
 
 from __future__ import annotations
 

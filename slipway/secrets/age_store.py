@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from slipway.errors import BadInput
 from slipway.secrets import age
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import refuse_bad_entry
+from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 from slipway.settings.stack_file import STATE_FOLDER
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from slipway.errors import BadInput
 from slipway.settings.app import App, EnvVar
 from slipway.settings.env_scope import known_scopes, reaches
 from slipway.settings.env_value import misfits
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.refs import REFS, why_absent
 from slipway.settings.stack import Stack

@@ -6,10 +6,10 @@ import base64
 import secrets as randomness
 from collections.abc import Collection, Iterable
 
-from slipway.errors import BadInput
 from slipway.secrets.weakness import weaknesses
 from slipway.settings.app import App, EnvVar
 from slipway.settings.env_value import misfits
+from slipway.settings.errors import BadInput
 
 _TRIES = 200
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.errors import BadInput
 from slipway.secrets import age
+from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 
 KEY = "SLIPWAY_AGE_KEY"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from slipway.errors import SlipwayError
 from slipway.secrets.store import open_store
+from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack
 from slipway.settings.stack_file import load_stack, stack_names

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
     from slipway.settings.project import Project
@@ -43,8 +43,8 @@ class SecretStore(Protocol):
 def open_store(project: Project) -> SecretStore:
     """The secret store of `project`'s stack; touches nothing before the first read or write."""
     if project.stack.platform == "aws":
-        from slipway.aws.secret_store import AwsStore  # noqa: PLC0415 - only where it is the platform
-        from slipway.aws.session import names_of, session_of  # noqa: PLC0415
+        from slipway.platforms.aws.secret_store import AwsStore  # noqa: PLC0415 - only where it is the platform
+        from slipway.platforms.aws.session import names_of, session_of  # noqa: PLC0415
 
         return AwsStore(session_of(project), names_of(project.stack).app_secret, project.stack.name)
     from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415 - age only where it is used

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from slipway.errors import BadInput
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.explain import explain
 from slipway.settings.rules import broken_rules
 from slipway.settings.toml_lines import TomlLines

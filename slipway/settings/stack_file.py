@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.explain import did_you_mean, explain, keys_of
 from slipway.settings.stack import Stack
 from slipway.settings.stack_rules import broken_stack_rules

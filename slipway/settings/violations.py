@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""

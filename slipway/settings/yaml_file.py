@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import yaml
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.violations import InvalidSettings, KeyPath, Violation, display_name, dotted
 
 

@@ -24,15 +24,15 @@ from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan
 from slipway.fleet.control import control_folder
-from slipway.ledger.bucket import Bucket
-from slipway.local.docker import Docker
-from slipway.local.plan import fleet_plan
-from slipway.local.spec import SYSTEMD
-from slipway.pipeline.open import OpenStack
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.plan import fleet_plan
+from slipway.platforms.local.spec import SYSTEMD
+from slipway.release.open import OpenStack
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role
 from slipway.settings.project import Project
+from slipway.storage.bucket import Bucket
 from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
 from tests.fleet.machines import plain_machine

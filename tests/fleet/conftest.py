@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from slipway.local.docker import find_docker
-from slipway.local.down import down
-from slipway.local.ports import is_free
-from slipway.local.up import up
-from slipway.progress.protocol import Silent
+from slipway.platforms.local.docker import find_docker
+from slipway.platforms.local.down import down
+from slipway.platforms.local.ports import is_free
+from slipway.platforms.local.up import up
+from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.settings.project import Project, open_project
 from tests.fleet.command import slipway

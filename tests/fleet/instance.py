@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.local.docker import Docker
+from slipway.platforms.local.docker import Docker
 from slipway.settings.outputs import Role
 from tests.fleet.metadata import Metadata
 

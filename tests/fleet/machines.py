@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.local.bake import as_tar, bake
-from slipway.local.daemon import ensure_daemon
-from slipway.local.debian import ensure_debian
-from slipway.local.docker import Docker
-from slipway.local.image import base_recipe
-from slipway.local.keys import host_key, operator_key
-from slipway.local.mirror import find_mirror
-from slipway.local.network import ensure_network
-from slipway.local.recipes import Recipe
-from slipway.local.spec import SYSTEMD
-from slipway.progress.protocol import Silent
+from slipway.platforms.local.bake import as_tar, bake
+from slipway.platforms.local.daemon import ensure_daemon
+from slipway.platforms.local.debian import ensure_debian
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.image import base_recipe
+from slipway.platforms.local.keys import host_key, operator_key
+from slipway.platforms.local.mirror import find_mirror
+from slipway.platforms.local.network import ensure_network
+from slipway.platforms.local.recipes import Recipe
+from slipway.platforms.local.spec import SYSTEMD
+from slipway.progress import Silent
 from tests.s3 import free_port
 
 PREFIX = "rnt"

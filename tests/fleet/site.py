@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from slipway.ledger.lease import lease_key
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project, open_project
+from slipway.storage.lease import lease_key
 from tests.fleet.command import Ran, slipway
 from tests.fleet.sabotage import Sabotage
 

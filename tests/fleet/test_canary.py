@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.command import slipway
 from tests.fleet.sabotage import prepend
 from tests.fleet.site import FORGET_JOURNAL, Site

@@ -8,8 +8,8 @@ import pytest
 
 from hosts.converge import converge
 from hosts.plan import FleetPlan
-from slipway.local.docker import Docker
-from slipway.local.plan import fleet_plan
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.plan import fleet_plan
 from slipway.secrets.store import open_store
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project

@@ -12,14 +12,14 @@ import pytest
 
 from hosts.kit import kit_digest
 from slipway.fleet.fleet import Fleet
-from slipway.local.docker import Docker
-from slipway.pipeline import preflight_checks
-from slipway.pipeline.open import OpenStack
-from slipway.pipeline.release import ship
-from slipway.pipeline.report import Report
-from slipway.pipeline.rollback import go_back
-from slipway.pipeline.rollout import Options
+from slipway.platforms.local.docker import Docker
 from slipway.progress import Silent
+from slipway.release import preflight_checks
+from slipway.release.open import OpenStack
+from slipway.release.release import ship
+from slipway.release.report import Report
+from slipway.release.rollback import go_back
+from slipway.release.rollout import Options
 from slipway.settings.outputs import Outputs
 from tests.fleet.cloud import AroundFleet, Instance, around
 from tests.fleet.site import Site

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.command import slipway, start
 from tests.fleet.site import Site
 from tests.sshd import find_sshd, serve

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import BadInput
 from slipway.fleet.connection import Connection
-from slipway.local.containers import Fleet
-from slipway.local.docker import Docker
-from slipway.local.down import down
-from slipway.local.status import fleet_state
-from slipway.local.up import up
-from slipway.progress.protocol import Silent
+from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.down import down
+from slipway.platforms.local.status import fleet_state
+from slipway.platforms.local.up import up
+from slipway.progress import Silent
 from slipway.secrets.store import open_store
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project, open_project
 from tests.fleet.conftest import refresh_app, write_project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.command import slipway
 from tests.fleet.sabotage import Sabotage, edit
 from tests.fleet.site import Site

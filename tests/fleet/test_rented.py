@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slipway.local.docker import find_docker
-from slipway.local.keys import operator_key
+from slipway.platforms.local.docker import find_docker
+from slipway.platforms.local.keys import operator_key
 from slipway.secrets import age
 from tests.fleet.command import Ran, slipway, start
 from tests.fleet.conftest import refresh_app

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.site import Site
 
 pytestmark = pytest.mark.fleet

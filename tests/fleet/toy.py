@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from slipway.settings.project import Project
 
 WEB = """\

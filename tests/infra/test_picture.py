@@ -19,7 +19,7 @@ from infra.picture.svg import svg
 from infra.recording import Graph, Resource
 from infra.recording import record as real_record
 from slipway.cli.app import app
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from tests.infra.conftest import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,11 +14,11 @@ from infra.recording import Graph, Resource, record
 from infra.recording.program_error import ProgramFailed
 from infra.recording.references import references
 from infra.recording.schema import breaches
-from slipway.aws.provision import provision
-from slipway.errors import BadInput
+from slipway.platforms.aws.provision import provision
 from slipway.progress import Silent
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
-from slipway.settings.project import open_project
+from slipway.settings.project import Project, open_project
 from tests.infra.conftest import ROOT
 
 
@@ -215,7 +215,11 @@ def test_slipway_up_hands_the_engine_no_program_that_breaks_a_severe_rule(
 ) -> None:
     ran: list[str] = []
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    monkeypatch.setattr("slipway.engine.up", lambda given, *_, **__: ran.append(given.stack.name))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType, reportUnknownMemberType]
+
+    def up(given: Project, *_: object, **__: object) -> None:
+        ran.append(given.stack.name)
+
+    monkeypatch.setattr("slipway.platforms.aws.pulumi.up", up)
     assert provision(open_project("prod", project), Silent())
     assert ran == ["prod"]
     main = project / "infra" / "__main__.py"

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from checks.kit.results import Run
 from checks.kit.verdict import Verdict
-from slipway.past_runs import add_run
+from slipway.reports.past_runs import add_run
 
 KEPT = 50
 """Runs."""

@@ -9,7 +9,7 @@ from checks.kit.check import SEVERITIES
 from checks.kit.report.history import Past
 from checks.kit.results import Result, Run
 from checks.kit.verdict import VERDICTS
-from slipway.pages import render
+from slipway.reports.page import render
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.site import Site
 
 Break = Callable[[Site], AbstractContextManager[object]]

@@ -10,7 +10,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.checks.breaking import Break, on, rewritten
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.checks.breaking import Break, local_file, settings
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.command import slipway

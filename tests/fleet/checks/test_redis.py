@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from tests.fleet.checks.breaking import Break, done, file, on, together
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site

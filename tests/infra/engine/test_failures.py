@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.engine.failures import explain
-from slipway.engine.open import open_stack
-from slipway.errors import BadInput, SlipwayError
+from slipway.platforms.aws.pulumi.failures import explain
+from slipway.platforms.aws.pulumi.open import open_stack
 from slipway.progress import Silent
+from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project
 
 SAID = {

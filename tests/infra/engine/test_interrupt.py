@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slipway.engine import up
-from slipway.engine.process import in_session, kill_session
-from slipway.errors import LeaseHeld
+from slipway.platforms.aws.pulumi import up
+from slipway.platforms.aws.pulumi.process import in_session, kill_session
 from slipway.progress import Silent
+from slipway.settings.errors import LeaseHeld
 from tests.infra.engine.conftest import World
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.timeout(300)
 UP = """
 import sys
 from pathlib import Path
-from slipway.engine import up
-from slipway.progress.lines import Lines
+from slipway.platforms.aws.pulumi import up
+from slipway.progress import Lines
 from slipway.settings.app import App
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack

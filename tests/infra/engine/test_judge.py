@@ -6,10 +6,10 @@ import importlib
 
 import pytest
 
-from slipway.engine.judge import judge
-from slipway.engine.plan import Plan
-from slipway.engine.stateful import STATEFUL
-from slipway.engine.step import DESTROYING, Step, unread
+from slipway.platforms.aws.pulumi.judge import judge
+from slipway.platforms.aws.pulumi.plan import Plan
+from slipway.platforms.aws.pulumi.stateful import STATEFUL
+from slipway.platforms.aws.pulumi.step import DESTROYING, Step, unread
 
 DATABASE = "aws:rds/instance:Instance"
 

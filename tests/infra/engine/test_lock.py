@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slipway.engine.failures import explain
-from slipway.engine.lock import Lock, is_ours_and_dead, may_break, process_began, read_locks
-from slipway.errors import LeaseHeld
+from slipway.platforms.aws.pulumi.failures import explain
+from slipway.platforms.aws.pulumi.lock import Lock, is_ours_and_dead, may_break, process_began, read_locks
+from slipway.settings.errors import LeaseHeld
 
 # As version 3.259 prints it.
 MESSAGE = """\

@@ -16,7 +16,7 @@ from infra.local import act
 from infra.local.fleet_now import UNKNOWN, host_states
 from infra.local.provider import FleetProvider
 from infra.local.wanted import wanted_digest
-from slipway.local.status import FleetState, HostState
+from slipway.platforms.local.status import FleetState, HostState
 from slipway.settings.project import Project
 
 PLUGIN = Path(act.__file__).parent / "plugin" / "pulumi-resource-pulumi-python"

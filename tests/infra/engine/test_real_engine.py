@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from slipway.engine import up
-from slipway.engine.approve import approve
-from slipway.engine.approvers import line_for
-from slipway.engine.drift import drift
-from slipway.engine.signature import ensure_key, key_file
-from slipway.errors import BadInput, SlipwayError
+from slipway.platforms.aws.pulumi import up
+from slipway.platforms.aws.pulumi.approve import approve
+from slipway.platforms.aws.pulumi.approvers import line_for
+from slipway.platforms.aws.pulumi.drift import drift
+from slipway.platforms.aws.pulumi.signature import ensure_key, key_file
 from slipway.progress import Silent
+from slipway.settings.errors import BadInput, SlipwayError
 from tests.infra.engine.conftest import World
 
 pytestmark = pytest.mark.timeout(300)

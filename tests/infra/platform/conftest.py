@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from slipway.aws import session
+from slipway.platforms.aws import session
 from slipway.settings.app import App
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from slipway.aws.ca_bundle import KEY, PUBLIC, ca_bundle, ensure_ca_bundle
-from slipway.aws.open import builds_bucket
-from slipway.aws.session import session_of
-from slipway.errors import BadInput, SlipwayError
-from slipway.ledger.bucket import Bucket
+from slipway.platforms.aws.ca_bundle import KEY, PUBLIC, ca_bundle, ensure_ca_bundle
+from slipway.platforms.aws.open import builds_bucket
+from slipway.platforms.aws.session import session_of
+from slipway.settings.errors import BadInput, SlipwayError
+from slipway.storage.bucket import Bucket
 from tests.infra.platform.world import REGION, World
 
 

@@ -12,11 +12,11 @@ import pytest
 import trustme
 
 from hosts.plan import FleetPlan
-from slipway.aws import database_roles
-from slipway.aws.database_roles import ensure_proxy_login, ensure_roles
-from slipway.aws.plan import fleet_plan
-from slipway.aws.session import session_of
-from slipway.errors import SlipwayError
+from slipway.platforms.aws import database_roles
+from slipway.platforms.aws.database_roles import ensure_proxy_login, ensure_roles
+from slipway.platforms.aws.plan import fleet_plan
+from slipway.platforms.aws.session import session_of
+from slipway.settings.errors import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.s3 import free_port, wait_for_port

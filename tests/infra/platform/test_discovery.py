@@ -1,9 +1,9 @@
 import pytest
 
-from slipway.aws.discovery import discover, look, members, unlaunched
-from slipway.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
-from slipway.aws.session import session_of
 from slipway.fleet.control import control_folder
+from slipway.platforms.aws.discovery import discover, look, members, unlaunched
+from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
+from slipway.platforms.aws.session import session_of
 from slipway.settings.outputs import Outputs
 from tests.infra.platform.world import KEY, World
 
@@ -148,7 +148,7 @@ def test_opening_a_stack_writes_what_ssh_needs(world: World):
     (host,) = opened.outputs.hosts
     config = opened.outputs.ssh_config_path.read_text()
     assert f"Host {host.name}\n  HostName {instance}\n  Port 22\n  User admin\n" in config
-    assert "slipway.aws.tunnel --region us-east-1 --key" in config
+    assert "slipway.platforms.aws.tunnel --region us-east-1 --key" in config
     assert config.count("%r %h %p") == 1
     assert KEY in (world.project.state_dir / "known_hosts").read_text()
     key = world.project.state_dir / "ssh" / "operator"

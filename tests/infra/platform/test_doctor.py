@@ -1,9 +1,9 @@
 import pytest
 
 from slipway.doctor.aws import credentials, hosts, programs
-from slipway.errors import BadInput
-from slipway.pipeline.open import OpenStack
+from slipway.release.open import OpenStack
 from slipway.secrets.others import other_stacks
+from slipway.settings.errors import BadInput
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
 

@@ -2,12 +2,12 @@ from typing import Any
 
 import pytest
 
-from slipway.aws import health
-from slipway.aws.health import site_problem, unhealthy, wait_for_targets
-from slipway.aws.open import cloud_of, with_hosts
-from slipway.aws.session import session_of
-from slipway.errors import NeedsPerson
-from slipway.progress.protocol import Silent
+from slipway.platforms.aws import health
+from slipway.platforms.aws.health import site_problem, unhealthy, wait_for_targets
+from slipway.platforms.aws.open import cloud_of, with_hosts
+from slipway.platforms.aws.session import session_of
+from slipway.progress import Silent
+from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Outputs
 from tests.infra.platform.world import World
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.aws.outputs import read_outputs
-from slipway.aws.session import session_of
-from slipway.errors import BadInput
-from slipway.pipeline.open import OpenStack
+from slipway.platforms.aws.outputs import read_outputs
+from slipway.platforms.aws.session import session_of
+from slipway.release.open import OpenStack
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from tests.infra.platform.world import World
 

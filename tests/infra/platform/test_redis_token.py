@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from slipway.aws.redis_token import Door, Strategy, ask, ensure_token, steps
-from slipway.aws.session import session_of
-from slipway.errors import SlipwayError
-from slipway.progress.protocol import Silent
+from slipway.platforms.aws.redis_token import Door, Strategy, ask, ensure_token, steps
+from slipway.platforms.aws.session import session_of
+from slipway.progress import Silent
+from slipway.settings.errors import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.s3 import free_port, wait_for_port

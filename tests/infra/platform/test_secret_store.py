@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from slipway.aws import boot_secret
-from slipway.aws.open import cloud_of
-from slipway.aws.secret_store import MAX_BYTES, AwsStore, Held
-from slipway.aws.session import session_of
-from slipway.errors import BadInput, SlipwayError
+from slipway.platforms.aws import boot_secret
+from slipway.platforms.aws.open import cloud_of
+from slipway.platforms.aws.secret_store import MAX_BYTES, AwsStore, Held
+from slipway.platforms.aws.session import session_of
 from slipway.secrets.store import open_store
+from slipway.settings.errors import BadInput, SlipwayError
 from tests.infra.platform.world import World
 
 

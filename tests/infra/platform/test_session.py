@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.aws.account import check_account
-from slipway.aws.failures import AwsInput, AwsRefused
-from slipway.aws.session import AwsSession, session_of
-from slipway.errors import BadInput
+from slipway.platforms.aws.account import check_account
+from slipway.platforms.aws.failures import AwsInput, AwsRefused
+from slipway.platforms.aws.session import AwsSession, session_of
+from slipway.settings.errors import BadInput
 from tests.infra.platform.fake_aws import FakeAws, serve
 from tests.infra.platform.world import World
 
@@ -53,7 +53,7 @@ def test_throttled_calls_are_tried_again(fake: FakeAws):
 
 
 def test_throttling_that_does_not_end_may_pass_later(fake: FakeAws, aws_env: pytest.MonkeyPatch):
-    aws_env.setattr("slipway.aws.session.ATTEMPTS", 2)
+    aws_env.setattr("slipway.platforms.aws.session.ATTEMPTS", 2)
     failure = refused(fake, "ThrottlingException")
     assert failure.exit_code == 1
     assert "in a minute" in failure.remedy
@@ -89,7 +89,7 @@ def test_a_profile_that_is_not_there_is_told(aws_env: pytest.MonkeyPatch):
 
 def test_an_aws_that_cannot_be_reached_may_come_back(aws_env: pytest.MonkeyPatch):
     aws_env.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    aws_env.setattr("slipway.aws.session.ATTEMPTS", 1)
+    aws_env.setattr("slipway.platforms.aws.session.ATTEMPTS", 1)
     with pytest.raises(AwsRefused, match="cannot be reached for ssm:GetParameter in us-east-1") as caught:
         AwsSession("us-east-1").call("ssm", "get_parameter", Name="/n")
     assert caught.value.exit_code == 1

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
-from slipway.aws import light
-from slipway.aws.plugin import find_plugin
-from slipway.aws.session import AwsSession
-from slipway.aws.ssh_key import RENEW_SECONDS, ssh_key
-from slipway.errors import BadInput
 from slipway.fleet.connection import Connection
 from slipway.fleet.failures import HostDown
+from slipway.platforms.aws import light
+from slipway.platforms.aws.plugin import find_plugin
+from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.aws.ssh_key import RENEW_SECONDS, ssh_key
+from slipway.settings.errors import BadInput
 from tests.infra.platform.fake_aws import Refuse
 from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way
 
@@ -145,7 +145,7 @@ def test_the_operators_key_is_made_anew_twice_a_day(tmp_path: Path):
 
 
 def test_the_way_imports_little():
-    script = "import sys, slipway.aws.tunnel; print(*sys.modules)"
+    script = "import sys, slipway.platforms.aws.tunnel; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert not {"botocore", "pydantic", "pyinfra"} & set(loaded.split())
 

@@ -13,15 +13,15 @@ import pytest
 import trustme
 
 from hosts import plan as hosts_plan
-from slipway.aws import ca_bundle, discovery, set_up
-from slipway.aws.open import open_outputs
-from slipway.aws.plan import fleet_plan, setup_digests
-from slipway.aws.set_up import bring_in_line
-from slipway.aws.up import up
-from slipway.errors import BadInput, NeedsPerson
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms import bring_up
-from slipway.progress.protocol import Silent
+from slipway.platforms.aws import ca_bundle, discovery, set_up
+from slipway.platforms.aws.open import open_outputs
+from slipway.platforms.aws.plan import fleet_plan, setup_digests
+from slipway.platforms.aws.set_up import bring_in_line
+from slipway.platforms.aws.up import up
+from slipway.platforms.platform import bring_up
+from slipway.progress import Silent
+from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.outputs import Outputs
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
@@ -151,8 +151,8 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     world: World, way: Way, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
 ):
     (late,) = world.launch("web", 1, publish=False)
-    monkeypatch.setattr("slipway.aws.arrival.SECONDS", 0.5)
-    monkeypatch.setattr("slipway.aws.arrival.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("slipway.platforms.aws.arrival.SECONDS", 0.5)
+    monkeypatch.setattr("slipway.platforms.aws.arrival.POLL_SECONDS", 0.1)
     with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
         up(world.project, Silent())
     assert "has not published its ssh host key" in caught.value.details[0]
@@ -195,7 +195,7 @@ def test_an_examples_values_are_refused_before_anything_is_asked_or_made(
         pytest.fail("AWS was asked")
 
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    monkeypatch.setattr("slipway.aws.up.check_account", asked)
+    monkeypatch.setattr("slipway.platforms.aws.up.check_account", asked)
     aws = world.project.stack.aws
     assert aws
     alerts = aws.alerts.model_copy(update={"emails": ["ops@example.com", "me@acme.dev"]})

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from slipway.aws.session import names_of
+from slipway.platforms.aws.session import names_of
 from slipway.settings.aws_names import FLEET_TAG, ROLE_TAG, AwsNames
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project

@@ -15,7 +15,7 @@ import pytest
 from slipway.build.build import build
 from slipway.build.checks import run_checks
 from slipway.build.command import BuildFailed
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from tests.unit.build.conftest import MakeProject, commit, unpack, write
 
 LINT = "test ! -f broken || { echo lint: broken; exit 1; }"

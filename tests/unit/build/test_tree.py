@@ -11,7 +11,7 @@ import pytest
 
 from slipway.build.globs import matcher
 from slipway.build.tree import Entry, collect
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from tests.unit.build.conftest import write
 
 

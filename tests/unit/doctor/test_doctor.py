@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.doctor import Finding, checks, diagnose, examine, machine
-from slipway.errors import SlipwayError
+from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project, open_project
 
 TOML = """

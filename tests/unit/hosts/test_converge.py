@@ -21,7 +21,7 @@ from hosts.digest import setup_digest
 from hosts.one_host import Result
 from hosts.plan import FleetPlan
 from hosts.render import TEMPLATES, render
-from slipway.errors import BadInput, SlipwayError
+from slipway.settings.errors import BadInput, SlipwayError
 from tests.unit.hosts.conftest import FLEET, SECRETS
 
 

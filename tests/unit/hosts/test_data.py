@@ -16,7 +16,7 @@ from hosts.data.certificate import split_pem
 from hosts.data.policies import buckets
 from hosts.data.scram import verifier
 from hosts.plan import FleetPlan
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 from tests.unit.hosts.conftest import SECRETS
 

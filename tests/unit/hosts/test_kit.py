@@ -24,9 +24,9 @@ from hosts.kit.contents import any_host
 from hosts.kit.setup import host_name
 from hosts.kit.user_data import MAX_BYTES, user_data
 from hosts.plan import FleetPlan
-from slipway.aws.discovery import Member
-from slipway.errors import BadInput
+from slipway.platforms.aws.discovery import Member
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Role
 from tests.fleet.metadata import Metadata
 from tests.unit.hosts.aws import CIDR, on_aws

@@ -18,7 +18,7 @@ from infra.cloudflare.realtime import SCRIPT, built_script
 from infra.cloudflare.rulesets import static_expression
 from infra.cloudflare.uploads import token_scope
 from infra.cloudflare.zone_settings import SETTINGS
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 
 
 def test_ranges_are_networks_of_their_family_and_none_lies_in_another():

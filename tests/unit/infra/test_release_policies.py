@@ -40,7 +40,7 @@ CALLED = {
     "ec2-instance-connect:SendSSHPublicKey", "ssm:StartSession", "ssm:TerminateSession", "ssm:ResumeSession",
     "ssmmessages:OpenDataChannel",
 }  # fmt: skip
-"""By slipway/aws and slipway/ledger in a release, and by AWS's plugin in a session."""
+"""By slipway/platforms/aws and slipway/storage in a release, and by AWS's plugin in a session."""
 
 
 def test_a_release_may_do_what_it_does_and_no_more():

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from slipway.cli.load import PROFILES, profiles_that_begin
-from slipway.errors import BadInput, SlipwayError
 from slipway.load import command
 from slipway.load.aim import Aim
 from slipway.load.command import Load
@@ -23,6 +22,7 @@ from slipway.load.profile import SHAPES, profile_of
 from slipway.load.samples import Samples
 from slipway.load.worker_host import worker_host
 from slipway.load.worker_hosts import look_at
+from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.load import load_app
 from tests.unit.load.a_run import START, generator, seconds
 

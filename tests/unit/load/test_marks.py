@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import cast
 
-from slipway.errors import SlipwayError
-from slipway.ledger.reading import Reading
-from slipway.ledger.release import Event, Kind, Progress, Release, What
 from slipway.load.marks import ReleaseMarks
+from slipway.settings.errors import SlipwayError
+from slipway.storage.reading import Reading
+from slipway.storage.release import Event, Kind, Progress, Release, What
 
 START = 1_760_000_000.0
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.errors import BadInput
 from slipway.load.profile import SHAPES, profile_of
+from slipway.settings.errors import BadInput
 from tests.unit.load.apps import app, talking_app
 
 LOAD = {"arrivals": 20, "sockets": 100}

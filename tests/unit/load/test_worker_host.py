@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import BadInput, SlipwayError
 from slipway.load.worker_host import WorkerHost, worker_host
+from slipway.settings.errors import BadInput, SlipwayError
 from tests.s3 import free_port
 from tests.sshd import Sshd, find_sshd, serve
 

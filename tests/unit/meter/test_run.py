@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-from slipway.errors import BadInput
 from slipway.meter import Report, Target, measure, run, target_of
 from slipway.meter.latency import Histogram
 from slipway.meter.report import Second
 from slipway.settings.app import App, WebSocket
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from tests.unit.meter.site import serving
 

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 import slipway.meter.conversation
-from slipway.errors import BadInput, SlipwayError
 from slipway.meter import Report, Target, measure
 from slipway.settings.app import Step, WebSocket
+from slipway.settings.errors import BadInput, SlipwayError
 from tests.unit.meter.site import Site, Talk, echo_forever, fine, serving
 
 ECHO = '{"type":"ECHO","n":${n}}'

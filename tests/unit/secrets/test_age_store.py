@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import BadInput
 from slipway.secrets import age
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.identity import Identity
+from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 
 

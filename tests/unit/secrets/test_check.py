@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.errors import BadInput
 from slipway.secrets.contract import check, generate, unused
 from slipway.secrets.weakness import weaknesses
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 from tests.unit.secrets.conftest import app_with
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.errors import BadInput
 from slipway.secrets.compose import compose, fill_secrets
 from slipway.secrets.contract import config_version
 from slipway.settings.app import App
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.stack import Stack
 from tests.unit.secrets.conftest import app_with

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.load import load_app
 from slipway.settings.violations import InvalidSettings
 from tests.unit.settings.conftest import SMALL, Load, Wrong

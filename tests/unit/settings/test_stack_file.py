@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.errors import BadInput
+from slipway.settings.errors import BadInput
 from slipway.settings.stack_file import find_root, load_stack
 from slipway.settings.violations import InvalidSettings
 

@@ -1,0 +1,1 @@
+"""Platforms: where a stack's hosts live, behind one interface."""

@@ -1,0 +1,66 @@
+"""Does the stack serve: does the load balancer find its hosts healthy, and does the site answer?"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from slipway.platforms.aws.session import AwsSession
+from slipway.progress import Progress
+from slipway.release.site_certificate import days_left
+from slipway.settings.errors import NeedsPerson
+from slipway.settings.outputs import Cloud, Outputs
+
+HEALTHY_SECONDS = 300
+POLL_SECONDS = 3.0
+
+
+def wait_for_targets(session: AwsSession, cloud: Cloud, outputs: Outputs, progress: Progress) -> None:
+    """Return once every web host is healthy to the load balancer; NeedsPerson names those that are not."""
+    names = {host.ssh_host: host.name for host in outputs.by_role("web")}
+    ends = time.monotonic() + HEALTHY_SECONDS
+    before: dict[str, str] = {}
+    while True:
+        sick = unhealthy(session, cloud, names)
+        for name, why in sick.items():
+            if before.get(name) != why:
+                progress.host(name, why)
+        if not sick:
+            return
+        if time.monotonic() > ends:
+            raise NeedsPerson(
+                f"the load balancer finds {', '.join(sick)} not healthy",
+                details=[f"{name}: {why}" for name, why in sick.items()],
+                remedy=f"slipway logs --stack {outputs.stack}, and slipway status",
+            )
+        before = sick
+        time.sleep(POLL_SECONDS)
+
+
+def unhealthy(session: AwsSession, cloud: Cloud, names: dict[str, str]) -> dict[str, str]:
+    """By host name, what the load balancer has against it. `names` is by instance id."""
+    found = session.call("elbv2", "describe_target_health", TargetGroupArn=cloud.target_group)
+    states = {
+        one["Target"]["Id"]: one.get("TargetHealth", {}) for one in found.get("TargetHealthDescriptions", [])
+    }
+    sick: dict[str, str] = {}
+    for instance, name in names.items():
+        state = states.get(instance)
+        if state is None:
+            sick[name] = "is not a target of the load balancer yet"
+        elif state.get("State") != "healthy":
+            why = state.get("Description") or state.get("Reason") or "no reason given"
+            sick[name] = f"{state.get('State')}: {why}"
+    return sick
+
+
+def site_problem(outputs: Outputs) -> str | None:
+    """Why the site cannot be reached over TLS from this machine; None if it can."""
+    try:
+        days_left(outputs)
+    except ssl.SSLCertVerificationError as problem:
+        return f"{outputs.url}: its certificate is not valid: {problem.verify_message}"
+    except OSError as problem:
+        return f"{urlsplit(outputs.url).hostname} cannot be reached from here: {problem}"
+    return None

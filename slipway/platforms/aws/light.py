@@ -1,0 +1,94 @@
+"""The two calls that open the way to a host, without botocore's clients, which take 0.4 s of processor time.
+
+Every host's way is a process of its own. Used where credentials are in the environment, as in CI.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from hosts.agent.sigv4 import Credentials, Signed
+from slipway.platforms.aws.failures import CAUSES
+
+TARGETS = {
+    ("ssm", "start_session"): "AmazonSSM.StartSession",
+    ("ec2-instance-connect", "send_ssh_public_key"): "AWSEC2InstanceConnectService.SendSSHPublicKey",
+}
+"""Operations of services that speak JSON 1.1 (botocore's models: targetPrefix, jsonVersion)."""
+ATTEMPTS = 4
+SECONDS = 8
+_PASSING = frozenset(code for cause in CAUSES if not cause.input for code in cause.codes)
+_SPECIAL = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+_OTHER_PARTITIONS = ("cn-", "us-iso", "eu-isoe")
+
+
+class Answered(Exception):
+    """A refusal, in the shape that botocore gives to one."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.response = {"Error": {"Code": code, "Message": message}}
+
+
+def possible(region: str, profile: str, env: Mapping[str, str] = os.environ) -> bool:
+    """Are credentials in the environment, and endpoints where they always are? Else botocore knows better."""
+    given = env.get("AWS_ACCESS_KEY_ID") and env.get("AWS_SECRET_ACCESS_KEY")
+    special = any(env.get(name) for name in _SPECIAL) or region.startswith(_OTHER_PARTITIONS)
+    return bool(given) and not profile and not special
+
+
+def endpoint(service: str, region: str, env: Mapping[str, str] = os.environ) -> str:
+    """Where `service` is; moved by the same variables that move botocore's clients."""
+    own = env.get(f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}")
+    return own or env.get("AWS_ENDPOINT_URL") or f"https://{service}.{region}.amazonaws.com"
+
+
+def call(service: str, operation: str, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer. Raises Answered; throttled and lost calls are tried again, ever more slowly."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return _once(service, TARGETS[service, operation], region, json.dumps(given).encode())
+        except Answered as refused:
+            if refused.response["Error"]["Code"] not in _PASSING or attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0, 0.3 * 2**attempt))  # noqa: S311 - spreads attempts, hides nothing
+    raise AssertionError
+
+
+def _once(service: str, target: str, region: str, body: bytes) -> dict[str, Any]:
+    env, url = os.environ, endpoint(service, region)
+    who = Credentials(
+        env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", "")
+    )
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": target}
+    signed = Signed(service, region, "POST", "/", body, headers).sign(who, urlsplit(url).netloc)
+    request = urllib.request.Request(url, body, signed, method="POST")  # noqa: S310 - AWS, or where a person says
+    context = ssl.create_default_context(cafile=env.get("AWS_CA_BUNDLE") or None)
+    try:
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=SECONDS) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        raise _refusal(refused.code, refused.read()) from None
+    except OSError as lost:
+        raise Answered("EndpointConnectionError", str(lost)) from None
+
+
+def _refusal(status: int, body: bytes) -> Answered:
+    said: dict[str, Any] = {}
+    with suppress(ValueError):
+        said = json.loads(body)
+    if status >= 500:
+        return Answered("Throttling" if status == 503 else "ConnectionClosedError", f"status {status}")
+    code = str(said.get("__type", status)).rpartition("#")[2]
+    return Answered(code, str(said.get("message") or said.get("Message") or ""))

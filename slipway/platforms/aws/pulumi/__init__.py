@@ -1,0 +1,11 @@
+"""The Pulumi engine, with care: preview, judge, approve, update, find drift.
+
+`available()` tells whether the CLI is here; `up(project, progress)` brings a stack's resources in line.
+"""
+
+from __future__ import annotations
+
+from slipway.platforms.aws.pulumi.open import available
+from slipway.platforms.aws.pulumi.up import up
+
+__all__ = ["available", "up"]

@@ -1,0 +1,82 @@
+"""Opens a stack in the engine: is the CLI there, is its backend reached, does the stack exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from slipway.platforms.aws.pulumi.failures import explain
+from slipway.progress import Progress
+from slipway.settings.errors import BadInput
+from slipway.settings.project import Project
+
+if TYPE_CHECKING:
+    from pulumi.automation import Stack
+
+
+def available() -> bool:
+    """Are the CLI and its Python package here?"""
+    return shutil.which("pulumi") is not None and importlib.util.find_spec("pulumi") is not None
+
+
+def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:
+    """The project's stack; made if it is new and `make`. BadInput: no CLI, backend, passphrase or stack."""
+    refuse_missing()
+    from pulumi.automation import Stack  # noqa: PLC0415 - 0.4 s, and only this way needs it
+    from pulumi.automation.errors import InvalidVersionError, StackNotFoundError  # noqa: PLC0415
+
+    from slipway.platforms.aws.pulumi.workspace import open_workspace  # noqa: PLC0415
+
+    name = project.stack.name
+    try:
+        workspace = open_workspace(project, progress)
+    except InvalidVersionError as error:
+        raise BadInput(f"the Pulumi CLI does not fit: {error}", remedy="install a newer one") from None
+    with told(f"opening stack {name}"):
+        try:
+            return Stack.select(name, workspace)
+        except StackNotFoundError:
+            if not make:
+                raise BadInput(
+                    f"the engine's backend holds no stack {name} of {project.stack.project}",
+                    remedy=f"`slipway up --stack {name}` makes it; or check PULUMI_BACKEND_URL",
+                ) from None
+        progress.line(f"stack {name} is new: made in the engine's backend")
+        return Stack.create(name, workspace)
+
+
+def refuse_missing() -> None:
+    """BadInput, saying which, if the CLI or its Python package is missing."""
+    if shutil.which("pulumi") is None:
+        raise BadInput(
+            "the Pulumi CLI is not on PATH",
+            remedy="install it (https://www.pulumi.com/docs/install/), version 3.205 or newer",
+        )
+    if importlib.util.find_spec("pulumi") is None:
+        raise BadInput(
+            "the Python package pulumi is not installed", remedy="`uv sync --group infra` beside Pulumi.yaml"
+        )
+
+
+@contextmanager
+def told(doing: str, *, locks_too: bool = True) -> Generator[None]:
+    """Failures of the CLI inside become slipway's: message, remedy, exit code.
+
+    Unless `locks_too`, ConcurrentUpdateError passes, for a caller who can do something about it.
+    """
+    from pulumi.automation import CommandError, ConcurrentUpdateError  # noqa: PLC0415
+
+    try:
+        yield
+    except CommandError as error:
+        if isinstance(error, ConcurrentUpdateError) and not locks_too:
+            raise
+        raise explain(str(error), doing=doing) from None
+
+
+def outputs_of(stack: Stack) -> dict[str, Any]:
+    """The stack outputs; what the engine holds to be secret is left out, as no output of ours is."""
+    return {name: output.value for name, output in stack.outputs().items() if not output.secret}

@@ -1,0 +1,135 @@
+"""Calls to AWS in one region, as one account's user: botocore, imported when the first call is made.
+
+Little else is imported, because the way to each host starts with a Python of its own (tunnel.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from slipway.platforms.aws.failures import told
+from slipway.settings.errors import BadInput
+
+if TYPE_CHECKING:
+    from slipway.settings.aws_names import AwsNames
+    from slipway.settings.project import Project
+    from slipway.settings.stack import Stack
+    from slipway.storage.sigv4 import Credentials
+
+ATTEMPTS = 5
+"""In botocore's standard mode: throttled and lost requests are tried again, ever more slowly."""
+CONNECT_SECONDS, READ_SECONDS = 5, 30
+
+
+class AwsSession:
+    """One region and profile. Safe in several threads; making one costs nothing."""
+
+    def __init__(self, region: str, profile: str = "") -> None:
+        self.region, self.profile = region, profile
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+
+    def call(self, service: str, operation: str, /, **given: Any) -> dict[str, Any]:
+        """One call, for example `call("ssm", "get_parameter", Name=…)`, and its answer.
+
+        AwsInput (exit 2) for credentials, rights, region; AwsRefused with AWS' code for all else.
+        """
+        client = self._client(service)
+        try:
+            return getattr(client, operation)(**given)
+        except Exception as error:
+            meta = client.meta
+            raise told(
+                error,
+                service=str(meta.service_model.signing_name),
+                operation=str(meta.method_to_api_mapping[operation]),
+                region=self.region,
+            ) from None
+
+    def pages(self, service: str, operation: str, key: str, /, **given: Any) -> list[dict[str, Any]]:
+        """All items under `key` of a call that answers in pages (`NextToken`)."""
+        found: list[dict[str, Any]] = []
+        token: str | None = None
+        while True:
+            answer = self.call(service, operation, **given, **({"NextToken": token} if token else {}))
+            found += answer.get(key, [])
+            token = answer.get("NextToken")
+            if not token:
+                return found
+
+    def endpoint(self, service: str) -> str:
+        """The URL by which `service` is called."""
+        return str(self._client(service).meta.endpoint_url)
+
+    def credentials(self) -> Credentials:
+        """The credentials of this moment, renewed by botocore before they expire. AwsInput: none."""
+        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+        from slipway.storage.sigv4 import Credentials  # noqa: PLC0415
+
+        with self._lock:
+            try:
+                found = self._opened().get_credentials()
+                if found is None:
+                    raise NoCredentialsError
+                frozen = found.get_frozen_credentials()
+            except Exception as error:
+                raise told(error, service="sts", operation="credentials", region=self.region) from None
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def _client(self, service: str) -> Any:
+        # Clients may be shared by threads, the session that makes them may not.
+        with self._lock:
+            if service not in self._clients:
+                try:
+                    self._clients[service] = self._made(service)
+                except Exception as error:
+                    raise told(error, service=service, operation="connect", region=self.region) from None
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        from botocore.config import Config  # noqa: PLC0415 - only where AWS is the platform
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            user_agent_extra="slipway",
+        )
+        return self._opened().create_client(service, region_name=self.region, config=config)
+
+    def _opened(self) -> Any:
+        if self._session is None:
+            from botocore.session import Session  # noqa: PLC0415 - 0.1 s that other platforms do without
+
+            self._session = Session(profile=self.profile or None)
+        return self._session
+
+
+@cache
+def session_for(region: str, profile: str) -> AwsSession:
+    """The one session of this process for a region and profile."""
+    return AwsSession(region, profile)
+
+
+def session_of(project: Project) -> AwsSession:
+    """The session of the project's stack, which must be on platform aws."""
+    settings = project.stack.aws
+    if settings is None:
+        raise BadInput(
+            f"stack {project.stack.name} has no slipway:aws",
+            remedy=f"account and region in Pulumi.{project.stack.name}.yaml (docs/aws.md)",
+        )
+    return session_for(settings.region, settings.profile)
+
+
+def names_of(stack: Stack) -> AwsNames:
+    """What the stack's parts are called."""
+    from slipway.settings.aws_names import AwsNames  # noqa: PLC0415
+
+    if stack.aws is None:
+        raise BadInput(f"stack {stack.name} has no slipway:aws")
+    return AwsNames(stack, stack.aws.account, stack.aws.region)

@@ -1,0 +1,141 @@
+"""The Debian image under all others: pulled, or made by debootstrap when no image registry answers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.mirror import KEYRING, Mirror
+from slipway.progress import Progress
+from slipway.settings.errors import BadInput, SlipwayError
+
+ANSWER_SECONDS = 15.0
+"""How long a registry has to say its first word."""
+PULL_SECONDS = 300.0
+_TMPFS_NEEDS = 2 * 1024**3
+_DEFAULT_SUITE = "bookworm"
+
+
+def suite_of(image: str) -> str:
+    """The Debian suite of an image name: `debian:bookworm-slim` is bookworm."""
+    found = re.search(r"debian:([a-z]+)", image)
+    return found[1] if found and found[1] not in ("stable", "latest") else _DEFAULT_SUITE
+
+
+def find_debian(docker: Docker, image: str, mirror: Mirror | None) -> str | None:
+    """The tag of `image`, or of one made in its stead, if it is on this machine."""
+    return next((tag for tag in (image, _made_tag(image, mirror)) if docker.image_id(tag)), None)
+
+
+def ensure_debian(docker: Docker, image: str, mirror: Mirror | None, progress: Progress) -> str:
+    """The tag of a plain Debian image for `image`: there already, pulled, or made here."""
+    found = find_debian(docker, image, mirror)
+    if found:
+        return found
+    if pull(docker, image):
+        return image
+    progress.line(f"no image registry answers: making {image} by debootstrap")
+    if mirror is None:
+        raise BadInput(
+            f"cannot pull {image}, and this machine's apt knows no Debian archive to make it from",
+            remedy="give Docker a way to an image registry, or load the image with docker load",
+        )
+    if os.geteuid() != 0:
+        raise BadInput(f"cannot pull {image}, and making it needs root", remedy="run `sudo slipway up` once")
+    return _make(docker, _made_tag(image, mirror), mirror)
+
+
+def pull(docker: Docker, image: str, answer_seconds: float = ANSWER_SECONDS) -> bool:
+    """Pull `image`; False when no registry gives it, found out within `answer_seconds`."""
+    process = subprocess.Popen(
+        [docker.binary, "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(process.stdout, selectors.EVENT_READ)
+            if not waiting.select(answer_seconds):
+                return False
+        process.communicate(timeout=PULL_SECONDS)
+        return process.returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        process.kill()
+        process.wait()
+
+
+def install(*packages: str) -> None:
+    """Install packages on this machine from its distribution; needs root."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    for attempt in (command, ["apt-get", "update", "-qq"], command):
+        done = subprocess.run(attempt, check=False, capture_output=True, text=True, env=environment)
+        if done.returncode == 0 and attempt is command:
+            return
+    raise SlipwayError(
+        f"apt-get could not install {' '.join(packages)}", details=done.stderr.strip().splitlines()[-6:]
+    )
+
+
+def _made_tag(image: str, mirror: Mirror | None) -> str:
+    suite = mirror.suite if mirror else suite_of(image)
+    origin = hashlib.sha256((mirror.main if mirror else "").encode()).hexdigest()[:8]
+    return f"slipway/debian:{suite}-{origin}"
+
+
+def _make(docker: Docker, tag: str, mirror: Mirror) -> str:
+    """debootstrap a minimal tree and import it. In memory where there is room: dpkg syncs a lot."""
+    if shutil.which("debootstrap") is None:
+        install("debootstrap")
+    memory = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+    roomy = memory.is_dir() and min(_available_memory(), shutil.disk_usage(memory).free) > _TMPFS_NEEDS
+    with tempfile.TemporaryDirectory(prefix="slipway-debian-", dir=memory if roomy else None) as folder:
+        root = Path(folder) / "root"
+        root.mkdir(mode=0o755)
+        keyring = mirror.keyring or KEYRING
+        keys = [f"--keyring={keyring}"] if keyring.is_file() else []
+        made = subprocess.run(
+            [*_own_mounts(), "debootstrap", "--variant=minbase", *keys, mirror.suite, str(root), mirror.main],
+            check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        if made.returncode != 0:
+            log = root / "debootstrap/debootstrap.log"
+            lines = (
+                log.read_text(errors="replace") if log.is_file() else made.stdout + made.stderr
+            ).splitlines()
+            raise SlipwayError(f"debootstrap of {mirror.suite} from {mirror.main} failed", details=lines[-8:])
+        with subprocess.Popen(
+            ["tar", "-C", str(root), "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*",
+             "--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./sys/*", "-c", "."],
+            stdout=subprocess.PIPE,
+        ) as packing:  # fmt: skip
+            imported = subprocess.run(
+                [docker.binary, "import", "-", tag],
+                stdin=packing.stdout,
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+        if imported.returncode != 0 or packing.returncode != 0:
+            raise SlipwayError(f"docker import of {tag} failed", details=imported.stderr.splitlines()[-4:])
+    return tag
+
+
+def _own_mounts() -> list[str]:
+    """debootstrap mounts /proc and /sys in the tree; in a namespace they vanish with it, however it ends."""
+    works = subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode == 0
+    return ["unshare", "--mount"] if works else []
+
+
+def _available_memory() -> int:
+    """Bytes of memory that may be used."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return int(found[1]) * 1024 if found else 0

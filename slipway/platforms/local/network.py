@@ -1,0 +1,62 @@
+"""The fleet's own network: a free /24, found once and kept for as long as the fleet lives."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from ipaddress import IPv4Network, collapse_addresses
+from pathlib import Path
+
+from slipway.platforms.local.docker import Docker
+from slipway.settings.errors import SlipwayError
+
+_POOLS = [IPv4Network(f"172.{second}.0.0/16") for second in (28, 29, 30, 31)] + [IPv4Network("10.213.0.0/16")]
+
+
+_SUBNETS = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+
+
+def ensure_network(docker: Docker, fleet: str, labels: dict[str, str], remembered: str | None) -> IPv4Network:
+    """The docker network called `fleet`, made if missing; `remembered` is the subnet it had before."""
+    found = docker.inspect("network", fleet)
+    if found:
+        return IPv4Network(str(found[0]["IPAM"]["Config"][0]["Subnet"]))
+    subnet = choose_subnet(fleet, [*_docker_subnets(docker), *_routes()], remembered)
+    flags = [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
+    docker.run("network", "create", "--driver", "bridge", "--subnet", str(subnet), *flags, fleet)
+    return subnet
+
+
+def choose_subnet(fleet: str, taken: Iterable[IPv4Network], remembered: str | None = None) -> IPv4Network:
+    """A /24 that overlaps nothing in `taken`: the remembered one, else one chosen by the fleet's name."""
+    used = list(collapse_addresses(network for network in taken if network.prefixlen > 0))
+    wanted = [IPv4Network(remembered)] if remembered else []
+    for pool in _POOLS:
+        subnets = list(pool.subnets(new_prefix=24))
+        start = int.from_bytes(hashlib.sha256(fleet.encode()).digest()[:2], "big") % len(subnets)
+        wanted += subnets[start:] + subnets[:start]
+    for subnet in wanted:
+        if not any(subnet.overlaps(other) for other in used):
+            return subnet
+    raise SlipwayError(
+        "no free /24 for the fleet's network in 172.28.0.0-172.31.255.255 or 10.213.0.0/16",
+        remedy="remove networks nobody uses: docker network prune",
+    )
+
+
+def _docker_subnets(docker: Docker) -> list[IPv4Network]:
+    names = docker.text("network", "ls", "--quiet").split()
+    subnets = docker.text("network", "inspect", "--format", _SUBNETS, *names).split() if names else []
+    return [IPv4Network(subnet) for subnet in subnets if "." in subnet]
+
+
+def _routes(table: Path = Path("/proc/net/route")) -> list[IPv4Network]:
+    """What this machine routes somewhere, without the default route."""
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    found = [(struct.pack("<L", int(row[1], 16)), struct.pack("<L", int(row[7], 16))) for row in rows]
+    return [
+        IPv4Network((int.from_bytes(address, "big"), int.from_bytes(mask, "big").bit_count()), strict=False)
+        for address, mask in found
+        if any(mask)
+    ]

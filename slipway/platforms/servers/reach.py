@@ -1,0 +1,149 @@
+"""Is every rented machine there, the one that was meant, and one that can be set up? Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from slipway.fleet.failures import HostDown
+from slipway.fleet.fleet import Fleet, FleetError, FleetHost
+from slipway.progress import Progress
+from slipway.settings.errors import BadInput, SlipwayError
+
+LOOK_SECONDS = 30
+OLDEST = {"debian": 12, "ubuntu": 24}
+"""What the packages' versions allow: HAProxy 2.6 and PostgreSQL 15 or newer."""
+
+# One line a fact, so that a missing one is an empty line and not another fact.
+_SCRIPT = r"""
+. /etc/os-release; echo "${ID:-}"; echo "${VERSION_ID:-}"; uname -m
+test -d /run/systemd/system && echo yes || echo
+test -x /usr/local/bin/versitygw && echo yes || echo
+echo $( (hostname -I || ip -o addr show | sed -n 's/.*inet6\{0,1\} \([^ /]*\).*/\1/p') 2>/dev/null)
+sed -n 's/^ *"fleet": "\(.*\)".*/\1/p' /etc/slipway/host.json 2>/dev/null || true
+echo .
+sed -n 's/^ *"role": "\(.*\)".*/\1/p' /etc/slipway/host.json 2>/dev/null || true
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a machine says of itself."""
+
+    system: str
+    version: str
+    architecture: str
+    has_systemd: bool
+    has_s3_server: bool
+    addresses: tuple[str, ...]
+    fleet: str
+    role: str
+    """Fleet and role that it was set up for before; empty for a new one."""
+
+
+def reach(fleet: Fleet, fleet_id: str, progress: Progress) -> dict[str, Found]:
+    """Ask every machine at once. All that is wrong is told together.
+
+    BadInput (2): a host key that is not the pinned one, an ssh key that is not accepted, or a machine that
+    cannot be what the settings say. SlipwayError (1): a machine that does not answer.
+    """
+
+    def look(host: FleetHost) -> Found:
+        done = host.connection.run(["sh", "-c", _SCRIPT], timeout=LOOK_SECONDS)
+        if done.code != 0:
+            raise _no_root(host, done.stderr)
+        found = parse(done.stdout)
+        if problems := unfit(host, found, fleet_id):
+            raise BadInput(problems[0], details=problems[1:])
+        progress.host(host.name, f"answers: {found.system} {found.version}, {found.architecture}")
+        return found
+
+    try:
+        return fleet.each(fleet.hosts, look)
+    except FleetError as error:
+        raise _told(error) from None
+
+
+def parse(said: str) -> Found:
+    """The answer to the script."""
+    system, version, architecture, systemd, s3_server, addresses, *before = said.splitlines()
+    mark = before.index(".")
+    return Found(
+        system=system,
+        version=version,
+        architecture=architecture,
+        has_systemd=bool(systemd),
+        has_s3_server=bool(s3_server),
+        addresses=tuple(addresses.split()),
+        fleet="".join(before[:mark][:1]),
+        role="".join(before[mark + 1 :][:1]),
+    )
+
+
+def unfit(host: FleetHost, found: Found, fleet_id: str) -> list[str]:
+    """Why the machine cannot be `host` of the fleet; nothing if it can."""
+    problems: list[str] = []
+    major = found.version.partition(".")[0]
+    oldest = OLDEST.get(found.system)
+    if oldest is None or not major.isdigit() or int(major) < oldest:
+        problems.append(
+            f"{host.name} runs {found.system or 'an unknown system'} {found.version}: Debian 12 or newer, or "
+            "Ubuntu 24.04 or newer, is what can be set up"
+        )
+    if not found.has_systemd:
+        problems.append(f"{host.name} was not started by systemd")
+    wanted = host.facts.address
+    if found.addresses and ip_address(wanted) not in {ip_address(each) for each in found.addresses}:
+        problems.append(
+            f"{host.name} has no address {wanted}, as the settings say, but {', '.join(found.addresses)}"
+        )
+    if found.fleet and found.fleet != fleet_id:
+        problems.append(f"{host.name} belongs to the fleet {found.fleet}: one machine is in one fleet")
+    elif found.role and found.role != host.role:
+        problems.append(
+            f"{host.name} was set up as {found.role}, and the settings say {host.role}: install it anew first"
+        )
+    return problems
+
+
+def _no_root(host: FleetHost, said: str) -> BadInput:
+    user = host.facts.ssh_user
+    last = said.strip().splitlines()[-1:] or ["no answer"]
+    if user == "root":
+        return BadInput(f"{host.name}: a command as root failed: {last[0]}")
+    return BadInput(
+        f"{host.name}: {user} cannot become root without a password: {last[0]}",
+        remedy=f"on the machine, as root: apt-get install sudo; echo '{user} ALL=(ALL) NOPASSWD:ALL' "
+        f"> /etc/sudoers.d/{user}",
+    )
+
+
+_INPUT = {
+    "key mismatch": "if the machine was installed anew on purpose, put its new host key into the settings; "
+    "if not, find out who answers",
+    "not let in": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its public "
+    "half into the user's ~/.ssh/authorized_keys on the machine",
+}
+"""Kinds of failure that a person mends in what was given, and how."""
+
+
+def _told(error: FleetError) -> SlipwayError:
+    """The exit code tells whether something that was given is wrong, or a machine is down."""
+    lines: list[str] = []
+    remedies: list[str] = []
+    given = False
+    for failure in error.failures.values():
+        if isinstance(failure, SlipwayError):
+            lines += [failure.message, *failure.details]
+            kind = failure.kind if isinstance(failure, HostDown) else ""
+            given = given or kind in _INPUT or isinstance(failure, BadInput)
+            remedies += [_INPUT.get(kind) or failure.remedy]
+        else:
+            lines.append(str(failure))
+    many = f"{len(error.failures)} machines cannot be worked with; nothing was changed"
+    kind_of_error = BadInput if given else SlipwayError
+    return kind_of_error(
+        lines[0] if len(error.failures) == 1 else many,
+        remedy=next(filter(None, remedies), ""),
+        details=lines[1:] if len(error.failures) == 1 else lines,
+    )

@@ -1,0 +1,90 @@
+"""`slipway up` of a rented fleet: from machines that answer by ssh to a fleet that is set up and answers.
+
+Everything in it may be cut off at any moment and done again: what is as it should be is left alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slipway.fleet.fleet import Fleet
+from slipway.platforms.fleet_setup.lock import only_one
+from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
+from slipway.platforms.servers.certificates import ensure_certificates
+from slipway.platforms.servers.entries import SITE
+from slipway.platforms.servers.health import site_problem, unresolved, wait_for_services
+from slipway.platforms.servers.open import lay_out, open_outputs
+from slipway.platforms.servers.outputs import site_names
+from slipway.platforms.servers.plan import fleet_plan
+from slipway.platforms.servers.reach import Found, reach
+from slipway.platforms.servers.s3_server import binary_for
+from slipway.platforms.servers.site_certificate import judge
+from slipway.progress import Progress
+from slipway.secrets.store import SecretStore, open_store
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project
+
+
+def up(project: Project, progress: Progress) -> Outputs:
+    """Set all machines up, or bring them in line with the settings. New machines take minutes, else seconds.
+
+    BadInput: something given is wrong, and nothing was changed; SlipwayError: a machine does not answer, or
+    setting it up failed; NeedsPerson: a service does not answer who needs it.
+    """
+    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+
+    with only_one(project):
+        store = open_store(project)
+        held = store.read()
+        site_warnings = _judge_site(project, held.get(SITE))
+        with progress.phase("reach"):
+            fleet = Fleet(lay_out(project, held))
+            found = reach(fleet, project.fleet_id, progress)
+            server = _s3_server(fleet, found, progress)
+        with progress.phase("secrets"):
+            secrets = _all_secrets(store, project, progress)
+            outputs = open_outputs(project, secrets)
+        with progress.phase("set up"):
+            converge(fleet_plan(project, outputs, secrets, server), progress)
+        with progress.phase("health"):
+            wait_for_services(fleet, outputs)
+        for line in (*site_warnings, *_about_reaching(project, outputs)):
+            progress.line(line)
+    return outputs
+
+
+def _judge_site(project: Project, pem: str | None) -> list[str]:
+    """What to say of the site's certificate. BadInput if there is one that does not fit."""
+    if pem:
+        return judge(pem, site_names(project.stack), project.stack.name).warnings()
+    return [
+        "the site's certificate is by the fleet's own authority, which browsers do not trust: "
+        f"slipway secrets set {SITE} --stack {project.stack.name} < site.pem, then slipway up"
+    ]
+
+
+def _s3_server(fleet: Fleet, found: dict[str, Found], progress: Progress) -> Path | None:
+    """The S3 server's binary if the data host has none."""
+    data = fleet.by_role("data")[0].name
+    return None if found[data].has_s3_server else binary_for(data, found[data].architecture, progress)
+
+
+def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> dict[str, str]:
+    before = store.read()
+    ensure_platform_secrets(store)
+    secrets = ensure_certificates(store, project)
+    if secrets != before:
+        name = f"secrets/{project.stack.name}"
+        progress.line(f"the secret store has new entries: commit {name}.age and {name}.recipients")
+    return secrets
+
+
+def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
+    """What keeps users away although the fleet is well."""
+    said: list[str] = []
+    if missing := unresolved(site_names(project.stack)):
+        edge = outputs.connect.rpartition(":")[0]
+        said.append(f"no DNS yet for {' and '.join(missing)}: let it lead to {edge}")
+    if problem := site_problem(outputs):
+        said.append(f"the site cannot be reached from here: {problem}")
+    return said

@@ -1,0 +1,54 @@
+"""The digests of hosts' set-up that the settings of this moment ask for, remembered between commands.
+
+Computing them renders every template and imports pyinfra, which takes longer than a whole rollback. The same
+inputs give the same digests, so they are kept in the stack's state folder under a digest of the inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from slipway.platforms.platform import setup_digests as computed
+from slipway.settings.outputs import Outputs
+from slipway.settings.project import Project
+
+SOURCES = ("hosts", "templates")
+KEPT = "setup_digests.json"
+
+
+def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+    """By host name."""
+    kept = project.state_dir / KEPT
+    key = _key(project, outputs, secrets)
+    try:
+        found: dict[str, object] = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        found = {}
+    if found.get("key") == key and isinstance(digests := found.get("digests"), dict):
+        return {str(host): str(digest) for host, digest in digests.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    digests = computed(project, outputs, secrets)
+    # Making a certificate that was missing changes what the key is made of: take it anew.
+    kept.write_text(json.dumps({"key": _key(project, outputs, secrets), "digests": digests}))
+    return digests
+
+
+def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:
+    """Of settings and secrets by content; of our own sources and the certificates by time and size."""
+    digest = hashlib.sha256()
+    for model in (project.app, project.stack, outputs):
+        digest.update(model.model_dump_json().encode())
+    digest.update(json.dumps(dict(secrets), sort_keys=True).encode())
+    root = Path(__file__).parents[2]
+    files = [path for folder in SOURCES for path in (root / folder).rglob("*") if path.is_file()]
+    for line in _stats([*files, *(project.state_dir / "tls").glob("*")]):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _stats(files: Iterable[Path]) -> list[str]:
+    return sorted(
+        f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files if path.suffix != ".pyc"
+    )

@@ -1,0 +1,158 @@
+"""What serves where; and, if a killed command left something behind, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from slipway.fleet.fleet import FleetError
+from slipway.fleet.replies import Slot, Status
+from slipway.progress import Progress
+from slipway.release.open import OpenStack
+from slipway.release.recover import recover
+from slipway.release.rollout import Options
+from slipway.settings.project import Project
+from slipway.storage.lease import LeaseRecord, read_lease
+from slipway.storage.release import Release
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A stack at this moment."""
+
+    stack: str
+    url: str
+    live: Release | None
+    unfinished: Release | None
+    lease: LeaseRecord | None
+    statuses: dict[str, Status]
+    recovered: str | None = None
+    unreachable: dict[str, str] = field(default_factory=dict[str, str])
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name, instances that are no hosts yet, or no more, and why."""
+
+    @property
+    def headline(self) -> str:
+        """One line: what serves."""
+        if self.live is None:
+            return f"{self.stack}: nothing is live at {self.url} yet"
+        git = f", git {self.live.git_sha[:10]}" if self.live.git_sha else ""
+        return (
+            f"{self.stack}: release {self.live.number} (build {self.live.build}{git}) is live at {self.url}"
+        )
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """One row for each slot of each host."""
+        rows = [
+            (
+                name,
+                status.role,
+                colour,
+                str(slot.release or "-"),
+                slot.build or "-",
+                slot.state,
+                _processes(slot),
+            )
+            for name, status in self.statuses.items()
+            for colour, slot in status.slots.items()
+            if slot.state != "empty" or not any(other.state != "empty" for other in status.slots.values())
+        ]
+        return rows + [
+            (name, "-", "-", "-", "-", "unreachable", why) for name, why in self.unreachable.items()
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know besides."""
+        notes: list[str] = []
+        if self.recovered:
+            notes.append(f"recovered: {self.recovered}")
+        if self.lease is not None:
+            notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
+        if self.unfinished is not None:
+            notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"{name}: {why}" for name, why in self.absent.items()]
+        return notes
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {
+            "stack": self.stack,
+            "url": self.url,
+            "live": self.live.number if self.live else None,
+            "build": self.live.build if self.live else None,
+            "git_sha": self.live.git_sha if self.live else None,
+            "unfinished": self.unfinished.number if self.unfinished else None,
+            "lease": {"owner": self.lease.owner, "command": self.lease.command} if self.lease else None,
+            "recovered": self.recovered,
+            "hosts": [
+                {
+                    "host": name,
+                    "role": status.role,
+                    "active": _slot_json(status, status.active),
+                    "idle": _slot_json(status, status.idle),
+                    "disk_free": status.disk.free,
+                }
+                for name, status in self.statuses.items()
+            ],
+            "unreachable": self.unreachable,
+            "absent": dict(self.absent),
+        }
+
+
+def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
+    """Look at the stack; finish or undo what a killed command left, if nobody works on it."""
+    stack = OpenStack(project)
+    statuses, failures = _ask(stack)
+    unfinished = stack.ledger.unfinished()
+    lease = read_lease(stack.bucket, stack.outputs.stack)
+    recovered = None
+    if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
+        with stack.lease(wait_seconds) as held:
+            rollout = stack.rollout(held, progress, Options())
+            rollout.statuses = stack.statuses()
+            recovered = recover(rollout)
+            statuses = rollout.statuses
+        unfinished, lease = stack.ledger.unfinished(), None
+    return Seen(
+        stack=stack.outputs.stack,
+        url=stack.outputs.url,
+        live=stack.ledger.live(),
+        unfinished=unfinished,
+        lease=lease,
+        statuses=statuses,
+        recovered=recovered,
+        unreachable={name: str(why) for name, why in failures.items()},
+        absent=stack.absent,
+    )
+
+
+def _ask(stack: OpenStack) -> tuple[dict[str, Status], dict[str, Exception]]:
+    """What the hosts that answer say, and why the others do not."""
+    try:
+        return stack.statuses(), {}
+    except FleetError as failure:
+        return cast("dict[str, Status]", failure.results), failure.failures
+
+
+def _slot_json(status: Status, colour: str | None) -> dict[str, object] | None:
+    slot = status.slots.get(colour or "")
+    if slot is None or slot.state == "empty":
+        return None
+    running = all(unit.active == "active" for units in slot.processes.values() for unit in units)
+    return {
+        "slot": colour,
+        "release": slot.release,
+        "build": slot.build,
+        "state": slot.state,
+        "running": running,
+    }
+
+
+def _processes(slot: Slot) -> str:
+    return ", ".join(
+        f"{name}×{len(units)} {'ok' if all(unit.active == 'active' for unit in units) else units[0].active}"  # noqa: RUF001
+        for name, units in slot.processes.items()
+    )

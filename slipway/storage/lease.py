@@ -1,0 +1,215 @@
+"""The lease: the deploy lock of a stack, which expires, with a fence that only ever grows.
+
+The lease object is never deleted. Released, it stays as a tombstone with its fence, so that the next holder's
+is greater. Whether it has expired is judged by the bucket's clock.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from slipway.settings.errors import LeaseHeld, SlipwayError
+from slipway.storage.bucket import Bucket, BucketError, Conflict
+from slipway.storage.head import Head
+from slipway.storage.release import Stored
+
+TTL_SECONDS = 30.0
+_CLOCK_SLACK_SECONDS = 2.0
+"""Two estimates of the bucket's time differ: the holder stops so much earlier, others begin so much later."""
+_POLL_SECONDS = 0.5
+
+
+class LeaseLost(SlipwayError):
+    """This command's lease expired or was taken over: it must not touch anything any more."""
+
+
+class LeaseRecord(Stored):
+    """The lease as it lies in the bucket. Times are seconds since 1970 by the bucket's clock."""
+
+    fence: int
+    owner: str
+    command: str = ""
+    acquired: float
+    heartbeat: float
+    expires: float
+    released: bool = False
+    nonce: str
+    """Tells two holders' writes apart when an answer was lost."""
+
+    def is_free(self, now: float) -> bool:
+        """May another command take it?"""
+        return self.released or now > self.expires + _CLOCK_SLACK_SECONDS
+
+
+def lease_key(stack: str) -> str:
+    """Where a stack's lease lies in the builds bucket."""
+    return f"stacks/{stack}/lease.json"
+
+
+def read_lease(bucket: Bucket, stack: str) -> LeaseRecord | None:
+    """Who holds the stack's lease at this moment; None when nobody does."""
+    found = bucket.get_json(lease_key(stack))
+    record = LeaseRecord.model_validate(found[0]) if found else None
+    return record if record and not record.is_free(bucket.server_time()) else None
+
+
+class Lease:
+    """A held lease, kept alive by a thread until `release`. A context manager: leaving it releases."""
+
+    def __init__(self, bucket: Bucket, stack: str, record: LeaseRecord, etag: str, ttl: float) -> None:
+        """Use `acquire`."""
+        self._bucket, self._stack, self._ttl = bucket, stack, ttl
+        self._record, self._etag = record, etag
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self.lost = threading.Event()
+        """Set as soon as it is known that another command may have taken the lease."""
+        self._beat = threading.Thread(target=self._keep, name="lease-heartbeat", daemon=True)
+        self._beat.start()
+
+    @classmethod
+    def acquire(
+        cls,
+        bucket: Bucket,
+        stack: str,
+        owner: str,
+        *,
+        command: str = "",
+        ttl: float = TTL_SECONDS,
+        wait_seconds: float = 0,
+    ) -> Self:
+        """Take the stack's lease; LeaseHeld when another command has it for `wait_seconds` and longer."""
+        deadline = time.monotonic() + wait_seconds
+        nonce = secrets.token_hex(8)
+        while True:
+            found = bucket.get_json(lease_key(stack))
+            now = bucket.server_time()
+            held = LeaseRecord.model_validate(found[0]) if found else None
+            if held is None or held.is_free(now):
+                fence = (held.fence if held else _fence_of_head(bucket, stack)) + 1
+                record = LeaseRecord(
+                    fence=fence,
+                    owner=owner,
+                    command=command,
+                    acquired=now,
+                    heartbeat=now,
+                    expires=now + ttl,
+                    nonce=nonce,
+                )
+                try:
+                    etag = bucket.put_json(
+                        lease_key(stack),
+                        record.model_dump(),
+                        if_match=found[1] if found else None,
+                        if_none_match=found is None,
+                    )
+                except Conflict:
+                    continue  # another was quicker: read who
+                return cls(bucket, stack, record, etag, ttl)
+            if time.monotonic() >= deadline:
+                raise _held_by(held, stack, now)
+            time.sleep(min(_POLL_SECONDS, max(0.01, deadline - time.monotonic())))
+
+    @property
+    def fence(self) -> int:
+        """This holder's number: greater than that of every holder before."""
+        return self._record.fence
+
+    @property
+    def owner(self) -> str:
+        """Who holds it, as given to `acquire`."""
+        return self._record.owner
+
+    def check(self) -> int:
+        """The fence, if the lease is still ours; LeaseLost otherwise. Asks no server."""
+        if not self.lost.is_set() and self._bucket.server_time() > self._expires:
+            self.lost.set()
+        if self.lost.is_set() or self._record.released:
+            raise LeaseLost(
+                f"this command no longer holds the lease of stack {self._stack}",
+                remedy=f"`slipway status --stack {self._stack}` says who works on it; run the command again",
+            )
+        return self.fence
+
+    def release(self) -> None:
+        """Give it up: the next command need not wait. Safe to call twice, and when it was lost."""
+        self._stop.set()
+        if threading.current_thread() is not self._beat:
+            self._beat.join(timeout=5)
+        with self._lock:
+            if self._record.released or self.lost.is_set():
+                return
+            now = self._bucket.server_time()
+            self._record = self._record.model_copy(update={"released": True, "expires": now})
+            try:
+                self._bucket.put_json(lease_key(self._stack), self._record.model_dump(), if_match=self._etag)
+            except (Conflict, BucketError):
+                self.lost.set()  # it expires by itself
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @property
+    def _expires(self) -> float:
+        return self._record.expires - _CLOCK_SLACK_SECONDS
+
+    def _keep(self) -> None:
+        pause = self._ttl / 3
+        while not self._stop.wait(pause):
+            if self.lost.is_set():
+                return
+            try:
+                with self._lock:
+                    self._renew()
+                pause = self._ttl / 3
+            except BucketError:
+                pause = min(1.0, self._ttl / 10)  # try on until it expires
+                if self._bucket.server_time() > self._expires:
+                    self.lost.set()
+            except BaseException:
+                self.lost.set()  # without a heartbeat it is not ours for long
+                raise
+
+    def _renew(self) -> None:
+        now = self._bucket.server_time()
+        renewed = self._record.model_copy(update={"heartbeat": now, "expires": now + self._ttl})
+        try:
+            self._etag = self._bucket.put_json(
+                lease_key(self._stack), renewed.model_dump(), if_match=self._etag
+            )
+            self._record = renewed
+        except Conflict:
+            found = self._bucket.get_json(lease_key(self._stack))
+            there = LeaseRecord.model_validate(found[0]) if found else None
+            if found and there and (there.fence, there.nonce) == (self._record.fence, self._record.nonce):
+                self._record, self._etag = there, found[1]  # our own write, whose answer was lost
+            else:
+                self.lost.set()
+
+
+def _fence_of_head(bucket: Bucket, stack: str) -> int:
+    """Should someone have deleted the lease object, the head still knows how far fences had come."""
+    found = bucket.get_json(f"stacks/{stack}/head.json")
+    return Head.model_validate(found[0]).fence if found else 0
+
+
+def _held_by(held: LeaseRecord, stack: str, now: float) -> LeaseHeld:
+    def clock(at: float) -> str:
+        return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+    what = f" (`{held.command}`)" if held.command else ""
+    return LeaseHeld(
+        f"stack {stack} is held by {held.owner}{what} since {clock(held.acquired)}, "
+        f"until {clock(held.expires)} unless it is renewed (last {max(0, now - held.heartbeat):.0f} s ago)",
+        remedy="wait for it to end (--wait SECONDS), or end that command: its lease then expires by itself",
+    )

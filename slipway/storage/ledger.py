@@ -1,0 +1,212 @@
+"""The ledger: the append-only record of a stack's releases, and its head.
+
+Every write asks the lease first and carries its fence. A command may be killed between any two writes; what
+it leaves is a record that has not ended (`unfinished`), and a head that still names what served before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from slipway.storage.actor import current_actor
+from slipway.storage.bucket import Bucket, Conflict
+from slipway.storage.clean import clean
+from slipway.storage.head import Head
+from slipway.storage.lease import Lease, LeaseLost
+from slipway.storage.reading import Reading
+from slipway.storage.release import END, ROLLBACK, Event, Kind, Progress, Release, What
+
+
+class Ledger(Reading):
+    """One stack's ledger. Give it the lease to write; `redact` blots out values in what is recorded."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        stack: str,
+        *,
+        lease: Lease | None = None,
+        actor: str = "",
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        super().__init__(bucket, stack)
+        self.lease = lease
+        self._actor, self._redact = actor or current_actor(), redact
+        self._lock = threading.Lock()
+        self._read: dict[int, Release] = {}
+        self._claimed = False
+        self._cursor: dict[int, tuple[int, Progress]] = {}
+        """Of the records this command writes to: how many events there are, and what they come to."""
+
+    def create(
+        self,
+        *,
+        kind: Kind,
+        build: str,
+        config: str,
+        schema_head: str | None = None,
+        migrations: str = "",
+        contracts: Sequence[str] = (),
+        git_sha: str = "",
+        target: int | None = None,
+    ) -> Release:
+        """Append a record under the next number. Numbers have no gap and no twin."""
+        head = self._move(lambda _: {})
+        number = self._records.newest(head.newest) + 1
+        while True:
+            release = Release(
+                number=number,
+                stack=self.stack,
+                kind=kind,
+                build=build,
+                config=config,
+                schema_head=schema_head,
+                migrations=migrations,
+                contracts=tuple(contracts),
+                git_sha=git_sha,
+                target=target,
+                actor=self._actor,
+                created=self._now(),
+                fence=self._fence(),
+            )
+            try:
+                self._records.append(release)
+            except Conflict:
+                number += 1
+                continue
+            self._cursor[number] = (0, Progress())
+            return release
+
+    def event(
+        self, number: int, phase: str, event: What, detail: Mapping[str, object] | None = None
+    ) -> Progress:
+        """Append an event to record `number`; returns what the record has come to."""
+        self._claim()
+        with self._lock:
+            known = self._cursor.get(number)
+            while True:
+                count, progress = known or self._look(number)
+                after = progress.after(phase, event)
+                entry = Event(
+                    at=self._now(),
+                    phase=phase,
+                    event=event,
+                    fence=self._fence(),
+                    actor=self._actor,
+                    detail=clean(dict(detail or {}), self._redact),
+                    progress=after,
+                )
+                try:
+                    self._records.append_event(number, count + 1, entry)
+                except Conflict:
+                    known = None
+                    continue
+                self._cursor[number] = (count + 1, after)
+                self._read.pop(number, None)
+                return after
+
+    def find(self, number: int) -> Release | None:
+        """As in `Reading`. Under the lease nobody else writes, so each record is read only once."""
+        if self.lease is None:
+            return super().find(number)
+        if number not in self._read and (found := super().find(number)):
+            self._read[number] = found
+        return self._read.get(number)
+
+    def unfinished(self) -> Release | None:
+        """As in `Reading`; a promotion that the head has and the events lack is written down first."""
+        if self.lease is not None:
+            self._claim()
+        good = self.head().last_known_good
+        if self.lease is not None and good is not None and not self.get(good).was_promoted:
+            self.event(good, "promote", "done", {"found": "in the head"})
+        return super().unfinished()
+
+    def end(
+        self, number: int, how: Literal["failed", "undone"], detail: Mapping[str, object] | None = None
+    ) -> Progress:
+        """Close a record that was not promoted: nothing of it is left on any host."""
+        return self.event(number, END, how, detail)
+
+    def promote(self, number: int, *, schema_head: str | None = None) -> Head:
+        """Make a release live and last known good. Safe to repeat.
+
+        `schema_head` None: it stays what it is.
+        """
+
+        def change(head: Head) -> dict[str, object]:
+            previous = head.last_known_good if head.last_known_good != number else head.previous
+            return {
+                "live": number,
+                "last_known_good": number,
+                "previous": previous,
+                "schema_head": schema_head or head.schema_head,
+                "newest": max(head.newest, number),
+            }
+
+        return self._move(change)
+
+    def roll_back(self, target: int, *, record: int | None = None) -> Head:
+        """Make `target` live and last known good again. Safe to repeat; `record` is the rollback's number.
+
+        A release gone back from is marked first, so that no later rollback chooses it unasked; a marked one
+        that is returned to on purpose is good again.
+        """
+        gone_from = self.head().live
+        if gone_from is not None and gone_from > target and self.get(gone_from).status != "rolled_back":
+            self.event(gone_from, ROLLBACK, "done", {"to": target})
+        if self.get(target).status == "rolled_back":
+            self.event(target, "promote", "done", {"returned_to": True})
+        return self._move(
+            lambda head: {
+                "live": target,
+                "last_known_good": target,
+                "previous": None,
+                "newest": max(head.newest, target, record or 0),
+            }
+        )
+
+    def _claim(self) -> None:
+        """Put this lease's fence into the head before anything else is written.
+
+        From then on a command that was overtaken, and does not know it yet, cannot move the head.
+        """
+        if not self._claimed:
+            self._move(lambda _: {})
+            self._claimed = True
+
+    def _fence(self) -> int:
+        if self.lease is None:
+            raise LeaseLost(f"the ledger of stack {self.stack} is written only under its lease")
+        return self.lease.check()
+
+    def _move(self, change: Callable[[Head], dict[str, object]]) -> Head:
+        """Replace the head by one conditional write; LeaseLost if a newer holder has written it."""
+        while True:
+            head, etag = self._read_head()
+            fence = self._fence()
+            if head.fence > fence:
+                raise LeaseLost(f"a newer command (fence {head.fence}) works on stack {self.stack}")
+            wanted = change(head) | {"fence": fence}
+            if wanted.items() <= dict(head).items():
+                return head
+            moved = head.model_copy(update={**wanted, "updated": self._now()})
+            try:
+                self._bucket.put_json(
+                    self._head_key, moved.model_dump(mode="json"), if_match=etag, if_none_match=etag is None
+                )
+            except Conflict:
+                continue
+            return moved
+
+    def _look(self, number: int) -> tuple[int, Progress]:
+        count, last = self._records.last_event(number)
+        if last is not None and last.fence > self._fence():
+            raise LeaseLost(f"a newer command (fence {last.fence}) has taken over release {number}")
+        return count, last.progress if last else Progress()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._bucket.server_time(), UTC)

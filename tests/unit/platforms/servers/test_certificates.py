@@ -1,0 +1,98 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hosts.digest import setup_digest
+from slipway.platforms.fleet_setup import authority
+from slipway.platforms.fleet_setup.authority import ensure_leaf_pem, make_authority
+from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
+from slipway.platforms.servers.certificates import ensure_certificates
+from slipway.platforms.servers.open import open_outputs
+from slipway.platforms.servers.plan import fleet_plan
+from slipway.platforms.servers.site_certificate import judge
+from slipway.settings.errors import BadInput
+from slipway.settings.project import Project
+from tests.unit.platforms.servers.conftest import Memory
+
+NAMES = ["board.example", "uploads.board.example"]
+AUTHORITY = make_authority("other")
+
+
+def site(*names: str) -> str:
+    return ensure_leaf_pem(None, AUTHORITY, names).decode()
+
+
+def test_certificates_are_made_once_and_kept_in_the_secret_store(project: Project):
+    store = Memory()
+    first = ensure_certificates(store, project)
+    assert ensure_certificates(store, project) == first == store.values
+    assert store.writes == 1
+    assert {"PLATFORM_CA_CERTIFICATE", "PLATFORM_CA_KEY", "PLATFORM_SITE_CERTIFICATE"} <= set(first)
+
+
+def test_two_machines_with_the_same_store_ask_for_the_same_set_up(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+):
+    store = Memory()
+    ensure_platform_secrets(store)
+    secrets = ensure_certificates(store, project)
+    digests: list[dict[str, str]] = []
+    for _ in range(2):
+        object.__setattr__(project, "state_dir", tmp_path_factory.mktemp("clone"))
+        plan = fleet_plan(project, open_outputs(project, secrets), secrets)
+        digests.append({host.name: setup_digest(plan, host) for host in plan.outputs.hosts})
+    assert digests[0] == digests[1]
+
+
+def test_a_data_host_that_moved_gets_another_certificate_by_the_same_authority(project: Project):
+    store = Memory()
+    first = ensure_certificates(store, project)
+    machines = [each.model_copy(update={"address": f"{each.address}0"}) for each in project.stack.machines]
+    object.__setattr__(project, "stack", project.stack.model_copy(update={"machines": machines}))
+    second = ensure_certificates(store, project)
+    assert first["PLATFORM_DATA_CERTIFICATE"] != second["PLATFORM_DATA_CERTIFICATE"]
+    assert first["PLATFORM_CA_KEY"] == second["PLATFORM_CA_KEY"]
+
+
+@pytest.mark.parametrize("names", [NAMES, ["*.board.example", "board.example"]])
+def test_a_certificate_that_fits_is_taken(names: list[str]):
+    assert judge(site(*names), NAMES, "prod").warnings() == [
+        "SITE_CERTIFICATE holds one certificate and no chain: some clients will not trust it"
+    ]
+    assert judge(site(*names) + AUTHORITY.certificate.decode(), NAMES, "prod").warnings() == []
+
+
+def test_one_that_ends_soon_is_told():
+    fits = judge(site(*NAMES) + AUTHORITY.certificate.decode(), NAMES, "prod")
+    assert fits.warnings(fits.ends - timedelta(days=3)) == ["SITE_CERTIFICATE ends in 3 days"]
+
+
+def keyless() -> str:
+    return site(*NAMES).partition("-----BEGIN PRIVATE")[0]
+
+
+def expired() -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authority, "LEAF_DAYS", -1)
+        patch.setattr(authority, "_SKEW", timedelta(days=5))
+        return site(*NAMES)
+
+
+@pytest.mark.parametrize(
+    ("pem", "problem"),
+    [
+        ("nonsense", "holds no certificate"),
+        (keyless(), "holds no private key"),
+        (keyless() + site("x.example").partition("-----END CERTIFICATE-----\n")[2], "not its certificate's"),
+        (AUTHORITY.certificate.decode() + site(*NAMES), "must begin with the site's own certificate"),
+        (site("board.example"), "is for board.example, and not for uploads.board.example"),
+        (site("*.example"), "not for uploads.board.example"),
+        (expired(), f"expired on {datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"),
+    ],
+)
+def test_a_certificate_that_does_not_fit_is_refused_without_a_word_of_it(pem: str, problem: str):
+    with pytest.raises(BadInput) as caught:
+        judge(pem, NAMES, "prod")
+    assert problem in caught.value.message
+    assert "slipway secrets set SITE_CERTIFICATE --stack prod" in caught.value.remedy
+    assert "PRIVATE" not in caught.value.message
