@@ -16,11 +16,11 @@ class Proof(Protocol):
     """A record that somebody asks for. Names and values may end with a dot."""
 
     @property
-    def name(self) -> pulumi.Input[str]: ...  # noqa: D102
+    def name(self) -> pulumi.Input[str]: ...
     @property
-    def type(self) -> pulumi.Input[str]: ...  # noqa: D102
+    def type(self) -> pulumi.Input[str]: ...
     @property
-    def value(self) -> pulumi.Input[str]: ...  # noqa: D102
+    def value(self) -> pulumi.Input[str]: ...
 
 
 @dataclass(frozen=True)
