@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from slipway.doctor import aws, fleet, machine, stack
-from slipway.doctor.finding import Finding, fail, ok, warn
+from slipway.doctor import aws, machine, stack
+from slipway.doctor import stack as fleet
+from slipway.platforms.diagnosis import Finding, fail, ok, warn
 from slipway.release.open import OpenStack
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project

@@ -50,7 +50,7 @@ class OpenStack:
             self.absent = opened.absent
             return opened.outputs
         if self.project.stack.platform == "servers":
-            from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
+            from slipway.platforms.servers.outputs import open_outputs  # noqa: PLC0415 - only where it is the platform
 
             return open_outputs(self.project, self.secrets)
         path = self.project.state_dir / "outputs.json"
@@ -90,7 +90,7 @@ class OpenStack:
         """Where hosts start by themselves, who keeps what they shall start."""
         if self.project.stack.platform != "aws":
             return None
-        from slipway.platforms.aws import boot_secret  # noqa: PLC0415
+        from slipway.platforms.aws import secrets_manager as boot_secret  # noqa: PLC0415
         from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
         from slipway.platforms.aws.session import session_of  # noqa: PLC0415
 

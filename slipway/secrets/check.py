@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from slipway.platforms.servers.entries import SITE
+from slipway.platforms.servers.outputs import SITE
 from slipway.secrets.store import is_platform
 from slipway.secrets.weakness import weaknesses
 from slipway.settings.app import App

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from slipway.platforms.aws import boot_secret
+from slipway.platforms.aws import secrets_manager as boot_secret
 from slipway.platforms.aws.open import cloud_of
-from slipway.platforms.aws.secret_store import MAX_BYTES, AwsStore, Held
+from slipway.platforms.aws.secrets_manager import MAX_BYTES, AwsStore, Held
 from slipway.platforms.aws.session import session_of
 from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput, SlipwayError

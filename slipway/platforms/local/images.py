@@ -5,36 +5,52 @@ Cold, the base is made while versitygw is built and roles are baked side by side
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.platforms.local.bake import abandon_bakes, bake
-from slipway.platforms.local.debian import ensure_debian, find_debian, suite_of
-from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.mirror import Mirror, apt_settings, extra_cas, find_mirror
-from slipway.platforms.local.recipes import (
+from slipway.platforms.local.bake import (
     ADDED,
     BASE_SCRIPT,
     INIT,
     INIT_PATH,
     NO_STARTS,
+    TIMEOUT,
     Recipe,
+    abandon_bakes,
+    bake,
     packages_script,
+    run_in,
 )
-from slipway.platforms.local.versitygw import (
+from slipway.platforms.local.debian import (
+    Mirror,
+    apt_settings,
+    ensure_debian,
+    extra_cas,
+    find_debian,
+    find_mirror,
+    pull,
+    suite_of,
+)
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.s3_server import (
+    MODULE,
     VERSION,
-    build_in_container,
     build_with,
     find_versitygw,
-    from_image,
     go_on_path,
+    keep,
+    part_beside,
 )
 from slipway.progress import Progress
 from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Role
+
+__all__ = ["VERSION", "build_in_container", "build_with", "find_versitygw", "from_image", "go_on_path"]
+
 
 VERSITYGW_PATH = "/usr/local/bin/versitygw"
 """Where the data image has the S3 server."""
@@ -149,3 +165,45 @@ class _Kitchen:
             )
         self.progress.line(f"building versitygw {VERSION} with Go from Debian's backports, in a container")
         return build_in_container(self.docker, base, self.mirror.backports())
+
+
+# The S3 server's binary by way of Docker: from its image, or built in a container with Debian's Go.
+
+
+IMAGE = f"versity/versitygw:{VERSION}"
+_BACKPORTS_GO = "golang-1.23-go"
+
+
+def from_image(docker: Docker) -> Path | None:
+    """Copy the binary out of its image; None when no registry gives the image."""
+    if docker.image_id(IMAGE) is None and not pull(docker, IMAGE):
+        return None
+    name = f"slipway-versitygw-{os.getpid()}"
+    try:
+        docker.run("create", "--name", name, IMAGE)
+        part = part_beside()
+        docker.run("cp", f"{name}:/usr/local/bin/versitygw", str(part))
+        return keep(part)
+    except SlipwayError:
+        return None
+    finally:
+        docker.run("rm", "--force", name, check=False)
+
+
+def build_in_container(docker: Docker, image: str, backports: str) -> Path:
+    """Build with the Go of Debian's backports in a throw-away container of `image`."""
+    name = f"slipway-go-{os.getpid()}"
+    script = f"""
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends {_BACKPORTS_GO} ca-certificates
+update-ca-certificates >/dev/null 2>&1
+GOBIN=/out CGO_ENABLED=0 GOTOOLCHAIN=auto /usr/lib/go-1.23/bin/go install -trimpath -ldflags='-s -w' {MODULE}
+"""
+    files = (("/etc/apt/sources.list.d/backports.list", 0o644, backports.encode()),)
+    try:
+        run_in(docker, name, image, script, files=files, archives="slipway-apt-go")
+        part = part_beside()
+        docker.run("cp", f"{name}:/out/versitygw", str(part), timeout=TIMEOUT)
+        return keep(part)
+    finally:
+        docker.run("rm", "--force", "--volumes", name, check=False)

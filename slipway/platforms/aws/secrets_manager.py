@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,11 +17,13 @@ from slipway.platforms.aws.failures import AwsRefused
 from slipway.platforms.aws.session import AwsSession
 from slipway.secrets.store import refuse_bad_entry
 from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings.outputs import Cloud, Role
 
 CURRENT = "AWSCURRENT"
 NEXT = "SLIPWAY_NEXT"
 """Label of a version that is written and not yet the current one."""
 MAX_BYTES = 65_536
+"""Quota of Secrets Manager for one secret's value (docs.aws.amazon.com, "AWS Secrets Manager quotas")."""
 ATTEMPTS = 5
 _LOST = ("InvalidParameterException", "InvalidRequestException", "ResourceExistsException")
 """What AWS says when somebody else was first."""
@@ -150,3 +153,28 @@ def _values(text: str, name: str) -> dict[str, str]:
             remedy="put back a version that slipway wrote: aws secretsmanager list-secret-version-ids",
         )
     return cast("dict[str, str]", content)
+
+
+# Boot secrets: what a host that starts by itself reads to know which release is live.
+
+
+def write(session: AwsSession, cloud: Cloud, documents: Mapping[Role, str]) -> None:
+    """Replace the boot secret of every role in `documents`, all at once. New hosts follow it from now on.
+
+    The documents hold the app's env, secrets included: none is ever told. BadInput: one is too large.
+    """
+    for role, text in documents.items():
+        size = len(text.encode())
+        if size > MAX_BYTES:
+            raise BadInput(
+                f"the boot document of role {role} has {size} bytes; AWS Secrets Manager takes {MAX_BYTES}",
+                remedy="make large values of [env] smaller, or let the app fetch them itself",
+            )
+
+    def put(role: Role) -> None:
+        secret = cloud.boot_secrets[role]
+        session.call("secretsmanager", "put_secret_value", SecretId=secret, SecretString=documents[role])
+
+    if documents:
+        with ThreadPoolExecutor(len(documents), thread_name_prefix="boot-secret") as pool:
+            list(pool.map(put, documents))
