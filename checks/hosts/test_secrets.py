@@ -9,7 +9,7 @@ from checks.kit.check import check
 from checks.kit.hosts import LiveHost
 from checks.kit.pieces import MARKS, SHORT, pieces
 from checks.kit.verdict import not_evaluated
-from slipway.settings.env_value import misfits
+from slipway.settings.env import misfits
 from slipway.stack import LiveStack
 
 _SEARCH = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.settings.app import App
-from slipway.settings.env_scope import reaches
+from slipway.settings.env import reaches
 from slipway.settings.stack import Stack
 
 

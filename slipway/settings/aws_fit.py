@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from slipway.settings.app import App
 from slipway.settings.aws import Aws, Cloudflare
 from slipway.settings.aws_limits import RESERVED_CONNECTIONS, most_connections
-from slipway.settings.env_scope import reaches
+from slipway.settings.env import reaches
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken
 
