@@ -20,7 +20,7 @@ def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> Non
     """Prints `run`; `paths` are the reports that were written. Ids are never broken in two."""
     out = console or Console(highlight=False)
     out.print()
-    rest = sorted((result for result in run.results if result.verdict != "pass"), key=_urgency)
+    rest = sorted((result for result in run.results if result.verdict != "pass"), key=_by_severity)
     for (verdict, check, severity, reason, remedy), hosts in _alike(rest).items():
         where = f" on {', '.join(hosts)}" if hosts else ""
         out.print(
@@ -49,5 +49,5 @@ def _alike(results: Sequence[Result]) -> dict[tuple[str, str, str, str, str], li
     return found
 
 
-def _urgency(result: Result) -> tuple[bool, int, str]:
+def _by_severity(result: Result) -> tuple[bool, int, str]:
     return result.verdict != "fail", SEVERITIES.index(result.severity), result.id
