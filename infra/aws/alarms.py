@@ -181,7 +181,7 @@ def _queries(alarm: PlannedAlarm) -> list[aws.cloudwatch.MetricAlarmMetricQueryA
 
 # Which alarms a stack has: the rows of the alert table that it has the parts for.
 #
-# The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform hosts.
+# The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform servers.
 
 
 Dimensions = Mapping[str, pulumi.Input[str]]
