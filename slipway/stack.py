@@ -99,7 +99,7 @@ class LiveStack:
             opened = find_outputs(self.project)
             self.absent = opened.absent
             return opened.outputs
-        if self.project.stack.platform == "hosts":
+        if self.project.stack.platform == "servers":
             from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
 
             return open_outputs(self.project, self.secrets)

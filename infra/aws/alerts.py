@@ -1,6 +1,6 @@
 """Which alarms a stack has: the rows of the alert table that it has the parts for.
 
-The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform hosts.
+The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform servers.
 """
 
 from __future__ import annotations

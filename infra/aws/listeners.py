@@ -13,7 +13,7 @@ from infra.aws.trust_store import TrustStore, TrustStoreArgs
 from slipway.settings.aws_names import AwsNames
 
 HSTS = "max-age=31536000; includeSubDomains"
-"""As the edge of platform `hosts` says it."""
+"""The same max-age as the edge of platform `servers` sends."""
 OWN_PATHS = ("/-",)
 """slipway's own, on hosts: never for the public."""
 

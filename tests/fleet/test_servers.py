@@ -1,4 +1,4 @@
-"""Rented machines: plain Debian, a user who may sudo, and every command as a person and a CI job give it."""
+"""Platform servers: plain Debian, a user who may sudo, and every command as a person and a CI job run it."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ from slipway.platforms.local.keys import operator_key
 from slipway.secrets import age
 from tests.fleet.command import Ran, slipway, start
 from tests.fleet.conftest import refresh_app
-from tests.fleet.machines import Rented, on, rent
+from tests.fleet.servers import PlainServer, on, plain_servers
 
 pytestmark = pytest.mark.fleet
 
 STACK = "trial"
-DOMAIN = "board.rented.example"
+DOMAIN = "board.servers.example"
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Laptop:
 
     root: Path
     env: dict[str, str]
-    machines: list[Rented]
+    servers: list[PlainServer]
 
     def run(self, *args: str) -> Ran:
         return slipway(self.root, *args, "--stack", STACK, timeout=400, env=self.env)
@@ -42,10 +42,10 @@ class Laptop:
         assert ran.code == 0, ran.out + ran.err
         return ran
 
-    def list_machines(self, machines: list[Rented]) -> None:
+    def list_servers(self, servers: list[PlainServer]) -> None:
         (self.root / f"Pulumi.{STACK}.yaml").write_text(
-            f"config:\n  slipway:platform: hosts\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
-            "  slipway:machines:\n" + "".join(machine.setting for machine in machines)
+            f"config:\n  slipway:platform: servers\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
+            "  slipway:servers:\n" + "".join(server.setting for server in servers)
         )
 
 
@@ -53,18 +53,18 @@ class Laptop:
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Laptop]:
     if find_docker() is None:
         pytest.skip("no Docker")
-    folder = tmp_path_factory.mktemp("rented")
+    folder = tmp_path_factory.mktemp("servers")
     root = folder / "laptop"
     root.mkdir()
     (folder / "age.key").write_text(f"{age.new_key()}\n")
     (root / "Pulumi.yaml").write_text("name: rnt\nruntime: python\nmain: infra/\n")
-    with rent(folder / "keys") as machines:
+    with plain_servers(folder / "keys") as servers:
         env = {
             "SLIPWAY_AGE_KEY_FILE": str(folder / "age.key"),
             "SLIPWAY_SSH_KEY_FILE": str(operator_key(folder / "keys").path),
         }
-        made = Laptop(root, env, machines)
-        made.list_machines(machines)
+        made = Laptop(root, env, servers)
+        made.list_servers(servers)
         refresh_app(root)
         yield made
 
@@ -83,33 +83,33 @@ def runner_of(laptop: Laptop) -> Laptop:
         "HOME": str(laptop.root.parent / "home"),
         "XDG_CACHE_HOME": str(Path.home() / ".cache"),
     }
-    return Laptop(root, env, laptop.machines)
+    return Laptop(root, env, laptop.servers)
 
 
-def test_machines_that_are_not_the_right_ones_are_named_and_nothing_is_changed(laptop: Laptop):
-    right = laptop.machines
+def test_servers_that_are_not_the_right_ones_are_named_and_nothing_is_changed(laptop: Laptop):
+    right = laptop.servers
     web, worker = right[1], right[2]
-    laptop.list_machines([right[0], replace(web, host_key=worker.host_key), *right[2:]])
+    laptop.list_servers([right[0], replace(web, host_key=worker.host_key), *right[2:]])
     wrong_key = laptop.run("up", "--json")
     assert wrong_key.code == 2
     assert "web: host key mismatch" in wrong_key.error
 
-    laptop.list_machines([*right[:3], replace(right[3], ssh_port=1)])
+    laptop.list_servers([*right[:3], replace(right[3], ssh_port=1)])
     silent = laptop.run("up", "--json")
     assert silent.code == 1
     assert "data: connection refused" in silent.error
 
-    laptop.list_machines([*right[:2], replace(worker, address="10.9.9.9"), right[3]])
+    laptop.list_servers([*right[:2], replace(worker, address="10.9.9.9"), right[3]])
     elsewhere = laptop.run("up", "--json")
     assert elsewhere.code == 2
     assert "worker has no address 10.9.9.9" in elsewhere.error
 
-    laptop.list_machines(right)
+    laptop.list_servers(right)
     assert not (laptop.root / "secrets").exists()
     assert on("web", "ls /etc/slipway 2>/dev/null || true") == ""
 
 
-def test_ctrl_c_while_machines_are_set_up_ends_at_once(laptop: Laptop):
+def test_ctrl_c_while_servers_are_set_up_ends_at_once(laptop: Laptop):
     running = start(laptop.root, "up", "--stack", STACK, env=laptop.env)
     assert running.stderr
     while "worker: setting up" not in (line := running.stderr.readline()):
@@ -121,7 +121,7 @@ def test_ctrl_c_while_machines_are_set_up_ends_at_once(laptop: Laptop):
     assert "Traceback" not in said
 
 
-def test_up_on_plain_machines_then_a_release_from_a_fresh_clone_then_back(laptop: Laptop):
+def test_up_on_plain_servers_then_a_release_from_a_fresh_clone_then_back(laptop: Laptop):
     laptop.done("up")
     laptop.done("secrets", "generate")
 
@@ -142,7 +142,7 @@ def test_up_on_plain_machines_then_a_release_from_a_fresh_clone_then_back(laptop
     assert health(laptop)["release"] == released["release"]
 
 
-def test_checks_prove_plain_machines_too(laptop: Laptop):
+def test_checks_prove_plain_servers_too(laptop: Laptop):
     found = laptop.run("check", "--json").json["results"]
     red = {each["id"]: each["reason"] for each in found if each["verdict"] == "fail"}
     # Debian's own image may be older than its newest fixes.
@@ -158,7 +158,7 @@ def test_uploads_have_a_name_of_their_own_on_the_sites_port(laptop: Laptop):
     assert "AccessDenied" in answer.text
 
 
-def test_a_machine_of_one_fleet_is_refused_to_another(laptop: Laptop):
+def test_a_server_of_one_fleet_is_refused_to_another(laptop: Laptop):
     settings = laptop.root / f"Pulumi.{STACK}.yaml"
     other = laptop.root / "Pulumi.other.yaml"
     shutil.copy(settings, other)
@@ -178,7 +178,7 @@ def edge(laptop: Laptop) -> httpx.Client:
     """Connects to the edge's address, with the site's name in TLS and Host."""
     context = ssl.create_default_context(cafile=str(laptop.root / f".slipway/{STACK}/tls/ca.pem"))
     client = httpx.Client(
-        base_url=f"https://{laptop.machines[0].address}", verify=context, headers={"Host": DOMAIN}
+        base_url=f"https://{laptop.servers[0].address}", verify=context, headers={"Host": DOMAIN}
     )
     client.event_hooks["request"].append(named)
     return client

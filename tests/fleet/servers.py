@@ -1,4 +1,4 @@
-"""Machines as someone rents them: plain Debian in containers, with sshd, a user who may sudo, and no more."""
+"""Servers as a provider rents them out: plain Debian in containers, with sshd and a user who may sudo."""
 
 import subprocess
 from collections.abc import Generator
@@ -35,8 +35,8 @@ rm -f /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d
 
 
 @dataclass(frozen=True)
-class Rented:
-    """One machine, and what its landlord says of it."""
+class PlainServer:
+    """One server, with the facts that a provider gives about it."""
 
     name: str
     role: str
@@ -46,7 +46,7 @@ class Rented:
 
     @property
     def setting(self) -> str:
-        """Its entry in `slipway:machines`."""
+        """Its entry in `slipway:servers`."""
         public = f", public: {self.address}" if self.role == "edge" else ""
         return (
             f"    - {{name: {self.name}, role: {self.role}, address: {self.address}, "
@@ -55,53 +55,53 @@ class Rented:
 
 
 @contextmanager
-def rent(keys: Path) -> Generator[list[Rented]]:
-    """One machine a role, in a network of their own; `keys` gets the ssh keys. Given back at the end."""
+def plain_servers(keys: Path) -> Generator[list[PlainServer]]:
+    """One server for each role, in a network of their own; `keys` gets the ssh keys. Removed at the end."""
     docker = ensure_daemon(Silent())
-    image = plain_machine(docker)
-    _give_back(docker)
+    image = plain_server(docker)
+    _remove(docker)
     try:
         subnet = ensure_network(docker, PREFIX, {}, None)
-        machines = [
-            Rented(role, role, str(subnet[10 + index]), free_port(), host_key(keys, role).public)
+        servers = [
+            PlainServer(role, role, str(subnet[10 + index]), free_port(), host_key(keys, role).public)
             for index, role in enumerate(ROLES)
         ]
-        for machine in machines:
-            _start(docker, image, machine, keys)
-        yield machines
+        for server in servers:
+            _start(docker, image, server, keys)
+        yield servers
     finally:
-        _give_back(docker)
+        _remove(docker)
 
 
-def on(machine: str, script: str) -> str:
-    return Docker().execute(f"{PREFIX}-{machine}", script).strip()
+def on(server: str, script: str) -> str:
+    return Docker().execute(f"{PREFIX}-{server}", script).strip()
 
 
-def plain_machine(docker: Docker) -> str:
-    """Image of a machine as it is rented: nothing on it but Debian, sshd and Python."""
+def plain_server(docker: Docker) -> str:
+    """Image of a new server: Debian, sshd and Python, and nothing else."""
     mirror = find_mirror("bookworm")
     debian = ensure_debian(docker, "debian:bookworm-slim", mirror, Silent())
     like = base_recipe(debian, mirror)
     script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{_SCRIPT}" if mirror else _SCRIPT
-    return bake(docker, Recipe("plain-machine", debian, script, like.files))
+    return bake(docker, Recipe("plain-server", debian, script, like.files))
 
 
-def _start(docker: Docker, image: str, machine: Rented, keys: Path) -> None:
-    name = f"{PREFIX}-{machine.name}"
+def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
+    name = f"{PREFIX}-{server.name}"
     docker.run(
-        *("create", "--name", name, "--hostname", machine.name, *SYSTEMD),
-        *("--network", PREFIX, "--ip", machine.address),
-        *("--publish", f"127.0.0.1:{machine.ssh_port}:22", image),
+        *("create", "--name", name, "--hostname", server.name, *SYSTEMD),
+        *("--network", PREFIX, "--ip", server.address),
+        *("--publish", f"127.0.0.1:{server.ssh_port}:22", image),
     )
     files = (
-        ("/etc/ssh/ssh_host_ed25519_key", 0o600, host_key(keys, machine.name).path.read_bytes()),
+        ("/etc/ssh/ssh_host_ed25519_key", 0o600, host_key(keys, server.name).path.read_bytes()),
         (f"/home/{USER}/.ssh/authorized_keys", 0o644, operator_key(keys).public.encode() + b"\n"),
     )
     docker.run("cp", "-", f"{name}:/", stdin=as_tar(files))
     docker.run("start", name)
 
 
-def _give_back(docker: Docker) -> None:
+def _remove(docker: Docker) -> None:
     names = [f"{PREFIX}-{role}" for role in ROLES]
     docker.run("rm", "--force", "--volumes", *names, check=False)
     subprocess.run([docker.binary, "network", "rm", PREFIX], check=False, capture_output=True)
