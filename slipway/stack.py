@@ -24,9 +24,8 @@ from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project, open_project
 from slipway.settings.stack import Stack
-from slipway.storage.actor import current_owner
 from slipway.storage.bucket import Bucket
-from slipway.storage.lease import Lease
+from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
 
 __all__ = ["LiveStack", "open_live"]
