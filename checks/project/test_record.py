@@ -10,8 +10,7 @@ import time
 import pytest
 
 from checks.kit.check import check, not_evaluated
-from slipway.secrets.contract import compose
-from slipway.secrets.env_example import env_example
+from slipway.secrets.contract import compose, env_example
 from slipway.settings.errors import SlipwayError
 from slipway.stack import LiveStack
 
