@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from slipway.platforms.aws.open import Opened, with_hosts
 from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.site_certificate import days_left
 from slipway.progress import Progress
-from slipway.release.site_certificate import days_left
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Cloud, Outputs
 from slipway.settings.project import Project

@@ -158,7 +158,7 @@ def _values(text: str, name: str) -> dict[str, str]:
 # Boot secrets: what a host that starts by itself reads to know which release is live.
 
 
-def write(session: AwsSession, cloud: Cloud, documents: Mapping[Role, str]) -> None:
+def write_boot_documents(session: AwsSession, cloud: Cloud, documents: Mapping[Role, str]) -> None:
     """Replace the boot secret of every role in `documents`, all at once. New hosts follow it from now on.
 
     The documents hold the app's env, secrets included: none is ever told. BadInput: one is too large.
