@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ssl
 from functools import cached_property
-from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.meter.version import USER_AGENT as METER
+from slipway.meter.version import LOAD_AGENT
 from slipway.settings.app import App
 from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 from slipway.stack import LiveStack
 
-__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "USER_AGENT", "Aim", "aim_at"]
-
-USER_AGENT: Final = METER.replace("slipway-meter", "slipway-load")
-"""By which the app's logs and statistics know a load test."""
+__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Aim", "aim_at"]
 
 
 class Aim(BaseModel):
@@ -62,7 +58,7 @@ class Aim(BaseModel):
     @property
     def headers(self) -> dict[str, str]:
         """Sent with every request, and to nobody else."""
-        return {"User-Agent": USER_AGENT, **({LOAD_HEADER: self.load_key} if self.load_key else {})}
+        return {"User-Agent": LOAD_AGENT, **({LOAD_HEADER: self.load_key} if self.load_key else {})}
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

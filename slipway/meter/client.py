@@ -13,7 +13,7 @@ from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
 from slipway.meter.target import Target
-from slipway.meter.version import USER_AGENT
+from slipway.meter.version import METER_AGENT
 from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 
 TIMEOUT_SECONDS = 10.0
@@ -59,7 +59,7 @@ class Clients:
 
         `on_headers` is called with the headers of every answer, WebSocket handshakes included.
         """
-        headers = {"User-Agent": USER_AGENT}
+        headers = {"User-Agent": METER_AGENT}
         if self.target.load_key:
             headers[LOAD_HEADER] = self.target.load_key
         return aiohttp.ClientSession(

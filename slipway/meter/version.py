@@ -10,4 +10,6 @@ def _version() -> str:
         return "0"
 
 
-USER_AGENT = f"slipway-meter/{_version()}"
+METER_AGENT = f"slipway-meter/{_version()}"
+LOAD_AGENT = f"slipway-load/{_version()}"
+"""By which the app's logs and statistics know a load test."""
