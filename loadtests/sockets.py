@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from slipway.load.http_user import HttpUser
-from slipway.load.socket_user import SocketUser
-from slipway.session import fill_body, pick
 from slipway.settings.app import App
+from slipway.traffic.http_user import HttpUser
+from slipway.traffic.sign_in import fill_body, pick
+from slipway.traffic.socket_user import SocketUser
 
 
 class Watcher(SocketUser):

@@ -10,8 +10,8 @@ from checks.kit.check import check
 from checks.kit.person import Person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
-from slipway.session import pick
 from slipway.settings.checks import CheckUpload
+from slipway.traffic.sign_in import pick
 
 
 def _upload(site: Site) -> CheckUpload:

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from checks.kit.site import Site
-from slipway.meter.target import steps_needed
-from slipway.session import Answer, Session, fill_body, sign_in
 from slipway.stack import LiveStack
+from slipway.traffic.sign_in import Answer, Session, fill_body, sign_in
+from slipway.traffic.target import steps_needed
 
 
 @dataclass(frozen=True)
