@@ -9,6 +9,7 @@ import atexit
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,12 +21,18 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
+from slipway.settings.errors import SlipwayError
 from slipway.settings.load_settings import Load
+from slipway.stack import LiveStack
+from slipway.traffic.progress import LINE_SECONDS, ReleaseMarks, live_line
+from slipway.traffic.progress import LOOK_SECONDS as RELEASES_SECONDS
 from slipway.traffic.recorder import Recorder, record
 from slipway.traffic.report import write_reports
 from slipway.traffic.results import ExitCode, Outcome, outcome_of
-from slipway.traffic.samples import Samples
+from slipway.traffic.run import LoadRun
+from slipway.traffic.samples import CONNECT, ECHO, HTTP, Samples
 from slipway.traffic.thresholds import Asked, hopeless
+from slipway.traffic.workers import share_out
 
 LOOK_SECONDS = 1.0
 _log = logging.getLogger("slipway.traffic")
@@ -166,3 +173,75 @@ def _tell(outcome: Outcome, files: list[Path]) -> None:
             _log.error("%s: %s", finding.verdict, finding.sentence)
     tell = _log.info if outcome.passed else _log.error
     tell("%s (exit code %d): %s", outcome.exit_code.meaning, outcome.exit_code, files[0])
+
+
+def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folder: Path | None) -> None:
+    """Call it once, on locust's event `init`. `live` is None in a worker, which only records its part."""
+    share_out(environment, run)
+    if live is None or isinstance(environment.runner, WorkerRunner):
+        record(environment, run.samples, lambda: run.sockets_open)
+        return
+    schedule = run.profile.schedule
+    order = Order(
+        stack=run.aim.stack,
+        profile=run.profile.name,
+        folder=folder or live.state_dir / "load",
+        load=run.load,
+        windows=run.profile.windows,
+        lead=lambda: run.lead,
+        sockets=schedule.peak_sockets,
+        kinds=frozenset(
+            [HTTP] * bool(schedule.peak_rate) + [CONNECT, ECHO] * bool(schedule.peak_sockets),
+        ),
+        min_samples=run.profile.min_samples,
+        url=run.aim.url,
+        release=_release(live),
+        hide=live.hidden,
+    )
+    recorder = report_at_the_end(environment, order, run.samples, lambda: run.sockets_open)
+    marks: list[ReleaseMarks] = []
+
+    def began(**_: object) -> None:
+        marks[:] = [ReleaseMarks(live.opened.ledger, time.time())]
+        gevent.spawn(_mark, recorder, marks[0])
+        gevent.spawn(_show, recorder, run)
+
+    def ends(**_: object) -> None:
+        for each in marks:
+            _look(recorder, each)
+
+    events: Any = environment.events  # locust's hooks are untyped
+    events.test_start.add_listener(began)
+    events.test_stopping.add_listener(ends)
+
+
+def _release(live: LiveStack) -> int | None:
+    try:
+        return live.release
+    except SlipwayError:
+        return None  # the site may be loaded all the same
+
+
+def _goes_on(recorder: Recorder, started: float | None) -> bool:
+    return recorder.stopped is None and recorder.started == started
+
+
+def _mark(recorder: Recorder, marks: ReleaseMarks) -> None:
+    started = recorder.started
+    while _goes_on(recorder, started):
+        _look(recorder, marks)
+        gevent.sleep(RELEASES_SECONDS)
+
+
+def _look(recorder: Recorder, marks: ReleaseMarks) -> None:
+    for mark in marks.look():
+        recorder.mark(mark.text, mark.at)
+        sys.stderr.write(f"{mark.text}\n")
+
+
+def _show(recorder: Recorder, run: LoadRun) -> None:
+    started = recorder.started
+    while _goes_on(recorder, started):
+        gevent.sleep(LINE_SECONDS)
+        if _goes_on(recorder, started):
+            sys.stderr.write(live_line(recorder.samples, run.profile, run.at, time.time()) + "\n")

@@ -115,7 +115,7 @@ def _on_init(environment: Environment, **_: Any) -> None:
             )
         run = attach(environment, aim, options.profile or DEFAULT_PROFILE)
         # Late, as in `attach`.
-        from slipway.traffic.monitor import follow  # noqa: PLC0415
+        from slipway.traffic.ending import follow  # noqa: PLC0415
 
         follow(environment, run, live, Path(options.report_dir) if options.report_dir else None)
     except SlipwayError as refused:

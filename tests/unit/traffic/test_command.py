@@ -16,9 +16,9 @@ from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.load import load_app
 from slipway.traffic import command
 from slipway.traffic.command import Load
-from slipway.traffic.monitor import live_line
 from slipway.traffic.processes import Handed, take
 from slipway.traffic.profile import SHAPES, profile_of
+from slipway.traffic.progress import live_line
 from slipway.traffic.results import ExitCode
 from slipway.traffic.samples import Samples
 from slipway.traffic.target import Aim
