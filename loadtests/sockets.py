@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-from slipway.settings.app import App
-from slipway.traffic.http_user import HttpUser
-from slipway.traffic.sign_in import fill_body, pick
-from slipway.traffic.socket_user import SocketUser
+from slipway.traffic import App, HttpUser, SocketUser, fill_body, pick
 
 
 class Watcher(SocketUser):

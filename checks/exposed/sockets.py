@@ -19,7 +19,7 @@ from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 from slipway.settings.app import WebSocket
 from slipway.settings.checks import CheckSocket
-from slipway.traffic.sign_in import fill_message
+from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
 """How much later than declared a server may close: its clock ticks, ours waits for the frame."""

@@ -11,7 +11,7 @@ from checks.kit.person import Person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 from slipway.settings.checks import CheckUpload
-from slipway.traffic.sign_in import pick
+from slipway.traffic import pick
 
 
 def _upload(site: Site) -> CheckUpload:

@@ -16,7 +16,7 @@ from checks.kit.person import Person
 from checks.kit.site import Site
 from checks.kit.verdict import not_evaluated
 from slipway.settings.checks import CheckWebhook
-from slipway.traffic.sign_in import fill, fill_body
+from slipway.traffic import fill, fill_body
 
 
 def _webhook(site: Site) -> CheckWebhook:

@@ -11,8 +11,7 @@ import httpx
 
 from checks.kit.site import Site
 from slipway.stack import LiveStack
-from slipway.traffic.sign_in import Answer, Session, fill_body, sign_in
-from slipway.traffic.target import steps_needed
+from slipway.traffic import Answer, Session, fill_body, sign_in, steps_needed
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from slipway.traffic.run import LoadRun
 from slipway.traffic.samples import BACKLOG, BROADCAST, ECHO
 from slipway.traffic.sign_in import fill_message
 
-__all__ = ["Line"]
+__all__ = ["Conversation"]
 
 _NUMBERS = re.compile(r"\d{9,}")
 _HERE = "@number@"
@@ -27,7 +27,7 @@ NUMBERS_EACH = 1_000_000
 NUMBERS_FROM = 1_000_000_000
 
 
-class Line:
+class Conversation:
     """A connection that is open. Whatever ends it comes as `Ended`, from whichever method is waiting."""
 
     def __init__(

@@ -16,15 +16,12 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from slipway.settings.app import App, Step
 from slipway.settings.errors import SlipwayError
-from slipway.traffic import locust_plugin as plugin
 from slipway.traffic.http_session import HttpSession
 from slipway.traffic.run import run_of
 from slipway.traffic.samples import VISIT
 from slipway.traffic.sign_in import fill, fill_body, pick
 
 __all__ = ["HttpUser"]
-
-plugin.register()
 
 
 class HttpUser(FastHttpUser):

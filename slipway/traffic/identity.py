@@ -12,13 +12,12 @@ from http.cookiejar import Cookie
 from gevent.lock import RLock
 from locust.event import EventHook
 
-from slipway.settings.app import App, Step
 from slipway.settings.errors import SlipwayError
 from slipway.traffic.http_session import HttpSession
-from slipway.traffic.sign_in import Answer, Session, sign_in
-from slipway.traffic.target import STICKY_COOKIE, Aim, names_in
+from slipway.traffic.sign_in import Answer, Session, sign_in, sign_in_steps
+from slipway.traffic.target import STICKY_COOKIE, Aim
 
-__all__ = ["Identity", "sign_in_steps", "signed_in_steps"]
+__all__ = ["Identity"]
 
 FRESH_SECONDS = 240.0
 """As long as the shortest-lived tokens in use can be trusted to last (commonly five minutes)."""
@@ -81,39 +80,3 @@ class Identity:
                 return Answer(answer.status_code, answer.text or "")
 
         return sign_in(self._steps, self._aim.app, self._aim.values, send)
-
-
-def sign_in_steps(app: App) -> list[Step]:
-    """The smoke steps that make a stranger somebody.
-
-    Those that capture what sockets' messages and headers name, those that send a value of the env, and
-    whatever these need themselves.
-    """
-    steps = app.smoke.steps
-    wanted = names_in(" ".join(app.websocket.open) + app.websocket.echo if app.websocket else "")
-    for step in steps:
-        wanted |= names_in(" ".join(step.headers.values()))
-    needed: set[int] = set()
-    while True:
-        more = {
-            index
-            for index, step in enumerate(steps)
-            if index not in needed
-            and (wanted & step.capture.keys() or names_in(str(step.body)) & app.env.keys())
-        }
-        if not more:
-            return [step for index, step in enumerate(steps) if index in needed]
-        needed |= more
-        for index in more:
-            wanted |= names_in(_texts(steps[index]))
-
-
-def signed_in_steps(app: App) -> list[Step]:
-    """The smoke steps that follow the sign-in; all that are no refusals, if there is none."""
-    needed = sign_in_steps(app)
-    first = app.smoke.steps.index(needed[-1]) + 1 if needed else 0
-    return [step for step in app.smoke.steps[first:] if step.status < 400]
-
-
-def _texts(step: Step) -> str:
-    return " ".join([step.request, *step.headers.values(), str(step.body)])

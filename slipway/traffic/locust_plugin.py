@@ -21,9 +21,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.stack import open_live
+from slipway.traffic.ending import follow
 from slipway.traffic.processes import handed_aim
 from slipway.traffic.profile import SHAPES, profile_of
+from slipway.traffic.run import LoadRun
 from slipway.traffic.target import Aim, aim_at
+from slipway.traffic.workers import EvenDispatcher, ProfileShape, crew_of
 
 __all__ = ["attach", "refuse_prod", "register"]
 
@@ -68,10 +71,6 @@ def refuse_prod(stack: str, *, i_know: bool) -> None:
 
 def attach(environment: Environment, aim: Aim, profile: str) -> Any:
     """Make the environment's users those of a run of `profile` at `aim`. The run."""
-    # Late: these know of users, and users of this module.
-    from slipway.traffic.run import LoadRun  # noqa: PLC0415
-    from slipway.traffic.workers import EvenDispatcher, ProfileShape, crew_of  # noqa: PLC0415
-
     sized = profile_of(profile, aim.app)
     crew = crew_of(environment.user_classes, sized, aim.app)
     if not crew.size:
@@ -114,9 +113,6 @@ def _on_init(environment: Environment, **_: Any) -> None:
                 remedy="leave --host out, or name the stack by --stack",
             )
         run = attach(environment, aim, options.profile or DEFAULT_PROFILE)
-        # Late, as in `attach`.
-        from slipway.traffic.ending import follow  # noqa: PLC0415
-
         follow(environment, run, live, Path(options.report_dir) if options.report_dir else None)
     except SlipwayError as refused:
         remedy = f"\n  {refused.remedy}" if refused.remedy else ""

@@ -123,3 +123,53 @@ def _value(name: str, values: Mapping[str, str]) -> str:
             remedy=f"capture {name} in an earlier smoke step, or give env {name} the scope smoke",
         )
     return values[name]
+
+
+def steps_needed(app: App) -> list[Step]:
+    """The smoke steps up to the last one that captures something a socket's messages name."""
+    if app.websocket is None:
+        return []
+    wanted = names_in("".join([*app.websocket.open, app.websocket.echo]))
+    last = max((i for i, step in enumerate(app.smoke.steps) if wanted & step.capture.keys()), default=-1)
+    return app.smoke.steps[: last + 1]
+
+
+def names_in(template: str) -> set[str]:
+    """The names `${…}` of a template."""
+    return set(re.findall(r"\$\{(\w+)\}", template))
+
+
+def sign_in_steps(app: App) -> list[Step]:
+    """The smoke steps that make a stranger somebody.
+
+    Those that capture what sockets' messages and headers name, those that send a value of the env, and
+    whatever these need themselves.
+    """
+    steps = app.smoke.steps
+    wanted = names_in(" ".join(app.websocket.open) + app.websocket.echo if app.websocket else "")
+    for step in steps:
+        wanted |= names_in(" ".join(step.headers.values()))
+    needed: set[int] = set()
+    while True:
+        more = {
+            index
+            for index, step in enumerate(steps)
+            if index not in needed
+            and (wanted & step.capture.keys() or names_in(str(step.body)) & app.env.keys())
+        }
+        if not more:
+            return [step for index, step in enumerate(steps) if index in needed]
+        needed |= more
+        for index in more:
+            wanted |= names_in(_texts(steps[index]))
+
+
+def signed_in_steps(app: App) -> list[Step]:
+    """The smoke steps that follow the sign-in; all that are no refusals, if there is none."""
+    needed = sign_in_steps(app)
+    first = app.smoke.steps.index(needed[-1]) + 1 if needed else 0
+    return [step for step in app.smoke.steps[first:] if step.status < 400]
+
+
+def _texts(step: Step) -> str:
+    return " ".join([step.request, *step.headers.values(), str(step.body)])

@@ -18,17 +18,14 @@ from locust.user.task import LOCUST_STATE_WAITING
 
 from slipway.settings.app import App
 from slipway.settings.errors import SlipwayError
-from slipway.traffic import locust_plugin as plugin
 from slipway.traffic.connection import Ended, connect, problem_of, shake_hands
-from slipway.traffic.conversation import Line
+from slipway.traffic.conversation import Conversation
 from slipway.traffic.run import run_of
 from slipway.traffic.samples import CONNECT, OPEN, SESSION, VISIT
 from slipway.traffic.sign_in import fill_message
 from slipway.traffic.target import STICKY_COOKIE
 
 __all__ = ["SocketUser"]
-
-plugin.register()
 
 LONGEST_PAUSE = 30.0
 AFTER_FAILURE = 1.0
@@ -69,7 +66,7 @@ class SocketUser(User):
         return self.load.load.echo_seconds
 
     @contextmanager
-    def connect(self, *, receive_buffer: int = 0) -> Generator[Line]:
+    def connect(self, *, receive_buffer: int = 0) -> Generator[Conversation]:
         """An open connection that has been greeted. Its end, whatever the reason, ends the block."""
         line, opened = self._open(receive_buffer)
         self.load.sockets_open += 1
@@ -128,7 +125,7 @@ class SocketUser(User):
             longest = min(max(longest, AFTER_FAILURE) * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE)
         return random.uniform(0, longest)  # noqa: S311 - so that not all come back at once
 
-    def _open(self, receive_buffer: int) -> tuple[Line, float]:
+    def _open(self, receive_buffer: int) -> tuple[Conversation, float]:
         run, path = self.load, self.settings.path
         known = {**self.aim.values, **run.identity.session().captures}
         name = f"{path} again" if self._again else path
@@ -143,7 +140,7 @@ class SocketUser(User):
         opened = time.perf_counter()
         run.tell(CONNECT, name, (opened - self._due) * 1000)
         storm = run.zero + run.profile.schedule.next_storm(run.at)
-        line = Line(run, socket, wire, known, self.number, leaves=self._leaves, storm=storm)
+        line = Conversation(run, socket, wire, known, self.number, leaves=self._leaves, storm=storm)
         if self.settings.open:
             try:
                 line.greet([fill_message(message, known) for message in self.settings.open])

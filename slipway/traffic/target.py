@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Mapping
 from functools import cached_property
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from slipway.settings.app import App, HttpPath, Step, WebSocket
 from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs
 from slipway.stack import LiveStack
+from slipway.traffic.sign_in import steps_needed
 
 __all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Aim", "aim_at"]
 
@@ -57,20 +57,6 @@ def target_of(outputs: Outputs, app: App, secrets_env: Mapping[str, str]) -> Tar
         homes=[] if outputs.platform == "aws" else [host.name for host in outputs.by_role("web")],
         load_key=secrets_env.get(outputs.load_header_secret, ""),
     )
-
-
-def steps_needed(app: App) -> list[Step]:
-    """The smoke steps up to the last one that captures something a socket's messages name."""
-    if app.websocket is None:
-        return []
-    wanted = names_in("".join([*app.websocket.open, app.websocket.echo]))
-    last = max((i for i, step in enumerate(app.smoke.steps) if wanted & step.capture.keys()), default=-1)
-    return app.smoke.steps[: last + 1]
-
-
-def names_in(template: str) -> set[str]:
-    """The names `${…}` of a template."""
-    return set(re.findall(r"\$\{(\w+)\}", template))
 
 
 class Aim(BaseModel):

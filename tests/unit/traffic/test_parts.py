@@ -20,18 +20,15 @@ import os
 
 from locust import events
 
-from slipway.traffic import plugin
-
-plugin.register = lambda: None  # it would look for a stack, and there is only a site
-
 from slipway.traffic.target import Aim
 from slipway.traffic.http_user import HttpUser
+from slipway.traffic.locust_plugin import attach
 from slipway.traffic.workers import share_out
 
 
 @events.init.add_listener
 def _(environment, **_):
-    share_out(environment, plugin.attach(environment, Aim.model_validate_json(os.environ["AIM"]), "smoke"))
+    share_out(environment, attach(environment, Aim.model_validate_json(os.environ["AIM"]), "smoke"))
 
 
 class Left(HttpUser):
