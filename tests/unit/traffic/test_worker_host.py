@@ -100,7 +100,7 @@ def test_the_way_back_to_the_master_goes_through_the_ssh_connection_and_secrets_
     config: Path, clone: Path
 ) -> None:
     """The generator is replaced by a program that tells its arguments and its input to the master's port."""
-    package = clone / "slipway" / "load"
+    package = clone / "slipway" / "traffic"
     package.mkdir(parents=True)
     for folder in (clone / "slipway", package):
         (folder / "__init__.py").touch()
