@@ -15,8 +15,8 @@ _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
         *("cryptography.x509", "slipway.stack", "slipway.traffic.sign_in", "slipway.release.open"),
-        *("slipway.build.manifest", "slipway.secrets.env_example"),
-        *("checks.kit.plugin", "checks.kit.person", "checks.data.services"),
+        *("slipway.build.manifest", "slipway.secrets.contract"),
+        *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]
 )
 

@@ -9,10 +9,8 @@ import time
 
 import pytest
 
-from checks.kit.check import check
-from checks.kit.verdict import not_evaluated
-from slipway.secrets.contract import compose
-from slipway.secrets.env_example import env_example
+from checks.kit.check import check, not_evaluated
+from slipway.secrets.contract import compose, env_example
 from slipway.settings.errors import SlipwayError
 from slipway.stack import LiveStack
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from slipway.reports.folder import Reports
+from slipway.reports import Reports
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.load_settings import LoadSize
+from slipway.settings.load import LoadSize
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.traffic.meter.command import ending_early

@@ -8,7 +8,7 @@ from typing import cast
 
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
-from slipway.settings.load_settings import LoadSize, ProfileName
+from slipway.settings.load import LoadSize, ProfileName
 from slipway.traffic.schedule import Leg, Schedule
 
 __all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of"]

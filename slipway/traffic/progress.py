@@ -7,7 +7,7 @@ from typing import Final
 
 from slipway.settings.errors import SlipwayError
 from slipway.storage.reading import Reading
-from slipway.storage.release import Event, Release, What
+from slipway.storage.records import Event, Release, What
 from slipway.traffic.profile import Profile
 from slipway.traffic.samples import DURATIONS, Cell, Mark, Samples
 from slipway.traffic.thresholds import milliseconds

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from slipway.settings.errors import SlipwayError
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 from slipway.traffic.samples import Cell, Key, Mark, Samples
 from slipway.traffic.saturation import saturation
 from slipway.traffic.thresholds import VERDICTS, Asked, Finding, Verdict, bounds_of, judge

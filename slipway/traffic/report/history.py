@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from slipway.reports.past_runs import add_run
+from slipway.reports import add_run
 from slipway.traffic.results import Outcome, Request
 
 KEPT = 200

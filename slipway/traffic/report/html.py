@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from slipway.reports.page import render
+from slipway.reports import render
 from slipway.traffic.report import chart
 from slipway.traffic.report.chart import Chart, Limit, Line, Time
 from slipway.traffic.report.history import Change, Past, changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from slipway.settings.load_settings import Load, Threshold
+from slipway.settings.load import Load, Threshold
 from slipway.traffic.results import Outcome, outcome_of
 from slipway.traffic.samples import Reading, Samples
 from slipway.traffic.thresholds import Asked

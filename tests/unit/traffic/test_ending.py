@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 from slipway.traffic.results import ExitCode
 
 LOCUSTFILE = """
@@ -29,7 +29,7 @@ from pathlib import Path
 from locust import FastHttpUser, constant, events, task
 
 from slipway.traffic.ending import Order, report_at_the_end
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 SECONDS = float(os.environ["ASKED_SECONDS"])
 
