@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from slipway.build import cache
 from slipway.build.manifest import Manifest, canonical, load_manifest, read_manifest
 from slipway.settings.errors import SlipwayError
-from slipway.storage.transport import BucketError
+from slipway.storage.bucket import BucketError
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
