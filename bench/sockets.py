@@ -78,9 +78,9 @@ def tell(run: dict[str, Any], code: int) -> int:
             print(f"    {count} x {reason}")
     cpu = max((point["cpu"] or 0 for point in run["points"]), default=0)
     print(f"generator: {cpu:.0%} of a core at most; {run['dropped']} visits dropped")
-    for mark in run["marks"]:
+    for mark in run["annotations"]:
         print(f"  {mark[0] - _seconds(run):5.1f} s  {mark[1]}")
-    for finding in run["findings"]:
+    for finding in run["thresholds"]:
         if finding["verdict"] not in ("pass", "not judged"):
             print(f"  {finding['verdict']}: {finding}")
     lost = sum(each["failed"] for each in run["requests"])

@@ -56,9 +56,9 @@ class Recorder:
         self._awaited: set[str] = set()
         self._releases: set[str] = set()
 
-    def mark(self, text: str, at: float | None = None) -> None:
+    def annotate(self, text: str, at: float | None = None) -> None:
         """Something happened to the stack, now or `at`: the reports show it over the charts."""
-        self.samples.mark(text, at=time.time() if at is None else at)
+        self.samples.annotate(text, at=time.time() if at is None else at)
 
     def watch(self) -> None:
         """To be called every second: who is lost, and that memory stays bounded."""
@@ -103,7 +103,7 @@ class Recorder:
         release = headers.get("X-Release")
         if release and release not in self._releases:
             if self._releases:
-                self.mark(f"release {release} answers")
+                self.annotate(f"release {release} answers")
             self._releases.add(release)
 
     def _on_start(self, **_: object) -> None:
@@ -145,7 +145,7 @@ class Recorder:
     def _lose(self, worker: str) -> None:
         if worker not in self.lost:
             self.lost.append(worker)
-            self.mark(f"worker {worker.rpartition('_')[0] or worker} lost")
+            self.annotate(f"worker {worker.rpartition('_')[0] or worker} lost")
 
     def _send(self, *, last: bool = False) -> None:
         assert isinstance(self._runner, WorkerRunner)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 from tests.s3 import free_port
 from tests.unit.traffic.apps import app
 from tests.unit.traffic.site import LittleSite
@@ -20,7 +20,7 @@ import os
 
 from locust import events
 
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.workers import share_out
@@ -28,7 +28,7 @@ from slipway.traffic.workers import share_out
 
 @events.init.add_listener
 def _(environment, **_):
-    share_out(environment, attach(environment, Aim.model_validate_json(os.environ["AIM"]), "smoke"))
+    share_out(environment, attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke"))
 
 
 class Left(HttpUser):
@@ -50,14 +50,14 @@ def test_every_visit_of_every_kind_finds_a_user_in_its_process(
     file.write_text(LOCUSTFILE)
     size = {"arrivals": 12, "sockets": 0, "seconds": 3}
     url = f"http://127.0.0.1:{site.port}"
-    aim = Aim(
+    target = Target(
         stack="test", url=url, address=("127.0.0.1", site.port), app=app(load={"profiles": {"smoke": size}})
     )
     port = str(free_port())
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],
-        env=os.environ | {"AIM": aim.model_dump_json()},
+        env=os.environ | {"TARGET": target.model_dump_json()},
         capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
