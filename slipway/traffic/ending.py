@@ -30,7 +30,7 @@ from slipway.traffic.recorder import Recorder, record
 from slipway.traffic.report import write_reports
 from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
-from slipway.traffic.samples import CONNECT, ECHO, HTTP, Samples
+from slipway.traffic.samples import CONNECT, ECHO, HTTP
 from slipway.traffic.thresholds import Plan, certain_failure
 from slipway.traffic.workers import share_out
 
@@ -70,14 +70,13 @@ class RunSpec:
 def report_at_the_end(
     environment: Environment,
     order: RunSpec,
-    samples: Samples | None = None,
-    sockets: Callable[[], int] = lambda: 0,
+    run: LoadRun | None = None,
 ) -> Recorder:
     """Record what `environment` runs, and report it; call it once, on locust's event `init`.
 
-    In a worker it only records: the master has the numbers of all. `samples` and `sockets` as for `record`.
+    In a worker it only records: the master has the numbers of all. `run` as for `record`.
     """
-    recorder = record(environment, samples, sockets)
+    recorder = record(environment, run)
     if not isinstance(environment.runner, WorkerRunner):
         _Ending(environment, order, recorder).listen()
     return recorder
@@ -179,7 +178,7 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
     """Call it once, on locust's event `init`. `live` is None in a worker, which only records its part."""
     share_out(environment, run)
     if live is None or isinstance(environment.runner, WorkerRunner):
-        record(environment, run.samples, lambda: run.sockets_open)
+        record(environment, run)
         return
     schedule = run.profile.schedule
     order = RunSpec(
@@ -198,7 +197,7 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
         release=_release(live),
         hide=live.redact,
     )
-    recorder = report_at_the_end(environment, order, run.samples, lambda: run.sockets_open)
+    recorder = report_at_the_end(environment, order, run)
     annotations: list[ReleaseEvents] = []
 
     def began(**_: object) -> None:

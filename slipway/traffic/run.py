@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.cookiejar import Cookie
 from itertools import count
-from math import inf
+from math import inf, isinf
 
 import gevent
 from gevent.pool import Group
@@ -109,6 +109,8 @@ class LoadRun:
 
     def stop(self) -> None:
         """End the run: every visit that was due by now and that no user has taken is counted as dropped."""
+        if isinf(self.zero):
+            return
         at, end = self.at, self.profile.seconds
         until = self.zero + (end if at >= end - END_SECONDS else at)
         self.zero = inf
@@ -118,8 +120,9 @@ class LoadRun:
         for user in list(self.connected):
             user.stop(force=True)
 
-    def finish_visits(self, seconds: float) -> None:
-        """Wait until the visits under way have ended, at most `seconds`."""
+    def settle(self, seconds: float) -> None:
+        """Stop, and wait until the visits under way have ended, at most `seconds`."""
+        self.stop()
         until = time.perf_counter() + seconds
         while any(queue.under_way for queue in self._queues.values()) and time.perf_counter() < until:
             gevent.sleep(0.02)

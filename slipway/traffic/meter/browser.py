@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 import websocket
 from geventhttpclient.response import HTTPParseError
@@ -67,10 +66,9 @@ class Browser:
         """Close the connections."""
         self._client.close()
 
-    def _keep(self, cookies: Any) -> None:
-        several: list[Any] = cookies if isinstance(cookies, list) else [cookies]
-        for cookie in several:
-            name, _, value = str(cookie).partition(";")[0].partition("=")
+    def _keep(self, cookies: str | list[str]) -> None:
+        for cookie in [cookies] if isinstance(cookies, str) else cookies:
+            name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name.strip()] = value.strip()
 
     def _lost(self, path: str, intended: float, kind: str, error: Exception, seen: Seen) -> Outcome:

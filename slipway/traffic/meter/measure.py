@@ -4,6 +4,9 @@ It is the load tests' generator without locust, whose import takes three times a
 start, and which patches the standard library of the process that imports it.
 """
 
+# gevent is partly untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import json
@@ -79,7 +82,10 @@ class _Run:
             Browser(number, self._target, self._tally)
             for number in range(min(BROWSERS, max(1, round(self._plan.rps))))
         ]
-        sockets = [Socket(n, self._target, identity, self._tally) for n in range(self._plan.sockets)]
+        sockets = [
+            Socket(n, self._target, identity, self._tally, self._plan.seconds)
+            for n in range(self._plan.sockets)
+        ]
         self._tally.begin()
         busy = time.thread_time()
         connected: list[Any] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from math import inf
 
 import websocket
 
@@ -35,7 +36,8 @@ class Abnormal(Exception):
 class Socket:
     """One of the meter's WebSocket clients, with a connection of its own."""
 
-    def __init__(self, number: int, target: Target, identity: Identity, tally: Tally) -> None:
+    def __init__(self, number: int, target: Target, identity: Identity, tally: Tally, seconds: float) -> None:
+        """`seconds`: how long the run takes."""
         settings = target.app.websocket
         assert settings is not None
         self._number, self._target, self._identity, self._tally = number, target, identity, tally
@@ -44,6 +46,7 @@ class Socket:
         self._cookies = f"{STICKY_COOKIE}={home}" if home else ""
         self._seen = NOTHING
         self._next_echo = FIRST_NUMBER + number * NUMBERS_EACH
+        self._seconds = seconds
         self._stopping = False
 
     def stop(self) -> None:
@@ -105,13 +108,18 @@ class Socket:
             report=self._report,
             patience=ECHO_SECONDS,
             first_number=self._next_echo,
+            until=(self._tally.zero + self._seconds, inf),
         )
 
     def _echo(self, conversation: Conversation) -> None:
-        for _ in conversation.every(1.0, at_once=True):
-            if self._stopping:
-                break
-            conversation.echo()
+        try:
+            for _ in conversation.every(1.0, at_once=True):
+                if self._stopping:
+                    break
+                conversation.echo()
+        except ConnectionEnded as ended:
+            if ended.again:
+                raise
         conversation.settle(time.perf_counter() + ECHO_SECONDS + 0.1)
 
     def _judge(self, ended: ConnectionEnded, conversation: Conversation) -> None:

@@ -66,3 +66,31 @@ def test_whoever_waits_longest_gets_no_visit_twice():
     gevent.sleep(0.05)
     assert len(taken) == len(set(taken)) == 3
     users.kill()
+
+
+def test_a_process_that_starts_late_offers_at_once_what_was_due_before():
+    late: list[float] = []
+    queue = VisitQueue(60, arrived=late.append)
+    queue.schedule(iter([0.0, 1.0, 2.0]), time.perf_counter() - 10)
+    queue.dispatch()
+    assert queue.waiting == 3
+    assert min(late) >= 8
+
+
+def test_visits_that_were_due_and_never_offered_are_dropped_and_those_not_due_yet_are_not():
+    arrived, dropped = list[float](), list[float]()
+    queue = VisitQueue(60, arrived=arrived.append, dropped=dropped.append)
+    now = time.perf_counter()
+    queue.schedule(iter([0.0, 1.0, 2.0, 3.0]), now - 2.5)
+    queue.close(now)
+    assert len(arrived) == len(dropped) == 3
+
+
+def test_a_visit_under_way_is_known_until_it_has_finished():
+    queue = VisitQueue(60)
+    queue.offer(time.perf_counter())
+    queue.take()
+    assert (queue.waiting, queue.under_way) == (0, 1)
+    assert queue.take() is None
+    queue.finish()
+    assert queue.under_way == 0
