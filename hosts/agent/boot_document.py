@@ -1,6 +1,6 @@
 """The boot document: all that a host of one role needs to start the live release without being told.
 
-Written by the pipeline (slipway/release/boot_document.py), read here. Fields, by JSON name:
+Written by the pipeline (slipway/release/promote.py), read here. Fields, by JSON name:
 schema 1; role; fence of the command that made the release live; hold_seconds; and `stage`: what the command
 `stage` is asked, but for the fence. The text is JSON, or, with `zlib:` before it, that in zlib in base64.
 """

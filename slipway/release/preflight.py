@@ -1,47 +1,57 @@
-"""Preflight: everything that can be known before anything is touched. All findings are told at once."""
+"""Preflight: everything that can be known before anything is touched. All problems are reported at once."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from slipway.release.phase import Phase
-from slipway.release.preflight_checks import CHECKS, Check
-from slipway.release.preflight_finding import Finding
+from slipway.release.phases import Phase
+from slipway.release.preflight_checks import CHECKS, Check, Problem
 from slipway.release.rollout import Rollout
 from slipway.secrets.contract import config_version
 from slipway.settings.errors import BadInput, SlipwayError
 
 
-class PreflightPhase(Phase):
+@dataclass(frozen=True)
+class Checked:
+    """Nothing stands in the way of a release."""
+
+    config: str
+    """The version of the settings and secrets that it runs with."""
+
+
+class Preflight(Phase[Checked]):
     """Refuses with every reason; warns about what a person should know."""
 
     name = "preflight"
     touches_fleet = False
 
-    def run(self, rollout: Rollout) -> None:
+    def run(self, rollout: Rollout) -> Checked:
         """Run every check at once; the slowest decides how long it takes."""
         with ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="preflight") as pool:
             looking = [pool.submit(_safely, check, rollout) for check in CHECKS]
-            found = [finding for looked in looking for finding in looked.result()]
-        rollout.warnings.extend(finding.text for finding in found if not finding.refuses)
-        refused = [finding for finding in found if finding.refuses]
-        if refused:
-            kinds = {finding.error for finding in refused}
-            raise (BadInput if BadInput in kinds else kinds.pop())(
-                refused[0].text
-                if len(refused) == 1
-                else f"{len(refused)} things stand in the way of a release",
-                remedy=refused[0].remedy if len(refused) == 1 else "",
-                details=[]
-                if len(refused) == 1
-                else [f"{f.text} → {f.remedy}" if f.remedy else f.text for f in refused],
-            )
-        project = rollout.project
-        rollout.config = config_version(project.app, project.stack, rollout.outputs, rollout.secrets)
+            found = [problem for looked in looking for problem in looked.result()]
+        rollout.warnings.extend(problem.text for problem in found if not problem.refuses)
+        if refused := [problem for problem in found if problem.refuses]:
+            raise refusal(refused)
+        stack = rollout.project.stack
+        return Checked(config_version(rollout.app, stack, rollout.outputs, rollout.secrets))
 
 
-def _safely(check: Check, rollout: Rollout) -> list[Finding]:
+def refusal(problems: list[Problem]) -> SlipwayError:
+    """One error for all problems. It is BadInput if any of them is."""
+    kinds = {problem.error for problem in problems}
+    error = BadInput if BadInput in kinds else kinds.pop()
+    if len(problems) == 1:
+        return error(problems[0].text, remedy=problems[0].remedy)
+    return error(
+        f"{len(problems)} problems stand in the way of a release",
+        details=[f"{each.text} → {each.remedy}" if each.remedy else each.text for each in problems],
+    )
+
+
+def _safely(check: Check, rollout: Rollout) -> list[Problem]:
     try:
         return list(check(rollout))
     except SlipwayError as failure:
-        return [Finding(failure.message, failure.remedy)]
+        return [Problem(failure.message, failure.remedy)]

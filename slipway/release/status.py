@@ -10,7 +10,7 @@ from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
 from slipway.release.recover import recover
-from slipway.release.rollout import Options, open_rollout
+from slipway.release.rollout import open_rollout
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
@@ -111,10 +111,8 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
     recovered = None
     if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
         with stack.lease(wait_seconds) as held:
-            rollout = open_rollout(stack, held, progress, Options())
-            rollout.statuses = stack.statuses()
-            recovered = recover(rollout)
-            statuses = rollout.statuses
+            found = recover(open_rollout(stack, held, progress, stack.statuses))
+        recovered, statuses = found.what, dict(found.rollout.statuses)
         unfinished, lease = stack.ledger.unfinished(), None
     return Seen(
         stack=stack.outputs.stack,

@@ -15,7 +15,7 @@ from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.progress import Silent
 from slipway.release import preflight_checks
-from slipway.release.report import Report
+from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
