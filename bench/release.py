@@ -36,9 +36,9 @@ def main() -> int:
         for _ in range(asked.times):
             changing.write_text(f"{time.time_ns()}\n")
             changed.append(slipway(asked.project, *command))
-            tell("changed", changed[-1])
+            show("changed", changed[-1])
             unchanged.append(slipway(asked.project, *command))
-            tell("unchanged", unchanged[-1])
+            show("unchanged", unchanged[-1])
     finally:
         changing.unlink(missing_ok=True)
     print(spread("release of a change, whole command", [run.ms for run in changed]))
@@ -53,12 +53,12 @@ def main() -> int:
 
 
 def beyond(run: Run) -> float:
-    """Milliseconds of the whole command that are not the app's own."""
+    """Milliseconds of the whole command beyond the app's own build, boot, migrate and observe phases."""
     phases: dict[str, float] = run.report["phases"]
     return run.ms - 1000 * sum(phases.get(name, 0.0) for name in THE_APPS_OWN)
 
 
-def tell(kind: str, run: Run) -> None:
+def show(kind: str, run: Run) -> None:
     phases = "  ".join(f"{name} {seconds:.2f}" for name, seconds in run.report["phases"].items())
     print(f"{kind:<9} {run.ms:7.0f} ms, beyond {beyond(run):6.0f} ms: {phases}", flush=True)
 

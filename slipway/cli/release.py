@@ -20,22 +20,23 @@ def release(
         bool | None,
         typer.Option(
             "--prove/--no-prove",
-            help="Checks and load after the switch; default: as the stack's slipway:prove says.",
+            help="Checks and load test after the switch; default: as slipway:prove says.",
             show_default=False,
         ),
     ] = None,
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Run the migrate command even if nothing seems to have moved.")
+        bool,
+        typer.Option("--migrate", help="Run the migrate command even if nothing seems to have changed."),
     ] = False,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Build the app, start it beside the live release, prove it there, switch, observe, prove, promote.
+    """Build the app, start it beside the live release, smoke-test it there, switch, observe, prove, promote.
 
     No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
-    What a release must prove after the switch, by checks and by load, is set by slipway:prove of the stack.
+    The stack's slipway:prove says what a release must prove after the switch, by checks and by load.
 
     [dim]Examples:[/]
       slipway release

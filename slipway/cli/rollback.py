@@ -12,7 +12,8 @@ from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress,
 def rollback(
     stack: Stack = DEFAULT_STACK,
     to: Annotated[
-        int | None, typer.Option("--to", help="A release's number; default: the good one before.", min=1)
+        int | None,
+        typer.Option("--to", help="A release's number; default: the good one before.", min=1),
     ] = None,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
@@ -21,8 +22,8 @@ def rollback(
 ) -> None:
     """Go back to the last known good release.
 
-    First proves on every host that the release can serve, then switches all of them. A release whose slot is
-    still warm takes a second; an older one is staged and booted again first.
+    First proves on every host that the release can serve, then switches all hosts. This takes a second while
+    the release's slot is warm; an older release is staged and booted again first.
 
     [dim]Examples:[/]
       slipway rollback

@@ -19,7 +19,7 @@ def status(
 ) -> None:
     """Show the live release, what every host runs, and whether anything is unfinished.
 
-    Finishes or undoes what a killed command left behind, if there is any.
+    If a killed command left something unfinished, it is finished or undone first.
 
     [dim]Examples:[/]
       slipway status

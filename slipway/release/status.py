@@ -1,4 +1,4 @@
-"""What serves where; and, if a killed command left something behind, its end."""
+"""Status: what serves where; what a killed command left behind is finished or undone first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from slipway.storage.records import Release
 
 @dataclass(frozen=True)
 class Seen:
-    """A stack at this moment."""
+    """What was seen of a stack."""
 
     stack: str
     url: str
@@ -30,7 +30,7 @@ class Seen:
     recovered: str | None = None
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By name, instances that are no hosts yet, or no more, and why."""
+    """By name, instances that cannot be worked with (still starting, or leaving), and why."""
 
     @property
     def headline(self) -> str:
@@ -65,7 +65,7 @@ class Seen:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know besides."""
+        """Further lines: the lease, what is under way, instances that are no hosts."""
         notes: list[str] = []
         if self.recovered:
             notes.append(f"recovered: {self.recovered}")
@@ -77,7 +77,6 @@ class Seen:
         return notes
 
     def as_json(self) -> dict[str, object]:
-        """For `--json`."""
         return {
             "stack": self.stack,
             "url": self.url,
@@ -103,7 +102,7 @@ class Seen:
 
 
 def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
-    """Look at the stack; finish or undo what a killed command left, if nobody works on it."""
+    """Look at the stack. If no command holds the lease, finish or undo what a killed one left."""
     stack = LiveStack(project)
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
@@ -128,7 +127,7 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
 
 
 def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:
-    """What the hosts that answer say, and why the others do not."""
+    """The statuses of the hosts that answer, and why the others do not."""
     try:
         return stack.statuses(), {}
     except FleetError as failure:

@@ -77,7 +77,7 @@ def test_a_host_that_came_before_the_command_knew_its_status_is_not_worked_on(wo
 # joining
 
 
-def test_a_newcomer_that_serves_is_staged_and_booted_before_the_switch(world: World):
+def test_a_new_host_that_serves_is_staged_and_booted_before_the_switch(world: World):
     world.now = outputs("web1", "web2", "web3")
     world.serves["web3"] = 4
     cutover = Switch(world.shipment).run(world.rollout)
@@ -91,7 +91,7 @@ def test_a_newcomer_that_serves_is_staged_and_booted_before_the_switch(world: Wo
     assert set(cutover.web) == {"web1", "web2", "web3"}
 
 
-def test_a_newcomer_before_promote_is_switched_as_well(world: World):
+def test_a_new_host_before_promote_is_switched_as_well(world: World):
     world.now = outputs("web1", "web2", "web3")
     world.serves["web3"] = 4
     promote = world.last(Promote)
@@ -100,7 +100,7 @@ def test_a_newcomer_before_promote_is_switched_as_well(world: World):
     assert promote.joined["web3"].slot == "green"
 
 
-def test_a_newcomer_that_is_still_starting_is_left_to_its_boot_document(world: World):
+def test_a_new_host_that_is_still_starting_is_left_to_its_boot_document(world: World):
     world.now = outputs("web1", "web2", "web3")
     promote = world.last(Promote)
     promote.run(world.rollout)
@@ -108,7 +108,7 @@ def test_a_newcomer_that_is_still_starting_is_left_to_its_boot_document(world: W
     assert (world.hosts, promote.joined) == (["web1", "web2"], {})
 
 
-def test_a_newcomer_that_fails_is_a_warning_and_not_the_releases_end(world: World):
+def test_a_new_host_that_fails_is_a_warning_and_not_the_releases_end(world: World):
     world.now = outputs("web1", "web2", "web3")
     world.serves["web3"] = 4
     world.fails["web3", "boot"] = SlipwayError("disk full")

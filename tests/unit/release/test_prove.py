@@ -146,10 +146,10 @@ def test_a_check_that_fails_sends_the_release_back_and_is_named_with_host_and_re
         shipping.ship()
     assert (*shipping.state, shipping.world.ledger.ended) == (4, 4, ["undone"])
     assert proofs.asked == ["checks high"], "a load test of what is wrong proves nothing"
-    told = "\n".join(failed.value.details)
-    assert "X3/the-api-docs-are-hidden on web1: GET /docs answers 200 with ***" in told
-    assert str(proofs.folder / "checks" / "report.html") in told
-    assert "Release 4 serves as before." in told
+    shown = "\n".join(failed.value.details)
+    assert "X3/the-api-docs-are-hidden on web1: GET /docs answers 200 with ***" in shown
+    assert str(proofs.folder / "checks" / "report.html") in shown
+    assert "Release 4 serves as before." in shown
     assert ("prove", "failed") in [(phase, what) for phase, what, _ in shipping.world.ledger.events]
 
 
