@@ -81,7 +81,7 @@ class Prove(Phase[Proof]):
         return counts
 
     def _by_load(self, rollout: Rollout, wanted: Wanted) -> dict[str, object]:
-        from slipway.load.command import Load, run  # noqa: PLC0415 - only where it is wanted
+        from slipway.traffic.command import Load, run  # noqa: PLC0415 - only where it is wanted
 
         folder = rollout.stack.state_dir / "load"
         log = _log(folder)

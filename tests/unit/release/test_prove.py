@@ -11,9 +11,6 @@ from typing import Any
 import pytest
 
 from slipway import checking
-from slipway.load import command
-from slipway.load.command import Loaded
-from slipway.load.exit_codes import ExitCode
 from slipway.release.migrate import Schema
 from slipway.release.phases import Phase, Phases
 from slipway.release.preflight_checks import proof
@@ -22,6 +19,9 @@ from slipway.release.prove import Prove, wanted_by
 from slipway.release.rollout import Options, Rollout
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted
+from slipway.traffic import command
+from slipway.traffic.command import Loaded
+from slipway.traffic.results import ExitCode
 from tests.unit.release.conftest import SECRET, World, release
 
 FAILED = {
