@@ -1,7 +1,5 @@
 """`slipway release`: ship the app as it is here to a stack."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -46,7 +44,7 @@ def release(
     """
     from slipway.release.rollout import Options  # noqa: PLC0415
     from slipway.release.ship import ship  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
     options = Options(
         observe_seconds=observe,
@@ -55,7 +53,7 @@ def release(
         migrate=True if migrate else None,
         wait_seconds=wait,
     )
-    report = ship(open_project(stack), options, progress(as_json=json))
+    report = ship(open_live(stack), options, progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

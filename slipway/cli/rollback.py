@@ -1,7 +1,5 @@
 """`slipway rollback`: back to the last known good release, in a second while its slot is warm."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -30,9 +28,9 @@ def rollback(
       slipway rollback --stack prod --to 41
     """
     from slipway.release.rollback import go_back  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    report = go_back(open_project(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
+    report = go_back(open_live(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

@@ -1,8 +1,7 @@
 """Build: the source becomes an immutable, content-addressed build; an unchanged one is found, not made."""
 
 from slipway.build.build import Build, build
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout
 
 
 class BuildSource(Phase[Build]):

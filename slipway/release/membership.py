@@ -1,7 +1,5 @@
 """Membership: the hosts that a command works on, while the platform adds hosts and takes hosts away."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar, cast

@@ -4,8 +4,6 @@ The old release goes on serving until the switch, and serves again after a rollb
 safe under it. One that is not carries the contract marker, and bars a rollback past it.
 """
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping
@@ -13,8 +11,7 @@ from dataclasses import dataclass
 
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import empty_slots, stage_on
 from slipway.settings.app import Migrate as Command
 from slipway.settings.errors import ReleaseFailed

@@ -3,14 +3,11 @@
 Where there is too little traffic to judge, synthetic probes through the live route make up the number.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
 from slipway.settings.app import Observe as Limits
 from slipway.settings.errors import ReleaseFailed

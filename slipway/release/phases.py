@@ -1,57 +1,20 @@
 """Phases: run one after the other and, when one fails or a person presses Ctrl-C, undone in reverse."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from slipway.fleet.replies import Switched
 from slipway.progress import Progress
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout
 from slipway.settings.errors import NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.storage.records import Release, What
 
 T = TypeVar("T")
-
-
-class Phase(Generic[T]):
-    """A step of a release: made from what earlier phases returned, it returns what later ones need.
-
-    `run` and `undo` must be safe to repeat: either may have been killed half-way. `undo` knows only what the
-    phase was made from, because `run` may have been cut before it could return.
-    """
-
-    name: ClassVar[str]
-    undoing: ClassVar[str] = ""
-    """What `undo` takes back, for the person; default: the phase's name."""
-    touches_fleet: ClassVar[bool] = True
-    """Is the lease to be checked before the phase begins?"""
-
-    def run(self, rollout: Rollout) -> T:
-        """Do it, or raise a SlipwayError."""
-        raise NotImplementedError
-
-    def undo(self, rollout: Rollout) -> None:
-        """Take back whatever of `run` happened. Nothing to take back by default."""
-
-    def detail(self, result: T) -> Mapping[str, object]:
-        """What the ledger records about the result; never values of secrets."""
-        del result
-        return {}
-
-    def opened(self, result: T) -> Release | None:
-        """The ledger's record that this phase opened; later phases are written to it."""
-        del result
-
-    def is_settled(self, rollout: Rollout) -> bool:
-        """Has it made the release a fact, so that nothing may be undone any more? NeedsPerson: not known."""
-        del rollout
-        return False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from hosts.agent.boot_document import PACKED, SCHEMA
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
 from slipway.release.migrate import Schema
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import env_of, secret_names
 from slipway.release.switch import prepare, switch_to
 from slipway.secrets.contract import config_version

@@ -3,16 +3,13 @@
 The stack says what is to be proved (`slipway:prove`); by default nothing is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from slipway.checking import Failed
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from slipway.build.build import Build
 from slipway.build.publish import PublishReport, publish
-from slipway.release.phases import Phase
 from slipway.release.preflight import Checked
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.storage.records import Release
 
 

@@ -1,7 +1,5 @@
 """Recovery: what a killed command left behind is finished or undone by the next command."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from slipway.release.membership import serving

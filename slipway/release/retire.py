@@ -3,8 +3,7 @@
 The command does not wait for that, and nothing that fails here can fail a release that is already live.
 """
 
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout
 from slipway.settings.errors import SlipwayError
 
 

@@ -3,8 +3,6 @@
 First it is proved on every host that the target can serve. Only then does any host switch.
 """
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,15 +17,13 @@ from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
 from slipway.release.switch import Cutover, Switch, prepare, switch_to
 from slipway.settings.errors import BadInput, ReleaseFailed
-from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.records import Release
 
 
-def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
+def go_back(stack: LiveStack, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
     """Roll the stack back to release `to`, or to the last known good one before the live one."""
     began = time.monotonic()
-    stack = LiveStack(project)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="status") as aside:
         asked = aside.submit(stack.statuses)
         with stack.lease(wait_seconds) as lease:

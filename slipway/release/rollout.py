@@ -1,11 +1,11 @@
-"""A rollout: what every phase of one command may use, and what the hosts are to run."""
+"""What a phase is and what it may use: the rollout that a command's phases share, and the shipment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from slipway.fleet.replies import Status
@@ -21,6 +21,9 @@ from slipway.storage.records import Head, Release
 
 if TYPE_CHECKING:
     from slipway.build.manifest import Manifest
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,41 @@ class Shipment:
     def manifest(self) -> Manifest:
         """The manifest of the release's build."""
         return self.read_manifest()
+
+
+class Phase(Generic[T]):
+    """A step of a release: made from what earlier phases returned, it returns what later ones need.
+
+    `run` and `undo` must be safe to repeat: either may have been killed half-way. `undo` knows only what the
+    phase was made from, because `run` may have been cut before it could return.
+    """
+
+    name: ClassVar[str]
+    undoing: ClassVar[str] = ""
+    """What `undo` takes back, for the person; default: the phase's name."""
+    touches_fleet: ClassVar[bool] = True
+    """Is the lease to be checked before the phase begins?"""
+
+    def run(self, rollout: Rollout) -> T:
+        """Do it, or raise a SlipwayError."""
+        raise NotImplementedError
+
+    def undo(self, rollout: Rollout) -> None:
+        """Take back whatever of `run` happened. Nothing to take back by default."""
+
+    def detail(self, result: T) -> Mapping[str, object]:
+        """What the ledger records about the result; never values of secrets."""
+        del result
+        return {}
+
+    def opened(self, result: T) -> Release | None:
+        """The ledger's record that this phase opened; later phases are written to it."""
+        del result
+
+    def is_settled(self, rollout: Rollout) -> bool:
+        """Has it made the release a fact, so that nothing may be undone any more? NeedsPerson: not known."""
+        del rollout
+        return False
 
 
 def open_rollout(

@@ -4,8 +4,6 @@ Computing them renders every template and imports pyinfra, which takes longer th
 inputs give the same digests, so they are kept in the stack's state folder under a digest of the inputs.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

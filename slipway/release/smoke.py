@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 
 
 @dataclass(frozen=True)

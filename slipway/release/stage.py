@@ -1,14 +1,11 @@
 """Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.secrets.contract import compose
 from slipway.settings.outputs import Role
 

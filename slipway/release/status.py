@@ -1,7 +1,5 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -11,7 +9,6 @@ from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
-from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
@@ -101,9 +98,8 @@ class Seen:
         }
 
 
-def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
+def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Seen:
     """Look at the stack. If no command holds the lease, finish or undo what a killed one left."""
-    stack = LiveStack(project)
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)

@@ -3,16 +3,13 @@
 Open WebSockets and requests under way stay with the old slot until it retires.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
-from slipway.release.phases import Phase
-from slipway.release.rollout import Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import stage_on
 from slipway.settings.errors import NeedsPerson, SlipwayError
 

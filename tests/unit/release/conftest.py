@@ -1,6 +1,7 @@
 """A rollout of release 5 over web1 and web2, release 4 being live; hosts answer as a test says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,9 +12,8 @@ from slipway.fleet.replies import Status, Switched
 from slipway.progress import Silent
 from slipway.release.membership import Membership
 from slipway.release.migrate import Schema
-from slipway.release.phases import Phase
 from slipway.release.promote import Promote, ReturnTo
-from slipway.release.rollout import Options, Rollout, Shipment
+from slipway.release.rollout import Options, Phase, Rollout, Shipment
 from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Bucket, Host, Outputs, SecretStore
 from slipway.stack import LiveStack
@@ -52,6 +52,10 @@ class Ledger:
         self.fails: BaseException | None = None
         """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
         self.is_readable = True
+        self.left_behind: Release | None = None
+
+    def unfinished(self) -> Release | None:
+        return self.left_behind
 
     def promote(self, number: int, **_: object) -> Head:
         self.live = number
@@ -118,6 +122,12 @@ class World:
         )
         self.shipment = Shipment(release(5), lambda: cast("Any", SimpleNamespace(id="b5", schema_head="7")))
 
+    def found(self) -> Rollout:
+        """The rollout, with the statuses that its hosts have now."""
+        statuses = {host.name: host.agent.status() for host in self.rollout.hosts.all}
+        self.asked.clear()
+        return replace(self.rollout, statuses=statuses)
+
     @property
     def hosts(self) -> list[str]:
         return [host.name for host in self.rollout.hosts.all]
@@ -152,7 +162,9 @@ class World:
 
             return ask
 
-        return SimpleNamespace(**{name: answer(name) for name in ("status", "stage", "boot", "switch")})
+        return SimpleNamespace(
+            **{name: answer(name) for name in ("status", "stage", "boot", "switch", "stop")}
+        )
 
     def _replies(self, host: str) -> dict[str, Any]:
         live = self.serves.get(host)

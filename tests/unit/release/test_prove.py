@@ -12,11 +12,11 @@ import pytest
 
 from slipway import checking
 from slipway.release.migrate import Schema
-from slipway.release.phases import Phase, Phases
-from slipway.release.preflight_checks import proof
+from slipway.release.phases import Phases
+from slipway.release.preflight import proof
 from slipway.release.promote import Promote
 from slipway.release.prove import Prove, wanted_by
-from slipway.release.rollout import Options, Rollout
+from slipway.release.rollout import Options, Phase, Rollout
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted
 from slipway.traffic import command

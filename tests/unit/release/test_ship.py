@@ -8,9 +8,9 @@ import pytest
 
 from slipway.progress import Silent
 from slipway.release import ship
-from slipway.release.phases import Phase, Phases
+from slipway.release.phases import Phases
 from slipway.release.recover import Recovered
-from slipway.release.rollout import Options, Rollout
+from slipway.release.rollout import Options, Phase, Rollout
 from slipway.stack import LiveStack
 from tests.unit.release.conftest import World
 
@@ -37,7 +37,7 @@ def test_a_release_is_proved_after_users_got_it_and_before_it_is_the_last_known_
     monkeypatch.setattr(LiveStack, "lease", lease)
     monkeypatch.setattr(ship, "open_rollout", opened)
     monkeypatch.setattr(ship, "recover", Recovered)
-    ship.ship(world.stack.project, Options(), Silent())
+    ship.ship(world.stack, Options(), Silent())
     assert ran == [
         *("preflight", "build", "publish", "migrate", "stage", "boot", "smoke"),
         *("switch", "observe", "prove", "promote", "retire"),
