@@ -186,7 +186,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
     # What a host is staged with comes from the whole app; the fleet tests look at that.
     monkeypatch.setattr("slipway.release.switch.stage_on", stage_on)
-    monkeypatch.setattr("slipway.release.promote.keep_boot_documents", keep)
+    for module in ("promote", "recover"):
+        monkeypatch.setattr(f"slipway.release.{module}.keep_boot_documents", keep)
     return made
 
 
