@@ -7,7 +7,7 @@ import hmac
 from functools import cache
 from pathlib import Path
 
-from hosts import roles
+from hosts import deploy as roles
 from hosts.plan import FleetPlan
 from slipway.settings.outputs import Host
 

@@ -22,7 +22,7 @@ from pyinfra.context import host as current_host
 from pyinfra.facts.deb import DebPackages
 from pyinfra.operations import server
 
-from hosts import roles
+from hosts import deploy as roles
 from hosts.carry_out import carry_out
 from hosts.file import HostFile
 from hosts.placed import place, place_all

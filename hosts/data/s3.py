@@ -12,8 +12,8 @@ from pyinfra.operations import files as files_operations
 from pyinfra.operations import server
 
 from hosts.base import CA
+from hosts.data.bucket_policies import buckets
 from hosts.data.certificate import certificate_files
-from hosts.data.policies import buckets
 from hosts.effect import Effect, Placed, running, take_up
 from hosts.file import HostFile
 from hosts.folders import Folder, folders

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from hosts import aws, base, roles, web
+from hosts import aws, base, web
+from hosts import deploy as roles
 from hosts.effect import Effect, TakeUp
 from hosts.file import HostFile
 from hosts.plan import FleetPlan

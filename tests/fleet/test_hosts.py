@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from hosts.converge import converge
 from hosts.plan import FleetPlan
+from hosts.set_up import converge
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
 from slipway.secrets.store import open_store

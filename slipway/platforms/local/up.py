@@ -33,7 +33,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
     service does not come up.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import converge  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         secrets = ensure_platform_secrets(open_store(project))

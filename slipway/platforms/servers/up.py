@@ -31,7 +31,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a machine does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import converge  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         store = open_store(project)

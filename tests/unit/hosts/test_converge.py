@@ -16,7 +16,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from hosts import converge, roles
+from hosts import deploy as roles
+from hosts import set_up as converge
 from hosts.digest import setup_digest
 from hosts.one_host import Result
 from hosts.plan import FleetPlan

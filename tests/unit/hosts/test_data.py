@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hosts.data import backup, pgbouncer, postgres, redis, s3
+from hosts.data.bucket_policies import buckets
 from hosts.data.certificate import split_pem
-from hosts.data.policies import buckets
 from hosts.data.scram import verifier
 from hosts.plan import FleetPlan
 from slipway.settings.errors import BadInput

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import pytest
 
-from hosts import roles
+from hosts import deploy as roles
 from hosts.kit import kit_digest, kit_objects, make
 from hosts.kit.contents import any_host
 from hosts.kit.setup import host_name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.roles import MODULES
+from hosts.deploy import MODULES
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.debian import ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
