@@ -1,63 +1,80 @@
-"""Which modules make a host of which role, in the order in which they act."""
+"""Which deploys make a host of which role, in order."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 from typing import Protocol
 
-from hosts import aws, base, edge, last, web, worker
+from pyinfra.context import host as current_host
+from pyinfra.facts.deb import DebPackages
+from pyinfra.facts.server import Command
+from pyinfra.operations import apt, server
+
+from hosts import aws, base, edge, web, worker
 from hosts.data import backup, pgbouncer, postgres, redis, s3
-from hosts.effect import Effect, Placed, take_up
-from hosts.file import HostFile
-from hosts.plan import FleetPlan
+from hosts.operations import install
+from hosts.plan import SETUP_DIGEST, FleetPlan
 from slipway.settings.outputs import Host, Role
 
+DIGESTS = ("/etc/slipway/setup.digest", SETUP_DIGEST)
+"""The second, on the system disk, is what counts: the first may outlive a rebuild on a data disk."""
 
-class Module(Protocol):
-    """One part of a host's set-up: what it needs, what it places, and how that takes effect."""
+
+class Deploy(Protocol):
+    """One part of a host's set-up: a module of pyinfra operations."""
 
     @property
     def PACKAGES(self) -> tuple[str, ...]:
-        """Debian packages, installed if they are missing."""
+        """Debian packages that it needs."""
         ...
 
-    def files(self, plan: FleetPlan, host: Host, /) -> list[HostFile]:
-        """Pure: the same plan gives the same files."""
-        ...
-
-    def effects(self, plan: FleetPlan, host: Host, placed: Placed, /) -> list[Effect]:
-        """What puts the placed files into effect, in this order. Pure, too."""
+    def deploy(self, plan: FleetPlan, host: Host, /) -> None:
+        """Add its operations, which run in this order."""
         ...
 
 
-MODULES: dict[Role, tuple[Module, ...]] = {
+ROLES: dict[Role, tuple[Deploy, ...]] = {
     "edge": (base, edge),
-    "web": (base, web, last),
-    "worker": (base, worker, last),
+    "web": (base, web),
+    "worker": (base, worker),
     "data": (base, postgres, pgbouncer, redis, s3, backup),
 }
 
 
-def modules(plan: FleetPlan, host: Host) -> tuple[Module, ...]:
-    """Those of the role, and on AWS what a host needs that looks after itself."""
-    return (*MODULES[host.role], aws) if plan.aws else MODULES[host.role]
+def deploys(plan: FleetPlan, host: Host) -> tuple[Deploy, ...]:
+    """Those of the role, and what a host needs that comes and goes."""
+    return (*ROLES[host.role], aws) if plan.hosts_come_and_go else ROLES[host.role]
 
 
 def packages(plan: FleetPlan, host: Host) -> list[str]:
     """Packages of `host`, each once."""
-    return sorted({name for module in modules(plan, host) for name in module.PACKAGES})
+    return sorted({name for each in deploys(plan, host) for name in each.PACKAGES})
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """All files of `host`, in the order in which they are placed."""
-    return [file for module in modules(plan, host) for file in module.files(plan, host)]
+def deploy(plan: FleetPlan, host: Host, digest: str) -> None:
+    """Everything that makes `host`; `digest` is left on it once all is done."""
+    install_packages(packages(plan, host))
+    for each in deploys(plan, host):
+        each.deploy(plan, host)
+    for path in DIGESTS:
+        install(name="digest", src=f"{digest}\n", dest=path, mode="600")
 
 
-def effects(plan: FleetPlan, host: Host) -> list[Effect]:
-    """All that puts the files of `host` into effect, once they are placed."""
-    placed = {file.path: file for file in files(plan, host)}
-    units = [file for path, file in placed.items() if path.startswith("/etc/systemd/system/")]
-    reload = take_up("systemd units", units, "systemctl daemon-reload")
-    return [
-        reload,
-        *(effect for module in modules(plan, host) for effect in module.effects(plan, host, placed)),
-    ]
+def install_packages(wanted: list[str]) -> None:
+    """Only what is missing: a baked image needs neither package lists nor network."""
+    missing = [name for name in wanted if name not in current_host.get_fact(DebPackages)]
+    if not missing:
+        return
+    if current_host.get_fact(Command, command="dpkg --audit"):
+        finish = ["dpkg --configure -a"]
+        server.shell(name="finish interrupted installations", commands=finish, _retries=60, _retry_delay=5)
+    # On a machine that has just started, its own updates may hold apt's locks for minutes.
+    apt.update(name="package lists", _retries=60, _retry_delay=5)
+    apt.packages(
+        name=f"packages {' '.join(missing)}",
+        packages=missing,
+        no_recommends=True,
+        extra_install_args="-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0",
+        _env={"NEEDRESTART_SUSPEND": "1"},
+        _retries=3,
+    )

@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, LoadBalancer
 from slipway.fleet.control import control_folder
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
@@ -129,7 +129,15 @@ class AroundFleet:
         )
         aws = Aws.model_validate({"account": ACCOUNT, "network": {"cidr": str(self.subnet)}})
         stack = self.project.stack.model_copy(update={"platform": "aws", "aws": aws})
-        return replace(plan, outputs=outputs, stack=stack)
+        return replace(
+            plan,
+            outputs=outputs,
+            stack=stack,
+            edge_names=(),
+            ssh_access="loopback",
+            load_balancer=LoadBalancer(aws.network.cidr, aws.load_balancer.idle_seconds),
+            hosts_come_and_go=True,
+        )
 
     # what the platform does
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, LoadBalancer
 from slipway.platforms.aws.ca_bundle import ca_bundle
 from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
@@ -18,6 +18,8 @@ ROLES: tuple[Role, ...] = ("web", "worker")
 
 def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], ca_file: Path) -> FleetPlan:
     """The plan. `ca_file` holds the certificates of RDS' authorities."""
+    aws = project.stack.aws
+    assert aws is not None, "a stack on AWS has slipway:aws"
     return FleetPlan(
         outputs=outputs,
         app=project.app,
@@ -27,6 +29,9 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
         # The load balancer shows the site's certificate, and no host has one of its own.
         site_pem=Path(os.devnull),
         host_pems={},
+        ssh_access="loopback",
+        load_balancer=LoadBalancer(aws.network.cidr, aws.load_balancer.idle_seconds),
+        hosts_come_and_go=True,
     )
 
 

@@ -33,4 +33,6 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
         site_pem=ensure_leaf(project.state_dir, ca, "site", site),
         host_pems=pems,
         versitygw=find_versitygw(),
+        ssh_access="published",
+        edge_names=(*LOOPBACK_NAMES, *edge, *(host.name for host in outputs.by_role("edge"))),
     )

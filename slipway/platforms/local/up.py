@@ -33,7 +33,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
     service does not come up.
     """
-    from hosts.set_up import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         secrets = ensure_platform_secrets(open_store(project))
@@ -51,7 +51,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             started = fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
-            converge(fleet_plan(project, outputs, secrets), progress)
+            set_up(fleet_plan(project, outputs, secrets), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
