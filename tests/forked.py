@@ -16,7 +16,7 @@ _CONTEXT.set_forkserver_preload(
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
         *("cryptography.x509", "slipway.stack", "slipway.session", "slipway.release.open"),
         *("slipway.build.manifest", "slipway.secrets.env_example"),
-        *("checks.kit.plugin", "checks.kit.person", "checks.data.services"),
+        *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]
 )
 

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import not_evaluated
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket

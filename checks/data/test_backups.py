@@ -8,9 +8,8 @@ import time
 import pytest
 
 from checks.data.services import database_url
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts, LiveHost
-from checks.kit.verdict import not_evaluated
 from slipway.stack import LiveStack
 
 HOURS = 26

@@ -8,9 +8,8 @@ import psycopg
 import pytest
 
 from checks.data.services import ask, connect_database, database_url, owner_url
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
-from checks.kit.verdict import not_evaluated
 from slipway.build.manifest import load_manifest
 from slipway.stack import LiveStack
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import LiveHost
-from checks.kit.verdict import not_evaluated
 from slipway.stack import LiveStack
 
 EXPOSURE = 4.0

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from checks.kit.check import check
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
 from slipway.secrets.contract import compose
 from slipway.secrets.env_example import env_example
 from slipway.settings.errors import SlipwayError

@@ -71,7 +71,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     warnings = _judge(project, name, value)
     store.set(name, value)
     then = "it reaches the app with the next release"
-    if name == SITE_CERTIFICATE and project.stack.platform == "hosts":
+    if name == SITE_CERTIFICATE and project.stack.platform == "servers":
         then = f"the edge shows it after `slipway up --stack {stack}`"
     say(f"{name} is set for {stack}; {then}")
     for line in warnings:
@@ -177,7 +177,7 @@ def share(
 
 def _judge(project: Project, name: str, value: str) -> list[str]:
     """Warnings; BadInput for a site's certificate that does not fit the site."""
-    if name != SITE_CERTIFICATE or project.stack.platform != "hosts":
+    if name != SITE_CERTIFICATE or project.stack.platform != "servers":
         return []
     from slipway.platforms.servers.outputs import site_names  # noqa: PLC0415
     from slipway.platforms.servers.site_certificate import judge  # noqa: PLC0415 - cryptography is slow to import

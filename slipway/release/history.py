@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.release.open import OpenStack
 from slipway.settings.project import Project
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 COLUMNS = ("NUMBER", "WHEN", "KIND", "BUILD", "GIT", "STATUS", "BY")
 

@@ -15,9 +15,8 @@ from slipway.secrets.redact import Redactor
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
-from slipway.storage.actor import current_owner
 from slipway.storage.bucket import Bucket
-from slipway.storage.lease import Lease
+from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class OpenStack:
             opened = find_outputs(self.project)
             self.absent = opened.absent
             return opened.outputs
-        if self.project.stack.platform == "hosts":
+        if self.project.stack.platform == "servers":
             from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
 
             return open_outputs(self.project, self.secrets)

@@ -40,6 +40,6 @@ def renewal(outputs: Outputs) -> str:
     if outputs.platform == "aws":
         return "AWS renews it by itself, as long as the DNS record that proved it is there (docs/aws.md)"
     up = f"slipway up --stack {outputs.stack}"
-    if outputs.platform == "hosts" and not outputs.ca_file:
+    if outputs.platform == "servers" and not outputs.ca_file:
         return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then {up}"
     return f"{up} renews it"

@@ -14,7 +14,7 @@ from slipway.release.recover import recover
 from slipway.release.rollout import Options
 from slipway.settings.project import Project
 from slipway.storage.lease import LeaseRecord, read_lease
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 
 @dataclass(frozen=True)

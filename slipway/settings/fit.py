@@ -76,6 +76,6 @@ def _workers(stack: Stack) -> int | None:
     """Number of worker hosts; None where the platform decides."""
     if stack.platform == "local":
         return stack.local.worker
-    if stack.platform == "hosts":
-        return sum(machine.role == "worker" for machine in stack.machines)
+    if stack.platform == "servers":
+        return sum(server.role == "worker" for server in stack.servers)
     return None

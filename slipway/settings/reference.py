@@ -54,7 +54,7 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
 
 STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("slipway:local", stack.LocalFleet),
-    ("slipway:machines", stack.Machine),
+    ("slipway:servers", stack.Server),
     ("slipway:retention", stack.Retention),
     ("slipway:prove", stack.Prove),
     ("slipway:aws", aws.Aws),

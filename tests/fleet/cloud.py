@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan, LoadBalancer
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
 from slipway.platforms.local.spec import SYSTEMD
@@ -35,8 +35,8 @@ from slipway.settings.project import Project
 from slipway.storage.bucket import Bucket
 from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
-from tests.fleet.machines import plain_machine
 from tests.fleet.metadata import Metadata
+from tests.fleet.servers import plain_server
 from tests.fleet.session_agent import session_agent
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -186,7 +186,7 @@ class AroundFleet:
         docker.run("rm", "--force", "--volumes", container, check=False)
         docker.run(
             *("create", "--name", container, "--hostname", id_, *SYSTEMD, "--restart", "no"),
-            *("--network", self.project.fleet_id, "--ip", address, plain_machine(docker)),
+            *("--network", self.project.fleet_id, "--ip", address, plain_server(docker)),
         )
         docker.run("start", container)
         # As cloud-init does before it comes to user data.

@@ -43,7 +43,7 @@ def host_name(request):
 HEAD = """
 import pytest
 from checks.kit.check import check
-from checks.kit.verdict import not_evaluated, skipped
+from checks.kit.check import not_evaluated, skipped
 RULE = dict(severity="high", why="because", remedy="mend it")
 """
 
