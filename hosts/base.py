@@ -1,4 +1,4 @@
-"""Every host, whatever its role: reachable by key only, behind a firewall, on time, patched, with the agent."""
+"""Every host, whatever its role: ssh by key only, a firewall, time sync, security updates, and the agent."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hosts import firewall
 from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
-from hosts.units import unit
+from hosts.units import at_boot, unit
 from slipway.settings.outputs import Host
 
 PACKAGES = (
@@ -63,7 +63,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     _kernel()
     firewall.deploy(plan, host)
     _time_and_updates()
-    systemd.service(service="slipway-restore.service", running=None, enabled=True)
+    at_boot("slipway-restore.service")
 
 
 def restore_live_release() -> None:
@@ -151,7 +151,7 @@ def _journald() -> None:
 
 
 def _kernel() -> None:
-    """A container has the kernel settings of its machine; a key may be unknown to an older or newer kernel."""
+    """A container shares its machine's kernel settings; an older or newer kernel may not know a key."""
     files.put(name=SYSCTL, src=template("base/sysctl.conf"), dest=SYSCTL, mode="644")
     on_change(
         name="sysctl",
@@ -167,5 +167,5 @@ def _time_and_updates() -> None:
         systemd.service(name=service, service=service, running=True, enabled=True)
     files.put(name=TIMESYNCD, src=template("base/timesyncd.conf"), dest=TIMESYNCD, mode="644")
     # Not started: in a container its own condition keeps it off.
-    systemd.service(name="time sync", service="systemd-timesyncd.service", running=None, enabled=True)
+    at_boot("systemd-timesyncd.service")
     on_change(name="time sync restart", files=[TIMESYNCD], command="systemctl restart systemd-timesyncd")

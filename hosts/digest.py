@@ -3,6 +3,7 @@
 It is computed without a connection, from the commands that pyinfra would run on an empty host.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 import hashlib
@@ -40,7 +41,7 @@ def _parts(command: PyinfraCommand) -> Iterator[bytes]:
         yield uploaded(command)
     elif isinstance(command, StringCommand):
         yield command.get_raw_value().encode()
-        yield str(command.connector_arguments.get("_stdin", "")).encode()
+        yield str(dict(command.connector_arguments).get("_stdin", "")).encode()
     else:
         raise TypeError(f"{command} cannot be part of a digest")
 

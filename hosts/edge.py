@@ -41,7 +41,7 @@ class Uploads:
     """Do uploads have a host name of their own on the site's port?"""
 
 
-def deploy(plan: FleetPlan, host: Host) -> None:
+def deploy(plan: FleetPlan, _host: Host) -> None:
     """HAProxy, after everything that its configuration refers to."""
     haproxy.deploy()
     install(name="site certificate", src=plan.site_pem.read_bytes(), dest=SITE_PEM, mode="600")

@@ -10,7 +10,7 @@ from pyinfra.operations import systemd
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
-from hosts.units import unit
+from hosts.units import at_boot, unit
 from slipway.settings.outputs import Host
 
 FIREWALL = "/etc/slipway/firewall.nft"
@@ -46,7 +46,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     systemd.service(name="firewall", service="slipway-firewall.service", running=True, enabled=True)
     on_change(name="firewall reload", files=[FIREWALL], command="systemctl reload slipway-firewall.service")
     # Debian's own unit flushes the whole ruleset when it stops.
-    systemd.service(name="nftables.service", service="nftables.service", running=None, enabled=False)
+    at_boot("nftables.service", enabled=False)
 
 
 def ruleset(plan: FleetPlan, host: Host) -> str:

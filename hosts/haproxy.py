@@ -38,7 +38,7 @@ def body_limit() -> None:
 
 
 def serve(configuration: str, *also: str) -> None:
-    """Serve `configuration`, which refers to the files `also`; a configuration that HAProxy refuses is never installed.
+    """Serve `configuration`, which refers to the files `also`. One that HAProxy refuses is never installed.
 
     A reload hands the listening sockets over; open connections live on.
     """

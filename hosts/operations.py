@@ -1,4 +1,4 @@
-"""Two operations that pyinfra does not have: `install` for files that are secret or checked, `on_change` for handlers."""
+"""Two operations that pyinfra lacks: `install` for secret or checked files, `on_change` for handlers."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUntypedFunctionDecorator=false
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyinfra.facts.files import File, Sha256File
 from typing_extensions import override
 
 APPLIED = "/var/cache/slipway/applied"
-"""Which files each handler ran for. It lies on the system disk: a host rebuilt around old data has applied none."""
+"""What each handler ran for. On the system disk: a host rebuilt around old data has applied nothing."""
 
 
 @operation()
@@ -30,7 +30,7 @@ def install(
     mode: str = "644",
     validate: str = "",
 ) -> Generator[StringCommand]:
-    """Write `src`, the content, to `dest`: with its owner and mode from the first byte, and whole or not at all.
+    """Write the content `src` to `dest`, with owner and mode from the first byte, and whole or not at all.
 
     + validate: shell command that must accept the new file (`{}` is its path) before it replaces the old one
 
@@ -40,10 +40,10 @@ def install(
     """
     content = src.encode() if isinstance(src, str) else src
     found = host.get_fact(File, path=dest)
-    if found and (found["user"], found["group"], str(found["mode"])) == (user, group, mode):
-        if host.get_fact(Sha256File, path=dest) == hashlib.sha256(content).hexdigest():
-            host.noop(f"file {dest} is already installed")
-            return
+    same = found and (found["user"], found["group"], str(found["mode"])) == (user, group, mode)
+    if same and host.get_fact(Sha256File, path=dest) == hashlib.sha256(content).hexdigest():
+        host.noop(f"file {dest} is already installed")
+        return
     path, new = shlex.quote(dest), shlex.quote(f"{dest}.slipway-new")
     steps = [
         f"(umask 022 && mkdir -p {shlex.quote(posixpath.dirname(dest))})",
@@ -65,7 +65,7 @@ def on_change(files: Sequence[str], command: str) -> Generator[StringCommand]:
     finds the file unchanged the next time, and so does a host rebuilt around the data disk of an old one.
     Name the operation: what it ran for is recorded under its name.
     """
-    names = host.state.get_op_meta(host.current_op_hash).names
+    names = host.state.get_op_meta(host.current_op_hash or "").names
     record = f"{APPLIED}/{re.sub(r'[^a-z0-9.-]+', '-', min(names))}"
     paths = " ".join(map(shlex.quote, files)) or "/dev/null"
     sums = f"{{ echo {hashlib.sha256(command.encode()).hexdigest()}; sha256sum {paths}; }}"

@@ -1,4 +1,4 @@
-"""The plan: what a fleet is set up from. The stack, the app's needs, secrets, certificates, facts of the platform."""
+"""What a fleet is set up from: stack, app's needs, secrets, certificates, and facts of the platform."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ UPLOADS = "uploads"
 
 
 SshAccess = Literal["direct", "published", "loopback"]
-"""How operators reach sshd: on its own port, on a port that another machine forwards to 22, or from the host itself
-(a session agent), so that no port is open."""
+"""How operators reach sshd: on its port; on a port that another machine forwards to 22; or from the host
+itself, through a session agent, so that no port is open."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class FleetPlan:
 
 
 def pack(plan: FleetPlan) -> str:
-    """The plan as JSON for a host that sets itself up: no secret, no certificate, and none of today's hosts."""
+    """The plan as JSON for a host that sets itself up: no secrets, no certificates, none of the present hosts."""
     return json.dumps(
         {
             "outputs": plan.outputs.model_copy(update={"hosts": []}).model_dump(mode="json"),

@@ -1,15 +1,16 @@
-"""templates/: where they lie, and how they are rendered. An undefined name is an error, never an empty string."""
+"""templates/: where they are and how they are rendered. An undefined name is an error, not empty text."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _BESIDE = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATES = _BESIDE if _BESIDE.is_dir() else Path(__file__).resolve().parent / "templates"
-JINJA = {"trim_blocks": True, "lstrip_blocks": True}
+JINJA: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
 """For `files.template`, which is strict about undefined names by itself."""
 
 

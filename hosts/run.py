@@ -64,7 +64,7 @@ def set_up_here(plan: FleetPlan, host: Host, digest: str) -> Result:
 
 
 def dry_run(plan: FleetPlan, host: Host) -> Iterator[tuple[str, PyinfraCommand]]:
-    """(operation, command) of everything that would be done to a host on which there is nothing but the S3 server."""
+    """(operation, command) of everything that would be done to an empty host that only has the S3 server."""
     stat = f"user=root group=root mode=-rwxr-xr-x atime=0 mtime=0 ctime=0 size=0 '{BINARY}'"
     data = {
         "fake_delay": 0,
@@ -109,7 +109,7 @@ def _run(state: State, add_operations: Callable[[], None]) -> Result:
 
 
 def _send_at_once(target: Target) -> None:
-    """Without TCP_NODELAY every command waits 40 ms: paramiko writes small packets, and sshd delays its ACKs."""
+    """Without TCP_NODELAY every command waits 40 ms: paramiko sends small packets, and ACKs are delayed."""
     client = getattr(target.connector, "client", None)
     transport = client.get_transport() if client else None
     if transport and isinstance(transport.sock, socket.socket):

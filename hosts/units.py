@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from pyinfra.operations import files
+from pyinfra.operations import files, systemd
 
 from hosts.operations import on_change
 from hosts.render import template
@@ -30,3 +30,8 @@ def daemon_reload(*paths: str) -> None:
     """Have systemd read the unit files or drop-ins at `paths`."""
     names = " ".join(path.removeprefix(f"{UNITS}/") for path in paths)
     on_change(name=f"daemon-reload {names}", files=paths, command="systemctl daemon-reload")
+
+
+def at_boot(service: str, *, enabled: bool = True) -> None:
+    """`service` starts at boot, or not; it is neither started nor stopped now."""
+    systemd.service(name=f"{service} at boot", service=service, running=None, enabled=enabled)  # pyright: ignore[reportArgumentType]

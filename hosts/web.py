@@ -73,8 +73,10 @@ def configuration(plan: FleetPlan) -> str:
 
 
 def _idle_seconds(plan: FleetPlan) -> int:
-    """Seconds that a kept connection may be silent. The load balancer must be the one that closes it: a request
-    that it sends just as the host closes is answered with 502."""
+    """Seconds that a kept connection may be silent.
+
+    The load balancer must be the one that closes it: a request sent just as the host closes gets 502.
+    """
     own = plan.app.limits.idle_seconds
     return max(own, plan.load_balancer.idle_seconds + IDLE_SLACK) if plan.load_balancer else own
 

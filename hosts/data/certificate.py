@@ -17,7 +17,7 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\n?", re.DOTA
 
 
 def certificate(plan: FleetPlan, host: Host, folder: str, group: str) -> tuple[str, str]:
-    """Place `server.crt` and `server.key` in `folder`; the key is root's, readable by `group`. Their paths."""
+    """Place `server.crt` and `server.key` in `folder`, the key readable by `group`. Returns their paths."""
     chain, key = split_pem(_pem(plan, host))
     paths = (f"{folder}/server.crt", f"{folder}/server.key")
     files.put(name=paths[0], src=io.BytesIO(chain), dest=paths[0], mode="644")

@@ -33,8 +33,8 @@ def wanted(plan: FleetPlan) -> bool:
 def deploy(plan: FleetPlan, host: Host) -> None:
     """A reload where that is enough, a restart where a setting needs one.
 
-    Roles are SQL and not pyinfra's `postgresql.role`: that would put the password's verifier in a command line,
-    and covers neither default privileges nor timeouts of a role.
+    Roles are SQL, not pyinfra's `postgresql.role`: that puts the password's verifier in a command line, and
+    sets neither default privileges nor a role's timeouts.
     """
     if not wanted(plan):
         return

@@ -37,7 +37,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest that a host has once it was set up for the settings of this moment."""
-    from hosts.kit import kit_digest  # noqa: PLC0415 - only a release asks
+    from hosts.kit.archive import kit_digest  # noqa: PLC0415 - only a release asks
 
     bucket = builds_bucket(session_of(project), outputs)
     bundle = ca_bundle(bucket, project.state_dir.resolve(), project.stack.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from slipway.settings.outputs import Role
 from slipway.storage.bucket import Bucket
 
 if TYPE_CHECKING:
+    from hosts.kit.archive import PythonArchives
     from hosts.plan import FleetPlan
 
 SECONDS = 1200
@@ -25,13 +27,28 @@ RUN = (
 
 def publish_kits(plan: FleetPlan, bucket: Bucket, roles: tuple[Role, ...]) -> dict[Role, bytes]:
     """Put the kit of every role where new hosts find it. The archives, by role."""
-    from hosts.kit import kit_objects, make  # noqa: PLC0415 - the set-up's own modules, imported by `up` only
+    from hosts.kit.archive import kit_objects, make  # noqa: PLC0415 - pyinfra takes long to import
 
+    python = ensure_python_packages(bucket)
     for role in roles:
-        for key, content in kit_objects(plan, role).items():
+        for key, content in kit_objects(plan, role, python).items():
             if bucket.get_bytes(key) != content:
                 bucket.put_bytes(key, content)
-    return {role: make(plan, role) for role in roles}
+    return {role: make(plan, role, python) for role in roles}
+
+
+def ensure_python_packages(bucket: Bucket) -> PythonArchives:
+    """Put the packages that hosts run pyinfra with in the bucket, unless they are there in these versions."""
+    from hosts.kit.archive import PYTHON_INDEX, python_objects  # noqa: PLC0415
+    from hosts.kit.python_packages import build_all, packages_digest  # noqa: PLC0415
+
+    digest = packages_digest()
+    index = json.loads(bucket.get_bytes(PYTHON_INDEX) or b"{}")
+    if index.get("digest") != digest:
+        for key, content in python_objects(build_all(), digest).items():
+            bucket.put_bytes(key, content)
+        index = json.loads(bucket.get_bytes(PYTHON_INDEX) or b"{}")
+    return index["archives"]
 
 
 def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, progress: Progress) -> None:
@@ -39,7 +56,7 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
 
     FleetError, with the last lines of each that failed; what is set up already is not touched.
     """
-    from hosts.kit import kit_digest  # noqa: PLC0415
+    from hosts.kit.archive import kit_digest  # noqa: PLC0415
     from hosts.plan import SETUP_DIGEST  # noqa: PLC0415
 
     wanted = {role: kit_digest(plan, role) for role in kits}
