@@ -132,7 +132,7 @@ class FleetPlan:
 
 
 def pack(plan: FleetPlan) -> str:
-    """The plan as JSON for a host that sets itself up: no secrets, no certificates, none of the present hosts."""
+    """The plan as JSON for a host that sets itself up: no secrets, no certificates, no list of hosts."""
     return json.dumps(
         {
             "outputs": plan.outputs.model_copy(update={"hosts": []}).model_dump(mode="json"),

@@ -60,7 +60,12 @@ def set_up_over_ssh(plan: FleetPlan, name: str, digest: str) -> Result:
 
 def set_up_here(plan: FleetPlan, host: Host, digest: str) -> Result:
     """The same from within: this machine is `host`."""
-    return _run(_state("@local", {}, Config()), lambda: deploy(plan, host, digest))
+    return run_here(lambda: deploy(plan, host, digest))
+
+
+def run_here(add_operations: Callable[[], object]) -> Result:
+    """Run the operations that `add_operations` adds on this machine."""
+    return _run(_state("@local", {}, Config()), add_operations)
 
 
 def dry_run(plan: FleetPlan, host: Host) -> Iterator[tuple[str, PyinfraCommand]]:
@@ -86,7 +91,7 @@ def _state(name: str, data: dict[str, Any], config: Config) -> State:
     return State(inventory=Inventory(([(name, data)], {})), config=config, check_for_changes=False)
 
 
-def _run(state: State, add_operations: Callable[[], None]) -> Result:
+def _run(state: State, add_operations: Callable[[], object]) -> Result:
     heard = _Heard()
     logger.setLevel(logging.WARNING)
     logger.addHandler(heard)
