@@ -23,7 +23,7 @@ from slipway.settings.outputs import Host
 def setup_digest(plan: FleetPlan, host: Host) -> str:
     """64 hex characters over commands, files and the deploy's sources.
 
-    Files hold secrets, so it is keyed by the load key: nobody can test a guess against it.
+    Files hold secrets, so it is keyed by the load key: a guessed secret cannot be tested against it.
     """
     key = plan.secret(plan.outputs.load_header_secret).encode()
     digest = hmac.new(key, _sources(), hashlib.sha256)

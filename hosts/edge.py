@@ -38,7 +38,7 @@ class Uploads:
     bucket: str
     host: str
     by_host: bool
-    """Do uploads have a host name of their own on the site's port?"""
+    """Do uploads have a separate host name on the site's port?"""
 
 
 def deploy(plan: FleetPlan, _host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Who may connect to which host: a table of its own in nftables, and never any other table."""
+"""Who may connect to which host: the nftables table `inet slipway`. No other table is touched."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class FleetPlan:
-    """One fleet, before it is set up. Frozen and picklable: every host is set up by a process of its own."""
+    """One fleet, before it is set up. Frozen and picklable: every host is set up by a separate process."""
 
     outputs: Outputs
     app: App

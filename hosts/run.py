@@ -1,6 +1,6 @@
 """Running the deploy of one host with pyinfra: over ssh, from within the host, or dry against an empty one.
 
-Each run needs a process of its own, except the dry one: pyinfra keeps its state in module globals.
+Each run needs a separate process, except the dry one: pyinfra keeps its state in module globals.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -92,21 +92,21 @@ def _state(name: str, data: dict[str, Any], config: Config) -> State:
 
 
 def _run(state: State, add_operations: Callable[[], object]) -> Result:
-    heard = _Heard()
+    log = _Captured()
     logger.setLevel(logging.WARNING)
-    logger.addHandler(heard)
+    logger.addHandler(log)
     (target,) = state.inventory
     try:
         connect_all(state)
     except PyinfraError:
-        return Result(failed="connecting by ssh", output=heard.tail())
+        return Result(failed="connecting by ssh", output=log.tail())
     _send_at_once(target)
     try:
         state.set_stage(StateStage.Prepare)
         add_deploy(state, add_operations)
         run_ops(state)
     except PyinfraError as error:
-        return _failure(state, target, heard, error)
+        return _failure(state, target, log, error)
     finally:
         disconnect_all(state)
     done = ((name, found.operation_meta) for name, found in _operations(state, target))
@@ -121,13 +121,13 @@ def _send_at_once(target: Target) -> None:
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _failure(state: State, target: Target, heard: _Heard, error: Exception) -> Result:
+def _failure(state: State, target: Target, log: _Captured, error: Exception) -> Result:
     for name, found in _operations(state, target):
         meta = found.operation_meta
         if meta.is_complete() and meta.did_error():
             lines = meta.stderr_lines or meta.stdout_lines
-            return Result(failed=name, output=tuple(lines[-_LINES:]) or heard.tail())
-    return Result(failed=str(error), output=heard.tail())
+            return Result(failed=name, output=tuple(lines[-_LINES:]) or log.tail())
+    return Result(failed=str(error), output=log.tail())
 
 
 def _operations(state: State, target: Target) -> Iterator[tuple[str, Any]]:
@@ -137,7 +137,7 @@ def _operations(state: State, target: Target) -> Iterator[tuple[str, Any]]:
             yield names, state.get_op_data_for_host(target, op_hash)
 
 
-class _Heard(logging.Handler):
+class _Captured(logging.Handler):
     """Keeps what pyinfra logs, to be shown only if it fails."""
 
     def __init__(self) -> None:

@@ -9,15 +9,13 @@ import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hosts.digest import setup_digest
 from hosts.plan import SETUP_DIGEST, FleetPlan
+from hosts.run import Result, set_up_over_ssh
 from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Host
-
-if TYPE_CHECKING:
-    from hosts.run import Result
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""
@@ -76,8 +74,6 @@ def _set_up(
 ) -> dict[str, Result]:
     if not stale:
         return {}
-    from hosts.run import set_up_over_ssh  # noqa: PLC0415 - pyinfra takes half a second to import
-
     spawn = multiprocessing.get_context("spawn")
     results: dict[str, Result] = {}
     with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:

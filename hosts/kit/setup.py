@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 HOST_JSON = Path("/etc/slipway/host.json")
 ENDPOINTS = Path("/etc/slipway/endpoints.json")
 PACKAGES = Path("/var/lib/slipway-setup")
-"""Each set of Python packages in a folder of its own; the last one is kept."""
+"""Each set of Python packages has a folder here; only the last one is kept."""
 
 
 def main() -> None:

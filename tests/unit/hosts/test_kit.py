@@ -214,7 +214,7 @@ def test_a_host_that_comes_before_its_kit_says_so_and_keeps_waiting(plan: FleetP
         bucket.shutdown()
         bucket.server_close()
         metadata.close()
-    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` brings it" in said[0]
+    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` publishes it" in said[0]
     assert "digest" in said[1]
 
 
