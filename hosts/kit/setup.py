@@ -73,14 +73,14 @@ def python_packages(kit: dict[str, Any], endpoints: dict[str, str]) -> Path:
 
 def fetch(builds: dict[str, str], key: str, endpoints: dict[str, str]) -> bytes:
     """An object of the builds bucket, read with the instance's role."""
-    from hosts.agent.fields import Fields  # noqa: PLC0415 - the kit's folder is on the path by now
+    from hosts.agent.aws import download  # noqa: PLC0415 - the kit's folder is on the path by now
     from hosts.agent.host import Builds  # noqa: PLC0415
     from hosts.agent.imds import ENDPOINT, Imds  # noqa: PLC0415
-    from hosts.agent.s3 import get  # noqa: PLC0415
+    from hosts.agent.json_object import JsonObject  # noqa: PLC0415
 
     where = {**builds, "endpoint": endpoints.get("s3", builds["endpoint"])}
     imds = Imds(endpoints.get("imds", ENDPOINT))
-    return b"".join(get(Builds(Fields(where, "kit.json"), lambda: imds), key, None))
+    return b"".join(download(Builds(JsonObject(where, "kit.json"), lambda: imds), key, str(HERE / "ca.pem")))
 
 
 def unpack(content: bytes, folder: Path) -> None:
