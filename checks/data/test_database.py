@@ -174,9 +174,8 @@ def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) 
     used = int(str(ask(owner, "SELECT count(*) FROM pg_stat_activity")[0][0]))
     assert used <= most - reserved - SPARE, f"{used} of {most} connections are in use"
     for data in hosts.of("data"):
-        text = data.run(
-            "cat /etc/pgbouncer/pgbouncer.ini 2>/dev/null; cat /etc/slipway/pgbouncer/*.ini 2>/dev/null; true"
-        )
+        pooler = data.file("/etc/pgbouncer/pgbouncer.ini")
+        text = pooler.content_string if pooler.exists else ""
         settings = {
             name.strip(): value.strip()
             for name, sign, value in (line.partition("=") for line in text.splitlines())

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import httpx
+
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Hosts, LiveHost
-from hosts.plan import BLUE_PORT, GREEN_PORT
+from checks.kit.hosts import Host, Hosts, name_of
+from slipway.settings.outputs import Role
 from slipway.stack import LiveStack
 
 WAITING = 1000
 """I10's alarm stands there too."""
 
 
-def _metrics(live: LiveStack, host: LiveHost) -> str:
-    """The app's own metrics, asked on the host through the live slot's HAProxy backend."""
+def _metrics(live: LiveStack, host: Host) -> str:
+    """The app's own metrics, from the first instance in the live slot of `host`."""
     if live.app.checks.metrics is None:
         not_evaluated("declare [checks.metrics] in slipway.toml")
-    path = live.app.checks.metrics.path
-    program = (
-        "import json,urllib.request\n"
-        "state=json.load(open('/var/lib/slipway/state.json'))\n"
-        f"port={{'blue':{BLUE_PORT + 1},'green':{GREEN_PORT + 1}}}[state['active']]\n"
-        f"print(urllib.request.urlopen(f'http://127.0.0.1:{{port}}{path}',timeout=5).read().decode())\n"
-    )
-    return host.python(program)
+    active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]
+    environment = host.service(f"slipway-web@{active}-1").systemd_properties["Environment"].split()
+    port = next(int(each.partition("=")[2]) for each in environment if each.startswith("PORT="))
+    return _get_on(live, host, port, live.app.checks.metrics.path)
+
+
+def _get_on(live: LiveStack, host: Host, port: int, path: str) -> str:
+    """The answer to GET `path` on the loopback of `host`, through its ssh connection."""
+    local = live.tunnel(name_of(host), "127.0.0.1", port)
+    return httpx.get(f"http://127.0.0.1:{local}{path}", timeout=5).raise_for_status().text
 
 
 def _value(text: str, series: str) -> float | None:
@@ -39,7 +44,7 @@ def _value(text: str, series: str) -> float | None:
     remedy="serve /metrics in Prometheus' format, and name its series in [checks.metrics]",
     roles=("web",),
 )
-def test_the_app_serves_its_metrics(live: LiveStack, host: LiveHost) -> None:
+def test_the_app_serves_its_metrics(live: LiveStack, host: Host) -> None:
     text = _metrics(live, host)
     assert re.search(r"^# TYPE \w+ (counter|gauge|histogram)", text, re.MULTILINE), "no metric has a type"
 
@@ -51,9 +56,8 @@ def test_the_app_serves_its_metrics(live: LiveStack, host: LiveHost) -> None:
     remedy="HAProxy's exporter listens on 127.0.0.1:8404 (slipway up)",
     roles=("edge", "web"),
 )
-def test_haproxy_serves_its_metrics(host: LiveHost) -> None:
-    program = "import urllib.request\nprint(urllib.request.urlopen('http://127.0.0.1:8404/metrics',timeout=5).read(4000).decode())"
-    assert "haproxy_" in host.python(program), "its exporter answers without a metric"
+def test_haproxy_serves_its_metrics(live: LiveStack, host: Host) -> None:
+    assert "haproxy_" in _get_on(live, host, 8404, "/metrics"), "its exporter answers without a metric"
 
 
 @check(
@@ -89,10 +93,13 @@ def test_nothing_was_given_up(live: LiveStack, hosts: Hosts) -> None:
 def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:
         not_evaluated("the app has no [cron]")
-    asked = "systemctl list-units --type=timer --state=active --plain --no-legend 'slipway-cron-*'"
-    timers = hosts.each(lambda host: host.run(asked).split(), "web", "worker")
+
+    def timers(host: Host) -> list[str]:
+        return [name for name in live.app.cron if host.service(f"slipway-cron-{name}.timer").is_running]
+
+    running = hosts.each(timers, "web", "worker")
     for name in live.app.cron:
-        owners = [host for host, units in timers.items() if f"slipway-cron-{name}.timer" in units]
+        owners = [host for host, names in running.items() if name in names]
         assert len(owners) == 1, f"{name} is run by {', '.join(owners) or 'no host'}"
 
 
@@ -103,11 +110,10 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     remedy="slipway logs --process cron",
     roles=("web", "worker"),
 )
-def test_no_cron_entry_failed(host: LiveHost) -> None:
-    asked = "systemctl show --value -p Id,Result 'slipway-cron-*.service' 2>/dev/null; true"
-    words = [word for word in host.run(asked).split() if word]
-    results = dict(zip(words[::2], words[1::2], strict=False))
-    failed = [unit for unit, result in results.items() if result not in ("success",)]
+def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
+    units = [f"slipway-cron-{name}.service" for name in live.app.cron]
+    results = {unit: host.service(unit).systemd_properties.get("Result", "success") for unit in units}
+    failed = [unit for unit, result in results.items() if result != "success"]
     assert not failed, f"failed: {', '.join(failed)}"
 
 
@@ -118,10 +124,11 @@ def test_no_cron_entry_failed(host: LiveHost) -> None:
     remedy="drain_seconds of the process in slipway.toml: at least its own shutdown window",
     roles=("web", "worker"),
 )
-def test_processes_get_time_to_leave(live: LiveStack, host: LiveHost) -> None:
-    for name, process in live.app.on_role(host.role).items():
-        asked = f"systemctl show --value -p TimeoutStopUSec 'slipway-{name}@*' | head -1"
-        seconds = _seconds(host.run(asked).strip())
+def test_processes_get_time_to_leave(live: LiveStack, role: Role, app_services: list[Host]) -> None:
+    for name, process in live.app.on_role(role).items():
+        units = [each for each in app_services if each.name.startswith(f"slipway-{name}@")]
+        assert units, f"no unit of {name} is running"
+        seconds = _seconds(units[0].systemd_properties["TimeoutStopUSec"])
         assert seconds >= process.drain_seconds, (
             f"{name} is killed after {seconds:g} s, {process.drain_seconds} are declared"
         )

@@ -22,7 +22,6 @@ from checks.exposed.sockets import (
 )
 from checks.kit.background import Background
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Hosts
 from checks.kit.site import Site
 
 
@@ -64,9 +63,9 @@ def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
     remedy="close with 4401 or 1008 when nobody signed in within the time-out",
     waits_for=(silent_stranger,),
 )
-def test_a_socket_that_does_not_sign_in_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).auth_ms, "auth_ms")
-    closed = background.result(silent_stranger, site, hosts)
+    closed = background.result(silent_stranger)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
@@ -81,9 +80,9 @@ def test_a_socket_that_does_not_sign_in_is_closed(site: Site, hosts: Hosts, back
     remedy="close sockets that say nothing for checks.websocket.idle_ms",
     waits_for=(silent_user,),
 )
-def test_a_silent_socket_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).idle_ms, "idle_ms")
-    closed = background.result(silent_user, site, hosts)
+    closed = background.result(silent_user)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
