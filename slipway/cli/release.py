@@ -44,8 +44,8 @@ def release(
       slipway release --stack preview --json
       slipway release --prove
     """
-    from slipway.release.release import ship  # noqa: PLC0415
     from slipway.release.rollout import Options  # noqa: PLC0415
+    from slipway.release.ship import ship  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     options = Options(

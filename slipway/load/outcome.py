@@ -107,7 +107,7 @@ def outcome_of(
 ) -> Outcome:
     """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
 
-    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.hidden`.
+    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.redact`.
     """
     seconds = max(0.0, stopped - asked.started)
     early = seconds < asked.seconds - SPARE_SECONDS
