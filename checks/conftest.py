@@ -9,8 +9,7 @@ from checks.kit.background import Background
 from checks.kit.check import Check, check_of, not_evaluated
 from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.site import Person, Site, sign_in_person
-from slipway.settings.outputs import Role
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, Role
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +74,7 @@ def background(request: pytest.FixtureRequest) -> Background:
 @pytest.fixture(scope="session")
 def hosts(live: LiveStack) -> Hosts:
     """All hosts of the stack."""
-    return Hosts(live)
+    return Hosts(live.outputs)
 
 
 @pytest.fixture(scope="session")

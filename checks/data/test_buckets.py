@@ -8,9 +8,7 @@ import pytest
 
 from checks.data.services import open_bucket
 from checks.kit.check import check, not_evaluated
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.stack import LiveStack
-from slipway.storage.bucket import Bucket, BucketError
+from slipway.stack import Bucket, BucketError, BucketOutput, LiveStack
 
 
 @check(

@@ -10,7 +10,6 @@ import pytest
 from checks.data.services import ask, connect_database, database_url, owner_url
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
-from slipway.build.manifest import load_manifest
 from slipway.stack import LiveStack
 
 Url = Callable[[LiveStack], str]
@@ -220,11 +219,8 @@ def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
     head = live.ledger.head()
     if head.live is None:
         pytest.fail("nothing was released yet")
-    wanted = [
-        migration.id for migration in load_manifest(live.bucket, live.ledger.get(head.live).build).migrations
-    ]
     applied = {str(row[0]) for row in ask(owner, query)}
-    pending = [name for name in wanted if name not in applied]
+    pending = [name for name in live.migrations(head.live) if name not in applied]
     assert not pending, f"not applied: {', '.join(pending)}"
 
 

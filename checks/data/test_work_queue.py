@@ -9,8 +9,7 @@ import httpx
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host, Hosts, name_of
-from slipway.settings.outputs import Role
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, Role
 
 WAITING = 1000
 """I10's alarm stands there too."""

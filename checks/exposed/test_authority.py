@@ -7,7 +7,7 @@ import json
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site, declared_request
-from slipway.settings.outputs import STICKY_COOKIE
+from slipway.stack import STICKY_COOKIE
 
 
 @check(

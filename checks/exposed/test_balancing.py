@@ -12,7 +12,7 @@ from checks.exposed.sockets import (
 )
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
+from slipway.stack import LOAD_HEADER, STICKY_COOKIE
 
 
 @check(

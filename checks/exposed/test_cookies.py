@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.settings.outputs import STICKY_COOKIE
+from slipway.stack import STICKY_COOKIE
 
 STICKY = (STICKY_COOKIE, "AWSALB", "__cf")
 """A load balancer's own: they tell which host, and open nothing."""

@@ -9,7 +9,7 @@ import pytest
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
 from slipway.session import pick
-from slipway.settings.checks import CheckUpload
+from slipway.stack import CheckUpload
 
 
 def _upload(site: Site) -> CheckUpload:

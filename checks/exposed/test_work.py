@@ -14,7 +14,7 @@ import httpx
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
 from slipway.session import fill, fill_body
-from slipway.settings.checks import CheckWebhook
+from slipway.stack import CheckWebhook
 
 
 def _webhook(site: Site) -> CheckWebhook:

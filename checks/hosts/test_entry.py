@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check
 from checks.kit.hosts import Host, Hosts, name_of
-from slipway.settings.outputs import Role
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, Role
 
 PUBLIC: dict[Role, set[int]] = {
     "edge": {22, 80, 443, 8444},
@@ -24,7 +23,7 @@ SESSIONS = 6
 
 @begun_early
 def reached_from_a_web_host(hosts: Hosts, live: LiveStack) -> list[str]:
-    """What the first web host can connect to on other hosts, and must not. A dropped packet costs a second."""
+    """What the first web host can connect to on other hosts, and must not. Each refusal takes a second."""
     if not hosts.of("web"):
         return []
     asker, *others = hosts.of("web")

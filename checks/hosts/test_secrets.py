@@ -5,7 +5,6 @@ from __future__ import annotations
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host
 from checks.kit.leaks import SHORT, search_on
-from slipway.settings.env_value import misfits
 from slipway.stack import LiveStack
 
 
@@ -135,6 +134,6 @@ def test_keys_are_of_this_stacks_kind(live: LiveStack) -> None:
         f"{name}: {problem}"
         for name, var in live.app.env.items()
         if var.secret and name in live.secrets
-        for problem in misfits(var, live.secrets[name], live.name)
+        for problem in live.secret_problems(name)
     ]
     assert not wrong, "; ".join(wrong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host, Hosts
-from slipway.settings.outputs import Role
+from slipway.stack import Role
 
 FREE_PERCENT = 10
 SKEW_SECONDS = 2.0

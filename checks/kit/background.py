@@ -1,4 +1,4 @@
-"""Trials that take seconds begin with the run: the checks that need their results come last and wait for them."""
+"""Trials that take seconds begin with the run; the checks that need their results come last."""
 
 from __future__ import annotations
 

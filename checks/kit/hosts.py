@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import testinfra
 
-from slipway.settings.outputs import Role
-from slipway.stack import LiveStack
+from slipway.stack import Outputs, Role
 
 if TYPE_CHECKING:
     Host = Any  # testinfra adds its modules at run time: a type checker sees none of them
@@ -29,15 +28,15 @@ T = TypeVar("T")
 class Hosts:
     """All hosts of the stack, by name. Nothing connects before something is read."""
 
-    def __init__(self, live: LiveStack) -> None:
-        config = str(live.outputs.ssh_config_path)
-        self._roles: dict[str, Role] = {host.name: host.role for host in live.outputs.hosts}
+    def __init__(self, outputs: Outputs) -> None:
+        config = str(outputs.ssh_config_path)
+        self._roles: dict[str, Role] = {host.name: host.role for host in outputs.hosts}
         # controlpersist=0: ControlMaster and ControlPersist come from the ssh_config.
         self._hosts: dict[str, Host] = {
             host.name: testinfra.get_host(
                 f"ssh://{host.name}", ssh_config=config, controlpersist=0, sudo=host.ssh_user != "root"
             )
-            for host in live.outputs.hosts
+            for host in outputs.hosts
         }
 
     def __getitem__(self, name: str) -> Host:

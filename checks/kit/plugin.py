@@ -15,8 +15,7 @@ import pytest
 from checks.kit.check import SEVERITIES, Check, Severity, check_of, judge
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, result_of
-from slipway.settings.errors import SlipwayError
-from slipway.stack import LiveStack, open_live
+from slipway.stack import LiveStack, SlipwayError, open_live
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Choice:
     """What `--only`, `--severity` and `--host` select. Empty means all."""
 
     only: tuple[str, ...] = ()
-    """Rows (`X1`), ids (`X1/hsts-covers-a-year`) or the beginning of an id; several in one, separated by commas."""
+    """Rows (`X1`), ids (`X1/hsts-covers-a-year`) or the beginning of an id; commas separate several."""
     severity: Severity = "low"
     """The mildest severity that runs."""
     hosts: tuple[str, ...] = ()
@@ -92,7 +91,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="run only these rows or checks: X1,I4 or X1/hsts-…",
     )
     group.addoption(
-        "--severity", choices=SEVERITIES, default="low", help="run only checks of this severity and worse"
+        "--severity", choices=SEVERITIES, default="low", help="run only checks of this severity or worse"
     )
     group.addoption(
         "--host", action="append", default=[], dest="only_hosts", help="run only the checks on this host"
@@ -111,7 +110,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def open_stack(config: pytest.Config) -> LiveStack:
-    """The stack of `--stack`, opened once. Raises UsageError if it is not up or its secrets cannot be read."""
+    """The stack of `--stack`, opened once. UsageError: it is not up, or its secrets cannot be read."""
     if LIVE not in config.stash:
         try:
             live = open_live(cast("str", config.getoption("--stack")))

@@ -10,10 +10,7 @@ import time
 import pytest
 
 from checks.kit.check import check, not_evaluated
-from slipway.secrets.contract import compose
-from slipway.secrets.env_example import env_example
-from slipway.settings.errors import SlipwayError
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, SlipwayError
 
 LOAD_DAYS = 30
 """How old a load test of the stack may be."""
@@ -29,7 +26,7 @@ def test_the_env_contract_is_met(live: LiveStack) -> None:
     wrong: list[str] = []
     for scope in (*live.app.processes, "migrate", "cron", "smoke"):
         try:
-            compose(live.app, live.stack, live.outputs, live.secrets, scope)
+            live.env(scope)
         except SlipwayError as error:
             wrong += [error.message, *error.details]
     assert not wrong, "; ".join(wrong)
@@ -45,10 +42,8 @@ def test_the_env_example_names_the_contract(live: LiveStack) -> None:
     file = live.app_dir / ".env.example"
     if not file.is_file():
         pytest.fail(f"there is no {file.name} beside slipway.toml")
-    named = set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", file.read_text(), re.MULTILINE))
-    missing = sorted(
-        set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", env_example(live.app), re.MULTILINE)) - named
-    )
+    entries = re.compile(r"^#?\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+    missing = sorted({*entries.findall(live.env_example())} - {*entries.findall(file.read_text())})
     assert not missing, f"it does not name {', '.join(missing)}"
 
 

@@ -34,7 +34,7 @@ def test_a_failed_check_tells_reason_and_remedy_once(run: Run) -> None:
     assert ran.verdicts["X2/it-is-broken"] == "fail"
     assert ran.results[1]["reason"] == "it is broken"
     assert ran.said.count("it is broken") == 1
-    assert "→ mend it" in ran.said
+    assert "→ fix it" in ran.said
     assert "short test summary" not in ran.said
 
 
