@@ -264,7 +264,7 @@ class LiveStack:
     # what checks compare the live stack with
 
     def env(self, scope: str) -> Mapping[str, str]:
-        """The env of a scope: a process' name, `migrate`, `cron`, `smoke`. SlipwayError: a value is missing."""
+        """The env of a process, `migrate`, `cron` or `smoke`. Raises SlipwayError if a value is missing."""
         from slipway.secrets.contract import compose  # noqa: PLC0415
 
         return compose(self.app, self.stack, self.outputs, self.secrets, scope)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from checks.kit.hosts import Host
 
@@ -34,7 +35,7 @@ def pieces(values: Iterable[str]) -> set[str]:
     return {piece for piece in found if len(piece) >= SHORT and "." not in piece and "-----" not in piece}
 
 
-def search_on(host: Host, secrets: Iterable[str], program: str) -> object:
+def search_on(host: Host, secrets: Iterable[str], program: str) -> Any:
     """The JSON that the Python `program` prints on `host`; its `holds(text)` says if a text holds a secret.
 
     A command line is public on a host, so only the digests of the secrets' pieces are in it.
@@ -45,7 +46,4 @@ def search_on(host: Host, secrets: Iterable[str], program: str) -> object:
     search = _SEARCH.replace("{digests}", digests).replace("{lengths}", lengths)
     search = search.replace("{separators}", json.dumps(SEPARATORS).encode().hex())
     coded = base64.b64encode((search + program).encode()).decode()
-    found: object = json.loads(
-        host.check_output(f"python3 -c \"import base64;exec(base64.b64decode('{coded}'))\"")
-    )
-    return found
+    return json.loads(host.check_output(f"python3 -c \"import base64;exec(base64.b64decode('{coded}'))\""))
