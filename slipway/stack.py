@@ -25,9 +25,8 @@ from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs, Role
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.project import Project, open_project
 from slipway.settings.stack import Stack
-from slipway.storage.actor import current_owner
 from slipway.storage.bucket import Bucket, BucketError
-from slipway.storage.lease import Lease
+from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
 
 __all__ = [

@@ -10,7 +10,7 @@ from slipway.cli.options import DEFAULT_STACK, Json, Stack
 from slipway.cli.output import emit_json, table
 
 if TYPE_CHECKING:
-    from slipway.storage.release import Release
+    from slipway.storage.records import Release
 
 COLUMNS = ("NUMBER", "WHEN", "KIND", "BUILD", "GIT", "STATUS", "BY")
 

@@ -25,7 +25,7 @@ from slipway.release.switch_to import switch_to
 from slipway.settings.errors import BadInput, ReleaseFailed
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 
 class ReturnTo(Phase):

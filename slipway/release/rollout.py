@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from slipway.fleet.agent_error import AgentError
+from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.replies import Status, Switched
 from slipway.progress import Progress
@@ -18,10 +18,9 @@ from slipway.secrets.redact import Redactor
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
-from slipway.storage.head import Head
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
-from slipway.storage.release import Release, What
+from slipway.storage.records import Head, Release, What
 
 if TYPE_CHECKING:
     from slipway.build.build import Build

@@ -14,7 +14,7 @@ from slipway.release.rollout import Options, open_rollout
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
 from slipway.platforms.local.spec import SYSTEMD

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from slipway.fleet.failures import HostDown
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
+from slipway.fleet.ssh_errors import HostDown
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, SlipwayError
 

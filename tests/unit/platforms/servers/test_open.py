@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.servers.identity import ssh_identity
 from slipway.platforms.servers.open import open_outputs
 from slipway.platforms.servers.outputs import compose_outputs

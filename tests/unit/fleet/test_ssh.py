@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.connection import Connection
-from slipway.fleet.control import control_socket
-from slipway.fleet.failures import HostDown, HostLost, HostTimeout
+from slipway.fleet.ssh import Connection
+from slipway.fleet.ssh_config import control_socket
+from slipway.fleet.ssh_errors import HostDown, HostLost, HostTimeout
 from tests.s3 import free_port
 from tests.sshd import Sshd
 

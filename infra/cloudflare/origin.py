@@ -1,7 +1,7 @@
-"""The addresses from which Cloudflare comes to an origin: the load balancer lets in nobody else.
+"""How the load balancer recognises Cloudflare: its addresses and its client certificate's authority.
 
-Source: https://www.cloudflare.com/ips/ (as text: https://www.cloudflare.com/ips-v4, /ips-v6, which
-`python -m infra.cloudflare.ranges` compares this table with). Cloudflare tells of a change months ahead.
+Source of the ranges: https://www.cloudflare.com/ips/ (as text: /ips-v4 and /ips-v6).
+`python -m infra.cloudflare.origin` compares the table with it. Cloudflare announces changes months ahead.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import urllib.request
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 SOURCE = "https://www.cloudflare.com/ips/"
 READ_ON = "2026-09-29"
@@ -41,6 +42,10 @@ IPV6 = (
     "2c0f:f248::/32",
 )
 
+ORIGIN_CA_FILE = Path(__file__).with_name("origin_ca.pem")
+FINGERPRINT = "9a1ac2b4be15f9f27eee20a734cba4e9898f61001b3bd7c84b69b56a3e25a2b9"
+"""SHA-256 of the certificate: `openssl x509 -noout -fingerprint -sha256`."""
+
 
 def changes(published_v4: str, published_v6: str) -> list[str]:
     """What the published lists (a range a line) have and this table has not (`+`), and the reverse (`-`)."""
@@ -58,6 +63,20 @@ def _in_order(networks: set[IPv4Network | IPv6Network]) -> list[IPv4Network | IP
 def _published(family: str) -> str:
     with urllib.request.urlopen(f"https://www.cloudflare.com/ips-{family}", timeout=10) as answer:
         return answer.read().decode()
+
+
+def origin_ca() -> str:
+    """PEM of the authority behind Cloudflare's client certificate (authenticated origin pulls).
+
+    With it in the load balancer's trust store, a connection that does not come through Cloudflare fails in
+    the TLS handshake. It proves "through Cloudflare", not "through this zone": all of Cloudflare's customers
+    have the same certificate, and one of them could send requests from another zone. The firewall, the app's
+    own limits and its sign-in therefore stay in force.
+
+    Valid until 2029-11-01. Source:
+    https://developers.cloudflare.com/ssl/static/authenticated_origin_pull_ca.pem
+    """
+    return ORIGIN_CA_FILE.read_text(encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.aws.policy_document import Statement, arn, document, iam_arn
+from infra.aws.iam.document import Statement, arn, document, iam_arn
 from slipway.settings.aws_names import HOST_KEYS, AwsNames
 
 METRICS = "slipway"

@@ -9,11 +9,20 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO
 
-from slipway.fleet.completed import Completed
-
 Lines = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ran to its end on a host. `seconds` is wall time as the operator sees it."""
+
+    stdout: str
+    stderr: str
+    code: int
+    seconds: float
 
 
 class TimedOut(Exception):

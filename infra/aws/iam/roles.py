@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.policies import Estate, host_policy, proxy_policy
-from infra.aws.policy_document import as_json
-from infra.aws.release_policies import (
+from infra.aws.iam.document import as_json
+from infra.aws.iam.host_policies import Estate, host_policy, proxy_policy
+from infra.aws.iam.release_policies import (
     AUDIENCE,
     GITHUB,
     deploy_policy,
@@ -19,9 +19,8 @@ from infra.aws.release_policies import (
     preview_policy,
     service_trust,
 )
-from infra.aws.vault import HOST_ROLES
 from slipway.settings.aws import GitHub
-from slipway.settings.aws_names import ROLE_TAG, AwsNames
+from slipway.settings.aws_names import HOST_ROLES, ROLE_TAG, AwsNames
 
 _RELEASE_SECONDS = 3600
 """How long a workflow's credentials are good: AWS's least for a role's longest session."""

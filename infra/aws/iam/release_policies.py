@@ -1,15 +1,15 @@
 """What a repository's workflows may do by OIDC, and who may take which role at all.
 
-Pure, as `infra.aws.policies`. `deploy` releases to one stack; it cannot change infrastructure. `preview` sees
-how the infrastructure of a stack is set up, and no data of it.
+Pure functions. `deploy` releases to one stack; it cannot change infrastructure. `preview` reads how a stack's
+infrastructure is set up, and none of its data.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from infra.aws.policies import Estate, not_others
-from infra.aws.policy_document import Statement, arn, document, iam_arn, partition
+from infra.aws.iam.document import Statement, arn, document, iam_arn, partition
+from infra.aws.iam.host_policies import Estate, not_others
 from slipway.settings.aws_names import FLEET_TAG, AwsNames
 
 GITHUB = "token.actions.githubusercontent.com"

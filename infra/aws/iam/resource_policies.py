@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.aws.policy_document import (
-    Statement,
-    arn,
-    bucket_arn,
-    document,
-    iam_arn,
-    other_fleet,
-    partition,
-)
+from infra.aws.iam.document import Statement, arn, bucket_arn, document, iam_arn, other_fleet, partition
 from slipway.settings.aws_names import ROLE_TAG, AwsNames
 
 _AUTO_SCALING = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
