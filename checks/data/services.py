@@ -1,4 +1,4 @@
-"""Database, Redis and buckets as the app reaches them: through a web host, by the app's own accounts."""
+"""Connections to database, Redis and buckets through a web host, with the app's own accounts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Place:
     user: str
     password: str
     name: str
-    """Of the database."""
+    """Name of the database."""
     tls: bool
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Backups: that there are some, and that they can be restored (I12)."""
+"""Backups: fresh, private, and restorable (I12)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRILL_BYTES = 2_000_000_000
 @check(
     "I12",
     severity="critical",
-    why="the day the disk dies, what was not copied is gone",
+    why="without a recent backup, a disk failure loses the data",
     remedy="slipway-backup.timer runs every night: systemctl status slipway-backup on the data host",
 )
 def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
@@ -35,7 +35,7 @@ def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
 @check(
     "I12",
     severity="high",
-    why="a backup that somebody has to think of is not made",
+    why="manual backups are forgotten",
     remedy="systemctl enable --now slipway-backup.timer (slipway up)",
 )
 def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
@@ -50,10 +50,10 @@ def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     "I9",
     severity="high",
     asvs="13.3.1",
-    why="a backup is the whole database: who may read it has everything",
+    why="whoever can read a backup has the whole database",
     remedy="0600, in a folder of root's",
 )
-def test_backups_are_for_root_alone(live: LiveStack, hosts: Hosts) -> None:
+def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
     # find: testinfra's file() reads one path at a time, and this is a tree.
     loose = host.check_output("find /var/backups/slipway -perm /077 -not -name .lock -not -type d | head -3")
@@ -65,7 +65,7 @@ def test_backups_are_for_root_alone(live: LiveStack, hosts: Hosts) -> None:
     "I12",
     severity="critical",
     standard="GitLab, 31 January 2017",
-    why="a backup that was never restored is a hope",
+    why="a backup that was never restored may be unusable",
     remedy="restore by hand to see why: pg_restore --list, then into a scratch database",
 )
 def test_the_newest_backup_can_be_restored(
@@ -117,7 +117,7 @@ def _keeper(live: LiveStack, hosts: Hosts) -> Host:
     database_url(live)
     name = live.outputs.database.backup_host if live.outputs.database else ""
     if not name:
-        not_evaluated("backups are the provider's here: its own alarm and checks/aws tell")
+        not_evaluated("the provider makes the backups here, and its alarms watch them")
     return hosts[name]
 
 

@@ -1,4 +1,4 @@
-"""What is waiting, what was given up, and who calls the clock (S6, S7, S10, I10, I11)."""
+"""Metrics, the work queue and cron entries (S6, S7, S10, I10, I11)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _value(text: str, series: str) -> float | None:
 @check(
     "I11",
     severity="high",
-    why="what is not measured raises no alarm",
+    why="without metrics there are no alarms",
     remedy="serve /metrics in Prometheus' format, and name its series in [checks.metrics]",
     roles=("web",),
 )
@@ -51,7 +51,7 @@ def test_the_app_serves_its_metrics(live: LiveStack, host: Host) -> None:
 @check(
     "I11",
     severity="medium",
-    why="the load balancer's numbers are the ones users feel",
+    why="the load balancer's metrics show what users experience",
     remedy="HAProxy's exporter listens on 127.0.0.1:8404 (slipway up)",
     roles=("edge", "web"),
 )
@@ -63,7 +63,7 @@ def test_haproxy_serves_its_metrics(live: LiveStack, host: Host) -> None:
     "S10",
     "I10",
     severity="high",
-    why="what waits too long is as good as lost",
+    why="a job that waits too long is as bad as a lost one",
     remedy="more worker hosts or instances; slipway logs --process worker",
 )
 def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
@@ -74,10 +74,10 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
 @check(
     "S10",
     severity="high",
-    why="work that was given up is a promise that was broken in silence",
-    remedy="look at the dead letters, mend the cause, and queue them again",
+    why="a job in the dead-letter queue is work that users expect and that was not done",
+    remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
 )
-def test_nothing_was_given_up(live: LiveStack, hosts: Hosts) -> None:
+def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     dead = _of_the_stack(live, hosts, "dead")
     assert dead == 0, f"{dead:g} jobs were given up"
 
@@ -86,7 +86,7 @@ def test_nothing_was_given_up(live: LiveStack, hosts: Hosts) -> None:
     "S6",
     "S7",
     severity="high",
-    why="a job that runs on two hosts runs twice; on none, never",
+    why="an entry that two hosts run happens twice; one that no host runs never happens",
     remedy="slipway release makes one host the owner of the timers",
 )
 def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
@@ -105,7 +105,7 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
 @check(
     "S6",
     severity="medium",
-    why="a cron entry that fails every time is noticed weeks later",
+    why="a failing cron entry is often noticed weeks later",
     remedy="slipway logs --process cron",
     roles=("web", "worker"),
 )
@@ -119,11 +119,11 @@ def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
 @check(
     "S5",
     severity="high",
-    why="a process that is killed in the middle drops requests and sockets",
+    why="a process that is killed before it drained drops requests and sockets",
     remedy="drain_seconds of the process in slipway.toml: at least its own shutdown window",
     roles=("web", "worker"),
 )
-def test_processes_get_time_to_leave(live: LiveStack, role: Role, app_services: list[Host]) -> None:
+def test_processes_get_time_to_drain(live: LiveStack, role: Role, app_services: list[Host]) -> None:
     for name, process in live.app.on_role(role).items():
         units = [each for each in app_services if each.name.startswith(f"slipway-{name}@")]
         assert units, f"no unit of {name} is running"

@@ -1,4 +1,4 @@
-"""Who may come in, and by which door (I7, I9)."""
+"""Access to hosts: SSH, accounts, firewall, ports (I7, I9)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def reached_from_here(live: LiveStack) -> list[str]:
     "I7",
     severity="critical",
     standard="Lynis SSH-7408",
-    why="passwords are guessed all day long",
+    why="bots guess SSH passwords all the time",
     remedy="slipway up: it writes sshd's settings; what overrides them in /etc/ssh/sshd_config.d?",
 )
 def test_ssh_takes_keys_only(host: Host) -> None:
@@ -84,7 +84,7 @@ def test_ssh_takes_keys_only(host: Host) -> None:
     "I7",
     severity="high",
     standard="Lynis AUTH-9283",
-    why="an account without a password is an open door",
+    why="anyone can log in to an account without a password",
     remedy="passwd --lock NAME",
 )
 def test_no_account_has_an_empty_password(host: Host) -> None:
@@ -97,7 +97,7 @@ def test_no_account_has_an_empty_password(host: Host) -> None:
     "I7",
     severity="high",
     standard="Lynis AUTH-9204",
-    why="a second root is one that nobody looks for",
+    why="a second account with user id 0 is an easily overlooked backdoor",
     remedy="give the account an id of its own",
 )
 def test_only_root_is_root(host: Host) -> None:
@@ -110,10 +110,10 @@ def test_only_root_is_root(host: Host) -> None:
     "I7",
     severity="high",
     standard="CIS Debian 3.5",
-    why="a service that was meant for loopback is on the internet after one wrong line",
+    why="without a default drop, one wrong bind address exposes a service to the internet",
     remedy="slipway up loads the firewall: systemctl status slipway-firewall",
 )
-def test_the_firewall_drops_what_it_does_not_know(host: Host) -> None:
+def test_the_firewall_drops_by_default(host: Host) -> None:
     # testinfra has a module for iptables, none for nftables.
     rules = host.run("nft list chain inet slipway input").stdout
     assert "policy drop" in rules, "there is no input chain with policy drop in table inet slipway"
@@ -123,7 +123,7 @@ def test_the_firewall_drops_what_it_does_not_know(host: Host) -> None:
     "I7",
     severity="high",
     standard="Lynis NETW-3012",
-    why="what listens is what can be attacked",
+    why="every port that listens can be attacked",
     remedy="stop what is not needed, or bind it to loopback",
 )
 def test_nothing_unexpected_listens(host: Host, role: Role, live: LiveStack) -> None:
@@ -143,7 +143,7 @@ def test_nothing_unexpected_listens(host: Host, role: Role, live: LiveStack) -> 
     remedy="hosts/firewall.py says who may connect to what; slipway up loads it",
     waits_for=(reached_from_a_web_host,),
 )
-def test_a_web_host_cannot_reach_what_is_not_for_it(background: Background) -> None:
+def test_a_web_host_cannot_reach_other_services(background: Background) -> None:
     reached = background.result(reached_from_a_web_host)
     assert not reached, f"the first web host can connect to {', '.join(reached)}"
 
@@ -152,7 +152,7 @@ def test_a_web_host_cannot_reach_what_is_not_for_it(background: Background) -> N
     "I4",
     "I5",
     severity="critical",
-    why="database and Redis on the internet are found within the hour",
+    why="scanners find an exposed database or Redis within an hour",
     remedy="data hosts have no public address, and their firewall lets only the fleet in",
     waits_for=(reached_from_here,),
 )

@@ -1,4 +1,4 @@
-"""The app's processes: hardened, kept running, on the live release, with JSON logs (I3, P9, S4)."""
+"""The app's processes: hardening, restarts, release, logs (I3, P9, S4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXPOSURE = 4.0
     "P9",
     severity="medium",
     standard="Lynis BOOT-5264",
-    why="a process that is broken into should be able to do little",
+    why="hardening limits what a compromised process can do",
     remedy="slipway's own units are hardened: what overrides them in /etc/systemd/system/*.d?",
     roles=("web", "worker"),
 )
@@ -34,7 +34,7 @@ def test_app_units_are_hardened(host: Host, app_services: list[Host]) -> None:
     "I7",
     severity="critical",
     asvs="13.2.2",
-    why="a process that runs as root owns the host when it is broken into",
+    why="a compromised process that runs as root owns the host",
     remedy="User=slipway-app in the unit",
     roles=("web", "worker"),
 )
@@ -49,11 +49,11 @@ def test_app_processes_are_not_root(host: Host, app_services: list[Host]) -> Non
 @check(
     "I3",
     severity="high",
-    why="a process that ends and is not started again is an outage",
+    why="a process that exits and is not restarted is an outage",
     remedy="Restart=always in the unit",
     roles=("web", "worker"),
 )
-def test_app_processes_are_started_again(app_services: list[Host]) -> None:
+def test_app_processes_are_restarted(app_services: list[Host]) -> None:
     for service in app_services:
         restart = service.systemd_properties["Restart"]
         assert restart in ("always", "on-failure"), f"{service.name} has Restart={restart}"
@@ -62,8 +62,8 @@ def test_app_processes_are_started_again(app_services: list[Host]) -> None:
 @check(
     "I3",
     severity="high",
-    why="a process that keeps dying is seen by users before it is seen in a list",
-    remedy="slipway logs tells why it ended",
+    why="users notice a crash loop before an operator does",
+    remedy="slipway logs shows why it ended",
     roles=("web", "worker"),
 )
 def test_app_processes_do_not_keep_dying(app_services: list[Host]) -> None:
@@ -77,7 +77,7 @@ def test_app_processes_do_not_keep_dying(app_services: list[Host]) -> None:
     "X13",
     severity="medium",
     asvs="16.2.1",
-    why="lines that no program can read are lines that no alarm can count",
+    why="alarms and searches need log lines that a program can parse",
     remedy="log one JSON object a line with time, level and service",
     roles=("web", "worker"),
 )
@@ -99,7 +99,7 @@ def test_the_app_logs_json_lines(host: Host, app_services: list[Host]) -> None:
 @check(
     "P9",
     severity="high",
-    why="a development setting in production is slow and tells too much",
+    why="development mode is slow and exposes internals in its errors",
     remedy='NODE_ENV = { value = "production" } in [env] of slipway.toml',
     roles=("web", "worker"),
 )
@@ -116,7 +116,7 @@ def test_the_app_runs_in_production_mode(host: Host, app_services: list[Host], l
 @check(
     "P9",
     severity="medium",
-    why="what can be changed on the host is not what was built",
+    why="if the app can change its code, what runs may differ from what was built",
     remedy="builds are laid out read-only for the app's user",
     roles=("web", "worker"),
 )
@@ -131,8 +131,8 @@ def test_the_app_cannot_write_its_own_code(host: Host) -> None:
     "P9",
     "S4",
     severity="high",
-    why="hosts on different releases answer the same question differently",
-    remedy="slipway status tells; slipway release brings all to one",
+    why="hosts on different releases give different answers to the same request",
+    remedy="slipway status shows each host's release; slipway release brings all hosts to one",
 )
 def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
     release = live.release
@@ -145,7 +145,7 @@ def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
 @check(
     "S4",
     severity="medium",
-    why="a rollback that first has to boot takes longer than users wait",
+    why="a rollback to a release that must boot first takes seconds instead of one switch",
     remedy="retire.hold_seconds in slipway.toml",
     required=False,
 )
@@ -162,7 +162,7 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
     "S8",
     "P9",
     severity="medium",
-    why="a flag that was switched by hand on one host is another there, and gone with the next release",
+    why="a setting changed by hand makes one host differ, and the next release removes it",
     remedy="slipway release ships a configuration as it ships a build",
 )
 def test_hosts_run_the_released_configuration(live: LiveStack) -> None:

@@ -1,4 +1,4 @@
-"""Where secrets are on a host, and where they are not (I9, P8, X13)."""
+"""Secrets on hosts: files, command lines, logs, environments (I9, P8, X13)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from slipway.stack import LiveStack
     remedy="slipway release writes them 0600, root; what changed the mode?",
     roles=("web", "worker"),
 )
-def test_env_files_are_for_root_alone(host: Host) -> None:
+def test_only_root_can_read_env_files(host: Host) -> None:
     # find: testinfra's file() reads one path at a time, and this is a tree.
     listed = host.check_output(r"find /etc/slipway/env /etc/slipway/host.json -printf '%U %m %p\n'")
     found = [line.split(" ", 2) for line in listed.splitlines()]
@@ -30,13 +30,13 @@ def test_env_files_are_for_root_alone(host: Host) -> None:
     "I9",
     severity="critical",
     asvs="13.3.1",
-    why="keys of services are as good as passwords",
+    why="the private key of a service is worth as much as a password",
     remedy="slipway up places them 0600 or 0640 for the service's own group",
 )
-def test_private_keys_are_for_their_service_alone(host: Host) -> None:
+def test_only_their_service_can_read_private_keys(host: Host) -> None:
     keys = "-name '*key*' -not -name '*.pub' -type f -perm /007"
     loose = host.run(f"find /etc/slipway /etc/haproxy /etc/ssh {keys}").stdout.split()
-    assert not loose, f"readable by everybody: {', '.join(loose[:5])}"
+    assert not loose, f"readable by every account: {', '.join(loose[:5])}"
 
 
 @check(
@@ -44,7 +44,7 @@ def test_private_keys_are_for_their_service_alone(host: Host) -> None:
     "P8",
     severity="critical",
     asvs="13.3.1",
-    why="every user of the host sees command lines",
+    why="every account on the host can read command lines",
     remedy="give secrets by environment or standard input",
 )
 def test_no_command_line_holds_a_secret(host: Host, live: LiveStack) -> None:
@@ -65,7 +65,7 @@ print(json.dumps(found))
     "X13",
     severity="critical",
     asvs="16.2.5",
-    why="logs are copied to places that nobody guards like a secret store",
+    why="logs are copied to places that are not protected like a secret store",
     remedy="log ids, never bodies, headers and URLs with credentials",
 )
 def test_no_log_holds_a_secret(host: Host, live: LiveStack) -> None:
@@ -84,7 +84,7 @@ print(json.dumps(len(lines)))
     "I7",
     severity="high",
     asvs="13.3.2",
-    why="a process that has what it does not need loses it when it is broken into",
+    why="a compromised process gives away every secret it has, needed or not",
     remedy="scope = […] in [env] of slipway.toml",
     roles=("worker",),
 )
@@ -104,8 +104,8 @@ def test_a_worker_has_no_secret_of_the_web(host: Host, live: LiveStack) -> None:
     "P4",
     severity="critical",
     asvs="13.3.1",
-    why="one leak opens both doors",
-    remedy="slipway secrets generate makes new ones; slipway secrets check tells which are shared",
+    why="if two services share a secret, one leak compromises both",
+    remedy="slipway secrets check lists the shared ones; slipway secrets generate makes new values",
 )
 def test_no_secret_is_shared_or_weak(live: LiveStack) -> None:
     short = [
@@ -125,7 +125,7 @@ def test_no_secret_is_shared_or_weak(live: LiveStack) -> None:
 @check(
     "P6",
     severity="high",
-    why="test keys take no money, and live keys in a preview take real money",
+    why="test keys charge nobody in production, and live keys charge real customers in a preview",
     remedy="stack_pattern in [env] of slipway.toml; slipway secrets set NAME",
 )
 def test_keys_are_of_this_stacks_kind(live: LiveStack) -> None:

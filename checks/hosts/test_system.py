@@ -1,4 +1,4 @@
-"""What every host is: patched, on time, with room to breathe (I3, I11)."""
+"""The system of every host: updates, clock, disk, memory, units (I3, I11)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STARTED_AT_BOOT: dict[Role, tuple[str, ...]] = {
 @check(
     "I3",
     severity="high",
-    why="what does not come back by itself after a reboot is an outage at night",
+    why="a service that is not enabled stays down after a reboot",
     remedy="systemctl enable UNIT",
 )
-def test_what_runs_comes_back_after_a_reboot(host: Host, role: Role) -> None:
+def test_services_start_at_boot(host: Host, role: Role) -> None:
     for unit in ("slipway-firewall.service", *STARTED_AT_BOOT[role]):
         assert host.service(unit).is_enabled, f"{unit} is not enabled"
 
@@ -31,7 +31,7 @@ def test_what_runs_comes_back_after_a_reboot(host: Host, role: Role) -> None:
 @check(
     "I11",
     severity="medium",
-    why="a failed unit is a message that nobody read",
+    why="a failed unit is a problem that has not been looked at",
     remedy="systemctl status UNIT, then systemctl reset-failed",
 )
 def test_no_unit_has_failed(host: Host) -> None:
@@ -44,7 +44,7 @@ def test_no_unit_has_failed(host: Host) -> None:
     "I11",
     severity="medium",
     standard="Lynis TIME-3104",
-    why="tokens, signatures and logs of hosts with different clocks do not fit together",
+    why="tokens and signatures expire wrongly, and logs do not line up, if clocks differ",
     remedy="systemctl status systemd-timesyncd; may the host ask a time server?",
 )
 def test_clocks_agree(hosts: Hosts) -> None:
@@ -58,7 +58,7 @@ def test_clocks_agree(hosts: Hosts) -> None:
     "I11",
     severity="medium",
     standard="Lynis TIME-3104",
-    why="a clock that nobody sets drifts until TLS and tokens fail",
+    why="a clock that is not synchronised drifts until TLS and tokens fail",
     remedy="systemctl enable --now systemd-timesyncd",
 )
 def test_time_is_synchronised(host: Host) -> None:
@@ -73,8 +73,8 @@ def test_time_is_synchronised(host: Host) -> None:
     "I11",
     severity="high",
     standard="Lynis PKGS-7392",
-    why="known holes are used within days",
-    remedy="unattended-upgrades installs them every night: apt-get upgrade tells what keeps it",
+    why="published vulnerabilities are exploited within days",
+    remedy="unattended-upgrades installs them every night: run apt-get upgrade to see what prevents it",
 )
 def test_security_updates_install_themselves(host: Host) -> None:
     # apt-config merges apt's files: no file of its own says what holds.
@@ -87,7 +87,7 @@ def test_security_updates_install_themselves(host: Host) -> None:
     "I11",
     severity="high",
     standard="Lynis PKGS-7392",
-    why="an update that is known and not installed is an open door with a sign on it",
+    why="a published security update that is not installed is a known vulnerability",
     remedy="apt-get update && unattended-upgrade",
 )
 def test_no_security_update_is_pending(host: Host) -> None:
@@ -121,7 +121,7 @@ def test_disks_have_room(host: Host) -> None:
 @check(
     "I11",
     severity="medium",
-    why="when memory runs out, the kernel chooses who dies",
+    why="when memory runs out, the kernel kills a process of its choice",
     remedy="a larger machine, or fewer instances (processes.NAME.instances)",
 )
 def test_memory_has_room(host: Host) -> None:
@@ -133,10 +133,10 @@ def test_memory_has_room(host: Host) -> None:
 @check(
     "I11",
     severity="medium",
-    why="logs that a reboot takes away are missing when they are needed",
+    why="logs that are lost at a reboot are missing when its cause is investigated",
     remedy="Storage=persistent in journald.conf (slipway up)",
 )
-def test_logs_outlive_a_reboot_and_have_a_limit(host: Host) -> None:
+def test_logs_survive_a_reboot_and_have_a_limit(host: Host) -> None:
     assert host.file("/var/log/journal").is_directory, "there is no /var/log/journal"
     # systemd-analyze merges journald's drop-ins; testinfra has no module for it.
     settings = host.check_output("systemd-analyze cat-config systemd/journald.conf")

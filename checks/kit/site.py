@@ -39,7 +39,7 @@ class Site:
 
     @cached_property
     def limited(self) -> httpx.Client:
-        """As everybody is: the per-address limits count it."""
+        """A client that the per-address limits count."""
         return self.new_client({})
 
     def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
@@ -125,7 +125,7 @@ class Site:
                 problem = "it answers 5xx"
             except httpx.TransportError as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    return  # waiting mends no certificate: each check tells what it makes of it
+                    return  # waiting does not help: each check judges the certificate itself
                 problem = f"{type(error).__name__}: {error}"
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.live.url}{path} was not ready in {self.patience:g} s: {problem}")
