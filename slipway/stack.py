@@ -270,13 +270,13 @@ class LiveStack:
 
     def env_example(self) -> str:
         """The text of a `.env.example` for the app's env contract."""
-        from slipway.secrets.env_example import env_example  # noqa: PLC0415
+        from slipway.secrets.contract import env_example  # noqa: PLC0415
 
         return env_example(self.app)
 
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
-        from slipway.settings.env_value import misfits  # noqa: PLC0415
+        from slipway.settings.env import misfits  # noqa: PLC0415
 
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 

@@ -15,7 +15,7 @@ _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
         *("cryptography.x509", "slipway.stack", "slipway.session"),
-        *("slipway.build.manifest", "slipway.secrets.env_example"),
+        *("slipway.build.manifest", "slipway.secrets.contract"),
         *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]
 )

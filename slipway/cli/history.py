@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, table
 
 if TYPE_CHECKING:
     from slipway.storage.records import Release

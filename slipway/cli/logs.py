@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Stack
+from slipway.cli.console import DEFAULT_STACK, Stack
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:

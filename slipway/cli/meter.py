@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack
 
 
 def meter(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, progress
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
