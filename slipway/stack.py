@@ -296,7 +296,7 @@ class LiveStack:
 
         None: hosts use a role there, which the operator's machine cannot take.
         """
-        from slipway.storage.sigv4 import Credentials  # noqa: PLC0415
+        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
 
         key = account.reader_access_key or account.access_key
         secret = account.reader_secret_key_secret or account.secret_key_secret

@@ -13,10 +13,10 @@ from slipway.platforms.aws.failures import told
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
+    from hosts.agent.sigv4 import Credentials
     from slipway.settings.aws_names import AwsNames
     from slipway.settings.project import Project
     from slipway.settings.stack import Stack
-    from slipway.storage.sigv4 import Credentials
 
 ATTEMPTS = 5
 """In botocore's standard mode: throttled and lost requests are tried again, ever more slowly."""
@@ -68,7 +68,7 @@ class AwsSession:
         """The credentials of this moment, renewed by botocore before they expire. AwsInput: none."""
         from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
-        from slipway.storage.sigv4 import Credentials  # noqa: PLC0415
+        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
 
         with self._lock:
             try:
@@ -78,7 +78,7 @@ class AwsSession:
                 frozen = found.get_frozen_credentials()
             except Exception as error:
                 raise told(error, service="sts", operation="credentials", region=self.region) from None
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
 
     def _client(self, service: str) -> Any:
         # Clients may be shared by threads, the session that makes them may not.
