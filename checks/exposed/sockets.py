@@ -15,8 +15,8 @@ import websocket
 from checks.kit.background import begun_early
 from checks.kit.check import not_evaluated
 from checks.kit.site import Site, sign_in_person
-from slipway.meter.fill import fill_message
 from slipway.stack import CheckSocket, WebSocket
+from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
 """How much later than declared a server may close: its clock ticks, ours waits for the frame."""

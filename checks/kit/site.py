@@ -17,9 +17,8 @@ import httpx
 import websocket
 
 from checks.kit.check import not_evaluated
-from slipway.meter.target import steps_needed
-from slipway.session import Answer, Session, fill_body, sign_in
 from slipway.stack import LOAD_HEADER, LiveStack
+from slipway.traffic import Answer, Session, fill_body, sign_in, steps_needed
 
 TIMEOUT = 10.0
 

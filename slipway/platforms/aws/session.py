@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from slipway.settings.project import Project
     from slipway.settings.stack import Stack
 
+
 ATTEMPTS = 5
 """In botocore's standard mode: throttled and lost requests are tried again, ever more slowly."""
 CONNECT_SECONDS, READ_SECONDS = 5, 30
@@ -133,3 +134,16 @@ def names_of(stack: Stack) -> AwsNames:
     if stack.aws is None:
         raise BadInput(f"stack {stack.name} has no slipway:aws")
     return AwsNames(stack, stack.aws.account, stack.aws.region)
+
+
+def check_account(session: AwsSession, stack: Stack) -> None:
+    """BadInput, naming both accounts, unless the credentials are of the account in the stack's settings."""
+    wanted = stack.aws.account if stack.aws else ""
+    found = session.call("sts", "get_caller_identity")
+    if found["Account"] != wanted:
+        raise BadInput(
+            f"these AWS credentials are of account {found['Account']} ({found['Arn']}), and stack "
+            f"{stack.name} may only be in account {wanted}",
+            remedy=f"sign in to {wanted}, or choose a profile of it (AWS_PROFILE, or slipway:aws.profile in "
+            f"Pulumi.{stack.name}.yaml)",
+        )
