@@ -41,6 +41,8 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
             yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
     yield from _ports(stack)
     yield from _machines(stack)
+    if stack.aws is None and stack.platform in _REQUIRES_AWS:
+        yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
     yield from broken_aws_rules(stack)
 
 

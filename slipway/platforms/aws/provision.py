@@ -39,7 +39,7 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
     if (project.root / "infra" / "__main__.py").exists():
         from slipway.platforms.aws.rules import refuse_broken_rules  # noqa: PLC0415 - the engine's machine has infra's
 
-        progress.line(f"{refuse_broken_rules(project)} policy rules were asked, and none stops this update")
+        progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     from slipway.platforms.aws.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
 
     up(project, progress, break_lock=break_lock)
