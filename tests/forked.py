@@ -14,8 +14,8 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
-        *("cryptography.x509", "slipway.stack", "slipway.session", "slipway.release.open"),
-        *("slipway.build.manifest", "slipway.secrets.env_example"),
+        *("cryptography.x509", "slipway.stack", "slipway.session"),
+        *("slipway.build.manifest", "slipway.secrets.contract"),
         *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]
 )

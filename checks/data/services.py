@@ -51,7 +51,7 @@ class Place:
 
 def tunnel(live: LiveStack, host: str, port: int) -> int:
     """A port of 127.0.0.1 that leads to `host:port` as a web host sees it."""
-    return live.opened.fleet.web[0].connection.tunnel(host, port)
+    return live.fleet.web[0].connection.tunnel(host, port)
 
 
 def database_url(live: LiveStack) -> str:

@@ -8,7 +8,7 @@ import json
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import LiveHost
 from checks.kit.leaks import MARKS, SHORT, pieces
-from slipway.settings.env_value import misfits
+from slipway.settings.env import misfits
 from slipway.stack import LiveStack
 
 _SEARCH = """

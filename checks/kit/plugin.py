@@ -154,12 +154,12 @@ class Verdicts:
         if check is None:
             return
         live = item.config.stash[LIVE]
-        report.sections = [(name, live.hidden(text)) for name, text in report.sections]
+        report.sections = [(name, live.redact(text)) for name, text in report.sections]
         if report.when != "call" and report.passed:
             return
         error = call.excinfo.value if call.excinfo else None
         verdict, reason = judge(report.outcome, error, required=check.required)
-        reason = live.hidden(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
+        reason = live.redact(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
         if verdict == "fail":
             report.outcome = "failed"
             report.longrepr = f"{check.id}: {reason}\n  why: {check.why}\n  remedy: {check.remedy}"

@@ -12,7 +12,7 @@ import pulumi_cloudflare as cloudflare
 
 from slipway.settings.app import App
 from slipway.settings.aws import Cloudflare
-from slipway.settings.env_scope import reaches
+from slipway.settings.env import reaches
 from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 

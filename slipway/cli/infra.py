@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import Json, Stack
-from slipway.cli.output import emit_json, say, table
+from slipway.cli.console import Json, Stack, emit_json, say, table
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say, table
 from slipway.platforms.servers.entries import SITE as SITE_CERTIFICATE
 from slipway.settings.errors import BadInput
 
@@ -122,7 +121,7 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     [dim]Examples:[/]
       slipway secrets check --stack prod
     """
-    from slipway.secrets.contract import check as findings_of  # noqa: PLC0415
+    from slipway.secrets.check import check as findings_of  # noqa: PLC0415
     from slipway.secrets.others import other_stacks  # noqa: PLC0415
     from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
@@ -144,7 +143,7 @@ def example(stack: Stack = DEFAULT_STACK) -> None:
     [dim]Examples:[/]
       slipway secrets example > .env.example
     """
-    from slipway.secrets.env_example import env_example  # noqa: PLC0415
+    from slipway.secrets.contract import env_example  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     typer.echo(env_example(open_project(stack).app), nl=False)

@@ -23,7 +23,7 @@ from slipway.load.worker_hosts import look_at
 from slipway.meter.command import ending_early
 from slipway.reports import Reports
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.load_settings import LoadSize
+from slipway.settings.load import LoadSize
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 

@@ -25,6 +25,7 @@ from slipway.storage.records import Head, Release, What
 if TYPE_CHECKING:
     from slipway.build.build import Build
     from slipway.build.manifest import Manifest
+    from slipway.stack import LiveStack
     from slipway.storage.bucket import Bucket
 
 T = TypeVar("T")
@@ -199,3 +200,23 @@ class Rollout:
         """Append an event to this rollout's record, once it has one."""
         if self.record is not None:
             self.ledger.event(self.record.number, phase, what, detail)
+
+
+def open_rollout(stack: LiveStack, lease: Lease, progress: Progress, options: Options) -> Rollout:
+    """A rollout under `lease`."""
+    ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
+    return Rollout(
+        project=stack.project,
+        outputs=stack.outputs,
+        secrets=stack.secrets,
+        fleet=stack.fleet,
+        app_hosts=stack.app_hosts,
+        bucket=stack.bucket,
+        ledger=ledger,
+        lease=lease,
+        progress=progress,
+        redactor=stack.redactor,
+        options=options,
+        keep_boot_documents=stack.write_boot_documents,
+        head=ledger.head(),
+    )

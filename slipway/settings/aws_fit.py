@@ -8,7 +8,7 @@ from typing import Literal
 
 from slipway.settings.app import App
 from slipway.settings.aws import Aws, Cloudflare
-from slipway.settings.env_scope import reaches
+from slipway.settings.env import reaches
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StringConstraints, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
-from slipway.settings.setting import Setting, StackName
+from slipway.settings.schema import Setting, StackName
 
 Role = Literal["edge", "web", "worker", "data"]
 

@@ -27,11 +27,11 @@ from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
 from slipway.platforms.local.spec import SYSTEMD
-from slipway.release.open import OpenStack
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
 from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
@@ -116,7 +116,7 @@ class AroundFleet:
 
     def plan(self) -> FleetPlan:
         """What a stack on AWS would be set up for, with the local fleet's services."""
-        opened = OpenStack(self.project)
+        opened = LiveStack(self.project)
         plan = fleet_plan(self.project, self.local, opened.secrets)
         cloud = Cloud(
             region=REGION, account=ACCOUNT, groups={}, boot_secrets=self.boot_secrets, key="", target_group=""

@@ -30,7 +30,7 @@ class Live:
     outputs = SimpleNamespace(hosts=[host("web1", "web"), host("web2", "web"), host("data1", "data")])
     state_dir = Path("state")
 
-    def hidden(self, text):
+    def redact(self, text):
         return text.replace("{CANARY}", "***")
 
 plugin.open_live = lambda name: Live()

@@ -1,12 +1,23 @@
-"""What commands print: JSON on standard output when asked, else a table for people."""
+"""What commands share: options that behave the same everywhere; output as JSON, or as text and tables."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
 
 from slipway.progress import Progress, for_stream
+
+Stack = Annotated[
+    str,
+    typer.Option("--stack", "-s", envvar="SLIPWAY_STACK", help="The stack: local, preview, prod, …"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+DEFAULT_STACK = "local"
 
 
 def progress(*, as_json: bool) -> Progress:

@@ -10,7 +10,6 @@ from slipway.release.build import BuildPhase
 from slipway.release.engine import execute
 from slipway.release.migrate import Migrate
 from slipway.release.observe import ObservePhase
-from slipway.release.open import OpenStack
 from slipway.release.phase import Phase
 from slipway.release.preflight import PreflightPhase
 from slipway.release.promote import Promote
@@ -19,11 +18,12 @@ from slipway.release.publish import Publish
 from slipway.release.recover import recover
 from slipway.release.report import Report, report_on
 from slipway.release.retire import Retire
-from slipway.release.rollout import Options
+from slipway.release.rollout import Options, open_rollout
 from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
 from slipway.release.switch import Switch
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 
 PHASES: tuple[type[Phase], ...] = (
     PreflightPhase,
@@ -44,9 +44,9 @@ PHASES: tuple[type[Phase], ...] = (
 def ship(project: Project, options: Options, progress: Progress) -> Report:
     """Take the app as it is in the work tree to the stack; see `slipway release --help`."""
     began = time.monotonic()
-    stack = OpenStack(project)
+    stack = LiveStack(project)
     with stack.lease(options.wait_seconds) as lease:
-        rollout = stack.rollout(lease, progress, options)
+        rollout = open_rollout(stack, lease, progress, options)
         rollout.statuses = stack.statuses()
         recover(rollout)
         before = rollout.live
