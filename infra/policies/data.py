@@ -1,4 +1,4 @@
-"""Rules on what keeps data that need more than one input: database, Redis, buckets, secrets, Pulumi's state."""
+"""Rules on database, Redis, buckets, secrets and Pulumi's state that need more than one input."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def windows_apart(instance: Resource) -> Iterable[str]:
     backup, maintenance = instance.inputs.get("backupWindow"), instance.inputs.get("maintenanceWindow")
     if not backup or not maintenance:
         yield "backupWindow or maintenanceWindow is not set"
-    elif _DAILY.fullmatch(backup) and _WEEKLY.fullmatch(maintenance):
+    elif _DAILY.fullmatch(str(backup)) and _WEEKLY.fullmatch(str(maintenance)):
         daily, weekly = daily_span(backup), weekly_span(maintenance)
         if daily and weekly and overlap(daily, weekly):
             yield f"backup {backup} overlaps maintenance {maintenance}"

@@ -1,4 +1,4 @@
-"""A policy rule: a control as it is checked on the resources of a stack, and how a stack is judged by rules."""
+"""A policy rule: a control as it is checked on resources; and how a stack is judged by rules."""
 
 from __future__ import annotations
 
@@ -128,4 +128,6 @@ def judge(world: World, rules: Iterable[Rule]) -> list[PolicyViolation]:
         if rule.applies(resource, world)
         for problem in rule.judge(resource, world)
     ]
-    return sorted(found, key=lambda each: (SEVERITIES.index(each.control.severity), each.control.id, each.urn))
+    return sorted(
+        found, key=lambda each: (SEVERITIES.index(each.control.severity), each.control.id, each.urn)
+    )

@@ -1,4 +1,4 @@
-"""Rules on the path of a request that need more than one input: Cloudflare, firewall, load balancer, listeners."""
+"""Rules on Cloudflare, firewall, load balancer and listeners that need more than one input."""
 
 from __future__ import annotations
 

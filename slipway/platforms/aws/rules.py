@@ -17,7 +17,9 @@ def refuse_broken_rules(project: Project) -> int:
 
     graph = record(project.root, project.stack.name)
     found = [
-        each for each in judge(World(graph, project.stack.purpose), RULES) if each.control.severity in STOPPING
+        each
+        for each in judge(World(graph, project.stack.purpose), RULES)
+        if each.control.severity in STOPPING
     ]
     if found:
         raise BadInput(

@@ -17,7 +17,8 @@ from slipway.settings.controls.control import (
 
 PROVIDER = Section("Account and provider", ("infra/aws/program.py",), (
     Control(
-        "provider-one-account", ("I7",), "critical", "A stack is made in the account it names and in no other.",
+        "provider-one-account", ("I7",), "critical",
+        "A stack is made in the account it names and in no other.",
         on=(on.PROVIDER,), path="allowedAccountIds", holds=NotEmpty(), setting="account",
     ),
     Control(
@@ -123,7 +124,9 @@ HOSTS = Section("Hosts", ("infra/aws/launch_template.py", "infra/aws/compute.py"
     ),
 ))  # fmt: skip
 
-IAM = Section("IAM", ("infra/aws/iam/roles.py", "infra/aws/iam/host_policies.py", "infra/aws/iam/release_policies.py"), (
+IAM = Section(
+    "IAM",
+    ("infra/aws/iam/roles.py", "infra/aws/iam/host_policies.py", "infra/aws/iam/release_policies.py"), (
     Control(
         "no-users", ("IAM.2", "IAM.3", "I7"), "high", "There are no IAM users and no access keys.",
         on=(on.IAM_USER, on.IAM_ACCESS_KEY), remedy="use roles: they have no key to lose or to rotate",
@@ -141,7 +144,7 @@ IAM = Section("IAM", ("infra/aws/iam/roles.py", "infra/aws/iam/host_policies.py"
     ),
     Control(
         "github-trusted-exactly", ("I7", "I8"), "critical",
-        "A role trusts exactly its principals; of GitHub, one environment of one repository (StringEquals).",
+        "A role trusts exact principals; of GitHub's OpenIdConnectProvider, one environment of a repository.",
         on=(on.IAM_ROLE,), path="assumeRolePolicy", setting="github.repository",
         remedy="StringEquals on both sub (repository and environment) and aud",
     ),

@@ -106,8 +106,8 @@ TARGETS = Section("Target group", ("infra/aws/load_balancer.py",), (
     ),
     Control(
         "target-group-algorithm-fits", ("I1", "I2"), "medium",
-        "The load balancing algorithm is not combined with what AWS rejects or what defeats it.",
-        on=(on.TARGET_GROUP,), path="loadBalancingAlgorithmType with slowStart and cross-zone balancing",
+        "least_outstanding_requests has no slow start, which AWS rejects, and balances across zones.",
+        on=(on.TARGET_GROUP,), path="loadBalancingAlgorithmType, slowStart, cross-zone",
         setting="load_balancer.algorithm",
         remedy="slow_start needs round_robin; least_outstanding_requests needs cross-zone balancing",
     ),
