@@ -30,8 +30,8 @@ def write_reports(run: RunResult, samples: Samples, folder: Path) -> list[Path]:
         _write(folder / "junit.xml", junit(run)),
         _write(folder / "summary.md", summary),
     ]
-    if told := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(told).open("a") as file:
+    if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary_file).open("a") as file:
             file.write(summary + "\n")
     return written
 

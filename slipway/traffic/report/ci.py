@@ -29,7 +29,7 @@ def junit(run: RunResult) -> str:
 
 
 def _whole(run: RunResult) -> Xml.Element:
-    """The run as a case of its own: a run without a finding cannot look green."""
+    """The run as a test case: a run without a threshold cannot look green."""
     case = Xml.Element("testcase", classname="load", name="run", time=f"{run.seconds:.3f}")
     if not run.passed:
         failure = Xml.SubElement(case, "failure", message=run.exit_code.meaning)
