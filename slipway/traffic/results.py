@@ -37,7 +37,7 @@ MEANINGS = {
     ExitCode.MISSED: "a threshold is missed",
     ExitCode.BAD_INPUT: "the settings or the command line refuse this run; nothing was sent",
     ExitCode.NO_DATA: "no data, or too little of it for a verdict: nothing is proved",
-    ExitCode.GENERATOR: "the load generator was saturated or lost a worker: nothing is proved about the target",
+    ExitCode.GENERATOR: "the load generator was saturated or lost a worker: the target is not proved",
     ExitCode.REFUSED: "the target refused every request or could not be reached",
 }
 
