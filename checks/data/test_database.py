@@ -13,22 +13,22 @@ from checks.kit.hosts import Hosts
 from slipway.stack import LiveStack
 
 Url = Callable[[LiveStack], str]
-"""Whose: the app's, or the migrations'."""
+"""The app's URL, or the migrations'."""
 Database = psycopg.Connection[tuple[object, ...]]
 SPARE = 10
-"""Connections that are left for people and backups."""
+"""Connections that stay free for people and backups."""
 
 
 @pytest.fixture(scope="module")
 def app(live: LiveStack) -> Generator[Database]:
-    """Connected as the app is."""
+    """A connection with the app's role."""
     with connect_database(live, database_url(live)) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
 def owner(live: LiveStack) -> Generator[Database]:
-    """Connected as migrations are."""
+    """A connection with the migrations' role."""
     with connect_database(live, owner_url(live)) as connection:
         yield connection
 

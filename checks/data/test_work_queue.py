@@ -12,7 +12,7 @@ from checks.kit.hosts import Host, Hosts, name_of
 from slipway.stack import LiveStack, Role
 
 WAITING = 1000
-"""I10's alarm stands there too."""
+"""The same limit as I10's alarm."""
 
 
 def _metrics(live: LiveStack, host: Host) -> str:

@@ -16,7 +16,7 @@ from checks.kit.site import TIMEOUT, Site
 
 YEAR_SECONDS = 31_536_000
 MIN_DAYS = 14
-"""I10's alarm stands there too."""
+"""The same limit as I10's alarm."""
 WEAK_CIPHERS = "RC4:3DES:NULL:aNULL:EXPORT:DES:MD5:PSK:kRSA"
 """Broken, unauthenticated, or without forward secrecy."""
 
@@ -159,7 +159,7 @@ def test_the_redirect_to_https_leads_nowhere_else(site: Site) -> None:
 
 
 def _certificate(site: Site) -> x509.Certificate:
-    """Whatever is shown: whether it is trusted is another check's question."""
+    """The site's certificate, trusted or not."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")

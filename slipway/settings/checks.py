@@ -1,6 +1,6 @@
-"""`[checks]` of slipway.toml: what an app declares so that `pytest checks/` can prove how it behaves.
+"""`[checks]` of slipway.toml: what an app declares so that `slipway check` can test how it behaves.
 
-Every key is optional. A check whose key is left out is reported as not evaluated, never as passed.
+Every key is optional. A check whose key is missing is reported as not evaluated, never as passed.
 """
 
 from __future__ import annotations
@@ -20,132 +20,132 @@ HIDDEN = (
     "/__debug__", "/debug/pprof", "/_devtools", "/.git/HEAD", "/.git/config", "/.env", "/server-status",
     "/phpinfo.php", "/actuator", "/metrics", "/package.json",
 )  # fmt: skip
-"""Docs, debugging and repositories: what must not be found on a live site (ASVS 13.4)."""
+"""Docs, debugging and repositories, which must not be reachable on a live site (ASVS 13.4)."""
 
 
 class CheckSection(BaseModel):
-    """A table of `[checks]`: frozen, and closed to unknown keys."""
+    """A table of `[checks]`: frozen; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class CheckSocket(CheckSection):
-    """How the app guards its WebSocket; the messages are those of `[websocket]`."""
+    """How the app protects its WebSocket; the messages are those of `[websocket]`."""
 
     auth_ms: Number | None = None
-    """After which a socket that did not sign in is closed."""
+    """Milliseconds after which a socket that did not sign in is closed."""
     idle_ms: Number | None = None
-    """After which a silent socket is closed."""
+    """Milliseconds after which an idle socket is closed."""
     payload_bytes: Number | None = None
-    """Largest message; default: websocket.payload_bytes."""
+    """Largest message allowed; default: websocket.payload_bytes."""
     connections_per_ip: Number | None = None
-    """Most sockets of one address."""
+    """Sockets allowed for one address."""
     messages_per_minute: Number | None = None
-    """Most messages of one user."""
+    """Messages allowed for one user in a minute."""
     limited: str = "RESOURCE_EXHAUSTED"
-    """Text in the refusal of a message too many."""
+    """Text in the answer to a message over that limit."""
     retry: str = "retryAfterMs"
-    """Text in it that tells when to try again."""
+    """Text in that answer which says when to retry."""
     invalid: str = ""
-    """A message that the schema does not allow; empty: not tried."""
+    """A message that the schema does not allow; empty: not tested."""
     refused: str = "INVALID_ARGUMENT"
-    """Text in its refusal."""
+    """Text in the answer to such a message."""
 
 
 class CheckWrite(CheckSection):
-    """A write that every open socket hears of."""
+    """A write that every open socket is notified of."""
 
     request: Request
     """Sent as the smoke user."""
     body: dict[str, object] = Field(alias="json")
     """Its JSON body; `${n}` is a new text each time."""
     status: int = 201
-    """The right answer."""
+    """Expected status."""
     heard: str = "${n}"
-    """Text in the message that others get."""
+    """Text in the message that other sockets get."""
     undo: Request | None = None
-    """Takes it back; `${id}` is the `id` in the answer."""
+    """Request that undoes the write; `${id}` is the `id` in the answer."""
 
 
 class CheckWebhook(CheckSection):
-    """A webhook from outside, signed by HMAC-SHA256."""
+    """A webhook that the app receives, signed with HMAC-SHA256."""
 
     path: HttpPath
-    """Where it is received."""
+    """Path of the webhook."""
     secret: EnvName
-    """Entry of the secret store that signs it."""
+    """Entry of the secret store with the signing key."""
     signed: str = "${timestamp}.${body}"
-    """What is signed."""
+    """The signed text."""
     headers: dict[str, str]
-    """Sent with it; `${timestamp}`, `${signature}` (hex) and `${key}` (of idempotency) are filled in."""
+    """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency) are replaced."""
     body: dict[str, object] = Field(alias="json")
     """Its JSON body; `${n}` is a new text each time."""
     again: str = "duplicate"
-    """Text in the answer to one that was sent twice."""
+    """Text in the answer to a webhook that was sent twice."""
 
 
 class CheckUpload(CheckSection):
-    """How uploads begin: a request for a presigned URL."""
+    """The request for a presigned URL that an upload starts with."""
 
     request: Request
     """Sent as the smoke user."""
     body: dict[str, object] = Field(alias="json")
     """Its JSON body; `"${size}"` becomes the size in bytes, a number."""
     status: int = 201
-    """The right answer."""
+    """Expected status."""
     url: str = "url"
     """Dotted path of the presigned URL in the answer."""
     key: str = "key"
     """Dotted path of the object's key in the answer."""
     expires: str = "expiresIn"
-    """Dotted path of the URL's life in seconds in the answer."""
+    """Dotted path of the URL's lifetime in seconds in the answer."""
     max_bytes: int = Field(default=10_485_760, ge=1)
-    """Largest upload."""
+    """Largest upload allowed."""
     wrong: dict[str, object] = Field(default_factory=dict)
-    """Fields that make the body one of a type that is refused."""
+    """Fields that turn the body into one with a content type that is refused."""
     read: Request | None = None
-    """Asks for an upload's URL; `${key}` is its key."""
+    """Request for the URL of an upload; `${key}` is the object's key."""
 
 
 class CheckMetrics(CheckSection):
-    """Names of the app's own metrics on a web host's /metrics."""
+    """Names of the app's own metrics on a web host."""
 
     path: HttpPath = "/metrics"
-    """Asked on the hosts; the public must not reach it."""
+    """Path of the metrics, read on the hosts; the public must not reach it."""
     queue: str = ""
-    """Series of waiting jobs, for example `board_queue_jobs{state="waiting"}`."""
+    """Series with the number of waiting jobs, for example `board_queue_jobs{state="waiting"}`."""
     dead: str = ""
-    """Series of jobs given up."""
+    """Series with the number of dead jobs."""
 
 
 class Checks(CheckSection):
-    """What the app declares so that its live behaviour can be proved; see docs/checks.md."""
+    """What the app declares so that its live behaviour can be checked; see docs/checks.md."""
 
     hidden_paths: list[HttpPath] = Field(default_factory=lambda: list(HIDDEN))
-    """Must answer 404 to the public."""
+    """Paths that must answer 404 to the public."""
     signed_in: Request | None = None
-    """Answers 401 to strangers, and to the smoke user 200."""
+    """Request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
-    """Answers 401 to strangers and 403 to the smoke user, who is none."""
+    """Request that answers 401 to anonymous clients and 403 to the smoke user, who is no admin."""
     malformed: Request | None = None
-    """Is sent a body that cannot be parsed: the answer must be a 4xx that tells nothing of the inside."""
+    """Request sent with a body that cannot be parsed; the answer must be a 4xx that exposes no internals."""
     limited: Request | None = None
-    """A cheap public request that the app's own rate limit counts."""
+    """A cheap public request that the app's rate limit counts."""
     requests_per_minute: Number | None = None
-    """That limit."""
+    """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
-    """Most wrong passwords for one account a minute."""
+    """Wrong passwords per minute allowed for one account."""
     migrations_query: str = ""
-    """SQL that lists the ids of applied migrations, asked as the migrations' role."""
+    """SQL that lists the ids of applied migrations, run as the migrations' role."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None
-    """See below."""
+    """How the app protects its WebSocket."""
     write: CheckWrite | None = None
-    """See below."""
+    """A write that open sockets are notified of."""
     webhook: CheckWebhook | None = None
-    """See below."""
+    """A webhook that the app receives."""
     upload: CheckUpload | None = None
-    """See below."""
+    """How an upload starts."""
     metrics: CheckMetrics | None = None
-    """See below."""
+    """Names of the app's metrics."""
