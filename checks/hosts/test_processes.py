@@ -85,7 +85,7 @@ def test_the_app_logs_json_lines(host: Host, app_services: list[Host]) -> None:
     for unit in (service.name for service in app_services):
         # testinfra has no module for the journal. _SYSTEMD_UNIT: what the unit's own processes wrote, without
         # systemd's lines about the unit.
-        log = host.check_output("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_UNIT={unit}")
+        log = host.run("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_UNIT={unit}").stdout
         # Until systemd has executed the unit's program, its own lines count as the unit's.
         lines = [line for line in log.splitlines() if line.strip() and "systemd" not in line]
         objects = [each for each in map(_json, lines) if each is not None]
