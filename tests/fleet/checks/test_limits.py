@@ -34,7 +34,7 @@ LIMITS = (
         "any client may claim to be a load test",
         edge(drop="del-header x-load-test", at="    acl named_well"),
         red=("X8/headers-that-only-the-edge-may-set-have-no-effect",),
-        says="let in",
+        says="is accepted",
     ),
     Case(
         "no Retry-After",

@@ -74,9 +74,9 @@ def load_run(**values: object) -> Break:
 CASES = (
     Case(
         "a variable without a value",
-        settings(ENV, 'NOBODY_GAVE_IT = { secret = true, scope = ["web"] }\nSERVICE_NAME = '),
+        settings(ENV, 'HAS_NO_VALUE = { secret = true, scope = ["web"] }\nSERVICE_NAME = '),
         red=("P2/the-env-contract-is-met",),
-        says="NOBODY_GAVE_IT",
+        says="HAS_NO_VALUE",
     ),
     Case(
         "an example that lacks a name",
