@@ -51,7 +51,7 @@ def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     asvs="13.3.1",
     why="whoever can read a backup has the whole database",
-    remedy="0600, in a folder of root's",
+    remedy="chmod 600 the files, and chmod 700 their folder, owned by root",
 )
 def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)

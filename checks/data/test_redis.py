@@ -43,7 +43,7 @@ def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> N
     "I4",
     severity="high",
     why="the queue needs features of version 7, and version 6 gets no fixes any more",
-    remedy="Debian 12 and ElastiCache have 7",
+    remedy="use Debian 12 or ElastiCache, which have version 7",
 )
 def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
     version = str(info["redis_version"])
@@ -81,7 +81,7 @@ def test_redis_evicts_nothing(info: dict[str, Any]) -> None:
     "I4",
     severity="high",
     why="when Redis is full, every write fails",
-    remedy="a larger machine, or fewer and shorter keys; the alarm redis-memory stands at the same share",
+    remedy="use a larger server, or fewer and shorter keys; the alarm redis-memory has the same limit",
 )
 def test_redis_has_memory_left(info: dict[str, Any]) -> None:
     most = int(info["maxmemory"])

@@ -61,7 +61,7 @@ def test_a_client_stays_on_its_host(site: Site) -> None:
     "I1",
     severity="critical",
     why="with a single API server, its failure is an outage",
-    remedy="two web hosts or more, in different zones",
+    remedy="run two or more web hosts, in different zones",
 )
 def test_more_than_one_host_serves(site: Site) -> None:
     hosts = site.live.outputs.by_role("web")

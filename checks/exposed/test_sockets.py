@@ -77,7 +77,7 @@ def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Backgr
     severity="medium",
     asvs="7.3.1",
     why="idle sockets pile up until no new one can be opened",
-    remedy="close sockets that say nothing for checks.websocket.idle_ms",
+    remedy="close sockets that send nothing for checks.websocket.idle_ms",
     waits_for=(silent_socket,),
 )
 def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
@@ -139,7 +139,7 @@ def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     severity="medium",
     asvs="2.2.1",
     why="unvalidated messages reach the app's logic",
-    remedy="check every message against its schema, and answer with an error",
+    remedy="validate every message against its schema, and answer with an error",
 )
 def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     of_checks = declared(site)

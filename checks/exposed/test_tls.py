@@ -27,7 +27,7 @@ WEAK_CIPHERS = "RC4:3DES:NULL:aNULL:EXPORT:DES:MD5:PSK:kRSA"
     asvs="3.4.1",
     standard="Mozilla Observatory: hsts",
     why="one request over plain HTTP is enough for an attacker on the network to steal a session",
-    remedy="the edge sends it: is something in front of it taking headers away?",
+    remedy="the edge sends it: does something in front of it remove headers?",
 )
 def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     for path in ("/", "/no-such-page"):

@@ -78,7 +78,7 @@ def test_app_processes_do_not_keep_dying(app_services: list[Host]) -> None:
     severity="medium",
     asvs="16.2.1",
     why="alarms and searches need log lines that a program can parse",
-    remedy="log one JSON object a line with time, level and service",
+    remedy="log one JSON object per line, with time, level and service",
     roles=("web", "worker"),
 )
 def test_the_app_logs_json_lines(host: Host, app_services: list[Host]) -> None:
@@ -117,7 +117,7 @@ def test_the_app_runs_in_production_mode(host: Host, app_services: list[Host], l
     "P9",
     severity="medium",
     why="if the app can change its code, what runs may differ from what was built",
-    remedy="builds are laid out read-only for the app's user",
+    remedy="slipway release lays builds out read-only for the app's user: what changed the mode?",
     roles=("web", "worker"),
 )
 def test_the_app_cannot_write_its_own_code(host: Host) -> None:
@@ -163,7 +163,7 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
     "P9",
     severity="medium",
     why="a setting changed by hand makes one host differ, and the next release removes it",
-    remedy="slipway release ships a configuration as it ships a build",
+    remedy="change the setting in slipway.toml or the stack, and run slipway release",
 )
 def test_hosts_run_the_released_configuration(live: LiveStack) -> None:
     head = live.ledger.head()
