@@ -175,10 +175,23 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
+    def env(self, scope: str) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
+        from slipway.secrets.contract import compose  # noqa: PLC0415
+
+        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:
         """The env of scope `smoke`: the values of the smoke steps' placeholders."""
         return self.env("smoke")
+
+    @cached_property
+    def config_version(self) -> str:
+        """12 hex digits that change when a value of any env does. Raises BadInput as `env` does."""
+        from slipway.secrets.contract import config_version  # noqa: PLC0415
+
+        return config_version(self.app, self.stack, self.outputs, self.secrets)
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -261,12 +274,6 @@ class LiveStack:
         )
 
     # what checks compare the live stack with
-
-    def env(self, scope: str) -> Mapping[str, str]:
-        """The env of a process, `migrate`, `cron` or `smoke`. Raises SlipwayError if a value is missing."""
-        from slipway.secrets.contract import compose  # noqa: PLC0415
-
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
 
     def env_example(self) -> str:
         """The text of a `.env.example` for the app's env contract."""

@@ -23,7 +23,6 @@ from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout, load
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.check import check as check_secrets
-from slipway.secrets.contract import config_version
 from slipway.secrets.others import other_stacks
 from slipway.secrets.scan import scan
 from slipway.settings.app import Migrate
@@ -78,8 +77,7 @@ class Preflight(Phase[Checked]):
         rollout.warnings.extend(problem.text for problem in found if not problem.refuses)
         if refused := [problem for problem in found if problem.refuses]:
             raise refusal(refused)
-        stack = rollout.project.stack
-        return Checked(config_version(rollout.app, stack, rollout.outputs, rollout.secrets))
+        return Checked(rollout.stack.config_version)
 
 
 def refusal(problems: list[Problem]) -> SlipwayError:
