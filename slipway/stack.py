@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import Fleet, FleetHost
@@ -28,6 +29,9 @@ from slipway.settings.stack import Stack
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from slipway.build.manifest import Manifest
 
 __all__ = [
     "LOAD_HEADER",
@@ -287,12 +291,15 @@ class LiveStack:
 
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 
-    def migrations(self, release: int) -> list[str]:
-        """Ids of the migrations in the build of `release`."""
+    def manifest(self, build: str) -> Manifest:
+        """The manifest of a build in the builds bucket."""
         from slipway.build.manifest import load_manifest  # noqa: PLC0415
 
-        manifest = load_manifest(self.bucket, self.ledger.get(release).build)
-        return [migration.id for migration in manifest.migrations]
+        return load_manifest(self.bucket, build)
+
+    def migrations(self, release: int) -> list[str]:
+        """Ids of the migrations in the build of `release`."""
+        return [migration.id for migration in self.manifest(self.ledger.get(release).build).migrations]
 
     def tunnel(self, host: str, address: str, port: int) -> int:
         """A port of 127.0.0.1 that leads to `address:port` as `host` sees it, through its ssh connection."""
