@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from . import durable
 from .errors import AgentError
-from .host import Builds, Paths
+from .host import Builds, Paths, endpoints
 from .imds import ENDPOINT, Imds
 from .json_object import JsonObject
 from .sigv4 import Signed
@@ -53,7 +53,7 @@ class Cloud:
 
     def __init__(self, paths: Paths, region: str) -> None:
         self.region = region
-        given = JsonObject.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
+        given = endpoints(paths)
         self.imds = Imds(given.get("imds", ENDPOINT))
         self._endpoints = {
             name: given.get(name, url.format(region=region)) for name, url in _SERVICES.items()

@@ -63,6 +63,11 @@ class Paths:
         return f"{self.units}/{unit}"
 
 
+def endpoints(paths: Paths) -> dict[str, str]:
+    """Endpoints of AWS services that differ from the default, by name (/etc/slipway/endpoints.json)."""
+    return JsonObject.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
+
+
 class Builds:
     """The builds bucket and the hosts' read-only account for it; without a key, the instance's role."""
 
@@ -120,6 +125,6 @@ class Host:
         return Builds(self._fields.section("builds"), self._own_imds if self.region else None)
 
     def _own_imds(self) -> Imds:
-        from .aws import Cloud
+        from .imds import ENDPOINT, Imds
 
-        return Cloud(self._paths, self.region).imds
+        return Imds(endpoints(self._paths).get("imds", ENDPOINT))
