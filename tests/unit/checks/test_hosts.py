@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -89,9 +90,8 @@ def test_a_secret_is_found_on_a_host_without_being_in_the_command(host: Host) ->
 
 def test_testinfras_processes_show_whole_command_lines(host: Host) -> None:
     secret = "quite-another-long-secret"
-    with subprocess.Popen(
-        ["sh", "-c", "sleep 60; true", "a name", "x" * 500, f"--token={secret}"]
-    ) as process:
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)", "a name", "x" * 500, f"--token={secret}"]
+    with subprocess.Popen(sleep) as process:
         try:
             found = [each.pid for each in host.process.filter() if pieces([secret]) & pieces([each.args])]
             assert process.pid in found
