@@ -6,11 +6,9 @@ import pytest
 
 from checks.kit import plugin
 from checks.kit.background import Background
-from checks.kit.check import Check, check_of
+from checks.kit.check import Check, check_of, not_evaluated
 from checks.kit.hosts import Hosts, LiveHost
-from checks.kit.person import Person, sign_in_person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.site import Person, Site, sign_in_person
 from slipway.stack import LiveStack
 
 

@@ -1,4 +1,4 @@
-"""Prometheus rules of platform hosts, from the same table as AWS's alarms (I10).
+"""Prometheus rules of platform servers, from the same table as AWS's alarms (I10).
 
 `python -m hosts.alert_rules <app>` prints them with the default thresholds; the kit runs no Prometheus.
 """
@@ -32,7 +32,7 @@ def alert_rules(app: str, thresholds: Alerts) -> str:
 
 
 def rules(app: str, thresholds: Alerts) -> list[Rule]:
-    """The table's rows that platform hosts have something to measure for."""
+    """The table's rows that platform servers have something to measure for."""
     return [_rule(alert, app, thresholds) for alert in ALERTS if alert.prometheus]
 
 

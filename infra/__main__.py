@@ -28,7 +28,7 @@ def main() -> None:
 def declare(project: Project) -> Mapping[str, Any]:
     """Everything of `project`'s stack. Returns the stack outputs: each a field of `Outputs`, by its name.
 
-    Raises BadInput for platform hosts, where Pulumi makes nothing.
+    Raises BadInput for platform servers, where Pulumi makes nothing.
     """
     with _no_collection():
         return _platform(project)(project)
@@ -41,11 +41,11 @@ def _platform(project: Project) -> Callable[[Project], Mapping[str, Any]]:
             from infra.aws.program import program  # noqa: PLC0415
         case "local":
             from infra.local.program import program  # noqa: PLC0415
-        case "hosts":
+        case "servers":
             raise BadInput(
-                f"stack {project.stack.name} is on platform hosts: its machines are there already, and "
+                f"stack {project.stack.name} is on platform servers: they are there already, and "
                 "Pulumi makes nothing for it",
-                remedy=f"set the machines up with `slipway up --stack {project.stack.name}`",
+                remedy=f"set them up with `slipway up --stack {project.stack.name}`",
             )
     return program
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from slipway.reports.folder import Reports
+from slipway.reports import Reports
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 

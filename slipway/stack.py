@@ -1,68 +1,114 @@
-"""The live stack as checks and load tests see it: the one public door of slipway for them.
+"""An opened stack: what is up, read part by part. The one door for checks, load tests, doctor and commands.
 
-live = open_live("prod")
-live.url, live.app, live.outputs, live.secret("CRON_SECRET"), live.hidden("text with a secret in it")
+    live = open_live("prod")
+    live.url, live.app, live.outputs, live.secret("CRON_SECRET"), live.redact("text with a secret in it")
+
+Opening costs nothing: each part is read when it is first used, and once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from slipway.release.open import OpenStack
-from slipway.secrets.contract import compose
+from slipway.fleet.fleet import Fleet, FleetHost
+from slipway.fleet.replies import Status
+from slipway.secrets.redact import Redactor
 from slipway.settings.app import App
 from slipway.settings.checks import Number
 from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
+from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project, open_project
 from slipway.settings.stack import Stack
+from slipway.storage.bucket import Bucket
+from slipway.storage.lease import Lease, current_owner
+from slipway.storage.ledger import Ledger
 
 __all__ = ["LiveStack", "open_live"]
 
 
 class LiveStack:
-    """One stack that is up. Nothing is read before it is asked for; nothing in here changes anything."""
+    """One stack of one project. Reading changes nothing; to change something, take the lease."""
 
     def __init__(self, project: Project) -> None:
-        self._opened = OpenStack(project)
+        self.project = project
+        self.absent: Mapping[str, str] = {}
+        """By name, instances that cannot be worked with (still starting, or leaving), and why."""
+        self._opening = threading.Lock()
+        self._outputs: Outputs | None = None
+
+    # what a person wrote
 
     @property
     def name(self) -> str:
-        """Of the stack."""
-        return self._opened.project.stack.name
+        """The stack's name: `prod`, `local`, …"""
+        return self.project.stack.name
 
     @property
     def app(self) -> App:
-        """slipway.toml."""
-        return self._opened.project.app
+        """The app's slipway.toml."""
+        return self.project.app
 
     @property
     def app_dir(self) -> Path:
-        """The folder that slipway.toml lies in."""
-        return self._opened.project.app_dir
+        """The folder of slipway.toml."""
+        return self.project.app_dir
 
     @property
     def stack(self) -> Stack:
-        """The stack's settings."""
-        return self._opened.project.stack
+        """The stack's settings (Pulumi.<stack>.yaml)."""
+        return self.project.stack
 
     @property
     def state_dir(self) -> Path:
-        """Where the operator's side keeps what belongs to this stack; reports go below it."""
-        return self._opened.project.state_dir
+        """The stack's folder on the operator's machine; reports go below it."""
+        return self.project.state_dir
 
-    @property
-    def opened(self) -> OpenStack:
-        """Hosts with their connections and agents, ledger and builds bucket: to be read."""
-        return self._opened
+    def number(self, given: Number | None) -> int | None:
+        """A number of `[checks]`: the number itself, or the value of the plain env entry that it names."""
+        if given is None or isinstance(given, int):
+            return given
+        var = self.app.env.get(given)
+        value = self.stack.env.get(given, var.value if var else None)
+        if value is None or not value.isdecimal():
+            raise BadInput(
+                f"slipway.toml checks: {given} is no env entry with a whole number as its plain value",
+                remedy="write the number itself, or the name of such an entry",
+            )
+        return int(value)
+
+    # what the platform provides
 
     @property
     def outputs(self) -> Outputs:
-        """What the platform promised. Raises BadInput if the stack is not up."""
-        return self._opened.outputs
+        """The stack outputs. Raises BadInput if the stack is not up."""
+        with self._opening:  # several threads may read it at once, and on some platforms that is slow
+            if self._outputs is None:
+                self._outputs = self._open_outputs()
+            return self._outputs
+
+    def _open_outputs(self) -> Outputs:
+        if self.project.stack.platform == "aws":
+            from slipway.platforms.aws.open import open_outputs as find_outputs  # noqa: PLC0415
+
+            opened = find_outputs(self.project)
+            self.absent = opened.absent
+            return opened.outputs
+        if self.project.stack.platform == "servers":
+            from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
+
+            return open_outputs(self.project, self.secrets)
+        path = self.project.state_dir / "outputs.json"
+        if not path.exists():
+            raise BadInput(
+                f"stack {self.project.stack.name} is not up: {path} does not exist",
+                remedy=f"slipway up --stack {self.project.stack.name}",
+            )
+        return Outputs.model_validate_json(path.read_text())
 
     @property
     def url(self) -> str:
@@ -75,13 +121,8 @@ class LiveStack:
         return urlsplit(self.url).hostname or "localhost"
 
     @property
-    def cheap_path(self) -> str:
-        """What may be asked for again and again: the web process' health path."""
-        return self.app.web.health if self.app.web else "/"
-
-    @property
     def address(self) -> tuple[str, int]:
-        """Where to connect to for the URL: its own host, or what `outputs.connect` says instead."""
+        """Host and port to connect to for the URL: its own, unless `outputs.connect` names others."""
         parts = urlsplit(self.url)
         if self.outputs.connect:
             host, _, port = self.outputs.connect.rpartition(":")
@@ -90,60 +131,129 @@ class LiveStack:
 
     @property
     def plain_address(self) -> tuple[str, int]:
-        """Where plain HTTP is answered, only to be sent on to HTTPS."""
+        """Host and port that answer plain HTTP with a redirect to HTTPS."""
         host, _ = self.address
         return host, self.stack.local.http_port if self.stack.platform == "local" else 80
 
     @property
-    def release(self) -> int | None:
-        """The release that serves: one that has switched but is not promoted yet, else the last good one."""
-        ledger = self._opened.ledger
-        under_way = ledger.unfinished()
-        if under_way is not None and under_way.status == "live":
-            return under_way.target or under_way.number
-        return ledger.head().live
+    def cheap_path(self) -> str:
+        """A path that is cheap to request again and again: the web process' health path."""
+        return self.app.web.health if self.app.web else "/"
 
-    @property
+    # secrets
+
+    @cached_property
     def secrets(self) -> Mapping[str, str]:
-        """All values of the secret store, by name."""
-        return self._opened.secrets
+        """Every value of the stack's secret store, by name."""
+        from slipway.secrets.store import open_store  # noqa: PLC0415
+
+        return open_store(self.project).read()
 
     def secret(self, name: str) -> str:
         """The value called `name`; empty if the store has none."""
         return self.secrets.get(name, "")
 
-    @cached_property
-    def smoke_env(self) -> Mapping[str, str]:
-        """The env of scope `smoke`: what the smoke steps are filled from."""
-        project = self._opened.project
-        return compose(project.app, project.stack, self.outputs, self.secrets, "smoke")
-
-    def number(self, given: Number | None) -> int | None:
-        """A `[checks]` number: itself, or the value of the plain env entry that it names."""
-        if given is None or isinstance(given, int):
-            return given
-        var = self.app.env.get(given)
-        value = self.stack.env.get(given, var.value if var else None)
-        if value is None or not value.isdecimal():
-            raise BadInput(
-                f"slipway.toml checks: {given} is no env entry with a whole number as its plain value",
-                remedy="write the number itself, or the name of such an entry",
-            )
-        return int(value)
-
     @property
     def load_key(self) -> str:
-        """Sent as X-Slipway-Load it lets a client past the per-address limits; empty: there is none."""
+        """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
-    def hidden(self, text: str) -> str:
-        """`text` with every secret value blotted out."""
-        return self._opened.redactor.text(text)
+    @cached_property
+    def smoke_env(self) -> Mapping[str, str]:
+        """The env of scope `smoke`: the values of the smoke steps' placeholders."""
+        from slipway.secrets.contract import compose  # noqa: PLC0415
+
+        return compose(self.app, self.stack, self.outputs, self.secrets, "smoke")
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Replaces every secret value in a text."""
+        return Redactor(self.secrets)
+
+    def redact(self, text: str) -> str:
+        """`text` with every secret value replaced."""
+        return self.redactor.text(text)
+
+    # hosts
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """The hosts, reached over kept ssh connections."""
+        return Fleet(self.outputs, self._discovery())
+
+    def _discovery(self) -> Callable[[], Outputs] | None:
+        if self.project.stack.platform != "aws":
+            return None
+        from slipway.platforms.aws.open import with_hosts  # noqa: PLC0415
+
+        return lambda: with_hosts(self.project, self.outputs).outputs
+
+    @property
+    def app_hosts(self) -> list[FleetHost]:
+        """Hosts of this moment that run the app's processes."""
+        roles = {self.app.role_of(name) for name in self.app.processes}
+        return [host for host in self.fleet.hosts if host.role in roles]
+
+    def statuses(self) -> dict[str, Status]:
+        """By name, the agent's status of every host that runs the app."""
+        return self.fleet.each_that_stays(self.app_hosts, lambda host: host.agent.status())
+
+    @cached_property
+    def write_boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
+        """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
+        if self.project.stack.platform != "aws":
+            return None
+        from slipway.platforms.aws import boot_secret  # noqa: PLC0415
+        from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
+        from slipway.platforms.aws.session import session_of  # noqa: PLC0415
+
+        return partial(boot_secret.write, session_of(self.project), cloud_of(self.outputs))
+
+    # the record of releases
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The builds bucket."""
+        from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415
+
+        if self.project.stack.platform == "aws":
+            from slipway.platforms.aws.session import session_of  # noqa: PLC0415
+
+            return open_bucket(self.outputs, {}, session_of(self.project).credentials)
+        return open_bucket(self.outputs, self.secrets)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, for reading."""
+        return Ledger(self.bucket, self.outputs.stack)
+
+    @property
+    def release(self) -> int | None:
+        """Number of the release that serves: one that is switched to but not promoted yet, else the live."""
+        under_way = self.ledger.unfinished()
+        if under_way is not None and under_way.status == "live":
+            return under_way.target or under_way.number
+        return self.ledger.head().live
+
+    def lease(self, wait_seconds: float = 0) -> Lease:
+        """Take the stack's lease; a context manager. Raises LeaseHeld."""
+        return Lease.acquire(
+            self.bucket,
+            self.outputs.stack,
+            current_owner(),
+            command=_command_line(),
+            wait_seconds=wait_seconds,
+        )
 
 
 def open_live(stack: str) -> LiveStack:
     """The stack called `stack` of the project in or above the current folder.
 
-    Raises BadInput: no such stack, settings that cannot be read.
+    Raises BadInput: no such stack, or settings that cannot be read.
     """
     return LiveStack(open_project(stack))
+
+
+def _command_line() -> str:
+    """What the lease shows to others: the command without its arguments, which may hold secrets."""
+    return " ".join(["slipway", *(word for word in sys.argv[1:2] if not word.startswith("-"))])

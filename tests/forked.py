@@ -14,9 +14,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
-        *("cryptography.x509", "slipway.stack", "slipway.session", "slipway.release.open"),
-        *("slipway.build.manifest", "slipway.secrets.env_example"),
-        *("checks.kit.plugin", "checks.kit.person", "checks.data.services"),
+        *("cryptography.x509", "slipway.stack", "slipway.session"),
+        *("slipway.build.manifest", "slipway.secrets.contract"),
+        *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]
 )
 

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slipway.fleet.control import control_folder
-from slipway.fleet.ssh_config import write_ssh_config
+from slipway.fleet.ssh_config import control_folder, write_ssh_config
 from slipway.settings.outputs import Host
 from tests.s3 import free_port, wait_for_port
 

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import not_evaluated
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
@@ -51,7 +51,7 @@ class Place:
 
 def tunnel(live: LiveStack, host: str, port: int) -> int:
     """A port of 127.0.0.1 that leads to `host:port` as a web host sees it."""
-    return live.opened.fleet.web[0].connection.tunnel(host, port)
+    return live.fleet.web[0].connection.tunnel(host, port)
 
 
 def database_url(live: LiveStack) -> str:

@@ -8,9 +8,8 @@ import time
 import pytest
 
 from checks.data.services import database_url
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts, LiveHost
-from checks.kit.verdict import not_evaluated
 from slipway.stack import LiveStack
 
 HOURS = 26
@@ -106,10 +105,10 @@ def test_the_newest_backup_can_be_restored(
 
 def _made_after_the_release(live: LiveStack, written: float) -> bool:
     """Then it must hold every table that is here; one made before a migration need not."""
-    head = live.opened.ledger.head()
+    head = live.ledger.head()
     if head.live is None:
         return False
-    return written > live.opened.ledger.get(head.live).created.timestamp() + 60
+    return written > live.ledger.get(head.live).created.timestamp() + 60
 
 
 def _keeper(live: LiveStack, hosts: Hosts) -> LiveHost:

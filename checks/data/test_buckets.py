@@ -7,8 +7,7 @@ import secrets
 import pytest
 
 from checks.data.services import open_bucket
-from checks.kit.check import check
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket, BucketError

@@ -8,9 +8,8 @@ import psycopg
 import pytest
 
 from checks.data.services import ask, connect_database, database_url, owner_url
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
-from checks.kit.verdict import not_evaluated
 from slipway.build.manifest import load_manifest
 from slipway.stack import LiveStack
 
@@ -219,12 +218,11 @@ def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
     query = live.app.checks.migrations_query
     if live.app.migrate is None or not query:
         not_evaluated("declare [migrate] and checks.migrations_query in slipway.toml")
-    head = live.opened.ledger.head()
+    head = live.ledger.head()
     if head.live is None:
         pytest.fail("nothing was released yet")
     wanted = [
-        migration.id
-        for migration in load_manifest(live.opened.bucket, live.opened.ledger.get(head.live).build).migrations
+        migration.id for migration in load_manifest(live.bucket, live.ledger.get(head.live).build).migrations
     ]
     applied = {str(row[0]) for row in ask(owner, query)}
     pending = [name for name in wanted if name not in applied]

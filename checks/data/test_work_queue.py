@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts, LiveHost
-from checks.kit.verdict import not_evaluated
 from hosts.plan import BLUE_PORT, GREEN_PORT
 from slipway.stack import LiveStack
 

@@ -13,10 +13,9 @@ from typing import Any, cast
 import websocket
 
 from checks.kit.background import begun_early
+from checks.kit.check import not_evaluated
 from checks.kit.hosts import Hosts
-from checks.kit.person import sign_in_person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.site import Site, sign_in_person
 from slipway.meter.fill import fill_message
 from slipway.settings.app import WebSocket
 from slipway.settings.checks import CheckSocket

@@ -7,9 +7,8 @@ import re
 
 import pytest
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
 
 
 @check(

@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
-from checks.kit.check import check
-from checks.kit.declared import declared_request
-from checks.kit.person import Person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Person, Site, declared_request
 from slipway.settings.outputs import STICKY_COOKIE
 
 

@@ -10,10 +10,8 @@ from checks.exposed.sockets import (
     opened,
     parsed,
 )
-from checks.kit.check import check
-from checks.kit.person import Person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Person, Site
 from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from checks.kit.check import check
-from checks.kit.person import Person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Person, Site
 from slipway.settings.outputs import STICKY_COOKIE
 
 STICKY = (STICKY_COOKIE, "AWSALB", "__cf")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checks.kit.check import check
-from checks.kit.declared import declared_request
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Site, declared_request
 
 
 def _foreign(site: Site) -> list[str]:

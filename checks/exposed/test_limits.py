@@ -8,10 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from checks.kit.check import check
-from checks.kit.declared import declared_request
-from checks.kit.site import LOAD_HEADER, TIMEOUT, Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import LOAD_HEADER, TIMEOUT, Site, declared_request
 
 AT_ONCE = 16
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 from checks.kit.check import check
-from checks.kit.pieces import pieces
+from checks.kit.leaks import pieces
 from checks.kit.site import Site
 
 FILES = 50

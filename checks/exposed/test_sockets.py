@@ -21,10 +21,9 @@ from checks.exposed.sockets import (
     watch_close,
 )
 from checks.kit.background import Background
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
 from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
 
 
 @check(

@@ -44,7 +44,7 @@ def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     severity="critical",
     asvs="12.2.2",
     why="a certificate that clients do not trust is no proof of who answers",
-    remedy="slipway secrets set SITE_CERTIFICATE (platform hosts), or the listener's certificate (aws)",
+    remedy="slipway secrets set SITE_CERTIFICATE (platform servers), or the listener's certificate (aws)",
 )
 def test_the_certificate_is_trusted_and_for_this_name(site: Site) -> None:
     try:

@@ -6,10 +6,8 @@ import json
 
 import pytest
 
-from checks.kit.check import check
-from checks.kit.person import Person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Person, Site
 from slipway.session import pick
 from slipway.settings.checks import CheckUpload
 

@@ -11,10 +11,8 @@ from typing import cast
 
 import httpx
 
-from checks.kit.check import check
-from checks.kit.person import Person
-from checks.kit.site import Site
-from checks.kit.verdict import not_evaluated
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Person, Site
 from slipway.session import fill, fill_body
 from slipway.settings.checks import CheckWebhook
 

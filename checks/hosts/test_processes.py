@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import LiveHost
-from checks.kit.verdict import not_evaluated
 from slipway.stack import LiveStack
 
 EXPOSURE = 4.0
@@ -136,7 +135,7 @@ def test_the_app_cannot_write_its_own_code(host: LiveHost) -> None:
 def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
     release = live.release
     assert release is not None, "nothing was released yet"
-    for name, status in live.opened.statuses().items():
+    for name, status in live.statuses().items():
         lives = [slot.release for slot in status.slots.values() if slot.state == "live"]
         assert lives == [release], f"{name} runs release {lives or 'none'}, live is {release}"
 
@@ -149,10 +148,10 @@ def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
     required=False,
 )
 def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
-    head = live.opened.ledger.head()
+    head = live.ledger.head()
     if head.live is None or head.live < 2:
         not_evaluated("there was only one release yet")
-    for name, status in live.opened.statuses().items():
+    for name, status in live.statuses().items():
         kept = [slot.release for slot in status.slots.values() if slot.state in ("warm", "draining")]
         assert kept, f"{name} keeps no release beside the live one"
 
@@ -165,10 +164,10 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
     remedy="slipway release ships a configuration as it ships a build",
 )
 def test_hosts_run_the_released_configuration(live: LiveStack) -> None:
-    head = live.opened.ledger.head()
+    head = live.ledger.head()
     assert head.live is not None, "nothing was released yet"
-    released = live.opened.ledger.get(head.live).config
-    for name, status in live.opened.statuses().items():
+    released = live.ledger.get(head.live).config
+    for name, status in live.statuses().items():
         configs = [slot.config for slot in status.slots.values() if slot.state == "live"]
         assert configs == [released], f"{name} runs configuration {configs}, {released} was released"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import LiveHost
-from checks.kit.pieces import MARKS, SHORT, pieces
-from checks.kit.verdict import not_evaluated
-from slipway.settings.env_value import misfits
+from checks.kit.leaks import MARKS, SHORT, pieces
+from slipway.settings.env import misfits
 from slipway.stack import LiveStack
 
 _SEARCH = """

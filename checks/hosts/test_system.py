@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts, LiveHost
-from checks.kit.verdict import not_evaluated
 
 FREE_PERCENT = 10
 SKEW_SECONDS = 2.0

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from checks.kit.check import SEVERITIES, Check
+from checks.kit.check import SEVERITIES, Check, row_order
 
 FOLDER = Path(__file__).parents[1]
 HEAD = """\
@@ -44,7 +44,7 @@ def all_checks() -> list[Check]:
                 if mark.name == "check" and isinstance(mark.args[0], Check):
                     found[mark.args[0].id] = mark.args[0]
     return sorted(
-        found.values(), key=lambda each: (_order(each.rows[0]), SEVERITIES.index(each.severity), each.id)
+        found.values(), key=lambda each: (row_order(each.rows[0]), SEVERITIES.index(each.severity), each.id)
     )
 
 
@@ -82,10 +82,6 @@ def _table(checks: Iterable[Check]) -> str:
 def _marks(value: object) -> list[Any]:
     marks: object = getattr(value, "pytestmark", [])
     return marks if isinstance(marks, list) else []  # pyright: ignore[reportUnknownVariableType]
-
-
-def _order(row: str) -> tuple[int, int]:
-    return "PISX".index(row[0]), int(row[1:])
 
 
 if __name__ == "__main__":

@@ -1,23 +1,79 @@
-"""How pytest runs checks: the options, which of them run, what they came to, and where that is written."""
+"""How pytest runs checks: the options, which of them run, their verdicts, and where these are written."""
 
 from __future__ import annotations
 
+import difflib
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from checks.kit.check import SEVERITIES, check_of
-from checks.kit.choice import Choice, host_of
-from checks.kit.report import write_reports
+from checks.kit.check import SEVERITIES, Check, Severity, check_of, judge
+from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, result_of
-from checks.kit.terminal import show
-from checks.kit.verdict import judge
 from slipway.settings.errors import SlipwayError
 from slipway.stack import LiveStack, open_live
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person asked for. Empty means all."""
+
+    only: tuple[str, ...] = ()
+    """Rows (`X1`), ids (`X1/hsts-covers-a-year`) or the beginning of an id; also several in one, by comma."""
+    severity: Severity = "low"
+    """These and worse."""
+    hosts: tuple[str, ...] = ()
+    """Only what is read on these hosts."""
+
+    @property
+    def words(self) -> list[str]:
+        """What `only` asks for, one by one."""
+        return [word.strip().lower() for each in self.only for word in each.split(",") if word.strip()]
+
+    def takes(self, check: Check, host: str) -> bool:
+        """Does `check` on `host` (empty: on the stack as a whole) run?"""
+        wanted = not self.words or any(_names(word, check) for word in self.words)
+        bad_enough = SEVERITIES.index(check.severity) <= SEVERITIES.index(self.severity)
+        return wanted and bad_enough and (not self.hosts or host in self.hosts)
+
+    def problem(self, checks: Sequence[Check], hosts: Collection[str]) -> str:
+        """What in it is not there, with what is near; empty if all is."""
+        for word in self.words:
+            if not any(_names(word, check) for check in checks):
+                known = sorted(
+                    {row for check in checks for row in check.rows} | {check.id for check in checks}
+                )
+                return f"--only: there is no row and no check {word!r}{_near(word, known)}"
+        for host in self.hosts:
+            if host not in hosts:
+                return f"--host: the stack has no host {host!r}; it has {', '.join(hosts)}"
+        return ""
+
+
+def host_of(item: pytest.Item) -> str:
+    """Name of the host that `item` is run on; empty for one of the stack as a whole."""
+    spec = getattr(item, "callspec", None)
+    return str(spec.params.get("host_name", "")) if spec else ""
+
+
+def _names(word: str, check: Check) -> bool:
+    if "/" in word:
+        return check.id.lower().startswith(word)
+    return word in (row.lower() for row in check.rows)
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    found = [by_lower[name] for name in difflib.get_close_matches(word, by_lower, n=3, cutoff=0.5)]
+    if not found:
+        found = [name for name in known if "/" not in name]
+    return f"; did you mean {', '.join(found)}?" if len(found) <= 3 else f"; rows: {', '.join(found)}"
+
 
 LIVE = pytest.StashKey[LiveStack]()
 RESULTS = pytest.StashKey[dict[str, Result]]()
@@ -98,12 +154,12 @@ class Verdicts:
         if check is None:
             return
         live = item.config.stash[LIVE]
-        report.sections = [(name, live.hidden(text)) for name, text in report.sections]
+        report.sections = [(name, live.redact(text)) for name, text in report.sections]
         if report.when != "call" and report.passed:
             return
         error = call.excinfo.value if call.excinfo else None
         verdict, reason = judge(report.outcome, error, required=check.required)
-        reason = live.hidden(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
+        reason = live.redact(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
         if verdict == "fail":
             report.outcome = "failed"
             report.longrepr = f"{check.id}: {reason}\n  why: {check.why}\n  remedy: {check.remedy}"

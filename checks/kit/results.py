@@ -1,17 +1,21 @@
-"""The results of a run, as the reports and the history keep them. Everything in here is redacted."""
+"""What a run of checks came to, as the reports and the history hold it. All texts in here are redacted."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from checks.kit.check import Check, Severity
-from checks.kit.verdict import VERDICTS, Verdict
+from checks.kit.check import VERDICTS, Check, Severity, Verdict
+from slipway.reports import add_run
+
+KEPT = 50
+"""Runs in the history."""
 
 
 class Result(BaseModel):
-    """One check on one host, or on the stack as a whole."""
+    """The result of one check on one host, or on the stack as a whole."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,28 +43,44 @@ class Run(BaseModel):
     stack: str
     url: str
     release: int | None = None
-    """The live release, if the ledger told."""
+    """The live release; None if the ledger could not be read or has none."""
     started: datetime
     seconds: float
     results: list[Result]
 
     def count(self, verdict: Verdict) -> int:
-        """How many results came to `verdict`."""
+        """Number of results with `verdict`."""
         return sum(result.verdict == verdict for result in self.results)
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """By verdict, the worst first."""
+        """Number of results by verdict, the worst first."""
         return {verdict: self.count(verdict) for verdict in VERDICTS}
 
     @property
     def good(self) -> bool:
-        """Did something run, and nothing fail?"""
+        """Whether something passed and nothing failed."""
         return self.count("pass") > 0 and self.count("fail") == 0
+
+    @property
+    def failed(self) -> list[Result]:
+        """The results that failed, in the order of the run."""
+        return [result for result in self.results if result.verdict == "fail"]
+
+
+class Past(BaseModel):
+    """One run in the history: a line of JSON."""
+
+    started: datetime
+    seconds: float
+    release: int | None
+    counts: dict[Verdict, int]
+    failed: list[str]
+    """Ids of the checks that failed."""
 
 
 def result_of(check: Check, verdict: Verdict, *, host: str, reason: str, seconds: float) -> Result:
-    """The result of `check`."""
+    """The result of `check` on `host`."""
     return Result(
         id=check.id,
         rows=check.rows,
@@ -75,3 +95,15 @@ def result_of(check: Check, verdict: Verdict, *, host: str, reason: str, seconds
         standard=check.standard,
         seconds=round(seconds, 3),
     )
+
+
+def remember(run: Run, file: Path) -> list[Past]:
+    """Add `run` to the history in `file`; returns the whole history, oldest first."""
+    past = Past(
+        started=run.started,
+        seconds=run.seconds,
+        release=run.release,
+        counts=run.counts,
+        failed=sorted({result.id for result in run.failed}),
+    )
+    return add_run(file, past, kept=KEPT)

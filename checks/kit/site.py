@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import httpx
 import websocket
 
+from checks.kit.check import not_evaluated
+from slipway.meter.target import steps_needed
+from slipway.session import Answer, Session, fill_body, sign_in
 from slipway.settings.outputs import LOAD_HEADER
 from slipway.stack import LiveStack
 
@@ -144,3 +150,65 @@ class Site:
     def _name(self, request: httpx.Request) -> None:
         """The certificate must be the site's, although the connection may go to an address."""
         request.extensions["sni_hostname"] = self.live.host_name
+
+
+# The smoke user, signed in, as checks use it.
+
+
+@dataclass(frozen=True)
+class Person:
+    """A signed-in user of the site."""
+
+    site: Site
+    session: Session
+    cookies: tuple[str, ...]
+    """Every Set-Cookie of the sign-in, as it came."""
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request as this user."""
+        headers = {**self.session.headers, **options.pop("headers", {})}
+        return self.site.request(method, path, headers=headers, **options)
+
+    def ask(
+        self, request: str, values: Mapping[str, str] | None = None, body: object = None
+    ) -> httpx.Response:
+        """`request` is `METHOD /path`; `${…}` are filled from `values`, `"${size}"` as a number."""
+        method, _, path = request.partition(" ")
+        for name, value in (values or {}).items():
+            path = path.replace(f"${{{name}}}", value)
+        return self.request(method, path, json=_filled(body, values or {}) if body is not None else None)
+
+
+def sign_in_person(site: Site, live: LiveStack) -> Person:
+    """Signs the smoke user in by the steps that the app's smoke test has for it."""
+    cookies: list[str] = []
+
+    def send(method: str, path: str, headers: Mapping[str, str], body: object) -> Answer:
+        answer = site.request(method, path, headers=dict(headers), json=body)
+        cookies.extend(answer.headers.get_list("set-cookie"))
+        return Answer(answer.status_code, answer.text)
+
+    session = sign_in(steps_needed(live.app), live.app, live.smoke_env, send)
+    return Person(site, session, tuple(cookies))
+
+
+def _filled(body: object, values: Mapping[str, str]) -> object:
+    filled = fill_body(body, values)
+    text = json.dumps(filled)
+    if size := values.get("size"):
+        text = text.replace(f'"{size}"', size)
+    return json.loads(text)
+
+
+# What the app declares for checks, or the word that it does not.
+
+
+def declared_request(
+    site: Site, key: Literal["signed_in", "admin", "malformed", "limited"]
+) -> tuple[str, str]:
+    """Method and path of a request that `[checks]` names; ends the check if it does not."""
+    given = cast("str | None", getattr(site.live.app.checks, key))
+    if given is None:
+        not_evaluated(f"declare checks.{key} in slipway.toml")
+    method, _, path = given.partition(" ")
+    return method, path

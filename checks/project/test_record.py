@@ -9,10 +9,8 @@ import time
 
 import pytest
 
-from checks.kit.check import check
-from checks.kit.verdict import not_evaluated
-from slipway.secrets.contract import compose
-from slipway.secrets.env_example import env_example
+from checks.kit.check import check, not_evaluated
+from slipway.secrets.contract import compose, env_example
 from slipway.settings.errors import SlipwayError
 from slipway.stack import LiveStack
 
@@ -88,14 +86,14 @@ def test_no_secret_of_the_stack_is_in_git(live: LiveStack) -> None:
     remedy="the ledger keeps it: slipway history",
 )
 def test_every_release_has_an_author_and_a_source(live: LiveStack) -> None:
-    head = live.opened.ledger.head()
+    head = live.ledger.head()
     if head.live is None:
         pytest.fail("nothing was released yet")
-    record = json.loads(live.opened.ledger.get(head.live).model_dump_json())
+    record = json.loads(live.ledger.get(head.live).model_dump_json())
     text = json.dumps(record)
     for key in ("actor", "build", "number"):
         assert record.get(key), f"release {head.live} does not tell {key}: {sorted(record)}"
-    assert live.hidden(text) == text, f"the record of release {head.live} holds a secret"
+    assert live.redact(text) == text, f"the record of release {head.live} holds a secret"
 
 
 @check(
@@ -106,7 +104,7 @@ def test_every_release_has_an_author_and_a_source(live: LiveStack) -> None:
     required=False,
 )
 def test_there_is_a_release_to_go_back_to(live: LiveStack) -> None:
-    ledger = live.opened.ledger
+    ledger = live.ledger
     serving = ledger.head().live
     if serving is None or serving < 2:
         not_evaluated("there was only one release yet")

@@ -24,7 +24,7 @@ from .paths import Paths
 from .state import Exclusive, State
 
 HOOK = "leaving"
-"""Lifecycle hook of every group (infra/aws/host_group.py): the host's end waits for it."""
+"""Lifecycle hook of every group (infra/aws/compute.py): the host's end waits for it."""
 NOTICE_SECONDS = 10
 """At most from the group's decision to its being noticed: the timer's interval (slipway-leave.timer)."""
 DEREGISTER_SECONDS = 15.0

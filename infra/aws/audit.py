@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
 
-from infra.aws.bucket import BucketArgs, SealedBucket
-from infra.aws.policy_document import as_json
-from infra.aws.resource_policies import trail_bucket_policy
+from infra.aws.buckets import BucketArgs, SealedBucket
+from infra.aws.iam.document import as_json
+from infra.aws.iam.resource_policies import trail_bucket_policy
+from infra.aws.limits import retention_days
 from slipway.settings.aws_names import AwsNames
 
 KEPT_DAYS = 365
@@ -63,3 +66,86 @@ class Audit(pulumi.ComponentResource):
         )
         self.trail_arn, self.bucket = trail.arn, bucket.bucket
         self.register_outputs({"trailArn": self.trail_arn, "bucket": self.bucket})
+
+
+# The flow log: which connections were tried in the network, accepted or refused.
+
+
+@dataclass(frozen=True)
+class FlowLogArgs:
+    """Of which VPC, and for how long."""
+
+    names: AwsNames
+    vpc_id: pulumi.Input[str]
+    days: int
+    key_arn: pulumi.Input[str]
+
+
+class FlowLog(pulumi.ComponentResource):
+    """A VPC's flow log in CloudWatch (EC2.6), encrypted with the stack's key, and the role that writes it."""
+
+    group_name: Output[str]
+
+    def __init__(self, name: str, args: FlowLogArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:FlowLog", name, None, opts)
+        child = ResourceOptions(parent=self)
+        group = aws.cloudwatch.LogGroup(
+            f"{name}-group",
+            name=args.names.log_group("network"),
+            retention_in_days=retention_days(args.days),
+            kms_key_id=args.key_arn,
+            opts=child,
+        )
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=f"{args.names.fleet}-flow-log",
+            description="Writes the network's flow log",
+            assume_role_policy=json.dumps(_trust(args.names.account)),
+            opts=child,
+        )
+        aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.id,
+            policy=group.arn.apply(lambda arn: json.dumps(_may_write(arn))),
+            opts=child,
+        )
+        aws.ec2.FlowLog(
+            f"{name}-log",
+            vpc_id=args.vpc_id,
+            traffic_type="ALL",
+            log_destination_type="cloud-watch-logs",
+            log_destination=group.arn,
+            iam_role_arn=role.arn,
+            max_aggregation_interval=600,
+            opts=child,
+        )
+        self.group_name = group.name
+        self.register_outputs({"group_name": self.group_name})
+
+
+def _trust(account: str) -> dict[str, object]:
+    """Only the flow logs of this account: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            }
+        ],
+    }
+
+
+def _may_write(group_arn: str) -> dict[str, object]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+                "Resource": [group_arn, f"{group_arn}:*"],
+            }
+        ],
+    }

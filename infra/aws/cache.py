@@ -9,9 +9,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.access import let_in
-from infra.aws.physical import REPLICATION_GROUP, short_name
-from infra.aws.retention import retention_days
+from infra.aws.limits import REPLICATION_GROUP, retention_days, short_name
+from infra.aws.security_groups import let_in
 from slipway.settings.aws import Cache as CacheSettings
 from slipway.settings.aws_names import AwsNames
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.access import let_in
-from infra.aws.database_metrics import metrics_role
-from infra.aws.database_parameters import database_parameters, major_version
 from infra.aws.database_proxy import DatabaseProxy, DatabaseProxyArgs
-from infra.aws.retention import retention_days
+from infra.aws.iam.document import Statement, as_json, document
+from infra.aws.limits import retention_days
+from infra.aws.security_groups import let_in
 from slipway.settings.aws import Database as DatabaseSettings
 from slipway.settings.aws_names import AwsNames
 
@@ -180,3 +180,78 @@ class Database(pulumi.ComponentResource):
 def database_name(names: AwsNames) -> str:
     """Of the database, and the beginning of its roles' names: PostgreSQL's names have no hyphens unquoted."""
     return names.stack.project.replace("-", "_")
+
+
+# PostgreSQL's own settings on RDS.
+
+
+PARAMETERS: tuple[tuple[str, str, Literal["immediate", "pending-reboot"]], ...] = (
+    # Nothing without TLS (RDS.38).
+    ("rds.force_ssl", "1", "immediate"),
+    # What an operator asks for first: who came, what was slow, what waited, what went wrong.
+    ("log_connections", "1", "immediate"),
+    ("log_disconnections", "1", "immediate"),
+    ("log_min_duration_statement", "500", "immediate"),
+    ("log_lock_waits", "1", "immediate"),
+    ("log_temp_files", "10240", "immediate"),
+    ("log_autovacuum_min_duration", "10000", "immediate"),
+    # A forgotten transaction holds locks and keeps vacuum from its work.
+    ("idle_in_transaction_session_timeout", "60000", "immediate"),
+    ("shared_preload_libraries", "pg_stat_statements", "pending-reboot"),
+)
+"""Name, value, when it takes effect. Times in milliseconds, sizes in kB."""
+
+
+def database_parameters(
+    name: str, names: AwsNames, settings: DatabaseSettings, opts: ResourceOptions
+) -> Output[str]:
+    """Name of a parameter group of `PARAMETERS`.
+
+    Its physical name holds the major version: a group of the next one can then stand beside it.
+    """
+    major = major_version(settings.version)
+    return aws.rds.ParameterGroup(
+        name,
+        name=f"{names.fleet}-postgres{major}",
+        family=f"postgres{major}",
+        description=f"PostgreSQL {major} of {names.fleet}",
+        parameters=[
+            aws.rds.ParameterGroupParameterArgs(name=parameter, value=value, apply_method=method)
+            for parameter, value, method in PARAMETERS
+        ],
+        opts=opts,
+    ).name
+
+
+def major_version(version: str) -> str:
+    """`16` of `16.4`."""
+    return version.partition(".")[0]
+
+
+# The role by which RDS writes the machine's own metrics (enhanced monitoring).
+
+
+_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+"""AWS's own: writes to the log group RDSOSMetrics and nowhere else."""
+
+
+def metrics_role(name: str, names: AwsNames, opts: ResourceOptions) -> Output[str]:
+    """Its ARN, once the policy is attached: RDS tries the role at once."""
+    role = aws.iam.Role(
+        f"{name}-role",
+        name=f"{names.fleet}-metrics",
+        description="RDS writes the database machine's metrics",
+        assume_role_policy=as_json(
+            document(
+                Statement(
+                    "Rds",
+                    ["sts:AssumeRole"],
+                    principals={"Service": "monitoring.rds.amazonaws.com"},
+                    conditions={"StringEquals": {"aws:SourceAccount": names.account}},
+                )
+            )
+        ),
+        opts=opts,
+    )
+    attached = aws.iam.RolePolicyAttachment(f"{name}-policy", role=role.name, policy_arn=_POLICY, opts=opts)
+    return Output.all(role.arn, attached.id).apply(lambda parts: str(parts[0]))

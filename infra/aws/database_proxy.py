@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.access import let_in
+from infra.aws.security_groups import let_in
 from slipway.settings.aws_names import AwsNames
 
 _PORT = 5432

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from infra.aws.user_data import encoded_user_data
+from hosts.kit.user_data import user_data
 from slipway.settings.aws import Group
 from slipway.settings.aws_names import ROLE_TAG, AwsNames
 
@@ -85,3 +86,16 @@ def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) 
 def host_tags(names: AwsNames, role: str) -> dict[str, str]:
     """Of a host: slipway finds it by them. The provider's default tags do not reach what a group launches."""
     return {**names.tags, ROLE_TAG: role, "Name": names.group(role)}
+
+
+# User data: the first thing a new host runs.
+
+
+def encoded_user_data(names: AwsNames, role: str) -> str:
+    """What a launch template of `role` carries, in base64.
+
+    Made of names alone: what a host sets itself up with lies in the builds bucket, so that another kit or
+    release is no reason to replace hosts.
+    """
+    text = user_data(names, role, names.region, names.bucket("builds"))
+    return base64.b64encode(text.encode()).decode()

@@ -9,11 +9,11 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.trust_store import TrustStore, TrustStoreArgs
+from infra.aws.limits import LOAD_BALANCER, short_name
 from slipway.settings.aws_names import AwsNames
 
 HSTS = "max-age=31536000; includeSubDomains"
-"""As the edge of platform `hosts` says it."""
+"""The same max-age as the edge of platform `servers` sends."""
 OWN_PATHS = ("/-",)
 """slipway's own, on hosts: never for the public."""
 
@@ -118,3 +118,48 @@ def path_and_below(path: str) -> list[str]:
     """Patterns for `path` itself and everything under it, but not for what merely begins like it."""
     own = path.rstrip("/")
     return [own, f"{own}/*"] if own else ["/"]
+
+
+# Whose client certificates the load balancer takes: those of the authority of Cloudflare's origin pulls.
+
+
+BUNDLE_KEY = "edge/origin-ca.pem"
+"""In the builds bucket: the load balancer's API takes a bundle from S3 only."""
+
+
+@dataclass(frozen=True)
+class TrustStoreArgs:
+    """Which authority, and where its certificate may lie."""
+
+    names: AwsNames
+    bucket: pulumi.Input[str]
+    pem: str
+    """The authority's certificate; it is public."""
+
+
+class TrustStore(pulumi.ComponentResource):
+    """An authority's certificate in S3 and a trust store made of it, for mutual TLS."""
+
+    arn: Output[str]
+
+    def __init__(self, name: str, args: TrustStoreArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:TrustStore", name, None, opts)
+        child = ResourceOptions(parent=self)
+        bundle = aws.s3.BucketObjectv2(
+            f"{name}-bundle",
+            bucket=args.bucket,
+            key=BUNDLE_KEY,
+            content=args.pem,
+            content_type="application/x-pem-file",
+            opts=child,
+        )
+        store = aws.lb.TrustStore(
+            f"{name}-store",
+            name=short_name(f"{args.names.fleet}-origin", LOAD_BALANCER),
+            ca_certificates_bundle_s3_bucket=bundle.bucket,
+            ca_certificates_bundle_s3_key=bundle.key,
+            ca_certificates_bundle_s3_object_version=bundle.version_id,
+            opts=child,
+        )
+        self.arn = store.arn
+        self.register_outputs({"arn": self.arn})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from infra.aws.audit import FlowLog, FlowLogArgs
 from infra.aws.endpoints import Endpoints, EndpointsArgs
-from infra.aws.flow_log import FlowLog, FlowLogArgs
-from infra.aws.subnets import ZONE_LETTERS, subnets, zone_names
 from slipway.settings.aws import Network as NetworkSettings
 from slipway.settings.aws_names import AwsNames
 
@@ -198,3 +198,42 @@ class Network(pulumi.ComponentResource):
 def _after(subnet_id: Output[str], *others: Output[str]) -> Output[str]:
     """`subnet_id`, for those who also need `others` to be there."""
     return Output.all(subnet_id, *others).apply(lambda ids: str(ids[0]))
+
+
+# How a VPC's addresses are divided: public, private and data subnets, one of each in every zone.
+
+
+ZONE_LETTERS = "abc"
+"""In names: the first, second and third zone, whatever AWS calls them."""
+
+
+@dataclass(frozen=True)
+class Subnets:
+    """Address ranges, in the order of the zones."""
+
+    public: list[str]
+    """Load balancer and gateways."""
+    private: list[str]
+    """Hosts."""
+    data: list[str]
+    """Database and Redis: no way out."""
+
+
+def subnets(cidr: str, zones: int) -> Subnets:
+    """Divide `cidr` for `zones` zones (3 at most).
+
+    Hosts get a quarter of the VPC in each zone. The last quarter is cut in eight: public subnets from its
+    beginning, data subnets from its middle. A third zone added later moves none of the first two.
+    """
+    *hosts, rest = IPv4Network(cidr).subnets(prefixlen_diff=2)
+    small = list(rest.subnets(prefixlen_diff=3))
+    return Subnets(
+        public=[str(each) for each in small[:zones]],
+        private=[str(each) for each in hosts[:zones]],
+        data=[str(each) for each in small[4 : 4 + zones]],
+    )
+
+
+def zone_names(region: str, letters: str, zones: int) -> list[str]:
+    """`us-east-1a`, `us-east-1b`, …: by rule and not by look-up, so that the program asks nobody."""
+    return [f"{region}{letter}" for letter in letters[:zones]]

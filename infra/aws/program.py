@@ -5,35 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi_aws as aws
 from pulumi import ProviderResource, ResourceOptions
 
 from infra.aws.alarms import Alarms, AlarmsArgs
 from infra.aws.audit import Audit, AuditArgs
+from infra.aws.buckets import Storage, StorageArgs
 from infra.aws.budget import Budget, BudgetArgs
 from infra.aws.cache import Cache, CacheArgs
-from infra.aws.certificate import Certificate, CertificateArgs
-from infra.aws.compute import Compute, ComputeArgs
+from infra.aws.compute import Compute, ComputeArgs, deregistration_seconds
 from infra.aws.database import Database, DatabaseArgs
-from infra.aws.dns import SiteName, SiteNameArgs, proof_records
-from infra.aws.durations import deregistration_seconds
-from infra.aws.host_access import HostAccess, HostAccessArgs
-from infra.aws.identity import Identity, IdentityArgs
+from infra.aws.domain import Certificate, CertificateArgs, SiteName, SiteNameArgs, proof_records
+from infra.aws.iam.roles import Identity, IdentityArgs
 from infra.aws.listeners import Listeners, ListenersArgs
 from infra.aws.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.aws.mail import Mail, MailArgs
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.outputs import CloudParts, OutputsArgs, PublishedOutputs, uploads_output
-from infra.aws.provider import aws_provider
-from infra.aws.storage import Storage, StorageArgs
+from infra.aws.security_groups import HostAccess, HostAccessArgs
 from infra.aws.vault import Vault, VaultArgs
-from infra.cloudflare.front import Front, FrontArgs
-from infra.cloudflare.origin_ca import origin_ca
-from infra.cloudflare.proofs import Proofs, ProofsArgs
-from infra.cloudflare.provider import cloudflare_provider
-from infra.cloudflare.ranges import IPV4, IPV6
-from infra.cloudflare.realtime import Realtime, RealtimeArgs
+from infra.cloudflare.front import Front, FrontArgs, Proofs, ProofsArgs, cloudflare_provider
+from infra.cloudflare.origin import IPV4, IPV6, origin_ca
+from infra.cloudflare.realtime import Realtime, RealtimeArgs, worker_variables
 from infra.cloudflare.uploads import Uploads, UploadsArgs
-from infra.cloudflare.worker_variables import worker_variables
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
@@ -194,3 +188,20 @@ def program(project: Project) -> Mapping[str, Any]:
             database=database, cache=cache,
         ),
     ), here).fields  # fmt: skip
+
+
+# The AWS account that this stack is made in, and no other.
+
+
+def aws_provider(names: AwsNames, profile: str) -> aws.Provider:
+    """The one provider of all parts: it refuses any other account and tags all it makes.
+
+    Explicit, so that neither an environment variable nor a stray `aws:region` decides where a stack is.
+    """
+    return aws.Provider(
+        "aws",
+        region=names.region,
+        profile=profile or None,
+        allowed_account_ids=[names.account],
+        default_tags=aws.ProviderDefaultTagsArgs(tags=names.tags),
+    )

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.aws.policy_document import as_json
-from infra.aws.resource_policies import key_policy, secret_policy
-from slipway.settings.aws_names import AwsNames
-
-HOST_ROLES = ("web", "worker")
+from infra.aws.iam.document import as_json
+from infra.aws.iam.resource_policies import key_policy, secret_policy
+from slipway.settings.aws_names import HOST_ROLES, AwsNames
 
 
 @dataclass(frozen=True)

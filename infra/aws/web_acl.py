@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.retention import retention_days
+from infra.aws.limits import retention_days
 from slipway.settings.aws_names import AwsNames
 
 LOG_PREFIX = "aws-waf-logs-"

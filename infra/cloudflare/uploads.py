@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.aws.storage import explicit_origins
+from infra.aws.buckets import explicit_origins
 
 READ_OBJECTS = "6a018a9f2fc74eb6b293b0c548f38b39"
 WRITE_OBJECTS = "2efd5506f9c8494dacb1fa10a3e7d5b6"

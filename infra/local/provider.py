@@ -6,10 +6,19 @@ runs it in a process of its own.
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
+
+from slipway.settings.stack_file import STATE_FOLDER
+
+if TYPE_CHECKING:
+    from slipway.platforms.local.status import FleetState
 
 MADE_FROM = ("root", "stack", "settings")
 RUNNING = "running"
@@ -40,8 +49,6 @@ class FleetProvider(ResourceProvider):
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         """What is there now. A fleet of which no container is left is gone."""
-        from infra.local.fleet_now import read_fleet  # noqa: PLC0415
-
         found = read_fleet(props["root"], props["stack"])
         if found is None:
             return ReadResult("", {})
@@ -49,14 +56,9 @@ class FleetProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: Properties) -> None:
         """Remove hosts, network, data, certificates and secrets."""
-        from infra.local.act import take_down  # noqa: PLC0415
-
         take_down(_props["root"], _props["stack"])
 
     def _bring_up(self, props: Properties) -> Properties:
-        from infra.local.act import bring_up  # noqa: PLC0415
-        from infra.local.fleet_now import read_fleet  # noqa: PLC0415
-
         bring_up(props["root"], props["stack"])
         return {**{key: props[key] for key in MADE_FROM}, **(read_fleet(props["root"], props["stack"]) or {})}
 
@@ -64,3 +66,78 @@ class FleetProvider(ResourceProvider):
 def asleep(states: dict[str, str]) -> bool:
     """Does any host not run?"""
     return any(state != RUNNING for state in states.values())
+
+
+# Runs slipway for the provider, in a process of its own.
+#
+# Setting hosts up wants a main thread and no other event loop; the provider's calls come in gRPC's threads.
+
+
+def bring_up(root: str, stack: str) -> None:
+    """`slipway up`."""
+    _slipway(root, "up", "--stack", stack)
+
+
+def take_down(root: str, stack: str) -> None:
+    """`slipway down --volumes`, and what the operator's side keeps of the stack with it."""
+    _slipway(root, "down", "--stack", stack, "--volumes")
+    kept = Path(root) / STATE_FOLDER
+    shutil.rmtree(kept / stack, ignore_errors=True)
+    if kept.is_dir() and not any(kept.iterdir()):
+        kept.rmdir()
+
+
+def _slipway(root: str, *arguments: str) -> None:
+    """Run a command; its progress goes to the engine's log line by line, its failure to the engine."""
+    command = [sys.executable, "-m", "slipway", *arguments, "--json"]
+    with subprocess.Popen(
+        command, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        if running.stdout is None or running.stderr is None:
+            raise RuntimeError("no pipes")
+        for line in running.stderr:  # the document on standard output is shorter than a pipe
+            print(line.rstrip(), flush=True)  # the engine reads it
+        document = running.stdout.read()
+    if running.returncode:
+        _fail(arguments[0], document, running.returncode)
+
+
+def _fail(command: str, document: str, code: int) -> NoReturn:
+    try:
+        error = json.loads(document)["error"]
+        reason = "\n".join(part for part in (error["message"], *error["details"], error["remedy"]) if part)
+    except (ValueError, KeyError, TypeError):
+        reason = f"`slipway {command}` ended with exit code {code}"
+    # What a provider raises is shown as a traceback; a person needs its last line only.
+    sys.tracebacklimit = 0
+    raise RuntimeError(reason) from None
+
+
+# A fleet as it is at this moment.
+
+
+UNKNOWN = "unknown"
+"""State of a host of which Docker cannot tell, because it does not run: the next update starts it."""
+
+
+def read_fleet(root: str, stack: str) -> dict[str, Any] | None:
+    """`outputs` and `states` of the fleet; None if nothing of it is left."""
+    from slipway.platforms.local.status import fleet_state  # noqa: PLC0415
+    from slipway.platforms.local.up import OUTPUTS  # noqa: PLC0415
+    from slipway.settings.project import open_project  # noqa: PLC0415
+
+    project = open_project(stack, Path(root))
+    try:
+        outputs: dict[str, Any] = json.loads((project.state_dir / OUTPUTS).read_bytes())
+    except FileNotFoundError:
+        outputs = {}
+    states = host_states(fleet_state(project), [host["name"] for host in outputs.get("hosts", [])])
+    gone = not outputs or all(state == "missing" for state in states.values())
+    return None if gone else {"outputs": outputs, "states": states}
+
+
+def host_states(now: FleetState, known: list[str]) -> dict[str, str]:
+    """By host, its state; of the hosts that are `known`, unknown where Docker does not answer. Pure."""
+    if now.problem:
+        return dict.fromkeys(known, UNKNOWN)
+    return {host.name: host.state for host in now.hosts}

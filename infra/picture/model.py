@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from infra.recording import Graph, Resource
-from infra.recording.terraform_names import snake_case
+from infra.recording.sdk import snake_case
 
 COLUMNS = ("In front", "Entrance", "Hosts", "Data", "Ground", "Watch")
 PLACES: dict[str, tuple[int, str, str]] = {

@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from infra.recording.lean_cloudflare import install as make_cloudflare_lean
-from infra.recording.offline import attempts, go_offline
-from infra.recording.program_error import ProgramFailed
+from infra.recording.record import ProgramFailed
+from infra.recording.sandbox import attempts, go_offline
+from infra.recording.sandbox import install as make_cloudflare_lean
 from slipway.settings.errors import SlipwayError
 
 

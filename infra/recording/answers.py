@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.recording.graph import Resource
-from infra.recording.sdk import declared_fields, declared_outputs, resource_class
-from infra.recording.terraform_names import snake_case
+from infra.recording.sdk import declared_fields, declared_outputs, resource_class, snake_case
 
 Answer = Callable[[Resource], Mapping[str, Any]]
 """Given a resource without outputs, those of its outputs (by wire name) that shall not be the default."""

@@ -13,8 +13,14 @@ from typing import Any
 
 from infra.recording.answers import Answer
 from infra.recording.graph import Graph
-from infra.recording.program_error import ProgramFailed
 from slipway.settings.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+
+
+class ProgramFailed(SlipwayError):
+    """The Pulumi program failed, or did what it must not: a look-up, a connection, a second use of a name."""
+
+    exit_code = 1
+
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 """Of the environment: no credentials, and not PYTHONDONTWRITEBYTECODE: compiling the SDK anew takes 5 s."""

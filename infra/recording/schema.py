@@ -18,8 +18,7 @@ from typing import Any, cast
 
 import pulumi
 
-from infra.recording.graph import Resource
-from infra.recording.references import references
+from infra.recording.graph import Resource, references
 from infra.recording.sdk import resource_class, type_hints
 
 Fields = dict[str, tuple[Any, bool]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import typing
 from functools import cache
 from typing import Any
@@ -60,3 +61,66 @@ def type_hints(of: Any, names: dict[str, Any]) -> dict[str, Any]:
     the global ones make it look again.
     """
     return typing.get_type_hints(of, globalns=names, localns=dict(names))
+
+
+# What Terraform calls a resource: answers of the recorder are references in its language.
+#
+# The SDK does not carry Terraform's names. Most follow a rule; `EXCEPTIONS` are those that do not.
+
+
+EXCEPTIONS = {
+    "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
+    "aws:lb/targetGroup:TargetGroup": "aws_lb_target_group",
+    "aws:autoscaling/group:Group": "aws_autoscaling_group",
+    "aws:cloudtrail/trail:Trail": "aws_cloudtrail",
+    "aws:kms/key:Key": "aws_kms_key",
+    "aws:rds/instance:Instance": "aws_db_instance",
+    "aws:rds/parameterGroup:ParameterGroup": "aws_db_parameter_group",
+    "aws:rds/subnetGroup:SubnetGroup": "aws_db_subnet_group",
+    "aws:rds/proxy:Proxy": "aws_db_proxy",
+    "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup": "aws_db_proxy_default_target_group",
+    "aws:rds/proxyTarget:ProxyTarget": "aws_db_proxy_target",
+    "aws:rds/eventSubscription:EventSubscription": "aws_db_event_subscription",
+    "aws:ec2/flowLog:FlowLog": "aws_flow_log",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "aws_iam_openid_connect_provider",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "aws_vpc_security_group_ingress_rule",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "aws_vpc_security_group_egress_rule",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "aws_vpc_endpoint",
+    "aws:ses/mailFrom:MailFrom": "aws_ses_domain_mail_from",
+    "aws:wafv2/webAcl:WebAcl": "aws_wafv2_web_acl",
+    "aws:cloudwatch/eventRule:EventRule": "aws_cloudwatch_event_rule",
+    "aws:cloudwatch/eventTarget:EventTarget": "aws_cloudwatch_event_target",
+    "aws:backup/vault:Vault": "aws_backup_vault",
+    "aws:scheduler/schedule:Schedule": "aws_scheduler_schedule",
+    "aws:sesv2/emailIdentity:EmailIdentity": "aws_sesv2_email_identity",
+    "aws:s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
+}
+"""Whole tokens."""
+
+MODULES_WITHOUT_PREFIX = {"ec2", "index"}
+"""Their resources are named after themselves alone: `aws:ec2/subnet:Subnet` is `aws_subnet`."""
+MODULES_RENAMED = {"cloudwatch": "cloudwatch", "route53": "route53"}
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def terraform_type(token: str) -> str:
+    """`aws:lb/listener:Listener` → `aws_lb_listener`; empty for components and providers."""
+    if token in EXCEPTIONS:
+        return EXCEPTIONS[token]
+    parts = token.split(":")
+    if len(parts) != 3 or "/" not in parts[1] or parts[0] not in {"aws", "cloudflare", "random", "tls"}:
+        return ""
+    package, module = parts[0], parts[1].split("/")[0]
+    middle = [] if module in MODULES_WITHOUT_PREFIX else [MODULES_RENAMED.get(module, module)]
+    return "_".join([package, *middle, snake_case(parts[2])])
+
+
+def terraform_name(logical_name: str) -> str:
+    """The logical name with what Terraform does not take in a name replaced; starts with a letter or `_`."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", logical_name)
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+
+
+def snake_case(name: str) -> str:
+    """`idleTimeout` → `idle_timeout`."""
+    return _WORDS.sub("_", name).lower()

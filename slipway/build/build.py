@@ -1,23 +1,26 @@
-"""Build: the source becomes layers and a manifest; an unchanged source is found and not built again."""
+"""A build of an app: found if its source is unchanged, else made; and the app's own checks on that source."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from slipway.build import cache
-from slipway.build.environment import build_env, client_env
-from slipway.build.find import find_build, keep_build
-from slipway.build.inputs import settings_digest, tree_digest
-from slipway.build.manifest import Manifest
-from slipway.build.runtime import architecture
-from slipway.build.source import Source, read_source, refuse_dirty
+from slipway.build.cache import settings_digest, tree_digest
+from slipway.build.command import BuildFailed, build_env, client_env, run_command
+from slipway.build.manifest import Manifest, canonical, load_manifest, read_manifest
+from slipway.build.runtime import architecture, install
+from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
 from slipway.settings.app import App
+from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project
+from slipway.storage.transport import BucketError
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
@@ -68,9 +71,7 @@ def build(
         origin = "cache" if layers else "bucket"
         return Build(manifest, origin, source, layers, sbom, time.monotonic() - started)
     # What only a build needs is imported only here: an unchanged one is found within the second.
-    from slipway.build.make import make  # noqa: PLC0415
-    from slipway.build.order import Order  # noqa: PLC0415
-    from slipway.build.runtime import install  # noqa: PLC0415
+    from slipway.build.make import Order, make  # noqa: PLC0415
 
     cache.sweep()
     runtime = install(project.app.runtime, line)
@@ -92,3 +93,94 @@ def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
     return "sha256:" + settings_digest(
         tree_digest(source.root, source.files), settings, architecture(), env=public
     )
+
+
+Found = tuple[Manifest, Mapping[str, Path], bytes]
+"""Manifest, layer files by digest, SBOM; no files and no SBOM when all of it is in the bucket."""
+
+
+def find_build(digest: str, bucket: Bucket | None) -> Found | None:
+    """The build of the input `digest`, if there is a whole one; a damaged or pruned one counts as none."""
+    try:
+        return (_in_bucket(digest, bucket) if bucket else None) or _in_cache(digest)
+    except BucketError:
+        raise
+    except SlipwayError:
+        return None
+
+
+def keep_build(manifest: Manifest, sbom: bytes) -> None:
+    """Remember a build that was just made; its layers lie in the cache."""
+    record = {"manifest": manifest.model_dump(mode="json"), "sbom": json.loads(sbom)}
+    cache.remember("builds", manifest.input, record)
+
+
+def _in_bucket(digest: str, bucket: Bucket) -> Found | None:
+    found = bucket.get_json(f"inputs/{digest.removeprefix('sha256:')}.json")
+    if found is None:
+        return None
+    manifest = load_manifest(bucket, str(found[0].get("build")))
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        there = list(pool.map(bucket.exists, [layer.key for layer in manifest.layers]))
+    return (manifest, {}, b"") if all(there) else None
+
+
+def _in_cache(digest: str) -> Found | None:
+    record = cache.recall("builds", digest)
+    if record is None:
+        return None
+    manifest = read_manifest(record["manifest"], f"the record of {digest}")
+    layers: dict[str, Path] = {}
+    for layer in manifest.layers:
+        path = cache.layer_path(layer.digest)
+        if not path.exists() or path.stat().st_size != layer.size:
+            return None
+        path.touch()
+        layers[layer.digest] = path
+    return manifest, layers, canonical(record["sbom"])
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A command that failed, why, and the last lines it wrote (redacted)."""
+
+    command: str
+    reason: str
+    tail: str
+
+
+def run_checks(
+    project: Project,
+    *,
+    redact: Callable[[str], str] = str,
+    line: Callable[[str], None] = lambda _: None,
+) -> Iterator[FailedCheck]:
+    """Run `preflight.commands` in order, with the pinned runtime; the first that fails ends it and is given.
+
+    A source that passed them on this machine is not checked again.
+    """
+    app = project.app
+    source = read_source(project.context)
+    public = client_env(app, project.stack)
+    key = settings_digest(input_digest(app, source, public), list(app.preflight.commands))
+    if not app.preflight.commands or cache.recall("checks", key):
+        return
+    runtime = install(app.runtime, line)
+    env = build_env(runtime.bin if runtime else None, public)
+    with cache.workshop(f"{app.name}-checks") as folder:
+        copy_files(source.root, source.files, folder)
+        for command in app.preflight.commands:
+            try:
+                run_command(
+                    "preflight.commands",
+                    command,
+                    directory=folder,
+                    env=env,
+                    timeout=app.preflight.timeout_seconds,
+                    redact=redact,
+                    line=line,
+                )
+            except BuildFailed as failed:
+                yield FailedCheck(command, failed.message, "\n".join(failed.details))
+                return
+    cache.remember("checks", key, {"passed": True})

@@ -1,9 +1,10 @@
-"""One command of a build: its output streamed and kept, its time limited, nothing of it left running."""
+"""One command of a build: what it can see, its output streamed and kept, its time limited."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -12,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from slipway.settings.app import App
 from slipway.settings.errors import ReleaseFailed
+from slipway.settings.stack import Stack
 
 TAIL_LINES = 30
 GRACE_SECONDS = 5
@@ -127,3 +130,53 @@ def _end_group(process: subprocess.Popen[bytes], *, gently: bool) -> None:
 
 def _status(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+EPOCH = 946_684_800
+"""2000-01-01: SOURCE_DATE_EPOCH of every build, and the time of files in the deps and runtime layers."""
+
+PASSED_ON = re.compile(
+    r"""(?xi) ^(?:
+      PATH | HOME | TMPDIR | XDG_CACHE_HOME | XDG_CONFIG_HOME
+    | https?_proxy | no_proxy | all_proxy
+    | SSL_CERT_FILE | SSL_CERT_DIR | NODE_EXTRA_CA_CERTS | REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE
+    | npm_config_(?:registry|userconfig|cafile|cache) | BUN_CONFIG_REGISTRY | BUN_INSTALL_CACHE_DIR
+    | UV_(?:INDEX|DEFAULT_INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS)
+    | UV_(?:CACHE_DIR|NATIVE_TLS|SYSTEM_CERTS|HTTP_TIMEOUT)
+    | UV_PYTHON_INSTALL_MIRROR | PIP_(?:INDEX_URL|EXTRA_INDEX_URL|CERT|FIND_LINKS)
+    | GOPROXY | GOFLAGS | GOCACHE | GOMODCACHE | CARGO_HOME | RUSTUP_HOME
+    )$"""
+)
+"""Of the operator's own environment: where tools are, and how package registries are reached."""
+
+
+def build_env(runtime_bin: Path | None, public: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a build command: the registries are within reach, no secret is (P8).
+
+    The pinned runtime comes first on PATH.
+
+    `public` are values that browsers may see (`client = true` in the env contract).
+    """
+    env = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
+    path = env.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    env |= {
+        "PATH": f"{runtime_bin}:{path}" if runtime_bin else path,
+        "LANG": "C.UTF-8",
+        "CI": "1",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+        "UV_VENV_RELOCATABLE": "1",
+        "UV_LINK_MODE": "copy",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    if runtime_bin and (runtime_bin / "python3").exists():
+        env["UV_PYTHON"] = str(runtime_bin / "python3")
+    return env | dict(public)
+
+
+def client_env(app: App, stack: Stack) -> dict[str, str]:
+    """The env contract's plain values that are compiled into what browsers load, as this stack has them."""
+    return {
+        name: stack.env.get(name, variable.value)
+        for name, variable in app.env.items()
+        if variable.client and variable.value is not None
+    }

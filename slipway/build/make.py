@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from slipway.build.app_layer import app_entries
-from slipway.build.deps import deps_layer
-from slipway.build.layer import Packed, pack
-from slipway.build.lockfiles import READERS, read_lockfiles
-from slipway.build.manifest import Git, Kind, Layer, Manifest, MigrateCommand, RuntimeOf, seal
-from slipway.build.meter import Meter
-from slipway.build.migrations import read_migrations
-from slipway.build.order import Order
-from slipway.build.runtime import architecture, runtime_layer
-from slipway.build.sbom import make_sbom
-from slipway.build.tree import Entry
+from slipway.build import cache
+from slipway.build.cache import settings_digest, tree_digest
+from slipway.build.command import BuildFailed, run_command
+from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Entry, Packed, collect, pack, recalled, record_of
+from slipway.build.manifest import (
+    Git,
+    Kind,
+    Layer,
+    Manifest,
+    MigrateCommand,
+    RuntimeOf,
+    read_migrations,
+    seal,
+)
+from slipway.build.runtime import Installed, architecture, runtime_layer
+from slipway.build.sbom import READERS, make_sbom, read_lockfiles
+from slipway.build.source import ALWAYS_LEFT_OUT, Source, copy_files, matcher
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
 
@@ -32,7 +41,8 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
         packed["deps"] = deps
     entries = app_entries(order, folder / "app")
     _refuse_missing_directories(app, entries)
-    migrations = read_migrations(entries, app.migrate)
+    origins = {entry.name: entry.origin for entry in entries if entry.kind == "file"}
+    migrations = read_migrations(origins, app.migrate)
     notes = _notes(app, entries, found_migrations=bool(migrations))
     for note in notes:
         order.line(f"note: {note}")
@@ -94,3 +104,111 @@ def _notes(app: App, entries: list[Entry], *, found_migrations: bool) -> list[st
     if app.migrate and not found_migrations:
         notes.append(f"migrate.files: no file of the build matches {app.migrate.files}")
     return notes
+
+
+@dataclass(frozen=True)
+class Order:
+    """One build on order. `runtime` None: the app brings its own."""
+
+    app: App
+    source: Source
+    runtime: Installed | None = None
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The whole environment of the build's commands."""
+    redact: Callable[[str], str] = str
+    line: Callable[[str], None] = lambda _: None
+
+    @property
+    def runtime_home(self) -> Path | None:
+        """The folder whose `.runtime` the commands see."""
+        return self.runtime.home if self.runtime else None
+
+    def run(self, title: str, command: str, directory: Path) -> None:
+        """Run one of the build's commands; see `run_command`."""
+        run_command(
+            title,
+            command,
+            directory=directory,
+            env=self.env,
+            timeout=self.app.build.timeout_seconds,
+            redact=self.redact,
+            line=self.line,
+        )
+
+
+def deps_layer(order: Order, folder: Path) -> Packed | None:
+    """The deps layer, from the cache or made in `folder` (empty); None if the app has none.
+
+    Only `deps.inputs` are in the folder when the command runs, so nothing else can decide what it makes. In a
+    monorepo the links from `node_modules` to workspaces stay relative: deps and app unpack into one root.
+
+    Raises BadInput when no file matches `build.deps.inputs`, BuildFailed when the command fails or makes
+    nothing.
+    """
+    deps, source = order.app.build.deps, order.source
+    if deps.command is None:
+        return None
+    wanted = matcher(deps.inputs)
+    inputs = [name for name in source.files if wanted(name)] if deps.inputs else list(source.files)
+    if not inputs:
+        raise BadInput(
+            f"build.deps.inputs: no file in {source.root} matches {', '.join(deps.inputs)}",
+            remedy="name the lock file and the package manifests, relative to build.context",
+        )
+    runtime = order.app.runtime.model_dump()
+    content = tree_digest(source.root, inputs)
+    key = settings_digest(content, deps.command, deps.paths, runtime, architecture(), LEVEL)
+    if known := recalled(cache.recall("deps", key)):
+        order.line("dependencies are unchanged")
+        return known
+    order.line(f"installing dependencies: {deps.command}")
+    copy_files(source.root, inputs, folder)
+    order.run("build.deps.command", deps.command, folder)
+    entries = collect(folder, matcher(deps.paths), runtime=order.runtime_home)
+    if not entries:
+        raise BuildFailed(
+            f"build.deps.command made none of {', '.join(deps.paths) or 'build.deps.paths, which is empty'}",
+            remedy="build.deps.paths names what the command makes, for example node_modules",
+        )
+    layer = pack(entries, told=Meter("deps layer", entries, order.line))
+    cache.remember("deps", key, record_of(layer))
+    return layer
+
+
+def app_entries(order: Order, folder: Path) -> list[Entry]:
+    """Copy the source into `folder` (empty), run the build command there, and list what the app layer holds.
+
+    What git ignores is not copied, but what the command makes counts, ignored or not. Raises BuildFailed.
+    """
+    settings = order.app.build
+    copy_files(order.source.root, order.source.files, folder)
+    if settings.command:
+        order.line(f"building: {settings.command}")
+        order.run("build.command", settings.command, folder)
+    in_deps = settings.deps.paths if settings.deps.command else []
+    left_out = matcher([*ALWAYS_LEFT_OUT, RUNTIME_FOLDER, *in_deps, *settings.exclude])
+    entries = collect(folder, matcher(settings.include), skip=left_out, runtime=order.runtime_home)
+    if not entries:
+        raise BuildFailed(
+            "the app layer is empty", remedy="do build.include and build.exclude leave anything?"
+        )
+    return entries
+
+
+EVERY_SECONDS = 2.0
+
+
+class Meter:
+    """Called with bytes read so far; says `app layer: 120 of 900 MB` every two seconds."""
+
+    def __init__(self, name: str, entries: Iterable[Entry], line: Callable[[str], None]) -> None:
+        self.name, self.line = name, line
+        self.total = sum(entry.size for entry in entries)
+        self.next = time.monotonic() + EVERY_SECONDS
+
+    def __call__(self, count: int) -> None:
+        """Told by the packing."""
+        now = time.monotonic()
+        if now >= self.next:
+            self.next = now + EVERY_SECONDS
+            self.line(f"{self.name}: {min(count, self.total) / 1e6:.0f} of {self.total / 1e6:.0f} MB")

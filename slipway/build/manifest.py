@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from slipway.settings.app import Command, Cron, Name, Process
+from slipway.build.source import matcher
+from slipway.settings.app import Command, Cron, Migrate, Name, Process
 from slipway.settings.errors import BadInput, SlipwayError
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
+
 
 SCHEMA = 1
 """Grows with every change of shape: an older slipway must refuse what it would misread."""
@@ -166,3 +170,43 @@ def load_manifest(bucket: Bucket, build: str) -> Manifest:
             remedy="slipway history shows the builds of each release",
         )
     return read_manifest(found[0], key)
+
+
+def read_migrations(files: Mapping[str, Path], migrate: Migrate | None) -> list[Migration]:
+    """The migrations among `files` (where each is, by its name in the build), by id."""
+    if migrate is None:
+        return []
+    return [_read(id_, path, migrate) for id_, path in migration_files(files, migrate).items()]
+
+
+def migration_files(files: Mapping[str, Path], migrate: Migrate | None) -> dict[str, Path]:
+    """The migrations among `files` (where each is, by its name in the context), by id and sorted.
+
+    An id is the file's name without `.up.sql` or `.sql`; where that tells nothing apart
+    (`<id>/migration.sql`), its folder's name is put before it. Down scripts are not migrations.
+    """
+    if migrate is None:
+        return {}
+    wanted = matcher([migrate.files])
+    names = [name for name in files if wanted(name) and not name.endswith(".down.sql")]
+    count = Counter(_short(name) for name in names)
+
+    def id_of(name: str) -> str:
+        short = _short(name)
+        return short if count[short] == 1 else f"{PurePosixPath(name).parent.name}/{short}"
+
+    return dict(sorted((id_of(name), files[name]) for name in names))
+
+
+def _read(id_: str, path: Path, migrate: Migrate) -> Migration:
+    content = path.read_bytes()
+    lines = content.decode("utf-8", "replace").splitlines()
+    return Migration(
+        id=id_,
+        contract=any(line.strip() == migrate.contract_marker.strip() for line in lines),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _short(name: str) -> str:
+    return PurePosixPath(name).name.removesuffix(".sql").removesuffix(".up")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from slipway.build.build import Build
-from slipway.build.inputs import file_digest
+from slipway.build.cache import file_digest
 from slipway.build.manifest import Layer, load_manifest
 from slipway.progress import Progress, Silent
 from slipway.settings.errors import SlipwayError

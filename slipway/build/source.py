@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from slipway.build.globs import matcher
 from slipway.settings.errors import BadInput
 
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
@@ -196,3 +197,46 @@ def _changed(root: Path) -> list[str]:
     fields = iter(_git(root, "status", "--porcelain", "-z", "--no-renames", "--", ".").split("\0"))
     top = _git(root, "rev-parse", "--show-prefix")
     return [field[3:].removeprefix(top) for field in fields if field]
+
+
+_TOKEN = re.compile(
+    r"(?P<folders>\*\*/)|(?P<rest>\*\*)|(?P<star>\*)|(?P<one>\?)|(?P<set>\[!?[^\]/]+\])|(?P<text>.)"
+)
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """A test of one relative path (`/` between folders) against all of `patterns`.
+
+    `*` and `?` stay within a folder, `**` does not; a folder stands for all below it.
+    """
+    compiled = [_compiled(pattern) for pattern in patterns]
+    return lambda path: any(regex.match(path) for regex in compiled)
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Is `path`, or a folder above it, named by one of `patterns`?"""
+    return matcher(patterns)(path)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    clean = pattern.removeprefix("./").rstrip("/")
+    body = "".join(_regex(token) for token in _TOKEN.finditer(clean))
+    return re.compile(rf"(?s:{body})(?:/.*)?\Z")
+
+
+def _regex(token: re.Match[str]) -> str:
+    text = token.group()
+    match token.lastgroup:
+        case "folders":
+            return "(?:.*/)?"
+        case "rest":
+            return ".*"
+        case "star":
+            return "[^/]*"
+        case "one":
+            return "[^/]"
+        case "set":
+            return text.replace("[!", "[^", 1)
+        case _:
+            return re.escape(text)

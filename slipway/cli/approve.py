@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import Json, Stack
-from slipway.cli.output import emit_json, progress, say
+from slipway.cli.console import Json, Stack, emit_json, progress, say
 
 
 def approve(

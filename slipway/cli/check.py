@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack
 
 
 def check(
@@ -40,7 +40,7 @@ def check(
       slipway check --host web1 --json > checks.json
     """
     from slipway.checking import run  # noqa: PLC0415
-    from slipway.cli.output import emit_json  # noqa: PLC0415
+    from slipway.cli.console import emit_json  # noqa: PLC0415
     from slipway.settings.errors import BadInput  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 

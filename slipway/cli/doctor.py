@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, table
 
 
 def doctor(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:

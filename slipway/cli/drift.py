@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from slipway.cli.options import Json, Stack
-from slipway.cli.output import emit_json, progress, say, table
+from slipway.cli.console import Json, Stack, emit_json, progress, say, table
 from slipway.settings.errors import NeedsPerson
 
 

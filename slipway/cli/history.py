@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, table
+
+if TYPE_CHECKING:
+    from slipway.storage.records import Release
+
+COLUMNS = ("NUMBER", "WHEN", "KIND", "BUILD", "GIT", "STATUS", "BY")
 
 
 def history(
@@ -20,11 +24,22 @@ def history(
     [dim]Examples:[/]
       slipway history --stack prod --limit 5
     """
-    from slipway.release.history import COLUMNS, as_json, entries, row  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    found = entries(open_project(stack), limit)
+    found = open_live(stack).ledger.history(limit)
     if json:
-        emit_json([as_json(release) for release in found])
+        emit_json([{**release.model_dump(mode="json"), "status": release.status} for release in found])
         return
-    table(COLUMNS, (row(release) for release in found))
+    table(COLUMNS, (_row(release) for release in found))
+
+
+def _row(release: Release) -> tuple[str, ...]:
+    return (
+        str(release.number),
+        release.created.strftime("%Y-%m-%d %H:%M:%S"),
+        f"rollback to {release.target}" if release.kind == "rollback" else release.kind,
+        release.build,
+        release.git_sha[:10],
+        release.status.replace("_", " "),
+        release.actor,
+    )

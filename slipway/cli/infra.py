@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import Json, Stack
-from slipway.cli.output import emit_json, say, table
+from slipway.cli.console import Json, Stack, emit_json, say, table
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
@@ -67,9 +66,8 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
       slipway infra cost --stack preview --json
     """
     recorded, _ = _recorded(stack)
-    from infra.picture.cost import NOT_IN_IT  # noqa: PLC0415
+    from infra.picture.cost import NOT_IN_IT, prices  # noqa: PLC0415
     from infra.picture.cost import cost as estimate  # noqa: PLC0415
-    from infra.picture.prices import prices  # noqa: PLC0415
 
     found, listed = estimate(recorded), prices()
     if json:

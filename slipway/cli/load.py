@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack
 
 PROFILES = {
     "smoke": "a few users for a few seconds",
@@ -80,7 +80,7 @@ def load(
       slipway load --stack preview --workers ci@10.0.0.5:/srv/board,ci@10.0.0.6:/srv/board --processes 2
       slipway load --profile smoke --json > load.json
     """
-    from slipway.cli.output import emit_json, say  # noqa: PLC0415
+    from slipway.cli.console import emit_json, say  # noqa: PLC0415
     from slipway.load.command import Load, run  # noqa: PLC0415
     from slipway.load.worker_host import worker_host  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415

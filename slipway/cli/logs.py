@@ -1,12 +1,20 @@
-"""`slipway logs`: what the app's processes say, host by host."""
+"""`slipway logs`: the log lines of the app's processes, host by host."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Stack
+from slipway.cli.console import DEFAULT_STACK, Stack
+from slipway.settings.errors import BadInput
+
+if TYPE_CHECKING:
+    from slipway.fleet.fleet import FleetHost
+    from slipway.stack import LiveStack
 
 
 def logs(
@@ -18,16 +26,52 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", help="Last lines of each host.", min=1, max=10_000)
     ] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until Ctrl-C.")] = False,
 ) -> None:
-    """Print the last log lines of the app, each after its host's name; secret values are blotted out.
+    """Print the app's last log lines, each after its host's name. Secret values are redacted.
 
     [dim]Examples:[/]
       slipway logs --process worker -n 200
       slipway logs --stack prod --host web1 --follow
     """
-    from slipway.release.logs import stream  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    for name, line in stream(open_project(stack), host=host, process=process, lines=lines, follow=follow):
-        typer.echo(f"{name:<9} {line}")
+    live = open_live(stack)
+    hosts = _hosts(live, host, process)
+    found = _follow(hosts, process, lines) if follow else _last(hosts, process, lines)
+    for name, line in found:
+        typer.echo(f"{name:<9} {live.redact(line)}")
+
+
+def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[FleetHost]:
+    """The hosts that run `process` (None: any process of the app), or the one called `host` of them."""
+    app = live.app
+    if process is not None and process not in app.processes:
+        raise BadInput(f"slipway.toml has no process {process}", remedy=f"one of {', '.join(app.processes)}")
+    roles = {app.role_of(name) for name in ([process] if process else app.processes)}
+    hosts = [found for found in live.app_hosts if host in (None, found.name) and found.role in roles]
+    if not hosts:
+        raise BadInput(
+            f"{host or 'no host'} does not run {process or 'the app'}",
+            remedy=f"hosts of the app: {', '.join(found.name for found in live.app_hosts)}",
+        )
+    return hosts
+
+
+def _last(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
+    for host in hosts:
+        for line in host.agent.logs(lines=lines, process=process):
+            yield host.name, line
+
+
+def _follow(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
+    arriving: queue.Queue[tuple[str, str]] = queue.Queue()
+
+    def pump(host: FleetHost) -> None:
+        for line in host.agent.follow_logs(lines=lines, process=process):
+            arriving.put((host.name, line))
+
+    for host in hosts:
+        threading.Thread(target=pump, args=(host,), daemon=True, name=f"logs-{host.name}").start()
+    while True:
+        yield arriving.get()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack
 
 
 def meter(
@@ -31,12 +31,12 @@ def meter(
       slipway meter --stack preview --json > meter.json
     """
     from slipway.meter import run  # noqa: PLC0415
-    from slipway.release.open import OpenStack  # noqa: PLC0415
     from slipway.secrets.contract import compose  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import LiveStack  # noqa: PLC0415
 
     project = open_project(stack)
-    opened = OpenStack(project)
+    opened = LiveStack(project)
     env = compose(project.app, project.stack, opened.outputs, opened.secrets, "smoke")
     key = opened.outputs.load_header_secret
     if key in opened.secrets:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
 
 
 def release(
@@ -44,8 +43,8 @@ def release(
       slipway release --stack preview --json
       slipway release --prove
     """
-    from slipway.release.release import ship  # noqa: PLC0415
     from slipway.release.rollout import Options  # noqa: PLC0415
+    from slipway.release.ship import ship  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     options = Options(

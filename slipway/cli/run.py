@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, progress
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress
+from slipway.settings.errors import BadInput
+
+if TYPE_CHECKING:
+    from slipway.fleet.fleet import FleetHost
+    from slipway.stack import LiveStack
 
 
 def run(
@@ -28,14 +32,37 @@ def run(
       slipway run -- bun run src/task.ts outbox.drain --batch-size 100
       slipway run --stack prod --timeout 600 -- bun run src/task.ts users.set-role --input '{"id":"7"}'
     """
-    from slipway.release.task import run_task  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    outcome = run_task(
-        open_project(stack), command, host=host, timeout=timeout, progress=progress(as_json=json)
-    )
+    live = open_live(stack)
+    release = live.ledger.head().live
+    if release is None:
+        raise BadInput("nothing is live on this stack yet", remedy=f"slipway release --stack {live.name}")
+    chosen = _host(live, host)
+    with progress(as_json=json).phase("run", f"on {chosen.name}, release {release}"):
+        done = chosen.agent.run(release=release, scope="task", argv=command, timeout=timeout)
+    output = live.redact("\n".join(done.tail))
     if json:
-        emit_json(outcome.as_json())
-    else:
-        sys.stdout.write(outcome.output)
-    raise typer.Exit(outcome.exit)
+        emit_json(
+            {
+                "host": chosen.name,
+                "release": release,
+                "exit": done.exit,
+                "seconds": done.seconds,
+                "output": output.splitlines(),
+            }
+        )
+    elif output:
+        sys.stdout.write(output + "\n")
+    raise typer.Exit(done.exit)
+
+
+def _host(live: LiveStack, name: str | None) -> FleetHost:
+    """The host called `name`; None: the first worker, else the first web host."""
+    hosts = sorted(live.app_hosts, key=lambda host: host.role == "web")
+    chosen = next((host for host in hosts if name in (None, host.name)), None)
+    if chosen is None:
+        raise BadInput(
+            f"no host {name} runs the app", remedy=f"one of {', '.join(host.name for host in hosts)}"
+        )
+    return chosen

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say, table
 from slipway.platforms.servers.entries import SITE as SITE_CERTIFICATE
 from slipway.settings.errors import BadInput
 
@@ -71,7 +70,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     warnings = _judge(project, name, value)
     store.set(name, value)
     then = "it reaches the app with the next release"
-    if name == SITE_CERTIFICATE and project.stack.platform == "hosts":
+    if name == SITE_CERTIFICATE and project.stack.platform == "servers":
         then = f"the edge shows it after `slipway up --stack {stack}`"
     say(f"{name} is set for {stack}; {then}")
     for line in warnings:
@@ -122,7 +121,7 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     [dim]Examples:[/]
       slipway secrets check --stack prod
     """
-    from slipway.secrets.contract import check as findings_of  # noqa: PLC0415
+    from slipway.secrets.check import check as findings_of  # noqa: PLC0415
     from slipway.secrets.others import other_stacks  # noqa: PLC0415
     from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
@@ -144,7 +143,7 @@ def example(stack: Stack = DEFAULT_STACK) -> None:
     [dim]Examples:[/]
       slipway secrets example > .env.example
     """
-    from slipway.secrets.env_example import env_example  # noqa: PLC0415
+    from slipway.secrets.contract import env_example  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     typer.echo(env_example(open_project(stack).app), nl=False)
@@ -177,7 +176,7 @@ def share(
 
 def _judge(project: Project, name: str, value: str) -> list[str]:
     """Warnings; BadInput for a site's certificate that does not fit the site."""
-    if name != SITE_CERTIFICATE or project.stack.platform != "hosts":
+    if name != SITE_CERTIFICATE or project.stack.platform != "servers":
         return []
     from slipway.platforms.servers.outputs import site_names  # noqa: PLC0415
     from slipway.platforms.servers.site_certificate import judge  # noqa: PLC0415 - cryptography is slow to import

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.options import DEFAULT_STACK, Json, Stack
-from slipway.cli.output import emit_json, progress, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say, table
 
 
 def status(

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.platforms.aws.plugin import PLUGIN, find_plugin
-from slipway.release.open import OpenStack
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 
 
 def credentials(project: Project) -> Iterable[Finding]:
@@ -42,7 +42,7 @@ def programs(project: Project) -> Iterable[Finding]:
         yield warn("the aws command line is not on PATH: no `aws sso login` here", "pipx install awscli")
 
 
-def hosts(opened: OpenStack) -> Iterable[Finding]:
+def hosts(opened: LiveStack) -> Iterable[Finding]:
     """Instances that are not hosts yet, or not any more."""
     if opened.outputs.platform != "aws":
         return

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from slipway.doctor import aws, fleet, machine, stack
 from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.release.open import OpenStack
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
+from slipway.stack import LiveStack
 
 T = TypeVar("T")
 Checks = tuple[Callable[[T], Iterable[Finding]], ...]
@@ -26,7 +26,7 @@ MACHINE: Checks[Project | None] = (
     machine.npm_registry,
 )
 STACK: Checks[Project] = (stack.age_key, stack.secrets, aws.credentials, aws.programs)
-LIVE: Checks[OpenStack] = (stack.brought_up, aws.hosts, fleet.hosts, fleet.certificate, fleet.lease)
+LIVE: Checks[LiveStack] = (stack.brought_up, aws.hosts, fleet.hosts, fleet.certificate, fleet.lease)
 
 
 def examine(stack_name: str, start: Path | None = None) -> list[Finding]:
@@ -49,7 +49,7 @@ def diagnose(project: Project | None) -> list[Finding]:
     if project is None:
         return findings
     findings += _run(STACK, project)
-    opened = OpenStack(project)
+    opened = LiveStack(project)
     try:
         _ = opened.outputs
     except SlipwayError as problem:

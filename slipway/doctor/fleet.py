@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 from slipway.doctor.finding import Finding, fail, ok, warn
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.release.open import OpenStack
-from slipway.release.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.stack import LiveStack
 from slipway.storage.lease import read_lease
 
 SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0
 
 
-def hosts(opened: OpenStack) -> Iterable[Finding]:
+def hosts(opened: LiveStack) -> Iterable[Finding]:
     """Every host is reached by ssh, and its clock agrees with this machine's."""
     fleet = opened.fleet
     try:
@@ -43,7 +43,7 @@ def _skew(host: FleetHost) -> float:
     return float(said) - (before + time.time()) / 2
 
 
-def certificate(opened: OpenStack) -> Iterable[Finding]:
+def certificate(opened: LiveStack) -> Iterable[Finding]:
     """The site's certificate is valid for its name and for a while."""
     outputs = opened.outputs
     name = urlsplit(outputs.url).hostname
@@ -62,7 +62,7 @@ def certificate(opened: OpenStack) -> Iterable[Finding]:
     yield warn(said, renewal(outputs)) if days < WARN_DAYS else ok(said)
 
 
-def lease(opened: OpenStack) -> Iterable[Finding]:
+def lease(opened: LiveStack) -> Iterable[Finding]:
     """No command holds the stack, or left it half-way."""
     held = read_lease(opened.bucket, opened.outputs.stack)
     if held is None:

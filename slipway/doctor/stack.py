@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.release.open import OpenStack
 from slipway.secrets.check import check
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 
 
 def age_key(project: Project) -> Iterable[Finding]:
@@ -43,7 +43,7 @@ def secrets(project: Project) -> Iterable[Finding]:
         yield ok("every secret that the app asks for is there and strong")
 
 
-def brought_up(opened: OpenStack) -> Iterable[Finding]:
+def brought_up(opened: LiveStack) -> Iterable[Finding]:
     """The stack has outputs: `slipway up` or Pulumi made it."""
     outputs = opened.outputs
     yield ok(f"stack {outputs.stack} is up at {outputs.url}, {len(outputs.hosts)} hosts")

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from slipway.fleet import replies
-from slipway.fleet.agent_call import Call
-from slipway.fleet.agent_error import AgentError
-from slipway.fleet.connection import Connection
-from slipway.fleet.exchange import Lines
+from slipway.fleet.agent_call import AgentError, Call
+from slipway.fleet.process import Lines
 from slipway.fleet.replies import SlotName
+from slipway.fleet.ssh import Connection
 
 _LOOK_SECONDS = 20.0
 _WORK_SECONDS = 1800.0

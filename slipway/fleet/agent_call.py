@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from slipway.fleet.agent_error import AgentError
-from slipway.fleet.completed import Completed
-from slipway.fleet.connection import Connection
-from slipway.fleet.exchange import Lines
+from slipway.fleet.process import Completed, Lines
 from slipway.fleet.replies import Reply
+from slipway.fleet.ssh import Connection
 from slipway.settings.errors import SlipwayError
 
 R = TypeVar("R", bound=Reply)
@@ -22,6 +20,26 @@ R = TypeVar("R", bound=Reply)
 PROGRAM = "/usr/local/bin/slipway-agent"
 _NOT_FOUND = (126, 127)
 _LAST_LINES = 20
+
+
+class AgentError(SlipwayError):
+    """The agent answered with an error. `code` is for programs, `log` the app's last lines (not redacted)."""
+
+    def __init__(
+        self,
+        host: str,
+        code: str,
+        message: str,
+        *,
+        log: Sequence[str] = (),
+        detail: Mapping[str, object] | None = None,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.host, self.code = host, code
+        self.log = list(log)
+        self.detail = dict(detail or {})
+        """What else the agent said: `needs` and `has` of a full disk, `newest` of a fence, …"""
 
 
 class Call:

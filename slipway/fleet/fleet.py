@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
 from slipway.fleet.agent import Agent
-from slipway.fleet.connection import Connection
+from slipway.fleet.ssh import Connection
 from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Host, Outputs, Role
 

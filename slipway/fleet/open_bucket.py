@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from slipway.fleet.connection import Connection
+from slipway.fleet.ssh import Connection
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.outputs import Outputs

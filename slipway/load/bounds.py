@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.load.kinds import DURATIONS
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 PERCENTS: Mapping[str, float] = {"p50": 50, "p95": 95, "p99": 99}
 

@@ -21,9 +21,9 @@ from slipway.load.profile import profile_of
 from slipway.load.worker_host import WorkerHost
 from slipway.load.worker_hosts import look_at
 from slipway.meter.command import ending_early
-from slipway.reports.folder import Reports
+from slipway.reports import Reports
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.load_settings import LoadSize
+from slipway.settings.load import LoadSize
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from slipway.load.outcome import Outcome, Request
-from slipway.reports.past_runs import add_run
+from slipway.reports import add_run
 
 KEPT = 200
 """Runs, of all profiles of a stack."""

@@ -27,7 +27,7 @@ from slipway.load.outcome import Outcome, outcome_of
 from slipway.load.recorder import Recorder, record
 from slipway.load.report import write_reports
 from slipway.load.samples import Samples
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 LOOK_SECONDS = 1.0
 _log = logging.getLogger("slipway.load")

@@ -45,13 +45,13 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
         min_samples=run.profile.min_samples,
         url=run.aim.url,
         release=_release(live),
-        hide=live.hidden,
+        hide=live.redact,
     )
     recorder = report_at_the_end(environment, order, run.samples, lambda: run.sockets_open)
     marks: list[ReleaseMarks] = []
 
     def began(**_: object) -> None:
-        marks[:] = [ReleaseMarks(live.opened.ledger, time.time())]
+        marks[:] = [ReleaseMarks(live.ledger, time.time())]
         gevent.spawn(_mark, recorder, marks[0])
         gevent.spawn(_tell, recorder, run)
 

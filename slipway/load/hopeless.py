@@ -6,7 +6,7 @@ from slipway.load.asked import Asked
 from slipway.load.bounds import PERCENTS, Bounds, bounds_of
 from slipway.load.finding import milliseconds, share
 from slipway.load.samples import Cell, Key, Samples
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 MARGIN = 1.25
 """More than the rate so far may still come, by this much."""

@@ -8,7 +8,7 @@ from typing import Final
 from slipway.load.samples import Mark
 from slipway.settings.errors import SlipwayError
 from slipway.storage.reading import Reading
-from slipway.storage.release import Event, Release, What
+from slipway.storage.records import Event, Release, What
 
 __all__ = ["LOOK_SECONDS", "ReleaseMarks"]
 

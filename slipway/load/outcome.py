@@ -16,7 +16,7 @@ from slipway.load.points import Point, points_of
 from slipway.load.samples import Cell, Key, Mark, Samples
 from slipway.load.saturation import saturation
 from slipway.load.thresholds import judge
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 End = Literal["finished", "stopped", "aborted"]
 """`stopped`: by a person or a signal, before its time; `aborted`: by a threshold with abort_on_fail."""
@@ -107,7 +107,7 @@ def outcome_of(
 ) -> Outcome:
     """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
 
-    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.hidden`.
+    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.redact`.
     """
     seconds = max(0.0, stopped - asked.started)
     early = seconds < asked.seconds - SPARE_SECONDS

@@ -9,7 +9,7 @@ from typing import cast
 from slipway.load.schedule import Leg, Schedule
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
-from slipway.settings.load_settings import LoadSize, ProfileName
+from slipway.settings.load import LoadSize, ProfileName
 
 __all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of"]
 

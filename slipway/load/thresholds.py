@@ -9,7 +9,7 @@ from slipway.load.bounds import PERCENTS, Bounds, bounds_of
 from slipway.load.finding import Finding, milliseconds, share
 from slipway.load.kinds import ONCE
 from slipway.load.samples import Cell, Key, Samples
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 
 def judge(samples: Samples, load: Load, asked: Asked) -> list[Finding]:

@@ -26,7 +26,7 @@ def bring_up(project: Project, progress: Progress, *, break_lock: str = "") -> O
             from slipway.platforms.local.up import up  # noqa: PLC0415 - each platform's imports are heavy
 
             return up(project, progress)
-        case "hosts":
+        case "servers":
             from slipway.platforms.servers.up import up as set_up  # noqa: PLC0415
 
             return set_up(project, progress)
@@ -56,7 +56,7 @@ def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]
         return of_kits(project, outputs, secrets)
     from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
 
-    if project.stack.platform == "hosts":
+    if project.stack.platform == "servers":
         from slipway.platforms.servers.plan import fleet_plan  # noqa: PLC0415
     else:
         from slipway.platforms.local.plan import fleet_plan  # noqa: PLC0415

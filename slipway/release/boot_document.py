@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hosts.agent.boot_document import PACKED, SCHEMA
 from slipway.settings.outputs import Role
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 if TYPE_CHECKING:
     from slipway.build.manifest import Manifest

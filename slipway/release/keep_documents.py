@@ -9,7 +9,7 @@ from slipway.release.rollout import Rollout
 from slipway.release.stage import env_of, secret_names
 from slipway.secrets.contract import config_version
 from slipway.settings.outputs import Role
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 if TYPE_CHECKING:
     from slipway.build.manifest import Manifest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from slipway.fleet.agent_error import AgentError
+from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.phase import Phase
 from slipway.release.rollout import Rollout

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from hosts.plan import SETUP_DIGEST
-from slipway.build.migrations import migration_files
+from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
+from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
 from slipway.release.preflight_finding import Finding
 from slipway.release.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.release.prove import missing_tools
 from slipway.release.rollout import Rollout
 from slipway.release.setup_digests import setup_digests
-from slipway.release.site_certificate import WARN_DAYS, days_left, renewal
-from slipway.secrets.contract import check as contract_findings
+from slipway.secrets.check import check as contract_findings
 from slipway.secrets.others import other_stacks
 
 Check = Callable[[Rollout], Iterable[Finding]]

@@ -75,7 +75,7 @@ def app_commands(project: Project, redact: Callable[[str], str]) -> Iterable[Fin
     """Run the app's preflight commands in a clean copy of its context, with the pinned runtime."""
     if not project.app.preflight.commands:
         return
-    from slipway.build.checks import run_checks  # noqa: PLC0415 - only a release needs it
+    from slipway.build.build import run_checks  # noqa: PLC0415 - only a release needs it
 
     for failed in run_checks(project, redact=redact):
         yield Finding(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from slipway.release.keep_documents import keep_boot_documents
 from slipway.release.rollout import Rollout
 from slipway.settings.errors import NeedsPerson, SlipwayError
-from slipway.storage.head import Head
-from slipway.storage.release import Release
+from slipway.storage.records import Head, Release
 
 
 def move_head(rollout: Rollout, release: Release | None, move: Callable[[], Head]) -> None:

@@ -13,19 +13,19 @@ from slipway.progress import Progress
 from slipway.release.boot import Boot
 from slipway.release.engine import execute
 from slipway.release.joiners import take_in_joiners
-from slipway.release.open import OpenStack
 from slipway.release.phase import Phase
 from slipway.release.promoted import move_head
 from slipway.release.recover import recover
 from slipway.release.report import Report, report_on
-from slipway.release.rollout import Options, Rollout
+from slipway.release.rollout import Options, Rollout, open_rollout
 from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
 from slipway.release.switch import Switch
 from slipway.release.switch_to import switch_to
 from slipway.settings.errors import BadInput, ReleaseFailed
 from slipway.settings.project import Project
-from slipway.storage.release import Release
+from slipway.stack import LiveStack
+from slipway.storage.records import Release
 
 
 class ReturnTo(Phase):
@@ -57,11 +57,11 @@ class RollbackSwitch(Switch):
 def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
     """Roll the stack back to release `to`, or to the last known good one before the live one."""
     began = time.monotonic()
-    stack = OpenStack(project)
+    stack = LiveStack(project)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="status") as aside:
         asked = aside.submit(stack.statuses)
         with stack.lease(wait_seconds) as lease:
-            rollout = stack.rollout(lease, progress, Options())
+            rollout = open_rollout(stack, lease, progress, Options())
             rollout.statuses = asked.result()
             recover(rollout)
             return _roll(rollout, to, began)

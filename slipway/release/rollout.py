@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from slipway.fleet.agent_error import AgentError
+from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.replies import Status, Switched
 from slipway.progress import Progress
@@ -18,14 +18,14 @@ from slipway.secrets.redact import Redactor
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
-from slipway.storage.head import Head
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
-from slipway.storage.release import Release, What
+from slipway.storage.records import Head, Release, What
 
 if TYPE_CHECKING:
     from slipway.build.build import Build
     from slipway.build.manifest import Manifest
+    from slipway.stack import LiveStack
     from slipway.storage.bucket import Bucket
 
 T = TypeVar("T")
@@ -200,3 +200,23 @@ class Rollout:
         """Append an event to this rollout's record, once it has one."""
         if self.record is not None:
             self.ledger.event(self.record.number, phase, what, detail)
+
+
+def open_rollout(stack: LiveStack, lease: Lease, progress: Progress, options: Options) -> Rollout:
+    """A rollout under `lease`."""
+    ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
+    return Rollout(
+        project=stack.project,
+        outputs=stack.outputs,
+        secrets=stack.secrets,
+        fleet=stack.fleet,
+        app_hosts=stack.app_hosts,
+        bucket=stack.bucket,
+        ledger=ledger,
+        lease=lease,
+        progress=progress,
+        redactor=stack.redactor,
+        options=options,
+        keep_boot_documents=stack.write_boot_documents,
+        head=ledger.head(),
+    )

@@ -9,12 +9,12 @@ from typing import cast
 from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
-from slipway.release.open import OpenStack
 from slipway.release.recover import recover
-from slipway.release.rollout import Options
+from slipway.release.rollout import Options, open_rollout
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,14 @@ class Seen:
 
 def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
     """Look at the stack; finish or undo what a killed command left, if nobody works on it."""
-    stack = OpenStack(project)
+    stack = LiveStack(project)
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
     recovered = None
     if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
         with stack.lease(wait_seconds) as held:
-            rollout = stack.rollout(held, progress, Options())
+            rollout = open_rollout(stack, held, progress, Options())
             rollout.statuses = stack.statuses()
             recovered = recover(rollout)
             statuses = rollout.statuses
@@ -129,7 +129,7 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
     )
 
 
-def _ask(stack: OpenStack) -> tuple[dict[str, Status], dict[str, Exception]]:
+def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:
     """What the hosts that answer say, and why the others do not."""
     try:
         return stack.statuses(), {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.secrets.forms import forms
-from slipway.secrets.weakness import is_development_value
+from slipway.secrets.check import is_development_value
+from slipway.secrets.redact import forms
 
 if TYPE_CHECKING:
     from slipway.settings.app import App

@@ -1,6 +1,6 @@
 """What is watched (I10): one table, from which CloudWatch alarms and Prometheus rules are made.
 
-infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform hosts. It
+infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform servers. It
 lies here because infra and the rest share only settings. Thresholds: the stack's `slipway:aws.alerts`.
 """
 

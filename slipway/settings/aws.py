@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from slipway.settings.setting import Setting
+from slipway.settings.schema import Setting
 
 Purpose = Literal["production", "preview"]
 Window = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]

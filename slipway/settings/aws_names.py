@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from slipway.settings.stack import Stack
 
+HOST_ROLES = ("web", "worker")
+"""Roles that are EC2 hosts; edge and data are services of AWS."""
+
 
 @dataclass(frozen=True)
 class AwsNames:

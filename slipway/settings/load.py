@@ -1,107 +1,96 @@
-"""Reads `slipway.toml`: every violation in it, with file, line, key, value and remedy, in one error."""
+"""`[load]` of slipway.toml: how much the app must carry, and what its users must see meanwhile.
+
+`slipway meter` reads `paths`, `p95_ms` and `error_ratio`; load tests read all of it. The shapes of the
+profiles are data of slipway/load/profile.py; here is only how large they are for this app.
+"""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from copy import deepcopy
-from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Literal, Self
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.explain import explain
-from slipway.settings.rules import broken_rules
-from slipway.settings.toml_lines import TomlLines
-from slipway.settings.violations import Broken, InvalidSettings, Violation, display_name, dotted
-
-FILE_NAME = "slipway.toml"
-_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
+ProfileName = Literal["smoke", "expected", "stress", "soak", "spike", "storm"]
 
 
-def load_app(path: Path) -> App:
-    """The app of the slipway.toml at `path` (the file or its folder).
+class LoadSection(BaseModel):
+    """A table of `[load]`: frozen, and closed to unknown keys."""
 
-    Raises BadInput: no such file; InvalidSettings (a BadInput): everything that is wrong in it.
-    """
-    file = path / FILE_NAME if path.is_dir() else path
-    text = _read(file)
-    data = _parse(file, text)
-    app, wrong = _validate(data)
-    if app is not None:
-        wrong += broken_rules(app, file.parent)
-    if wrong or app is None:
-        lines, name = TomlLines(text), display_name(file)
-        raise InvalidSettings(
-            sorted(Violation(name, lines.line(key), dotted(key), problem, fix) for key, problem, fix in wrong)
-        )
-    return app
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def toml_lines(file: Path) -> TomlLines:
-    """Where keys stand in the slipway.toml `file`, for rules that look beyond it."""
-    return TomlLines(_read(file))
+class LoadSize(LoadSection):
+    """How large a profile is; what is left out follows from `[load]` and the profile's shape."""
+
+    arrivals: float | None = Field(default=None, ge=0, le=100_000)
+    """Visits begun a second where the profile is at one times its size."""
+    sockets: int | None = Field(default=None, ge=0, le=100_000)
+    """WebSockets open at the same time where the profile is at one times its size."""
+    seconds: float | None = Field(default=None, gt=0, le=604_800)
+    """How long the whole profile takes; its stages are stretched or shortened alike."""
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BadInput(
-            f"{display_name(file)}: there is no such file",
-            remedy=f"write a {FILE_NAME} for the app (docs/slipway-toml.md), or correct slipway:app",
-        ) from None
-    except (UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{display_name(file)}: cannot be read: {error}") from None
+class Threshold(LoadSection):
+    """What requests of one kind, or of one kind and name, must show; stricter or laxer than `[load]` says."""
+
+    kind: Annotated[str, StringConstraints(min_length=1)]
+    """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`,
+    or a scenario's own."""
+    name: str = ""
+    """As the report calls it: `GET /api/tasks`; empty: every name of the kind, each by itself."""
+    p50_ms: float | None = Field(default=None, gt=0)
+    """Highest median."""
+    p95_ms: float | None = Field(default=None, gt=0)
+    """Highest p95; default: load.p95_ms."""
+    p99_ms: float | None = Field(default=None, gt=0)
+    """Highest p99."""
+    error_ratio: float | None = Field(default=None, ge=0, le=1)
+    """Highest share of errors; default: load.error_ratio."""
+    min_samples: int | None = Field(default=None, ge=1)
+    """Samples without which there is no verdict, and so no pass; default: load.min_samples."""
+    abort_on_fail: bool = False
+    """End the run as soon as it is certain that this is missed."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set - {"kind", "name"}:
+            raise ValueError("give at least one of p50_ms, p95_ms, p99_ms, error_ratio and min_samples")
+        return self
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InvalidSettings(
-            [Violation(display_name(file), 0, "", "values are nested too deeply")]
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        found = _POSITION.search(str(error))
-        line = int(found["line"] or 0) if found else 0
-        problem = f"not valid TOML: {_POSITION.sub('', str(error))}"
-        raise InvalidSettings(
-            [Violation(display_name(file), line or text.count("\n") + 1, "", problem, _toml_remedy(problem))]
-        ) from None
+class Load(LoadSection):
+    """What `slipway meter` and load tests send, and what their users must see. See docs/load-tests.md."""
 
-
-def _toml_remedy(problem: str) -> str:
-    if "Invalid value" in problem:
-        return "text stands in quotes; true, false and numbers do not"
-    if "overwrite" in problem or "declare" in problem:
-        return "a key or table may be given only once"
-    return ""
-
-
-def _validate(data: dict[str, Any]) -> tuple[App | None, list[Broken]]:
-    """The app if the shape is right but for unknown keys, and what is wrong."""
-    try:
-        return App.model_validate(data), []
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-    wrong = [explain(each, App) for each in found]
-    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
-    if len(unknown) < len(found):
-        return None, wrong
-    known = deepcopy(data)
-    for place in unknown:
-        _remove(known, place)
-    try:
-        return App.model_validate(known), wrong
-    except ValidationError:
-        return None, wrong
-
-
-def _remove(data: dict[str, Any], path: tuple[str | int, ...]) -> None:
-    table: Any = data
-    for part in path[:-1]:
-        table = table[part]
-    cast("dict[str | int, Any]", table).pop(path[-1], None)
+    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
+    """Public pages, asked for in turn."""
+    p95_ms: float = Field(default=500, gt=0)
+    """Highest p95 under load, of each kind and name by itself."""
+    error_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Highest share of failed requests under load, of each kind and name by itself."""
+    min_samples: int = Field(default=20, ge=1)
+    """Samples without which there is no verdict; no data is a failure."""
+    arrivals: float = Field(default=10, ge=0, le=100_000)
+    """Visits begun a second under the expected load; one visit is one run of a scenario."""
+    sockets: int = Field(default=20, ge=0, le=100_000)
+    """WebSockets open at the same time under the expected load; none for an app without `[websocket]`."""
+    sockets_ratio: float = Field(default=0.95, ge=0, le=1)
+    """Share of the expected sockets that must be open at the same time at the peak."""
+    dropped_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Highest share of arrivals that found no free user in time."""
+    patience_seconds: float = Field(default=10, gt=0, le=300)
+    """How long an arrival waits for a free user before it counts as dropped; also each request's time-out."""
+    settle_seconds: float = Field(default=5, ge=0, le=3600)
+    """What comes in this time after a rise in load is shown in the report, but not judged."""
+    echo_seconds: float = Field(default=1, gt=0, le=300)
+    """Each socket sends `websocket.echo` so often."""
+    broadcasts: float = Field(default=1, ge=0, le=1000)
+    """Writes a second, by `checks.write`, that every socket must hear of and that are timed until it does."""
+    reconnect_seconds: float = Field(default=3, ge=0, le=300)
+    """Clients told to reconnect do so at a random moment within this time."""
+    abort_on_fail: bool = False
+    """End the run as soon as it is certain that a threshold is missed."""
+    profiles: dict[ProfileName, LoadSize] = Field(default_factory=dict[ProfileName, LoadSize])
+    """Sizes of single profiles; see below."""
+    thresholds: list[Threshold] = Field(default_factory=list[Threshold])
+    """By kind and name; see below. Where two fit, each bound is that of the one that names the name."""

@@ -124,7 +124,7 @@ class Outputs(Output):
     """One stack, as the pipeline sees it."""
 
     stack: str
-    platform: Literal["local", "hosts", "aws"]
+    platform: Literal["local", "servers", "aws"]
     url: str
     """Public URL of the app, without a trailing slash."""
     connect: str = ""

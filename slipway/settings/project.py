@@ -1,15 +1,25 @@
-"""A project opened for one stack: where it lies, what its app asks for, what the stack is."""
+"""A project opened for one stack: where it lies, its app, its stack, and whether the two fit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.settings.app import App
-from slipway.settings.fit import check_fit
-from slipway.settings.load import FILE_NAME, load_app
+from slipway.settings.app_file import FILE_NAME, load_app, toml_lines
+from slipway.settings.aws_fit import unfit_on_aws
+from slipway.settings.env import REFS, misfits, why_absent
 from slipway.settings.stack import Stack
-from slipway.settings.stack_file import STATE_FOLDER, find_root, load_stack
+from slipway.settings.stack_file import (
+    STATE_FOLDER,
+    find_root,
+    load_stack,
+    read_yaml,
+    stack_path,
+    stack_violation,
+)
+from slipway.settings.violations import Broken, InvalidSettings, Violation, did_you_mean, display_name, dotted
 
 
 @dataclass(frozen=True)
@@ -54,3 +64,67 @@ def open_project(stack_name: str, start: Path | None = None) -> Project:
     check_fit(app, stack, root=root, app_dir=app_dir)
     state_dir = root / STATE_FOLDER / stack_name
     return Project(root=root, stack=stack, app=app, app_dir=app_dir, state_dir=state_dir)
+
+
+def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:
+    """Raises InvalidSettings with everything in which `app` and `stack` contradict each other."""
+    asked = list(unmet_demands(app, stack))
+    given = [*bad_overrides(app, stack), *unfit_on_aws(app, stack)]
+    if not asked and not given:
+        return
+    toml = app_dir / FILE_NAME
+    lines, name = toml_lines(toml), display_name(toml)
+    file = read_yaml(stack_path(root, stack.name))
+    raise InvalidSettings(
+        [Violation(name, lines.line(key), dotted(key), problem, remedy) for key, problem, remedy in asked]
+        + [stack_violation(file, *each) for each in given]
+    )
+
+
+def unmet_demands(app: App, stack: Stack) -> Iterator[Broken]:
+    """What slipway.toml asks of the platform that `stack` does not have."""
+    for name, var in app.env.items():
+        ref = REFS.get(var.source or "")
+        reason = why_absent(ref, stack) if ref else None
+        if ref and reason and not var.optional:
+            remedy = (
+                "use secret = true and `slipway secrets set`"
+                if ref.part == "database"
+                else f"turn slipway:{ref.part} on, or make the entry optional"
+            )
+            yield ("env", name, "from"), f'"{var.source}" cannot be given: {reason}', remedy
+    if app.on_role("worker") and _workers(stack) == 0:
+        first = next(iter(app.on_role("worker")))
+        yield (
+            ("processes", first),
+            f"runs on worker hosts, and stack {stack.name} has none",
+            'add a worker host to the stack, or set role = "web"',
+        )
+
+
+def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
+    """`slipway:env` entries that override nothing that may be overridden."""
+    open_names = [name for name, var in app.env.items() if not var.secret and var.source is None]
+    for name in stack.env:
+        var = app.env.get(name)
+        if var is None:
+            yield ("env", name), "is not in the app's env contract", did_you_mean(name, open_names)
+        elif var.secret:
+            yield (
+                ("env", name),
+                "is a secret, which must not stand in a settings file",
+                f"remove it here and run `slipway secrets set {name} --stack {stack.name}`",
+            )
+        elif var.source is not None:
+            yield ("env", name), f'comes from the stack\'s outputs ("{var.source}")', "remove it here"
+        else:
+            yield from ((("env", name), problem, "") for problem in misfits(var, stack.env[name], stack.name))
+
+
+def _workers(stack: Stack) -> int | None:
+    """Number of worker hosts; None where the platform decides."""
+    if stack.platform == "local":
+        return stack.local.worker
+    if stack.platform == "servers":
+        return sum(server.role == "worker" for server in stack.servers)
+    return None

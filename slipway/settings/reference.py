@@ -17,13 +17,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from slipway.settings import app, aws, checks, load_settings, stack
+from slipway.settings import app, aws, checks, load, stack
 from slipway.settings.app import App
-from slipway.settings.env_scope import SCOPES
-from slipway.settings.explain import PATTERNS, model_at
-from slipway.settings.refs import REFS
+from slipway.settings.env import REFS, SCOPES
 from slipway.settings.stack import Stack
-from slipway.settings.violations import KeyPath
+from slipway.settings.violations import PATTERNS, KeyPath, model_at
 
 TABLES: tuple[tuple[str, KeyPath], ...] = (
     ("[runtime]", ("runtime",)),
@@ -54,7 +52,7 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
 
 STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("slipway:local", stack.LocalFleet),
-    ("slipway:machines", stack.Machine),
+    ("slipway:servers", stack.Server),
     ("slipway:retention", stack.Retention),
     ("slipway:prove", stack.Prove),
     ("slipway:aws", aws.Aws),
@@ -124,7 +122,7 @@ def render() -> str:
     """The text of docs/slipway-toml.md."""
     words = {
         key: text
-        for module in (app, load_settings, checks, stack, aws)
+        for module in (app, load, checks, stack, aws)
         for key, text in _attribute_docs(module).items()
     }
     parts = [_OPENING, "## Top of the file\n", _table(App, words, skip_tables=True)]

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StringConstraints, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
-from slipway.settings.setting import Setting, StackName
+from slipway.settings.schema import Setting, StackName
 
 Role = Literal["edge", "web", "worker", "data"]
 
 
-class Machine(Setting):
-    """One rented machine of the `hosts` platform."""
+class Server(Setting):
+    """One server of platform `servers`: a Debian machine that you rent, reached by ssh."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
     """Of the host, unique in the stack."""
@@ -95,8 +95,8 @@ class Stack(Setting):
     name: StackName
     project: str
     """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
-    platform: Literal["local", "hosts", "aws"]
-    """Where the hosts live: containers on this machine, rented machines, or AWS."""
+    platform: Literal["local", "servers", "aws"]
+    """Where the hosts live: containers on this machine, servers that you rent, or AWS."""
     purpose: Purpose = "preview"
     """Decides the defaults of `aws`; left out, a stack named prod or production is `production`."""
     app: str = "."
@@ -115,8 +115,8 @@ class Stack(Setting):
     """May a build come from a work tree with uncommitted changes?"""
     local: LocalFleet = LocalFleet()
     """Platform `local` only; see below."""
-    machines: list[Machine] = Field(default_factory=list[Machine])
-    """Platform `hosts` only; see below."""
+    servers: list[Server] = Field(default_factory=list[Server])
+    """Platform `servers` only; see below."""
     retention: Retention = Retention()
     """See below."""
     prove: Prove = Prove()
@@ -145,10 +145,10 @@ class Stack(Setting):
         return filled
 
     @model_validator(mode="after")
-    def _machines_fit(self) -> Self:
-        if self.platform == "hosts" and not self.machines:
-            raise ValueError("platform hosts needs machines: name, role, address, ssh, host_key of each")
-        names = [machine.name for machine in self.machines]
+    def _servers_fit(self) -> Self:
+        if self.platform == "servers" and not self.servers:
+            raise ValueError("platform servers needs servers: name, role, address, ssh, host_key of each")
+        names = [server.name for server in self.servers]
         if len(set(names)) != len(names):
-            raise ValueError("two machines have the same name")
+            raise ValueError("two servers have the same name")
         return self

@@ -36,7 +36,7 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         )
     elif stack.platform != "local" and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    for key, platform in (("machines", "hosts"), ("local", "local"), ("aws", "aws"), ("cloudflare", "aws")):
+    for key, platform in (("servers", "servers"), ("local", "local"), ("aws", "aws"), ("cloudflare", "aws")):
         if stack.platform != platform and key in stack.model_fields_set:
             yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
     yield from _ports(stack)
@@ -64,55 +64,55 @@ def _ports(stack: Stack) -> Iterator[Broken]:
 
 
 def _machines(stack: Stack) -> Iterator[Broken]:
-    if stack.platform != "hosts":
+    if stack.platform != "servers":
         return
-    roles = [machine.role for machine in stack.machines]
+    roles = [server.role for server in stack.servers]
     for role, why in (("edge", "it takes requests"), ("web", "it answers them"), ("data", _kept(stack))):
         if role not in roles:
-            yield ("machines",), f"there is no machine of role {role}", f"add one: {why}"
+            yield ("servers",), f"there is no server of role {role}", f"add one: {why}"
     if roles.count("data") > 1:
-        yield ("machines",), f"there are {roles.count('data')} machines of role data, one is served", ""
+        yield ("servers",), f"there are {roles.count('data')} servers of role data, one is served", ""
     yield from _twice(stack)
-    for index, machine in enumerate(stack.machines):
-        if not _is_address(machine.address):
+    for index, server in enumerate(stack.servers):
+        if not _is_address(server.address):
             yield (
-                ("machines", index, "address"),
-                f"must be an IP address, got {shown(machine.address)}",
+                ("servers", index, "address"),
+                f"must be an IP address, got {shown(server.address)}",
                 "the one in the fleet's private network: firewalls are made of it",
             )
-        if machine.public and (machine.role != "edge" or not _PUBLIC.match(machine.public)):
+        if server.public and (server.role != "edge" or not _PUBLIC.match(server.public)):
             yield (
-                ("machines", index, "public"),
+                ("servers", index, "public"),
                 "is for edges"
-                if machine.role != "edge"
-                else f"must be a name or IPv4 address, got {shown(machine.public)}",
-                "remove it" if machine.role != "edge" else 'for example "203.0.113.7"',
+                if server.role != "edge"
+                else f"must be a name or IPv4 address, got {shown(server.public)}",
+                "remove it" if server.role != "edge" else 'for example "203.0.113.7"',
             )
-        if not _SSH.match(machine.ssh):
+        if not _SSH.match(server.ssh):
             yield (
-                ("machines", index, "ssh"),
-                f"must be user@host or user@host:port, got {shown(machine.ssh)}",
+                ("servers", index, "ssh"),
+                f"must be user@host or user@host:port, got {shown(server.ssh)}",
                 'for example "root@203.0.113.7"',
             )
-        if not _HOST_KEY.match(machine.host_key):
+        if not _HOST_KEY.match(server.host_key):
             yield (
-                ("machines", index, "host_key"),
+                ("servers", index, "host_key"),
                 "must be a public host key",
-                "take it from the machine's console: cat /etc/ssh/ssh_host_ed25519_key.pub",
+                "take it from the server's console: cat /etc/ssh/ssh_host_ed25519_key.pub",
             )
 
 
 def _twice(stack: Stack) -> Iterator[Broken]:
-    """A machine serves one role: two entries must not be the same machine."""
+    """A server has one role: two entries must not name the same server."""
     first: dict[tuple[str, str], str] = {}
-    for index, machine in enumerate(stack.machines):
-        for key, value in (("address", machine.address), ("ssh", f"{machine.ssh_host}:{machine.ssh_port}")):
-            other = first.setdefault((key, value), machine.name)
-            if other != machine.name:
+    for index, server in enumerate(stack.servers):
+        for key, value in (("address", server.address), ("ssh", f"{server.ssh_host}:{server.ssh_port}")):
+            other = first.setdefault((key, value), server.name)
+            if other != server.name:
                 yield (
-                    ("machines", index, key),
-                    f"is {other}'s too, and a machine serves one role",
-                    "give it a machine of its own",
+                    ("servers", index, key),
+                    f"is {other}'s too, and a server has one role",
+                    "give each role its own server",
                 )
 
 

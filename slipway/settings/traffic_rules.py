@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from slipway.settings.app import App, Step
-from slipway.settings.env_scope import reaches
+from slipway.settings.env import reaches
 from slipway.settings.violations import Broken, KeyPath, shown
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")

@@ -1,12 +1,21 @@
-"""What is wrong in a settings file: file, line, key, problem, remedy; all of them in one error."""
+"""What is wrong in a settings file: file, line, key, problem and remedy, all of them in one error.
+
+`explain` puts what pydantic found into these words.
+"""
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from slipway.settings.errors import BadInput
 
@@ -78,3 +87,162 @@ def display_name(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+_PATH = r"^/[^\s]*$"
+PATTERNS: dict[str, tuple[str, str]] = {
+    _PATH: ('must start with "/" and hold no blanks', ""),
+    r"^[a-z][a-z0-9-]{0,30}$": (
+        "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
+        "",
+    ),
+    r"^[A-Z][A-Z0-9_]*$": ("must be capital letters, digits and underscores", ""),
+    r"^\d+[MG]$": ("must be a number of megabytes or gigabytes", 'for example "512M" or "2G"'),
+    r"^(base64|hex):\d+$": ("must be a form and a number of bytes", 'for example "base64:32" or "hex:32"'),
+    r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /\S*$": (
+        "must be a method and a path",
+        'for example "GET /health" or "POST /api/tasks"',
+    ),
+    r"^\d{12}$": ("must be 12 digits in quotes", 'for example "123456789012"'),
+    r"^[a-z]{2}(-[a-z]+)+-\d$": ("must be an AWS region", 'for example "eu-central-1"'),
+    r"^\d\d:\d\d-\d\d:\d\d$": ("must be two times of the day, UTC", 'for example "02:00-03:00"'),
+    r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$": (
+        "must be two times of the week, UTC",
+        'for example "sun:03:30-sun:04:30"',
+    ),
+    r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ("must be an e-mail address", 'for example "oncall@example.com"'),
+    r"^\d+(\.\d+)?$": ("must be a version in quotes", 'for example "16"'),
+    r"^7\.\d+$": ("must be a version 7 in quotes", 'for example "7.1"'),
+    r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$": ("must be owner/name", 'for example "example/board"'),
+    r"^[0-9a-f]{32}$": (
+        "must be 32 digits and letters a to f",
+        "Cloudflare's dashboard shows it on the zone's overview",
+    ),
+}
+_KINDS: dict[str, str] = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text in quotes",
+    "list": "a list",
+    "dict": "a table",
+    "model": "a table",
+}
+_BOUNDS: dict[str, tuple[str, str]] = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
+
+def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, str, str]:
+    """Key path, problem and remedy of one pydantic error on data for `model`."""
+    path: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
+    return path, *_said(error, path, model)
+
+
+def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
+    got = "" if _may_be_secret(path) else f", got {shown(error['input'])}"
+    context: Mapping[str, Any] = error.get("ctx") or {}
+    match error["type"]:
+        case "extra_forbidden":
+            said = _unknown_key(path, model)
+        case "missing":
+            said = "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
+        case "string_pattern_mismatch":
+            said = _pattern(str(context["pattern"]), error["input"], got)
+        case "literal_error":
+            expected = str(context["expected"]).replace("'", '"')
+            said = f"must be {expected}{got}", _near(error["input"], _choices(model, path))
+        case "string_too_short":
+            said = "must not be empty", ""
+        case "value_error":
+            said = str(context["error"]), ""
+        case kind if kind in _BOUNDS:
+            words, key = _BOUNDS[kind]
+            said = f"must be {words} {context[key]:g}{got}", ""
+        case kind:
+            wanted = next((words for start, words in _KINDS.items() if kind.startswith(f"{start}_")), None)
+            said = (f"must be {wanted}" if wanted else error["msg"][:1].lower() + error["msg"][1:]) + got, ""
+    return said
+
+
+def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
+    if pattern == _PATH and _is_blankless(value):
+        return f'must start with "/"{got}', f'write "/{value}"'
+    problem, remedy = PATTERNS.get(pattern, (f"must match {pattern}", ""))
+    return problem + got, remedy
+
+
+def did_you_mean(given: object, known: list[str]) -> str:
+    """`did you mean "x"?` if something known is near, else what is known."""
+    return _near(given, known) or (f"known: {', '.join(known)}" if known else "")
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """The keys a table of `model` may have, as they are written in the file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
+    """The model of the table at `path`, or None where there is no table."""
+    current: Any = model
+    for part in path:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            by_key = {field.alias or name: field.annotation for name, field in current.model_fields.items()}
+            current = _bare(by_key.get(str(part)))
+        elif get_origin(current) in (dict, list):
+            current = _bare(get_args(current)[-1])
+        else:
+            return None
+    return cast("type[BaseModel]", current) if _is_model(current) else None
+
+
+def _near(given: object, known: list[str]) -> str:
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""
+
+
+def _may_be_secret(path: KeyPath) -> bool:
+    """A value in the env contract: someone may have written a real one there by mistake."""
+    return path[:1] == ("env",) and (len(path) == 2 or path[-1] == "value")
+
+
+def _unknown_key(path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
+    table = model_at(model, path[:-1])
+    known = keys_of(table) if table else []
+    return "unknown key", did_you_mean(path[-1], known)
+
+
+def _table_name(path: KeyPath) -> str:
+    return f"[{dotted(path)}]" if path else "the top of the file"
+
+
+def _choices(model: type[BaseModel], path: KeyPath) -> list[str]:
+    table = model_at(model, path[:-1])
+    if table is None:
+        return []
+    for name, field in table.model_fields.items():
+        if (field.alias or name) == path[-1]:
+            literal = _bare(field.annotation)
+            return [str(choice) for choice in get_args(literal)] if get_origin(literal) is Literal else []
+    return []
+
+
+def _bare(annotation: Any) -> Any:
+    """`annotation` without Annotated and without None."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        return _bare(members[0])
+    return annotation
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _is_blankless(value: object) -> bool:
+    return isinstance(value, str) and value != "" and not any(char.isspace() for char in value)

@@ -1,12 +1,4 @@
-"""The record of a stack's releases, and the lease that lets one command at a time change the stack.
+"""The stack's builds bucket and what slipway keeps in it: the ledger of releases, and the lease.
 
-Both are objects in the stack's builds bucket, kept honest by conditional writes.
+One command at a time changes a stack: it holds the lease. Conditional writes keep both objects consistent.
 """
-
-from slipway.storage.bucket import Bucket, BucketError, Conflict
-from slipway.storage.head import Head
-from slipway.storage.lease import Lease, LeaseLost
-from slipway.storage.ledger import Ledger
-from slipway.storage.release import Event, Release
-
-__all__ = ["Bucket", "BucketError", "Conflict", "Event", "Head", "Lease", "LeaseLost", "Ledger", "Release"]

@@ -6,7 +6,10 @@ is greater. Whether it has expired is judged by the bucket's clock.
 
 from __future__ import annotations
 
+import getpass
+import os
 import secrets
+import socket
 import threading
 import time
 from datetime import UTC, datetime
@@ -15,8 +18,7 @@ from typing import Self
 
 from slipway.settings.errors import LeaseHeld, SlipwayError
 from slipway.storage.bucket import Bucket, BucketError, Conflict
-from slipway.storage.head import Head
-from slipway.storage.release import Stored
+from slipway.storage.records import Head, Stored
 
 TTL_SECONDS = 30.0
 _CLOCK_SLACK_SECONDS = 2.0
@@ -213,3 +215,20 @@ def _held_by(held: LeaseRecord, stack: str, now: float) -> LeaseHeld:
         f"until {clock(held.expires)} unless it is renewed (last {max(0, now - held.heartbeat):.0f} s ago)",
         remedy="wait for it to end (--wait SECONDS), or end that command: its lease then expires by itself",
     )
+
+
+def current_actor() -> str:
+    """`user@machine`, or the person and the run in GitHub Actions."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        who = os.environ.get("GITHUB_ACTOR", "unknown")
+        return f"{who}@github-run-{os.environ.get('GITHUB_RUN_ID', '0')}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name, as in some containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def current_owner() -> str:
+    """The actor with the process id: who holds a lease."""
+    return f"{current_actor()} pid {os.getpid()}"

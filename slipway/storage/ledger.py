@@ -9,15 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 
-from slipway.storage.actor import current_actor
 from slipway.storage.bucket import Bucket, Conflict
-from slipway.storage.clean import clean
-from slipway.storage.head import Head
-from slipway.storage.lease import Lease, LeaseLost
+from slipway.storage.lease import Lease, LeaseLost, current_actor
 from slipway.storage.reading import Reading
-from slipway.storage.release import END, ROLLBACK, Event, Kind, Progress, Release, What
+from slipway.storage.records import END, ROLLBACK, Event, Head, Kind, Progress, Release, What
 
 
 class Ledger(Reading):
@@ -96,7 +93,7 @@ class Ledger(Reading):
                     event=event,
                     fence=self._fence(),
                     actor=self._actor,
-                    detail=clean(dict(detail or {}), self._redact),
+                    detail=_redacted(dict(detail or {}), self._redact),
                     progress=after,
                 )
                 try:
@@ -210,3 +207,18 @@ class Ledger(Reading):
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._bucket.server_time(), UTC)
+
+
+def _redacted(detail: Mapping[str, object], redact: Callable[[str], str]) -> dict[str, object]:
+    """`detail` with every string in it redacted."""
+    return {key: _redacted_value(value, redact) for key, value in detail.items()}
+
+
+def _redacted_value(value: object, redact: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return _redacted(cast("Mapping[str, object]", value), redact)
+    if isinstance(value, (list, tuple)):
+        return [_redacted_value(item, redact) for item in cast("Sequence[object]", value)]
+    return value

@@ -23,20 +23,20 @@ from moto.server import ThreadedMotoServer
 from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.plan import fleet_plan
 from slipway.platforms.local.spec import SYSTEMD
-from slipway.release.open import OpenStack
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
 from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
-from tests.fleet.machines import plain_machine
 from tests.fleet.metadata import Metadata
+from tests.fleet.servers import plain_server
 from tests.fleet.session_agent import session_agent
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -116,7 +116,7 @@ class AroundFleet:
 
     def plan(self) -> FleetPlan:
         """What a stack on AWS would be set up for, with the local fleet's services."""
-        opened = OpenStack(self.project)
+        opened = LiveStack(self.project)
         plan = fleet_plan(self.project, self.local, opened.secrets)
         cloud = Cloud(
             region=REGION, account=ACCOUNT, groups={}, boot_secrets=self.boot_secrets, key="", target_group=""
@@ -178,7 +178,7 @@ class AroundFleet:
         docker.run("rm", "--force", "--volumes", container, check=False)
         docker.run(
             *("create", "--name", container, "--hostname", id_, *SYSTEMD, "--restart", "no"),
-            *("--network", self.project.fleet_id, "--ip", address, plain_machine(docker)),
+            *("--network", self.project.fleet_id, "--ip", address, plain_server(docker)),
         )
         docker.run("start", container)
         # As cloud-init does before it comes to user data.

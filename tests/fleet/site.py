@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from slipway.release.open import OpenStack
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project, open_project
+from slipway.stack import LiveStack
 from slipway.storage.lease import lease_key
 from tests.fleet.command import Ran, slipway
 from tests.fleet.sabotage import Sabotage
@@ -39,12 +39,12 @@ class Site:
 
     @cached_property
     def outputs(self) -> Outputs:
-        return OpenStack(self.project).outputs
+        return LiveStack(self.project).outputs
 
     @cached_property
     def client(self) -> httpx.Client:
         """Past the limits, which a whole run of tests from one address would meet."""
-        return self.stranger(**{"X-Slipway-Load": OpenStack(self.project).secrets["SLIPWAY_LOAD_KEY"]})
+        return self.stranger(**{"X-Slipway-Load": LiveStack(self.project).secrets["SLIPWAY_LOAD_KEY"]})
 
     def stranger(self, **headers: str) -> httpx.Client:
         """A client that the edge knows nothing of."""
@@ -175,7 +175,7 @@ class Site:
 
     def end_lease(self) -> None:
         """As if half a minute had gone by since the command that holds it was killed."""
-        bucket = OpenStack(self.project).bucket
+        bucket = LiveStack(self.project).bucket
         key = lease_key(self.project.stack.name)
         found = bucket.get_json(key)
         assert found, "nobody holds the lease"
@@ -202,7 +202,7 @@ class Site:
         from slipway.build.build import build  # noqa: PLC0415
         from slipway.build.publish import publish  # noqa: PLC0415
 
-        opened = OpenStack(self.project)
+        opened = LiveStack(self.project)
         made = build(self.project, bucket=opened.bucket)
         publish(made, opened.bucket)
         layer = next(layer for layer in made.manifest.layers if layer.kind == "app")
@@ -216,7 +216,7 @@ class Site:
 
     def heal_layer(self, digest: str) -> None:
         """Take the corrupt layer out, so that the next publish uploads it anew."""
-        opened = OpenStack(self.project)
+        opened = LiveStack(self.project)
         opened.bucket.delete(f"layers/{digest.replace(':', '-')}.tar.zst")
         for key in list(opened.bucket.list("inputs/")):
             opened.bucket.delete(key)

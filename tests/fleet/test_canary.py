@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.command import slipway
 from tests.fleet.sabotage import prepend
 from tests.fleet.site import FORGET_JOURNAL, Site
@@ -51,7 +51,7 @@ def test_a_canary_secret_is_found_in_no_log_journal_ledger_manifest_process_list
 
 
 def _ledger(site: Site) -> list[str]:
-    bucket = OpenStack(site.project).bucket
+    bucket = LiveStack(site.project).bucket
     keys = [key for prefix in ("stacks/", "builds/", "inputs/") for key in bucket.list(prefix)]
     assert keys
     return [str(bucket.get_json(key)) for key in keys if key.endswith(".json")]

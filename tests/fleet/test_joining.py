@@ -15,12 +15,12 @@ from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.progress import Silent
 from slipway.release import preflight_checks
-from slipway.release.open import OpenStack
-from slipway.release.release import ship
 from slipway.release.report import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
+from slipway.release.ship import ship
 from slipway.settings.outputs import Outputs
+from slipway.stack import LiveStack
 from tests.fleet.cloud import AroundFleet, Instance, around
 from tests.fleet.site import Site
 
@@ -52,13 +52,13 @@ def cloud(live_site: Site) -> Generator[AroundFleet]:
     with around(live_site.project) as made, pytest.MonkeyPatch.context() as patch:
         digests = preflight_checks.setup_digests
 
-        def open_outputs(_: OpenStack) -> Outputs:
+        def open_outputs(_: LiveStack) -> Outputs:
             return made.outputs()
 
-        def discovery(_: OpenStack) -> Callable[[], Outputs]:
+        def discovery(_: LiveStack) -> Callable[[], Outputs]:
             return made.outputs
 
-        def documents(_: OpenStack) -> Callable[..., None]:
+        def documents(_: LiveStack) -> Callable[..., None]:
             return made.keep
 
         def expected(project: Any, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -66,9 +66,9 @@ def cloud(live_site: Site) -> Generator[AroundFleet]:
             own = {each.name: kit_digest(plan, each.role) for each in made.instances}
             return digests(project, made.local, secrets) | own
 
-        patch.setattr(OpenStack, "_open_outputs", open_outputs)
-        patch.setattr(OpenStack, "_discovery", discovery)
-        patch.setattr(OpenStack, "_boot_documents", documents)
+        patch.setattr(LiveStack, "_open_outputs", open_outputs)
+        patch.setattr(LiveStack, "_discovery", discovery)
+        patch.setattr(LiveStack, "write_boot_documents", property(documents))
         patch.setattr(preflight_checks, "setup_digests", expected)
         yield made
 
@@ -88,7 +88,7 @@ def release(cloud: AroundFleet, site: Site, told: Told | None = None) -> Report:
     site.change("for hosts that come and go")
     progress = told or Told()
     acts = progress.when.get("stage", lambda: None)
-    progress.when["stage"] = lambda: (acts(), cloud.mirror(OpenStack(site.project).bucket))
+    progress.when["stage"] = lambda: (acts(), cloud.mirror(LiveStack(site.project).bucket))
     return ship(site.project, Options(observe_seconds=0, checks=False), progress)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.command import slipway, start
 from tests.fleet.site import Site
 from tests.sshd import find_sshd, serve
@@ -111,7 +111,7 @@ def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_a
     assert run["dropped"] == 0
     assert counts(run, "HTTP")[0] > 10
     assert "slipway.load.generator" in seen
-    secrets = [value for value in OpenStack(site.project).secrets.values() if len(value) >= 12]
+    secrets = [value for value in LiveStack(site.project).secrets.values() if len(value) >= 12]
     assert secrets
     for secret in secrets:
         assert secret not in seen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.connection import Connection
+from slipway.fleet.ssh import Connection
 from slipway.platforms.local.containers import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.down import down

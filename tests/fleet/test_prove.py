@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.command import slipway
 from tests.fleet.sabotage import Sabotage, edit
 from tests.fleet.site import Site
@@ -47,7 +47,7 @@ def test_a_release_whose_checks_go_red_is_sent_back_under_traffic_and_nothing_is
     meter.assert_nothing_lost()
     state = slipway(site.root, "status", "--json").json
     assert state["unfinished"] is None
-    opened = OpenStack(site.project)
+    opened = LiveStack(site.project)
     newest = opened.ledger.history(limit=1)[0]
     assert newest.status == "undone"
     assert ("prove", "failed") in {
@@ -80,7 +80,7 @@ def test_a_release_that_proves_itself_is_promoted(site: Site) -> None:
     assert shipped.json["phases"]["prove"] > 8
     (proved,) = [
         event
-        for event in OpenStack(site.project).ledger.events(shipped.json["release"])
+        for event in LiveStack(site.project).ledger.events(shipped.json["release"])
         if (event.phase, event.event) == ("prove", "done")
     ]
     assert proved.detail["load"] == {"profile": "smoke", "exit_code": 0}

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.site import Site
 
 pytestmark = pytest.mark.fleet
@@ -67,7 +67,7 @@ def test_forwarded_headers_from_outside_are_not_believed(site: Site):
 
 
 async def _sign_in(site: Site) -> str:
-    stack = OpenStack(site.project)
+    stack = LiveStack(site.project)
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=_tls(site)), headers=_load(site)) as client,
         client.post(
@@ -103,7 +103,7 @@ async def _until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str
 
 
 def _load(site: Site) -> dict[str, str]:
-    return {"X-Slipway-Load": OpenStack(site.project).secrets["SLIPWAY_LOAD_KEY"]}
+    return {"X-Slipway-Load": LiveStack(site.project).secrets["SLIPWAY_LOAD_KEY"]}
 
 
 def _tls(site: Site) -> ssl.SSLContext:

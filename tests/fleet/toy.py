@@ -11,8 +11,8 @@ from typing import Any
 
 import zstandard
 
-from slipway.release.open import OpenStack
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 
 WEB = """\
 import http.server, os
@@ -107,5 +107,5 @@ def publish(project: Project, note: str, content: bytes | None = None) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "layer")
         path.write_bytes(packed if content is None else content)
-        OpenStack(project).bucket.put_file(f"layers/sha256-{digest}.tar.zst", path)
+        LiveStack(project).bucket.put_file(f"layers/sha256-{digest}.tar.zst", path)
     return {"kind": "app", "digest": f"sha256:{digest}", "size": len(packed), "unpacked_size": 10_000}

@@ -11,11 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
-from infra.picture.cost import cost
-from infra.picture.layout import Box, layout
+from infra.picture.cost import cost, prices
 from infra.picture.model import PLACES, picture
-from infra.picture.prices import prices
-from infra.picture.svg import svg
+from infra.picture.svg import Box, layout, svg
 from infra.recording import Graph, Resource
 from infra.recording import record as real_record
 from slipway.cli.app import app

@@ -11,8 +11,8 @@ import yaml
 
 from infra.policies import RULES, World, judge
 from infra.recording import Graph, Resource, record
-from infra.recording.program_error import ProgramFailed
-from infra.recording.references import references
+from infra.recording.graph import references
+from infra.recording.record import ProgramFailed
 from infra.recording.schema import breaches
 from slipway.platforms.aws.provision import provision
 from slipway.progress import Silent

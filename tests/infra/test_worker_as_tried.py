@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from infra.cloudflare import realtime
-from infra.cloudflare.worker_variables import worker_variables
+from infra.cloudflare.realtime import worker_variables
 from slipway.settings.project import open_project
 
 ROOT = Path(__file__).parents[2]

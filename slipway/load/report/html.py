@@ -12,7 +12,7 @@ from slipway.load.kinds import DURATIONS
 from slipway.load.outcome import Outcome
 from slipway.load.report import chart
 from slipway.load.report.charts import charts_of, time_of
-from slipway.reports.page import render
+from slipway.reports import render
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 MOST_PAST = 50

@@ -7,8 +7,8 @@ import time
 from urllib.parse import urlsplit
 
 from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.site_certificate import days_left
 from slipway.progress import Progress
-from slipway.release.site_certificate import days_left
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Cloud, Outputs
 

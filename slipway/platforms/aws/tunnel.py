@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from slipway.fleet.failures import NO_SESSION
+from slipway.fleet.ssh_errors import NO_SESSION
 from slipway.platforms.aws import light
 from slipway.platforms.aws.failures import told
 from slipway.platforms.aws.plugin import INSTALL, PLUGIN

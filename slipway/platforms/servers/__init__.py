@@ -1,4 +1,4 @@
-"""Platform `hosts`: machines that someone rents, listed in `Pulumi.<stack>.yaml`, reached by ssh alone.
+"""Platform `servers`: Debian machines that you rent, listed in `Pulumi.<stack>.yaml` and reached by ssh.
 
 Nothing that matters is kept on one laptop: whoever has the repository, the age key and an ssh key can work.
 """

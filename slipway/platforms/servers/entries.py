@@ -1,4 +1,4 @@
-"""Certificates in a rented fleet's secret store: PEM, with their keys, by the names of their entries."""
+"""Names of the secret store's entries that hold certificates: PEM, with their keys."""
 
 from __future__ import annotations
 

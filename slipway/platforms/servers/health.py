@@ -1,4 +1,4 @@
-"""Do a rented fleet's services answer those who need them, through every firewall in between?"""
+"""Do the fleet's services answer every host that uses them, through every firewall in between?"""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def wait_for_services(fleet: Fleet, outputs: Outputs) -> None:
         raise NeedsPerson(
             f"{way.source} cannot reach {way.target} at {way.address}:{way.port}, which answers at home",
             details=[f"{each.source} → {each.target} {each.address}:{each.port}" for each in shut[1:]],
-            remedy="let the provider's firewall pass this inside the private network (docs/hosts.md)",
+            remedy="let the provider's firewall pass this inside the private network (docs/servers.md)",
         )
 
 

@@ -1,4 +1,4 @@
-"""The private ssh key that this person or CI job shows to rented machines."""
+"""The private ssh key by which this person or CI job signs in to servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a rented fleet's stack: its outputs, and on this machine what ssh and TLS need to reach it."""
+"""Opens a stack of servers: its outputs, and on this machine the files that ssh and TLS need to reach it."""
 
 from __future__ import annotations
 

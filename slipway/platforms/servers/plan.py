@@ -1,4 +1,4 @@
-"""What a rented fleet's machines are to be set up with; the same on every machine that has the age key."""
+"""What servers are set up with; the same on every machine that has the age key."""
 
 from __future__ import annotations
 

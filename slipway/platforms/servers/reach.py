@@ -1,12 +1,12 @@
-"""Is every rented machine there, the one that was meant, and one that can be set up? Changes nothing."""
+"""Is every server there, the one that was meant, and one that can be set up? Changes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from slipway.fleet.failures import HostDown
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
+from slipway.fleet.ssh_errors import HostDown
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, SlipwayError
 
@@ -28,7 +28,7 @@ sed -n 's/^ *"role": "\(.*\)".*/\1/p' /etc/slipway/host.json 2>/dev/null || true
 
 @dataclass(frozen=True)
 class Found:
-    """What a machine says of itself."""
+    """What a server says of itself."""
 
     system: str
     version: str
@@ -42,10 +42,10 @@ class Found:
 
 
 def reach(fleet: Fleet, fleet_id: str, progress: Progress) -> dict[str, Found]:
-    """Ask every machine at once. All that is wrong is told together.
+    """Ask every server at once. All that is wrong is told together.
 
-    BadInput (2): a host key that is not the pinned one, an ssh key that is not accepted, or a machine that
-    cannot be what the settings say. SlipwayError (1): a machine that does not answer.
+    BadInput (2): a host key that is not the pinned one, an ssh key that is not accepted, or a server that
+    cannot be what the settings say. SlipwayError (1): a server that does not answer.
     """
 
     def look(host: FleetHost) -> Found:
@@ -81,7 +81,7 @@ def parse(said: str) -> Found:
 
 
 def unfit(host: FleetHost, found: Found, fleet_id: str) -> list[str]:
-    """Why the machine cannot be `host` of the fleet; nothing if it can."""
+    """Why the server cannot be `host` of the fleet; nothing if it can."""
     problems: list[str] = []
     major = found.version.partition(".")[0]
     oldest = OLDEST.get(found.system)
@@ -98,7 +98,7 @@ def unfit(host: FleetHost, found: Found, fleet_id: str) -> list[str]:
             f"{host.name} has no address {wanted}, as the settings say, but {', '.join(found.addresses)}"
         )
     if found.fleet and found.fleet != fleet_id:
-        problems.append(f"{host.name} belongs to the fleet {found.fleet}: one machine is in one fleet")
+        problems.append(f"{host.name} belongs to the fleet {found.fleet}: one server is in one fleet")
     elif found.role and found.role != host.role:
         problems.append(
             f"{host.name} was set up as {found.role}, and the settings say {host.role}: install it anew first"
@@ -113,22 +113,22 @@ def _no_root(host: FleetHost, said: str) -> BadInput:
         return BadInput(f"{host.name}: a command as root failed: {last[0]}")
     return BadInput(
         f"{host.name}: {user} cannot become root without a password: {last[0]}",
-        remedy=f"on the machine, as root: apt-get install sudo; echo '{user} ALL=(ALL) NOPASSWD:ALL' "
+        remedy=f"on the server, as root: apt-get install sudo; echo '{user} ALL=(ALL) NOPASSWD:ALL' "
         f"> /etc/sudoers.d/{user}",
     )
 
 
 _INPUT = {
-    "key mismatch": "if the machine was installed anew on purpose, put its new host key into the settings; "
+    "key mismatch": "if the server was installed anew on purpose, put its new host key into the settings; "
     "if not, find out who answers",
     "not let in": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its public "
-    "half into the user's ~/.ssh/authorized_keys on the machine",
+    "half into the user's ~/.ssh/authorized_keys on the server",
 }
 """Kinds of failure that a person mends in what was given, and how."""
 
 
 def _told(error: FleetError) -> SlipwayError:
-    """The exit code tells whether something that was given is wrong, or a machine is down."""
+    """The exit code tells whether something that was given is wrong, or a server is down."""
     lines: list[str] = []
     remedies: list[str] = []
     given = False
@@ -140,7 +140,7 @@ def _told(error: FleetError) -> SlipwayError:
             remedies += [_INPUT.get(kind) or failure.remedy]
         else:
             lines.append(str(failure))
-    many = f"{len(error.failures)} machines cannot be worked with; nothing was changed"
+    many = f"{len(error.failures)} servers cannot be worked with; nothing was changed"
     kind_of_error = BadInput if given else SlipwayError
     return kind_of_error(
         lines[0] if len(error.failures) == 1 else many,

@@ -1,4 +1,4 @@
-"""`slipway up` of a rented fleet: from machines that answer by ssh to a fleet that is set up and answers.
+"""`slipway up` of a fleet of servers: from servers that answer by ssh to a fleet that is set up and answers.
 
 Everything in it may be cut off at any moment and done again: what is as it should be is left alone.
 """
@@ -26,9 +26,9 @@ from slipway.settings.project import Project
 
 
 def up(project: Project, progress: Progress) -> Outputs:
-    """Set all machines up, or bring them in line with the settings. New machines take minutes, else seconds.
+    """Set all servers up, or bring them in line with the settings. New servers take minutes, else seconds.
 
-    BadInput: something given is wrong, and nothing was changed; SlipwayError: a machine does not answer, or
+    BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
     from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.site import Site
 
 Break = Callable[[Site], AbstractContextManager[object]]
@@ -193,7 +193,7 @@ def with_secret(then: Callable[[str], Break]) -> Break:
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
-        with then(OpenStack(site.project).secrets["WEBHOOK_SECRET"])(site):
+        with then(LiveStack(site.project).secrets["WEBHOOK_SECRET"])(site):
             yield
 
     return broken

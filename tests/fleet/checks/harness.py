@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.reports.folder import Reports
+from slipway.reports import Reports
 from tests.forked import forked_pytest
 
 CHECKS = Path(__file__).parents[3] / "checks"

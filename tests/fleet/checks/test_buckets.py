@@ -10,7 +10,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.checks.breaking import Break, on, rewritten
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
@@ -36,7 +36,7 @@ def policy(which: str, *actions: str, effect: str = "Allow") -> Break:
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
-        opened = OpenStack(site.project)
+        opened = LiveStack(site.project)
         root = dict(line.split("=", 1) for line in on(site, "data1", "cat /etc/slipway/s3/root.env").split())
         data = site.outputs.by_role("data")[0]
         port = opened.fleet.web[0].connection.tunnel(data.address, 7070)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.checks.breaking import Break, local_file, settings
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.command import slipway
@@ -25,7 +25,7 @@ def stored(key: str, change: Callable[[dict[str, Any]], object]) -> Break:
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
-        bucket = OpenStack(site.project).bucket
+        bucket = LiveStack(site.project).bucket
         name = next(name for name in bucket.list("") if key.format(live=f"{site.live():08d}") in name)
         found = bucket.get_json(name)
         assert found
@@ -45,7 +45,7 @@ def stored(key: str, change: Callable[[dict[str, Any]], object]) -> Break:
 def committed_secret(site: Site) -> Generator[None]:
     """A file with a secret under version control."""
     git = ["git", "-C", str(site.app)]
-    (site.app / "notes.txt").write_text(f"the hook's: {OpenStack(site.project).secrets['WEBHOOK_SECRET']}\n")
+    (site.app / "notes.txt").write_text(f"the hook's: {LiveStack(site.project).secrets['WEBHOOK_SECRET']}\n")
     try:
         subprocess.run([*git, "add", "notes.txt"], check=True)
         yield
@@ -57,7 +57,7 @@ def committed_secret(site: Site) -> Generator[None]:
 @contextmanager
 def shared_secret(site: Site) -> Generator[None]:
     """Two secrets with one value."""
-    secrets = OpenStack(site.project).secrets
+    secrets = LiveStack(site.project).secrets
     try:
         assert slipway(site.root, "secrets", "set", "CRON_SECRET", stdin=secrets["WEBHOOK_SECRET"]).code == 0
         yield

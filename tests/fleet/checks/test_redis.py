@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from slipway.release.open import OpenStack
+from slipway.stack import LiveStack
 from tests.fleet.checks.breaking import Break, done, file, on, together
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
@@ -21,7 +21,7 @@ def redis(what: str, undo: str) -> Break:
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
-        password = OpenStack(site.project).secrets["PLATFORM_REDIS_PASSWORD"]
+        password = LiveStack(site.project).secrets["PLATFORM_REDIS_PASSWORD"]
         tool = "read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis='redis-cli --no-auth-warning'"
         try:
             on(site, "data1", f"{tool}; {what}", password + "\n")

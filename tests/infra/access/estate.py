@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from infra.recording import Graph, Resource
-from infra.recording.references import references
+from infra.recording.graph import references
 from tests.infra.access.evaluator import Caller, Policy, Request, decide
 from tests.infra.access.variables import Context
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from infra.recording.terraform_names import snake_case
+from infra.recording.sdk import snake_case
 from tests.infra.emulator.differences import is_dropped
 from tests.infra.emulator.names import known
 from tests.infra.emulator.unknown import Unknown

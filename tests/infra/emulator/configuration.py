@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.recording import Graph, Resource
-from infra.recording.references import Reference, references
+from infra.recording.graph import Reference, references
 from tests.infra.emulator.arguments import arguments
 from tests.infra.emulator.endpoints import ENDPOINTS
 from tests.infra.emulator.limits import forgotten

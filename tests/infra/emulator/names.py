@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from infra.recording.terraform_names import snake_case
+from infra.recording.sdk import snake_case
 
 RENAMED = {
     ("aws_sns_topic_subscription", "topic"): "topic_arn",

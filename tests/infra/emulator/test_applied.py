@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.recording.terraform_names import snake_case
+from infra.recording.sdk import snake_case
 from slipway.settings.outputs import Outputs
 from tests.infra.emulator.applied import Applied, Emulator
 from tests.infra.emulator.differences import DROPPED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.cloudflare import ranges
+from infra.cloudflare import origin as ranges
 from tests.infra.emulator import found
 from tests.infra.emulator.applied import Applied
 

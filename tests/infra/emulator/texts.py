@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from infra.recording.references import Reference, references
+from infra.recording.graph import Reference, references
 from tests.infra.emulator.names import known
 from tests.infra.emulator.unknown import Unknown
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportUnknownVariableType]
 
-from infra.local import act
-from infra.local.fleet_now import UNKNOWN, host_states
-from infra.local.provider import FleetProvider
-from infra.local.wanted import wanted_digest
+from infra.local import provider as act
+from infra.local.program import wanted_digest
+from infra.local.provider import UNKNOWN, FleetProvider, host_states
 from slipway.platforms.local.status import FleetState, HostState
 from slipway.settings.project import Project
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from slipway.fleet.completed import Completed
-from slipway.fleet.exchange import Exchange
 from slipway.fleet.fleet import FleetHost
+from slipway.fleet.process import Completed, Exchange
 
 
 class _Connection:

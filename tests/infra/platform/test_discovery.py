@@ -1,6 +1,6 @@
 import pytest
 
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.aws.discovery import discover, look, members, unlaunched
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.session import session_of

@@ -1,9 +1,9 @@
 import pytest
 
 from slipway.doctor.aws import credentials, hosts, programs
-from slipway.release.open import OpenStack
 from slipway.secrets.others import other_stacks
 from slipway.settings.errors import BadInput
+from slipway.stack import LiveStack
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
 
@@ -34,7 +34,7 @@ def test_a_wrong_account_is_found(world: World):
 def test_instances_that_are_no_hosts_yet_are_told(world: World):
     world.provision()
     (late,) = world.launch("web", 1, publish=False)
-    starting, none = hosts(OpenStack(world.project))
+    starting, none = hosts(LiveStack(world.project))
     assert (starting.level, none.level) == ("warn", "fail")
     assert f"web-{late[-8:]} is still starting" in starting.what
 

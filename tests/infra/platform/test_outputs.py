@@ -4,9 +4,9 @@ import pytest
 
 from slipway.platforms.aws.outputs import read_outputs
 from slipway.platforms.aws.session import session_of
-from slipway.release.open import OpenStack
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
+from slipway.stack import LiveStack
 from tests.infra.platform.world import World
 
 
@@ -87,7 +87,7 @@ def test_a_command_opens_the_stack_once_and_has_its_bucket_and_secrets(world: Wo
     world.provision()
     world.launch("web", 1)
     late = world.launch("worker", 1, publish=False)[0]
-    opened = OpenStack(world.project)
+    opened = LiveStack(world.project)
     outputs = opened.outputs
     assert outputs is opened.outputs
     assert [host.role for host in outputs.hosts] == ["web"]

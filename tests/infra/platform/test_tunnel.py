@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
-from slipway.fleet.connection import Connection
-from slipway.fleet.failures import HostDown
+from slipway.fleet.ssh import Connection
+from slipway.fleet.ssh_errors import HostDown
 from slipway.platforms.aws import light
 from slipway.platforms.aws.plugin import find_plugin
 from slipway.platforms.aws.session import AwsSession

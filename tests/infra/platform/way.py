@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from slipway.fleet.control import control_folder
-from slipway.fleet.ssh_config import write_ssh_config
+from slipway.fleet.ssh_config import control_folder, write_ssh_config
 from slipway.platforms.aws.ssh_key import ssh_key
 from slipway.platforms.aws.tunnel import proxy_command
 from tests import sshd

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.build.build import build
-from slipway.build.checks import run_checks
+from slipway.build.build import build, run_checks
 from slipway.build.command import BuildFailed
 from slipway.settings.errors import BadInput
 from tests.unit.build.conftest import MakeProject, commit, unpack, write

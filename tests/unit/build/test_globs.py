@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.build.globs import matches
+from slipway.build.source import matches
 
 
 @pytest.mark.parametrize(

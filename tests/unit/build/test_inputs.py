@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from slipway.build.inputs import settings_digest, tree_digest
+from slipway.build.cache import settings_digest, tree_digest
 from tests.unit.build.conftest import write
 
 FILES = ["a.txt", "bin/run", "link"]

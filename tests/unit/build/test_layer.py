@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipway.build import cache
-from slipway.build.layer import pack, recalled, record_of
-from slipway.build.tree import collect
+from slipway.build.layer import collect, pack, recalled, record_of
 from tests.unit.build.conftest import unpack, write
 
 names = st.text("abcü-_ .", min_size=1, max_size=12).filter(lambda name: name.strip(". "))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slipway.build.migrations import read_migrations
-from slipway.build.tree import collect
+from slipway.build.manifest import read_migrations
 from slipway.settings.app import Migrate
 from tests.unit.build.conftest import write
 
 
+def files_of(root: Path) -> dict[str, Path]:
+    return {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
+
+
 def ids(root: Path, files: str) -> list[tuple[str, bool]]:
     migrate = Migrate(command="migrate", files=files)
-    found = read_migrations(collect(root, lambda _: True), migrate)
+    found = read_migrations(files_of(root), migrate)
     return [(migration.id, migration.contract) for migration in found]
 
 
@@ -40,4 +43,4 @@ def test_folders_tell_files_of_one_name_apart(tmp_path: Path) -> None:
 
 def test_an_app_without_migrations_has_none(tmp_path: Path) -> None:
     write(tmp_path, {"migrations/1.up.sql": "select 1"})
-    assert read_migrations(collect(tmp_path, lambda _: True), None) == []
+    assert read_migrations(files_of(tmp_path), None) == []

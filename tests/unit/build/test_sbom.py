@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from slipway.build.lockfiles import Package, read_lockfiles
 from slipway.build.manifest import RuntimeOf
-from slipway.build.sbom import make_sbom
+from slipway.build.sbom import Package, make_sbom, read_lockfiles
 from tests.unit.build.conftest import write
 
 BUN_LOCK = """{

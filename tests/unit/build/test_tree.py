@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.build.globs import matcher
-from slipway.build.tree import Entry, collect
+from slipway.build.layer import Entry, collect
+from slipway.build.source import matcher
 from slipway.settings.errors import BadInput
 from tests.unit.build.conftest import write
 

@@ -30,7 +30,7 @@ class Live:
     outputs = SimpleNamespace(hosts=[host("web1", "web"), host("web2", "web"), host("data1", "data")])
     state_dir = Path("state")
 
-    def hidden(self, text):
+    def redact(self, text):
         return text.replace("{CANARY}", "***")
 
 plugin.open_live = lambda name: Live()
@@ -43,7 +43,7 @@ def host_name(request):
 HEAD = """
 import pytest
 from checks.kit.check import check
-from checks.kit.verdict import not_evaluated, skipped
+from checks.kit.check import not_evaluated, skipped
 RULE = dict(severity="high", why="because", remedy="mend it")
 """
 

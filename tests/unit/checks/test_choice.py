@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.kit.check import Check, check
-from checks.kit.choice import Choice
+from checks.kit.plugin import Choice
 from tests.unit.checks.conftest import Ran
 
 Run = Callable[..., Ran]

@@ -11,7 +11,7 @@ import pytest
 from testinfra.host import Host as Machine
 
 from checks.kit.background import Background, begun_early
-from checks.kit.kept import KeptBackend
+from checks.kit.hosts import KeptBackend
 from tests.sshd import find_sshd, serve
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.kit.report.history import remember
-from checks.kit.report.page import page
-from checks.kit.results import Result, Run
-from checks.kit.verdict import Verdict
+from checks.kit.check import Verdict
+from checks.kit.report import page
+from checks.kit.results import Result, Run, remember
 from tests.browser import Page, browser, pictures
 
 VISIBLE = "[...document.querySelectorAll('tr[data-verdict]')].filter((row) => row.offsetHeight > 0)"

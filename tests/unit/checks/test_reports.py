@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from checks.kit.report.history import KEPT, remember
-from checks.kit.report.junit import junit
-from checks.kit.results import Result, Run
-from checks.kit.verdict import Verdict
+from checks.kit.check import Verdict
+from checks.kit.report import junit
+from checks.kit.results import KEPT, Result, Run, remember
 
 
 def result(name: str, verdict: Verdict, reason: str = "", host: str = "") -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.kit.pieces import pieces
+from checks.kit.leaks import pieces
 
 
 def test_a_value_with_slashes_is_looked_for_by_its_pieces() -> None:

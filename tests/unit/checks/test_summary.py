@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.kit.report import write_reports
-from checks.kit.report.markdown import markdown
+from checks.kit.report import markdown, write_reports
 from checks.kit.results import Result, Run
 
 

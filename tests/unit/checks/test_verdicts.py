@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from checks.kit.check import NotEvaluated, judge
 from checks.kit.plugin import said
-from checks.kit.verdict import NotEvaluated, judge
 from tests.unit.checks.conftest import CANARY, Ran
 
 Run = Callable[..., Ran]

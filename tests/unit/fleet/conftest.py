@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.fleet.connection import Connection
+from slipway.fleet.ssh import Connection
 from tests.sshd import Sshd, find_sshd, serve
 
 

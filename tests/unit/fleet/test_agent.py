@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slipway.fleet.agent import Agent, AgentError
-from slipway.fleet.connection import Connection
+from slipway.fleet.ssh import Connection
 
 Says = Callable[..., Agent]
 

@@ -23,7 +23,7 @@ from tests.sshd import Sshd
 def outputs_of(sshd: Sshd, *hosts: Host, builds: BucketOutput | None = None) -> Outputs:
     return Outputs(
         stack="test",
-        platform="hosts",
+        platform="servers",
         url="https://localhost",
         hosts=list(hosts),
         ssh_config=str(sshd.config(*hosts)),

@@ -1,5 +1,5 @@
 """Imports of pulumi_cloudflare only as much as is used: the whole takes seconds and warns seventy times."""
 
-from infra.recording.lean_cloudflare import install
+from infra.recording.sandbox import install
 
 install()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from infra.aws.policies import Estate
+from infra.aws.iam.host_policies import Estate
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.stack import Stack
 

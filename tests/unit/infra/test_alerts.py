@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hosts.alert_rules import alert_rules, rules
-from infra.aws.alerts import Parts, planned_alarms
+from infra.aws.alarms import Parts, planned_alarms
 from slipway.settings.alerts_table import ALERTS
 from slipway.settings.aws import Alerts
 

@@ -9,15 +9,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from infra.aws.storage import explicit_origins
-from infra.cloudflare.front import covered_by_zone
-from infra.cloudflare.origin_ca import FINGERPRINT, origin_ca
-from infra.cloudflare.proofs import without_dot
-from infra.cloudflare.ranges import IPV4, IPV6, changes
+from infra.aws.buckets import explicit_origins
+from infra.cloudflare.front import SETTINGS, covered_by_zone, without_dot
+from infra.cloudflare.origin import FINGERPRINT, IPV4, IPV6, changes, origin_ca
 from infra.cloudflare.realtime import SCRIPT, built_script
 from infra.cloudflare.rulesets import static_expression
 from infra.cloudflare.uploads import token_scope
-from infra.cloudflare.zone_settings import SETTINGS
 from slipway.settings.errors import BadInput
 
 

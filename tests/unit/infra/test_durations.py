@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.aws.durations import boot_seconds, deregistration_seconds, leaving_seconds
-from infra.aws.host_group import most_healthy_percent
-from infra.aws.retention import retention_days
+from infra.aws.compute import boot_seconds, deregistration_seconds, leaving_seconds, most_healthy_percent
+from infra.aws.limits import retention_days
 from slipway.settings.app import App
 from slipway.settings.aws import LoadBalancer
 

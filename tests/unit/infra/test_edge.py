@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from infra.aws.database_parameters import PARAMETERS, major_version
+from infra.aws.database import PARAMETERS, major_version
+from infra.aws.limits import LOAD_BALANCER, short_name
 from infra.aws.listeners import path_and_below
-from infra.aws.physical import LOAD_BALANCER, short_name
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra.aws.policies import host_policy, proxy_policy
-from infra.aws.policy_document import Statement, as_json, document, partition
-from infra.aws.release_policies import deploy_policy, preview_policy
+from infra.aws.iam.document import Statement, as_json, document, partition
+from infra.aws.iam.host_policies import host_policy, proxy_policy
+from infra.aws.iam.release_policies import deploy_policy, preview_policy
 from tests.unit.infra.estates import ACCOUNT, REGION, USER_ID, allowed, estate
 
 OWN, OTHER = estate("prod"), estate("preview")

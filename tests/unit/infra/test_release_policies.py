@@ -8,9 +8,9 @@ from typing import Any
 import botocore.session
 import pytest
 
-from infra.aws.policies import host_policy, proxy_policy
-from infra.aws.release_policies import deploy_policy, github_trust, preview_policy, service_trust
-from infra.aws.resource_policies import bucket_policy, key_policy, secret_policy, topic_policy
+from infra.aws.iam.host_policies import host_policy, proxy_policy
+from infra.aws.iam.release_policies import deploy_policy, github_trust, preview_policy, service_trust
+from infra.aws.iam.resource_policies import bucket_policy, key_policy, secret_policy, topic_policy
 from tests.unit.infra.estates import ACCOUNT, REGION, allowed, estate, names
 
 OWN = estate("prod")

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from infra.aws.subnets import Subnets, subnets, zone_names
+from infra.aws.network import Subnets, subnets, zone_names
 
 
 def test_hosts_get_a_quarter_of_the_network_in_each_zone():

@@ -7,7 +7,7 @@ import random
 from slipway.load.asked import Asked
 from slipway.load.outcome import Outcome, outcome_of
 from slipway.load.samples import Reading, Samples
-from slipway.settings.load_settings import Load, Threshold
+from slipway.settings.load import Load, Threshold
 
 START = 1_760_000_000.4
 SECONDS = 75

@@ -22,8 +22,8 @@ from slipway.load.profile import SHAPES, profile_of
 from slipway.load.samples import Samples
 from slipway.load.worker_host import worker_host
 from slipway.load.worker_hosts import look_at
+from slipway.settings.app_file import load_app
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.load import load_app
 from tests.unit.load.a_run import START, generator, seconds
 
 BOARD = Path(__file__).parents[3] / "examples" / "board"

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from slipway.load.exit_codes import ExitCode
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 LOCUSTFILE = """
 import os
@@ -29,7 +29,7 @@ from pathlib import Path
 from locust import FastHttpUser, constant, events, task
 
 from slipway.load.ending import Order, report_at_the_end
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 
 SECONDS = float(os.environ["ASKED_SECONDS"])
 

@@ -8,7 +8,7 @@ from typing import cast
 from slipway.load.marks import ReleaseMarks
 from slipway.settings.errors import SlipwayError
 from slipway.storage.reading import Reading
-from slipway.storage.release import Event, Kind, Progress, Release, What
+from slipway.storage.records import Event, Kind, Progress, Release, What
 
 START = 1_760_000_000.0
 

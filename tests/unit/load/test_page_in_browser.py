@@ -9,7 +9,7 @@ import pytest
 
 from slipway.load.compare import past_of
 from slipway.load.report.html import page
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 from tests.browser import Page, browser, pictures
 from tests.unit.load import reported
 

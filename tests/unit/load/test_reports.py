@@ -21,8 +21,8 @@ from slipway.load.report.junit import junit
 from slipway.load.report.markdown import markdown
 from slipway.load.report.scale import linear_scale, log_scale
 from slipway.load.samples import Samples
-from slipway.reports.past_runs import read_runs
-from slipway.settings.load_settings import Load
+from slipway.reports import read_runs
+from slipway.settings.load import Load
 from tests.unit.load import reported
 from tests.unit.load.a_run import START, seconds
 

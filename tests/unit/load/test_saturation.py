@@ -8,7 +8,7 @@ from slipway.load.exit_codes import MEANINGS, ExitCode
 from slipway.load.outcome import outcome_of
 from slipway.load.samples import Samples
 from slipway.load.saturation import saturation
-from slipway.settings.load_settings import Load
+from slipway.settings.load import Load
 from tests.unit.load.a_run import START, asked, generator, seconds
 
 

@@ -9,7 +9,7 @@ from slipway.load.finding import Finding
 from slipway.load.hopeless import hopeless
 from slipway.load.samples import Samples
 from slipway.load.thresholds import judge
-from slipway.settings.load_settings import Load, Threshold
+from slipway.settings.load import Load, Threshold
 from tests.unit.load.a_run import START, asked, generator, seconds
 
 

@@ -19,8 +19,8 @@ from slipway.release.observe import ObservePhase
 from slipway.release.phase import Phase
 from slipway.release.promote import Promote
 from slipway.release.prove import Prove, missing_tools, wanted_by
-from slipway.release.release import PHASES
 from slipway.release.rollout import Options, Rollout
+from slipway.release.ship import PHASES
 from slipway.release.switch import Switch
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.secrets.contract import check, generate, unused
-from slipway.secrets.weakness import weaknesses
+from slipway.secrets.check import check, unused, weaknesses
+from slipway.secrets.contract import generate
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack

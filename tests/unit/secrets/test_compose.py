@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.secrets.compose import compose, fill_secrets
-from slipway.secrets.contract import config_version
+from slipway.secrets.contract import compose, config_version, fill_secrets
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs

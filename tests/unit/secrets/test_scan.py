@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from slipway.secrets.env_example import env_example
+from slipway.secrets.contract import env_example
 from slipway.secrets.scan import scan_files
 from slipway.settings.app import App
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.settings.app import App
-from slipway.settings.load import load_app
+from slipway.settings.app_file import load_app
 from slipway.settings.violations import InvalidSettings
 
 SMALL = """\

@@ -8,7 +8,7 @@ from slipway.settings.errors import BadInput
 from slipway.settings.stack_file import find_root, load_stack
 from slipway.settings.violations import InvalidSettings
 
-MACHINE = "{name: %s, role: %s, address: 10.0.0.1, ssh: root@203.0.113.7:22, host_key: ssh-ed25519 AAAAC3Nz}"
+SERVER = "{name: %s, role: %s, address: 10.0.0.1, ssh: root@203.0.113.7:22, host_key: ssh-ed25519 AAAAC3Nz}"
 
 
 def refused(project: Path, settings: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_mistakes_have_file_line_key_and_remedy(project: Path):
         "  slipway:platform: localhost\n  slipway:databse: none\n"
         "  slipway:local:\n    http_prt: 1\n    web: 0\n",
     ) == [
-        'Pulumi.local.yaml:2 slipway:platform: must be "local", "hosts" or "aws", got "localhost"'
+        'Pulumi.local.yaml:2 slipway:platform: must be "local", "servers" or "aws", got "localhost"'
         ' (did you mean "local"?)',
         'Pulumi.local.yaml:3 slipway:databse: unknown key (did you mean "database"?)',
         'Pulumi.local.yaml:5 slipway:local.http_prt: unknown key (did you mean "http_port"?)',
@@ -67,10 +67,10 @@ def test_mistakes_have_file_line_key_and_remedy(project: Path):
             "  slipway:platform: local\n  slipway:domain: http://x\n",
             "3 slipway:domain: must be a domain name",
         ),
-        ("  slipway:platform: hosts\n  slipway:domain: a.b\n", "platform hosts needs machines"),
+        ("  slipway:platform: servers\n  slipway:domain: a.b\n", "platform servers needs servers"),
         (
-            f"  slipway:platform: local\n  slipway:machines: [{MACHINE % ('a', 'web')}]\n",
-            "is for platform hosts",
+            f"  slipway:platform: local\n  slipway:servers: [{SERVER % ('a', 'web')}]\n",
+            "is for platform servers",
         ),
         (
             "  slipway:platform: local\n  slipway:local: {http_port: 8443}\n",
@@ -85,58 +85,58 @@ def test_what_cannot_be_is_refused(project: Path, settings: str, expected: str):
     assert expected in "\n".join(refused(project, settings))
 
 
-def test_rented_machines_need_an_edge_a_web_and_a_data_host(project: Path):
+def test_servers_need_an_edge_a_web_and_a_data_host(project: Path):
     found = refused(
         project,
-        f"  slipway:platform: hosts\n  slipway:domain: a.example\n  slipway:machines:\n"
-        f"    - {MACHINE % ('web1', 'web')}\n"
-        f"    - {MACHINE.replace('root@', '').replace('10.0.0.1', '10.0.0.2') % ('w', 'worker')}\n",
+        f"  slipway:platform: servers\n  slipway:domain: a.example\n  slipway:servers:\n"
+        f"    - {SERVER % ('web1', 'web')}\n"
+        f"    - {SERVER.replace('root@', '').replace('10.0.0.1', '10.0.0.2') % ('w', 'worker')}\n",
     )
     assert [line.split(": ", 1)[1].split(" (")[0] for line in found] == [
-        "there is no machine of role data",
-        "there is no machine of role edge",
+        "there is no server of role data",
+        "there is no server of role edge",
         'must be user@host or user@host:port, got "203.0.113.7:22"',
     ]
-    assert found[2].startswith("Pulumi.local.yaml:6 slipway:machines[1].ssh")
+    assert found[2].startswith("Pulumi.local.yaml:6 slipway:servers[1].ssh")
 
 
-def machine(name: str, role: str, number: int, more: str = "") -> str:
+def server(name: str, role: str, number: int, more: str = "") -> str:
     return (
         f"    - {{name: {name}, role: {role}, address: 10.0.0.{number}, ssh: root@203.0.113.{number}, "
         f"host_key: ssh-ed25519 AAAAC3Nz{more}}}\n"
     )
 
 
-HOSTS = "  slipway:platform: hosts\n  slipway:domain: a.example\n  slipway:machines:\n"
-EDGE, WEB, DATA = machine("e", "edge", 1), machine("w", "web", 2), machine("d", "data", 3)
-SMALLEST = HOSTS + EDGE + WEB + DATA
+SERVERS = "  slipway:platform: servers\n  slipway:domain: a.example\n  slipway:servers:\n"
+EDGE, WEB, DATA = server("e", "edge", 1), server("w", "web", 2), server("d", "data", 3)
+SMALLEST = SERVERS + EDGE + WEB + DATA
 
 
-def test_the_smallest_rented_fleet_and_one_with_several_machines_a_role_are_taken(project: Path):
-    for settings in (SMALLEST, SMALLEST + machine("e2", "edge", 4) + machine("w2", "web", 5)):
+def test_the_smallest_fleet_of_servers_and_one_with_several_a_role_are_taken(project: Path):
+    for settings in (SMALLEST, SMALLEST + server("e2", "edge", 4) + server("w2", "web", 5)):
         (project / "Pulumi.local.yaml").write_text(f"config:\n{settings}")
         stack = load_stack(project, "local")
-        assert (stack.machines[0].ssh_user, stack.machines[0].ssh_host) == ("root", "203.0.113.1")
-        assert stack.machines[0].ssh_port == 22
+        assert (stack.servers[0].ssh_user, stack.servers[0].ssh_host) == ("root", "203.0.113.1")
+        assert stack.servers[0].ssh_port == 22
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (SMALLEST + machine("x", "web", 1), "machines[3].address: is e's too, and a machine serves one role"),
-        (SMALLEST + machine("d2", "data", 4), "2 machines of role data, one is served"),
+        (SMALLEST + server("x", "web", 1), "servers[3].address: is e's too, and a server has one role"),
+        (SMALLEST + server("d2", "data", 4), "2 servers of role data, one is served"),
         (SMALLEST.replace("10.0.0.2", "web.lan"), 'address: must be an IP address, got "web.lan"'),
-        (SMALLEST + machine("x", "web", 4, ", public: x.example"), "machines[3].public: is for edges"),
-        (HOSTS + EDGE + WEB, "it keeps the builds, PostgreSQL, Redis, uploads"),
+        (SMALLEST + server("x", "web", 4, ", public: x.example"), "servers[3].public: is for edges"),
+        (SERVERS + EDGE + WEB, "it keeps the builds, PostgreSQL, Redis, uploads"),
         (
             "  slipway:database: external\n  slipway:redis: false\n  slipway:uploads: false\n"
-            + HOSTS + EDGE + WEB,
-            "there is no machine of role data (add one: it keeps the builds)",
+            + SERVERS + EDGE + WEB,
+            "there is no server of role data (add one: it keeps the builds)",
         ),
-        (HOSTS + WEB + DATA, "no machine of role edge (add one: it takes"),
+        (SERVERS + WEB + DATA, "no server of role edge (add one: it takes"),
     ],
 )  # fmt: skip
-def test_rented_machines_that_cannot_be_a_fleet_are_refused(project: Path, settings: str, expected: str):
+def test_servers_that_cannot_be_a_fleet_are_refused(project: Path, settings: str, expected: str):
     assert expected in "\n".join(refused(project, settings))
 
 

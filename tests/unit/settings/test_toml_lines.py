@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.settings.toml_lines import TomlLines
+from slipway.settings.app_file import TomlLines
 from slipway.settings.violations import KeyPath
 
 TEXT = '''\

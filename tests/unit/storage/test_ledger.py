@@ -9,7 +9,7 @@ import pytest
 from slipway.settings.errors import BadInput
 from slipway.storage.lease import Lease, LeaseLost
 from slipway.storage.ledger import Ledger
-from slipway.storage.release import Release
+from slipway.storage.records import Release
 from tests.s3 import S3
 from tests.unit.storage.memory import MemoryBucket
 

@@ -9,10 +9,9 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.storage.head import Head
 from slipway.storage.lease import Lease, LeaseLost
 from slipway.storage.ledger import Ledger
-from slipway.storage.release import Event, Progress
+from slipway.storage.records import Event, Head, Progress
 from tests.unit.storage.memory import Killed, MemoryBucket
 
 Work = Literal["ship", "fail", "rollback"]

@@ -1,4 +1,4 @@
-"""A rented fleet of four, as its settings say it."""
+"""A fleet of four servers, as the settings list it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from slipway.settings.app import App
 from slipway.settings.project import Project
-from slipway.settings.stack import Machine, Stack
+from slipway.settings.stack import Server, Stack
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEdkuE7RjrhDAfLsmIoMm4GDSS6qfNZfmAV3rrJRN3bM"
 
 
-def machine(name: str, role: str, number: int, **more: str) -> Machine:
+def server(name: str, role: str, number: int, **more: str) -> Server:
     facts = {
         "name": name,
         "role": role,
@@ -22,14 +22,14 @@ def machine(name: str, role: str, number: int, **more: str) -> Machine:
         "ssh": f"deploy@203.0.113.{number}:2222",
         "host_key": KEY,
     }
-    return Machine.model_validate({**facts, **more})
+    return Server.model_validate({**facts, **more})
 
 
-MACHINES = [
-    machine("edge1", "edge", 1),
-    machine("web1", "web", 2),
-    machine("web2", "web", 3),
-    machine("data1", "data", 4),
+SERVERS = [
+    server("edge1", "edge", 1),
+    server("web1", "web", 2),
+    server("web2", "web", 3),
+    server("data1", "data", 4),
 ]
 
 
@@ -37,7 +37,7 @@ MACHINES = [
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("SLIPWAY_SSH_KEY", "SLIPWAY_SSH_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    stack = Stack(name="prod", project="board", platform="hosts", domain="board.example", machines=MACHINES)
+    stack = Stack(name="prod", project="board", platform="servers", domain="board.example", servers=SERVERS)
     app = App.model_validate(
         {"name": "board", "runtime": {"name": "none"}, "processes": {"web": {"command": "./serve"}}}
     )

@@ -47,8 +47,8 @@ def test_two_machines_with_the_same_store_ask_for_the_same_set_up(
 def test_a_data_host_that_moved_gets_another_certificate_by_the_same_authority(project: Project):
     store = Memory()
     first = ensure_certificates(store, project)
-    machines = [each.model_copy(update={"address": f"{each.address}0"}) for each in project.stack.machines]
-    object.__setattr__(project, "stack", project.stack.model_copy(update={"machines": machines}))
+    servers = [each.model_copy(update={"address": f"{each.address}0"}) for each in project.stack.servers]
+    object.__setattr__(project, "stack", project.stack.model_copy(update={"servers": servers}))
     second = ensure_certificates(store, project)
     assert first["PLATFORM_DATA_CERTIFICATE"] != second["PLATFORM_DATA_CERTIFICATE"]
     assert first["PLATFORM_CA_KEY"] == second["PLATFORM_CA_KEY"]

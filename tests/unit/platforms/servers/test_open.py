@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.control import control_folder
+from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.servers.identity import ssh_identity
 from slipway.platforms.servers.open import open_outputs
 from slipway.platforms.servers.outputs import compose_outputs
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
-from tests.unit.platforms.servers.conftest import MACHINES, machine
+from tests.unit.platforms.servers.conftest import SERVERS, server
 
 SECRETS = {"PLATFORM_CA_CERTIFICATE": "the authority\n"}
 SSH_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----"
@@ -51,8 +51,8 @@ def test_what_a_stack_does_not_ask_for_is_not_in_its_outputs(project: Project):
 
 
 def test_an_edge_may_be_public_elsewhere_than_where_ssh_goes(project: Project):
-    behind = [machine("edge1", "edge", 1, public="198.51.100.7"), *MACHINES[1:]]
-    assert composed(project, machines=behind).connect == "198.51.100.7:443"
+    behind = [server("edge1", "edge", 1, public="198.51.100.7"), *SERVERS[1:]]
+    assert composed(project, servers=behind).connect == "198.51.100.7:443"
 
 
 def test_opening_writes_what_ssh_and_tls_need_and_mends_what_is_stale(project: Project):
@@ -73,8 +73,8 @@ def test_a_kept_connection_ends_with_the_settings_it_was_made_by(project: Projec
     kept.touch()
     open_outputs(project, SECRETS)
     assert kept.exists()
-    moved = [MACHINES[0], machine("web1", "web", 9), *MACHINES[2:]]
-    object.__setattr__(project, "stack", project.stack.model_copy(update={"machines": moved}))
+    moved = [SERVERS[0], server("web1", "web", 9), *SERVERS[2:]]
+    object.__setattr__(project, "stack", project.stack.model_copy(update={"servers": moved}))
     open_outputs(project, SECRETS)
     assert not kept.exists()
 

@@ -1,0 +1,154 @@
+"""The site's certificate: asked for, proved by DNS, and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+from infra.aws.mail import DnsRecord
+
+
+@dataclass(frozen=True)
+class CertificateArgs:
+    """For which name, and where it is proved."""
+
+    domain: str
+    given_arn: str
+    """Of a certificate of your own; empty: one is made."""
+    hosted_zone: str
+    """Route 53 zone in which the proof is written; empty: somebody else writes it (`validation`)."""
+
+
+class Proof(NamedTuple):
+    """The DNS record by which ACM sees that the domain is ours."""
+
+    name: Output[str]
+    type: Output[str]
+    value: Output[str]
+
+
+class Certificate(pulumi.ComponentResource):
+    """A certificate of the load balancer (ELB.2), which ACM renews as long as the proof stands.
+
+    `issued` is its ARN once ACM has issued it. Where Cloudflare answers for the domain, its part writes
+    `validation` and says so to `issued`; where nobody here does, you write it, and `pulumi up` waits.
+    """
+
+    domain: str
+    validation: Proof | None
+    """None: the certificate is your own, or Route 53 has the proof already."""
+    requested_arn: Output[str]
+    """Known at once, of use only when issued."""
+
+    def __init__(self, name: str, args: CertificateArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:Certificate", name, None, opts)
+        self._name = name
+        self._child = ResourceOptions(parent=self)
+        self._issued: Output[str] | None = None
+        self.domain, self.validation = args.domain, None
+        if args.given_arn:
+            self.requested_arn = self._issued = Output.from_input(args.given_arn)
+        else:
+            self.requested_arn = self._ask(args)
+        self.register_outputs({"arn": self.requested_arn})
+
+    def _ask(self, args: CertificateArgs) -> Output[str]:
+        certificate = aws.acm.Certificate(
+            f"{self._name}-certificate",
+            domain_name=args.domain,
+            validation_method="DNS",
+            options=aws.acm.CertificateOptionsArgs(certificate_transparency_logging_preference="ENABLED"),
+            opts=self._child,
+        )
+        option = certificate.domain_validation_options[0]
+        proof = Proof(
+            name=option.resource_record_name,
+            type=option.resource_record_type,
+            value=option.resource_record_value,
+        )
+        if args.hosted_zone:
+            record = aws.route53.Record(
+                f"{self._name}-proof",
+                zone_id=args.hosted_zone,
+                name=proof.name,
+                type=proof.type,
+                records=[proof.value],
+                ttl=300,
+                # A proof is the same for every certificate of this domain in the account.
+                allow_overwrite=True,
+                opts=self._child,
+            )
+            self._issued = self._validated(certificate.arn, record.fqdn)
+        else:
+            self.validation = proof
+        return certificate.arn
+
+    def issued(self, proved_by: pulumi.Input[str] | None = None) -> Output[str]:
+        """The ARN, once it is issued. `proved_by`: name of the record that another part wrote."""
+        if self._issued is None:
+            self._issued = self._validated(self.requested_arn, proved_by)
+        return self._issued
+
+    def _validated(self, arn: Output[str], record: pulumi.Input[str] | None) -> Output[str]:
+        return aws.acm.CertificateValidation(
+            f"{self._name}-issued",
+            certificate_arn=arn,
+            validation_record_fqdns=[record] if record is not None else None,
+            opts=self._child,
+        ).certificate_arn
+
+
+# The site's name in Route 53, where Cloudflare does not answer for it.
+
+
+@dataclass(frozen=True)
+class SiteNameArgs:
+    """Which name leads to which load balancer."""
+
+    domain: str
+    hosted_zone: str
+    load_balancer_dns_name: pulumi.Input[str]
+    load_balancer_zone_id: pulumi.Input[str]
+
+
+class SiteName(pulumi.ComponentResource):
+    """An alias of the load balancer: it follows the load balancer's addresses by itself."""
+
+    def __init__(self, name: str, args: SiteNameArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:SiteName", name, None, opts)
+        aws.route53.Record(
+            f"{name}-record",
+            zone_id=args.hosted_zone,
+            name=args.domain,
+            type="A",
+            aliases=[
+                aws.route53.RecordAliasArgs(
+                    name=args.load_balancer_dns_name,
+                    zone_id=args.load_balancer_zone_id,
+                    evaluate_target_health=False,
+                )
+            ],
+            opts=ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def proof_records(
+    name: str, hosted_zone: str, records: Sequence[DnsRecord], opts: ResourceOptions | None = None
+) -> None:
+    """Write `records`, which prove that a domain is ours, into a Route 53 zone."""
+    for number, record in enumerate(records, start=1):
+        aws.route53.Record(
+            f"{name}-proof-{number}",
+            zone_id=hosted_zone,
+            name=record.name,
+            type=record.type,
+            records=[record.value],
+            ttl=300,
+            opts=opts,
+        )

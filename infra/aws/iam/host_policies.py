@@ -1,0 +1,168 @@
+"""What a stack's hosts and its database proxy may do: least privilege, and a bar against other stacks.
+
+Pure: strings in, policy documents out. Every document ends with `not_others`, an explicit refusal of every
+other stack's secrets, keys, buckets and parameters, which no policy attached later can undo (I7, I8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.aws.iam.document import Statement, arn, document, iam_arn
+from slipway.settings.aws_names import HOST_KEYS, AwsNames
+
+METRICS = "slipway"
+"""CloudWatch namespace of what hosts measure: `slipway/<fleet>`."""
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What a stack has that roles may be let at: ARNs, resolved."""
+
+    names: AwsNames
+    key: str
+    app_secret: str
+    database_secret: str
+    boot_secrets: Mapping[str, str]
+    """By role."""
+    builds: str
+    uploads: str = ""
+    """Empty: no bucket of the stack's on S3."""
+    uploads_prefix: str = ""
+    """Under which the app keeps uploads: `users/`."""
+    mail_domain: str = ""
+    """That the app may send from; empty: it sends no mail."""
+
+
+def host_policy(estate: Estate, role: str) -> dict[str, Any]:
+    """A web or worker host: its boot secret, builds, uploads under the prefix, logs, sessions, leaving."""
+    names, own_key = estate.names, f"{estate.builds}/{HOST_KEYS}/${{aws:userid}}"
+    logs = arn(names, "logs", f"log-group:{names.log_group('*')}")
+    return document(
+        Statement("ReadOwnBootSecret", _READ_SECRET, [estate.boot_secrets[role]]),
+        _use_key(estate, "kms:Decrypt", "kms:GenerateDataKey"),
+        Statement("ReadBuilds", ["s3:GetObject"], [f"{estate.builds}/*"]),
+        Statement("ListBuilds", ["s3:ListBucket"], [estate.builds]),
+        Statement("PublishOwnHostKey", ["s3:PutObject"], [own_key]),
+        *_uploads(estate),
+        Statement(
+            "WriteNothingElse",
+            ["s3:PutObject*", "s3:DeleteObject*", "s3:PutBucket*", "s3:DeleteBucket*"],
+            not_resources=[own_key, *_upload_objects(estate)],
+            effect="Deny",
+        ),
+        Statement(
+            "WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"], [logs],
+        ),
+        Statement(
+            "Measure", ["cloudwatch:PutMetricData"], ["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": f"{METRICS}/{names.fleet}"}},
+        ),
+        # Its own group only, and no more than to say that the host has drained.
+        Statement("Leave", ["autoscaling:CompleteLifecycleAction"], [_own_group(names, role)]),
+        # Of AmazonSSMManagedInstanceCore what sessions need, and not its ssm:GetParameter on everything.
+        Statement(
+            "Sessions",
+            [
+                "ssm:UpdateInstanceInformation",
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            ["*"],
+        ),
+        _mail(estate),
+        *not_others(estate),
+    )  # fmt: skip
+
+
+def proxy_policy(estate: Estate) -> dict[str, Any]:
+    """RDS Proxy: the app role's name and password, and nothing else."""
+    return document(
+        Statement("ReadDatabaseSecret", _READ_SECRET, [estate.database_secret]),
+        Statement(
+            "DecryptIt", ["kms:Decrypt"], [estate.key],
+            conditions={"StringEquals": {"kms:ViaService": _via(estate.names, "secretsmanager")}},
+        ),
+        *not_others(estate),
+    )  # fmt: skip
+
+
+def not_others(estate: Estate) -> tuple[Statement, ...]:
+    """Refusals of what belongs to other stacks of the account, or to nobody's stack."""
+    names = estate.names
+    buckets = [estate.builds, f"{estate.builds}/*"]
+    buckets += [estate.uploads, f"{estate.uploads}/*"] if estate.uploads else []
+    return (
+        Statement(
+            "NotOthersSecrets", ["secretsmanager:*"],
+            not_resources=[arn(names, "secretsmanager", f"secret:{names.path}/*")], effect="Deny",
+        ),
+        Statement("NotOthersKeys", _KEY_USES, not_resources=[estate.key], effect="Deny"),
+        Statement(
+            "NotOthersBuckets", ["s3:*"], not_resources=buckets, effect="Deny",
+            # Buckets of AWS's own, which its agents fetch from, are in other accounts.
+            conditions={"StringEquals": {"s3:ResourceAccount": names.account}},
+        ),
+        Statement(
+            "NotOthersParameters", ["ssm:GetParameter*", "ssm:PutParameter", "ssm:DeleteParameter*"],
+            not_resources=[arn(names, "ssm", f"parameter{names.outputs_parameter}")], effect="Deny",
+        ),
+        Statement(
+            "NoOtherRole", ["sts:AssumeRole", "iam:PassRole"], [iam_arn(names, "role/*")], effect="Deny",
+        ),
+    )  # fmt: skip
+
+
+_READ_SECRET = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+_KEY_USES = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+
+
+def _use_key(estate: Estate, *actions: str) -> Statement:
+    """The key, but only by way of the services that keep things with it."""
+    via = [_via(estate.names, service) for service in ("s3", "secretsmanager")]
+    return Statement("UseKey", actions, [estate.key], conditions={"StringEquals": {"kms:ViaService": via}})
+
+
+def _uploads(estate: Estate) -> tuple[Statement, ...]:
+    if not estate.uploads:
+        return ()
+    return (
+        Statement(
+            "Uploads",
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            _upload_objects(estate),
+        ),
+        Statement(
+            "ListUploads", ["s3:ListBucket"], [estate.uploads],
+            conditions={"StringLike": {"s3:prefix": [f"{estate.uploads_prefix}*"]}},
+        ),
+    )  # fmt: skip
+
+
+def _upload_objects(estate: Estate) -> list[str]:
+    return [f"{estate.uploads}/{estate.uploads_prefix}*"] if estate.uploads else []
+
+
+def _own_group(names: AwsNames, role: str) -> str:
+    return arn(names, "autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{names.group(role)}")
+
+
+def _mail(estate: Estate) -> Statement | None:
+    if not estate.mail_domain:
+        return None
+    resources = [
+        arn(estate.names, "ses", f"identity/{estate.mail_domain}"),
+        arn(estate.names, "ses", f"configuration-set/{estate.names.fleet}"),
+    ]
+    return Statement(
+        "SendMail", ["ses:SendEmail", "ses:SendRawEmail"], resources,
+        conditions={"StringLike": {"ses:FromAddress": f"*@{estate.mail_domain}"}},
+    )  # fmt: skip
+
+
+def _via(names: AwsNames, service: str) -> str:
+    return f"{service}.{names.region}.amazonaws.com"

@@ -1,0 +1,155 @@
+"""What a repository's workflows may do by OIDC, and who may take which role at all.
+
+Pure functions. `deploy` releases to one stack; it cannot change infrastructure. `preview` reads how a stack's
+infrastructure is set up, and none of its data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.aws.iam.document import Statement, arn, document, iam_arn, partition
+from infra.aws.iam.host_policies import Estate, not_others
+from slipway.settings.aws_names import FLEET_TAG, AwsNames
+
+GITHUB = "token.actions.githubusercontent.com"
+AUDIENCE = "sts.amazonaws.com"
+SSH_DOCUMENT = "AWS-StartSSHSession"
+SSH_USER = "admin"
+"""Of Debian's images."""
+
+
+def deploy_policy(estate: Estate) -> dict[str, Any]:
+    """`slipway release` and `rollback`: builds and ledger, the stack's secrets, its hosts by session."""
+    names = estate.names
+    boot = list(estate.boot_secrets.values())
+    instances = arn(names, "ec2", "instance/*")
+    tagged = {"StringEquals": {f"aws:ResourceTag/{FLEET_TAG}": names.fleet}}
+    via = [f"{service}.{names.region}.amazonaws.com" for service in ("s3", "secretsmanager")]
+    return document(
+        Statement(
+            "Builds", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            [f"{estate.builds}/*"],
+        ),
+        Statement("ListBuilds", ["s3:ListBucket", "s3:GetBucketLocation"], [estate.builds]),
+        Statement(
+            "ReadSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            [estate.app_secret],
+        ),
+        # Written whole at every promote, which makes the new version the current one; never read here.
+        Statement("WriteBootSecrets", ["secretsmanager:PutSecretValue"], boot),
+        Statement(
+            "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [estate.key],
+            conditions={"StringEquals": {"kms:ViaService": via}},
+        ),
+        # These have no resource-level permissions: they show what there is, not what is in it.
+        Statement(
+            "FindHosts",
+            [
+                "autoscaling:DescribeAutoScalingGroups",
+                "ec2:DescribeInstances",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
+            ["*"],
+        ),
+        Statement(
+            "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
+        ),
+        # The check makes the document count even where none is named: a session without one would be a shell
+        # that no ssh key guards.
+        Statement(
+            "StartSessions", ["ssm:StartSession"], [instances],
+            conditions={
+                "StringEquals": {f"ssm:resourceTag/{FLEET_TAG}": names.fleet},
+                "BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"},
+            },
+        ),
+        Statement(
+            "OnlySshSessions", ["ssm:StartSession"],
+            [f"arn:{partition(names.region)}:ssm:{names.region}:*:document/{SSH_DOCUMENT}"],
+        ),
+        Statement(
+            "EndOwnSessions", ["ssm:TerminateSession", "ssm:ResumeSession", "ssmmessages:OpenDataChannel"],
+            [arn(names, "ssm", "session/${aws:userid}-*")],
+        ),
+        Statement(
+            "PushSshKeys", ["ec2-instance-connect:SendSSHPublicKey"], [instances],
+            conditions={"StringEquals": {**tagged["StringEquals"], "ec2:osuser": SSH_USER}},
+        ),
+        *not_others(estate),
+    )  # fmt: skip
+
+
+def preview_policy(estate: Estate) -> dict[str, Any]:
+    """`pulumi preview` of a pull request: how things are set up; no object, value or log line, no change."""
+    return document(
+        Statement("SeeHowThingsAre", _SEEN, ["*"]),
+        Statement("SeeNoData", _DATA, ["*"], effect="Deny"),
+        Statement(
+            "SeeNoObjects", ["s3:GetObject*", "s3:ListBucket*"],
+            [f"arn:{partition(estate.names.region)}:s3:::*-{estate.names.account}*"], effect="Deny",
+        ),
+    )  # fmt: skip
+
+
+def github_trust(names: AwsNames, repository: str, subject: str) -> dict[str, Any]:
+    """Who may take a role: jobs of `repository` whose `subject` is exactly this, and nobody else.
+
+    `subject`: `environment:prod` or `pull_request`.
+    """
+    said = {f"{GITHUB}:aud": AUDIENCE, f"{GITHUB}:sub": f"repo:{repository}:{subject}"}
+    return document(
+        Statement(
+            "GitHub", ["sts:AssumeRoleWithWebIdentity"],
+            principals={"Federated": github_provider(names)}, conditions={"StringEquals": said},
+        )
+    )  # fmt: skip
+
+
+def service_trust(names: AwsNames, service: str) -> dict[str, Any]:
+    """A role that only AWS's `service` takes, for this account (no confused deputy)."""
+    # EC2 sends no source account when it hands a host its role.
+    account = {} if service.startswith("ec2.") else {"StringEquals": {"aws:SourceAccount": names.account}}
+    return document(
+        Statement("Service", ["sts:AssumeRole"], principals={"Service": service}, conditions=account)
+    )
+
+
+def github_provider(names: AwsNames) -> str:
+    """ARN of the account's identity provider for GitHub."""
+    return iam_arn(names, f"oidc-provider/{GITHUB}")
+
+
+_SEEN = (
+    "acm:DescribeCertificate", "acm:ListTagsForCertificate",
+    "autoscaling:Describe*",
+    "budgets:ListTagsForResource", "budgets:ViewBudget",
+    "cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail*",
+    "cloudtrail:ListTags",
+    "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
+    "ec2:Describe*",
+    "elasticache:Describe*", "elasticache:ListTagsForResource",
+    "elasticloadbalancing:Describe*",
+    "iam:GetInstanceProfile", "iam:GetOpenIDConnectProvider", "iam:GetPolicy*", "iam:GetRole*", "iam:List*",
+    "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:List*",
+    "logs:Describe*", "logs:ListTags*",
+    "rds:Describe*", "rds:ListTagsForResource",
+    "route53:Get*", "route53:List*",
+    "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+    "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
+    "ses:Get*Configuration*", "ses:GetEmailIdentity", "ses:ListTagsForResource",
+    "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:List*",
+    "ssm:DescribeParameters", "ssm:ListTagsForResource",
+    "wafv2:Get*", "wafv2:List*",
+)  # fmt: skip
+_DATA = (
+    "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan",
+    "ec2:GetConsoleOutput", "ec2:GetPasswordData",
+    "kms:Decrypt", "kms:GenerateDataKey*",
+    "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery",
+    "rds:DownloadDBLogFilePortion",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter*", "ssm:StartSession", "ssm:SendCommand",
+    "sts:AssumeRole",
+)  # fmt: skip

@@ -1,0 +1,54 @@
+"""What commands share: options that behave the same everywhere; output as JSON, or as text and tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from slipway.progress import Progress, for_stream
+
+Stack = Annotated[
+    str,
+    typer.Option("--stack", "-s", envvar="SLIPWAY_STACK", help="The stack: local, preview, prod, …"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+DEFAULT_STACK = "local"
+
+
+def progress(*, as_json: bool) -> Progress:
+    """Progress goes to standard error, so that standard output holds the result alone."""
+    if as_json:
+        from slipway.progress import Lines  # noqa: PLC0415
+
+        return Lines(sys.stderr)
+    return for_stream(sys.stderr)
+
+
+def emit_json(document: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def say(text: str = "") -> None:
+    """Print a line for a person."""
+    sys.stdout.write(text + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+    """Print rows under headings, as wide as they need to be; no colour where no terminal is."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and not every command prints a table
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    grid = Table(
+        *columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    console.print(grid)

@@ -1,0 +1,210 @@
+"""A kept ssh connection to one host: the first command opens it, the next ones take some 25 ms."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import socket
+import subprocess
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from slipway.fleet.process import Aborted, Completed, Exchange, Lines, TimedOut
+from slipway.fleet.ssh_config import control_socket, is_alive
+from slipway.fleet.ssh_errors import PASSING, HostDown, HostLost, HostTimeout, kind_of
+from slipway.settings.errors import SlipwayError
+
+CONNECT_SECONDS = 15.0
+"""How long one attempt to connect may take in all (ConnectTimeout bounds only the TCP part)."""
+ATTEMPTS = 3
+_TUNNEL_ATTEMPTS = 5
+_SSH_FAILED = 255
+
+
+class Connection:
+    """One host by its alias in the stack's ssh_config. May be used from several threads.
+
+    Only connecting is ever tried again, never a command. With `sudo`, commands run as root although the ssh
+    user is another; it must need no password.
+    """
+
+    def __init__(self, host: str, ssh_config: Path, *, sudo: bool = False) -> None:
+        self.host, self.ssh_config = host, ssh_config
+        self._become = ("sudo", "-n", "--") if sudo else ()
+        self._opening = threading.Lock()
+        self._running: set[Exchange] = set()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        *,
+        timeout: float | None = 60,
+        on_stdout: Lines | None = None,
+        on_stderr: Lines | None = None,
+    ) -> Completed:
+        """Run a command on the host and wait for its end, whatever its exit code.
+
+        Secrets go by `stdin` only: argv is seen by everyone on both machines. HostDown: not reached, nothing
+        was run. HostLost and HostTimeout: it may have been carried out.
+        """
+        self.open()
+        told = " ".join(argv[:2])
+        try:
+            done = self._exchange(
+                [*self._ssh("-o", "ControlMaster=no"), self.host, shlex.join([*self._become, *argv])],
+                stdin,
+                timeout=timeout,
+                on_stdout=on_stdout,
+                on_stderr=on_stderr,
+            )
+        except TimedOut:
+            raise HostTimeout(self.host, told, timeout or 0) from None
+        except Aborted:
+            raise HostLost(self.host, told) from None
+        if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
+            raise HostLost(self.host, told)
+        return done
+
+    def tunnel(self, address: str, port: int) -> int:
+        """A port of 127.0.0.1 that leads to `address:port` as the host sees it; kept with the connection."""
+        self.open()
+        return forward(
+            self._ssh(), self.host, control_socket(self.ssh_config, self.host), f"{address}:{port}"
+        )
+
+    def is_open(self) -> bool:
+        """Whether the kept connection is there."""
+        return is_alive(control_socket(self.ssh_config, self.host))
+
+    def open(self) -> None:
+        """Make the kept connection unless it is there; HostDown says how the host cannot be reached."""
+        with self._opening:
+            if self.is_open():
+                return
+            from tenacity import (  # noqa: PLC0415 - 15 ms that a warm rollback does without
+                Retrying,
+                retry_if_exception,
+                stop_after_attempt,
+                wait_exponential,
+            )
+
+            for attempt in Retrying(
+                retry=retry_if_exception(lambda e: isinstance(e, HostDown) and e.kind in PASSING),
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=wait_exponential(multiplier=0.3, max=2),
+                reraise=True,
+            ):
+                with attempt:
+                    self._connect()
+
+    def close(self) -> None:
+        """End the kept connection and its tunnels."""
+        if self.is_open():
+            self._exchange([*self._ssh("-O", "exit"), self.host], timeout=5)
+
+    def abort(self) -> None:
+        """Stop waiting for the commands under way; on the host they may run on."""
+        for exchange in list(self._running):
+            exchange.abort()
+
+    def _connect(self) -> None:
+        # Not `-N -f`: should two commands start at once, the one that comes too late must end by itself.
+        try:
+            done = self._exchange([*self._ssh(), self.host, "true"], timeout=CONNECT_SECONDS)
+        except TimedOut:
+            raise HostDown(self.host, "timed out", "") from None
+        if done.code != 0:
+            said = done.stderr
+            if kind_of(said) == "closed" and "ProxyCommand" in self.ssh_config.read_text():
+                said = self._why_not() or said
+            raise HostDown(self.host, kind_of(said), said)
+
+    def _why_not(self) -> str:
+        """What the ProxyCommand says: ssh throws it away when the connection is to be kept."""
+        alone = self._ssh("-o", "ControlPath=none", "-o", "ControlPersist=no")
+        try:
+            return self._exchange([*alone, self.host, "true"], timeout=CONNECT_SECONDS).stderr
+        except TimedOut:
+            return ""
+
+    def _ssh(self, *options: str) -> list[str]:
+        return ["ssh", "-F", str(self.ssh_config), *options]
+
+    def _exchange(
+        self,
+        argv: list[str],
+        stdin: bytes = b"",
+        *,
+        timeout: float | None,
+        on_stdout: Lines | None = None,
+        on_stderr: Lines | None = None,
+    ) -> Completed:
+        try:
+            exchange = Exchange(argv)
+        except FileNotFoundError:
+            raise SlipwayError(
+                "ssh is not installed on this machine", remedy="install the OpenSSH client"
+            ) from None
+        self._running.add(exchange)
+        try:
+            return exchange.run(stdin, timeout=timeout, on_stdout=on_stdout, on_stderr=on_stderr)
+        finally:
+            self._running.discard(exchange)
+
+
+def forward(ssh: Sequence[str], host: str, control: Path, target: str) -> int:
+    """The local port of the tunnel to `target` (`address:port`), made unless the connection has it already.
+
+    `ssh -O forward` cannot choose a free port itself (0 is refused for -L), so one is found and, should
+    another program be quicker, found again. HostDown: the connection did not take it.
+    """
+    note = control.with_name(f"{control.name}.tunnels")
+    master = _identity(control)
+    known = _read(note, master)
+    if (port := known.get(target)) and _listens(port):
+        return port
+    said = ""
+    for _ in range(_TUNNEL_ATTEMPTS):
+        port = _free_port()
+        spec = f"127.0.0.1:{port}:{target}"
+        done = subprocess.run(
+            [*ssh, "-O", "forward", "-L", spec, host], capture_output=True, timeout=10, check=False
+        )
+        if done.returncode == 0:
+            fresh = note.with_name(f"{note.name}.new")
+            fresh.write_text(json.dumps({"master": master, "ports": {**_read(note, master), target: port}}))
+            fresh.replace(note)
+            return port
+        said = done.stderr.decode(errors="replace")
+    raise HostDown(host, kind_of(said), said)
+
+
+def _identity(control: Path) -> list[int]:
+    """What tells one master's socket from the next one's: a tunnel belongs to the first."""
+    with suppress(OSError):
+        found = control.stat()
+        return [found.st_ino, found.st_ctime_ns]
+    return []
+
+
+def _read(note: Path, master: list[int]) -> dict[str, int]:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(note.read_text())
+        if found["master"] == master:
+            return found["ports"]
+    return {}
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

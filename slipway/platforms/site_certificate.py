@@ -1,0 +1,45 @@
+"""The certificate that the site shows: how long it lasts, and who renews it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from slipway.platforms.servers.entries import SITE
+from slipway.settings.outputs import Outputs
+
+WARN_DAYS = 14
+"""Fewer days left are worth a warning (BunShip's and our own alarm, I10)."""
+CONNECT_SECONDS = 5
+_DAY_SECONDS = 86_400
+
+
+def days_left(outputs: Outputs) -> float | None:
+    """Days until the certificate ends, as a client sees it; None for a site without TLS.
+
+    Raises ssl.SSLCertVerificationError for one that is not valid, OSError if the site cannot be reached.
+    """
+    url = urlsplit(outputs.url)
+    if url.scheme != "https" or url.hostname is None:
+        return None
+    host, _, port = outputs.connect.rpartition(":")
+    address = (host or url.hostname, int(port or url.port or 443))
+    context = ssl.create_default_context(cafile=outputs.ca_file or None)
+    with (
+        socket.create_connection(address, timeout=CONNECT_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=url.hostname) as secured,
+    ):
+        ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
+    return (ends - time.time()) / _DAY_SECONDS
+
+
+def renewal(outputs: Outputs) -> str:
+    """What a person does about it: `up` alone if the fleet's own authority signed it."""
+    if outputs.platform == "aws":
+        return "AWS renews it by itself, as long as the DNS record that proved it is there (docs/aws.md)"
+    up = f"slipway up --stack {outputs.stack}"
+    if outputs.platform == "servers" and not outputs.ca_file:
+        return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then {up}"
+    return f"{up} renews it"

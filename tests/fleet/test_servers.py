@@ -1,0 +1,193 @@
+"""Platform servers: plain Debian, a user who may sudo, and every command as a person and a CI job run it."""
+
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from slipway.platforms.local.docker import find_docker
+from slipway.platforms.local.keys import operator_key
+from slipway.secrets import age
+from tests.fleet.command import Ran, slipway, start
+from tests.fleet.conftest import refresh_app
+from tests.fleet.servers import PlainServer, on, plain_servers
+
+pytestmark = pytest.mark.fleet
+
+STACK = "trial"
+DOMAIN = "board.servers.example"
+
+
+@dataclass
+class Laptop:
+    """A clone of the project, and the two keys by which its owner works."""
+
+    root: Path
+    env: dict[str, str]
+    servers: list[PlainServer]
+
+    def run(self, *args: str) -> Ran:
+        return slipway(self.root, *args, "--stack", STACK, timeout=400, env=self.env)
+
+    def done(self, *args: str) -> Ran:
+        ran = self.run(*args)
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    def list_servers(self, servers: list[PlainServer]) -> None:
+        (self.root / f"Pulumi.{STACK}.yaml").write_text(
+            f"config:\n  slipway:platform: servers\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
+            "  slipway:servers:\n" + "".join(server.setting for server in servers)
+        )
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Laptop]:
+    if find_docker() is None:
+        pytest.skip("no Docker")
+    folder = tmp_path_factory.mktemp("servers")
+    root = folder / "laptop"
+    root.mkdir()
+    (folder / "age.key").write_text(f"{age.new_key()}\n")
+    (root / "Pulumi.yaml").write_text("name: rnt\nruntime: python\nmain: infra/\n")
+    with plain_servers(folder / "keys") as servers:
+        env = {
+            "SLIPWAY_AGE_KEY_FILE": str(folder / "age.key"),
+            "SLIPWAY_SSH_KEY_FILE": str(operator_key(folder / "keys").path),
+        }
+        made = Laptop(root, env, servers)
+        made.list_servers(servers)
+        refresh_app(root)
+        yield made
+
+
+def runner_of(laptop: Laptop) -> Laptop:
+    """A fresh CI job: a clone, and both keys in environment variables; nothing else."""
+    git = ["git", "-C", str(laptop.root), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "up"], check=True)
+    root = laptop.root.with_name("runner")
+    shutil.rmtree(root, ignore_errors=True)
+    subprocess.run(["git", "clone", "-q", str(laptop.root), str(root)], check=True)
+    env = {
+        "SLIPWAY_AGE_KEY": Path(laptop.env["SLIPWAY_AGE_KEY_FILE"]).read_text(),
+        "SLIPWAY_SSH_KEY": Path(laptop.env["SLIPWAY_SSH_KEY_FILE"]).read_text(),
+        "HOME": str(laptop.root.parent / "home"),
+        "XDG_CACHE_HOME": str(Path.home() / ".cache"),
+    }
+    return Laptop(root, env, laptop.servers)
+
+
+def test_servers_that_are_not_the_right_ones_are_named_and_nothing_is_changed(laptop: Laptop):
+    right = laptop.servers
+    web, worker = right[1], right[2]
+    laptop.list_servers([right[0], replace(web, host_key=worker.host_key), *right[2:]])
+    wrong_key = laptop.run("up", "--json")
+    assert wrong_key.code == 2
+    assert "web: host key mismatch" in wrong_key.error
+
+    laptop.list_servers([*right[:3], replace(right[3], ssh_port=1)])
+    silent = laptop.run("up", "--json")
+    assert silent.code == 1
+    assert "data: connection refused" in silent.error
+
+    laptop.list_servers([*right[:2], replace(worker, address="10.9.9.9"), right[3]])
+    elsewhere = laptop.run("up", "--json")
+    assert elsewhere.code == 2
+    assert "worker has no address 10.9.9.9" in elsewhere.error
+
+    laptop.list_servers(right)
+    assert not (laptop.root / "secrets").exists()
+    assert on("web", "ls /etc/slipway 2>/dev/null || true") == ""
+
+
+def test_ctrl_c_while_servers_are_set_up_ends_at_once(laptop: Laptop):
+    running = start(laptop.root, "up", "--stack", STACK, env=laptop.env)
+    assert running.stderr
+    while "worker: setting up" not in (line := running.stderr.readline()):
+        assert line, "up ended by itself"
+    time.sleep(3)  # into the package manager's work
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_up_on_plain_servers_then_a_release_from_a_fresh_clone_then_back(laptop: Laptop):
+    laptop.done("up")
+    laptop.done("secrets", "generate")
+
+    again = laptop.done("up")
+    assert "new entries" not in again.err
+
+    runner = runner_of(laptop)
+    released = runner.done("release", "--json", "--observe", "0", "--no-checks").json
+    assert released["url"] == f"https://{DOMAIN}"
+    assert health(runner)["release"] == released["release"]
+
+    (runner.root / "board" / "public" / "note.txt").write_text("another build\n")
+    second = runner.done("release", "--json", "--observe", "0", "--no-checks").json
+    assert health(runner)["release"] == second["release"]
+
+    back = laptop.done("rollback", "--json").json
+    assert back["warm"]
+    assert health(laptop)["release"] == released["release"]
+
+
+def test_checks_prove_plain_servers_too(laptop: Laptop):
+    found = laptop.run("check", "--json").json["results"]
+    red = {each["id"]: each["reason"] for each in found if each["verdict"] == "fail"}
+    # Debian's own image may be older than its newest fixes.
+    red.pop("I11/no-security-update-is-pending", None)
+    assert red == {"I1/more-than-one-host-serves": "the stack has 1 web host"}
+    assert len({each["id"] for each in found if each["verdict"] == "pass"}) >= 90
+
+
+def test_uploads_have_a_name_of_their_own_on_the_sites_port(laptop: Laptop):
+    with edge(laptop) as client:
+        answer = client.get("/rnt-trial-uploads/nothing", headers={"Host": f"uploads.{DOMAIN}"})
+    assert answer.status_code == 403
+    assert "AccessDenied" in answer.text
+
+
+def test_a_server_of_one_fleet_is_refused_to_another(laptop: Laptop):
+    settings = laptop.root / f"Pulumi.{STACK}.yaml"
+    other = laptop.root / "Pulumi.other.yaml"
+    shutil.copy(settings, other)
+    try:
+        ran = slipway(laptop.root, "up", "--json", "--stack", "other", env=laptop.env)
+    finally:
+        other.unlink()
+    assert ran.code == 2
+    assert "web belongs to the fleet rnt-trial" in ran.error
+
+
+def test_down_is_refused(laptop: Laptop):
+    assert laptop.run("down", "--json").code == 2
+
+
+def edge(laptop: Laptop) -> httpx.Client:
+    """Connects to the edge's address, with the site's name in TLS and Host."""
+    context = ssl.create_default_context(cafile=str(laptop.root / f".slipway/{STACK}/tls/ca.pem"))
+    client = httpx.Client(
+        base_url=f"https://{laptop.servers[0].address}", verify=context, headers={"Host": DOMAIN}
+    )
+    client.event_hooks["request"].append(named)
+    return client
+
+
+def named(request: httpx.Request) -> None:
+    request.extensions = {**request.extensions, "sni_hostname": DOMAIN}
+
+
+def health(laptop: Laptop) -> dict[str, object]:
+    with edge(laptop) as client:
+        return client.get("/health").raise_for_status().json()

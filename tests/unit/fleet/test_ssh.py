@@ -1,0 +1,164 @@
+"""Kept ssh connections against a real sshd."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from slipway.fleet.ssh import Connection
+from slipway.fleet.ssh_config import control_socket
+from slipway.fleet.ssh_errors import HostDown, HostLost, HostTimeout
+from tests.s3 import free_port
+from tests.sshd import Sshd
+
+
+def master_pid(connection: Connection) -> int:
+    asked = ["ssh", "-F", str(connection.ssh_config), "-O", "check", connection.host]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stderr
+    return int(said.partition("pid=")[2].partition(")")[0])
+
+
+def test_a_command_gives_output_errors_and_exit_code(web1: Connection) -> None:
+    done = web1.run(["sh", "-c", "cat; echo oops >&2; exit 3"], b"in\n")
+    assert (done.stdout, done.stderr, done.code) == ("in\n", "oops\n", 3)
+
+
+def test_arguments_arrive_as_they_were_given(web1: Connection) -> None:
+    odd = ["a b", "$HOME", "'", '"', "*", ";", "", "ü"]
+    assert web1.run(["printf", "%s\\n", *odd]).stdout.split("\n")[:-1] == odd
+
+
+def test_large_input_and_output_do_not_block_each_other(web1: Connection) -> None:
+    data = os.urandom(1 << 20).hex().encode()
+    assert web1.run(["cat"], data).stdout.encode() == data
+
+
+def test_lines_are_told_as_they_come(web1: Connection) -> None:
+    told: list[tuple[str, float]] = []
+    began = time.monotonic()
+    web1.run(
+        ["sh", "-c", "echo one >&2; sleep 0.4; printf two >&2"],
+        on_stderr=lambda line: told.append((line, time.monotonic() - began)),
+    )
+    assert [line for line, _ in told] == ["one", "two"]
+    assert told[1][1] - told[0][1] > 0.3
+
+
+def test_the_connection_is_kept_for_the_next_command(web1: Connection) -> None:
+    web1.run(["true"])
+    pid = master_pid(web1)
+    assert Connection("web1", web1.ssh_config).run(["true"]).code == 0
+    assert master_pid(web1) == pid
+
+
+def test_a_dead_connection_is_made_again(web1: Connection) -> None:
+    web1.run(["true"])
+    os.kill(master_pid(web1), signal.SIGKILL)
+    time.sleep(0.1)
+    assert control_socket(web1.ssh_config, "web1").exists()
+    assert web1.run(["echo", "again"]).stdout == "again\n"
+
+
+def test_two_commands_that_start_at_once_share_one_connection(sshd: Sshd) -> None:
+    config = sshd.config()
+    both = [Connection("web1", config), Connection("web1", config)]
+    threads = [threading.Thread(target=each.run, args=(["true"],)) for each in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({master_pid(each) for each in both}) == 1
+    both[0].close()
+    time.sleep(0.2)
+    left = subprocess.run(["pgrep", "-f", str(config)], capture_output=True, text=True, check=False).stdout
+    assert left == ""
+
+
+def test_the_control_socket_is_short_and_private(web1: Connection) -> None:
+    web1.run(["true"])
+    path = control_socket(web1.ssh_config, "web1")
+    assert path.is_socket()
+    assert len(str(path)) < 80
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_command_that_exits_255_is_not_a_lost_connection(web1: Connection) -> None:
+    assert web1.run(["sh", "-c", "exit 255"]).code == 255
+
+
+def test_a_connection_lost_while_running_is_told_and_not_tried_again(
+    web1: Connection, tmp_path: Path
+) -> None:
+    web1.run(["true"])
+    ran = tmp_path / "ran"
+    master = master_pid(web1)
+
+    def cut_once_it_runs() -> None:
+        while not ran.exists():
+            time.sleep(0.05)
+        time.sleep(0.1)
+        os.kill(master, signal.SIGKILL)
+
+    threading.Thread(target=cut_once_it_runs, daemon=True).start()
+    with pytest.raises(HostLost, match="broke while `sh -c`"):
+        web1.run(["sh", "-c", f"echo once >> {ran}; sleep 30"])
+    assert ran.read_text() == "once\n"
+
+
+def test_a_command_that_takes_too_long_is_named(web1: Connection) -> None:
+    with pytest.raises(HostTimeout, match=r"web1: `sleep 30` did not end within 0\.5 s"):
+        web1.run(["sleep", "30"], timeout=0.5)
+
+
+def test_a_host_that_is_down_is_refused(sshd: Sshd) -> None:
+    config = sshd.config(sshd.host(ssh_port=free_port()))
+    with pytest.raises(HostDown, match="web1: connection refused") as caught:
+        Connection("web1", config).run(["true"])
+    assert caught.value.kind == "refused"
+
+
+def test_a_host_with_another_key_is_not_spoken_to(sshd: Sshd, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    other = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    config = sshd.config(sshd.host(host_key=other))
+    with pytest.raises(HostDown, match="host key mismatch") as caught:
+        Connection("web1", config).run(["true"])
+    assert "slipway up" in caught.value.remedy
+
+
+def test_a_key_that_is_not_let_in_is_named(sshd: Sshd) -> None:
+    config = sshd.config()
+    config.write_text(config.read_text().replace("user_key", "host_key"))
+    with pytest.raises(HostDown, match="ssh key is not accepted"):
+        Connection("web1", config).run(["true"])
+
+
+def test_an_address_that_does_not_resolve_is_named(sshd: Sshd) -> None:
+    config = sshd.config(sshd.host(ssh_host="nowhere.invalid"))
+    with pytest.raises(HostDown, match="cannot be resolved"):
+        Connection("web1", config).run(["true"])
+
+
+def test_a_host_without_a_pinned_key_gets_no_config(sshd: Sshd) -> None:
+    with pytest.raises(ValueError, match="no host key"):
+        sshd.config(sshd.host(host_key=""))
+
+
+def test_a_tunnel_is_found_again_by_the_next_command(web1: Connection, sshd: Sshd) -> None:
+    port = web1.tunnel("127.0.0.1", sshd.port)
+    assert Connection("web1", web1.ssh_config).tunnel("127.0.0.1", sshd.port) == port
+    assert web1.tunnel("127.0.0.1", 9) != port
+
+
+def test_a_tunnel_is_made_again_with_the_connection(web1: Connection, sshd: Sshd) -> None:
+    before = web1.tunnel("127.0.0.1", sshd.port)
+    os.kill(master_pid(web1), signal.SIGKILL)
+    time.sleep(0.1)
+    after = web1.tunnel("127.0.0.1", sshd.port)
+    assert after != before
