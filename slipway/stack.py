@@ -99,7 +99,7 @@ class LiveStack:
             self.absent = opened.absent
             return opened.outputs
         if self.project.stack.platform == "servers":
-            from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
+            from slipway.platforms.servers.outputs import open_outputs  # noqa: PLC0415 - only where it is the platform
 
             return open_outputs(self.project, self.secrets)
         path = self.project.state_dir / "outputs.json"
@@ -203,11 +203,11 @@ class LiveStack:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
         if self.project.stack.platform != "aws":
             return None
-        from slipway.platforms.aws import boot_secret  # noqa: PLC0415
         from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
+        from slipway.platforms.aws.secrets_manager import write_boot_documents  # noqa: PLC0415
         from slipway.platforms.aws.session import session_of  # noqa: PLC0415
 
-        return partial(boot_secret.write, session_of(self.project), cloud_of(self.outputs))
+        return partial(write_boot_documents, session_of(self.project), cloud_of(self.outputs))
 
     # the record of releases
 

@@ -12,10 +12,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from checks.kit.check import not_evaluated
+from hosts.agent.sigv4 import Credentials
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
-from slipway.storage.sigv4 import Credentials
 
 SECONDS = 10
 

@@ -16,9 +16,9 @@ from checks.kit.background import begun_early
 from checks.kit.check import not_evaluated
 from checks.kit.hosts import Hosts
 from checks.kit.site import Site, sign_in_person
-from slipway.meter.fill import fill_message
 from slipway.settings.app import WebSocket
 from slipway.settings.checks import CheckSocket
+from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
 """How much later than declared a server may close: its clock ticks, ours waits for the frame."""

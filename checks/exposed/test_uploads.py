@@ -8,8 +8,8 @@ import pytest
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.session import pick
 from slipway.settings.checks import CheckUpload
+from slipway.traffic import pick
 
 
 def _upload(site: Site) -> CheckUpload:

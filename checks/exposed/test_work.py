@@ -13,8 +13,8 @@ import httpx
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.session import fill, fill_body
 from slipway.settings.checks import CheckWebhook
+from slipway.traffic import fill, fill_body
 
 
 def _webhook(site: Site) -> CheckWebhook:

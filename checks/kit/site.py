@@ -17,10 +17,9 @@ import httpx
 import websocket
 
 from checks.kit.check import not_evaluated
-from slipway.meter.target import steps_needed
-from slipway.session import Answer, Session, fill_body, sign_in
 from slipway.settings.outputs import LOAD_HEADER
 from slipway.stack import LiveStack
+from slipway.traffic import Answer, Session, fill_body, sign_in, steps_needed
 
 TIMEOUT = 10.0
 

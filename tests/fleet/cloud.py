@@ -24,9 +24,9 @@ from hosts.kit import kit_objects
 from hosts.kit.user_data import user_data
 from hosts.plan import FleetPlan
 from slipway.fleet.ssh_config import control_folder
+from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.plan import fleet_plan
-from slipway.platforms.local.spec import SYSTEMD
+from slipway.platforms.local.up import fleet_plan
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role

@@ -9,7 +9,7 @@ import pytest
 from hosts.converge import converge
 from hosts.plan import FleetPlan
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.plan import fleet_plan
+from slipway.platforms.local.up import fleet_plan
 from slipway.secrets.store import open_store
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project

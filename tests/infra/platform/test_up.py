@@ -14,10 +14,11 @@ import trustme
 
 from hosts import plan as hosts_plan
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms.aws import ca_bundle, discovery, set_up
+from slipway.platforms.aws import discovery
+from slipway.platforms.aws import kits as ca_bundle
+from slipway.platforms.aws import kits as set_up
+from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
-from slipway.platforms.aws.plan import fleet_plan, setup_digests
-from slipway.platforms.aws.set_up import bring_in_line
 from slipway.platforms.aws.up import up
 from slipway.platforms.platform import bring_up
 from slipway.progress import Silent
@@ -151,8 +152,8 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     world: World, way: Way, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
 ):
     (late,) = world.launch("web", 1, publish=False)
-    monkeypatch.setattr("slipway.platforms.aws.arrival.SECONDS", 0.5)
-    monkeypatch.setattr("slipway.platforms.aws.arrival.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_SECONDS", 0.5)
+    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_POLL_SECONDS", 0.1)
     with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
         up(world.project, Silent())
     assert "has not published its ssh host key" in caught.value.details[0]

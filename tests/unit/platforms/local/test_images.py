@@ -6,13 +6,10 @@ from pathlib import Path
 import pytest
 
 from hosts.roles import MODULES
-from slipway.platforms.local.bake import as_tar
-from slipway.platforms.local.debian import ensure_debian, pull, suite_of
+from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar
+from slipway.platforms.local.debian import Mirror, ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.image import base_recipe, role_recipe
-from slipway.platforms.local.mirror import Mirror
-from slipway.platforms.local.recipes import ADDED, EVERY_HOST
-from slipway.platforms.local.versitygw import find_versitygw
+from slipway.platforms.local.images import base_recipe, find_versitygw, role_recipe
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Role
