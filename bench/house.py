@@ -34,8 +34,11 @@ class Source:
 
     @property
     def short_docstrings(self) -> int:
-        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
-        found = (ast.get_docstring(node) for node in ast.walk(ast.parse(self.text)) if isinstance(node, kinds))
+        found = (
+            ast.get_docstring(node)
+            for node in ast.walk(ast.parse(self.text))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
+        )
         return sum(bool(text) and len(text.split()) <= SHORT for text in found)
 
     @property
