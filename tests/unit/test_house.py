@@ -25,7 +25,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PLATFORM = re.compile(
     r"""platform\s*(==|!=|in\b|not in\b)|case "(aws|servers|local)"|^\s*if .*== "(aws|servers)\""""
 )
-CHOOSES = "slipway/platforms/__init__.py"
+CHOOSES = "slipway/platforms/platform.py"
 """The one file that may choose by a platform's name."""
 
 NOT_PLAIN = {
