@@ -1,4 +1,4 @@
-"""How the source is built: files, lines, imports, and what is hard to find. `python -m bench.house [REVISION]`"""
+"""The shape of the source: files, lines, imports, short docstrings. `python -m bench.house [REVISION]`"""
 
 from __future__ import annotations
 

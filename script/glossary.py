@@ -3,6 +3,7 @@
 python script/glossary.py > docs/glossary.md
 """
 
+# ruff: noqa: E501 - a table
 from __future__ import annotations
 
 import importlib
