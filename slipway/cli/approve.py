@@ -25,8 +25,8 @@ def approve(
     [dim]Examples:[/]
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
-    from slipway.platforms.aws.pulumi.approve import approve as sign_for  # noqa: PLC0415
-    from slipway.platforms.aws.pulumi.approve import duration  # noqa: PLC0415
+    from slipway.platforms.pulumi.approve import approve as sign_for  # noqa: PLC0415
+    from slipway.platforms.pulumi.approve import duration  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     holds = duration(lasts)

@@ -136,7 +136,7 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules were asked, and none stops this update")
-    from slipway.platforms.aws.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
+    from slipway.platforms.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
 
     up(project, progress, break_lock=break_lock)
     return True

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.aws.pulumi import available
 from slipway.platforms.local.docker import find_docker
+from slipway.platforms.pulumi import available
 from slipway.secrets import age
 from slipway.secrets.store import open_store
 from slipway.settings.outputs import Outputs

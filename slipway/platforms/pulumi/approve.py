@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from slipway.platforms.aws.pulumi.approval import (
+from slipway.platforms.pulumi.approval import (
     FILE,
     Approval,
     SignedApproval,
@@ -22,8 +22,8 @@ from slipway.platforms.aws.pulumi.approval import (
     sign,
     signer_of,
 )
-from slipway.platforms.aws.pulumi.open import open_stack, preview
-from slipway.platforms.aws.pulumi.plan import Plan, judge
+from slipway.platforms.pulumi.open import open_stack, preview
+from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project

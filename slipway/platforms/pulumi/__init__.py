@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from slipway.platforms.aws.pulumi.open import available
-from slipway.platforms.aws.pulumi.up import up
+from slipway.platforms.pulumi.open import available
+from slipway.platforms.pulumi.up import up
 
 __all__ = ["available", "up"]

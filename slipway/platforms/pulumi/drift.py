@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from slipway.platforms.aws.pulumi.open import open_stack, told
-from slipway.platforms.aws.pulumi.plan import STATEFUL, step_of, unread
+from slipway.platforms.pulumi.open import open_stack, told
+from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
 from slipway.settings.errors import NeedsPerson
