@@ -122,8 +122,8 @@ UNKNOWN = "unknown"
 
 def read_fleet(root: str, stack: str) -> dict[str, Any] | None:
     """`outputs` and `states` of the fleet; None if nothing of it is left."""
+    from slipway.platforms.local.platform import OUTPUTS  # noqa: PLC0415
     from slipway.platforms.local.status import fleet_state  # noqa: PLC0415
-    from slipway.platforms.local.up import OUTPUTS  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack, Path(root))

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from hosts.plan import SETUP_DIGEST
 from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
-from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.platforms.platform import other_secrets, platform_of
+from slipway.platforms.site_certificate import WARN_DAYS, days_left
 from slipway.release.preflight_finding import Finding
 from slipway.release.preflight_source import app_commands, secrets_in_source, unsafe_sql
 from slipway.release.prove import missing_tools
 from slipway.release.rollout import Rollout
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.check import check as contract_findings
-from slipway.secrets.others import other_stacks
 
 Check = Callable[[Rollout], Iterable[Finding]]
 
@@ -26,7 +26,7 @@ FREE_BYTES = 512 * 1024 * 1024
 def env_contract(rollout: Rollout) -> Iterable[Finding]:
     """Every secret that the contract asks for is there and strong (P2, P4, P6)."""
     project = rollout.project
-    for found in contract_findings(project.app, project.stack, rollout.secrets, other_stacks(project)):
+    for found in contract_findings(project.app, project.stack, rollout.secrets, other_secrets(project)):
         yield Finding(f"secret {found.name}: {found.problem}", found.remedy)
 
 
@@ -59,17 +59,18 @@ def disk(rollout: Rollout) -> Iterable[Finding]:
 def certificate(rollout: Rollout) -> Iterable[Finding]:
     """The site's certificate is valid and will be for a while (X1)."""
     outputs = rollout.outputs
+    renewal = platform_of(rollout.project).renewal(outputs)
     name = urlsplit(outputs.url).hostname
     try:
         days = days_left(outputs)
     except ssl.SSLCertVerificationError as failure:
-        yield Finding(f"the certificate of {name} is not valid: {failure.verify_message}", renewal(outputs))
+        yield Finding(f"the certificate of {name} is not valid: {failure.verify_message}", renewal)
         return
     except OSError as failure:
         yield Finding(f"{outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor")
         return
     if days is not None and days < WARN_DAYS:
-        yield Finding(f"the certificate of {name} ends in {days:.0f} days", renewal(outputs), refuses=False)
+        yield Finding(f"the certificate of {name} ends in {days:.0f} days", renewal, refuses=False)
 
 
 def source_secrets(rollout: Rollout) -> Iterable[Finding]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from slipway.platforms.servers.outputs import SITE
-from slipway.secrets.store import is_platform
+from slipway.secrets.store import SITE_CERTIFICATE, is_platform
 from slipway.settings.app import App
 from slipway.settings.env import misfits
 from slipway.settings.stack import Stack
@@ -67,8 +66,8 @@ def check(
 
 def unused(app: App, secrets: Iterable[str]) -> list[str]:
     """Names in the store that neither the app's env contract nor the platform knows; no fault, but litter."""
-    known = {name for name, var in app.env.items() if var.secret}
-    return sorted(name for name in secrets if name not in {*known, SITE} and not is_platform(name))
+    known = {SITE_CERTIFICATE, *(name for name, var in app.env.items() if var.secret)}
+    return sorted(name for name in secrets if name not in known and not is_platform(name))
 
 
 def _kind(weakness: str) -> Kind:

@@ -30,8 +30,6 @@ _EXAMPLE_DOMAINS = re.compile(r"(^|[.@])example(\.(com|net|org))?$")
 
 def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
     """Everything in `stack`'s AWS and Cloudflare settings that cannot work: key path, problem, remedy."""
-    if stack.platform != "aws":
-        return
     if stack.aws is None:
         yield ("aws",), "is required on platform aws", 'at least `account: "123456789012"`'
         return
@@ -45,7 +43,7 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
 
 def left_placeholders(stack: Stack) -> Iterator[Broken]:
     """What still is an example's value. Well-formed, so settings load; nothing can be made with it."""
-    if stack.platform != "aws" or stack.aws is None:
+    if stack.aws is None:
         return
     given: list[tuple[tuple[str | int, ...], str, bool]] = [
         (("domain",), stack.domain, bool(_EXAMPLE_DOMAINS.search(stack.domain))),

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
+
 Role = Literal["edge", "web", "worker", "data"]
 
 LOAD_HEADER = "X-Slipway-Load"
@@ -124,7 +126,7 @@ class Outputs(Output):
     """One stack, as the pipeline sees it."""
 
     stack: str
-    platform: Literal["local", "servers", "aws"]
+    platform: PlatformName
     url: str
     """Public URL of the app, without a trailing slash."""
     connect: str = ""
@@ -143,6 +145,16 @@ class Outputs(Output):
     """Platform aws only. There `hosts` is empty in the stack outputs, and filled by discovery."""
     load_header_secret: str = "SLIPWAY_LOAD_KEY"  # noqa: S105 - the name of an entry, not its value
     """Entry whose value, sent as X-Slipway-Load, lets load tests past the per-address limits."""
+
+    @property
+    def facts(self) -> PlatformFacts:
+        """What is known about the stack's platform."""
+        return facts_of(self.platform)
+
+    @property
+    def sticky_hosts(self) -> list[str]:
+        """Web hosts that SLIPWAY_HOST may name; empty where a cloud's load balancer sets its own cookie."""
+        return [] if self.facts.managed else [host.name for host in self.by_role("web")]
 
     def by_role(self, role: Role) -> list[Host]:
         """The hosts of one role, in the order of the outputs."""

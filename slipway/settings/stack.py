@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StringConstraints, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
+from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
 from slipway.settings.schema import Setting, StackName
 
 Role = Literal["edge", "web", "worker", "data"]
@@ -95,7 +96,7 @@ class Stack(Setting):
     name: StackName
     project: str
     """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
-    platform: Literal["local", "servers", "aws"]
+    platform: PlatformName
     """Where the hosts live: containers on this machine, servers that you rent, or AWS."""
     purpose: Purpose = "preview"
     """Decides the defaults of `aws`; left out, a stack named prod or production is `production`."""
@@ -131,6 +132,11 @@ class Stack(Setting):
         """Tells this fleet from all others on one machine and in one account: `board-local`."""
         return f"{self.project}-{self.name}"
 
+    @property
+    def facts(self) -> PlatformFacts:
+        """What is known about the stack's platform."""
+        return facts_of(self.platform)
+
     @model_validator(mode="before")
     @classmethod
     def _by_purpose(cls, given: Any) -> Any:
@@ -146,7 +152,7 @@ class Stack(Setting):
 
     @model_validator(mode="after")
     def _servers_fit(self) -> Self:
-        if self.platform == "servers" and not self.servers:
+        if self.facts.required == "servers" and not self.servers:
             raise ValueError("platform servers needs servers: name, role, address, ssh, host_key of each")
         names = [server.name for server in self.servers]
         if len(set(names)) != len(names):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from slipway.settings.aws_rules import broken_aws_rules
+from slipway.settings.platform_facts import section_owners
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -34,19 +35,20 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
             f"must be a domain name, got {shown(stack.domain)}",
             'for example "app.example.com"',
         )
-    elif stack.platform != "local" and stack.domain == "localhost":
+    elif stack.facts.needs_domain and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    for key, platform in (("servers", "servers"), ("local", "local"), ("aws", "aws"), ("cloudflare", "aws")):
-        if stack.platform != platform and key in stack.model_fields_set:
+    for key, platform in section_owners().items():
+        if key in stack.model_fields_set and key not in stack.facts.sections:
             yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
-    yield from _ports(stack)
-    yield from _machines(stack)
-    yield from broken_aws_rules(stack)
+    if "local" in stack.facts.sections:
+        yield from _ports(stack)
+    if "servers" in stack.facts.sections:
+        yield from _servers(stack)
+    if "aws" in stack.facts.sections:
+        yield from broken_aws_rules(stack)
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:
-    if stack.platform != "local":
-        return
     local = stack.local
     hosts = 1 + local.web + local.worker + 1
     taken = {local.ssh_port + index: "ssh_port" for index in range(hosts)}
@@ -63,9 +65,7 @@ def _ports(stack: Stack) -> Iterator[Broken]:
         taken.setdefault(port, key)
 
 
-def _machines(stack: Stack) -> Iterator[Broken]:
-    if stack.platform != "servers":
-        return
+def _servers(stack: Stack) -> Iterator[Broken]:
     roles = [server.role for server in stack.servers]
     for role, why in (("edge", "it takes requests"), ("web", "it answers them"), ("data", _kept(stack))):
         if role not in roles:

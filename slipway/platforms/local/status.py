@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from slipway.platforms.local.containers import Fleet
-from slipway.platforms.local.daemon import why_not
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.layout import lay_out
 from slipway.settings.project import Project
@@ -33,7 +32,7 @@ class FleetState:
 def fleet_state(project: Project) -> FleetState:
     """The state of every host that the stack should have, and of any other container of the fleet."""
     binary = find_docker()
-    problem = why_not(Docker(binary)) if binary else "Docker is not installed"
+    problem = Docker(binary).problem() if binary else "Docker is not installed"
     if binary is None or problem:
         return FleetState((), problem or "")
     states = Fleet(Docker(binary), project).states()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,9 +26,6 @@ from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project
-
-LONGEST = timedelta(hours=24)
-_DURATION = re.compile(r"^(\d+)\s*(m|h)$")
 
 
 def approve(
@@ -99,15 +95,3 @@ def refuse_unfit(plan: Plan, urns: Sequence[str]) -> None:
             )
     if not urns:
         raise BadInput("name what may be destroyed, by its URN", details=lines)
-
-
-def duration(text: str) -> timedelta:
-    """`30m`, `2h`. BadInput: anything else, or more than a day."""
-    found = _DURATION.match(text.strip())
-    lasts = timedelta(**{{"m": "minutes", "h": "hours"}[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < lasts <= LONGEST:
-        raise BadInput(
-            f'--for {text}: must be a number of minutes or hours, at most 24h, got "{text}"',
-            remedy="--for 2h, or --for 30m",
-        )
-    return lasts

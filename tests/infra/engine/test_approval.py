@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.cli.approve import duration
 from slipway.platforms.pulumi.approval import (
     Approval,
     SignedApproval,
@@ -23,7 +24,7 @@ from slipway.platforms.pulumi.approval import (
     sign,
     signer_of,
 )
-from slipway.platforms.pulumi.approve import duration, refuse_unfit
+from slipway.platforms.pulumi.approve import refuse_unfit
 from slipway.platforms.pulumi.plan import Plan, Step
 from slipway.settings.errors import BadInput
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slipway.platforms.pulumi import up
+from slipway.platforms.pulumi.up import up
 from slipway.platforms.pulumi.workspace import in_session, kill_session
 from slipway.progress import Silent
 from slipway.settings.errors import LeaseHeld
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 UP = """
 import sys
 from pathlib import Path
-from slipway.platforms.pulumi import up
+from slipway.platforms.pulumi.up import up
 from slipway.progress import Lines
 from slipway.settings.app import App
 from slipway.settings.project import Project
