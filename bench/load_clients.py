@@ -1,6 +1,6 @@
 """One load generator process: ours, locust's own, or a bare loop; prints what it managed as JSON.
 
-python bench/load_clients.py CLIENT PORT SECONDS USERS RATE
+python -m bench.load_clients CLIENT PORT SECONDS USERS RATE
 """
 
 from __future__ import annotations

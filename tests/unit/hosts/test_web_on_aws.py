@@ -13,7 +13,7 @@ import pytest
 
 from hosts import web
 from hosts.agent import haproxy as agent
-from hosts.agent.paths import Paths
+from hosts.agent.host import Paths
 from hosts.agent.state import State
 from hosts.plan import FleetPlan
 from tests.unit.hosts.aws import on_aws

@@ -1,4 +1,7 @@
-"""Prune: remove builds and layers that no slot holds and that are not among the newest."""
+"""Builds on this host's disk: made of their layers by hard links, pruned when no slot needs them.
+
+Hard links, so that a build takes no disk space in addition to its layers.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,78 @@ import shutil
 import time
 
 from . import durable
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .errors import AgentError
+from .host import Host, Paths
+from .json_object import JsonObject
 from .state import Exclusive, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def lay_out(paths: Paths, build: str, digests: list[str]) -> bool:
+    """Make `builds/<build>` of complete layers, later ones on top; False if it was there already."""
+    target = paths.build(build)
+    if os.path.isdir(target):
+        return False
+    os.makedirs(paths.builds, mode=0o755, exist_ok=True)
+    os.makedirs(paths.work, mode=0o755, exist_ok=True)
+    temporary = f"{paths.work}/{build}.{os.getpid()}"
+    try:
+        os.mkdir(temporary, 0o755)
+        for digest in digests:
+            _overlay(f"{paths.layer(digest)}/root", temporary)
+        os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return True
+
+
+def _overlay(source: str, target: str) -> None:
+    """Link every file of `source` into `target` (which exists)."""
+    link, symlink, readlink = os.link, os.symlink, os.readlink
+    folders = [(source, target)]
+    while folders:
+        source, target = folders.pop()
+        with os.scandir(source) as entries:
+            for entry in entries:
+                to = f"{target}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    _folder(to)
+                    folders.append((entry.path, to))
+                    continue
+                try:
+                    if entry.is_symlink():
+                        symlink(readlink(entry.path), to)
+                    else:
+                        link(entry.path, to)
+                except FileExistsError:
+                    _replace(entry, to)
+
+
+def _folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        if os.path.islink(path) or not os.path.isdir(path):
+            raise _conflict(path) from None
+
+
+def _replace(entry: os.DirEntry[str], path: str) -> None:
+    """A later layer's file takes the place of an earlier one's; never the place of a folder."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise _conflict(path)
+    os.unlink(path)
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), path)
+    else:
+        os.link(entry.path, path)
+
+
+def _conflict(path: str) -> AgentError:
+    return AgentError(
+        "bad_layer", f"{os.path.basename(path)} is a folder in one layer and a file or link in another"
+    )
+
+
+def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `prune`. What goes is renamed under the lock and deleted after it."""
     begun = time.monotonic()
     keep = request.whole("keep")

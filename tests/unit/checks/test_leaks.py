@@ -1,13 +1,13 @@
-"""How secrets are looked for on hosts."""
+"""Which pieces of a secret are searched for."""
 
 from __future__ import annotations
 
 from checks.kit.leaks import pieces
 
 
-def test_a_value_with_slashes_is_looked_for_by_its_pieces() -> None:
+def test_a_value_with_slashes_is_searched_by_its_pieces() -> None:
     assert pieces(["AAAABBBBCCCCDDDD/EEEEFFFFGGGGHHHH+x/abc="]) == {"AAAABBBBCCCCDDDD", "EEEEFFFFGGGGHHHH+x"}
 
 
-def test_what_is_short_or_the_name_of_a_host_is_not_looked_for() -> None:
+def test_short_pieces_and_host_names_are_not_searched() -> None:
     assert pieces(["short", "https://key@errors.example-service.com/1"]) == set()

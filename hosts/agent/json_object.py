@@ -16,7 +16,7 @@ else:
         return value
 
 
-class Fields:
+class JsonObject:
     """A JSON object whose values are checked as they are read; a wrong one is `bad_request` with its name."""
 
     def __init__(self, value: object, where: str) -> None:
@@ -26,7 +26,7 @@ class Fields:
         self.where = where
 
     @classmethod
-    def parse(cls, text: str | bytes, where: str) -> Fields:
+    def parse(cls, text: str | bytes, where: str) -> JsonObject:
         """The object in `text`; empty text is an empty object."""
         try:
             return cls(json.loads(text or "{}"), where)
@@ -73,19 +73,21 @@ class Fields:
             raise self._wrong(name, "true or false", value)
         return value
 
-    def section(self, name: str) -> Fields:
+    def section(self, name: str) -> JsonObject:
         """A nested object; missing or null is an empty one."""
         value = self.raw.get(name)
-        return Fields({} if value is None else value, f"{self.where}.{name}")
+        return JsonObject({} if value is None else value, f"{self.where}.{name}")
 
-    def sections(self, name: str) -> list[Fields]:
+    def sections(self, name: str) -> list[JsonObject]:
         """A list of objects; missing or null is an empty one."""
-        return [Fields(item, f"{self.where}.{name}[{index}]") for index, item in enumerate(self._list(name))]
+        return [
+            JsonObject(item, f"{self.where}.{name}[{index}]") for index, item in enumerate(self._list(name))
+        ]
 
-    def table(self, name: str) -> dict[str, Fields]:
+    def table(self, name: str) -> dict[str, JsonObject]:
         """An object of objects, by key."""
         inner = self.section(name)
-        return {key: Fields(value, f"{inner.where}.{key}") for key, value in inner.raw.items()}
+        return {key: JsonObject(value, f"{inner.where}.{key}") for key, value in inner.raw.items()}
 
     def texts(self, name: str) -> list[str]:
         """A list of strings."""
