@@ -45,9 +45,7 @@ class Listed(Platform):
             platform="servers",
             url="http://listed.example",
             hosts=hosts,
-            builds=Bucket(
-                bucket="builds", endpoint="http://127.0.0.1:9", access_key="a", secret_key_secret="K"
-            ),
+            builds=builds,
             secrets=StoreOutput(kind="age", location="nowhere"),
         )
         return Opened(made.model_copy(update={"platform": "listed"}), {"web-c": "still starting"})
@@ -92,7 +90,7 @@ def test_a_stack_on_it_is_opened_with_its_hosts_secrets_and_bucket(project: Proj
     assert [host.name for host in live.fleet.hosts] == ["web-a", "web-b"]
     assert live.absent == {"web-c": "still starting"}
     assert live.secret("TOKEN") == "not the app's"
-    assert live.redact("it is not the app's token") == "it is ‹TOKEN› token"
+    assert "not the app's" not in live.redact("it is not the app's token")
     assert live.bucket.name == "builds"
     assert live.plain_address == ("listed.example", 80)
     assert live.write_boot_documents is not None
