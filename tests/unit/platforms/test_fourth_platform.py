@@ -75,7 +75,8 @@ class Listed(Platform):
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setitem(platform.CLASSES, "listed", f"{__name__}:{Listed.__name__}")
-    monkeypatch.setitem(platform_facts.PLATFORMS, "listed", PlatformFacts(sections=()))
+    facts = {**platform_facts.PLATFORMS, "listed": PlatformFacts(sections=())}
+    monkeypatch.setattr(platform_facts, "PLATFORMS", facts)
     (tmp_path / "Pulumi.yaml").write_text("name: board\nruntime: python\n")
     (tmp_path / "state").mkdir()
     app = App.model_validate(
