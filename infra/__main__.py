@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ import pulumi
 
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
+
+PROGRAMS = {"aws": "infra.aws.program", "local": "infra.local.program"}
+"""By platform, its program; imported only where it is used, because the providers take seconds to import."""
 
 
 def main() -> None:
@@ -28,26 +32,20 @@ def main() -> None:
 def declare(project: Project) -> Mapping[str, Any]:
     """Everything of `project`'s stack. Returns the stack outputs: each a field of `Outputs`, by its name.
 
-    Raises BadInput for platform servers, where Pulumi makes nothing.
+    Raises BadInput for a platform that is not in PROGRAMS: there Pulumi makes nothing.
     """
     with _no_collection():
-        return _platform(project)(project)
+        return _program(project)(project)
 
 
-def _platform(project: Project) -> Callable[[Project], Mapping[str, Any]]:
-    match project.stack.platform:
-        case "aws":
-            # Each platform's providers are imported only where they are used: that takes seconds.
-            from infra.aws.program import program  # noqa: PLC0415
-        case "local":
-            from infra.local.program import program  # noqa: PLC0415
-        case "servers":
-            raise BadInput(
-                f"stack {project.stack.name} is on platform servers: they are there already, and "
-                "Pulumi makes nothing for it",
-                remedy=f"set them up with `slipway up --stack {project.stack.name}`",
-            )
-    return program
+def _program(project: Project) -> Callable[[Project], Mapping[str, Any]]:
+    module = PROGRAMS.get(project.stack.platform)
+    if module is None:
+        raise BadInput(
+            f"stack {project.stack.name} is on platform {project.stack.platform}, where Pulumi makes nothing",
+            remedy=f"`slipway up --stack {project.stack.name}` sets its hosts up",
+        )
+    return importlib.import_module(module).program
 
 
 @contextmanager

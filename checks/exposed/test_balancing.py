@@ -27,9 +27,7 @@ def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> 
     if write is None:
         not_evaluated("declare [checks.write] in slipway.toml")
     homes = (
-        [host.name for host in site.live.outputs.by_role("web")]
-        if site.live.outputs.platform != "aws"
-        else [""] * 4
+        [host.name for host in site.live.outputs.by_role("web")] if not site.live.outputs.cloud else [""] * 4
     )
     mark = f"n{time.time_ns():x}"
     with ExitStack() as stack:
@@ -72,7 +70,7 @@ def test_a_client_stays_on_its_host(site: Site) -> None:
 def test_more_than_one_host_serves(site: Site) -> None:
     hosts = site.live.outputs.by_role("web")
     assert len(hosts) >= 2, f"the stack has {len(hosts)} web host"
-    if site.live.outputs.platform == "aws":
+    if site.live.outputs.cloud:
         return
     path = site.live.cheap_path
     for host in hosts:

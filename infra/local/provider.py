@@ -10,18 +10,20 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from slipway.settings.stack_file import STATE_FOLDER
-
-if TYPE_CHECKING:
-    from slipway.platforms.local.status import FleetState
+from slipway.settings.stack_file import OUTPUTS_FILE, STATE_FOLDER
 
 MADE_FROM = ("root", "stack", "settings")
 RUNNING = "running"
+FLEET_LABEL = "slipway.fleet"
+"""Label of a fleet's containers, with the fleet's id (slipway/platforms/local/containers.py)."""
+HOST_LABEL = "slipway.host"
+_HOST_AND_STATE = f'{{{{.Label "{HOST_LABEL}"}}}} {{{{.State}}}}'
 
 Properties = dict[str, Any]
 
@@ -122,22 +124,30 @@ UNKNOWN = "unknown"
 
 def read_fleet(root: str, stack: str) -> dict[str, Any] | None:
     """`outputs` and `states` of the fleet; None if nothing of it is left."""
-    from slipway.platforms.local.platform import OUTPUTS  # noqa: PLC0415
-    from slipway.platforms.local.status import fleet_state  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack, Path(root))
     try:
-        outputs: dict[str, Any] = json.loads((project.state_dir / OUTPUTS).read_bytes())
+        outputs: dict[str, Any] = json.loads((project.state_dir / OUTPUTS_FILE).read_bytes())
     except FileNotFoundError:
         outputs = {}
-    states = host_states(fleet_state(project), [host["name"] for host in outputs.get("hosts", [])])
+    states = host_states(_containers(project.fleet_id), [host["name"] for host in outputs.get("hosts", [])])
     gone = not outputs or all(state == "missing" for state in states.values())
     return None if gone else {"outputs": outputs, "states": states}
 
 
-def host_states(now: FleetState, known: list[str]) -> dict[str, str]:
-    """By host, its state; of the hosts that are `known`, unknown where Docker does not answer. Pure."""
-    if now.problem:
+def host_states(containers: Iterable[str] | None, known: Iterable[str]) -> dict[str, str]:
+    """By host, the state of its container. `containers`: lines "host state"; None: Docker does not answer."""
+    if containers is None:
         return dict.fromkeys(known, UNKNOWN)
-    return {host.name: host.state for host in now.hosts}
+    found = dict(line.split() for line in containers)
+    return {**dict.fromkeys(known, "missing"), **found}
+
+
+def _containers(fleet: str) -> list[str] | None:
+    listing = ["ps", "--all", "--filter", f"label={FLEET_LABEL}={fleet}", "--format", _HOST_AND_STATE]
+    try:
+        done = subprocess.run(["docker", *listing], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return None if done.returncode else done.stdout.splitlines()

@@ -54,7 +54,7 @@ def target_of(outputs: Outputs, app: App, secrets_env: Mapping[str, str]) -> Tar
         websocket=app.websocket,
         sign_in=steps_needed(app),
         values={name: value for name, value in secrets_env.items() if name != outputs.load_header_secret},
-        homes=[] if outputs.platform == "aws" else [host.name for host in outputs.by_role("web")],
+        homes=outputs.sticky_hosts,
         load_key=secrets_env.get(outputs.load_header_secret, ""),
     )
 
@@ -124,7 +124,7 @@ def aim_at(live: LiveStack) -> Aim:
         app=live.app,
         values=dict(live.smoke_env),
         load_key=live.load_key,
-        homes=() if outputs.platform == "aws" else tuple(host.name for host in outputs.by_role("web")),
+        homes=tuple(outputs.sticky_hosts),
     )
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from slipway.fleet.ssh import Connection
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.containers import Containers, ContainerState
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.status import fleet_state
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput
@@ -32,8 +31,12 @@ def psql(project: Project, statement: str) -> str:
     return on(project, "data1", f'su postgres -c "psql -qAt -c \\"{statement}\\""').strip()
 
 
+def states(project: Project) -> dict[str, ContainerState]:
+    return Containers(Docker(), project).states()
+
+
 def started(project: Project) -> dict[str, str]:
-    return {host.name: host.since for host in fleet_state(project).hosts}
+    return {name: state.since for name, state in states(project).items()}
 
 
 def outputs_of(project: Project) -> Outputs:
@@ -81,7 +84,7 @@ def test_data_is_kept_over_down_and_up(fleet: Project):
     psql(fleet, "INSERT INTO kept VALUES ('before down')")
     on(fleet, "web1", "echo kept > /var/lib/slipway/kept")
     platform_of(fleet).take_down(Silent(), volumes=False)
-    assert {host.state for host in fleet_state(fleet).hosts} == {"exited"}
+    assert {each.state for each in states(fleet).values()} == {"exited"}
     platform_of(fleet).take_down(Silent(), volumes=False)
     platform_of(fleet).bring_up(Silent())
     assert psql(fleet, "SELECT DISTINCT said FROM kept") == "before down"
@@ -94,9 +97,9 @@ def test_lost_hosts_are_made_again_with_their_data(fleet: Project):
     psql(fleet, "INSERT INTO kept VALUES ('before the loss')")
     Docker().run("kill", f"{fleet.fleet_id}-web1")
     Docker().run("rm", "--force", f"{fleet.fleet_id}-data1", f"{fleet.fleet_id}-web2")
-    assert {host.name: host.state for host in fleet_state(fleet).hosts}["data1"] == "missing"
+    assert "data1" not in states(fleet)
     platform_of(fleet).bring_up(Silent())
-    assert {host.state for host in fleet_state(fleet).hosts} == {"running"}
+    assert {each.state for each in states(fleet).values()} == {"running"}
     assert psql(fleet, "SELECT DISTINCT said FROM kept") == "before the loss"
     psql(fleet, "DROP TABLE kept")
 
@@ -124,7 +127,7 @@ def another(tmp_path: Path, name: str, **local: int) -> Generator[Project]:
     project = open_project("local", root)
     yield project
     platform_of(project).take_down(Silent(), volumes=True)
-    assert Fleet(Docker(), project).states() == {}
+    assert states(project) == {}
     assert Docker().inspect("network", project.fleet_id) == []
 
 
@@ -133,7 +136,7 @@ def test_a_port_in_use_is_told_with_its_owner_and_nothing_is_made(fleet: Project
     with another(tmp_path, "sliptest2", http_port=taken) as project:
         with pytest.raises(BadInput) as caught:
             platform_of(project).bring_up(Silent())
-        assert Fleet(Docker(), project).states() == {}
+        assert states(project) == {}
     assert caught.value.message == (
         f"Pulumi.local.yaml slipway:local http_port: port {taken} is taken by container {fleet.fleet_id}-edge"
     )
@@ -157,7 +160,7 @@ def test_a_fleet_of_the_same_name_in_another_folder_is_not_touched(fleet: Projec
     ):
         with pytest.raises(BadInput, match=f"belongs to {fleet.root}"):
             attempt()
-    assert {host.state for host in fleet_state(fleet).hosts} == {"running"}
+    assert {each.state for each in states(fleet).values()} == {"running"}
 
 
 def test_down_where_nothing_is_does_nothing(tmp_path: Path):

@@ -12,13 +12,11 @@ from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
+from slipway.settings.stack_file import OUTPUTS_FILE
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan
     from slipway.platforms.diagnosis import Diagnosis
-
-OUTPUTS = "outputs.json"
-"""In the state folder: the stack outputs, written by `up`."""
 
 
 class LocalPlatform(PulumiManaged, OwnHosts):
@@ -32,7 +30,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
     @property
     def outputs_file(self) -> Path:
         """The stack outputs that the last `up` wrote."""
-        return self.project.state_dir / OUTPUTS
+        return self.project.state_dir / OUTPUTS_FILE
 
     def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
         """Docker, images, containers, set-up, health. Minutes the first time, seconds later."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from hosts.plan import FleetPlan
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import ensure_platform_secrets
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.daemon import ensure_daemon
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.local.health import raise_limits, wait_for_releases, wait_for_services, wait_for_ssh
@@ -39,7 +39,7 @@ def up(project: Project, store: AgeStore, outputs_file: Path, progress: Progress
         secrets = ensure_platform_secrets(store)
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
-            fleet = Fleet(docker, project)
+            fleet = Containers(docker, project)
             fleet.refuse_foreign(fleet.states(), gone_too=True)
         with progress.phase("images"):
             images = ensure_images(docker, project.stack.local.image, progress)
@@ -113,7 +113,7 @@ def down(project: Project, *, volumes: bool = False, progress: Progress) -> None
     if find_docker() is None:
         return
     with only_one(project), progress.phase("down"):
-        fleet = Fleet(ensure_daemon(progress), project)
+        fleet = Containers(ensure_daemon(progress), project)
         states = fleet.states()
         fleet.refuse_foreign(states, gone_too=False)
         for host in states:

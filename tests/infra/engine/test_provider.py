@@ -15,7 +15,7 @@ from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportU
 from infra.local import provider as act
 from infra.local.program import wanted_digest
 from infra.local.provider import UNKNOWN, FleetProvider, host_states
-from slipway.platforms.local.status import FleetState, HostState
+from slipway.platforms.local import containers
 from slipway.settings.project import Project
 
 PLUGIN = Path(act.__file__).parent / "plugin" / "pulumi-resource-pulumi-python"
@@ -61,9 +61,13 @@ def test_the_digest_follows_the_settings(project: Project) -> None:
 
 
 def test_where_docker_does_not_answer_the_hosts_are_unknown_and_not_gone() -> None:
-    assert host_states(FleetState((), "the daemon does not run"), ["edge"]) == {"edge": UNKNOWN}
-    seen = FleetState((HostState("edge", "running"), HostState("web1", "missing")))
-    assert host_states(seen, ["edge"]) == {"edge": "running", "web1": "missing"}
+    assert host_states(None, ["edge"]) == {"edge": UNKNOWN}
+    found = host_states(["edge running", "web2 exited"], ["edge", "web1"])
+    assert found == {"edge": "running", "web1": "missing", "web2": "exited"}
+
+
+def test_it_knows_the_fleets_containers_by_the_labels_that_slipway_gives_them() -> None:
+    assert (containers.FLEET_LABEL, containers.HOST_LABEL) == (act.FLEET_LABEL, act.HOST_LABEL)
 
 
 def test_a_failure_is_told_with_its_remedy_and_no_traceback(tmp_path: Path) -> None:
