@@ -17,8 +17,6 @@ class PlatformFacts:
 
     sections: tuple[str, ...]
     """Keys of a stack's settings that no other platform reads."""
-    required: str = ""
-    """The section without which the platform has nothing to work on."""
     needs_domain: bool = True
     """Is the site's name the user's own? A local fleet may be `localhost`."""
     containers: bool = False
@@ -29,8 +27,8 @@ class PlatformFacts:
 
 PLATFORMS: dict[PlatformName, PlatformFacts] = {
     "local": PlatformFacts(sections=("local",), needs_domain=False, containers=True),
-    "servers": PlatformFacts(sections=("servers",), required="servers"),
-    "aws": PlatformFacts(sections=("aws", "cloudflare"), required="aws", managed=True),
+    "servers": PlatformFacts(sections=("servers",)),
+    "aws": PlatformFacts(sections=("aws", "cloudflare"), managed=True),
 }
 
 

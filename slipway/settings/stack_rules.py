@@ -1,4 +1,4 @@
-"""What makes well-formed stack settings mean something."""
+"""Rules across the settings of a stack: names, ports, servers; those of AWS are in `aws_rules`."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         )
     elif stack.facts.needs_domain and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    for key, platform in section_owners().items():
-        if key in stack.model_fields_set and key not in stack.facts.sections:
-            yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
+    for section, platform in section_owners().items():
+        if section in stack.model_fields_set and section not in stack.facts.sections:
+            yield (section,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
     if "local" in stack.facts.sections:
         yield from _ports(stack)
     if "servers" in stack.facts.sections:
         yield from _servers(stack)
-    if "aws" in stack.facts.sections:
-        yield from broken_aws_rules(stack)
+    if "aws" in stack.facts.sections and stack.aws is None:
+        yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
+    yield from broken_aws_rules(stack)
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:
