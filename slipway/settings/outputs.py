@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
+from slipway.settings.platform_facts import PlatformName
 
 Role = Literal["edge", "web", "worker", "data"]
 
@@ -146,16 +146,6 @@ class Outputs(Output):
     load_header_secret: str = "SLIPWAY_LOAD_KEY"  # noqa: S105 - the name of an entry, not its value
     """Entry whose value, sent as X-Slipway-Load, lets load tests past the per-address limits."""
 
-    @property
-    def facts(self) -> PlatformFacts:
-        """What is known about the stack's platform."""
-        return facts_of(self.platform)
-
-    @property
-    def sticky_hosts(self) -> list[str]:
-        """Web hosts that SLIPWAY_HOST may name; empty where a cloud's load balancer sets its own cookie."""
-        return [] if self.facts.managed else [host.name for host in self.by_role("web")]
-
     def by_role(self, role: Role) -> list[Host]:
         """The hosts of one role, in the order of the outputs."""
         return [host for host in self.hosts if host.role == role]
@@ -171,3 +161,13 @@ class Outputs(Output):
     def ssh_config_path(self) -> Path:
         """`ssh_config` as a path."""
         return Path(self.ssh_config)
+
+    @property
+    def host_cookie(self) -> str:
+        """Name of the cookie that holds a client's host; empty behind an ALB, which encrypts its value."""
+        return "" if self.cloud else STICKY_COOKIE
+
+    @property
+    def has_managed_redis(self) -> bool:
+        """Whether the provider runs Redis (ElastiCache): replicated, and without administrative commands."""
+        return self.cloud is not None and bool(self.cloud.cache)

@@ -1,6 +1,6 @@
-"""What settings and outputs know about each platform: one table, by the platform's name.
+"""What the settings know about each platform: one table, by the platform's name.
 
-What a platform does is in slipway/platforms; this is what can be said without it.
+What a platform does is in slipway/platforms.
 """
 
 from __future__ import annotations
@@ -19,16 +19,12 @@ class PlatformFacts:
     """Keys of a stack's settings that no other platform reads."""
     needs_domain: bool = True
     """Is the site's name the user's own? A local fleet may be `localhost`."""
-    containers: bool = False
-    """Are hosts containers that share the operator's kernel and clock?"""
-    managed: bool = False
-    """Are load balancer, database and Redis the provider's, and do hosts come and go by themselves?"""
 
 
 PLATFORMS: dict[PlatformName, PlatformFacts] = {
-    "local": PlatformFacts(sections=("local",), needs_domain=False, containers=True),
+    "local": PlatformFacts(sections=("local",), needs_domain=False),
     "servers": PlatformFacts(sections=("servers",)),
-    "aws": PlatformFacts(sections=("aws", "cloudflare"), managed=True),
+    "aws": PlatformFacts(sections=("aws", "cloudflare")),
 }
 
 

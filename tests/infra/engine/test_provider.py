@@ -72,7 +72,7 @@ def test_it_knows_the_fleets_containers_by_the_labels_that_slipway_gives_them() 
 
 def test_a_failure_is_told_with_its_remedy_and_no_traceback(tmp_path: Path) -> None:
     script = (
-        "from infra.local import act; import sys, traceback\n"
+        "from infra.local import provider as act; import sys, traceback\n"
         "try: act.bring_up(sys.argv[1], 'local')\n"
         "except RuntimeError: print(traceback.format_exc())"
     )
