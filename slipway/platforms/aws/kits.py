@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, LoadBalancer
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
@@ -21,11 +22,16 @@ from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
 from slipway.storage.bucket import Bucket
 
+if TYPE_CHECKING:
+    from hosts.kit.archive import PythonArchives
+
 ROLES: tuple[Role, ...] = ("web", "worker")
 
 
 def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], ca_file: Path) -> FleetPlan:
     """The plan. `ca_file` holds the certificates of RDS' authorities."""
+    aws = project.stack.aws
+    assert aws is not None, "a stack on AWS has slipway:aws"
     return FleetPlan(
         outputs=outputs,
         app=project.app,
@@ -35,12 +41,15 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
         # The load balancer shows the site's certificate, and no host has one of its own.
         site_pem=Path(os.devnull),
         host_pems={},
+        ssh_access="loopback",
+        load_balancer=LoadBalancer(aws.network.cidr, aws.load_balancer.idle_seconds),
+        hosts_come_and_go=True,
     )
 
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest that a host has once it was set up for the settings of this moment."""
-    from hosts.kit import kit_digest  # noqa: PLC0415 - only a release asks
+    from hosts.kit.archive import kit_digest  # noqa: PLC0415 - only a release asks
 
     bucket = builds_bucket(session_of(project), outputs)
     bundle = ca_bundle(bucket, project.state_dir.resolve(), project.stack.name)
@@ -63,13 +72,28 @@ RUN = (
 
 def publish_kits(plan: FleetPlan, bucket: Bucket, roles: tuple[Role, ...]) -> dict[Role, bytes]:
     """Put the kit of every role where new hosts find it. The archives, by role."""
-    from hosts.kit import kit_objects, make  # noqa: PLC0415 - the set-up's own modules, imported by `up` only
+    from hosts.kit.archive import kit_objects, make  # noqa: PLC0415 - pyinfra takes long to import
 
+    python = ensure_python_packages(bucket)
     for role in roles:
-        for key, content in kit_objects(plan, role).items():
+        for key, content in kit_objects(plan, role, python).items():
             if bucket.get_bytes(key) != content:
                 bucket.put_bytes(key, content)
-    return {role: make(plan, role) for role in roles}
+    return {role: make(plan, role, python) for role in roles}
+
+
+def ensure_python_packages(bucket: Bucket) -> PythonArchives:
+    """Put the packages that hosts run pyinfra with in the bucket, unless they are there in these versions."""
+    from hosts.kit.archive import PYTHON_INDEX, python_objects  # noqa: PLC0415
+    from hosts.kit.python_packages import build_all, packages_digest  # noqa: PLC0415
+
+    digest = packages_digest()
+    index = json.loads(bucket.get_bytes(PYTHON_INDEX) or b"{}")
+    if index.get("digest") != digest:
+        for key, content in python_objects(build_all(), digest).items():
+            bucket.put_bytes(key, content)
+        index = json.loads(bucket.get_bytes(PYTHON_INDEX) or b"{}")
+    return index["archives"]
 
 
 def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, progress: Progress) -> None:
@@ -77,7 +101,7 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
 
     FleetError, with the last lines of each that failed; what is set up already is not touched.
     """
-    from hosts.kit import kit_digest  # noqa: PLC0415
+    from hosts.kit.archive import kit_digest  # noqa: PLC0415
     from hosts.plan import SETUP_DIGEST  # noqa: PLC0415
 
     wanted = {role: kit_digest(plan, role) for role in kits}

@@ -34,7 +34,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
     service does not come up.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         secrets = ensure_platform_secrets(open_store(project))
@@ -52,7 +52,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             started = fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
-            converge(fleet_plan(project, outputs, secrets), progress)
+            set_up(fleet_plan(project, outputs, secrets), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
@@ -107,6 +107,8 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
         site_pem=ensure_leaf(project.state_dir, ca, "site", site),
         host_pems=pems,
         versitygw=find_versitygw(),
+        ssh_access="published",
+        edge_names=(*LOOPBACK_NAMES, *edge, *(host.name for host in outputs.by_role("edge"))),
     )
 
 

@@ -38,7 +38,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         store = open_store(project)
@@ -52,7 +52,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             secrets = _all_secrets(store, project, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
-            converge(fleet_plan(project, outputs, secrets, server), progress)
+            set_up(fleet_plan(project, outputs, secrets, server), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):

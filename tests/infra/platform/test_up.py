@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from hosts import plan as hosts_plan
+from hosts.kit import python_packages
 from slipway.fleet.fleet import Fleet, FleetError
 from slipway.platforms.aws import discovery
 from slipway.platforms.aws import kits as ca_bundle
@@ -67,6 +68,7 @@ def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return authority
 
     monkeypatch.setattr(ca_bundle, "_fetch", fetch)
+    monkeypatch.setattr(python_packages, "build_all", lambda: {"x86_64-3.11": b"wheels"})
     monkeypatch.setattr("shutil.which", _without("pulumi"))
     way.ends(world.project.state_dir / "ssh_config")
     return made
@@ -102,6 +104,9 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
         "SLIPWAY_LOAD_KEY",
     ]
     bucket, s3 = world.names.bucket("builds"), world.client("s3")
+    index = json.loads(s3.get_object(Bucket=bucket, Key="setup/python.json")["Body"].read())
+    packages = index["archives"]["x86_64-3.11"]["key"]
+    assert s3.get_object(Bucket=bucket, Key=packages)["Body"].read() == b"wheels"
     pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
     kit = s3.get_object(Bucket=bucket, Key=pointer["key"])["Body"].read()
     assert kit == (tmp_path / "kit.tar.gz").read_bytes()
@@ -112,7 +117,7 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
 
 
 def test_up_again_leaves_alone_what_is_as_it_should_be(
-    world: World, way: Way, outputs: Outputs, tmp_path: Path
+    world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     launch(world, way)
     (host,) = up(world.project, Heard()).hosts
@@ -120,6 +125,7 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     opened = open_outputs(world.project).outputs
     (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
     (tmp_path / "kit.tar.gz").unlink()
+    monkeypatch.setattr(python_packages, "build_all", lambda: pytest.fail("the packages are in the bucket"))
     heard = Heard()
     up(world.project, heard)
     assert f"{host.name}: set up already" in heard.told

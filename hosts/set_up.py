@@ -1,4 +1,4 @@
-"""Converge: bring every host of a fleet to what the plan says, all at once; skip those that are there."""
+"""Set up every host of a fleet by its plan, all at once; hosts that are set up already are skipped."""
 
 from __future__ import annotations
 
@@ -9,46 +9,42 @@ import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hosts.digest import setup_digest
 from hosts.plan import SETUP_DIGEST, FleetPlan
+from hosts.run import Result, set_up_over_ssh
 from slipway.settings.errors import SlipwayError
 from slipway.settings.outputs import Host
-
-if TYPE_CHECKING:
-    from hosts.one_host import Result
-
-__all__ = ["converge", "setup_digest"]
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""
 
+Report = Callable[[str, str], None]
+"""Called with a host's name and what it is doing."""
 
-_Tell = Callable[[str, str], None]
 
-
-class Tells(Protocol):
+class Progress(Protocol):
     """The part of slipway.progress that is needed here."""
 
     def host(self, host: str, text: str) -> None:
-        """Say what `host` is doing."""
+        """Report what `host` is doing."""
         ...
 
 
-def converge(plan: FleetPlan, progress: Tells | None = None) -> dict[str, list[str]]:
-    """Set up all hosts. Per host, the names of the operations that changed it; none if it was right already.
+def set_up(plan: FleetPlan, progress: Progress | None = None) -> dict[str, list[str]]:
+    """Host name to the names of the operations that changed it; empty if it was right already.
 
     Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
     A host that failed keeps its old digest and is set up again by the next call.
     """
-    tell = progress.host if progress else _say_nothing
+    report = progress.host if progress else _ignore
     digests = {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
     found = _digests_on_hosts(plan)
     stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
     for host in plan.outputs.hosts:
-        tell(host.name, "setting up" if host in stale else "set up already")
-    results = _set_up(plan, stale, digests, tell)
+        report(host.name, "setting up" if host in stale else "set up already")
+    results = _set_up(plan, stale, digests, report)
     failed = {name: result for name, result in results.items() if result.failed}
     if failed:
         raise _failure(plan, failed)
@@ -59,7 +55,7 @@ def converge(plan: FleetPlan, progress: Tells | None = None) -> dict[str, list[s
 
 
 def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
-    """One cheap question a host, over the kept connection; a host that does not answer has no digest."""
+    """One cheap command a host, over the kept connection; a host that does not answer has no digest."""
 
     def ask(host: Host) -> tuple[str, str]:
         argv = ["ssh", "-F", plan.outputs.ssh_config, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
@@ -74,22 +70,21 @@ def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
 
 
 def _set_up(
-    plan: FleetPlan, stale: Sequence[Host], digests: Mapping[str, str], tell: _Tell
+    plan: FleetPlan, stale: Sequence[Host], digests: Mapping[str, str], report: Report
 ) -> dict[str, Result]:
     if not stale:
         return {}
-    from hosts.one_host import set_up_host  # noqa: PLC0415 - pyinfra takes half a second to import
-
     spawn = multiprocessing.get_context("spawn")
     results: dict[str, Result] = {}
     with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:
         try:
-            with _interrupts_are_ours():
+            with _without_interrupts():
                 running = {
-                    host.name: pool.submit(set_up_host, plan, host.name, digests[host.name]) for host in stale
+                    host.name: pool.submit(set_up_over_ssh, plan, host.name, digests[host.name])
+                    for host in stale
                 }
             for name, future in running.items():
-                future.add_done_callback(_announce(name, tell))
+                future.add_done_callback(_report_end(name, report))
             for name, future in running.items():
                 results[name] = future.result()
         except BaseException:
@@ -100,8 +95,8 @@ def _set_up(
 
 
 @contextmanager
-def _interrupts_are_ours() -> Generator[None]:
-    """Processes started inside never see Ctrl-C: a pool whose children are interrupted waits for ever."""
+def _without_interrupts() -> Generator[None]:
+    """Processes started inside ignore Ctrl-C: a pool whose children are interrupted waits forever."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -109,12 +104,14 @@ def _interrupts_are_ours() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _announce(name: str, tell: _Tell) -> Callable[[Future[Result]], None]:
+def _report_end(name: str, report: Report) -> Callable[[Future[Result]], None]:
     def done(future: Future[Result]) -> None:
         if future.cancelled() or future.exception():
             return
         result = future.result()
-        tell(name, f"failed: {result.failed}" if result.failed else f"set up ({len(result.changed)} changes)")
+        report(
+            name, f"failed: {result.failed}" if result.failed else f"set up ({len(result.changed)} changes)"
+        )
 
     return done
 
@@ -139,5 +136,5 @@ def _redacted(plan: FleetPlan, text: str) -> str:
     return text
 
 
-def _say_nothing(_host: str, _text: str) -> None:
+def _ignore(_host: str, _text: str) -> None:
     pass
