@@ -213,11 +213,6 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     return lambda path: any(regex.match(path) for regex in compiled)
 
 
-def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Is `path`, or a folder above it, named by one of `patterns`?"""
-    return matcher(patterns)(path)
-
-
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     clean = pattern.removeprefix("./").rstrip("/")
