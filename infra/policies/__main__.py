@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from slipway.cli import main
+from slipway.cli.entry import main
 
 if __name__ == "__main__":
     sys.argv[1:] = ["infra", "check", *sys.argv[1:]]
