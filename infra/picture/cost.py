@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from infra.policies.entries import entries
-from infra.policies.rule import World, at
+from infra.policies.reading import at, entries
+from infra.policies.rule import World
 from infra.recording import Graph, Resource
 
 NOT_IN_IT = (

@@ -1,111 +1,30 @@
-"""The account: providers, the trail, logs, alarms, mail."""
+"""Rules on the account, the network and the hosts that need more than one input."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from infra.policies.rule import World, holds, made, rule, world
+from infra.policies.reading import at, entries
+from infra.policies.rule import Alone, Together, World
 from infra.recording.graph import Resource
+from slipway.settings.controls import tokens as on
 
-PROVIDER = "pulumi:providers:aws"
-TRAIL = "aws:cloudtrail/trail:Trail"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-TOPIC = "aws:sns/topic:Topic"
-MAIL = "aws:sesv2/configurationSet:ConfigurationSet"
-BUDGET = "aws:budgets/budget:Budget"
-
-SETTINGS = [
-    holds(
-        "provider-one-account", PROVIDER, "allowedAccountIds", good='["123456789012"]', bad="[]",
-        when=lambda value: value not in ("[]", []),
-        says="A stack is made in the account it names, and in no other.", controls=("I7",),
-        severity="critical",
-    ),
-    holds(
-        "provider-default-tags", PROVIDER, "defaultTags", good='{"tags":{"slipway:stack":"prod"}}', bad="{}",
-        when=lambda value: "slipway:" in str(value),
-        says="All that a stack has is tagged as its own.", controls=("I8",), severity="medium",
-    ),
-    holds(
-        "trail-everywhere", TRAIL, "isMultiRegionTrail", good=True, bad=False,
-        says="The trail sees every region.", controls=("CloudTrail.1",), severity="high",
-    ),
-    holds(
-        "trail-validated", TRAIL, "enableLogFileValidation", good=True, bad=False,
-        says="A forged trail is noticed.", controls=("CloudTrail.4",), severity="medium",
-    ),
-    holds(
-        "logs-end", LOG_GROUP, "retentionInDays", good=30, bad=0,
-        when=lambda value: isinstance(value, int) and value > 0,
-        says="Logs are kept for a set time.", controls=("CloudWatch.16", "I11"), severity="low",
-    ),
-    holds(
-        "alarms-tell", ALARM, "alarmActions", good=["arn"], bad=[], when=bool,
-        says="An alarm tells somebody.", controls=("CloudWatch.15", "I10"), severity="high",
-    ),
-    holds(
-        "alarms-mind-silence", ALARM, "treatMissingData", good="notBreaching", bad="ignore",
-        when=lambda value: value in {"breaching", "notBreaching", "missing"},
-        says="What silence means is said for every alarm.", controls=("I10",), severity="low",
-    ),
-    holds(
-        "topic-encrypted", TOPIC, "kmsMasterKeyId", good="alias/aws/sns", bad="", when=bool,
-        says="What alarms say is encrypted at rest.", controls=("SNS.1", "I10"), severity="low",
-    ),
-    holds(
-        "mail-by-tls", MAIL, "deliveryOptions.tlsPolicy", good="REQUIRE", bad="OPTIONAL",
-        says="Mail is handed over by TLS or not at all.", controls=("SES.3", "P7"), severity="medium",
-    ),
-    holds(
-        "budget-tells", BUDGET, "notifications", good=[{"threshold": 80}], bad=[], when=bool,
-        says="The bill's alarm tells somebody.", controls=("I10",), severity="low",
-    ),
-]  # fmt: skip
-
-_PROVIDER = made(PROVIDER, "aws")
+EVERYONE = ("0.0.0.0/0", "::/0")
 
 
-@rule(
-    "provider-explicit", "*",
-    controls=("I7",), severity="high", remedy="pass the stack's provider down: providers=[…]",
-    passing=[world(_PROVIDER, made("aws:s3/bucket:Bucket", provider=_PROVIDER.urn))],
-    failing=[world(made("aws:s3/bucket:Bucket"))],
-)  # fmt: skip
-def provider_explicit(resource: Resource, _: World) -> Iterable[str]:
-    """Every resource is made by a provider that the program names, not by one of the environment's."""
+def provider_explicit(resource: Resource) -> Iterable[str]:
     if resource.custom and resource.type.startswith(("aws:", "cloudflare:")):
         name = resource.provider.rpartition("::")[2]
         if not name or name.startswith("default"):
             yield "is made by the default provider: the environment decides where"
 
 
-@rule(
-    "region-by-provider", "*",
-    controls=("I1",), severity="medium", remedy="leave region out: changing it replaces the resource",
-    passing=[world(made("aws:s3/bucket:Bucket"))],
-    failing=[world(made("aws:s3/bucket:Bucket", inputs={"region": "us-east-1"}))],
-)  # fmt: skip
-def region_by_provider(resource: Resource, _: World) -> Iterable[str]:
-    """Where a resource is, its provider says."""
+def region_by_provider(resource: Resource) -> Iterable[str]:
     if resource.type.startswith("aws:") and resource.inputs.get("region"):
         yield f"region is {resource.inputs['region']}"
 
 
-@rule(
-    "nothing-deprecated", "*",
-    controls=("I1",), severity="low", remedy="use the resource's successor",
-    passing=[world(made("aws:s3/bucketVersioning:BucketVersioning"))],
-    failing=[
-        world(made("aws:s3/bucketVersioningV2:BucketVersioningV2")),
-        world(made("aws:s3/bucketV2:BucketV2")),
-        world(made("aws:alb/loadBalancer:LoadBalancer")),
-        world(made("cloudflare:index/record:Record")),
-        world(made("cloudflare:index/workerScript:WorkerScript")),
-    ],
-)  # fmt: skip
-def nothing_deprecated(resource: Resource, _: World) -> Iterable[str]:
-    """No resource that its provider is about to drop."""
+def nothing_deprecated(resource: Resource) -> Iterable[str]:
     old = resource.type.startswith(("aws:alb/", "aws:elb/")) or resource.type in {
         "aws:s3/bucketObject:BucketObject", "cloudflare:index/record:Record",
         "cloudflare:index/workerScript:WorkerScript", "cloudflare:index/workerRoute:WorkerRoute",
@@ -115,4 +34,72 @@ def nothing_deprecated(resource: Resource, _: World) -> Iterable[str]:
         yield "is deprecated"
 
 
-RULES = [*SETTINGS, provider_explicit, region_by_provider, nothing_deprecated]
+def flow_log(vpc: Resource, stack: World) -> Iterable[str]:
+    if not stack.linked(vpc, on.FLOW_LOG, by="vpcId"):
+        yield "has no flow log"
+
+
+def default_group_empty(vpc: Resource, stack: World) -> Iterable[str]:
+    groups = stack.linked(vpc, on.DEFAULT_SECURITY_GROUP, by="vpcId")
+    if not groups:
+        yield "its default security group still has AWS's rules"
+    for group in groups:
+        for side in ("ingress", "egress"):
+            if group.inputs.get(side):
+                yield f"its default security group has {side} rules"
+
+
+def rules_apart(group: Resource) -> Iterable[str]:
+    if group.type == on.SECURITY_GROUP_RULE:
+        yield "is a SecurityGroupRule"
+    for side in ("ingress", "egress"):
+        if group.inputs.get(side):
+            yield f"has inline {side} rules"
+
+
+def open_ports(ingress: Resource, stack: World) -> Iterable[str]:
+    ranges = [ingress.inputs.get(name) for name in ("cidrIpv4", "cidrIpv6")]
+    if not any(each in EVERYONE or str(each).endswith("/0") for each in ranges if each):
+        return
+    first, last = ingress.inputs.get("fromPort"), ingress.inputs.get("toPort")
+    if (first, last) not in ((80, 80), (443, 443)):
+        yield f"opens ports {first} to {last} to the internet"
+    elif any(each.type.startswith("cloudflare:") for each in stack.graph):
+        yield "is open to the internet: only Cloudflare's ranges may reach the load balancer"
+    elif not _guards_load_balancer(ingress, stack):
+        yield "opens something other than a load balancer to the internet"
+
+
+def _guards_load_balancer(ingress: Resource, stack: World) -> bool:
+    groups = stack.behind(ingress, "securityGroupId", on.SECURITY_GROUP)
+    return any(stack.linked(group, on.LOAD_BALANCER, by="securityGroups") for group in groups)
+
+
+def hosts_private(template: Resource) -> Iterable[str]:
+    for each in entries(template.inputs.get("networkInterfaces")):
+        if str(each.get("associatePublicIpAddress", "false")).lower() == "true":
+            yield "associatePublicIpAddress is true"
+
+
+def disks_encrypted(template: Resource) -> Iterable[str]:
+    disks = entries(template.inputs.get("blockDeviceMappings"))
+    if not disks:
+        yield "names no disk, so the image decides"
+    for each in disks:
+        if str(at(each, "ebs.encrypted")).lower() != "true":
+            yield f"disk {each.get('deviceName', '')} is not encrypted"
+
+
+ALONE: dict[str, Alone] = {
+    "provider-explicit": provider_explicit,
+    "region-by-provider": region_by_provider,
+    "nothing-deprecated": nothing_deprecated,
+    "security-group-rules-apart": rules_apart,
+    "hosts-have-no-public-address": hosts_private,
+    "hosts-disks-encrypted": disks_encrypted,
+}
+TOGETHER: dict[str, Together] = {
+    "vpc-flow-log": flow_log,
+    "vpc-default-group-empty": default_group_empty,
+    "security-group-open-ports": open_ports,
+}

@@ -1,4 +1,4 @@
-"""The rules as policies of a pulumi-policy pack: the same judges, asked by the engine before it acts."""
+"""The rules as a CrossGuard policy pack: the same functions, called by the engine before it acts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from infra.policies import RULES
 from infra.policies.rule import Rule, World
-from infra.policies.rules import RULES
 from infra.recording.graph import Graph, Resource
 from slipway.settings.aws import Purpose
+from slipway.settings.controls import STOPPING
 from slipway.settings.errors import BadInput
 from slipway.settings.stack_file import find_root, load_stack
 
-_STOPS = {"critical", "high"}
-
 
 def policies(purpose: Purpose | None = None) -> list[Policy]:
-    """All rules. `purpose` None: that of the stack at hand, as its file says.
+    """All rules. Without `purpose`, it is read from the file of the stack that the engine works on.
 
-    What is critical or high stops the update; the rest is told.
+    Rules of a stopping severity stop the update; the others are reported.
     """
     return [_of_stack(rule, purpose) if rule.whole_stack else _of_resource(rule, purpose) for rule in RULES]
 
@@ -42,7 +41,7 @@ def _of_resource(rule: Rule, purpose: Purpose | None) -> Policy:
         world = _world([resource], purpose)
         if rule.applies(resource, world):
             for problem in rule.judge(resource, world):
-                report(f"{problem}: {rule.remedy}", None)
+                report(f"{problem}: {rule.control.what_to_do}", None)
 
     return ResourceValidationPolicy(validate=validate, **_described(rule))
 
@@ -54,27 +53,27 @@ def _of_stack(rule: Rule, purpose: Purpose | None) -> Policy:
         for resource in world.graph:
             if rule.applies(resource, world):
                 for problem in rule.judge(resource, world):
-                    report(f"{problem}: {rule.remedy}", resource.urn)
+                    report(f"{problem}: {rule.control.what_to_do}", resource.urn)
 
     return StackValidationPolicy(validate=validate, **_described(rule))
 
 
 def _described(rule: Rule) -> dict[str, Any]:
+    control = rule.control
+    stops = control.severity in STOPPING
     return {
-        "name": rule.id,
-        "description": rule.says,
-        "enforcement_level": EnforcementLevel.MANDATORY
-        if rule.severity in _STOPS
-        else EnforcementLevel.ADVISORY,
-        "severity": Severity(rule.severity),
-        "framework": PolicyComplianceFramework("AWS Security Hub", "1.0", ", ".join(rule.controls), ""),
-        "remediation_steps": rule.remedy,
-        "tags": list(rule.controls),
+        "name": control.id,
+        "description": control.says,
+        "enforcement_level": EnforcementLevel.MANDATORY if stops else EnforcementLevel.ADVISORY,
+        "severity": Severity(control.severity),
+        "framework": PolicyComplianceFramework("AWS Security Hub", "1.0", ", ".join(control.controls), ""),
+        "remediation_steps": control.what_to_do,
+        "tags": list(control.controls),
     }
 
 
 def _resource(given: ResourceValidationArgs | PolicyResource, provider: str) -> Resource:
-    """As recorded. An engine gives a stack's resources with their outputs, a single one with its inputs."""
+    """As the recorder has it. The engine passes outputs for a stack's resources, inputs for a single one."""
     options: Any = given.opts
     depends = given.property_dependencies if isinstance(given, PolicyResource) else {}
     return Resource(
@@ -102,4 +101,4 @@ def _purpose(stack: str) -> Purpose:
     try:
         return load_stack(find_root(Path.cwd()), stack).purpose
     except BadInput:
-        return "production"  # the stricter, where the stack's file is not at hand
+        return "production"  # the stricter one, if the stack has no file here

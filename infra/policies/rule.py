@@ -1,16 +1,16 @@
-"""What a rule is: a sentence that a resource keeps or breaks, seen with all others of its stack."""
+"""A policy rule: a control as it is checked on resources; and how a stack is judged by rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from inspect import signature
-from typing import Any, Literal, cast
+from typing import Any
 
+from infra.policies.reading import at
 from infra.recording.graph import Graph, Resource
 from slipway.settings.aws import Purpose
-
-Severity = Literal["critical", "high", "medium", "low"]
+from slipway.settings.controls import SEVERITIES, Control
+from slipway.settings.controls.tokens import EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -32,153 +32,102 @@ class World:
         return [each for each in self.graph.of(*types) if each.urn in sources]
 
 
-Judge = Callable[[Resource, World], Iterable[str]]
-"""What is wrong with this resource; nothing: it keeps the rule. Pure."""
+Alone = Callable[[Resource], Iterable[str]]
+"""The problems of a resource, from itself alone. Pure."""
+Together = Callable[[Resource, World], Iterable[str]]
+"""The problems of a resource, from all resources of its stack. Pure."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `passing` and `failing` are its examples: worlds in which it is kept, and is broken."""
+    """A control with the function that finds what is wrong with one resource."""
 
-    id: str
-    says: str
-    controls: tuple[str, ...]
-    """What asks for it: Security Hub's controls (`ELB.4`), rows of the production checklist (`I8`)."""
-    severity: Severity
-    types: tuple[str, ...]
-    """Tokens of the resources it judges; `*`: all."""
-    remedy: str
-    judge: Judge
-    passing: tuple[World, ...]
-    failing: tuple[World, ...]
-    production_only: bool = False
-    whole_stack: bool = False
+    control: Control
+    judge: Together
+    whole_stack: bool
     """Does it look at more than one resource at a time?"""
+
+    @property
+    def id(self) -> str:
+        return self.control.id
 
     def applies(self, resource: Resource, world: World) -> bool:
         """Is this resource judged by it?"""
-        if self.production_only and world.purpose != "production":
+        if self.control.production and world.purpose != "production":
             return False
-        return resource.type in self.types or self.types == ("*",)
+        return resource.type in self.control.on or self.control.on == (EVERYTHING,)
 
 
-def rule(
-    id_: str,
-    *types: str,
-    controls: tuple[str, ...],
-    severity: Severity,
-    remedy: str,
-    passing: Iterable[World],
-    failing: Iterable[World],
-    production_only: bool = False,
-) -> Callable[[Judge], Rule]:
-    """Makes a rule of a judge; its docstring is what the rule says.
+def rule_of(control: Control, alone: Mapping[str, Alone], together: Mapping[str, Together]) -> Rule:
+    """The rule of a row: by its `holds`, or by the function that is registered under its id.
 
-    A judge that does not look at the rest of the stack calls its second parameter `_`.
+    Raises KeyError if it has neither.
     """
-
-    def make(judge: Judge) -> Rule:
-        says = (judge.__doc__ or "").strip()
-        return Rule(
-            id_, says, controls, severity, types, remedy, judge, tuple(passing), tuple(failing),
-            production_only, whole_stack=not list(signature(judge).parameters)[1].startswith("_"),
-        )  # fmt: skip
-
-    return make
+    if control.holds is not None:
+        return Rule(control, lambda resource, _: breaches(control, resource), whole_stack=False)
+    if control.id in together:
+        return Rule(control, together[control.id], whole_stack=True)
+    judge = alone[control.id]
+    return Rule(control, lambda resource, _: judge(resource), whole_stack=False)
 
 
-def holds(
-    id_: str,
-    type_: str,
-    path: str,
-    *,
-    good: Any,
-    bad: Any,
-    says: str,
-    controls: tuple[str, ...],
-    severity: Severity,
-    remedy: str = "",
-    when: Callable[[Any], bool] | None = None,
-    only: Callable[[Mapping[str, Any]], bool] | None = None,
-    given: Mapping[str, Any] | None = None,
-    absent_is_good: bool = False,
-    production_only: bool = False,
-) -> Rule:
-    """A rule about one input at the dotted `path`: it is `good`, or `when(value)` says yes.
-
-    `bad` is the failing example's value; so is absence, unless `absent_is_good`. `only` tells which resources
-    of the type are meant, and `given` are inputs that make the examples such.
-    """
-
-    def judge(resource: Resource, _: World) -> Iterable[str]:
-        if only is not None and not only(resource.inputs):
-            return
-        value = at(resource.inputs, path)
-        if value is None:
-            if not absent_is_good:
-                yield f"{path} is not set"
-        elif not (value == good if when is None else when(value)):
-            yield f"{path} is {value!r}"
-
-    def example(value: Any) -> World:
-        inputs: dict[str, Any] = dict(given or {})
-        return world(made(type_, inputs=put(inputs, path, value) if value is not None else inputs))
-
-    failing = [example(bad)] if absent_is_good else [example(bad), example(None)]
-    return Rule(
-        id_, says, controls, severity, (type_,), remedy or f"set {path} to {good!r}", judge,
-        (example(good),), tuple(failing), production_only,
-    )  # fmt: skip
+def breaches(control: Control, resource: Resource) -> Iterable[str]:
+    """What the row's own predicate finds wrong."""
+    if control.holds is None or not _is_meant(control, resource.inputs):
+        return
+    value = at(resource.inputs, control.path)
+    if value is None:
+        if not control.absent:
+            yield f"{control.path} is not set"
+    elif not control.holds(value):
+        yield f"{control.path} is {value!r}"
 
 
-def at(inputs: Mapping[str, Any], path: str) -> Any:
-    """What lies at `accessLogs.enabled` or `rules.0.id`; None if nothing does."""
-    value: Any = inputs
-    for key in path.split("."):
-        if isinstance(value, Mapping):
-            value = cast("Mapping[str, Any]", value).get(key)
-        elif isinstance(value, list | tuple) and key.isdigit():
-            entries = cast("list[Any]", value)
-            value = entries[int(key)] if int(key) < len(entries) else None
-        else:
-            return None
-    return value
+def _is_meant(control: Control, inputs: Mapping[str, Any]) -> bool:
+    if control.when is None:
+        return True
+    path, test = control.when
+    value = at(inputs, path)
+    return value is None if test is None else test("" if value is None else value)
 
 
-def put(inputs: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """`inputs` with `value` at `path`; a key `0` makes a list of one."""
-    key, _, rest = path.partition(".")
-    inner: Any = value
-    if rest:
-        below = inputs.get(key)
-        if rest.split(".")[0] == "0":
-            after = rest.partition(".")[2]
-            inner = [put({}, after, value) if after else value]
-        else:
-            inner = put(cast("Mapping[str, Any]", below) if isinstance(below, Mapping) else {}, rest, value)
-    return {**inputs, key: inner}
+@dataclass(frozen=True)
+class PolicyViolation:
+    """One rule, broken by one resource."""
+
+    control: Control
+    urn: str
+    where: str
+    """`aws:s3/bucket:Bucket uploads-bucket`"""
+    problem: str
+
+    def __str__(self) -> str:
+        ids = ", ".join((self.control.id, *self.control.controls))
+        return f"{self.control.severity}: {self.where}: {self.problem} [{ids}]"
+
+    def as_json(self) -> dict[str, object]:
+        """For `slipway infra check --json`."""
+        return {
+            "rule": self.control.id,
+            "controls": list(self.control.controls),
+            "severity": self.control.severity,
+            "says": self.control.says,
+            "urn": self.urn,
+            "resource": self.where,
+            "problem": self.problem,
+            "remedy": self.control.what_to_do,
+        }
 
 
-def made(
-    type_: str,
-    name: str = "it",
-    *,
-    inputs: Mapping[str, Any] | None = None,
-    links: Mapping[str, Resource] | None = None,
-    **options: Any,
-) -> Resource:
-    """A resource of an example. `links`: inputs that come from another resource's id."""
-    given = dict(inputs or {})
-    depends: dict[str, tuple[str, ...]] = {}
-    for key, other in (links or {}).items():
-        given.setdefault(key, f"{other.name}-id")
-        depends[key] = (other.urn,)
-    urn = f"urn:pulumi:example::board::{type_}::{name}"
-    return Resource(type_, name, urn, given, property_depends_on=depends, **options)
-
-
-def world(*resources: Resource, purpose: Purpose = "production", **of_graph: Any) -> World:
-    """A world of an example."""
-    return World(
-        Graph("board", "example", tuple(resources), of_graph.pop("outputs", {}), **of_graph), purpose
+def judge(world: World, rules: Iterable[Rule]) -> list[PolicyViolation]:
+    """Every violation, the most severe first."""
+    found = [
+        PolicyViolation(rule.control, resource.urn, resource.where, problem)
+        for rule in rules
+        for resource in world.graph
+        if rule.applies(resource, world)
+        for problem in rule.judge(resource, world)
+    ]
+    return sorted(
+        found, key=lambda each: (SEVERITIES.index(each.control.severity), each.control.id, each.urn)
     )

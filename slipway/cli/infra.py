@@ -104,20 +104,27 @@ def check(stack: Stack = PROD, json: Json = False) -> None:
     recorded, project = _recorded(stack)
     from infra.policies import RULES, World, judge  # noqa: PLC0415
 
-    findings = judge(World(recorded, project.stack.purpose), RULES)
+    violations = judge(World(recorded, project.stack.purpose), RULES)
     if json:
-        emit_json({"rules": len(RULES), "findings": [each.as_json() for each in findings]})
-    elif findings:
+        emit_json({"rules": len(RULES), "findings": [each.as_json() for each in violations]})
+    elif violations:
         table(
             ("SEVERITY", "RULE", "CONTROLS", "RESOURCE", "PROBLEM", "REMEDY"),
             (
-                (f.rule.severity, f.rule.id, ", ".join(f.rule.controls), f.where, f.problem, f.rule.remedy)
-                for f in findings
+                (
+                    each.control.severity,
+                    each.control.id,
+                    ", ".join(each.control.controls),
+                    each.where,
+                    each.problem,
+                    each.control.what_to_do,
+                )
+                for each in violations
             ),
         )
     else:
         say(f"{stack} keeps all {len(RULES)} rules")
-    raise typer.Exit(1 if findings else 0)
+    raise typer.Exit(1 if violations else 0)
 
 
 def _recorded(stack: str) -> tuple[Graph, Project]:

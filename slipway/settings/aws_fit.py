@@ -22,7 +22,7 @@ _CLOUDFLARE_BODY = 100 * 1000 * 1000
 
 def unfit_on_aws(app: App, stack: Stack) -> Iterator[Broken]:
     """Where `stack`'s AWS settings contradict `app`: key path in the stack's file, problem, remedy."""
-    if stack.platform != "aws" or stack.aws is None:
+    if stack.aws is None:
         return
     yield from _drain(app, stack.aws)
     yield from _hosts(app, stack.aws)

@@ -1,19 +1,21 @@
-"""What AWS, Cloudflare or the app would refuse or suffer from, refused first and with the reason.
+"""What AWS or Cloudflare would reject, rejected before anything is made, with the reason.
 
-Here: which rules there are, and those on the account and on names. What also needs the app is in `aws_fit`.
+Here: the account, names, network and hosts, and what production demands. Rules that also need the app are in
+`aws_fit`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
+from typing import Any
 
 from slipway.settings.aws import Aws, Group, Network
 from slipway.settings.aws_data_rules import data_rules
 from slipway.settings.aws_fit import EC2_TYPE, architecture_of_image, architecture_of_type
 from slipway.settings.aws_front_rules import front_rules
-from slipway.settings.aws_production_rules import production_rules
+from slipway.settings.controls import CONTROLS
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -21,7 +23,7 @@ _LONGEST_BUCKET = 63
 _LONGEST_FLEET_ID = _LONGEST_BUCKET - len("-uploads-") - len("123456789012")
 """A bucket is named `<fleet>-uploads-<account>`: AWS' 63 characters leave 42."""
 _EXAMPLE_ACCOUNTS = {"123456789012", "000000000000", "111111111111", "111122223333"}
-"""AWS' documentation writes these; nobody has them."""
+"""Placeholders in AWS's documentation."""
 _EXAMPLE_IDS = {"0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"}
 """The ids in this project's own example stacks."""
 _EXAMPLE_DOMAINS = re.compile(r"(^|[.@])example(\.(com|net|org))?$")
@@ -29,11 +31,8 @@ _EXAMPLE_DOMAINS = re.compile(r"(^|[.@])example(\.(com|net|org))?$")
 
 
 def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
-    """Everything in `stack`'s AWS and Cloudflare settings that cannot work: key path, problem, remedy."""
-    if stack.platform != "aws":
-        return
+    """Everything in `stack`'s AWS and Cloudflare settings that cannot work."""
     if stack.aws is None:
-        yield ("aws",), "is required on platform aws", 'at least `account: "123456789012"`'
         return
     yield from _names(stack)
     yield from fleet_rules(stack.aws)
@@ -44,8 +43,8 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
 
 
 def left_placeholders(stack: Stack) -> Iterator[Broken]:
-    """What still is an example's value. Well-formed, so settings load; nothing can be made with it."""
-    if stack.platform != "aws" or stack.aws is None:
+    """Settings that still have an example's value: they load, but nothing can be made with them."""
+    if stack.aws is None:
         return
     given: list[tuple[tuple[str | int, ...], str, bool]] = [
         (("domain",), stack.domain, bool(_EXAMPLE_DOMAINS.search(stack.domain))),
@@ -62,7 +61,7 @@ def left_placeholders(stack: Stack) -> Iterator[Broken]:
         given.append((("aws", "alerts", "emails", index), email, bool(_EXAMPLE_DOMAINS.search(email))))
     for key, value, is_example in given:
         if is_example:
-            yield key, f"{shown(value)} is an example's value", "put your own"
+            yield key, f"{shown(value)} is an example's value", "use your own"
 
 
 def _names(stack: Stack) -> Iterator[Broken]:
@@ -104,7 +103,29 @@ def _certificate(stack: Stack, aws: Aws) -> Iterator[Broken]:
         yield place, f"is of account {form[2]}, and the stack's is {aws.account}", "order it in this account"
 
 
-# Rules on the network and on the hosts: address space, instance types, image, group sizes.
+_PARTS: dict[str, Callable[[Stack], bool]] = {
+    "database": lambda stack: stack.database == "postgres",
+    "cache": lambda stack: stack.redis,
+}
+"""Groups of settings that only some stacks need, and which."""
+
+
+def production_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
+    """The controls that production's settings do not meet."""
+    for control in CONTROLS:
+        key = tuple(control.setting.split("."))
+        if control.demands is None or not _PARTS.get(key[0], lambda _: True)(stack):
+            continue
+        value: Any = aws
+        for name in key:
+            value = getattr(value, name)
+        if value is not None and not control.demands(value):
+            yield (
+                ("aws", *key),
+                f"must be {control.demands.phrase} in production, got {shown(value)}:"
+                f" {control.risk} ({', '.join(control.controls)})",
+                "remove it: production's default is right; or set slipway:purpose: preview",
+            )
 
 
 _IMAGE = re.compile(r"^(ami-([0-9a-f]{8}|[0-9a-f]{17})|resolve:ssm:/\S+)$")

@@ -19,6 +19,9 @@ _PUBLIC = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 _LONGEST_FLEET_ID = 54
 """A bucket's name has 63 characters at most, and `-uploads` is appended."""
 
+_SECTIONS = {"local": ("local",), "servers": ("servers",), "aws": ("aws", "cloudflare")}
+"""By platform, the settings that no other platform has."""
+
 
 def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
     """Everything in `stack` that cannot work: key path, problem, remedy."""
@@ -36,11 +39,14 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         )
     elif stack.platform != "local" and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    for key, platform in (("servers", "servers"), ("local", "local"), ("aws", "aws"), ("cloudflare", "aws")):
-        if stack.platform != platform and key in stack.model_fields_set:
+    own = _SECTIONS[stack.platform]
+    for platform, keys in _SECTIONS.items():
+        for key in (each for each in keys if each not in own and each in stack.model_fields_set):
             yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
     yield from _ports(stack)
     yield from _machines(stack)
+    if "aws" in own and stack.aws is None:
+        yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
     yield from broken_aws_rules(stack)
 
 

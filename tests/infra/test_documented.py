@@ -1,4 +1,4 @@
-"""docs/infrastructure.md says where every setting is set and what holds it, and says so truly."""
+"""docs/infrastructure.md has a row for every control, made from the controls."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import re
 import pytest
 
 from infra.policies import RULES
+from slipway.settings.controls import CONTROLS
+from slipway.settings.controls.reference import page
 from tests.infra.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "infrastructure.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ") and "---" not in line]
-FURTHER = TEXT[TEXT.index("Besides these") :].split("\n\n")[0]
-"""The rules that no setting asked for."""
 RULE = re.compile(r"`([a-z0-9]+(?:-[a-z0-9]+)+)`")
 FILE = re.compile(r"`((?:infra|tests)/[\w./]+\.\w+)`")
 
 
-def test_every_rule_is_in_the_document_and_every_rule_in_it_is_one() -> None:
-    assert set(RULE.findall(TEXT)) == {rule.id for rule in RULES}
+def test_the_tables_are_those_of_the_controls() -> None:
+    """If not: `python -m slipway.settings.controls.reference`."""
+    assert page() == TEXT
+
+
+def test_every_control_is_in_the_document_and_every_id_in_it_is_one() -> None:
+    listed = [found[1] for line in ROWS if (found := RULE.match(line.removeprefix("| ")))]
+    assert sorted(listed) == sorted(each.id for each in CONTROLS)
+    assert {rule.id for rule in RULES} <= set(listed)
 
 
 def test_every_file_it_names_is_there() -> None:
     assert [name for name in FILE.findall(TEXT) if not (ROOT / name).is_file()] == []
 
 
-def test_rules_for_production_only_are_marked_in_their_setting() -> None:
+def test_rules_for_production_only_are_marked() -> None:
     for rule in RULES:
-        mentions = [cell for line in TEXT.splitlines() for cell in line.split("|") if f"`{rule.id}`" in cell]
-        marked = any(re.search(rf"`{rule.id}`[^;]*\bproduction\b", cell) for cell in [*mentions, FURTHER])
-        assert marked or not rule.production_only, rule.id
+        (row,) = (line for line in ROWS if line.startswith(f"| `{rule.id}`"))
+        assert ("(production)" in row.split("|")[1]) == rule.control.production
 
 
 @pytest.mark.parametrize("row", [f"I{number}" for number in range(1, 16)])
@@ -105,7 +111,5 @@ SETTINGS = [
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_has_its_row(setting: str) -> None:
-    row = next((line for line in ROWS if setting in line.split("|")[1]), "")
-    assert row, f"no row for {setting}"
-    assert FILE.search(row)
-    assert RULE.search(row) or "T `" in row
+    rows = [line for line in ROWS if RULE.match(line.removeprefix("| ")) and setting in line]
+    assert rows, f"no row for {setting}"

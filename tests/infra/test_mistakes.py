@@ -12,12 +12,12 @@ import pulumi_aws as aws
 import pytest
 
 from infra.policies import RULES, World, judge
-from infra.policies.rule import put
-from infra.policies.state import STATEFUL
 from infra.recording import Graph, Resource, record
 from infra.recording.run import record_component
 from infra.recording.schema import breaches
+from slipway.settings.controls.tokens import STATEFUL
 from tests.infra.conftest import ROOT
+from tests.infra.policy_examples import put
 
 CANARY = "canary-6f1d0c2e9b"
 Change = Callable[[Resource], Resource | None]
@@ -70,9 +70,9 @@ def statement(input_: str, **changes: Any) -> Change:
 
 
 def opened(port: int) -> Change:
-    """A way in for the world."""
-    way = {"cidrIpv4": "0.0.0.0/0", "fromPort": port, "toPort": port}
-    return lambda rule: replace(rule, inputs={**rule.inputs, **way})
+    """A security group rule that is open to the internet."""
+    world = {"cidrIpv4": "0.0.0.0/0", "fromPort": port, "toPort": port}
+    return lambda rule: replace(rule, inputs={**rule.inputs, **world})
 
 
 def only(test: Callable[[Resource], bool], change: Change) -> Change:
@@ -200,14 +200,14 @@ def test_a_mistake_in_production_turns_its_rule_red(prod: World, mistake: str) -
         "cloudflare:index/zoneSetting:ZoneSetting",
     }
     wrong = made_wrong(prod.graph, type_, change, all_of_them=several)
-    assert rule not in {each.rule.id for each in judge(prod, RULES)}
-    assert rule in {each.rule.id for each in judge(replace(prod, graph=wrong), RULES)}
+    assert rule not in {each.control.id for each in judge(prod, RULES)}
+    assert rule in {each.control.id for each in judge(replace(prod, graph=wrong), RULES)}
 
 
 def test_a_secret_value_in_an_output_turns_red(prod: World) -> None:
     outputs = {**prod.graph.outputs, "password": "hunter2"}
     wrong = replace(prod.graph, outputs=outputs, secret_outputs=("password",))
-    assert [each.rule.id for each in judge(replace(prod, graph=wrong), RULES)] == ["no-secret-outputs"]
+    assert [each.control.id for each in judge(replace(prod, graph=wrong), RULES)] == ["no-secret-outputs"]
 
 
 def test_a_wrong_nested_key_turns_red(graph: Graph) -> None:
@@ -270,5 +270,5 @@ def test_a_canary_that_a_component_is_given_is_found(prod: World) -> None:
         return {"url": pulumi.Output.concat("postgres://app:", password, "@host/app")}
 
     graph = record_component(leak)
-    told = {each.rule.id for each in judge(replace(prod, graph=graph), RULES)}
+    told = {each.control.id for each in judge(replace(prod, graph=graph), RULES)}
     assert {"no-secret-inputs", "no-secret-outputs"} <= told

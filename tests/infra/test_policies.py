@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from pulumi_policy import (
@@ -15,36 +16,61 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from infra.policies import RULES, Rule, World, judge
+from infra.policies import ALONE, RULES, TOGETHER, Rule, World, judge
 from infra.policies.pack_rules import policies
+from slipway.settings.aws import Aws
+from slipway.settings.controls import CONTROLS, Control
+from tests.infra.policy_examples import EXAMPLES
 
 CONTROL = re.compile(r"^([A-Z][A-Za-z0-9]+\.\d+|[IXSP]\d+)$")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_its_failing_examples_break_it(rule: Rule) -> None:
-    assert rule.failing
-    for example in rule.failing:
+    assert EXAMPLES[rule.id].failing
+    for example in EXAMPLES[rule.id].failing:
         assert judge(example, [rule]), example
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_its_passing_examples_keep_it(rule: Rule) -> None:
-    assert rule.passing
-    for example in rule.passing:
+    assert EXAMPLES[rule.id].passing
+    for example in EXAMPLES[rule.id].passing:
         assert judge(example, [rule]) == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_it_says_what_it_asks_why_and_what_to_do(rule: Rule) -> None:
-    assert rule.says.endswith(".")
-    assert rule.remedy
-    assert rule.controls
-    assert all(CONTROL.match(each) for each in rule.controls), rule.controls
+def test_every_example_belongs_to_a_rule() -> None:
+    assert EXAMPLES.keys() == {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.id)
+def test_it_says_what_it_demands_why_and_what_to_do(control: Control) -> None:
+    assert control.says.endswith(".")
+    assert control.controls
+    assert all(CONTROL.match(each) for each in control.controls), control.controls
+    assert control.what_to_do or not control.on
+    assert bool(control.risk) == bool(control.demands)
 
 
 def test_ids_are_unique() -> None:
-    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert len({each.id for each in CONTROLS}) == len(CONTROLS)
+
+
+def test_a_control_is_checked_by_its_predicate_or_by_a_function_and_not_by_both() -> None:
+    functions = {*ALONE, *TOGETHER}
+    assert len(functions) == len(ALONE) + len(TOGETHER)
+    assert functions == {each.id for each in CONTROLS if each.on and each.holds is None}
+
+
+def test_every_setting_that_a_control_names_exists_and_what_it_demands_is_the_default() -> None:
+    aws = Aws(account="123456789012")
+    for control in CONTROLS:
+        value: Any = aws
+        for name in control.setting.split(".") if control.setting else ():
+            value = getattr(value, name)  # raises if there is no such setting
+            if value is None:
+                break
+        assert not control.demands or value is None or control.demands(value), control.setting
 
 
 def test_production_keeps_every_rule(prod: World) -> None:
@@ -56,7 +82,7 @@ def test_preview_keeps_every_rule(preview: World) -> None:
 
 
 FORBIDDING = {"bucket-no-public-acl", "no-users", "no-secret-versions"}
-"""Rules about resources that no stack may have; and one about tokens, which only R2 needs."""
+"""Rules about resources that no stack may have."""
 
 
 def test_every_other_rule_judges_something_of_production(prod: World) -> None:
@@ -66,7 +92,7 @@ def test_every_other_rule_judges_something_of_production(prod: World) -> None:
 
 def test_a_rule_of_production_lets_preview_off() -> None:
     (rule,) = (each for each in RULES if each.id == "database-deletion-protection")
-    (broken, *_) = rule.failing
+    (broken, *_) = EXAMPLES[rule.id].failing
     assert judge(broken, [rule])
     assert not judge(World(broken.graph, "preview"), [rule])
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.policies.state import STATEFUL
 from infra.recording import Graph
+from slipway.settings.controls.tokens import STATEFUL
 from tests.infra.golden.write import golden, lines, path
 
 HOW = "if that is on purpose: python -m tests.infra.golden.write, and say why in the commit"

@@ -27,6 +27,7 @@ from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, open_store
 from slipway.settings.aws_rules import left_placeholders
+from slipway.settings.controls import STOPPING
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
@@ -135,36 +136,29 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         progress.line("provisioning is skipped: the pulumi CLI is not on PATH; what exists is used as it is")
         return False
     if (project.root / "infra" / "__main__.py").exists():
-        progress.line(f"{refuse_broken_rules(project)} policy rules were asked, and none stops this update")
+        progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     from slipway.platforms.aws.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
 
     up(project, progress, break_lock=break_lock)
     return True
 
 
-# The policy rules, asked of the program before the engine may act: nothing severe is ever made.
-
-
-STOPS = ("critical", "high")
-"""Severities that stop an update; the policy pack's are the same (infra/policies/pack_rules.py)."""
-
-
 def refuse_broken_rules(project: Project) -> int:
-    """How many rules were asked of the stack's program. BadInput names what breaks one that stops.
+    """The number of rules that the stack's program keeps. BadInput names the violations that stop an update.
 
-    The program runs without engine, network or credentials, as for `slipway infra check`; some 10 s.
+    The program runs without engine, network or credentials, as for `slipway infra check`; about 10 s.
     """
     from infra.policies import RULES, World, judge  # noqa: PLC0415 - with the group infra only
     from infra.recording import record  # noqa: PLC0415
 
-    graph = record(project.root, project.stack.name)
-    found = [
-        each for each in judge(World(graph, project.stack.purpose), RULES) if each.rule.severity in STOPS
-    ]
+    world = World(record(project.root, project.stack.name), project.stack.purpose)
+    found = [each for each in judge(world, RULES) if each.control.severity in STOPPING]
     if found:
         raise BadInput(
-            f"{len(found)} findings of the policy rules are severe, so nothing was made",
-            details=[f"{each.rule.id} {each.where}: {each.problem}: {each.rule.remedy}" for each in found],
+            f"{len(found)} policy violations are critical or high, so nothing was made",
+            details=[
+                f"{each.control.id} {each.where}: {each.problem}: {each.control.what_to_do}" for each in found
+            ],
             remedy=f"see slipway infra check --stack {project.stack.name}",
         )
     return len(RULES)

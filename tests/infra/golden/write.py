@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.policies.state import STATEFUL
 from infra.recording import Graph, record
+from slipway.settings.controls.tokens import STATEFUL
 
 ROOT = Path(__file__).resolve().parents[3]
 

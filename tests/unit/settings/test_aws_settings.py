@@ -187,7 +187,7 @@ def test_a_project_that_ends_with_a_hyphen_is_refused_as_databases_refuse_it(pro
 PRODUCTION = [
     ({"protect": False}, "aws.protect: must be true in production"),
     ({"load_balancer": {"deletion_protection": False}}, "load_balancer.deletion_protection: must be true"),
-    ({"load_balancer": {"deregistration_seconds": 0}}, "deregistration_seconds: must not be 0 in production"),
+    ({"load_balancer": {"deregistration_seconds": 0}}, "deregistration_seconds: must be at least 1"),
     ({"web": {"min": 1}}, "web.min: must be at least 2 in production, got 1"),
     ({"database": {"deletion_protection": False}}, "database.deletion_protection: must be true"),
     ({"database": {"final_snapshot": False}}, "database.final_snapshot: must be true"),
