@@ -19,7 +19,7 @@ from slipway.settings.stack import Stack
 
 TAIL_LINES = 30
 GRACE_SECONDS = 5
-"""From SIGTERM to SIGKILL for a command that ran out of time."""
+"""Time from SIGTERM to SIGKILL for a command that exceeds its limit."""
 
 
 class BuildFailed(ReleaseFailed):

@@ -54,7 +54,7 @@ def pack(
     threads: int = 0,
     report: Callable[[int], None] = lambda _: None,
 ) -> Packed:
-    """Write a layer into the cache and return it; memory stays constant whatever its size.
+    """Write a layer into the cache and return it; memory use does not depend on its size.
 
     `threads`: 0 takes the machine's cores. `report` gets the bytes read so far, once per megabyte and file.
     """
@@ -156,7 +156,7 @@ class _Sink(io.RawIOBase):
 
 
 RUNTIME_FOLDER = ".runtime"
-"""Where the runtime layer lies in a build's root; `.runtime/bin` is first on PATH."""
+"""Folder of the runtime layer in a build's root; `.runtime/bin` is first on PATH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,4 +270,4 @@ TRAMPOLINE = b"""#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/'INTERPRETER' "$0" "$@"
 ' '''
 """
-"""To a shell a command, to Python a string in three quotes; the same that uv writes for relocatable ones."""
+"""A command to a shell, a triple-quoted string to Python; uv writes the same into relocatable scripts."""

@@ -1,4 +1,4 @@
-"""The pinned runtime: fetched once, first on PATH of every build command, shipped as a layer of its own.
+"""The pinned runtime: fetched once, first on PATH of every build command, shipped as its own layer.
 
 Neither hosts nor the operator's machine need a runtime installed: the runtime that built the app runs it.
 """
@@ -157,15 +157,15 @@ def _npm(arguments: list[str], spec: str, directory: Path) -> str:
     done = subprocess.run(
         [*_npm_command(), *arguments, "--silent"], cwd=directory, capture_output=True, text=True, check=False
     )
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode == 0:
         return done.stdout
-    if "E404" in said or "ETARGET" in said:
+    if "E404" in output or "ETARGET" in output:
         raise _no_such(*spec.rsplit("@", 1))
     raise SlipwayError(
         f"{spec} could not be fetched from the npm registry",
         remedy="is the network up, and the registry right (npm config get registry)?",
-        details=[line for line in said.splitlines() if line.strip()][-5:],
+        details=[line for line in output.splitlines() if line.strip()][-5:],
     )
 
 

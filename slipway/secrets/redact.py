@@ -68,7 +68,7 @@ def _escaped(value: str) -> set[str]:
 
 
 def _base64(raw: bytes) -> set[str]:
-    """Base64 of `raw` by itself and inside a longer text (`user:password`), where it may be shifted."""
+    """Base64 of `raw` alone and inside a longer text (`user:password`), where it may be shifted."""
     found: set[str] = set()
     for shift in range(3):
         padded = b"\0" * shift + raw
