@@ -230,7 +230,7 @@ _POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 
 
 def metrics_role(name: str, names: AwsNames, opts: ResourceOptions) -> Output[str]:
-    """Make the role for enhanced monitoring. Its ARN is known once the policy is attached, as RDS needs it."""
+    """Make the role for enhanced monitoring; the ARN is known once its policy is attached."""
     role = aws.iam.Role(
         f"{name}-role",
         name=f"{names.fleet}-metrics",
