@@ -1,14 +1,12 @@
 """Measure a build of a large synthetic app: made, found again, and made with one file changed.
 
-    uv run python bench/build.py [--megabytes 1024] [--files 20000] [--json]
+    uv run python -m bench.build [--megabytes 1024] [--files 20000] [--json]
 
 Half of it is text that compresses and half noise that does not. All of it is removed afterwards.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
 import resource
@@ -16,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.record import parser, record
 from slipway.build.build import build
 from slipway.settings.app import App
 from slipway.settings.project import Project
@@ -25,27 +24,23 @@ WORDS = [f"word{number}" for number in range(5000)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--megabytes", type=int, default=1024)
-    parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    wanted = parser(__doc__)
+    wanted.add_argument("--megabytes", type=int, default=1024)
+    wanted.add_argument("--files", type=int, default=20_000)
+    given = wanted.parse_args()
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"
-        found = measure(Path(place) / "app", asked.megabytes, asked.files)
-    print(
-        json.dumps(found) if asked.json else "\n".join(f"{name:28} {value}" for name, value in found.items())
-    )
+        measure(Path(place) / "app", given.megabytes, given.files)
 
 
-def measure(root: Path, megabytes: int, files: int) -> dict[str, float]:
+def measure(root: Path, megabytes: int, files: int) -> None:
     fill(root, megabytes, files)
     app = App.model_validate(
         {"name": "large", "runtime": {"name": "none"}, "processes": {"web": {"command": "./serve"}}}
     )
     stack = Stack(name="bench", project="large", platform="local")
     project = Project(root.parent, stack, app, root, root.parent / "state")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     made = build(project)
     layer = made.manifest.layers[0]
     time.sleep(2.1)  # contents are remembered once their files are two seconds old
@@ -54,16 +49,18 @@ def measure(root: Path, megabytes: int, files: int) -> dict[str, float]:
     (root / "0" / "0.bin").write_bytes(b"changed")
     changed = build(project)
     assert again.manifest == made.manifest != changed.manifest
-    return {
-        "context_mb": megabytes,
-        "files": files,
-        "made_seconds": round(made.seconds, 2),
-        "layer_mb": round(layer.size / 1e6, 1),
-        "unpacked_mb": round(layer.unpacked_size / 1e6, 1),
-        "unchanged_seconds": round(again.seconds, 3),
-        "one_file_changed_seconds": round(changed.seconds, 2),
-        "memory_grown_mb": round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, 1),
-    }
+
+    how = f"context of {megabytes:,} MB in {files:,} files"
+    record("build.made", made.seconds, "s", how)
+    record("build.unchanged", again.seconds, "s", how)
+    record("build.one-file-changed", changed.seconds, "s", how)
+    record("build.layer", layer.size / 1e6, "MB", how)
+    record("build.memory", peak_memory() - before, "MB", f"{how}; growth of the process")
+
+
+def peak_memory() -> float:
+    """The most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def fill(root: Path, megabytes: int, files: int) -> None:

@@ -1,4 +1,10 @@
-"""Runs the command line as a user does, and measures the whole of it by the wall clock."""
+"""Runs commands as a user does and measures the whole of each by the wall clock.
+
+    uv run python -m bench.commands NAME [--times 1] [--json] -- COMMAND…
+
+records how long COMMAND takes as the figure NAME (with `--times` as NAME.median and NAME.worst), for example
+`python -m bench.commands start.help --times 20 -- slipway --help`.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +16,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.record import parser, record, record_spread
+
 
 @dataclass(frozen=True)
 class Run:
-    """One command: milliseconds from its start to its end, and what `--json` printed."""
+    """One command: seconds from its start to its end, and what `--json` printed."""
 
-    ms: float
+    seconds: float
     report: dict[str, Any]
 
     @property
-    def switch_ms(self) -> float:
+    def switch_seconds(self) -> float:
         """The slowest host's switch."""
-        return max(self.report["switched_ms"].values(), default=0.0)
+        return max(self.report["switched_ms"].values(), default=0.0) / 1000
 
 
 def slipway(project: Path, *arguments: str) -> Run:
     """Run `slipway <arguments> --json` in `project`; ends this program with its error if it fails."""
     command = [str(Path(sys.executable).with_name("slipway")), *arguments, "--json"]
+    seconds, out = timed(command, project)
+    return Run(seconds, json.loads(out))
+
+
+def timed(command: list[str], folder: Path | None = None) -> tuple[float, str]:
+    """Seconds that `command` takes, and its standard output; ends this program if it fails."""
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    ms = (time.perf_counter() - began) * 1000
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
     if done.returncode != 0:
-        sys.exit(
-            f"`slipway {' '.join(arguments)}` ended with {done.returncode}:\n{done.stderr or done.stdout}"
-        )
-    return Run(ms, json.loads(done.stdout))
+        sys.exit(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stderr or done.stdout}")
+    return seconds, done.stdout
 
 
-def spread(name: str, values: list[float]) -> str:
-    """One line: median, p95 and worst of milliseconds."""
-    ordered = sorted(values)
+def main() -> None:
+    wanted = parser(__doc__)
+    wanted.add_argument("name", help="the figure's name: start.help")
+    wanted.add_argument("--times", type=int, default=1)
+    wanted.add_argument("command", nargs="+", help="the command to run, after --")
+    given = wanted.parse_args()
+    said = f"`{' '.join(given.command)}`"
+    seconds = [timed(given.command)[0] for _ in range(given.times)]
+    if given.times == 1:
+        record(given.name, seconds[0], "s", said)
+    else:
+        record_spread(given.name, seconds, "s", f"{said}, {given.times} runs")
 
-    def at(share: float) -> float:
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
-    return f"{name:<44} median {at(0.5):8.1f} ms   p95 {at(0.95):8.1f} ms   max {ordered[-1]:8.1f} ms"
+if __name__ == "__main__":
+    main()

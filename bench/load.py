@@ -1,22 +1,21 @@
 """What our load generator costs beside locust's own and a bare loop, and what a closed model does not see.
 
-uv run python bench/load.py [--seconds 5] [--rounds 3] [--freeze-seconds 30]
+    uv run python -m bench.load [--seconds 5] [--rounds 3] [--freeze-seconds 30] [--json]
 
 Each generator is one process; they take turns at the same trivial server: a busy machine hits all.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
-HERE = Path(__file__).parent
+from bench.record import ROOT, note, parser, record
+
 USERS = 20
 
 
@@ -24,8 +23,8 @@ USERS = 20
 def server(
     kind: str, freeze_at: float = 0, freeze: float = 0
 ) -> Generator[tuple[int, subprocess.Popen[str]]]:
-    command = [sys.executable, str(HERE / "load_servers.py"), kind, str(freeze_at), str(freeze)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "bench.load_servers", kind, str(freeze_at), str(freeze)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout
         yield int(process.stdout.readline()), process
@@ -35,16 +34,9 @@ def server(
 
 
 def start(client: str, port: int, seconds: float, users: int, rate: float) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        str(HERE / "load_clients.py"),
-        client,
-        str(port),
-        str(seconds),
-        str(users),
-        str(rate),
-    ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
+    sizes = [str(port), str(seconds), str(users), str(rate)]
+    command = [sys.executable, "-m", "bench.load_clients", client, *sizes]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def result(process: subprocess.Popen[str]) -> dict[str, float]:
@@ -54,8 +46,8 @@ def result(process: subprocess.Popen[str]) -> dict[str, float]:
     return json.loads(out.splitlines()[-1])
 
 
-def side_by_side(kind: str, theirs: str, ours: str, seconds: float, rounds: int) -> tuple[float, float]:
-    """Prints both; gives ours over theirs in rate, and theirs over ours in CPU for each (more is better)."""
+def side_by_side(kind: str, theirs: str, ours: str, seconds: float, rounds: int) -> float:
+    """Records both sides and how ours compares in rate and in CPU for each; gives the better ratio."""
     runs: dict[str, list[dict[str, float]]] = {theirs: [], ours: []}
     with server(kind) as (port, _):
         rate = 0.0
@@ -68,10 +60,16 @@ def side_by_side(kind: str, theirs: str, ours: str, seconds: float, rounds: int)
         name: {key: statistics.median(run[key] for run in each) for key in ("rate", "cpu_us", "core")}
         for name, each in runs.items()
     }
-    for name, each in middle.items():
-        said = f"{each['rate']:7.0f}/s   {each['cpu_us']:6.1f} µs of CPU each   {each['core']:4.0%} of a core"
-        print(f"  {name:<12} {said}")
-    return middle[ours]["rate"] / middle[theirs]["rate"], middle[theirs]["cpu_us"] / middle[ours]["cpu_us"]
+    how = f"median of {rounds}, {seconds:g} s each, one process"
+    for side, name in (("theirs", theirs), ("ours", ours)):
+        record(f"load.{kind}.{side}.rate", middle[name]["rate"], "/s", how)
+        record(f"load.{kind}.{side}.cpu", middle[name]["cpu_us"] / 1e6, "s", f"{how}; of CPU for each")
+        record(f"load.{kind}.{side}.core", middle[name]["core"] * 100, "%", f"{how}; of a core")
+    rate = middle[ours]["rate"] / middle[theirs]["rate"]
+    cpu = middle[theirs]["cpu_us"] / middle[ours]["cpu_us"]
+    record(f"load.{kind}.ratio.rate", rate, "ratio", f"{how}; ours/theirs")
+    record(f"load.{kind}.ratio.cpu", cpu, "ratio", f"{how}; theirs/ours")
+    return max(rate, cpu)
 
 
 def frozen(seconds: float) -> tuple[dict[str, float], dict[str, float]]:
@@ -87,26 +85,23 @@ def frozen(seconds: float) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--freeze-seconds", type=float, default=30)
-    options = parser.parse_args()
+    wanted = parser(__doc__)
+    wanted.add_argument("--seconds", type=float, default=5)
+    wanted.add_argument("--rounds", type=int, default=3)
+    wanted.add_argument("--freeze-seconds", type=float, default=30)
+    given = wanted.parse_args()
     goals: list[bool] = []
     for title, kind, theirs, ours, goal in (
         ("HTTP: FastHttpUser and ours", "http", "plain-http", "ours-http", 0.9),
         ("WebSocket: websocket-client in a loop and ours", "ws", "bare-ws", "ours-ws", 0.8),
     ):
-        print(title)
-        rate, cpu = side_by_side(kind, theirs, ours, options.seconds, options.rounds)
-        print(f"  ours/theirs: {rate:.2f} in rate, {cpu:.2f} by CPU for each (goal {goal})\n")
-        goals.append(max(rate, cpu) >= goal)
-    total = options.freeze_seconds
-    print(f"A server at 100 requests/s that stands still for {total / 6:g} of {total:g} s")
+        note(f"{title} (goal {goal})")
+        goals.append(side_by_side(kind, theirs, ours, given.seconds, given.rounds) >= goal)
+    total = given.freeze_seconds
+    note(f"A server at 100 requests/s that stands still for {total / 6:g} of {total:g} s")
     open_model, closed = frozen(total)
-    for name, each in (("open (ours)", open_model), ("closed", closed)):
-        said = f"{each['samples']:5.0f} samples   {each['failed']:.0f} failed"
-        print(f"  {name:<12} p95 {each['p95_ms']:7.0f} ms   {said}")
+    for name, each in (("open", open_model), ("closed", closed)):
+        record(f"load.frozen.{name}.p95", each["p95_ms"] / 1000, "s", f"{each['samples']:.0f} samples")
     goals.append(open_model["p95_ms"] > 1000 > closed["p95_ms"])
     sys.exit(0 if all(goals) else 1)
 

@@ -1,6 +1,6 @@
 """One load generator process: ours, locust's own, or a bare loop; prints what it managed as JSON.
 
-python bench/load_clients.py CLIENT PORT SECONDS USERS RATE
+python -m bench.load_clients CLIENT PORT SECONDS USERS RATE
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import websocket
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from slipway.load.aim import Aim
-from slipway.load.http_user import HttpUser
-from slipway.load.kinds import ECHO, HTTP
-from slipway.load.plugin import attach
-from slipway.load.socket_user import SocketUser
 from slipway.settings.app import App
+from slipway.traffic.http_user import HttpUser
+from slipway.traffic.locust_plugin import attach
+from slipway.traffic.samples import ECHO, HTTP
+from slipway.traffic.socket_user import SocketUser
+from slipway.traffic.target import Aim
 
 MESSAGE = '{"type":"PING","meta":{},"payload":{"n":%s}}'
 

@@ -1,48 +1,48 @@
 """How long `slipway rollback` takes with a warm slot: back and forth between two good releases.
 
-    uv run python bench/rollback.py [--stack local] [--times 20] [--project .]
+    uv run python -m bench.rollback [--stack local] [--times 20] [--project .] [--json]
 
-Goal: the whole command within 1000 ms.
+Goal: the whole command within 1 s. Needs two good releases in warm slots: release a change first.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from commands import Run, slipway, spread
+from bench.commands import Run, slipway
+from bench.record import note, parser, record_spread
 
-GOAL_MS = 1000.0
+GOAL_SECONDS = 1.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--stack", default="local")
-    parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--project", type=Path, default=Path.cwd())
-    asked = parser.parse_args()
+    wanted = parser(__doc__)
+    wanted.add_argument("--stack", default="local")
+    wanted.add_argument("--times", type=int, default=20)
+    wanted.add_argument("--project", type=Path, default=Path.cwd())
+    given = wanted.parse_args()
 
     runs: list[Run] = []
     returning_to: list[str] = []
-    for number in range(asked.times):
-        run = slipway(asked.project, "rollback", "--stack", asked.stack, *returning_to)
+    for number in range(given.times):
+        run = slipway(given.project, "rollback", "--stack", given.stack, *returning_to)
         if not run.report["warm"]:
             sys.exit(f"run {number + 1}: the slot was cold; release once more, so that both slots are warm")
         runs.append(run)
-        print(
+        note(
             f"{number + 1:>3}  {run.report['from']} -> {run.report['release']}  "
-            f"whole command {run.ms:7.1f} ms  switch {run.switch_ms:6.1f} ms",
-            flush=True,
+            f"whole command {run.seconds:.3f} s  switch {run.switch_seconds * 1000:.1f} ms"
         )
         returning_to = ["--to", str(run.report["from"])]
-    print(spread("rollback, whole command", [run.ms for run in runs]))
-    print(spread("rollback, slipway's own account", [run.report["seconds"] * 1000 for run in runs]))
-    print(spread("switch, slowest host", [run.switch_ms for run in runs]))
-    slow = sum(run.ms > GOAL_MS for run in runs)
-    print(f"{len(runs) - slow} of {len(runs)} within {GOAL_MS:.0f} ms")
+    how = f"{len(runs)} runs"
+    record_spread("rollback", [run.seconds for run in runs], "s", how)
+    record_spread(
+        "rollback.own", [run.report["seconds"] for run in runs], "s", f"{how}; by slipway's own clock"
+    )
+    record_spread("rollback.switch", [run.switch_seconds for run in runs], "s", f"{how}; the slower host")
+    slow = sum(run.seconds > GOAL_SECONDS for run in runs)
+    note(f"{len(runs) - slow} of {len(runs)} within {GOAL_SECONDS:g} s")
     return 1 if slow else 0
 
 

@@ -1,4 +1,4 @@
-"""What every check may take: the live stack, its site from outside, its hosts."""
+"""Fixtures of every check: the live stack, its site from outside, its hosts as testinfra sees them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from checks.kit import plugin
 from checks.kit.background import Background
 from checks.kit.check import Check, check_of, not_evaluated
-from checks.kit.hosts import Hosts, LiveHost
+from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.site import Person, Site, sign_in_person
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, Role
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,23 +19,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(of): a check of the production checklist")
     config.pluginmanager.register(plugin.Verdicts(), "slipway-verdicts")
-    # At the end of every run it imports all of hypothesis, through pytest's rewriting: seconds for nothing.
+    # At the end of every run it imports all of hypothesis through pytest's rewriting, which takes seconds.
     if config.pluginmanager.has_plugin("hypothesispytest"):
         config.pluginmanager.unregister(name="hypothesispytest")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "host_name" not in metafunc.fixturenames:
+    if "host" not in metafunc.fixturenames:
         return
     live = plugin.open_stack(metafunc.config)
     mark = metafunc.definition.get_closest_marker("check")
     roles = mark.args[0].roles if mark and isinstance(mark.args[0], Check) else ()
     names = [host.name for host in live.outputs.hosts if not roles or host.role in roles]
-    metafunc.parametrize("host_name", names, scope="session")
+    metafunc.parametrize("host", names, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    plugin.open_stack(config)
     plugin.select(config, items)
 
 
@@ -47,7 +46,7 @@ def live(request: pytest.FixtureRequest) -> LiveStack:
 
 @pytest.fixture(scope="session")
 def site(live: LiveStack, request: pytest.FixtureRequest) -> Site:
-    """The site as a client on the internet sees it; waited for, for at most `--patience`."""
+    """The site as a client on the internet sees it, once it is ready (or `--patience` is over)."""
     site = Site(live, patience=float(str(request.config.getoption("--patience"))))
     site.wait_until_ready()
     request.addfinalizer(site.close)
@@ -64,32 +63,42 @@ def person(site: Site, live: LiveStack) -> Person:
 
 @pytest.fixture(scope="session", autouse=True)
 def background(request: pytest.FixtureRequest) -> Background:
-    """Trials that take long: those that checks of this run wait for are begun at once."""
-    background = Background()
+    """The trials that checks of this run wait for; they begin with the first check."""
+    background = Background(request.getfixturevalue)
     request.addfinalizer(background.close)
-    found = (check_of(item) for item in request.session.items)
-    wanted = {name for check in found if check for name in check.waits_for}
-    if wanted:
-        background.begin_planned(wanted, request.getfixturevalue("site"), request.getfixturevalue("hosts"))
+    checks = (check_of(item) for item in request.session.items)
+    background.begin(sorted({name for check in checks if check for name in check.waits_for}))
     return background
 
 
 @pytest.fixture(scope="session")
-def hosts(live: LiveStack, request: pytest.FixtureRequest) -> Hosts:
-    """All hosts, over kept connections."""
-    hosts = Hosts(live)
-    request.addfinalizer(hosts.close)
-    return hosts
+def hosts(live: LiveStack) -> Hosts:
+    """All hosts of the stack."""
+    return Hosts(live.outputs)
 
 
 @pytest.fixture(scope="session")
-def host(hosts: Hosts, host_name: str) -> LiveHost:
-    """One host: a check that takes it runs on every host of its roles."""
-    return hosts[host_name]
+def host(request: pytest.FixtureRequest, hosts: Hosts) -> Host:
+    """testinfra's host: a check that takes it runs on every host of its roles."""
+    return hosts[request.param]
+
+
+@pytest.fixture(scope="session")
+def role(host: Host, live: LiveStack) -> Role:
+    """The role of `host`."""
+    return live.outputs.host(name_of(host)).role
+
+
+@pytest.fixture(scope="session")
+def app_services(host: Host) -> list[Host]:
+    """testinfra's services of the app's processes that run on `host`."""
+    # testinfra has no module that lists units.
+    listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
+    return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]
 
 
 @pytest.fixture(autouse=True)
-def _asked_for_invasive(request: pytest.FixtureRequest) -> None:
+def _skip_invasive(request: pytest.FixtureRequest) -> None:
     mark = request.node.get_closest_marker("check")
     if mark and mark.args[0].invasive and not request.config.getoption("--invasive"):
         not_evaluated("it would disturb users; run it with --invasive")

@@ -1,58 +1,89 @@
-"""A host on AWS: it looks after itself, and is reached through Systems Manager alone."""
+"""A host on AWS: it follows the stack without an operator, and is reached through Systems Manager alone."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
+import json
+
+from pyinfra.operations import files, server, systemd
+
+from hosts.base import LIB
+from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
-from hosts.render import render, verbatim
+from hosts.render import JINJA, template
+from hosts.units import unit
 from slipway.settings.outputs import Host
 
 PACKAGES = ("openssl", "postgresql-client")
 OPERATOR = "admin"
 """Debian's own images have this user."""
 KEY_READER = "slipway-keys"
-"""Who looks up the operators' ssh keys: nobody else's business, so nobody else's user."""
+"""The user that looks up the operators' ssh keys; it does nothing else."""
 
 SSHD = "/etc/ssh/sshd_config.d/11-slipway-aws.conf"
-KEYS = "/usr/local/lib/slipway/instance-connect-keys"
-INSTALL_SSM = "/usr/local/lib/slipway/install-ssm-agent"
-CONVERGE = "slipway-converge.timer"
-LEAVE = "slipway-leave.timer"
-MEASURE = "slipway-measure.timer"
-"""Web hosts only: the app's /metrics are on its web processes."""
-_UNITS = "/etc/systemd/system"
+KEYS = f"{LIB}/instance-connect-keys"
+INSTALL_SSM = f"{LIB}/install-ssm-agent"
+ENDPOINTS = "/etc/slipway/endpoints.json"
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Who may come in, and timers: to follow the boot document, to drain when leaving, to measure."""
-    region = plan.outputs.cloud.region if plan.outputs.cloud else plan.outputs.builds.region
-    return [
-        HostFile(KEYS, verbatim("aws/instance_connect_keys.py"), "0755"),
-        HostFile(SSHD, render("aws/sshd.conf.j2", command=KEYS, reader=KEY_READER)),
-        HostFile(
-            "/etc/sudoers.d/slipway-operator",
-            f"{OPERATOR} ALL=(ALL) NOPASSWD:ALL\n",
-            "0440",
-            check="visudo -cqf {}",
-        ),
-        HostFile(INSTALL_SSM, render("aws/install_ssm_agent.py.j2", region=region), "0755"),
-        *_timer("converge"),
-        *_timer("leave"),
-        *(_timer("measure") if host.role == "web" else ()),
-    ]
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Operators' access through Systems Manager, and timers: follow the boot document, drain, measure."""
+    _users()
+    if plan.instance and plan.instance.endpoints:
+        endpoints = json.dumps({"endpoints": dict(plan.instance.endpoints)}, indent=1)
+        install(name=ENDPOINTS, src=endpoints, dest=ENDPOINTS)
+    _operator_access()
+    _session_agent(plan)
+    # Only web hosts measure: the app's /metrics are on its web processes.
+    timers = ("converge", "leave", "measure") if host.role == "web" else ("converge", "leave")
+    unit(*(f"slipway-{name}.{kind}" for name in timers for kind in ("service", "timer")))
+    for name in timers:
+        timer = f"slipway-{name}.timer"
+        systemd.service(name=timer, service=timer, running=True, enabled=True)
 
 
-def effects(_plan: FleetPlan, host: Host, placed: Placed) -> list[Effect]:
-    """Let operators in through Systems Manager only, and follow the boot document from now on."""
-    return [
-        take_up("operator keys", [placed[SSHD], placed[KEYS]], "sshd -t && systemctl reload-or-restart ssh"),
-        take_up("session agent", [placed[INSTALL_SSM]], INSTALL_SSM),
-        running(CONVERGE, LEAVE),
-        *([running(MEASURE)] if host.role == "web" else ()),
-    ]
+def _users() -> None:
+    server.user(  # noqa: S604 - `shell` is the login shell
+        name=f"user {KEY_READER}",
+        user=KEY_READER,
+        system=True,
+        shell="/usr/sbin/nologin",
+        home="/nonexistent",
+        create_home=False,
+        ensure_home=False,
+    )
+    server.user(name=f"user {OPERATOR}", user=OPERATOR, shell="/bin/bash", home=f"/home/{OPERATOR}")  # noqa: S604
+    install(
+        name="sudo for the operator",
+        src=f"{OPERATOR} ALL=(ALL) NOPASSWD:ALL\n",
+        dest="/etc/sudoers.d/slipway-operator",
+        mode="440",
+        validate="visudo -cqf {}",
+    )
 
 
-def _timer(name: str) -> list[HostFile]:
-    units = [f"slipway-{name}.{kind}" for kind in ("service", "timer")]
-    return [HostFile(f"{_UNITS}/{unit}", verbatim(f"systemd/{unit}")) for unit in units]
+def _operator_access() -> None:
+    """No key lies on the host: sshd asks for those that EC2 Instance Connect vouches for."""
+    files.put(name=KEYS, src=template("aws/instance_connect_keys.py"), dest=KEYS, mode="755")
+    files.template(
+        name=SSHD,
+        src=template("aws/sshd.conf.j2"),
+        dest=SSHD,
+        mode="644",
+        jinja_env_kwargs=JINJA,
+        command=KEYS,
+        reader=KEY_READER,
+    )
+    on_change(name="operator keys", files=[SSHD, KEYS], command="sshd -t && systemctl reload-or-restart ssh")
+
+
+def _session_agent(plan: FleetPlan) -> None:
+    files.template(
+        name=INSTALL_SSM,
+        src=template("aws/install_ssm_agent.py.j2"),
+        dest=INSTALL_SSM,
+        mode="755",
+        jinja_env_kwargs=JINJA,
+        region=plan.outputs.cloud.region if plan.outputs.cloud else plan.outputs.builds.region,
+    )
+    on_change(name="session agent", files=[INSTALL_SSM], command=INSTALL_SSM)

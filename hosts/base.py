@@ -1,20 +1,20 @@
-"""What every host is, whatever its role: reachable by key only, firewalled, on time, patched."""
+"""Every host, whatever its role: ssh by key only, a firewall, time sync, security updates, and the agent."""
 
 # pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
-from pyinfra.operations import server
+from pyinfra.operations import files, server, systemd
 
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
-from hosts.firewall import FIREWALL, firewall_file
-from hosts.folders import Folder, folders
+from hosts import firewall
+from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, FleetPlan
-from hosts.render import verbatim
+from hosts.render import template, verbatim
+from hosts.units import at_boot, unit
 from slipway.settings.outputs import Host
 
 PACKAGES = (
@@ -23,48 +23,27 @@ PACKAGES = (
 )
 
 APP_USER = "slipway-app"
-FOLDERS = (
-    Folder("/etc/slipway"),
-    Folder("/etc/slipway/env", "700"),
-    Folder("/srv/slipway"),
-    Folder("/srv/slipway/layers"),
-    Folder("/srv/slipway/builds"),
-    Folder("/srv/slipway/slots"),
-    Folder("/var/lib/slipway", "700"),
-)
+FOLDERS = {
+    "/etc/slipway": "755",
+    "/etc/slipway/env": "700",
+    "/srv/slipway": "755",
+    "/srv/slipway/layers": "755",
+    "/srv/slipway/builds": "755",
+    "/srv/slipway/slots": "755",
+    "/var/lib/slipway": "700",
+}
 AGENT = Path(__file__).parent / "agent"
+LIB = "/usr/local/lib/slipway"
 CA = "/etc/slipway/ca.pem"
 HOST_JSON = "/etc/slipway/host.json"
 SSHD = "/etc/ssh/sshd_config.d/10-slipway.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/slipway.conf"
-TIME = "/etc/systemd/timesyncd.conf.d/slipway.conf"
+TIMESYNCD = "/etc/systemd/timesyncd.conf.d/slipway.conf"
 SYSCTL = "/etc/sysctl.d/60-slipway.conf"
 
-_FIXED = {
-    SSHD: "base/sshd.conf",
-    JOURNALD: "base/journald.conf",
-    TIME: "base/timesyncd.conf",
-    SYSCTL: "base/sysctl.conf",
-    "/etc/apt/apt.conf.d/52slipway-upgrades": "base/upgrades.conf",
-    "/etc/systemd/system/slipway-firewall.service": "systemd/slipway-firewall.service",
-    "/etc/systemd/system/slipway-restore.service": "systemd/slipway-restore.service",
-}
 
-
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """All files that a host of any role has."""
-    return [
-        *(HostFile(path, verbatim(template)) for path, template in _FIXED.items()),
-        firewall_file(plan, host),
-        HostFile(CA, plan.ca_file.read_bytes()),
-        # On AWS every host writes its own: it alone knows its name and address when it starts.
-        *([] if plan.aws else [HostFile(HOST_JSON, host_json(plan, host), "0600")]),
-        *_agent_files(),
-    ]
-
-
-def users(_plan: FleetPlan, _host: Host) -> None:
-    """The user that apps run as, and the folders that are not only root's to see."""
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Nothing here interrupts what the host serves."""
     server.user(  # noqa: S604 - `shell` is the login shell
         name=f"user {APP_USER}",
         user=APP_USER,
@@ -72,43 +51,34 @@ def users(_plan: FleetPlan, _host: Host) -> None:
         shell="/usr/sbin/nologin",
         home="/nonexistent",
         create_home=False,
+        ensure_home=False,
     )
-    folders(name="folders", wanted=FOLDERS)
+    for path, mode in FOLDERS.items():
+        files.directory(name=path, path=path, mode=mode)
+    files.put(name=CA, src=str(plan.ca_file), dest=CA, mode="644")
+    install(name=HOST_JSON, src=host_json(plan, host), dest=HOST_JSON, mode="600")
+    _agent()
+    _sshd()
+    _journald()
+    _kernel()
+    firewall.deploy(plan, host)
+    _time_and_updates()
+    at_boot("slipway-restore.service")
 
 
-def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Put the files into effect. Nothing here interrupts what the host serves."""
-    return [
-        take_up("sshd reload", [placed[SSHD]], "sshd -t && systemctl reload-or-restart ssh"),
-        take_up(
-            "journald restart",
-            [placed[JOURNALD]],
-            "install -d -m 2755 -g systemd-journal /var/log/journal && systemctl restart systemd-journald"
-            " && journalctl --flush",
-        ),
-        # A container's kernel settings are its host's; a key may be unknown to an older or newer kernel.
-        take_up(
-            "sysctl",
-            [placed[SYSCTL]],
-            f"{{ systemd-detect-virt --container --quiet || sysctl --ignore --quiet --load {SYSCTL}; }}",
-        ),
-        running(
-            "slipway-firewall.service",
-            *("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"),
-            at_boot=["systemd-timesyncd.service", "slipway-restore.service"],
-            # Debian's own unit flushes the whole ruleset when it stops.
-            never=["nftables.service"],
-        ),
-        take_up("firewall reload", [placed[FIREWALL]], "systemctl reload slipway-firewall.service"),
-        take_up("time sync restart", [placed[TIME]], "systemctl restart systemd-timesyncd"),
-    ]
+def restore_live_release() -> None:
+    """A host that was rebuilt around the data of an old one serves the release it served before.
+
+    Once in the life of a system disk, after all else; on a new host the unit's own condition skips it.
+    """
+    on_change(name="live release", files=[], command="systemctl restart slipway-restore.service")
 
 
 def host_json(plan: FleetPlan, host: Host) -> str:
     """Who the host is, for its agent: role, app, and the read-only account of the builds bucket."""
-    builds, cloud = plan.outputs.builds, plan.outputs.cloud
+    builds, cloud, instance = plan.outputs.builds, plan.outputs.cloud, plan.instance
     reader = builds.reader_secret_key_secret
-    own = {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.role]} if cloud else None
+    endpoint = builds.endpoint or f"https://s3.{builds.region}.amazonaws.com"
     return json.dumps(
         {
             "app": plan.app.name,
@@ -118,21 +88,84 @@ def host_json(plan: FleetPlan, host: Host) -> str:
             "fleet": plan.fleet,
             "site": plan.site_host,
             "builds": {
-                "endpoint": builds.endpoint or f"https://s3.{builds.region}.amazonaws.com",
+                "endpoint": instance.endpoints.get("s3", endpoint) if instance else endpoint,
                 "bucket": builds.bucket,
                 "region": builds.region,
                 "access_key": builds.reader_access_key or (BUILDS_READER if reader else ""),
                 "secret_key": plan.secret(reader) if reader else "",
             },
-            **({"cloud": own} if own else {}),
+            **(
+                {"cloud": {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.role]}}
+                if cloud
+                else {}
+            ),
+            **({"instance": instance.id, "address": host.address} if instance else {}),
         },
         indent=1,
     )
 
 
-def _agent_files() -> list[HostFile]:
-    sources = sorted(AGENT.glob("*.py"))
-    return [
-        *(HostFile(f"/usr/local/lib/slipway/agent/{path.name}", path.read_bytes()) for path in sources),
-        HostFile("/usr/local/bin/slipway-agent", verbatim("base/agent.py"), "0755"),
-    ]
+def _agent() -> None:
+    """As one archive, so that the agent never runs with modules of two versions."""
+    archive = f"{LIB}/agent.tar"
+    files.put(name="agent", src=io.BytesIO(agent_archive()), dest=archive, mode="644")
+    on_change(
+        name="unpack the agent",
+        files=[archive],
+        command=f"cd {LIB} && rm -rf agent.new agent.old && mkdir agent.new && tar -xf agent.tar -C agent.new"
+        " && { [ ! -e agent ] || mv agent agent.old; } && mv agent.new agent && rm -rf agent.old",
+    )
+    files.put(
+        name="slipway-agent",
+        src=template("base/agent.py"),
+        dest="/usr/local/bin/slipway-agent",
+        mode="755",
+    )
+    unit("slipway-restore.service")
+
+
+def agent_archive() -> bytes:
+    """The agent's sources as a tar archive; the same bytes for the same sources."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(AGENT.glob("*.py")):
+            entry = tarfile.TarInfo(path.name)
+            entry.size, entry.mode = path.stat().st_size, 0o644
+            archive.addfile(entry, io.BytesIO(path.read_bytes()))
+    return packed.getvalue()
+
+
+def _sshd() -> None:
+    install(name=SSHD, src=verbatim("base/sshd.conf"), dest=SSHD)
+    on_change(name="sshd reload", files=[SSHD], command="sshd -t && systemctl reload-or-restart ssh")
+
+
+def _journald() -> None:
+    files.put(name=JOURNALD, src=template("base/journald.conf"), dest=JOURNALD, mode="644")
+    on_change(
+        name="journald restart",
+        files=[JOURNALD],
+        command="install -d -m 2755 -g systemd-journal /var/log/journal && systemctl restart systemd-journald"
+        " && journalctl --flush",
+    )
+
+
+def _kernel() -> None:
+    """A container shares its machine's kernel settings; an older or newer kernel may not know a key."""
+    files.put(name=SYSCTL, src=template("base/sysctl.conf"), dest=SYSCTL, mode="644")
+    on_change(
+        name="sysctl",
+        files=[SYSCTL],
+        command=f"systemd-detect-virt --container --quiet || sysctl --ignore --quiet --load {SYSCTL}",
+    )
+
+
+def _time_and_updates() -> None:
+    upgrades = "/etc/apt/apt.conf.d/52slipway-upgrades"
+    files.put(name=upgrades, src=template("base/upgrades.conf"), dest=upgrades, mode="644")
+    for service in ("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades.service"):
+        systemd.service(name=service, service=service, running=True, enabled=True)
+    files.put(name=TIMESYNCD, src=template("base/timesyncd.conf"), dest=TIMESYNCD, mode="644")
+    # Not started: in a container its own condition keeps it off.
+    at_boot("systemd-timesyncd.service")
+    on_change(name="time sync restart", files=[TIMESYNCD], command="systemctl restart systemd-timesyncd")

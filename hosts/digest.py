@@ -1,32 +1,63 @@
-"""The digest of all that setting up a host would do: if the host has it, there is nothing to do."""
+"""The digest of everything that setting up a host does: a host that has it is left alone.
 
+It is computed without a connection, from the commands that pyinfra would run on an empty host.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from hosts import roles
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
+
+from hosts.deploy import packages
 from hosts.plan import FleetPlan
+from hosts.run import dry_run
 from slipway.settings.outputs import Host
 
 
 def setup_digest(plan: FleetPlan, host: Host) -> str:
-    """64 hex characters over packages, files and the set-up's own code.
+    """64 hex characters over commands, files and the deploy's sources.
 
-    Files hold secrets, so theirs is keyed by the load key: who reads it can test no guess.
+    Files hold secrets, so it is keyed by the load key: a guessed secret cannot be tested against it.
     """
     key = plan.secret(plan.outputs.load_header_secret).encode()
-    digest = hmac.new(key, _code(), hashlib.sha256)
-    digest.update("\n".join(roles.packages(plan, host)).encode())
-    for file in roles.files(plan, host):
-        digest.update(f"{file.path} {file.state}\n".encode())
+    digest = hmac.new(key, _sources(), hashlib.sha256)
+    digest.update("\n".join(packages(plan, host)).encode())
+    for name, command in dry_run(plan, host):
+        for part in (name.encode(), *_parts(command)):
+            digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 
 
+def _parts(command: PyinfraCommand) -> Iterator[bytes]:
+    """What a command does and writes. The path of an uploaded file on this machine does not count."""
+    if isinstance(command, FileUploadCommand):
+        yield command.dest.encode()
+        yield uploaded(command)
+    elif isinstance(command, StringCommand):
+        yield command.get_raw_value().encode()
+        yield str(dict(command.connector_arguments).get("_stdin", "")).encode()
+    else:
+        raise TypeError(f"{command} cannot be part of a digest")
+
+
+def uploaded(command: FileUploadCommand) -> bytes:
+    """The content that an upload brings."""
+    if isinstance(command.src, str):
+        return Path(command.src).read_bytes()
+    command.src.seek(0)
+    content = command.src.read()
+    command.src.seek(0)
+    return content.encode() if isinstance(content, str) else content
+
+
 @cache
-def _code() -> bytes:
+def _sources() -> bytes:
     here = Path(__file__).parent
     sources = [*here.glob("*.py"), *here.glob("data/*.py")]
     return b"".join(path.read_bytes() for path in sorted(sources))

@@ -1,4 +1,4 @@
-"""The edge: TLS, limits, and a web host for every client."""
+"""An edge host: HAProxy with TLS, limits, and a web host for every client."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hosts import haproxy
-from hosts.effect import Effect, Placed
-from hosts.file import HostFile
+from hosts.operations import install
 from hosts.plan import FleetPlan
 from hosts.render import render
 from slipway.settings.outputs import Host
@@ -39,25 +38,18 @@ class Uploads:
     bucket: str
     host: str
     by_host: bool
-    """Have they a name of their own on the site's port?"""
+    """Do uploads have a separate host name on the site's port?"""
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """HAProxy's configuration and what it refers to, in the order in which it must arrive."""
-    return [
-        *haproxy.common_files(),
-        HostFile(SITE_PEM, plan.site_pem.read_bytes(), "0600"),
-        haproxy.body_limit_file(),
-        haproxy.config_file(configuration(plan, host)),
-    ]
+def deploy(plan: FleetPlan, _host: Host) -> None:
+    """HAProxy, after everything that its configuration refers to."""
+    haproxy.deploy()
+    install(name="site certificate", src=plan.site_pem.read_bytes(), dest=SITE_PEM, mode="600")
+    haproxy.body_limit()
+    haproxy.serve(configuration(plan), SITE_PEM, haproxy.BODY_LIMIT)
 
 
-def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it."""
-    return haproxy.serve(placed[haproxy.CONFIG], placed[SITE_PEM], placed[haproxy.BODY_LIMIT])
-
-
-def configuration(plan: FleetPlan, host: Host) -> str:
+def configuration(plan: FleetPlan) -> str:
     """haproxy.cfg of the edge."""
     limits = plan.app.limits
     return render(
@@ -68,7 +60,7 @@ def configuration(plan: FleetPlan, host: Host) -> str:
         url=plan.outputs.url,
         site_pem=SITE_PEM,
         site_host=plan.site_host,
-        names=_names(plan, host),
+        names=_names(plan),
         load_digest=plan.load_digest,
         requests_per_minute=limits.requests_per_minute,
         connections_per_ip=limits.connections_per_ip,
@@ -82,7 +74,7 @@ def configuration(plan: FleetPlan, host: Host) -> str:
 
 
 def uploads(plan: FleetPlan) -> Uploads | None:
-    """The uploads of a fleet that keeps them on its own data host."""
+    """Uploads, if the fleet keeps them on its own data host."""
     bucket, data = plan.outputs.uploads, plan.data
     if bucket is None or data is None:
         return None
@@ -91,11 +83,8 @@ def uploads(plan: FleetPlan) -> Uploads | None:
     return Uploads(data.address, bucket.bucket, name, bool(name) and name != plan.site_host)
 
 
-def _names(plan: FleetPlan, host: Host) -> list[str]:
-    names = [plan.site_host]
-    if plan.local:
-        names += ["localhost", "127.0.0.1", host.address, host.name]
-    return list(dict.fromkeys(name.lower() for name in names))
+def _names(plan: FleetPlan) -> list[str]:
+    return list(dict.fromkeys(name.lower() for name in (plan.site_host, *plan.edge_names)))
 
 
 def _log_format() -> str:

@@ -1,12 +1,16 @@
-"""Who may connect to which host: our own nftables table, and never anyone else's."""
+"""Who may connect to which host: the nftables table `inet slipway`. No other table is touched."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hosts.file import HostFile
+from pyinfra.operations import systemd
+
+from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
+from hosts.units import at_boot, unit
 from slipway.settings.outputs import Host
 
 FIREWALL = "/etc/slipway/firewall.nft"
@@ -35,25 +39,28 @@ OPENINGS = (
 )
 
 
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Load the ruleset now and at every boot."""
+    unit("slipway-firewall.service")
+    install(name=FIREWALL, src=ruleset(plan, host), dest=FIREWALL, mode="600", validate="nft -c -f {}")
+    systemd.service(name="firewall", service="slipway-firewall.service", running=True, enabled=True)
+    on_change(name="firewall reload", files=[FIREWALL], command="systemctl reload slipway-firewall.service")
+    # Debian's own unit flushes the whole ruleset when it stops.
+    at_boot("nftables.service", enabled=False)
+
+
+def ruleset(plan: FleetPlan, host: Host) -> str:
+    """The nftables script of `host`."""
+    return render("base/firewall.nft.j2", ssh_ports=_ssh_ports(plan, host), rules=rules(plan, host))
+
+
 def rules(plan: FleetPlan, host: Host) -> list[str]:
-    """The openings of `host`, with the addresses of those who may."""
+    """The openings of `host`, with the addresses of those who may connect."""
     return [rule for opening in OPENINGS if opening.role == host.role for rule in _rules_of(plan, opening)]
 
 
-def firewall_file(plan: FleetPlan, host: Host) -> HostFile:
-    """The ruleset of `host`, judged by nft before it replaces the old one."""
-    text = render("base/firewall.nft.j2", ssh_ports=_ssh_ports(plan, host), rules=rules(plan, host))
-    return HostFile(FIREWALL, text, "0600", check="nft -c -f {}")
-
-
 def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:
-    """Where sshd may be reached. A published port of a container is not the one inside.
-
-    On AWS nowhere: sessions come from Systems Manager's agent on the host itself, by loopback.
-    """
-    if plan.aws:
-        return []
-    return [22] if plan.local else sorted({22, host.ssh_port})
+    return {"direct": sorted({22, host.ssh_port}), "published": [22], "loopback": []}[plan.ssh_access]
 
 
 def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:
@@ -70,8 +77,8 @@ def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:
 
 
 def _may_connect(plan: FleetPlan, roles: tuple[str, ...]) -> list[str]:
-    """Addresses of `roles`. The edge of AWS is a load balancer: somewhere in the network, and it moves."""
+    """Addresses of `roles`. A load balancer in the edge's place has no fixed address, only a network."""
     addresses = plan.addresses(*roles)
-    if plan.aws and plan.stack.aws and "edge" in roles:
-        addresses.append(plan.stack.aws.network.cidr)
+    if plan.load_balancer and "edge" in roles:
+        addresses.append(plan.load_balancer.network)
     return addresses

@@ -1,10 +1,15 @@
-"""What the HAProxies of edge and web have in common: judged before a reload, and never restarted."""
+"""What the HAProxies of edge and web have in common: checked before a reload, and never restarted."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from hosts.effect import Effect, running, take_up
-from hosts.file import HostFile
-from hosts.render import verbatim
+import io
+
+from pyinfra.operations import files, systemd
+
+from hosts.operations import install, on_change
+from hosts.render import template, verbatim
+from hosts.units import drop_in
 
 PACKAGES = ("haproxy",)
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -14,28 +19,31 @@ STREAM_SECONDS = 300
 """Longest silence of an answer in progress, such as a slow query or a server-sent event stream."""
 MAX_CONNECTIONS = 8_000
 """Twice as many file descriptors must fit a container's usual limit of 20,000."""
-_CHECK = "haproxy -c -f {}"
+_ERROR_PAGE = "/etc/haproxy/errors/503.http"
 
 
-def common_files() -> list[HostFile]:
-    """The unit's settings and the page shown while no host can answer."""
-    return [
-        HostFile("/etc/systemd/system/haproxy.service.d/slipway.conf", verbatim("systemd/haproxy.conf")),
-        HostFile(RELOAD, verbatim("haproxy/reload.sh"), "0755"),
-        HostFile("/etc/haproxy/errors/503.http", verbatim("haproxy/503.http").replace("\n", "\r\n", 6)),
-    ]
+def deploy() -> None:
+    """The unit's settings, the reload command, and the page shown while no host can answer."""
+    drop_in("haproxy.service", "haproxy.conf")
+    files.put(name=RELOAD, src=template("haproxy/reload.sh"), dest=RELOAD, mode="755")
+    # HTTP wants CRLF after each of its six header lines.
+    page = io.StringIO(verbatim("haproxy/503.http").replace("\n", "\r\n", 6))
+    files.put(name=_ERROR_PAGE, src=page, dest=_ERROR_PAGE, mode="644")
 
 
-def config_file(text: str) -> HostFile:
-    """The configuration; one that HAProxy refuses never takes the place of one that works."""
-    return HostFile(CONFIG, text, "0640", "root", "haproxy", check=_CHECK)
-
-
-def body_limit_file() -> HostFile:
+def body_limit() -> None:
     """The filter that counts bodies which do not say their length."""
-    return HostFile(BODY_LIMIT, verbatim("haproxy/body_limit.lua"))
+    source = template("haproxy/body_limit.lua")
+    files.put(name=BODY_LIMIT, src=source, dest=BODY_LIMIT, mode="644")
 
 
-def serve(*files: HostFile) -> list[Effect]:
-    """Serve what is in `files`: a reload hands the listening sockets over, old connections live on."""
-    return [running("haproxy.service"), take_up("haproxy reload", files, RELOAD)]
+def serve(configuration: str, *also: str) -> None:
+    """Serve `configuration`, which refers to the files `also`. One that HAProxy refuses is never installed.
+
+    A reload hands the listening sockets over; open connections live on.
+    """
+    install(
+        name=CONFIG, src=configuration, dest=CONFIG, group="haproxy", mode="640", validate="haproxy -c -f {}"
+    )
+    systemd.service(name="haproxy", service="haproxy.service", running=True, enabled=True)
+    on_change(name="haproxy reload", files=[CONFIG, *also], command=RELOAD)

@@ -1,11 +1,14 @@
-"""What setting up a fleet starts from: the stack, the app's needs, secrets and certificates."""
+"""What a fleet is set up from: stack, app's needs, secrets, certificates, and facts of the platform."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from slipway.settings.app import App
@@ -14,7 +17,7 @@ from slipway.settings.outputs import Host, Outputs
 from slipway.settings.stack import Stack
 
 SETUP_DIGEST = "/var/cache/slipway/setup.digest"
-"""Where a host keeps the digest of its set-up: on its system disk, and gone when that is made anew."""
+"""Where a host keeps the digest of its set-up: on its system disk, so that a rebuilt host has none."""
 
 BLUE_PORT = 21_000
 GREEN_PORT = 22_000
@@ -27,9 +30,33 @@ UPLOADS = "uploads"
 """Access keys of the S3 accounts. Their secret keys are entries of the secret store."""
 
 
+SshAccess = Literal["direct", "published", "loopback"]
+"""How operators reach sshd: on its port; on a port that another machine forwards to 22; or from the host
+itself, through a session agent, so that no port is open."""
+
+
+@dataclass(frozen=True)
+class LoadBalancer:
+    """A load balancer that forwards requests to the web hosts directly; the fleet has no edge host."""
+
+    network: str
+    """CIDR block that its requests and health checks come from."""
+    idle_seconds: int
+    """How long it keeps a silent connection to a host open."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What only a host itself knows, on a platform whose hosts come and go."""
+
+    id: str
+    endpoints: Mapping[str, str] = field(default_factory=dict[str, str])
+    """AWS services that are elsewhere: name (s3, ssm, imds, …) to URL."""
+
+
 @dataclass(frozen=True)
 class FleetPlan:
-    """One fleet, before it is set up. Frozen and picklable: every host is set up by its own process."""
+    """One fleet, before it is set up. Frozen and picklable: every host is set up by a separate process."""
 
     outputs: Outputs
     app: App
@@ -39,11 +66,21 @@ class FleetPlan:
     ca_file: Path
     """Certificate of the fleet's own authority, PEM."""
     site_pem: Path
-    """What the edge shows: certificate, chain and private key in one PEM file."""
+    """Site certificate, chain and private key in one PEM file."""
     host_pems: Mapping[str, Path]
-    """By host name: certificate and private key by the fleet's authority; data hosts need one."""
+    """Host name to certificate and private key, signed by the fleet's authority; data hosts need one."""
     versitygw: Path | None = None
     """The S3 server's binary, copied to data hosts that have none."""
+    ssh_access: SshAccess = "direct"
+    edge_names: tuple[str, ...] = ()
+    """Names and addresses that the edge answers to besides the site's."""
+    load_balancer: LoadBalancer | None = None
+    hosts_come_and_go: bool = False
+    """Do hosts start, set themselves up from a kit (hosts/kit) and leave without an operator?"""
+    instance: Instance | None = None
+    """The host that sets itself up; None on the operator's machine."""
+    packed_load_digest: str = ""
+    """`load_digest`, in a kit: it holds no secrets."""
 
     @property
     def fleet(self) -> str:
@@ -56,16 +93,6 @@ class FleetPlan:
         return urlsplit(self.outputs.url).hostname or "localhost"
 
     @property
-    def local(self) -> bool:
-        """Are the hosts containers on the operator's machine?"""
-        return self.outputs.platform == "local"
-
-    @property
-    def aws(self) -> bool:
-        """Do hosts come and go, and set themselves up from a kit (hosts/kit)?"""
-        return self.outputs.platform == "aws"
-
-    @property
     def database(self) -> str:
         """Name of the database; its roles are `<name>_owner` and `<name>_app`."""
         given = self.outputs.database.name if self.outputs.database else ""
@@ -74,6 +101,8 @@ class FleetPlan:
     @property
     def load_digest(self) -> str:
         """SHA-256, in hex, of the key that lets load tests past the limits."""
+        if self.packed_load_digest:
+            return self.packed_load_digest
         return hashlib.sha256(self.secret(self.outputs.load_header_secret).encode()).hexdigest()
 
     @property
@@ -83,12 +112,12 @@ class FleetPlan:
 
     @property
     def data(self) -> Host | None:
-        """The host of database, Redis and S3, if the fleet has its own."""
+        """The host of database, Redis and S3, if the fleet has one."""
         hosts = self.outputs.by_role("data")
         return hosts[0] if hosts else None
 
     def secret(self, name: str) -> str:
-        """The value called `name`; BadInput if the store has none."""
+        """The secret `name`. Raises BadInput if the store has none."""
         value = self.secrets.get(name)
         if not value:
             raise BadInput(
@@ -100,3 +129,38 @@ class FleetPlan:
     def addresses(self, *roles: str) -> list[str]:
         """Private addresses of all hosts of `roles`, in the order of the outputs."""
         return [host.address for host in self.outputs.hosts if host.role in roles]
+
+
+def pack(plan: FleetPlan) -> str:
+    """The plan as JSON for a host that sets itself up: no secrets, no certificates, no list of hosts."""
+    return json.dumps(
+        {
+            "outputs": plan.outputs.model_copy(update={"hosts": []}).model_dump(mode="json"),
+            "app": plan.app.model_dump(mode="json"),
+            "stack": plan.stack.model_dump(mode="json"),
+            "load_balancer": asdict(plan.load_balancer) if plan.load_balancer else None,
+            "ssh_access": plan.ssh_access,
+            "load_digest": plan.load_digest,
+        },
+        sort_keys=True,
+    )
+
+
+def unpack(text: str, ca_file: Path, instance: Instance) -> FleetPlan:
+    """The plan of `pack`, on the host that is `instance`."""
+    packed = json.loads(text)
+    balancer = packed["load_balancer"]
+    return FleetPlan(
+        outputs=Outputs.model_validate(packed["outputs"]),
+        app=App.model_validate(packed["app"]),
+        stack=Stack.model_validate(packed["stack"]),
+        secrets={},
+        ca_file=ca_file,
+        site_pem=Path(os.devnull),
+        host_pems={},
+        ssh_access=packed["ssh_access"],
+        load_balancer=LoadBalancer(**balancer) if balancer else None,
+        hosts_come_and_go=True,
+        instance=instance,
+        packed_load_digest=packed["load_digest"],
+    )

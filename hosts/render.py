@@ -1,19 +1,27 @@
-"""Rendering of templates/: an undefined name is an error, never an empty string."""
+"""templates/: where they are and how they are rendered. An undefined name is an error, not empty text."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _BESIDE = Path(__file__).resolve().parent.parent / "templates"
 TEMPLATES = _BESIDE if _BESIDE.is_dir() else Path(__file__).resolve().parent / "templates"
+JINJA: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
+"""For `files.template`, which is strict about undefined names by itself."""
 
 
-def render(template: str, **values: object) -> str:
-    """The text of `templates/<template>`. Raises jinja2.UndefinedError for a name that is not in `values`."""
-    return _environment().get_template(template).render(**values)
+def template(name: str) -> str:
+    """Path of a file in templates/, for `files.put` and `files.template`."""
+    return str(TEMPLATES / name)
+
+
+def render(name: str, **values: object) -> str:
+    """The text of `templates/<name>`. Raises jinja2.UndefinedError for a name that is not in `values`."""
+    return _environment().get_template(name).render(**values)
 
 
 def verbatim(name: str) -> str:
@@ -27,7 +35,6 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - configuration files, not HTML
+        **JINJA,
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyinfra.context import host
+from pyinfra.context import host as current_host
 from pyinfra.facts.files import File
 
 from hosts import haproxy
-from hosts.effect import Effect, Placed
-from hosts.file import HostFile
-from hosts.placed import place
+from hosts.base import restore_live_release
+from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
 from slipway.settings.outputs import Host
@@ -19,7 +18,7 @@ from slipway.settings.outputs import Host
 PACKAGES = haproxy.PACKAGES
 SLOTS_MAP = "/etc/haproxy/slots.map"
 IDLE_SLACK = 15
-"""Seconds beyond the load balancer's idle time-out."""
+"""Seconds beyond the load balancer's idle timeout."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +29,20 @@ class Slot:
     ports: tuple[int, ...]
 
 
-def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
-    """HAProxy's configuration and what it refers to. The map is not here: it is the agent's."""
-    counts = [haproxy.body_limit_file()] if plan.aws else []
-    return [*haproxy.common_files(), *counts, haproxy.config_file(configuration(plan))]
-
-
-def users(plan: FleetPlan, _host: Host) -> None:
-    """What there must be, if there is none."""
-    if not host.get_fact(File, path=SLOTS_MAP):
-        place(name="slot map", files=seeds(plan))
-
-
-def seeds(plan: FleetPlan) -> list[HostFile]:
-    """A map in which nothing is live yet. Placed once: from then on it is the agent's."""
-    return [HostFile(SLOTS_MAP, empty_map(plan))]
-
-
-def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it."""
-    used = [placed[path] for path in (haproxy.CONFIG, haproxy.BODY_LIMIT) if path in placed]
-    return haproxy.serve(*used)
+def deploy(plan: FleetPlan, _host: Host) -> None:
+    """HAProxy with both slots behind it, and the release that was live before a rebuild."""
+    haproxy.deploy()
+    if not current_host.get_fact(File, path=SLOTS_MAP):
+        # Placed once: from then on it is the agent's.
+        install(name="slot map", src=empty_map(plan), dest=SLOTS_MAP)
+    if plan.load_balancer:
+        haproxy.body_limit()
+    haproxy.serve(configuration(plan), *([haproxy.BODY_LIMIT] if plan.load_balancer else []))
+    restore_live_release()
 
 
 def slots(plan: FleetPlan) -> list[Slot]:
-    """Both slots, with as many ports as slipway.toml asks for instances."""
+    """Both slots, with a port for each instance of the web process."""
     count = range(1, plan.web_instances + 1)
     return [
         Slot("blue", tuple(BLUE_PORT + i for i in count)),
@@ -79,20 +67,22 @@ def configuration(plan: FleetPlan) -> str:
         slots=slots(plan),
         site_host=plan.site_host,
         private_paths=plan.app.private_paths,
-        behind_load_balancer=plan.aws,
-        **(_as_edge(plan) if plan.aws else {}),
+        behind_load_balancer=plan.load_balancer is not None,
+        **(_as_edge(plan) if plan.load_balancer else {}),
     )
 
 
 def _idle_seconds(plan: FleetPlan) -> int:
-    """How long a kept connection may be silent. AWS's load balancer must be the one that closes it: a request
-    that it sends just as the host closes gets 502."""
+    """Seconds that a kept connection may be silent.
+
+    The load balancer must be the one that closes it: a request sent just as the host closes gets 502.
+    """
     own = plan.app.limits.idle_seconds
-    return max(own, plan.stack.aws.load_balancer.idle_seconds + IDLE_SLACK) if plan.stack.aws else own
+    return max(own, plan.load_balancer.idle_seconds + IDLE_SLACK) if plan.load_balancer else own
 
 
 def _as_edge(plan: FleetPlan) -> dict[str, object]:
-    """What elsewhere the edge's HAProxy does: AWS's load balancer knows no limits of ours."""
+    """What an edge's HAProxy does elsewhere: a load balancer does not know the app's limits."""
     limits = plan.app.limits
     return {
         "cloudflare": plan.stack.cloudflare is not None,

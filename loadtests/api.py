@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 
-from slipway.load.http_user import HttpUser
-from slipway.load.identity import sign_in_steps, signed_in_steps
-from slipway.settings.app import App
+from slipway.traffic import App, HttpUser, sign_in_steps, signed_in_steps
 
 
 class Api(HttpUser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from slipway.load.http_user import HttpUser
+from slipway.traffic import HttpUser
 
 FILE_OF_THE_PAGE = re.compile(r"""(?:src|href)=["'](/[^"'#?]+\.(?:js|mjs|css|svg|png|ico|woff2))["']""")
 

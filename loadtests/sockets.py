@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-from slipway.load.http_user import HttpUser
-from slipway.load.socket_user import SocketUser
-from slipway.session import fill_body, pick
-from slipway.settings.app import App
+from slipway.traffic import App, HttpUser, SocketUser, fill_body, pick
 
 
 class Watcher(SocketUser):

@@ -114,11 +114,11 @@ ensure_versitygw() {
   export VERSITYGW
 }
 FIND_VERSITYGW='
-from slipway.platforms.local.versitygw import find_versitygw
+from slipway.platforms.local.images import find_versitygw
 print(find_versitygw() or "")
 '
 BUILD_VERSITYGW='
 import shutil
-from slipway.platforms.local.versitygw import build_with
+from slipway.platforms.local.images import build_with
 print(build_with(shutil.which("go")))
 '

@@ -18,17 +18,34 @@ from urllib.parse import urlsplit
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.secrets.redact import Redactor
-from slipway.settings.app import App
-from slipway.settings.checks import Number
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs, Role
+from slipway.settings.app import App, WebSocket
+from slipway.settings.checks import CheckSocket, CheckUpload, CheckWebhook, Number
+from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs, Role
+from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.project import Project, open_project
 from slipway.settings.stack import Stack
-from slipway.storage.bucket import Bucket
+from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
 
-__all__ = ["LiveStack", "open_live"]
+__all__ = [
+    "LOAD_HEADER",
+    "STICKY_COOKIE",
+    "App",
+    "Bucket",
+    "BucketError",
+    "BucketOutput",
+    "CheckSocket",
+    "CheckUpload",
+    "CheckWebhook",
+    "LiveStack",
+    "Outputs",
+    "Role",
+    "SlipwayError",
+    "WebSocket",
+    "open_live",
+]
 
 
 class LiveStack:
@@ -99,7 +116,7 @@ class LiveStack:
             self.absent = opened.absent
             return opened.outputs
         if self.project.stack.platform == "servers":
-            from slipway.platforms.servers.open import open_outputs  # noqa: PLC0415 - only where it is the platform
+            from slipway.platforms.servers.outputs import open_outputs  # noqa: PLC0415 - only where it is the platform
 
             return open_outputs(self.project, self.secrets)
         path = self.project.state_dir / "outputs.json"
@@ -161,9 +178,7 @@ class LiveStack:
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:
         """The env of scope `smoke`: the values of the smoke steps' placeholders."""
-        from slipway.secrets.contract import compose  # noqa: PLC0415
-
-        return compose(self.app, self.stack, self.outputs, self.secrets, "smoke")
+        return self.env("smoke")
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -203,11 +218,11 @@ class LiveStack:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
         if self.project.stack.platform != "aws":
             return None
-        from slipway.platforms.aws import boot_secret  # noqa: PLC0415
         from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
+        from slipway.platforms.aws.secrets_manager import write_boot_documents  # noqa: PLC0415
         from slipway.platforms.aws.session import session_of  # noqa: PLC0415
 
-        return partial(boot_secret.write, session_of(self.project), cloud_of(self.outputs))
+        return partial(write_boot_documents, session_of(self.project), cloud_of(self.outputs))
 
     # the record of releases
 
@@ -243,6 +258,64 @@ class LiveStack:
             current_owner(),
             command=_command_line(),
             wait_seconds=wait_seconds,
+        )
+
+    # what checks compare the live stack with
+
+    def env(self, scope: str) -> Mapping[str, str]:
+        """The env of a process, `migrate`, `cron` or `smoke`. Raises SlipwayError if a value is missing."""
+        from slipway.secrets.contract import compose  # noqa: PLC0415
+
+        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+
+    def env_example(self) -> str:
+        """The text of a `.env.example` for the app's env contract."""
+        from slipway.secrets.contract import env_example  # noqa: PLC0415
+
+        return env_example(self.app)
+
+    def secret_problems(self, name: str) -> list[str]:
+        """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
+        from slipway.settings.env import misfits  # noqa: PLC0415
+
+        return list(misfits(self.app.env[name], self.secrets[name], self.name))
+
+    def migrations(self, release: int) -> list[str]:
+        """Ids of the migrations in the build of `release`."""
+        from slipway.build.manifest import load_manifest  # noqa: PLC0415
+
+        manifest = load_manifest(self.bucket, self.ledger.get(release).build)
+        return [migration.id for migration in manifest.migrations]
+
+    def tunnel(self, host: str, address: str, port: int) -> int:
+        """A port of 127.0.0.1 that leads to `address:port` as `host` sees it, through its ssh connection."""
+        return self.fleet.host(host).connection.tunnel(address, port)
+
+    def open_bucket(self, place: BucketOutput, account: BucketOutput) -> Bucket | None:
+        """The bucket `place`, by the account that hosts use for the bucket `account`, read-only if it may be.
+
+        None: hosts use a role there, which the operator's machine cannot take.
+        """
+        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
+
+        key = account.reader_access_key or account.access_key
+        secret = account.reader_secret_key_secret or account.secret_key_secret
+        if key is None or secret is None:
+            return None
+        url = urlsplit(place.endpoint or "")
+        entrance = self.outputs.by_role("web")[0].name
+        connect = (
+            ("127.0.0.1", self.tunnel(entrance, url.hostname or "", url.port or 443))
+            if place.tunnel
+            else None
+        )
+        return Bucket(
+            place.bucket,
+            Credentials(key, self.secret(secret)),
+            region=place.region,
+            endpoint=place.endpoint,
+            connect=connect,
+            ca_file=self.outputs.builds.ca_file or self.outputs.ca_file or None,
         )
 
 

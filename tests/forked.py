@@ -14,7 +14,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         *("pytest", "httpx", "websocket", "psycopg", "redis", "testinfra.host", "jinja2", "rich.console"),
-        *("cryptography.x509", "slipway.stack", "slipway.session"),
+        *("cryptography.x509", "slipway.stack", "slipway.traffic.sign_in"),
         *("slipway.build.manifest", "slipway.secrets.contract"),
         *("checks.kit.plugin", "checks.kit.site", "checks.data.services"),
     ]

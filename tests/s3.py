@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from hosts.agent.sigv4 import Credentials
 from slipway.storage.bucket import Bucket
-from slipway.storage.sigv4 import Credentials
-from slipway.storage.transport import Transport
+from slipway.storage.signed_http import SignedHttp
 
 ACCOUNT = Credentials("slipway-test", "not-a-secret-just-a-test")
 _numbers = count(1)
@@ -33,9 +33,9 @@ class S3:
     def bucket(self, name: str = "") -> Bucket:
         """A new, empty bucket (or a second connection to the one called `name`)."""
         name = name or f"bucket-{next(_numbers)}"
-        transport = Transport(self.endpoint, self.region, lambda: self.account)
-        transport.request("PUT", f"/{name}")
-        transport.close()
+        http = SignedHttp(self.endpoint, "s3", self.region, lambda: self.account)
+        http.request("PUT", f"/{name}")
+        http.close()
         return Bucket(name, self.account, endpoint=self.endpoint, region=self.region)
 
 

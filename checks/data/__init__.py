@@ -1,1 +1,1 @@
-"""What the services that keep things promise: database, Redis, buckets, backups."""
+"""Checks of the data services: database, Redis, queue, buckets, backups."""

@@ -1,4 +1,4 @@
-"""Database, Redis and buckets as the app reaches them: through a web host, by the app's own accounts."""
+"""Connections to database, Redis and buckets through a web host, with the app's own accounts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from checks.kit.check import not_evaluated
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.stack import LiveStack
-from slipway.storage.bucket import Bucket
-from slipway.storage.sigv4 import Credentials
+from slipway.stack import Bucket, BucketOutput, LiveStack
 
 SECONDS = 10
 
@@ -30,7 +27,7 @@ class Place:
     user: str
     password: str
     name: str
-    """Of the database."""
+    """Name of the database."""
     tls: bool
 
     @classmethod
@@ -51,7 +48,7 @@ class Place:
 
 def tunnel(live: LiveStack, host: str, port: int) -> int:
     """A port of 127.0.0.1 that leads to `host:port` as a web host sees it."""
-    return live.fleet.web[0].connection.tunnel(host, port)
+    return live.tunnel(live.outputs.by_role("web")[0].name, host, port)
 
 
 def database_url(live: LiveStack) -> str:
@@ -122,18 +119,8 @@ def connect_redis(live: LiveStack, *, password: str | None = None) -> redis.Redi
 
 
 def open_bucket(live: LiveStack, place: BucketOutput, account: BucketOutput) -> Bucket:
-    """The bucket of `place` by the account of `account` (its read-only one, if it has one)."""
-    key = account.reader_access_key or account.access_key
-    name = account.reader_secret_key_secret or account.secret_key_secret
-    if key is None or name is None:
-        not_evaluated("the hosts use roles of their own here, which this machine cannot take")
-    url = urlsplit(place.endpoint or "")
-    connect = ("127.0.0.1", tunnel(live, url.hostname or "", url.port or 443)) if place.tunnel else None
-    return Bucket(
-        place.bucket,
-        Credentials(key, live.secret(name)),
-        region=place.region,
-        endpoint=place.endpoint,
-        connect=connect,
-        ca_file=ca_file(live) or None,
-    )
+    """The bucket of `place` with the account of `account`; ends the check if this machine cannot have it."""
+    bucket = live.open_bucket(place, account)
+    if bucket is None:
+        not_evaluated("hosts use a role here, which this machine cannot take")
+    return bucket

@@ -1,4 +1,4 @@
-"""S3: which account may do what, found by trying what must fail (I6, I7, I8)."""
+"""S3: permissions of each account, found by trying what must fail (I6, I7, I8)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import pytest
 
 from checks.data.services import open_bucket
 from checks.kit.check import check, not_evaluated
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.stack import LiveStack
-from slipway.storage.bucket import Bucket, BucketError
+from slipway.stack import Bucket, BucketError, BucketOutput, LiveStack
 
 
 @check(
     "I7",
     severity="critical",
     asvs="13.2.2",
-    why="who may write builds decides what every host runs",
+    why="whoever can write builds decides what every host runs",
     remedy="hosts get an account that reads (reader_access_key); aws: the instance role",
 )
 def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
@@ -31,7 +29,7 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     "I7",
     severity="critical",
     asvs="13.2.2",
-    why="an app that is broken into must not be able to change what is shipped",
+    why="a compromised app must not be able to change what is released",
     remedy="one account for uploads, another for builds",
 )
 def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
@@ -44,7 +42,7 @@ def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
 @check(
     "I6",
     severity="high",
-    why="an account that cannot do its work is found out by users",
+    why="if the account lacks a permission, uploads fail for users",
     remedy="slipway up makes the account and its policy",
 )
 def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
@@ -63,12 +61,12 @@ def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
     "I7",
     severity="critical",
     asvs="13.2.3",
-    why="keys that anything opens are no keys",
+    why="a store that accepts any key protects nothing",
     remedy="is the S3 server's own authentication on?",
 )
-def test_a_wrong_key_opens_no_bucket(live: LiveStack) -> None:
+def test_a_wrong_key_is_refused_by_buckets(live: LiveStack) -> None:
     uploads = _uploads(live)
-    wrong = uploads.model_copy(update={"access_key": "nobody"})
+    wrong = uploads.model_copy(update={"access_key": "no-such-account"})
     bucket = open_bucket(live, uploads, wrong)
     assert _refused(bucket, "users/x/y"), "an account that does not exist may write"
 
@@ -80,7 +78,7 @@ def _uploads(live: LiveStack) -> BucketOutput:
 
 
 def _refused(bucket: Bucket, key: str) -> bool:
-    """Whether writing fails. What should never have been written is taken away again."""
+    """Whether writing is refused. An object that was written is deleted again."""
     try:
         bucket.put_json(key, {"check": True})
     except BucketError:

@@ -1,4 +1,4 @@
-"""PostgreSQL: who may in, what the app may do, how many may come, what it waits for (I5, I7, S1, X15)."""
+"""PostgreSQL: authentication, roles, connections, time-outs, migrations (I5, I7, S1, X15)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from checks.data.services import ask, connect_database, database_url, owner_url
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
-from slipway.build.manifest import load_manifest
 from slipway.stack import LiveStack
 
 Url = Callable[[LiveStack], str]
@@ -39,7 +38,7 @@ def owner(live: LiveStack) -> Generator[Database]:
     severity="critical",
     asvs="12.3.1",
     standard="DevSec postgres-06",
-    why="whoever is on the way reads every row",
+    why="without TLS anyone on the network path reads every row",
     remedy="pg_hba with hostssl only; aws: rds.force_ssl=1",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
@@ -55,7 +54,7 @@ def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: U
     "I5",
     severity="high",
     asvs="12.3.4",
-    why="a client that checks nothing talks to whoever answers",
+    why="a client that does not verify the certificate may talk to an attacker",
     remedy="the server's certificate must be for the address in the outputs, by the CA the hosts know",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
@@ -68,7 +67,7 @@ def test_the_databases_certificate_is_checked(live: LiveStack, whose: Url) -> No
     "I5",
     severity="critical",
     asvs="13.2.3",
-    why="a database that takes any password keeps nothing",
+    why="a database that accepts any password protects nothing",
     remedy="scram-sha-256 in pg_hba, never trust",
 )
 def test_a_wrong_password_is_refused(live: LiveStack) -> None:
@@ -89,8 +88,8 @@ def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     remedy="the app has a role of its own: no superuser, no owner",
 )
 def test_the_apps_role_is_no_superuser(app: Database) -> None:
-    asked = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
-    rows = ask(app, f"SELECT {asked} FROM pg_roles WHERE rolname = current_user")  # noqa: S608 - no input in it
+    attributes = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
+    rows = ask(app, f"SELECT {attributes} FROM pg_roles WHERE rolname = current_user")  # noqa: S608 - no input in it
     names = ("superuser", "createrole", "createdb", "replication", "bypassrls")
     may = [name for name, has in zip(names, rows[0], strict=True) if has]
     assert not may, f"the app's role has {', '.join(may)}"
@@ -100,7 +99,7 @@ def test_the_apps_role_is_no_superuser(app: Database) -> None:
     "I7",
     severity="high",
     asvs="13.2.2",
-    why="what may change the schema may drop it",
+    why="a role that may change the schema may also drop it",
     remedy="tables belong to the migrations' role; the app gets SELECT, INSERT, UPDATE, DELETE",
 )
 def test_the_app_cannot_change_the_schema(app: Database) -> None:
@@ -117,10 +116,10 @@ def test_the_app_cannot_change_the_schema(app: Database) -> None:
     "I7",
     severity="medium",
     asvs="13.2.2",
-    why="every role that is ever made would get it too",
+    why="a privilege of PUBLIC is given to every role, also to future ones",
     remedy="REVOKE ALL ON SCHEMA public FROM PUBLIC",
 )
-def test_everybody_may_do_nothing(owner: Database) -> None:
+def test_public_may_not_create_in_the_schema(owner: Database) -> None:
     rows = ask(owner, "SELECT coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname = 'public'")
     entries = str(rows[0][0]).strip("{}").split(",")
     public = [
@@ -153,7 +152,7 @@ def test_the_app_reaches_no_other_database(live: LiveStack, app: Database) -> No
     "X15",
     "I5",
     severity="high",
-    why="one query without an end holds a connection, and its locks, for ever",
+    why="a query without a time-out holds its connection and locks until it ends",
     remedy="ALTER ROLE … SET statement_timeout",
 )
 def test_queries_lock_waits_and_idle_transactions_end(app: Database) -> None:
@@ -165,7 +164,7 @@ def test_queries_lock_waits_and_idle_transactions_end(app: Database) -> None:
 @check(
     "I5",
     severity="high",
-    why="when connections run out, the next request fails, and the next deploy too",
+    why="when connections run out, requests and the next release fail",
     remedy="DATABASE_POOL_SIZE times instances times hosts must fit the pooler, and its pool the database",
 )
 def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) -> None:
@@ -174,9 +173,8 @@ def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) 
     used = int(str(ask(owner, "SELECT count(*) FROM pg_stat_activity")[0][0]))
     assert used <= most - reserved - SPARE, f"{used} of {most} connections are in use"
     for data in hosts.of("data"):
-        text = data.run(
-            "cat /etc/pgbouncer/pgbouncer.ini 2>/dev/null; cat /etc/slipway/pgbouncer/*.ini 2>/dev/null; true"
-        )
+        pooler = data.file("/etc/pgbouncer/pgbouncer.ini")
+        text = pooler.content_string if pooler.exists else ""
         settings = {
             name.strip(): value.strip()
             for name, sign, value in (line.partition("=") for line in text.splitlines())
@@ -186,9 +184,9 @@ def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) 
             not_evaluated("there is no pooler on the data host")
         pool, clients = int(settings["max_db_connections"]), int(settings["max_client_conn"])
         assert pool + reserved + SPARE <= most, f"the pooler may open {pool} of {most} connections"
-        asked = _asked_by_the_app(live)
-        assert asked <= clients, (
-            f"the app's processes may open {asked} connections, the pooler takes {clients}"
+        wanted = _connections_of_the_app(live)
+        assert wanted <= clients, (
+            f"the app's processes may open {wanted} connections, the pooler accepts {clients}"
         )
 
 
@@ -196,7 +194,7 @@ def test_pools_fit_the_database(live: LiveStack, owner: Database, hosts: Hosts) 
     "I5",
     "I11",
     severity="medium",
-    why="a slow query that nobody sees is found by users",
+    why="without a log of slow queries, users find them first",
     remedy="log_min_duration_statement (postgresql.conf; aws: the parameter group)",
 )
 def test_slow_queries_and_errors_are_logged(owner: Database) -> None:
@@ -211,8 +209,8 @@ def test_slow_queries_and_errors_are_logged(owner: Database) -> None:
 @check(
     "S1",
     severity="critical",
-    why="an app on a schema that it was not built for fails on the first query",
-    remedy="slipway release runs migrations before anything else; slipway history tells what happened",
+    why="an app whose migrations are missing fails on the first query",
+    remedy="slipway release runs migrations first; slipway history shows what happened",
 )
 def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
     query = live.app.checks.migrations_query
@@ -221,15 +219,12 @@ def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
     head = live.ledger.head()
     if head.live is None:
         pytest.fail("nothing was released yet")
-    wanted = [
-        migration.id for migration in load_manifest(live.bucket, live.ledger.get(head.live).build).migrations
-    ]
     applied = {str(row[0]) for row in ask(owner, query)}
-    pending = [name for name in wanted if name not in applied]
+    pending = [name for name in live.migrations(head.live) if name not in applied]
     assert not pending, f"not applied: {', '.join(pending)}"
 
 
-def _asked_by_the_app(live: LiveStack) -> int:
+def _connections_of_the_app(live: LiveStack) -> int:
     """Connections that all processes together may open."""
     size = live.number("DATABASE_POOL_SIZE") if "DATABASE_POOL_SIZE" in live.app.env else 10
     instances = sum(

@@ -1,4 +1,4 @@
-"""Redis: password, version, persistence, what is thrown away, whose keys they are (I4, I8, I10, S10)."""
+"""Redis: password, version, persistence, eviction, key prefixes, permissions (I4, I8, I10, S10)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def info(live: LiveStack) -> dict[str, Any]:
     severity="critical",
     asvs="13.2.3",
     standard="Lynis DBS-1884",
-    why="whoever reaches an open Redis owns queues, sessions and limits",
+    why="whoever reaches a Redis without a password controls queues, sessions and rate limits",
     remedy="slipway up sets the password; aws: the AUTH token",
 )
 @pytest.mark.parametrize("password", ["", "not-the-password"], ids=["none", "wrong"])
@@ -42,7 +42,7 @@ def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> N
 @check(
     "I4",
     severity="high",
-    why="queues need what came with 7, and 6 gets no fixes any more",
+    why="the queue needs features of version 7, and version 6 gets no fixes any more",
     remedy="Debian 12 and ElastiCache have 7",
 )
 def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
@@ -53,10 +53,10 @@ def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
 @check(
     "I4",
     severity="high",
-    why="a queue that a restart empties loses what users were promised",
+    why="a queue that a restart empties loses accepted work",
     remedy="appendonly yes (slipway up); aws: snapshots",
 )
-def test_redis_outlives_a_restart(info: dict[str, Any], live: LiveStack) -> None:
+def test_redis_survives_a_restart(info: dict[str, Any], live: LiveStack) -> None:
     if live.outputs.platform == "aws":
         assert int(info["connected_slaves"]) >= 1, "it has no replica"
         return
@@ -69,10 +69,10 @@ def test_redis_outlives_a_restart(info: dict[str, Any], live: LiveStack) -> None
     "I4",
     severity="critical",
     standard="BullMQ: noeviction",
-    why="a job that was thrown away for memory is never done, and nobody is told",
+    why="an evicted job is never done, and nothing reports it",
     remedy="maxmemory-policy noeviction; aws: cache.eviction",
 )
-def test_redis_throws_nothing_away(info: dict[str, Any]) -> None:
+def test_redis_evicts_nothing(info: dict[str, Any]) -> None:
     assert info["maxmemory_policy"] == "noeviction", f"maxmemory-policy is {info['maxmemory_policy']}"
 
 
@@ -80,7 +80,7 @@ def test_redis_throws_nothing_away(info: dict[str, Any]) -> None:
     "I10",
     "I4",
     severity="high",
-    why="when it is full, every write fails",
+    why="when Redis is full, every write fails",
     remedy="a larger machine, or fewer and shorter keys; the alarm redis-memory stands at the same share",
 )
 def test_redis_has_memory_left(info: dict[str, Any]) -> None:
@@ -115,7 +115,7 @@ def test_every_key_has_the_stacks_prefix(live: LiveStack) -> None:
     severity="high",
     asvs="13.2.2",
     standard="Lynis DBS-1888",
-    why="with these a broken-into app changes settings, reads everything, or stops the server",
+    why="with these commands a compromised app can change settings, read everything or stop the server",
     remedy="-@admin -@dangerous in the ACL (slipway up)",
 )
 def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
@@ -134,5 +134,5 @@ def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
         except refused:
             continue
         except ResponseError as error:
-            pytest.fail(f"{command} is let through ({error})")
-        pytest.fail(f"{command} is let through")
+            pytest.fail(f"{command} is allowed ({error})")
+        pytest.fail(f"{command} is allowed")

@@ -1,30 +1,34 @@
-"""What is waiting, what was given up, and who calls the clock (S6, S7, S10, I10, I11)."""
+"""Metrics, the work queue and cron entries (S6, S7, S10, I10, I11)."""
 
 from __future__ import annotations
 
+import json
 import re
 
+import httpx
+
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Hosts, LiveHost
-from hosts.plan import BLUE_PORT, GREEN_PORT
-from slipway.stack import LiveStack
+from checks.kit.hosts import Host, Hosts, name_of
+from slipway.stack import LiveStack, Role
 
 WAITING = 1000
 """I10's alarm stands there too."""
 
 
-def _metrics(live: LiveStack, host: LiveHost) -> str:
-    """The app's own metrics, asked on the host through the live slot's HAProxy backend."""
+def _metrics(live: LiveStack, host: Host) -> str:
+    """The app's own metrics, from the first instance in the live slot of `host`."""
     if live.app.checks.metrics is None:
         not_evaluated("declare [checks.metrics] in slipway.toml")
-    path = live.app.checks.metrics.path
-    program = (
-        "import json,urllib.request\n"
-        "state=json.load(open('/var/lib/slipway/state.json'))\n"
-        f"port={{'blue':{BLUE_PORT + 1},'green':{GREEN_PORT + 1}}}[state['active']]\n"
-        f"print(urllib.request.urlopen(f'http://127.0.0.1:{{port}}{path}',timeout=5).read().decode())\n"
-    )
-    return host.python(program)
+    active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]
+    environment = host.service(f"slipway-web@{active}-1").systemd_properties["Environment"].split()
+    port = next(int(each.partition("=")[2]) for each in environment if each.startswith("PORT="))
+    return _get_on(live, host, port, live.app.checks.metrics.path)
+
+
+def _get_on(live: LiveStack, host: Host, port: int, path: str) -> str:
+    """The answer to GET `path` on the loopback of `host`, through its ssh connection."""
+    local = live.tunnel(name_of(host), "127.0.0.1", port)
+    return httpx.get(f"http://127.0.0.1:{local}{path}", timeout=5).raise_for_status().text
 
 
 def _value(text: str, series: str) -> float | None:
@@ -35,11 +39,11 @@ def _value(text: str, series: str) -> float | None:
 @check(
     "I11",
     severity="high",
-    why="what is not measured raises no alarm",
+    why="without metrics there are no alarms",
     remedy="serve /metrics in Prometheus' format, and name its series in [checks.metrics]",
     roles=("web",),
 )
-def test_the_app_serves_its_metrics(live: LiveStack, host: LiveHost) -> None:
+def test_the_app_serves_its_metrics(live: LiveStack, host: Host) -> None:
     text = _metrics(live, host)
     assert re.search(r"^# TYPE \w+ (counter|gauge|histogram)", text, re.MULTILINE), "no metric has a type"
 
@@ -47,20 +51,19 @@ def test_the_app_serves_its_metrics(live: LiveStack, host: LiveHost) -> None:
 @check(
     "I11",
     severity="medium",
-    why="the load balancer's numbers are the ones users feel",
+    why="the load balancer's metrics show what users experience",
     remedy="HAProxy's exporter listens on 127.0.0.1:8404 (slipway up)",
     roles=("edge", "web"),
 )
-def test_haproxy_serves_its_metrics(host: LiveHost) -> None:
-    program = "import urllib.request\nprint(urllib.request.urlopen('http://127.0.0.1:8404/metrics',timeout=5).read(4000).decode())"
-    assert "haproxy_" in host.python(program), "its exporter answers without a metric"
+def test_haproxy_serves_its_metrics(live: LiveStack, host: Host) -> None:
+    assert "haproxy_" in _get_on(live, host, 8404, "/metrics"), "its exporter answers without a metric"
 
 
 @check(
     "S10",
     "I10",
     severity="high",
-    why="what waits too long is as good as lost",
+    why="a job that waits too long is as bad as a lost one",
     remedy="more worker hosts or instances; slipway logs --process worker",
 )
 def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
@@ -71,10 +74,10 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
 @check(
     "S10",
     severity="high",
-    why="work that was given up is a promise that was broken in silence",
-    remedy="look at the dead letters, mend the cause, and queue them again",
+    why="a job in the dead-letter queue is work that users expect and that was not done",
+    remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
 )
-def test_nothing_was_given_up(live: LiveStack, hosts: Hosts) -> None:
+def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     dead = _of_the_stack(live, hosts, "dead")
     assert dead == 0, f"{dead:g} jobs were given up"
 
@@ -83,45 +86,48 @@ def test_nothing_was_given_up(live: LiveStack, hosts: Hosts) -> None:
     "S6",
     "S7",
     severity="high",
-    why="a job that runs on two hosts runs twice; on none, never",
+    why="an entry that two hosts run happens twice; one that no host runs never happens",
     remedy="slipway release makes one host the owner of the timers",
 )
 def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:
         not_evaluated("the app has no [cron]")
-    asked = "systemctl list-units --type=timer --state=active --plain --no-legend 'slipway-cron-*'"
-    timers = hosts.each(lambda host: host.run(asked).split(), "web", "worker")
+
+    def timers(host: Host) -> list[str]:
+        return [name for name in live.app.cron if host.service(f"slipway-cron-{name}.timer").is_running]
+
+    running = hosts.each(timers, "web", "worker")
     for name in live.app.cron:
-        owners = [host for host, units in timers.items() if f"slipway-cron-{name}.timer" in units]
+        owners = [host for host, names in running.items() if name in names]
         assert len(owners) == 1, f"{name} is run by {', '.join(owners) or 'no host'}"
 
 
 @check(
     "S6",
     severity="medium",
-    why="a cron entry that fails every time is noticed weeks later",
+    why="a failing cron entry is often noticed weeks later",
     remedy="slipway logs --process cron",
     roles=("web", "worker"),
 )
-def test_no_cron_entry_failed(host: LiveHost) -> None:
-    asked = "systemctl show --value -p Id,Result 'slipway-cron-*.service' 2>/dev/null; true"
-    words = [word for word in host.run(asked).split() if word]
-    results = dict(zip(words[::2], words[1::2], strict=False))
-    failed = [unit for unit, result in results.items() if result not in ("success",)]
+def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
+    units = [f"slipway-cron-{name}.service" for name in live.app.cron]
+    results = {unit: host.service(unit).systemd_properties.get("Result", "success") for unit in units}
+    failed = [unit for unit, result in results.items() if result != "success"]
     assert not failed, f"failed: {', '.join(failed)}"
 
 
 @check(
     "S5",
     severity="high",
-    why="a process that is killed in the middle drops requests and sockets",
+    why="a process that is killed before it drained drops requests and sockets",
     remedy="drain_seconds of the process in slipway.toml: at least its own shutdown window",
     roles=("web", "worker"),
 )
-def test_processes_get_time_to_leave(live: LiveStack, host: LiveHost) -> None:
-    for name, process in live.app.on_role(host.role).items():
-        asked = f"systemctl show --value -p TimeoutStopUSec 'slipway-{name}@*' | head -1"
-        seconds = _seconds(host.run(asked).strip())
+def test_processes_get_time_to_drain(live: LiveStack, role: Role, app_services: list[Host]) -> None:
+    for name, process in live.app.on_role(role).items():
+        units = [each for each in app_services if each.name.startswith(f"slipway-{name}@")]
+        assert units, f"no unit of {name} is running"
+        seconds = _seconds(units[0].systemd_properties["TimeoutStopUSec"])
         assert seconds >= process.drain_seconds, (
             f"{name} is killed after {seconds:g} s, {process.drain_seconds} are declared"
         )

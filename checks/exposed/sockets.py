@@ -14,11 +14,9 @@ import websocket
 
 from checks.kit.background import begun_early
 from checks.kit.check import not_evaluated
-from checks.kit.hosts import Hosts
 from checks.kit.site import Site, sign_in_person
-from slipway.meter.fill import fill_message
-from slipway.settings.app import WebSocket
-from slipway.settings.checks import CheckSocket
+from slipway.stack import CheckSocket, WebSocket
+from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
 """How much later than declared a server may close: its clock ticks, ours waits for the frame."""
@@ -114,7 +112,7 @@ def _frame(client: websocket.WebSocket) -> tuple[int, bytes]:
 
 
 @begun_early
-def silent_stranger(site: Site, _hosts: Hosts) -> Closed:
+def silent_stranger(site: Site) -> Closed:
     """A socket that never signs in."""
     seconds = (site.live.number(declared(site).auth_ms) or 0) / 1000
     if seconds > site.patience:
@@ -127,7 +125,7 @@ def silent_stranger(site: Site, _hosts: Hosts) -> Closed:
 
 
 @begun_early
-def silent_user(site: Site, _hosts: Hosts) -> Closed:
+def silent_user(site: Site) -> Closed:
     """A socket that signs in and says nothing more."""
     seconds = (site.live.number(declared(site).idle_ms) or 0) / 1000
     if seconds > site.patience:

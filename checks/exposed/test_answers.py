@@ -1,4 +1,4 @@
-"""What every answer tells: health, request ids, what may be kept (X11, X13, I11, I13)."""
+"""Health, request ids and caching of answers (X11, X13, I11, I13)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from checks.kit.site import Site
     "X13",
     severity="medium",
     asvs="16.2.1",
-    why="without an id, what a user saw cannot be found in the logs",
+    why="without a request id, a user's error cannot be found in the logs",
     remedy="send X-Request-Id on every answer",
 )
 def test_every_answer_has_a_request_id(site: Site) -> None:
@@ -28,7 +28,7 @@ def test_every_answer_has_a_request_id(site: Site) -> None:
     "X13",
     severity="low",
     asvs="16.4.1",
-    why="whoever chooses the id could write lines of their own into our logs",
+    why="an unchecked id lets a client inject lines into the logs",
     remedy="take an id from outside only if it is short and plain",
 )
 def test_a_request_id_from_outside_cannot_hold_anything(site: Site) -> None:
@@ -41,22 +41,22 @@ def test_a_request_id_from_outside_cannot_hold_anything(site: Site) -> None:
     "X11",
     "I11",
     severity="high",
-    why="a load balancer or monitor that cannot read it cannot tell sick from well",
+    why="monitors need a health answer that they can parse",
     remedy="answer the health path with status, timestamp, uptime and version",
 )
-def test_health_tells_status_time_and_version(site: Site) -> None:
+def test_health_reports_status_time_and_version(site: Site) -> None:
     path = _health(site)
     answer = site.get(path)
     assert answer.status_code == 200, f"{path} answers {answer.status_code}"
-    told = json.loads(answer.text)
-    missing = {"status", "timestamp", "uptime", "version"} - set(told)
-    assert not missing, f"{path} does not tell {', '.join(sorted(missing))}"
+    document = json.loads(answer.text)
+    missing = {"status", "timestamp", "uptime", "version"} - set(document)
+    assert not missing, f"{path} does not report {', '.join(sorted(missing))}"
 
 
 @check(
     "X11",
     severity="medium",
-    why="what is asked for every few seconds by every balancer must cost nothing",
+    why="load balancers request the health path every few seconds",
     remedy="the health path touches neither database nor queue; readiness does",
 )
 def test_health_is_cheap(site: Site) -> None:
@@ -67,10 +67,10 @@ def test_health_is_cheap(site: Site) -> None:
 @check(
     "X11",
     severity="medium",
-    why="what is not secret in a health answer today is tomorrow",
-    remedy="tell nothing of hosts, addresses and services in it",
+    why="a public health answer must not expose internals",
+    remedy="leave hosts, addresses and services out of it",
 )
-def test_health_tells_no_more_than_that(site: Site) -> None:
+def test_health_exposes_no_internals(site: Site) -> None:
     text = site.get(_health(site)).text.lower()
     for word in ("password", "postgres", "redis://", "secret"):
         assert word not in text, f"it holds {word!r}"
@@ -82,10 +82,10 @@ def test_health_tells_no_more_than_that(site: Site) -> None:
 @check(
     "I13",
     severity="low",
-    why="a page that is fetched whole each time is slow, and costs",
+    why="static files that cannot be cached are slow and cost bandwidth",
     remedy="send an ETag or a long max-age with static files, and put a CDN in front",
 )
-def test_static_files_can_be_kept(site: Site) -> None:
+def test_static_files_can_be_cached(site: Site) -> None:
     asset = site.live.app.checks.asset
     if asset is None:
         not_evaluated("declare checks.asset in slipway.toml")

@@ -1,4 +1,4 @@
-"""Who may do what (X6, X10, I7)."""
+"""Authentication and authorisation (X6, X10, I7)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site, declared_request
-from slipway.settings.outputs import STICKY_COOKIE
+from slipway.stack import STICKY_COOKIE
 
 
 @check(
@@ -15,23 +15,23 @@ from slipway.settings.outputs import STICKY_COOKIE
     severity="critical",
     asvs="8.3.1",
     standard="OWASP API2:2023",
-    why="what strangers may read, everybody reads",
+    why="data that needs no sign-in is public",
     remedy="answer 401 on every route for signed-in users",
 )
-def test_strangers_are_refused(site: Site) -> None:
+def test_anonymous_clients_are_refused(site: Site) -> None:
     method, path = declared_request(site, "signed_in")
     status = site.request(method, path).status_code
-    assert status == 401, f"{method} {path} answers a stranger with {status}"
+    assert status == 401, f"{method} {path} answers an anonymous client with {status}"
 
 
 @check(
     "X6",
     severity="high",
     asvs="8.3.1",
-    why="a check that nobody passes proves nothing",
+    why="if the smoke user is refused as well, the refusal of others proves nothing",
     remedy="let the smoke user in: SMOKE_* in the env contract",
 )
-def test_users_are_let_in(person: Person) -> None:
+def test_signed_in_users_are_accepted(person: Person) -> None:
     method, path = declared_request(person.site, "signed_in")
     status = person.request(method, path).status_code
     assert status == 200, f"{method} {path} answers the smoke user with {status}"
@@ -42,13 +42,13 @@ def test_users_are_let_in(person: Person) -> None:
     severity="critical",
     asvs="8.2.1",
     standard="OWASP API5:2023",
-    why="an ordinary account must not be enough for what admins do",
+    why="an ordinary account must not be able to do what admins do",
     remedy="answer 403, by the role in the database and not by the token's word",
 )
 def test_users_are_no_admins(person: Person) -> None:
     method, path = declared_request(person.site, "admin")
-    stranger, user = person.site.request(method, path), person.request(method, path)
-    assert stranger.status_code == 401, f"{method} {path} answers a stranger with {stranger.status_code}"
+    anonymous, user = person.site.request(method, path), person.request(method, path)
+    assert anonymous.status_code == 401, f"{path} answers an anonymous client with {anonymous.status_code}"
     assert user.status_code == 403, f"{method} {path} answers an ordinary user with {user.status_code}"
 
 
@@ -57,7 +57,7 @@ def test_users_are_no_admins(person: Person) -> None:
     severity="critical",
     asvs="9.1.1",
     standard="OWASP API2:2023",
-    why="a token whose signature nobody looks at is written by anybody",
+    why="if the signature is not verified, anyone can forge a token",
     remedy="verify signature and algorithm before anything in a token is believed",
 )
 def test_forged_tokens_are_refused(person: Person) -> None:
@@ -76,10 +76,10 @@ def test_forged_tokens_are_refused(person: Person) -> None:
     "X6",
     severity="high",
     asvs="8.3.1",
-    why="who the caller says to be is no proof",
+    why="a caller's claim about itself proves nothing",
     remedy="ignore flags and roles in queries and headers",
 )
-def test_claims_in_query_and_headers_open_nothing(site: Site) -> None:
+def test_claims_in_query_and_headers_have_no_effect(site: Site) -> None:
     for method, path in (declared_request(site, "signed_in"), declared_request(site, "admin")):
         tries: tuple[tuple[str, dict[str, str]], ...] = (
             (f"{path}?public=true&admin=true&role=admin", {}),
@@ -100,7 +100,7 @@ def test_claims_in_query_and_headers_open_nothing(site: Site) -> None:
     "S7",
     severity="critical",
     asvs="8.3.1",
-    why="whoever may call a cron route may run our jobs as often as they like",
+    why="anyone who can call a cron route can run its job at will",
     remedy="compare Authorization with Bearer CRON_SECRET, in constant time",
 )
 def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
@@ -124,7 +124,7 @@ def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
     "X10",
     severity="high",
     asvs="8.3.1",
-    why="one user's token must not do what only our timers may",
+    why="a user's token must not give access to what only timers may call",
     remedy="cron routes take CRON_SECRET and nothing else",
 )
 def test_cron_routes_refuse_a_users_token(person: Person) -> None:
@@ -141,7 +141,7 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     "X4",
     severity="high",
     asvs="3.5.1",
-    why="a page of another site could use the session's cookie",
+    why="another site's page could send requests with the session cookie",
     remedy="compare Origin on routes that take a cookie, or ask for a CSRF token",
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:

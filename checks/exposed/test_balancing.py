@@ -1,4 +1,4 @@
-"""Many hosts as one site: who serves a client, who hears a message (I1, I2, X14)."""
+"""Load balancing: several hosts as one site (I1, I2, X14)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from checks.exposed.sockets import (
 )
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
+from slipway.stack import LOAD_HEADER, STICKY_COOKIE
 
 
 @check(
@@ -47,7 +47,7 @@ def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> 
 @check(
     "I2",
     severity="high",
-    why="a client that changes hosts with every request loses what its host knows of it",
+    why="a client that changes hosts with every request loses its state on the host",
     remedy="edge.cfg: the sticky cookie; aws: the target group's stickiness",
 )
 def test_a_client_stays_on_its_host(site: Site) -> None:
@@ -59,14 +59,14 @@ def test_a_client_stays_on_its_host(site: Site) -> None:
         site.get(path, headers={"Cookie": "; ".join(cookies)}).headers.get("x-served-by") for _ in range(8)
     }
     if served == {None}:
-        not_evaluated("the app does not tell its host (X-Served-By)")
+        not_evaluated("the app does not send its host's name (X-Served-By)")
     assert len(served) == 1, f"one client is served by {', '.join(sorted(str(each) for each in served))}"
 
 
 @check(
     "I1",
     severity="critical",
-    why="with one API server, its loss is everybody's",
+    why="with a single API server, its failure is an outage",
     remedy="two web hosts or more, in different zones",
 )
 def test_more_than_one_host_serves(site: Site) -> None:

@@ -1,13 +1,13 @@
-"""The cookies of a session (X4)."""
+"""Session cookies and the sticky cookie (X4)."""
 
 from __future__ import annotations
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.settings.outputs import STICKY_COOKIE
+from slipway.stack import STICKY_COOKIE
 
 STICKY = (STICKY_COOKIE, "AWSALB", "__cf")
-"""A load balancer's own: they tell which host, and open nothing."""
+"""Names of load balancers' cookies, which identify a host and no user."""
 
 
 def _session_cookies(person: Person) -> list[tuple[str, set[str]]]:
@@ -28,7 +28,7 @@ def _session_cookies(person: Person) -> list[tuple[str, set[str]]]:
     severity="high",
     asvs="3.3.4",
     standard="Mozilla Observatory: cookies",
-    why="a script on the page could send the session away",
+    why="an injected script could steal the session cookie",
     remedy="set HttpOnly",
 )
 def test_session_cookies_are_hidden_from_scripts(person: Person) -> None:
@@ -41,7 +41,7 @@ def test_session_cookies_are_hidden_from_scripts(person: Person) -> None:
     severity="high",
     asvs="3.3.1",
     standard="Mozilla Observatory: cookies",
-    why="one plain request would carry the session in the clear",
+    why="one plain HTTP request would send the session unencrypted",
     remedy="set Secure",
 )
 def test_session_cookies_travel_by_tls_only(person: Person) -> None:
@@ -66,10 +66,10 @@ def test_session_cookies_stay_on_the_site(person: Person) -> None:
     "X4",
     severity="medium",
     asvs="3.3.3",
-    why="a cookie for the whole domain goes to every sub-domain, also to one that was taken over",
+    why="a cookie for the whole domain is sent to every subdomain, also to a hijacked one",
     remedy="set no Domain, and the narrowest Path",
 )
-def test_session_cookies_are_for_this_host_alone(person: Person) -> None:
+def test_session_cookies_are_for_this_host_only(person: Person) -> None:
     for name, attributes in _session_cookies(person):
         assert not any(each.startswith("domain=") for each in attributes), f"{name} has a Domain"
 
@@ -78,7 +78,7 @@ def test_session_cookies_are_for_this_host_alone(person: Person) -> None:
     "X4",
     "I2",
     severity="low",
-    why="the cookie that leads a client back to its host needs no script either",
+    why="the load balancer's cookie needs no access by scripts either",
     remedy="edge.cfg: cookie … httponly secure",
     required=False,
 )

@@ -1,4 +1,4 @@
-"""Which other origins may read our answers: those that were named (X3)."""
+"""CORS: which other origins may read answers (X3)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _foreign(site: Site) -> list[str]:
     severity="high",
     asvs="3.4.2",
     standard="Mozilla Observatory: cors",
-    why="any page that a signed-in user opens could read what is theirs",
+    why="any page that a signed-in user opens could read the user's data",
     remedy="compare Origin with a list, whole and exactly; never echo it",
 )
 def test_foreign_origins_may_not_read(site: Site) -> None:
@@ -40,14 +40,14 @@ def test_foreign_origins_may_not_read(site: Site) -> None:
     "X3",
     severity="high",
     asvs="3.4.2",
-    why="a preflight that says yes lets any page send what it likes",
+    why="an allowed preflight lets any page send requests with the user's session",
     remedy="answer a preflight of a foreign origin without Access-Control-Allow-*",
 )
 def test_foreign_origins_get_no_preflight(site: Site) -> None:
     path = declared_request(site, "signed_in")[1]
     for origin in _foreign(site):
-        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        headers = site.request("OPTIONS", path, headers=asked).headers
+        preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        headers = site.request("OPTIONS", path, headers=preflight).headers
         allowed = headers.get("access-control-allow-origin")
         assert allowed is None or allowed == site.live.url, f"{origin} is answered with {allowed!r}"
 
@@ -56,7 +56,7 @@ def test_foreign_origins_get_no_preflight(site: Site) -> None:
     "X3",
     severity="critical",
     asvs="3.4.2",
-    why="with credentials, a wildcard gives every user's data to every page",
+    why="a wildcard with credentials gives every page access to the user's data",
     remedy="name the origin, and send Vary: Origin",
 )
 def test_no_wildcard_goes_with_credentials(site: Site) -> None:
@@ -73,10 +73,10 @@ def test_no_wildcard_goes_with_credentials(site: Site) -> None:
     "X3",
     severity="medium",
     asvs="3.4.2",
-    why="a cache would give one origin's permission to another",
+    why="without Vary, a cache serves one origin's permission to another",
     remedy="send Vary: Origin wherever Access-Control-Allow-Origin depends on it",
 )
-def test_caches_are_told_that_answers_vary_by_origin(site: Site) -> None:
+def test_answers_vary_by_origin(site: Site) -> None:
     headers = site.get(declared_request(site, "signed_in")[1], headers={"Origin": site.live.url}).headers
     if "access-control-allow-origin" not in headers:
         pytest.skip("no origin is allowed at all")
@@ -96,11 +96,11 @@ def test_the_uploads_bucket_is_for_the_frontend_only(site: Site) -> None:
     if uploads is None:
         not_evaluated("the stack has no uploads bucket (slipway:uploads)")
     for origin in ("https://evil.example", "null"):
-        asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
-        answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=asked)
+        preflight = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=preflight)
         allowed = answer.headers.get("access-control-allow-origin")
         assert allowed is None, f"{origin} is answered with {allowed!r}"
-    asked = {"Origin": site.live.url, "Access-Control-Request-Method": "PUT"}
-    answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=asked)
+    preflight = {"Origin": site.live.url, "Access-Control-Request-Method": "PUT"}
+    answer = site.at_uploads("OPTIONS", f"/{uploads.bucket}/users/check", headers=preflight)
     allowed = answer.headers.get("access-control-allow-origin")
     assert allowed == site.live.url, f"the frontend itself is answered with {allowed!r}"

@@ -1,4 +1,4 @@
-"""What the public must not find: docs, debugging, operations, sources (X5, X11, P10)."""
+"""What the public must not reach: docs, debugging, operations, sources (X5, X11, P10)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GONE = (401, 403, 404, 405, 410)
     severity="high",
     asvs="13.4.5",
     standard="OWASP API9:2023",
-    why="documentation, debuggers and repositories tell an attacker what to ask for",
+    why="API docs, debuggers and repositories show an attacker what to try",
     remedy="turn them off in production, or add the path to private_paths in slipway.toml",
 )
 def test_docs_and_debugging_are_not_there(site: Site) -> None:
@@ -32,7 +32,7 @@ def test_docs_and_debugging_are_not_there(site: Site) -> None:
     "X5",
     severity="high",
     asvs="13.4.5",
-    why="readiness and metrics tell the state of database and queue to anybody, and cost to answer",
+    why="readiness and metrics expose the state of database and queue, and cost work to answer",
     remedy="name them in private_paths in slipway.toml",
 )
 def test_private_paths_are_private(site: Site) -> None:
@@ -46,7 +46,7 @@ def test_private_paths_are_private(site: Site) -> None:
     "X11",
     severity="high",
     asvs="4.1.3",
-    why="a path written another way must not lead around the edge's rule",
+    why="an encoded or unusual spelling of a path must not bypass the edge's rule",
     remedy="edge.cfg: normalise the path before it is compared",
 )
 def test_private_paths_are_private_however_they_are_written(site: Site) -> None:
@@ -73,10 +73,10 @@ def test_private_paths_are_private_however_they_are_written(site: Site) -> None:
     "X5",
     severity="critical",
     asvs="13.4.1",
-    why="files beside the app's own would be handed out",
+    why="path traversal exposes files outside the app's public folder",
     remedy="serve only files that were listed at start",
 )
-def test_paths_lead_out_of_no_folder(site: Site) -> None:
+def test_no_path_leaves_the_public_folder(site: Site) -> None:
     for path in (
         "/../../../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
@@ -92,7 +92,7 @@ def test_paths_lead_out_of_no_folder(site: Site) -> None:
     "P10",
     severity="medium",
     asvs="13.4.6",
-    why="source maps are the sources, with their comments",
+    why="source maps contain the source code with its comments",
     remedy="leave *.map out of the build: build.exclude in slipway.toml",
 )
 def test_source_maps_are_not_served(site: Site) -> None:
@@ -113,10 +113,10 @@ def test_source_maps_are_not_served(site: Site) -> None:
     "X16",
     severity="high",
     asvs="16.5.1",
-    why="a stack trace tells versions, paths and how to break the next thing",
+    why="a stack trace exposes versions, paths and code to an attacker",
     remedy="answer errors with a code and a request id, and log the rest",
 )
-def test_a_malformed_request_is_told_nothing_of_the_inside(site: Site) -> None:
+def test_errors_for_malformed_requests_expose_no_internals(site: Site) -> None:
     method, path = declared_request(site, "malformed")
     for body, kind in (
         (b'{"broken": ', "application/json"),
@@ -132,10 +132,10 @@ def test_a_malformed_request_is_told_nothing_of_the_inside(site: Site) -> None:
     "P10",
     severity="medium",
     asvs="16.5.1",
-    why="what is not there must not tell what is",
-    remedy="one handler for everything that no route takes",
+    why="an error page must not expose what else exists",
+    remedy="one handler for all unknown routes",
 )
-def test_an_unknown_page_is_told_nothing_of_the_inside(site: Site) -> None:
+def test_errors_for_unknown_pages_expose_no_internals(site: Site) -> None:
     for path in ("/no-such-page", "/api/no-such-route", "/%00", "/%ff"):
         answer = site.get(path)
         assert 400 <= answer.status_code < 500, f"{path} answers {answer.status_code}"

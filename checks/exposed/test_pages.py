@@ -1,4 +1,4 @@
-"""What every visitor's browser is handed: the front page and all that it names hold no secret (P3)."""
+"""The front page and the files it names hold no secret (P3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED = re.compile(r"""["'(]([^"'()\s]+\.(?:js|mjs|css|json|html|webmanifest))(
     "P3",
     severity="critical",
     asvs="13.3.1",
-    why="what a page or its scripts hold is in every browser, and in caches for ever",
+    why="everything in a page or its scripts is public, and stays in caches",
     remedy="a new value at once; then none behind a client prefix of slipway.toml, and none in the build",
 )
 def test_no_secret_reaches_browsers(site: Site) -> None:

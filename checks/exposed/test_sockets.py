@@ -1,4 +1,4 @@
-"""WebSockets: who may open one, what may be sent, when it is closed (X12, X7)."""
+"""WebSockets: origin, sign-in, limits, time-outs (X12, X7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from checks.exposed.sockets import (
 )
 from checks.kit.background import Background
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Hosts
 from checks.kit.site import Site
 
 
@@ -31,7 +30,7 @@ from checks.kit.site import Site
     "I2",
     severity="critical",
     asvs="4.4.1",
-    why="without it the app's live side is down",
+    why="without WebSockets the app gets no live updates",
     remedy="does the load balancer let Upgrade through, and is websocket.path right?",
 )
 def test_a_socket_opens_and_echoes(site: Site) -> None:
@@ -45,7 +44,7 @@ def test_a_socket_opens_and_echoes(site: Site) -> None:
     "X12",
     severity="high",
     asvs="4.4.2",
-    why="a page of another site could open a socket with the user's cookies",
+    why="another site's page could open a socket with the user's cookies",
     remedy="compare Origin with a list before upgrading",
 )
 def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
@@ -60,13 +59,13 @@ def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
     "X12",
     severity="high",
     asvs="4.4.3",
-    why="sockets of strangers cost memory and may listen",
-    remedy="close with 4401 or 1008 when nobody signed in within the time-out",
+    why="sockets that never sign in cost memory, and may receive messages",
+    remedy="close with 4401 or 1008 when the client does not sign in within the time-out",
     waits_for=(silent_stranger,),
 )
-def test_a_socket_that_does_not_sign_in_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).auth_ms, "auth_ms")
-    closed = background.result(silent_stranger, site, hosts)
+    closed = background.result(silent_stranger)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
@@ -77,13 +76,13 @@ def test_a_socket_that_does_not_sign_in_is_closed(site: Site, hosts: Hosts, back
     "X12",
     severity="medium",
     asvs="7.3.1",
-    why="silent sockets pile up until none can be opened",
+    why="idle sockets pile up until no new one can be opened",
     remedy="close sockets that say nothing for checks.websocket.idle_ms",
     waits_for=(silent_user,),
 )
-def test_a_silent_socket_is_closed(site: Site, hosts: Hosts, background: Background) -> None:
+def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).idle_ms, "idle_ms")
-    closed = background.result(silent_user, site, hosts)
+    closed = background.result(silent_user)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
@@ -94,7 +93,7 @@ def test_a_silent_socket_is_closed(site: Site, hosts: Hosts, background: Backgro
     "X12",
     severity="high",
     asvs="4.4.4",
-    why="whoever guesses a token listens to everything",
+    why="a socket that accepts any token gives access to all messages",
     remedy="verify the token of the first message, and close otherwise",
 )
 def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
@@ -119,7 +118,7 @@ def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
     "X12",
     severity="high",
     standard="Autobahn 9",
-    why="one message may fill the memory of the process",
+    why="a single large message could exhaust the memory of the process",
     remedy="websocket.payload_bytes, and the server's own maximum",
 )
 def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
@@ -139,7 +138,7 @@ def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     "X12",
     severity="medium",
     asvs="2.2.1",
-    why="what is not checked at the door is checked nowhere",
+    why="unvalidated messages reach the app's logic",
     remedy="check every message against its schema, and answer with an error",
 )
 def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
@@ -159,7 +158,7 @@ def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     "X12",
     severity="high",
     asvs="2.4.1",
-    why="one socket can keep a process busy for all",
+    why="one socket can keep a process busy at the expense of all others",
     remedy="count messages by user, and answer RESOURCE_EXHAUSTED with retryAfterMs",
 )
 def test_too_many_messages_are_refused(site: Site) -> None:
@@ -171,7 +170,7 @@ def test_too_many_messages_are_refused(site: Site) -> None:
         for number in range(most + 5):
             client.send(app_socket(site).echo.replace("${n}", str(number)))
         refusal = heard(client, of_checks.limited)
-    assert of_checks.retry in refusal, f"the refusal does not tell {of_checks.retry}: {refusal[:120]}"
+    assert of_checks.retry in refusal, f"the refusal has no {of_checks.retry}: {refusal[:120]}"
 
 
 @check(
@@ -179,7 +178,7 @@ def test_too_many_messages_are_refused(site: Site) -> None:
     "X12",
     severity="high",
     asvs="2.4.1",
-    why="one address can take all connections",
+    why="a single address could use up all connections",
     remedy="refuse the upgrade with 429 beyond the limit of connections per address",
 )
 def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
@@ -204,7 +203,7 @@ def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
 @check(
     "X12",
     severity="low",
-    why="a plain request to the socket's path must not hang",
+    why="a plain request to the WebSocket path must not hang",
     remedy="answer 426 to a request without Upgrade",
 )
 def test_the_sockets_path_refuses_plain_requests(site: Site) -> None:

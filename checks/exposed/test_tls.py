@@ -26,7 +26,7 @@ WEAK_CIPHERS = "RC4:3DES:NULL:aNULL:EXPORT:DES:MD5:PSK:kRSA"
     severity="high",
     asvs="3.4.1",
     standard="Mozilla Observatory: hsts",
-    why="one request over plain HTTP is enough for someone on the way to take a session",
+    why="one request over plain HTTP is enough for an attacker on the network to steal a session",
     remedy="the edge sends it: is something in front of it taking headers away?",
 )
 def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
@@ -43,7 +43,7 @@ def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     "X1",
     severity="critical",
     asvs="12.2.2",
-    why="a certificate that clients do not trust is no proof of who answers",
+    why="a certificate that clients do not trust does not prove who answers",
     remedy="slipway secrets set SITE_CERTIFICATE (platform servers), or the listener's certificate (aws)",
 )
 def test_the_certificate_is_trusted_and_for_this_name(site: Site) -> None:
@@ -58,10 +58,10 @@ def test_the_certificate_is_trusted_and_for_this_name(site: Site) -> None:
     "I10",
     severity="critical",
     standard="Lynis CRYP-7902",
-    why="on the day it ends, every client is turned away at once",
-    remedy="renew it; the alarm certificate-days should have told earlier",
+    why="when the certificate expires, every client is refused at once",
+    remedy="renew it; did the alarm certificate-days reach anyone?",
 )
-def test_the_certificate_is_good_for_two_weeks_and_more(site: Site) -> None:
+def test_the_certificate_is_valid_for_two_more_weeks(site: Site) -> None:
     ends = _certificate(site).not_valid_after_utc
     days = (ends - datetime.now(UTC)).days
     assert days >= MIN_DAYS, f"it ends in {days} days, on {ends:%Y-%m-%d}"
@@ -87,7 +87,7 @@ def test_the_certificates_key_is_long_enough(site: Site) -> None:
     severity="high",
     asvs="12.1.1",
     standard="DevSec ssl-baseline ssl3-tls11",
-    why="TLS before 1.2 can be broken on the way",
+    why="TLS versions before 1.2 have known attacks",
     remedy="edge.cfg: ssl-min-ver TLSv1.2; aws: load_balancer.ssl_policy",
 )
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
@@ -98,14 +98,14 @@ def test_old_tls_is_refused(site: Site, version: ssl.TLSVersion) -> None:
         context.minimum_version = context.maximum_version = version
     # Otherwise our own side would refuse it, and prove nothing.
     context.set_ciphers("ALL:@SECLEVEL=0")
-    assert not _shakes_hands(site, context), f"a client that only knows {version.name} is let in"
+    assert not _shakes_hands(site, context), f"a client that offers only {version.name} is accepted"
 
 
 @check(
     "X1",
     severity="medium",
     asvs="12.1.1",
-    why="TLS 1.3 is one round trip faster and leaves less to get wrong",
+    why="TLS 1.3 saves a round trip and removes weak options",
     remedy="edge.cfg: ssl-max-ver must not exclude TLSv1.3",
 )
 def test_tls_1_3_is_offered(site: Site) -> None:
@@ -119,14 +119,14 @@ def test_tls_1_3_is_offered(site: Site) -> None:
     severity="high",
     asvs="12.1.2",
     standard="DevSec ssl-baseline ciphers",
-    why="a recording of today could be read when a key is stolen tomorrow",
+    why="without forward secrecy, recorded traffic can be decrypted with a key stolen later",
     remedy="edge.cfg: ssl-default-bind-ciphers with ECDHE and AEAD only; aws: load_balancer.ssl_policy",
 )
 def test_weak_ciphers_are_refused(site: Site) -> None:
     context = site.tls_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(f"{WEAK_CIPHERS}:@SECLEVEL=0")
-    assert not _shakes_hands(site, context), "a client that offers only weak ciphers is let in"
+    assert not _shakes_hands(site, context), "a client that offers only weak ciphers is accepted"
 
 
 @check(
@@ -134,10 +134,10 @@ def test_weak_ciphers_are_refused(site: Site) -> None:
     severity="high",
     asvs="4.1.2",
     standard="Mozilla Observatory: redirection",
-    why="what is typed without https:// would travel in the clear",
+    why="a URL typed without https:// would be sent unencrypted",
     remedy="the edge answers port 80 with a redirect: is the port open, and does nothing else listen there?",
 )
-def test_plain_http_is_sent_on_to_https(site: Site) -> None:
+def test_plain_http_is_redirected_to_https(site: Site) -> None:
     status, location = _plainly(site, "/some/page?and=query", site.live.host_name)
     assert status in (301, 308), f"plain HTTP is answered with {status}"
     assert location.startswith("https://"), f"it leads to {location!r}"
@@ -148,7 +148,7 @@ def test_plain_http_is_sent_on_to_https(site: Site) -> None:
     "X1",
     severity="medium",
     asvs="4.1.2",
-    why="a link to us that leads to somebody else's site is good for phishing",
+    why="an open redirect helps phishing",
     remedy="edge.cfg: redirect to the site's own name, not to the Host header that was sent",
 )
 def test_the_redirect_to_https_leads_nowhere_else(site: Site) -> None:

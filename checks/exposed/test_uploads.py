@@ -1,4 +1,4 @@
-"""Uploads: size, type, life, and whose they are (X9, I6, I7)."""
+"""Uploads: size, type, expiry, ownership (X9, I6, I7)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.session import pick
-from slipway.settings.checks import CheckUpload
+from slipway.stack import CheckUpload
+from slipway.traffic import pick
 
 
 def _upload(site: Site) -> CheckUpload:
@@ -23,15 +23,15 @@ def _begin(person: Person, size: int) -> tuple[str, str, float]:
     upload = _upload(person.site)
     answer = person.ask(upload.request, {"size": str(size)}, upload.body)
     assert answer.status_code == upload.status, f"{upload.request} answers {answer.status_code}"
-    told = json.loads(answer.text)
-    return pick(told, upload.url), pick(told, upload.key), float(pick(told, upload.expires))
+    document = json.loads(answer.text)
+    return pick(document, upload.url), pick(document, upload.key), float(pick(document, upload.expires))
 
 
 @check(
     "X9",
     severity="high",
     asvs="5.2.1",
-    why="storage without a limit is filled by the first who tries",
+    why="without a size limit one user can fill the storage",
     remedy="check the announced size before presigning",
 )
 def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None:
@@ -44,7 +44,7 @@ def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None
     "X9",
     severity="high",
     asvs="5.2.2",
-    why="a page uploaded as a picture runs in our users' browsers",
+    why="an uploaded HTML page could run scripts in other users' browsers",
     remedy="allow the types that are wanted, by name",
 )
 def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> None:
@@ -59,7 +59,7 @@ def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> Non
     "X9",
     severity="high",
     asvs="14.2.1",
-    why="a link that lives long is passed on",
+    why="a long-lived link may be shared or leaked",
     remedy="presign for minutes",
 )
 def test_presigned_urls_live_for_minutes(person: Person) -> None:
@@ -71,10 +71,10 @@ def test_presigned_urls_live_for_minutes(person: Person) -> None:
     "X9",
     severity="high",
     asvs="5.3.1",
-    why="whoever may write any size and type by our URL uses our bucket as theirs",
+    why="a presigned URL without size and type lets a client store anything in the bucket",
     remedy="sign Content-Length and Content-Type into the URL",
 )
-def test_a_presigned_url_takes_only_what_was_announced(person: Person) -> None:
+def test_a_presigned_url_accepts_only_what_was_announced(person: Person) -> None:
     url, _, _ = _begin(person, 10)
     kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
     longer = person.site.at_uploads("PUT", url, content=b"x" * 5000, headers={"Content-Type": kind})
@@ -104,7 +104,7 @@ def test_a_changed_presigned_url_is_refused(person: Person) -> None:
     "I6",
     severity="critical",
     asvs="14.2.1",
-    why="what users upload is theirs",
+    why="users' uploads are private",
     remedy="the bucket is private: no anonymous read, no listing",
 )
 def test_the_uploads_bucket_is_private(site: Site) -> None:
@@ -113,10 +113,10 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
         not_evaluated("the stack has no uploads bucket (slipway:uploads)")
     for path in (f"/{uploads.bucket}", f"/{uploads.bucket}/?list-type=2", f"/{uploads.bucket}/users/x"):
         status = site.at_uploads("GET", path).status_code
-        assert status in (400, 401, 403, 404), f"GET {path} answers a stranger with {status}"
-        assert status != 404 or not path.endswith("/users/x"), "a stranger learns which objects exist"
+        assert status in (400, 401, 403, 404), f"GET {path} answers an anonymous client with {status}"
+        assert status != 404 or not path.endswith("/users/x"), "an anonymous client learns which keys exist"
     put = site.at_uploads("PUT", f"/{uploads.bucket}/users/x", content=b"x").status_code
-    assert put in (400, 401, 403), f"PUT answers a stranger with {put}"
+    assert put in (400, 401, 403), f"PUT answers an anonymous client with {put}"
 
 
 @check(
@@ -125,10 +125,10 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
     severity="critical",
     asvs="8.2.2",
     standard="OWASP API1:2023",
-    why="keys are guessed and leak; whose it is must be compared",
+    why="object keys can be guessed or leaked, so the owner must be checked",
     remedy="scope keys to their owner, and compare",
 )
-def test_somebody_elses_upload_is_refused(site: Site, person: Person) -> None:
+def test_another_users_upload_is_refused(site: Site, person: Person) -> None:
     upload = _upload(site)
     if upload.read is None:
         not_evaluated("declare checks.upload.read in slipway.toml")
@@ -138,16 +138,16 @@ def test_somebody_elses_upload_is_refused(site: Site, person: Person) -> None:
         not_evaluated("an upload's key has no owner in it")
     foreign = "/".join([*parts[:-2], "00000000-0000-4000-8000-000000000000", parts[-1]])
     status = person.ask(upload.read, {"key": foreign}).status_code
-    assert status in (403, 404), f"somebody else's key is answered with {status}"
-    stranger = site.request("GET", upload.read.partition(" ")[2].replace("${key}", key)).status_code
-    assert stranger == 401, f"a stranger is answered with {stranger}"
+    assert status in (403, 404), f"another user's key is answered with {status}"
+    anonymous = site.request("GET", upload.read.partition(" ")[2].replace("${key}", key)).status_code
+    assert anonymous == 401, f"an anonymous client is answered with {anonymous}"
 
 
 @check(
     "X9",
     severity="medium",
     asvs="14.2.1",
-    why="an expired link that still works never expires",
+    why="a link that works after its expiry gives access for good",
     remedy="let the object store check the signature's life",
 )
 def test_an_expired_presigned_url_is_refused(person: Person) -> None:

@@ -1,4 +1,4 @@
-"""What the app takes in from outside: webhooks and writes (X15, X16, S2)."""
+"""Webhooks and writes (X15, X16, S2)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import httpx
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
-from slipway.session import fill, fill_body
-from slipway.settings.checks import CheckWebhook
+from slipway.stack import CheckWebhook
+from slipway.traffic import fill, fill_body
 
 
 def _webhook(site: Site) -> CheckWebhook:
@@ -44,7 +44,7 @@ def _call(
     "X15",
     severity="critical",
     asvs="9.1.1",
-    why="anybody could send us events in a partner's name",
+    why="without a signature, anyone can send events in a partner's name",
     remedy="verify the signature over the bytes that came",
 )
 def test_an_unsigned_webhook_is_refused(site: Site) -> None:
@@ -58,7 +58,7 @@ def test_an_unsigned_webhook_is_refused(site: Site) -> None:
 @check(
     "X15",
     severity="high",
-    why="whoever records a call could play it back for ever",
+    why="without a time limit, a recorded call can be replayed",
     remedy="sign a timestamp too, and refuse old ones",
 )
 def test_an_old_webhook_is_refused(site: Site) -> None:
@@ -71,7 +71,7 @@ def test_an_old_webhook_is_refused(site: Site) -> None:
 @check(
     "X15",
     severity="high",
-    why="every sender tries again: what acts twice, pays twice",
+    why="senders retry, so a webhook without idempotency acts twice",
     remedy="keep the idempotency key in the same transaction as the effect",
 )
 def test_a_webhook_sent_twice_acts_once(site: Site, person: Person) -> None:
@@ -92,7 +92,7 @@ def test_a_webhook_sent_twice_acts_once(site: Site, person: Person) -> None:
     "S2",
     "X16",
     severity="critical",
-    why="what cannot be written and read is not up, whatever /health says",
+    why="if a record cannot be written and read, the app is down, whatever /health says",
     remedy="read the app's logs: slipway logs",
 )
 def test_a_user_reads_what_was_written(site: Site, person: Person) -> None:
@@ -115,10 +115,10 @@ def test_a_user_reads_what_was_written(site: Site, person: Person) -> None:
     "X16",
     severity="high",
     asvs="2.2.1",
-    why="what is not asked for must not be taken: a role, an owner, an id",
+    why="mass assignment lets a client set a role, an owner or an id",
     remedy="check bodies against a strict schema",
 )
-def test_fields_that_nobody_asked_for_are_refused_or_ignored(site: Site, person: Person) -> None:
+def test_unknown_fields_are_refused_or_ignored(site: Site, person: Person) -> None:
     write = site.live.app.checks.write
     if write is None:
         not_evaluated("declare [checks.write] in slipway.toml")
@@ -126,10 +126,10 @@ def test_fields_that_nobody_asked_for_are_refused_or_ignored(site: Site, person:
     planted = {"role": "admin", "ownerId": "00000000-0000-4000-8000-000000000000", "isAdmin": True}
     answer = person.ask(write.request, {"n": mark}, {**write.body, **planted})
     if answer.status_code == write.status:
-        told = cast("dict[str, object]", json.loads(answer.text))
+        created = cast("dict[str, object]", json.loads(answer.text))
         if write.undo:
-            person.ask(write.undo, {"id": str(told.get("id", ""))})
-        taken = [name for name, value in planted.items() if told.get(name) == value]
+            person.ask(write.undo, {"id": str(created.get("id", ""))})
+        taken = [name for name, value in planted.items() if created.get(name) == value]
         assert not taken, f"taken over: {', '.join(taken)}"
     else:
         assert 400 <= answer.status_code < 500, f"it is answered with {answer.status_code}"

@@ -1,1 +1,1 @@
-"""What is read on every host: who may enter, what runs, what listens, what is kept secret."""
+"""Checks on every host: access, processes, listening ports, secrets, the system."""

@@ -1,40 +1,42 @@
-"""What every host is: patched, on time, with room to breathe (I3, I11)."""
+"""The system of every host: updates, clock, disk, memory, units (I3, I11)."""
 
 from __future__ import annotations
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Hosts, LiveHost
+from checks.kit.hosts import Host, Hosts
+from slipway.stack import Role
 
 FREE_PERCENT = 10
 SKEW_SECONDS = 2.0
+STARTED_AT_BOOT: dict[Role, tuple[str, ...]] = {
+    "edge": ("haproxy.service",),
+    "web": ("haproxy.service", "slipway-restore.service"),
+    "worker": ("slipway-restore.service",),
+    "data": (),
+}
+"""Units that must be enabled, by role, besides the firewall."""
 
 
 @check(
     "I3",
     severity="high",
-    why="what does not come back by itself after a reboot is an outage at night",
+    why="a service that is not enabled stays down after a reboot",
     remedy="systemctl enable UNIT",
 )
-def test_what_runs_comes_back_after_a_reboot(host: LiveHost) -> None:
-    wanted = {
-        "edge": ["haproxy.service"],
-        "web": ["haproxy.service", "slipway-restore.service"],
-        "worker": ["slipway-restore.service"],
-        "data": [],
-    }[host.role]
-    wanted = [*wanted, "slipway-firewall.service"]
-    for unit in wanted:
-        assert enabled(host, unit), f"{unit} is not enabled"
+def test_services_start_at_boot(host: Host, role: Role) -> None:
+    for unit in ("slipway-firewall.service", *STARTED_AT_BOOT[role]):
+        assert host.service(unit).is_enabled, f"{unit} is not enabled"
 
 
 @check(
     "I11",
     severity="medium",
-    why="a failed unit is a message that nobody read",
+    why="a failed unit is a problem that has not been looked at",
     remedy="systemctl status UNIT, then systemctl reset-failed",
 )
-def test_no_unit_has_failed(host: LiveHost) -> None:
-    failed = host.run("systemctl list-units --failed --plain --no-legend | cut -d' ' -f1").split()
+def test_no_unit_has_failed(host: Host) -> None:
+    # testinfra has no module that lists units.
+    failed = host.check_output("systemctl list-units --failed --plain --no-legend | cut -d' ' -f1").split()
     assert not failed, f"failed: {', '.join(failed)}"
 
 
@@ -42,11 +44,12 @@ def test_no_unit_has_failed(host: LiveHost) -> None:
     "I11",
     severity="medium",
     standard="Lynis TIME-3104",
-    why="tokens, signatures and logs of hosts with different clocks do not fit together",
+    why="tokens and signatures expire wrongly, and logs do not line up, if clocks differ",
     remedy="systemctl status systemd-timesyncd; may the host ask a time server?",
 )
 def test_clocks_agree(hosts: Hosts) -> None:
-    times = hosts.each(lambda host: float(host.run("date +%s.%N")))
+    # testinfra has no module for the time of day.
+    times = hosts.each(lambda host: float(host.check_output("date +%s.%N")))
     skew = max(times.values()) - min(times.values()) if times else 0.0
     assert skew < SKEW_SECONDS, f"the clocks are up to {skew:.1f} s apart"
 
@@ -55,45 +58,45 @@ def test_clocks_agree(hosts: Hosts) -> None:
     "I11",
     severity="medium",
     standard="Lynis TIME-3104",
-    why="a clock that nobody sets drifts until TLS and tokens fail",
+    why="a clock that is not synchronised drifts until TLS and tokens fail",
     remedy="systemctl enable --now systemd-timesyncd",
 )
-def test_time_is_synchronised(host: LiveHost) -> None:
-    if host.run("systemd-detect-virt --container || true").strip() not in ("none", ""):
+def test_time_is_synchronised(host: Host) -> None:
+    # testinfra has no module for either command.
+    if host.run("systemd-detect-virt --container").stdout.strip() not in ("none", ""):
         not_evaluated("a container has its host's clock")
-    assert host.run("timedatectl show --value -p NTPSynchronized").strip() == "yes", (
-        "the clock is not synchronised"
-    )
+    synchronised = host.check_output("timedatectl show --value -p NTPSynchronized")
+    assert synchronised == "yes", "the clock is not synchronised"
 
 
 @check(
     "I11",
     severity="high",
     standard="Lynis PKGS-7392",
-    why="known holes are used within days",
-    remedy="unattended-upgrades installs them every night: apt-get upgrade tells what keeps it",
+    why="published vulnerabilities are exploited within days",
+    remedy="unattended-upgrades installs them every night: run apt-get upgrade to see what prevents it",
 )
-def test_security_updates_install_themselves(host: LiveHost) -> None:
-    on = host.run("apt-config dump APT::Periodic::Unattended-Upgrade").strip()
-    assert '"1"' in on, "unattended upgrades are off"
-    assert enabled(host, "apt-daily-upgrade.timer"), "apt-daily-upgrade.timer is not enabled"
+def test_security_updates_install_themselves(host: Host) -> None:
+    # apt-config merges apt's files: no file of its own says what holds.
+    periodic = host.check_output("apt-config dump APT::Periodic::Unattended-Upgrade")
+    assert '"1"' in periodic, "unattended upgrades are off"
+    assert host.service("apt-daily-upgrade.timer").is_enabled, "apt-daily-upgrade.timer is not enabled"
 
 
 @check(
     "I11",
     severity="high",
     standard="Lynis PKGS-7392",
-    why="an update that is known and not installed is an open door with a sign on it",
+    why="a published security update that is not installed is a known vulnerability",
     remedy="apt-get update && unattended-upgrade",
 )
-def test_no_security_update_is_pending(host: LiveHost) -> None:
-    lists = host.run("ls /var/lib/apt/lists/*_Packages* 2>/dev/null | head -1; true").strip()
-    if not lists:
+def test_no_security_update_is_pending(host: Host) -> None:
+    if not any("_Packages" in name for name in host.file("/var/lib/apt/lists").listdir()):
         not_evaluated("the host has no package lists yet: apt-daily fetches them within a day")
-    pending = host.run(
-        "apt-get -s -o Debug::NoLocking=true upgrade | grep -i '^Inst.*security' | cut -d' ' -f2; true"
-    )
-    assert not pending.split(), f"pending: {', '.join(pending.split()[:5])}"
+    # testinfra's package() says which version is installed, not which could be.
+    upgrade = host.check_output("apt-get -s -o Debug::NoLocking=true upgrade").splitlines()
+    pending = [line.split()[1] for line in upgrade if line.startswith("Inst") and "security" in line.lower()]
+    assert not pending, f"pending: {', '.join(pending[:5])}"
 
 
 @check(
@@ -102,12 +105,11 @@ def test_no_security_update_is_pending(host: LiveHost) -> None:
     why="a full disk stops the database, the logs and the next release",
     remedy="slipway prunes old builds; journald and backups have limits of their own",
 )
-def test_disks_have_room(host: LiveHost) -> None:
-    folders = "/ /srv/slipway /var/lib"
-    told = host.run(
-        f"df --output=pcent,ipcent,target {folders} 2>/dev/null || df --output=pcent,ipcent,target /"
-    )
-    lines = sorted(set(told.splitlines()[1:]))
+def test_disks_have_room(host: Host) -> None:
+    # testinfra's mount_point() knows a file system's options, not its usage. df prints what it can of these.
+    usage = host.run("df --output=pcent,ipcent,target / /srv/slipway /var/lib").stdout
+    lines = sorted(set(usage.splitlines()[1:]))
+    assert lines, "df shows no file system"
     for line in lines:
         used, inodes, target = line.split()[:3]
         for what, percent in (("space", used), ("inodes", inodes)):
@@ -119,11 +121,11 @@ def test_disks_have_room(host: LiveHost) -> None:
 @check(
     "I11",
     severity="medium",
-    why="when memory runs out, the kernel chooses who dies",
+    why="when memory runs out, the kernel kills a process of its choice",
     remedy="a larger machine, or fewer instances (processes.NAME.instances)",
 )
-def test_memory_has_room(host: LiveHost) -> None:
-    info = dict(line.split(":", 1) for line in host.run("cat /proc/meminfo").splitlines())
+def test_memory_has_room(host: Host) -> None:
+    info = dict(line.split(":", 1) for line in host.file("/proc/meminfo").content_string.splitlines())
     free = int(info["MemAvailable"].split()[0]) / int(info["MemTotal"].split()[0]) * 100
     assert free >= FREE_PERCENT, f"{free:.0f} % of memory is available"
 
@@ -131,15 +133,11 @@ def test_memory_has_room(host: LiveHost) -> None:
 @check(
     "I11",
     severity="medium",
-    why="logs that a reboot takes away are missing when they are needed",
+    why="logs that are lost at a reboot are missing when its cause is investigated",
     remedy="Storage=persistent in journald.conf (slipway up)",
 )
-def test_logs_outlive_a_reboot_and_have_a_limit(host: LiveHost) -> None:
-    assert host.run("test -d /var/log/journal && echo yes || true").strip(), "there is no /var/log/journal"
-    settings = host.run("systemd-analyze cat-config systemd/journald.conf")
+def test_logs_survive_a_reboot_and_have_a_limit(host: Host) -> None:
+    assert host.file("/var/log/journal").is_directory, "there is no /var/log/journal"
+    # systemd-analyze merges journald's drop-ins; testinfra has no module for it.
+    settings = host.check_output("systemd-analyze cat-config systemd/journald.conf")
     assert "SystemMaxUse=" in settings.replace("#SystemMaxUse", ""), "journald has no SystemMaxUse"
-
-
-def enabled(host: LiveHost, unit: str) -> bool:
-    """Does `unit` start at boot?"""
-    return host.run(f"systemctl is-enabled {unit} || true").strip() in ("enabled", "static", "alias")

@@ -1,42 +1,53 @@
-"""What takes long is begun first: a check asks for it at the end, and all of them wait at once."""
+"""Trials that take seconds begin with the run; the checks that need their results come last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
+import pytest
+
 T = TypeVar("T")
 
-_PLANNED: dict[str, Callable[..., Any]] = {}
+_TRIALS: dict[str, Callable[..., Any]] = {}
 
 
 def begun_early(trial: Callable[..., T]) -> Callable[..., T]:
-    """Marks a function of (site, hosts) as a trial that is begun when the first check needs the site."""
-    _PLANNED[trial.__name__] = trial
+    """Mark a function as a trial. Its arguments are fixtures, by name; checks name it in `waits_for`."""
+    _TRIALS[trial.__name__] = trial
     return trial
 
 
 class Background:
-    """Trials under way, each in a thread of its own."""
+    """The trials of a run, each in its own thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, fixture: Callable[[str], object]) -> None:
+        """`fixture` returns the value of a session fixture by its name: `request.getfixturevalue`."""
+        self._fixture = fixture
         self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="trial")
         self._running: dict[str, Future[Any]] = {}
 
-    def begin_planned(self, wanted: set[str], *parts: object) -> None:
-        """Begins those of the trials marked `begun_early` that are `wanted` by a check of this run."""
-        for name, trial in _PLANNED.items():
-            if name in wanted:
-                self._running.setdefault(name, self._pool.submit(trial, *parts))
+    def begin(self, names: Iterable[str]) -> None:
+        """Begin the trials called `names`. One whose fixtures fail is left to the checks that need it."""
+        for name in names:
+            try:
+                self._begin(_TRIALS[name])
+            except (Exception, pytest.fail.Exception, pytest.skip.Exception):  # noqa: S112 - raised again by result()
+                continue
 
-    def result(self, trial: Callable[..., T], *parts: object) -> T:
-        """What `trial` gave; waits for it, or does it now if it was not begun. Its error is raised here."""
-        name = trial.__name__
-        if name not in self._running:
-            self._running[name] = self._pool.submit(trial, *parts)
-        return cast("T", self._running[name].result())
+    def result(self, trial: Callable[..., T]) -> T:
+        """The result of `trial`; waits for it, and begins it if nothing has. Raises what the trial raised."""
+        return cast("T", self._begin(trial).result())
 
     def close(self) -> None:
-        """Waits for what still runs."""
+        """Wait for the trials that still run."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _begin(self, trial: Callable[..., Any]) -> Future[Any]:
+        name = trial.__name__
+        if name not in self._running:
+            arguments = [self._fixture(each) for each in inspect.signature(trial).parameters]
+            self._running[name] = self._pool.submit(trial, *arguments)
+        return self._running[name]

@@ -9,7 +9,7 @@ from typing import Literal, NoReturn, TypeVar, cast
 
 import pytest
 
-from slipway.settings.stack import Role
+from slipway.stack import Role
 
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")

@@ -15,40 +15,39 @@ import pytest
 from checks.kit.check import SEVERITIES, Check, Severity, check_of, judge
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, result_of
-from slipway.settings.errors import SlipwayError
-from slipway.stack import LiveStack, open_live
+from slipway.stack import LiveStack, SlipwayError, open_live
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a person asked for. Empty means all."""
+    """What `--only`, `--severity` and `--host` select. Empty means all."""
 
     only: tuple[str, ...] = ()
-    """Rows (`X1`), ids (`X1/hsts-covers-a-year`) or the beginning of an id; also several in one, by comma."""
+    """Rows (`X1`), ids (`X1/hsts-covers-a-year`) or the beginning of an id; commas separate several."""
     severity: Severity = "low"
-    """These and worse."""
+    """The mildest severity that runs."""
     hosts: tuple[str, ...] = ()
-    """Only what is read on these hosts."""
+    """Names of hosts: only the checks on these run."""
 
     @property
     def words(self) -> list[str]:
-        """What `only` asks for, one by one."""
+        """The rows and ids of `only`, one by one, in lower case."""
         return [word.strip().lower() for each in self.only for word in each.split(",") if word.strip()]
 
     def takes(self, check: Check, host: str) -> bool:
-        """Does `check` on `host` (empty: on the stack as a whole) run?"""
+        """Whether `check` on `host` (empty: on the stack as a whole) runs."""
         wanted = not self.words or any(_names(word, check) for word in self.words)
         bad_enough = SEVERITIES.index(check.severity) <= SEVERITIES.index(self.severity)
         return wanted and bad_enough and (not self.hosts or host in self.hosts)
 
     def problem(self, checks: Sequence[Check], hosts: Collection[str]) -> str:
-        """What in it is not there, with what is near; empty if all is."""
+        """Which row, check or host does not exist, with similar names; empty if all exist."""
         for word in self.words:
             if not any(_names(word, check) for check in checks):
                 known = sorted(
                     {row for check in checks for row in check.rows} | {check.id for check in checks}
                 )
-                return f"--only: there is no row and no check {word!r}{_near(word, known)}"
+                return f"--only: there is no row and no check {word!r}{_similar(word, known)}"
         for host in self.hosts:
             if host not in hosts:
                 return f"--host: the stack has no host {host!r}; it has {', '.join(hosts)}"
@@ -56,9 +55,9 @@ class Choice:
 
 
 def host_of(item: pytest.Item) -> str:
-    """Name of the host that `item` is run on; empty for one of the stack as a whole."""
+    """Name of the host that `item` runs on; empty for a check of the stack as a whole."""
     spec = getattr(item, "callspec", None)
-    return str(spec.params.get("host_name", "")) if spec else ""
+    return str(spec.params.get("host", "")) if spec else ""
 
 
 def _names(word: str, check: Check) -> bool:
@@ -67,7 +66,7 @@ def _names(word: str, check: Check) -> bool:
     return word in (row.lower() for row in check.rows)
 
 
-def _near(word: str, known: Sequence[str]) -> str:
+def _similar(word: str, known: Sequence[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     found = [by_lower[name] for name in difflib.get_close_matches(word, by_lower, n=3, cutoff=0.5)]
     if not found:
@@ -77,12 +76,11 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 LIVE = pytest.StashKey[LiveStack]()
 RESULTS = pytest.StashKey[dict[str, Result]]()
-"""By pytest's own id of the check, so that each counts once, whichever of its phases failed."""
+"""By pytest's node id, so that each check counts once, whichever of its phases failed."""
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """`--stack` and what narrows a run."""
     group = parser.getgroup("slipway", "slipway checks")
     group.addoption("--stack", default="local", help="the stack to prove (default: local)")
     group.addoption(
@@ -90,31 +88,33 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="ROW",
-        help="only these rows or checks: X1,I4 or X1/hsts-…",
+        help="run only these rows or checks: X1,I4 or X1/hsts-…",
     )
-    group.addoption("--severity", choices=SEVERITIES, default="low", help="only these and worse")
     group.addoption(
-        "--host", action="append", default=[], dest="only_hosts", help="only what is read on this host"
+        "--severity", choices=SEVERITIES, default="low", help="run only checks of this severity or worse"
     )
-    group.addoption("--invasive", action="store_true", help="also what would disturb users")
+    group.addoption(
+        "--host", action="append", default=[], dest="only_hosts", help="run only the checks on this host"
+    )
+    group.addoption("--invasive", action="store_true", help="also run the checks that would disturb users")
     group.addoption(
         "--patience",
         type=float,
         default=15,
         metavar="SECONDS",
-        help="longest wait for one thing (default: 15)",
+        help="longest wait of one check (default: 15)",
     )
     group.addoption(
-        "--report-dir", type=Path, default=None, help="where reports go (default: .slipway/STACK/checks)"
+        "--report-dir", type=Path, default=None, help="folder of the reports (default: .slipway/STACK/checks)"
     )
 
 
 def open_stack(config: pytest.Config) -> LiveStack:
-    """The stack that was asked for; a usage error tells what is wrong with it."""
+    """The stack of `--stack`, opened once. UsageError: it is not up, or its secrets cannot be read."""
     if LIVE not in config.stash:
         try:
             live = open_live(cast("str", config.getoption("--stack")))
-            # A stack that is not up, and secrets that cannot be read, are told before any check is collected.
+            # Read both now, so that an error comes before any check is collected.
             _ = live.outputs, live.secrets
         except SlipwayError as error:
             remedy = f"\nremedy: {error.remedy}" if error.remedy else ""
@@ -124,7 +124,10 @@ def open_stack(config: pytest.Config) -> LiveStack:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves those that `--only`, `--severity` and `--host` ask for. UsageError: there is no such."""
+    """Keep the checks that the options select, those that wait for a trial last.
+
+    Raises UsageError if an option names a row, check or host that does not exist.
+    """
     live = open_stack(config)
     choice = Choice(
         only=tuple(cast("list[str]", config.getoption("--only"))),
@@ -135,19 +138,24 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     if problem := choice.problem(checks, [host.name for host in live.outputs.hosts]):
         raise pytest.UsageError(problem)
     kept = [item for item in items if (check := check_of(item)) and choice.takes(check, host_of(item))]
-    chosen = set(kept)
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = kept
+    selected = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in selected])
+    items[:] = sorted(kept, key=_waits)
+
+
+def _waits(item: pytest.Item) -> bool:
+    check = check_of(item)
+    return bool(check and check.waits_for)
 
 
 class Verdicts:
-    """Collects what every check came to, with each secret blotted out, and writes the reports at the end."""
+    """The pytest plugin that collects verdicts, redacts every secret, and writes the reports at the end."""
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Any]:
-        """Turns what pytest says into a verdict."""
+        """Turn pytest's report of a phase into a verdict."""
         outcome = yield
         report: pytest.TestReport = outcome.get_result()
         check = check_of(item)
@@ -159,7 +167,7 @@ class Verdicts:
             return
         error = call.excinfo.value if call.excinfo else None
         verdict, reason = judge(report.outcome, error, required=check.required)
-        reason = live.redact(reason or (said(error, report.longreprtext) if verdict == "fail" else ""))
+        reason = live.redact(reason or (reason_of(error, report.longreprtext) if verdict == "fail" else ""))
         if verdict == "fail":
             report.outcome = "failed"
             report.longrepr = f"{check.id}: {reason}\n  why: {check.why}\n  remedy: {check.remedy}"
@@ -170,19 +178,19 @@ class Verdicts:
         )
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Notes the time, and tells pytest to leave the telling to the table unless it was asked to."""
+        """Note the time, and switch pytest's own summaries off unless an option asks for them."""
         config = session.config
         config.stash[BEGAN] = (time.monotonic(), datetime.now(UTC))
-        asked = [str(argument) for argument in config.invocation_params.args]
-        if not any(argument.startswith("--tb") for argument in asked):
+        arguments = [str(argument) for argument in config.invocation_params.args]
+        if not any(argument.startswith("--tb") for argument in arguments):
             config.option.tbstyle = "no"
-        if not any(argument.startswith("-r") for argument in asked):
+        if not any(argument.startswith("-r") for argument in arguments):
             reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
             if reporter is not None:
                 reporter.reportchars = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes and shows what was found. A run that proved nothing has failed."""
+        """Write the reports and print the results. A run in which nothing passed has failed."""
         config = session.config
         if LIVE not in config.stash or config.getoption("collectonly"):
             return
@@ -204,10 +212,10 @@ class Verdicts:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def said(error: BaseException | None, otherwise: str) -> str:
-    """What the check said went wrong: its assertion's own words, or the accident's type and text. Pure."""
+def reason_of(error: BaseException | None, otherwise: str) -> str:
+    """Why a check failed: its assertion's message, or the type and text of another exception. Pure."""
     if isinstance(error, AssertionError):
-        # pytest adds the values that were compared; they may be long, and cut so that no secret is found.
+        # pytest appends the compared values, shortened: redaction would not find a secret in them.
         words, _, _ = str(error).partition("\nassert ")
         return words.strip() or otherwise
     if isinstance(error, pytest.fail.Exception):

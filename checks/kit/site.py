@@ -17,10 +17,8 @@ import httpx
 import websocket
 
 from checks.kit.check import not_evaluated
-from slipway.meter.target import steps_needed
-from slipway.session import Answer, Session, fill_body, sign_in
-from slipway.settings.outputs import LOAD_HEADER
-from slipway.stack import LiveStack
+from slipway.stack import LOAD_HEADER, LiveStack
+from slipway.traffic import Answer, Session, fill_body, sign_in, steps_needed
 
 TIMEOUT = 10.0
 
@@ -40,7 +38,7 @@ class Site:
 
     @cached_property
     def limited(self) -> httpx.Client:
-        """As everybody is: the per-address limits count it."""
+        """A client that the per-address limits count."""
         return self.new_client({})
 
     def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
@@ -126,7 +124,7 @@ class Site:
                 problem = "it answers 5xx"
             except httpx.TransportError as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    return  # waiting mends no certificate: each check tells what it makes of it
+                    return  # waiting does not help: each check judges the certificate itself
                 problem = f"{type(error).__name__}: {error}"
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.live.url}{path} was not ready in {self.patience:g} s: {problem}")

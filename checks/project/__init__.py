@@ -1,1 +1,1 @@
-"""What the project itself must be for a release to be right: its contract, its files, its record."""
+"""Checks of the project itself: its env contract, its repository, its release record."""

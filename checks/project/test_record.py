@@ -1,4 +1,4 @@
-"""The project beside its stack: env contract, git, ledger (P2, P5, S3, S4, S8, X17, I9)."""
+"""The project and its record: env contract, git, ledger, load tests (P2, P5, S3, S4, S8, X17, I9)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import time
 import pytest
 
 from checks.kit.check import check, not_evaluated
-from slipway.secrets.contract import compose, env_example
-from slipway.settings.errors import SlipwayError
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, SlipwayError
 
 LOAD_DAYS = 30
 """How old a load test of the stack may be."""
@@ -21,14 +19,14 @@ LOAD_DAYS = 30
 @check(
     "P2",
     severity="critical",
-    why="a variable that is missing is found when the first process starts, or the first user comes",
-    remedy="slipway secrets check tells which, and slipway secrets set gives it",
+    why="a missing variable shows only when the first process starts, or a user runs into it",
+    remedy="slipway secrets check lists them; slipway secrets set NAME sets one",
 )
 def test_the_env_contract_is_met(live: LiveStack) -> None:
     wrong: list[str] = []
     for scope in (*live.app.processes, "migrate", "cron", "smoke"):
         try:
-            compose(live.app, live.stack, live.outputs, live.secrets, scope)
+            live.env(scope)
         except SlipwayError as error:
             wrong += [error.message, *error.details]
     assert not wrong, "; ".join(wrong)
@@ -37,17 +35,15 @@ def test_the_env_contract_is_met(live: LiveStack) -> None:
 @check(
     "P5",
     severity="medium",
-    why="a newcomer's first hour goes into guessing names",
+    why="without the names, a new developer has to guess them",
     remedy="slipway secrets example > .env.example",
 )
 def test_the_env_example_names_the_contract(live: LiveStack) -> None:
     file = live.app_dir / ".env.example"
     if not file.is_file():
         pytest.fail(f"there is no {file.name} beside slipway.toml")
-    named = set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", file.read_text(), re.MULTILINE))
-    missing = sorted(
-        set(re.findall(r"^#?\s*([A-Z][A-Z0-9_]*)=", env_example(live.app), re.MULTILINE)) - named
-    )
+    entries = re.compile(r"^#?\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+    missing = sorted({*entries.findall(live.env_example())} - {*entries.findall(file.read_text())})
     assert not missing, f"it does not name {', '.join(missing)}"
 
 
@@ -56,13 +52,13 @@ def test_the_env_example_names_the_contract(live: LiveStack) -> None:
     "I9",
     severity="critical",
     asvs="13.3.1",
-    why="what is in git is in every clone, for ever",
-    remedy="take it out of the history, and change the secret",
+    why="a secret in git is in every clone, and stays in the history",
+    remedy="replace the secret, and remove it from the history",
 )
 def test_no_secret_of_the_stack_is_in_git(live: LiveStack) -> None:
     values = [value for value in live.secrets.values() if len(value) >= 12 and "\n" not in value]
     patterns = "\n".join(values)
-    # By standard input: a command line is seen by everybody.
+    # By standard input: every account can read command lines.
     argv = ["git", "grep", "-l", "-F", "-f", "-"]
     found = subprocess.run(
         argv, cwd=live.app_dir, input=patterns, capture_output=True, text=True, check=False
@@ -82,7 +78,7 @@ def test_no_secret_of_the_stack_is_in_git(live: LiveStack) -> None:
     "S4",
     severity="high",
     asvs="16.2.1",
-    why="who released what, and when, is the first question after an incident",
+    why="after an incident the first question is who released what, and when",
     remedy="the ledger keeps it: slipway history",
 )
 def test_every_release_has_an_author_and_a_source(live: LiveStack) -> None:
@@ -92,18 +88,18 @@ def test_every_release_has_an_author_and_a_source(live: LiveStack) -> None:
     record = json.loads(live.ledger.get(head.live).model_dump_json())
     text = json.dumps(record)
     for key in ("actor", "build", "number"):
-        assert record.get(key), f"release {head.live} does not tell {key}: {sorted(record)}"
+        assert record.get(key), f"release {head.live} has no {key}: {sorted(record)}"
     assert live.redact(text) == text, f"the record of release {head.live} holds a secret"
 
 
 @check(
     "S4",
     severity="medium",
-    why="going back to a release that never served is no way back",
-    remedy="two promoted releases: the second makes the first one the way back",
+    why="a rollback to a release that never served users proves nothing",
+    remedy="promote two releases: the second one makes the first the rollback target",
     required=False,
 )
-def test_there_is_a_release_to_go_back_to(live: LiveStack) -> None:
+def test_there_is_a_release_to_roll_back_to(live: LiveStack) -> None:
     ledger = live.ledger
     serving = ledger.head().live
     if serving is None or serving < 2:
@@ -114,11 +110,11 @@ def test_there_is_a_release_to_go_back_to(live: LiveStack) -> None:
 @check(
     "S3",
     severity="high",
-    why="how many the site carries is found out on the day that many come",
+    why="without a load test, the limit shows on the day of the peak",
     remedy="slipway load --profile expected",
     required=False,
 )
-def test_the_expected_load_was_tried(live: LiveStack) -> None:
+def test_the_expected_load_was_tested(live: LiveStack) -> None:
     file = live.state_dir / "load" / "history.jsonl"
     if not file.is_file():
         not_evaluated(f"no load test of {live.name} was run from this machine: slipway load")

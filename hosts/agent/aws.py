@@ -1,4 +1,4 @@
-"""The few calls that a host on AWS makes as itself: who am I, what shall I serve, this is my ssh key."""
+"""What a host asks of AWS, and the download of layers from any S3 builds bucket. Signed by sigv4.py."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ import http.client
 import json
 import ssl
 import time
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from . import durable
 from .errors import AgentError
-from .fields import Fields
+from .host import Builds, Paths
 from .imds import ENDPOINT, Imds
-from .paths import Paths
+from .json_object import JsonObject
 from .sigv4 import Signed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _TIMEOUT = 10.0
+_DOWNLOAD_TIMEOUT = 30.0
+"""Seconds without a byte before a download is aborted."""
+_CHUNK = 1 << 20
 _SERVICES = {
     "autoscaling": "https://autoscaling.{region}.amazonaws.com",
     "monitoring": "https://monitoring.{region}.amazonaws.com",
@@ -37,16 +44,16 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """AWS's own words, short."""
+        """Status and the beginning of the body."""
         return f"{self.status} {self.body[:300].decode(errors='replace')}"
 
 
 class Cloud:
-    """AWS as the host's instance role reaches it. `endpoints.json` moves a service elsewhere, as tests do."""
+    """AWS, called as the host's instance role. `endpoints.json` overrides endpoints, as tests do."""
 
     def __init__(self, paths: Paths, region: str) -> None:
         self.region = region
-        given = Fields.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
+        given = JsonObject.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
         self.imds = Imds(given.get("imds", ENDPOINT))
         self._endpoints = {
             name: given.get(name, url.format(region=region)) for name, url in _SERVICES.items()
@@ -67,7 +74,7 @@ class Cloud:
         return found
 
     def secret(self, arn: str) -> str | None:
-        """The newest value of a secret; None if it never had one."""
+        """The newest value of a secret; None if it has none yet."""
         headers = {
             "content-type": "application/x-amz-json-1.1",
             "x-amz-target": "secretsmanager.GetSecretValue",
@@ -76,10 +83,9 @@ class Cloud:
         if answer.status in (400, 404) and b"ResourceNotFoundException" in answer.body:
             return None
         _refuse(answer, f"GetSecretValue of {arn}")
-        return Fields.parse(answer.body, "GetSecretValue").text("SecretString", "")
+        return JsonObject.parse(answer.body, "GetSecretValue").text("SecretString", "")
 
     def put_object(self, bucket: str, key: str, content: bytes) -> None:
-        """Write an object."""
         path = quote(f"/{bucket}/{key}")
         _refuse(self.call("s3", "PUT", path, content, {"content-type": "text/plain"}), f"PUT of {key}")
 
@@ -114,12 +120,12 @@ class Cloud:
                 return found, parsedate_to_datetime(answer.date).timestamp()
 
     def call(self, service: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """One signed call; a passing failure is tried again. `cloud` if there is no answer at all."""
+        """One signed call; a temporary failure is retried. Raises `cloud` if there is no answer at all."""
         endpoint = urlsplit(self._endpoints[service])
         request = Signed(service, self.region, method, endpoint.path.rstrip("/") + path, body, headers)
         for attempt in range(_TRIES):
             try:
-                answer = self._send(endpoint.scheme, endpoint.netloc, request)
+                answer = self._send(endpoint, request)
             except (OSError, http.client.HTTPException) as error:
                 if attempt == _TRIES - 1:
                     raise AgentError("cloud", f"{service} at {endpoint.netloc}: {error}") from error
@@ -129,15 +135,9 @@ class Cloud:
             time.sleep(0.3 * 4**attempt)
         raise AssertionError
 
-    def _send(self, scheme: str, host: str, request: Signed) -> Answer:
-        headers = request.sign(self.imds.credentials(), host)
-        if scheme == "https":
-            context = ssl.create_default_context()
-            if durable.read(self._ca):
-                context.load_verify_locations(self._ca)
-            connection = http.client.HTTPSConnection(host, timeout=_TIMEOUT, context=context)
-        else:
-            connection = http.client.HTTPConnection(host, timeout=_TIMEOUT)
+    def _send(self, endpoint: SplitResult, request: Signed) -> Answer:
+        headers = request.sign(self.imds.credentials(), endpoint.netloc)
+        connection = _connect(endpoint, self._ca, _TIMEOUT)
         try:
             connection.request(request.method, request.path, request.body, headers)
             answer = connection.getresponse()
@@ -146,6 +146,44 @@ class Cloud:
             connection.close()
 
 
+def _connect(endpoint: SplitResult, ca_file: str, timeout: float) -> http.client.HTTPConnection:
+    """A connection that also trusts `ca_file`, if there is such a file."""
+    if endpoint.scheme != "https":
+        return http.client.HTTPConnection(endpoint.netloc, timeout=timeout)
+    context = ssl.create_default_context()
+    if durable.read(ca_file):
+        context.load_verify_locations(ca_file)
+    return http.client.HTTPSConnection(endpoint.netloc, timeout=timeout, context=context)
+
+
 def _refuse(answer: Answer, what: str) -> None:
     if answer.status != 200:
         raise AgentError("cloud", f"{what}: {answer.reason}")
+
+
+def download(builds: Builds, key: str, ca_file: str) -> Iterator[bytes]:
+    """An object of the builds bucket in chunks.
+
+    Raises `layer_missing` if there is none, `builds_unreachable` for any other failure.
+    """
+    endpoint = urlsplit(builds.endpoint)
+    path = quote(f"{endpoint.path.rstrip('/')}/{builds.bucket}/{key}")
+    try:
+        connection = _connect(endpoint, ca_file, _DOWNLOAD_TIMEOUT)
+        request = Signed("s3", builds.region, "GET", path)
+        connection.request("GET", path, headers=request.sign(builds.credentials(), endpoint.netloc))
+        answer = connection.getresponse()
+        if answer.status == 404:
+            raise AgentError("layer_missing", f"{key} is not in bucket {builds.bucket}", detail={"key": key})
+        if answer.status != 200:
+            reason = answer.read(300).decode(errors="replace")
+            raise AgentError(
+                "builds_unreachable", f"GET {builds.endpoint}/{builds.bucket}/{key}: {answer.status} {reason}"
+            )
+        while chunk := answer.read(_CHUNK):
+            yield chunk
+        connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        raise AgentError(
+            "builds_unreachable", f"GET {builds.endpoint}/{builds.bucket}/{key}: {error}"
+        ) from error

@@ -7,21 +7,19 @@ import time
 
 from . import haproxy, systemd
 from .errors import AgentError, Interrupted
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .handover import finish_interrupted
+from .host import Host, Paths
+from .json_object import JsonObject
 from .ready import start_ready
-from .settle import settle
-from .slot import Process, Slot
-from .state import Exclusive, State
+from .state import Exclusive, Process, Slot, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `boot`. Workers that may not overlap are only verified: the switch starts them."""
     begun = time.monotonic()
     release = request.whole("release")
     with Exclusive(paths, "boot", request.whole("fence")) as state:
-        settle(paths, host, state)
+        finish_interrupted(paths, host, state)
         slot = state.holding(release)
         if slot is None:
             raise AgentError("not_staged", f"release {release} is in no slot of {host.name}")

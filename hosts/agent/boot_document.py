@@ -1,23 +1,24 @@
-"""The boot document: all that a host of one role needs to start the live release without being told.
+"""The boot document: everything that a host of one role needs to start the live release by itself.
 
-Written by the pipeline (slipway/release/boot_document.py), read here. Fields, by JSON name:
-schema 1; role; fence of the command that made the release live; hold_seconds; and `stage`: what the command
-`stage` is asked, but for the fence. The text is JSON, or, with `zlib:` before it, that in zlib in base64.
+Written by the pipeline (slipway/release/boot_document.py), read here. Fields, by JSON name: schema 1; role;
+fence of the command that made the release live; hold_seconds; and `stage`: the request of the command `stage`
+without the fence. The text is JSON, or `zlib:` followed by that JSON compressed and in base64.
 """
 
 from __future__ import annotations
 
 from .errors import AgentError
-from .fields import Fields
+from .json_object import JsonObject
+from .state import Process
 
 SCHEMA = 1
 PACKED = "zlib:"
 
 
 class BootDocument:
-    """What shall be live on hosts of `role`."""
+    """The release that should be live on hosts of `role`."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: JsonObject) -> None:
         schema = fields.whole("schema")
         if schema > SCHEMA:
             raise AgentError(
@@ -41,4 +42,15 @@ class BootDocument:
                 text = zlib.decompress(base64.b64decode(text[len(PACKED) :])).decode()
             except (ValueError, zlib.error):
                 raise AgentError("bad_request", "boot document: cannot be unpacked") from None
-        return cls(Fields.parse(text, "boot document"))
+        return cls(JsonObject.parse(text, "boot document"))
+
+    def cron_kinds(self) -> list[str]:
+        """Kinds of cron entries that hosts of `role` run: paths on web hosts, commands on workers if any."""
+        manifest = self.stage.section("manifest")
+        roles = {Process(name, given).role for name, given in manifest.table("processes").items()}
+        owner = {
+            "path": "web" if "web" in roles else "worker",
+            "command": "worker" if "worker" in roles else "web",
+        }
+        wanted = {"command" if entry.has("command") else "path" for entry in manifest.table("cron").values()}
+        return [kind for kind in ("path", "command") if kind in wanted and owner[kind] == self.role]

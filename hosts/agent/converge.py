@@ -1,10 +1,10 @@
-"""Converge: bring this host by itself to the release that the boot document says is live.
+"""Converge: bring this host by itself to the release that the boot document names as live.
 
-A timer asks once a minute, and the first time when the host starts. The document's fence is that of the
-command which made the release live: while a newer command is at work here, its word counts.
+A timer runs it once a minute, first when the host starts. The document's fence is that of the command which
+made the release live; a command with a newer fence at work on this host takes precedence.
 
-While there is no document, nothing was ever released to the stack. Then a web host is ready for its first
-release, and says so to the load balancer, or its group would replace it again and again.
+Without a document nothing was ever released to the stack. A web host then reports itself as ready to the load
+balancer, because its Auto Scaling group would otherwise replace it again and again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from . import boot, cron_owner, haproxy, stage, switch
 from .aws import Cloud
 from .boot_document import BootDocument
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .host import Host, Paths
+from .json_object import JsonObject
 from .state import Exclusive, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `converge`."""
     begun = time.monotonic()
     cron_owner.let_go_if_lapsed(paths)
@@ -45,13 +44,16 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
 
 
 def _look_after_cron(paths: Paths, host: Host, cloud: Cloud, document: BootDocument) -> list[str]:
-    """Kinds of entries that this host owns. That it could not look is no failure of the release's."""
+    """Kinds of entries that this host owns.
+
+    A failure to look at the other hosts does not fail the release.
+    """
     state = State.load(paths)
     try:
         if state.live and not state.leaving:
-            cron_owner.look(paths, host, cloud, document)
+            cron_owner.look(paths, host, cloud, document.cron_kinds())
     except AgentError as error:
-        print(f"who owns the cron entries cannot be told: {error.message}", file=sys.stderr, flush=True)
+        print(f"cannot find out who owns the cron entries: {error.message}", file=sys.stderr, flush=True)
     return State.load(paths).cron_kinds
 
 
@@ -70,7 +72,7 @@ def _document(cloud: Cloud, host: Host) -> BootDocument | None:
 
 
 def _note(paths: Paths, host: Host, *, unreleased: bool) -> None:
-    """Have HAProxy answer the readiness check while there is nothing to be ready with, and no longer."""
+    """Have HAProxy answer the readiness check only while nothing was ever released."""
     if not host.serves or State.load(paths).unreleased == unreleased:
         return
     with Exclusive(paths, "converge") as state:
@@ -90,15 +92,15 @@ def _nothing_to_do(document: BootDocument, state: State) -> str:
 
 
 def _bring(paths: Paths, host: Host, document: BootDocument, state: State) -> str:
-    """Stage, boot and switch; a newer command that comes in between has the last word."""
+    """Stage, boot and switch. A newer command that comes in between takes precedence."""
     fence, release = document.fence, document.release
     held = state.holding(release)
     try:
         if held is None or held.state not in ("staged", "booted", "warm"):
-            stage.command(paths, host, Fields({**document.stage.raw, "fence": fence}, "boot document"))
-        boot.command(paths, host, Fields({"fence": fence, "release": release}, "converge"))
+            stage.command(paths, host, JsonObject({**document.stage.raw, "fence": fence}, "boot document"))
+        boot.command(paths, host, JsonObject({"fence": fence, "release": release}, "converge"))
         moved = {"fence": fence, "release": release, "hold_seconds": document.hold_seconds}
-        switch.command(paths, host, Fields(moved, "converge"))
+        switch.command(paths, host, JsonObject(moved, "converge"))
     except AgentError as error:
         if error.code not in ("fenced", "leaving"):
             raise

@@ -1,28 +1,31 @@
-"""Cron: a systemd timer an entry, on the owner host only, for whichever release is live when it fires.
+"""Cron: one systemd timer for each entry, on the owner host only. It runs the release that is live by then.
 
-The timer calls `slipway-agent cron <name>`, which looks up the live release: a switch need not touch timers
-unless a schedule changed.
+The timer calls `slipway-agent cron <name>`, which looks up the live release: a switch changes timers only if
+a schedule changed. Which host is the owner is decided by cron_owner.py, or by the pipeline where hosts are
+fixed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
-from . import durable, envfile, spawn, systemd
+from . import durable, envfile, program, systemd
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .slot import Slot
-from .state import State
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Slot, State
+
+LAPSE = 300.0
+"""Seconds after its last look at the other hosts after which a host runs no entry any more."""
 
 
 def check(slot: Slot) -> None:
-    """Refuse schedules that systemd does not understand."""
-    schedules = [Fields(entry, f"cron.{name}").text("schedule") for name, entry in slot.cron.items()]
+    """Refuse schedules that systemd cannot parse."""
+    schedules = [JsonObject(entry, f"cron.{name}").text("schedule") for name, entry in slot.cron.items()]
     if schedules:
-        done = spawn.run("systemd-analyze", "calendar", "--", *schedules)
+        done = program.run("systemd-analyze", "calendar", "--", *schedules)
         if done.code:
             raise AgentError("bad_request", f"cron schedule: {done.err.splitlines()[0]}")
 
@@ -32,7 +35,7 @@ def sync(paths: Paths, state: State) -> bool:
     wanted: dict[str, str] = {}
     for name, entry in state.live.cron.items() if state.live else ():
         if ("command" if entry.get("command") else "path") in state.cron_kinds:
-            wanted |= _unit_files(name, Fields(entry, f"cron.{name}"))
+            wanted |= _unit_files(name, JsonObject(entry, f"cron.{name}"))
     here = {name for name in os.listdir(paths.units) if name.startswith("slipway-cron-")}
     stale = here - set(wanted)
     fresh = [
@@ -48,12 +51,12 @@ def sync(paths: Paths, state: State) -> bool:
         systemd.reload()
     timers = [name for name in wanted if name.endswith(".timer")]
     if fresh:
-        spawn.run("systemctl", "restart", "--", *timers)
+        program.run("systemctl", "restart", "--", *timers)
     return bool(stale or fresh)
 
 
 def start(paths: Paths) -> None:
-    """Start the timers that are installed: at boot."""
+    """Start the installed timers, at boot."""
     systemd.start(
         [
             name
@@ -63,18 +66,15 @@ def start(paths: Paths) -> None:
     )
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
-    """`slipway-agent cron <name>`: one firing, now."""
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
+    """`slipway-agent cron <name>`: run one entry now."""
     name = request.text("name")
     live = State.load(paths).live
     if live is None or name not in live.cron:
         return {"name": name, "skipped": "no live release with this entry"}
-    if host.boot_secret:
-        from .cron_owner import may_fire
-
-        if not may_fire(paths, live):
-            return {"name": name, "skipped": "another host may own the entries by now"}
-    entry = Fields(live.cron[name], f"cron.{name}")
+    if host.boot_secret and not may_fire(paths, live):
+        return {"name": name, "skipped": "another host may own the entries by now"}
+    entry = JsonObject(live.cron[name], f"cron.{name}")
     begun = time.monotonic()
     timeout = entry.whole("timeout_seconds", 300)
     if entry.has("path"):
@@ -89,8 +89,8 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
     return {"name": name, "seconds": round(time.monotonic() - begun, 3), **detail}
 
 
-def _post(paths: Paths, live: Slot, entry: Fields, timeout: int) -> dict[str, object]:
-    """POST to the live release with the bearer of the entry's secret; neither ever leaves this process."""
+def _post(paths: Paths, live: Slot, entry: JsonObject, timeout: int) -> dict[str, object]:
+    """POST to the live release with the entry's secret as bearer token; the secret stays in this process."""
     import http.client
 
     secret, path = entry.text("secret", "CRON_SECRET"), entry.text("path")
@@ -117,7 +117,7 @@ def _post(paths: Paths, live: Slot, entry: Fields, timeout: int) -> dict[str, ob
     return {"status": answer.status}
 
 
-def _unit_files(name: str, entry: Fields) -> dict[str, str]:
+def _unit_files(name: str, entry: JsonObject) -> dict[str, str]:
     seconds = entry.whole("timeout_seconds", 300) + 30
     return {
         f"slipway-cron-{name}.timer": f"""\
@@ -139,3 +139,37 @@ TimeoutStartSec={seconds}
 SyslogIdentifier=cron-{name}
 """,
     }
+
+
+class Lease:
+    """This host's last look at the other hosts (cron_owner.py). A reboot deletes it, as it must."""
+
+    def __init__(self, fields: JsonObject) -> None:
+        self.user_id = fields.text("user_id", "")
+        self.looked = fields.number("looked", -2 * LAPSE)
+        """When that look began, in seconds since the host started."""
+        self.stood = fields.number("stood", 0)
+        """Since when it has been a candidate without a gap, by the bucket's clock; 0: it is none."""
+
+    @classmethod
+    def load(cls, paths: Paths) -> Lease:
+        """As last saved; without a file, one that never looked."""
+        return cls(JsonObject.parse(durable.read(paths.cron_lease) or b"", "cron lease"))
+
+    def save(self, paths: Paths) -> None:
+        os.makedirs(os.path.dirname(paths.cron_lease), exist_ok=True)
+        durable.write(paths.cron_lease, json.dumps(vars(self)).encode(), sync=False)
+
+    def holds(self, now: float) -> bool:
+        """Is the last look recent enough to run entries?"""
+        return now - self.looked < LAPSE
+
+
+def may_fire(paths: Paths, live: Slot) -> bool:
+    """May this host still run entries? Yes if it looked, or a switch gave them to it, recently."""
+    return Lease.load(paths).holds(clock()) or time.time() - live.since < LAPSE
+
+
+def clock() -> float:
+    """Seconds since the host started, including time asleep."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

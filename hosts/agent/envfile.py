@@ -14,10 +14,9 @@ from urllib.parse import quote
 
 from . import durable
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .slot import Slot
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def read(paths: Paths, slot: str, scope: str) -> dict[str, str]:
     return parse(durable.read(paths.env_file(slot, scope)) or b"")
 
 
-def write_slot(paths: Paths, host: Host, slot: Slot, env: Fields) -> None:
+def write_slot(paths: Paths, host: Host, slot: Slot, env: JsonObject) -> None:
     """Replace the env files of `slot` by those of the request: one a scope, 0600, in a 0700 folder."""
     remove_slot(paths, slot.name)
     os.makedirs(f"{paths.env}/{slot.name}", mode=0o700, exist_ok=True)
@@ -97,7 +96,7 @@ def secrets(paths: Paths, slot: Slot) -> list[str]:
     return disguises(found)
 
 
-def likely_secrets(env: Fields) -> list[str]:
+def likely_secrets(env: JsonObject) -> list[str]:
     """Names to hide when the request does not say which are secrets: those of values too long for words."""
     return sorted(
         {name for scope in env.raw for name, value in env.strings(scope).items() if len(value) >= 12}

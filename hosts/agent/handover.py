@@ -1,7 +1,8 @@
-"""Handover: the old release's workers finish their jobs and stop, then the new release's start.
+"""Handover: the old release's workers finish their jobs and stop, then the new release's workers start.
 
-Never both, unless a process says `overlap`. Every step is in state.json before it is taken, so that a killed
-handover is finished by the next command or at boot, and one that fails starts the old workers again.
+Both never run together, unless a process says `overlap`. Every step is recorded in state.json before it is
+taken: a killed handover is finished by the next command or at boot, and a failed one starts the old workers
+again.
 """
 
 from __future__ import annotations
@@ -9,19 +10,15 @@ from __future__ import annotations
 import os
 import time
 
-from . import haproxy, spawn, systemd
+from . import haproxy, program, systemd
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .ready import start_ready
-from .slot import Process, Slot
-from .state import Exclusive, State
-from .switch import make_live
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Exclusive, Process, Slot, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
-    """Finish the handover that state.json holds, if any: run by the transient unit slipway-handover-*."""
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
+    """Finish the handover recorded in state.json, if any. Run by the transient unit slipway-handover-*."""
     with Exclusive(paths, "handover", wait=60) as state:
         if state.handover:
             finish(paths, host, state)
@@ -29,8 +26,8 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
 
 
 def in_background() -> None:
-    """Leave the handover to a unit of its own; it starts when this command has let go of the lock."""
-    done = spawn.run(
+    """Start a separate unit for the handover; it begins when this command has released the lock."""
+    done = program.run(
         "systemd-run", "--quiet", "--collect", "--no-block", f"--unit=slipway-handover-{os.getpid()}",
         "--property=SyslogIdentifier=slipway-agent",
         "/usr/local/bin/slipway-agent", "handover",
@@ -39,8 +36,21 @@ def in_background() -> None:
         raise AgentError("systemd", f"systemd-run slipway-handover: {done.err}")
 
 
+def finish_interrupted(paths: Paths, host: Host, state: State, *, keep_handover: bool = False) -> None:
+    """Make HAProxy follow state.json, and finish a handover that a killed command left unfinished.
+
+    Every command that changes the host calls this first.
+    """
+    if host.serves:
+        haproxy.apply(paths, state)
+    if state.handover and not keep_handover:
+        finish(paths, host, state)
+
+
 def finish(paths: Paths, host: Host, state: State) -> None:
-    """Carry the handover to its end; if the new workers fail, start the old and raise why."""
+    """Complete the handover; if the new workers fail, start the old ones again and raise the failure."""
+    from .ready import start_ready  # imports http.client, which a switch without workers does without
+
     new, old, hold = _parties(state)
     if state.handover and state.handover.get("phase") == "undoing":
         _undo(paths, host, state, old, new)
@@ -58,13 +68,13 @@ def finish(paths: Paths, host: Host, state: State) -> None:
         raise
     _stop(old, [process for process in old.workers if process.overlap] if old else [])
     if state.active != new.name:
-        make_live(state, new, hold)
+        state.make_live(new, hold)
     state.handover = None
     state.save()
 
 
 def take_back(paths: Paths, host: Host, state: State) -> None:
-    """Give the work back to the old release; the new one stays warm."""
+    """Start the old release's workers again; the new release stays warm."""
     new, old, hold = _parties(state)
     _undo(paths, host, state, old, new)
     new.become("warm", retire_at=time.time() + hold)
@@ -89,7 +99,7 @@ def _undo(paths: Paths, host: Host, state: State, old: Slot | None, new: Slot) -
 
 
 def _parties(state: State) -> tuple[Slot, Slot | None, float]:
-    fields = Fields(state.handover, "state.handover")
+    fields = JsonObject(state.handover, "state.handover")
     old = state.slots[fields.text("from")] if fields.has("from") else None
     return state.slots[fields.text("to")], old, fields.number("hold_seconds", 3600)
 

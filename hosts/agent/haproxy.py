@@ -10,9 +10,8 @@ import socket
 
 from . import durable
 from .errors import AgentError
-from .paths import Paths
-from .slot import SLOTS
-from .state import State
+from .host import Paths
+from .state import SLOTS, State
 
 UNRELEASED = "unreleased"
 """In the map while nothing was ever released to a stack on AWS: the readiness check is answered with 200."""

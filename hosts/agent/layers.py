@@ -11,14 +11,14 @@ import hashlib
 import os
 import re
 import shutil
+import stat
+import subprocess
 import threading
 
-from . import durable, s3, spawn
+from . import aws, durable, program
 from .errors import AgentError
-from .fields import Fields
-from .host import Builds
-from .paths import Paths
-from .unpack import unpack
+from .host import Builds, Paths
+from .json_object import JsonObject
 
 MARGIN = 64 << 20
 """Bytes that must stay free beyond what a build needs: logs and the state file live on the same disk."""
@@ -27,7 +27,7 @@ MARGIN = 64 << 20
 class Layer:
     """An entry of the manifest's `layers`; sizes in bytes."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: JsonObject) -> None:
         self.kind = fields.text("kind")
         self.digest = fields.text("digest")
         self.size = fields.whole("size")
@@ -133,7 +133,7 @@ def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
     """Stream to `archive`; `corrupt_layer` if the bytes are not those of the digest."""
     digest = hashlib.sha256()
     with open(archive, "wb", buffering=0) as file:
-        for chunk in s3.get(builds, layer.key, paths.ca if os.path.exists(paths.ca) else None):
+        for chunk in aws.download(builds, layer.key, paths.ca):
             digest.update(chunk)
             file.write(chunk)
     got = f"sha256:{digest.hexdigest()}"
@@ -147,6 +147,73 @@ def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
 
 def _flush(folder: str) -> None:
     """Bring the unpacked files to the disk, so that the marker never outlives their content."""
-    done = spawn.run("sync", "--file-system", folder)
+    done = program.run("sync", "--file-system", folder)
     if done.code:
         raise AgentError("io", f"sync {folder}: {done.err}")
+
+
+def unpack(archive: str, root: str) -> None:
+    """Unpack the tar.zst `archive` into the new folder `root`, owned by root, nothing writable by others."""
+    os.makedirs(root, mode=0o755)
+    zstd = subprocess.Popen(
+        ["zstd", "-dcq", "--", archive],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    tar = subprocess.Popen(
+        ["tar", "-x", "--no-same-owner", "--no-same-permissions", "-C", root],
+        stdin=zstd.stdout,
+        stderr=subprocess.PIPE,
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+        umask=0o022,
+    )
+    if zstd.stdout:
+        zstd.stdout.close()
+    try:
+        complaint = tar.communicate()[1].decode(errors="replace").strip()
+        torn = zstd.communicate()[1].decode(errors="replace").strip()
+    except BaseException:
+        tar.kill()
+        zstd.kill()
+        raise
+    if "No space left on device" in complaint:
+        raise OSError(28, "No space left on device")
+    if tar.returncode or zstd.returncode or complaint:
+        raise AgentError("bad_layer", f"cannot unpack: {complaint or torn or 'truncated archive'}")
+    check(root)
+
+
+def check(root: str) -> None:
+    """Refuse links that leave `root`, special files, and setuid or setgid bits (`bad_layer`)."""
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    _check_link(root, entry.path)
+                elif entry.is_dir():
+                    folders.append(entry.path)
+                else:
+                    _check_file(root, entry)
+
+
+def _check_link(root: str, path: str) -> None:
+    """A link may climb, at its beginning only, to the layer's root and no further.
+
+    Its text is judged and not the disk, so that another layer of the build cannot change the verdict.
+    """
+    target = os.readlink(path)
+    steps = target.split("/")
+    climb = next((index for index, step in enumerate(steps) if step != ".."), len(steps))
+    depth = os.path.relpath(path, root).count("/")
+    if target.startswith("/") or ".." in steps[climb:] or climb > depth:
+        raise AgentError("bad_layer", f"{os.path.relpath(path, root)} links to {target}, outside the build")
+
+
+def _check_file(root: str, entry: os.DirEntry[str]) -> None:
+    mode = entry.stat(follow_symlinks=False).st_mode
+    if not stat.S_ISREG(mode):
+        raise AgentError("bad_layer", f"{os.path.relpath(entry.path, root)} is neither file, folder nor link")
+    if mode & (stat.S_ISUID | stat.S_ISGID):
+        raise AgentError("bad_layer", f"{os.path.relpath(entry.path, root)} is setuid or setgid")

@@ -12,16 +12,14 @@ import sys
 import time
 from urllib.parse import urlencode
 
-from . import drain, haproxy, systemd
+from . import haproxy, retire, systemd
 from .aws import Cloud
 from .cron import sync
 from .cron_owner import step_down
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .interrupt import interrupt_handover
-from .paths import Paths
-from .state import Exclusive, State
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Exclusive, State, interrupt_handover
 
 HOOK = "leaving"
 """Lifecycle hook of every group (infra/aws/compute.py): the host's end waits for it."""
@@ -32,7 +30,7 @@ DEREGISTER_SECONDS = 15.0
 nobody tells it when the last node of the load balancer knows: so long new requests are still served."""
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `leave`."""
     try:
         cloud = Cloud(paths, host.region)
@@ -48,7 +46,7 @@ def _leave(paths: Paths, host: Host, cloud: Cloud) -> dict[str, object]:
         _begin(paths, host, cloud)
     slots = _stop_all(paths)
     for name in slots:
-        drain.wait(name)
+        retire.wait_until_stopped(name)
     _empty(paths, host, slots)
     completed = _complete(cloud, host)
     _say(f"drained; the group {'goes on' if completed else 'does not wait for this host'}")
@@ -107,7 +105,7 @@ def _empty(paths: Paths, host: Host, slots: list[str]) -> None:
         if host.serves:
             haproxy.apply(paths, state)
         for name in slots:
-            drain.finish(paths, host, state, name)
+            retire.empty(paths, host, state, name)
 
 
 def _say(what: str) -> None:

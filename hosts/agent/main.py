@@ -10,12 +10,11 @@ import sys
 import time
 
 from .errors import AgentError, Interrupted
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .host import Host, Paths
+from .json_object import JsonObject
 
 COMMANDS = {
-    "status": ("status", "command"),
+    "status": ("status", "status"),
     "stage": ("stage", "command"),
     "boot": ("boot", "command"),
     "smoke": ("smoke", "command"),
@@ -23,15 +22,15 @@ COMMANDS = {
     "stop": ("retire", "stop"),
     "retire": ("retire", "command"),
     "run": ("run", "command"),
-    "logs": ("logs", "command"),
-    "prune": ("prune", "command"),
+    "logs": ("status", "logs"),
+    "prune": ("builds", "prune"),
     "restore": ("restore", "command"),
     "handover": ("handover", "command"),
     "cron": ("cron", "command"),
     "observe": ("observe", "command"),
-    "probe": ("probe", "command"),
-    "stats": ("stats", "command"),
-    "announce": ("announce", "command"),
+    "probe": ("observe", "probe"),
+    "stats": ("observe", "stats"),
+    "announce": ("cron_owner", "publish_host_key"),
     "converge": ("converge", "command"),
     "measure": ("measure", "command"),
     "leave": ("leave", "command"),
@@ -72,9 +71,9 @@ def _run(arguments: list[str]) -> dict[str, object]:
         raise AgentError("not_root", "slipway-agent must run as root")
     name = arguments[0]
     if name in _LOCAL and (len(arguments) > 1 or sys.stdin is None or sys.stdin.isatty()):
-        request = Fields({"name": arguments[1]} if len(arguments) > 1 else {}, name)
+        request = JsonObject({"name": arguments[1]} if len(arguments) > 1 else {}, name)
     else:
-        request = Fields.parse(sys.stdin.buffer.read(), name)
+        request = JsonObject.parse(sys.stdin.buffer.read(), name)
     paths = Paths()
     module, function = COMMANDS[name]
     command = getattr(importlib.import_module(f".{module}", __package__), function)

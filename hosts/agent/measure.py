@@ -12,9 +12,8 @@ from urllib.parse import urlencode
 
 from .aws import Cloud
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .host import Host, Paths
+from .json_object import JsonObject
 from .state import State
 
 METRICS = {"waiting": "QueueWaiting", "failed": "QueueFailed"}
@@ -24,7 +23,7 @@ _SECRET = re.compile(r":secret:slipway/([^/]+)/([^/]+)/boot/")
 _TIMEOUT = 5.0
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `measure`."""
     live = State.load(paths).live
     if live is None or live.web is None:

@@ -1,8 +1,8 @@
-"""Observe: how each slot answers, from HAProxy's request log in the journal.
+"""How each slot answers: `observe` (HAProxy's log), `probe` (our own requests), `stats` (HAProxy's counters).
 
-A line is `slipway <backend> <status> <ms to first byte> <ms in all> …` (templates/haproxy/web.cfg.j2). Time
-to the first byte counts, not time in all: a slow client must not look like a slow release. Sockets (101) and
-requests that the client gave up (-1) have no time.
+A log line is `slipway <backend> <status> <ms to first byte> <ms in all> …` (templates/haproxy/web.cfg.j2).
+The time to the first byte counts, not the total: a slow client must not look like a slow release. WebSockets
+(101) and requests that the client aborted (-1) have no time.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import math
 import subprocess
 import time
 
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .slot import SLOTS
-from .state import State
+from . import haproxy, ready
+from .errors import AgentError
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import SLOTS, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Seen:
         }
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `observe`. `since` (default: 10 s ago) and `until` are by this host's clock."""
     state = State.load(paths)
     argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--identifier=haproxy"]
@@ -75,3 +75,46 @@ def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
 def percentile(times: list[int], share: float) -> int:
     """Nearest-rank percentile of sorted `times`; 0 of none."""
     return times[max(0, math.ceil(share * len(times)) - 1)] if times else 0
+
+
+def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
+    """See docs/agent.md, `probe`. Through HAProxy, as users come."""
+    if not host.serves:
+        raise AgentError("bad_request", f"{host.name} serves no traffic")
+    state = State.load(paths)
+    slot = request.text("slot", "live")
+    if slot in state.slots:
+        slot = "live" if slot == state.active else "idle"
+    ports = {"live": paths.live_port, "idle": paths.candidate_port}
+    if slot not in ports:
+        raise AgentError("bad_request", f"probe.slot: must be live, idle, blue or green, got {slot!r}")
+    record = state.live if slot == "live" else state.slots[state.idle]
+    site = request.text("site", record.site if record else host.site)
+    timeout = request.number("timeout", 5)
+    probes: list[dict[str, object]] = []
+    for _ in range(request.whole("count", 1)):
+        status, took = ready.probe(ports[slot], request.text("path"), site, timeout)
+        code = int(status) if status.isdigit() else 0
+        probes.append({"status": code, "ms": round(took, 1), "error": None if code else status})
+    return {"probes": probes}
+
+
+_COUNTERS = (
+    *("req_tot", "scur", "stot", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx"),
+    *("econ", "eresp", "wretr", "wredis", "rtime", "ttime"),
+)
+"""HAProxy's own names (management guide, 9.1); rtime and ttime are its averages of the last 1024, in ms."""
+
+
+def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
+    """See docs/agent.md, `stats`."""
+    if not host.serves:
+        raise AgentError("bad_request", f"{host.name} serves no traffic")
+    rows = haproxy.stat(paths)
+    slots: dict[str, object] = {}
+    for slot in SLOTS:
+        backend = next(row for row in rows if row["pxname"] == f"slot_{slot}" and row["type"] == "1")
+        counters: dict[str, object] = {name: int(backend.get(name) or 0) for name in _COUNTERS}
+        counters["up"] = sum(row["status"].startswith("UP") for row in haproxy.servers(rows, slot))
+        slots[slot] = counters
+    return {"slots": slots}

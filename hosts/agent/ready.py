@@ -8,8 +8,8 @@ import time
 
 from . import envfile, systemd
 from .errors import AgentError
-from .paths import Paths
-from .slot import Process, Slot
+from .host import Paths
+from .state import Process, Slot
 
 _POLL = 0.05
 _LOOK = 0.3

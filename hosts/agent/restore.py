@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from . import cron, haproxy, systemd, timer
+from . import cron, handover, haproxy, retire, systemd
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
+from .host import Host, Paths
+from .json_object import JsonObject
 from .state import Exclusive, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # noqa: ARG001
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """Start the live and the still-warm slot, finish what was under way. Safe at any time."""
     with Exclusive(paths, "restore") as state:
         # Something may have been released while the host was down: `converge` looks.
@@ -23,12 +22,10 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:  # 
         if host.serves:
             _tell_haproxy(paths, state)
         if state.handover:
-            from .handover import finish
-
-            finish(paths, host, state)
+            handover.finish(paths, host, state)
         cron.sync(paths, state)
         cron.start(paths)
-        timer.start(paths)
+        retire.start_timer(paths)
         live = state.live
         return {
             "active": state.active,

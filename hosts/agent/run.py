@@ -13,23 +13,21 @@ import time
 
 from . import durable, envfile, units
 from .errors import AgentError, Interrupted
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .slot import Slot
-from .state import State
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Slot, State
 
 _TAIL = 50
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `run`. Takes no lock: it may last for hours beside a release."""
     state = State.load(paths)
     if request.has("fence") and request.whole("fence") < state.fence:
         raise AgentError("fenced", f"fence {request.whole('fence')} is older than {state.fence}")
     slot = _slot(host, state, request)
     scope, argv = request.text("scope"), request.texts("argv")
-    migrate = Fields(slot.migrate, "migrate")
+    migrate = JsonObject(slot.migrate, "migrate")
     if not argv and scope == "migrate" and migrate.has("command"):
         argv = ["/bin/sh", "-c", migrate.text("command")]
         directory, timeout = migrate.text("directory", "."), migrate.number("timeout_seconds", 600)
@@ -73,7 +71,7 @@ def one_off(
     return {"exit": code, "seconds": round(seconds, 3), "tail": tail}
 
 
-def _slot(host: Host, state: State, request: Fields) -> Slot:
+def _slot(host: Host, state: State, request: JsonObject) -> Slot:
     if request.has("release"):
         slot = state.holding(request.whole("release"))
     elif request.has("slot"):

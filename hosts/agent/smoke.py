@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import http.client
+import json
+import re
 import time
 
 from . import envfile
-from .capture import capture, fill, fill_body
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .settle import settle
-from .slot import Slot
-from .state import Exclusive
+from .handover import finish_interrupted
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Exclusive, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BODY = 200
 """Characters of an answer that an error shows."""
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `smoke`. `smoke_failed` names the step, what it expected and what it got."""
     begun = time.monotonic()
     with Exclusive(paths, "smoke", request.whole("fence")) as state:
-        settle(paths, host, state)
+        finish_interrupted(paths, host, state)
         release = request.whole("release")
         slot = state.holding(release)
         if slot is None or slot.name == state.active or slot.state not in ("booted", "warm"):
@@ -76,7 +79,9 @@ class _Browser:
             connection.close()
 
 
-def _step(browser: _Browser, step: Fields, values: dict[str, str], hidden: list[str]) -> dict[str, object]:
+def _step(
+    browser: _Browser, step: JsonObject, values: dict[str, str], hidden: list[str]
+) -> dict[str, object]:
     name = step.text("name")
     method, _, path = fill(step.text("request"), values).partition(" ")
     headers = {key: fill(value, values) for key, value in step.strings("headers").items()}
@@ -143,3 +148,35 @@ def _redact(text: str, hidden: list[str]) -> str:
 
 def _failed(step: str, message: str) -> AgentError:
     return AgentError("smoke_failed", f"step {step!r}: {message}", detail={"step": step})
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """`${NAME}` by its value; an unknown name is `bad_request`."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise AgentError("bad_request", f"${{{match[1]}}} is neither a value given nor captured so far")
+        return values[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def fill_body(body: object, values: dict[str, str]) -> bytes | None:
+    """A request's body: text as it is, anything else as JSON, in which values are escaped as JSON strings."""
+    if body is None:
+        return None
+    if isinstance(body, str):
+        return fill(body, values).encode()
+    escaped = {name: json.dumps(value)[1:-1] for name, value in values.items()}
+    return fill(json.dumps(body), escaped).encode()
+
+
+def capture(text: str, dotted: str) -> str | None:
+    """The value at a dotted path of a JSON answer (numbers count list items from 0), or None."""
+    try:
+        node: Any = json.loads(text)
+        for part in dotted.split("."):
+            node = node[int(part) if isinstance(node, list) else part]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return node if isinstance(node, str) else json.dumps(node)

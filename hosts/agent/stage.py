@@ -6,22 +6,20 @@ import os
 import re
 import time
 
-from . import cron, durable, envfile, haproxy, layers, merge, timer, units
-from .drain import drain
+from . import builds, cron, durable, envfile, haproxy, layers, retire, units
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .paths import Paths
-from .settle import settle
-from .slot import Process, Slot
-from .state import Exclusive, State
+from .handover import finish_interrupted
+from .host import Host, Paths
+from .json_object import JsonObject
+from .retire import drain
+from .state import Exclusive, Process, Slot, State
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `stage`. The slot's old release is drained last, when all else is ready."""
     begun = time.monotonic()
     with Exclusive(paths, "stage", request.whole("fence")) as state:
-        settle(paths, host, state)
+        finish_interrupted(paths, host, state)
         plan = _plan(host, state, request)
         manifest = request.section("manifest")
         wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
@@ -34,7 +32,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         else:
             _refuse_unfit(paths, host, plan)
             fetched = layers.fetch(paths, host.builds(), wanted)
-            merge.merge(paths, plan.build, [layer.digest for layer in wanted])
+            builds.lay_out(paths, plan.build, [layer.digest for layer in wanted])
             _record(paths, plan.build, wanted)
             if held.state != "empty":
                 answer["drained_seconds"] = drain(paths, host, state, plan.name)
@@ -43,7 +41,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         return {**answer, "seconds": round(time.monotonic() - begun, 3)}
 
 
-def _plan(host: Host, state: State, request: Fields) -> Slot:
+def _plan(host: Host, state: State, request: JsonObject) -> Slot:
     """The slot's record as it will be."""
     name = request.text("slot", state.idle)
     if name not in state.slots:
@@ -86,7 +84,7 @@ def _record(paths: Paths, build: str, wanted: list[layers.Layer]) -> None:
     durable.write(f"{paths.build(build)}.layers", names.encode(), 0o644, sync=False)
 
 
-def _install(paths: Paths, host: Host, state: State, plan: Slot, env: Fields) -> None:
+def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject) -> None:
     """Write the slot's files; it counts as staged only when all of them are there."""
     state.slots[plan.name] = plan
     state.save()
@@ -97,7 +95,7 @@ def _install(paths: Paths, host: Host, state: State, plan: Slot, env: Fields) ->
     os.rename(link, paths.slot(plan.name))
     envfile.write_slot(paths, host, plan, env)
     units.write_slot(paths, plan)
-    timer.ensure(paths)
+    retire.ensure_timer(paths)
     if host.serves:
         haproxy.apply(paths, state)
     plan.become("staged")

@@ -1,17 +1,112 @@
-"""The agent's memory: one JSON file, replaced atomically, changed by one agent at a time."""
+"""The agent's memory of this host, state.json: what each slot holds, which one serves, and the newest fence.
+
+The file is replaced atomically and changed by one agent at a time (`Exclusive`).
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import signal
 import time
 
 from . import durable
 from .errors import AgentError
-from .fields import Fields
-from .paths import Paths
-from .slot import SLOTS, Slot, other
+from .host import Paths
+from .json_object import JsonObject
+
+SLOTS = ("blue", "green")
+FIRST_PORT = {"blue": 21000, "green": 22000}
+"""Instance i (from 1) of the web process listens on FIRST_PORT + i."""
+
+
+def other(slot: str) -> str:
+    """The slot that `slot` is not."""
+    return "green" if slot == "blue" else "blue"
+
+
+class Process:
+    """One entry of the manifest's `processes`, with the defaults of slipway.toml."""
+
+    def __init__(self, name: str, fields: JsonObject) -> None:
+        self.name = name
+        self.command = fields.text("command")
+        self.directory = fields.text("directory", ".")
+        self.instances = fields.whole("instances", 1)
+        self.role = fields.text("role", "web" if name == "web" else "worker")
+        self.health = fields.text("health", "/health")
+        self.ready = fields.text("ready", "/ready")
+        self.boot_seconds = fields.whole("boot_seconds", 30)
+        self.stop_signal = fields.text("stop_signal", "SIGTERM")
+        self.drain_seconds = fields.whole("drain_seconds", 10)
+        self.overlap = fields.flag("overlap")
+        self.memory_max = fields.text("memory_max", "512M")
+
+    def to_json(self) -> dict[str, object]:
+        """As it was read."""
+        return {key: value for key, value in vars(self).items() if key != "name"}
+
+    def units(self, slot: str) -> list[str]:
+        """Its unit names in `slot`, by instance."""
+        return [f"slipway-{self.name}@{slot}-{i}.service" for i in range(1, self.instances + 1)]
+
+    def ports(self, slot: str) -> list[int]:
+        """The ports its instances listen on; only the web process has any."""
+        return [FIRST_PORT[slot] + i for i in range(1, self.instances + 1)] if self.name == "web" else []
+
+
+class Slot:
+    """The record of one slot in state.json. Times are seconds since the epoch.
+
+    state: empty → staged (files and units are there) → booted (ready, or on workers: verified) → live →
+    warm (may be switched back to until retire_at) → draining → empty; failed: booted in vain.
+    """
+
+    def __init__(self, name: str, fields: JsonObject | None = None) -> None:
+        fields = fields or JsonObject({}, f"state.slots.{name}")
+        self.name = name
+        self.state = fields.text("state", "empty")
+        self.release = fields.whole("release", 0)
+        self.build = fields.text("build", "")
+        self.config = fields.text("config", "")
+        self.site = fields.text("site", "localhost")
+        self.since = fields.number("since", 0)
+        self.retire_at: float | None = fields.number("retire_at") if fields.has("retire_at") else None
+        self.processes = {key: Process(key, value) for key, value in fields.table("processes").items()}
+        self.cron = {key: dict(value.raw) for key, value in fields.table("cron").items()}
+        self.migrate = dict(fields.section("migrate").raw)
+        self.secret_names = fields.texts("secret_names")
+        self.error = dict(fields.section("error").raw)
+
+    def to_json(self) -> dict[str, object]:
+        """As kept in state.json; never a secret's value."""
+        content = {key: value for key, value in vars(self).items() if key not in ("name", "processes")}
+        content["processes"] = {name: process.to_json() for name, process in self.processes.items()}
+        return content
+
+    def become(self, state: str, *, retire_at: float | None = None) -> None:
+        """Enter `state` now."""
+        self.state = state
+        self.since = time.time()
+        self.retire_at = retire_at
+        if state != "failed":
+            self.error = {}
+
+    @property
+    def web(self) -> Process | None:
+        """The process that takes traffic, if this host runs it."""
+        return self.processes.get("web")
+
+    @property
+    def workers(self) -> list[Process]:
+        """The processes that take no traffic: handed over at the switch."""
+        return [process for name, process in self.processes.items() if name != "web"]
+
+    def units(self) -> list[str]:
+        """Every unit of the slot."""
+        return [unit for process in self.processes.values() for unit in process.units(self.name)]
+
 
 SCHEMA = 1
 LOCK_SECONDS = 30.0
@@ -21,7 +116,7 @@ LOCK_SECONDS = 30.0
 class State:
     """state.json in memory; `save` makes it true."""
 
-    def __init__(self, paths: Paths, fields: Fields) -> None:
+    def __init__(self, paths: Paths, fields: JsonObject) -> None:
         schema = fields.whole("schema", SCHEMA)
         if schema > SCHEMA:
             raise AgentError(
@@ -48,7 +143,7 @@ class State:
         """What was last saved; a host that never had a release has an empty state."""
         content = durable.read(paths.state)
         try:
-            return cls(paths, Fields.parse(content or b"", "state"))
+            return cls(paths, JsonObject.parse(content or b"", "state"))
         except AgentError as error:
             if error.code != "bad_request":
                 raise
@@ -78,6 +173,13 @@ class State:
     def live(self) -> Slot | None:
         """The slot that serves."""
         return self.slots[self.active] if self.active else None
+
+    def make_live(self, slot: Slot, hold: float) -> None:
+        """Note that `slot` is live and the one before it warm for `hold` seconds; the caller saves."""
+        if self.live and self.live is not slot:
+            self.live.become("warm", retire_at=time.time() + hold)
+        slot.become("live")
+        self.active = slot.name
 
     def holding(self, release: int) -> Slot | None:
         """The slot that holds `release`, if any; the live one first."""
@@ -160,3 +262,19 @@ def holder(paths: Paths) -> tuple[int, str, float]:
     if len(words) != 3:
         return 0, "unknown", time.time()
     return int(words[0]), words[1], float(words[2])
+
+
+def interrupt_handover(paths: Paths, fence: int) -> None:
+    """Stop a handover at work, if this fence may: the caller goes on with it, or takes it back."""
+    state = State.load(paths)
+    if not state.handover or fence < state.fence:
+        return
+    pid, working, _ = holder(paths)
+    if working not in ("handover", "switch") or pid == os.getpid():
+        return
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if b"slipway-agent" in file.read():
+                os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        return

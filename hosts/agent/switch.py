@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import time
 
-from . import haproxy
+from . import handover, haproxy
 from .errors import AgentError
-from .fields import Fields
-from .host import Host
-from .interrupt import interrupt_handover
-from .paths import Paths
-from .settle import settle
-from .slot import Slot
-from .state import Exclusive, State
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Exclusive, Slot, State, interrupt_handover
 
 SEEN_SECONDS = 2.0
 
 
-def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `switch`."""
     release, fence = request.whole("release"), request.whole("fence")
     interrupt_handover(paths, fence)
     with Exclusive(paths, "switch", fence) as state:
-        settle(paths, host, state, keep_handover=True)
+        handover.finish_interrupted(paths, host, state, keep_handover=True)
         before = state.live.release if state.live else None
         if request.has("cron_owner"):
             _own_cron(state, request)
@@ -54,7 +50,7 @@ def command(paths: Paths, host: Host, request: Fields) -> dict[str, object]:
         }
 
 
-def _own_cron(state: State, request: Fields) -> None:
+def _own_cron(state: State, request: JsonObject) -> None:
     """Note which kinds of cron entries this host owns; saved here, for the release may be live already."""
     kinds = request.texts("cron_kinds") or ["path", "command"]
     kinds = kinds if request.flag("cron_owner") else []
@@ -70,9 +66,7 @@ def _since(begun: float) -> float:
 def _go_dark(paths: Paths, host: Host, state: State) -> None:
     """Release 0 is none: the first release of a host is undone."""
     if state.handover:
-        from .handover import take_back
-
-        take_back(paths, host, state)
+        handover.take_back(paths, host, state)
     live = state.live
     if live is None:
         return
@@ -110,7 +104,7 @@ def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> 
 
 def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:
     old, was = state.live, slot.state
-    make_live(state, slot, hold)
+    state.make_live(slot, hold)
     state.save()
     if not host.serves:
         return
@@ -123,14 +117,6 @@ def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> No
             old.become("live")
         state.save()
         raise
-
-
-def make_live(state: State, slot: Slot, hold: float) -> None:
-    """Note that `slot` is live and the one before it warm for `hold` seconds; the caller saves."""
-    if state.live and state.live is not slot:
-        state.live.become("warm", retire_at=time.time() + hold)
-    slot.become("live")
-    state.active = slot.name
 
 
 def _refuse_down(paths: Paths, slot: Slot) -> None:
@@ -148,14 +134,10 @@ def _refuse_down(paths: Paths, slot: Slot) -> None:
 def _redirect(paths: Paths, host: Host, state: State, slot: Slot) -> None:
     """A handover is half done: go on if it leads to `slot`, else take it back."""
     if state.handover and state.handover.get("to") != slot.name:
-        from .handover import take_back
-
-        take_back(paths, host, state)
+        handover.take_back(paths, host, state)
 
 
 def _hand_over(paths: Paths, host: Host, state: State, *, wait: bool) -> None:
-    from . import handover
-
     if wait:
         handover.finish(paths, host, state)
     else:

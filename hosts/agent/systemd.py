@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import spawn
+from . import program
 from .errors import AgentError
 
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,MemoryCurrent,NRestarts,ExecMainStatus"
@@ -69,7 +69,7 @@ def stop(units: list[str], *, block: bool = True) -> None:
 def forget_failures(units: list[str]) -> None:
     """Reset restart counters and failed states; units that have none are no error."""
     if units:
-        spawn.run("systemctl", "reset-failed", "--", *units)
+        program.run("systemctl", "reset-failed", "--", *units)
 
 
 def reload() -> None:
@@ -90,8 +90,8 @@ def journal(unit: str, since: float, lines: int = 20) -> list[str]:
     process = unit.removeprefix("slipway-").partition("@")[0]
     argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
     argv.append(f"--since=@{since:.6f}")
-    own = spawn.run(*argv, f"--identifier={process}").out.splitlines()
-    return own or spawn.run(*argv).out.splitlines()
+    own = program.run(*argv, f"--identifier={process}").out.splitlines()
+    return own or program.run(*argv).out.splitlines()
 
 
 def _resident(pid: int) -> int | None:
@@ -104,7 +104,7 @@ def _resident(pid: int) -> int | None:
 
 
 def _systemctl(*arguments: str) -> str:
-    done = spawn.run("systemctl", *arguments)
+    done = program.run("systemctl", *arguments)
     if done.code != 0:
         raise AgentError("systemd", f"systemctl {arguments[0]}: {done.err or f'exit {done.code}'}")
     return done.out

@@ -11,8 +11,8 @@ import re
 
 from . import durable, systemd
 from .errors import AgentError
-from .paths import Paths
-from .slot import Process, Slot
+from .host import Paths
+from .state import Process, Slot
 
 USER = "slipway-app"
 HOME = "/var/cache/slipway-app"

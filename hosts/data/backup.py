@@ -1,14 +1,17 @@
-"""Backups of the database: one command, a timer that runs it every day, and a name for what it keeps."""
+"""Backups of the database: one command, and a timer that runs it every night."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import json
 
+from pyinfra.operations import files, systemd
+
 from hosts.data import postgres
-from hosts.effect import Effect, Placed, running
-from hosts.file import HostFile
+from hosts.operations import install
 from hosts.plan import FleetPlan
-from hosts.render import verbatim
+from hosts.render import template
+from hosts.units import unit
 from slipway.settings.outputs import Host
 
 PACKAGES: tuple[str, ...] = ()
@@ -16,22 +19,14 @@ PACKAGES: tuple[str, ...] = ()
 COMMAND = "/usr/local/bin/slipway-backup"
 SETTINGS = "/etc/slipway/backup.json"
 FOLDER = "/var/backups/slipway"
-_UNITS = "/etc/systemd/system"
 
 
-def files(plan: FleetPlan, _host: Host) -> list[HostFile]:
+def deploy(plan: FleetPlan, _host: Host) -> None:
     """Command, settings and timer."""
     if not postgres.wanted(plan):
-        return []
+        return
+    files.put(name=COMMAND, src=template("data/backup.py"), dest=COMMAND, mode="755")
     settings = {"database": plan.database, "folder": FOLDER, "keep": plan.stack.retention.backups}
-    return [
-        HostFile(COMMAND, verbatim("data/backup.py"), "0755"),
-        HostFile(SETTINGS, json.dumps(settings, indent=1), "0600"),
-        HostFile(f"{_UNITS}/slipway-backup.service", verbatim("systemd/slipway-backup.service")),
-        HostFile(f"{_UNITS}/slipway-backup.timer", verbatim("systemd/slipway-backup.timer")),
-    ]
-
-
-def effects(plan: FleetPlan, _host: Host, _placed: Placed) -> list[Effect]:
-    """Every night from now on."""
-    return [running("slipway-backup.timer")] if postgres.wanted(plan) else []
+    install(name=SETTINGS, src=json.dumps(settings, indent=1), dest=SETTINGS, mode="600")
+    unit("slipway-backup.service", "slipway-backup.timer")
+    systemd.service(name="nightly backup", service="slipway-backup.timer", running=True, enabled=True)

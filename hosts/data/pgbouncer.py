@@ -3,69 +3,48 @@
 Towards PostgreSQL it uses the Unix socket, and the client's own SCRAM keys: it knows no password.
 """
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
+from pyinfra.operations import files, systemd
+
 from hosts.data import postgres
-from hosts.data.certificate import certificate_files
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
+from hosts.data.certificate import certificate
+from hosts.operations import on_change
 from hosts.plan import FleetPlan
-from hosts.render import render
+from hosts.render import JINJA, template
+from hosts.units import drop_in
 from slipway.settings.outputs import Host
 
 PACKAGES = ("pgbouncer",)
 
 FOLDER = "/etc/slipway/pgbouncer"
 CONFIG = "/etc/pgbouncer/pgbouncer.ini"
-UNIT = "/etc/systemd/system/pgbouncer.service.d/slipway.conf"
 
 POOL = 60
 """Server connections for the app; the rest of max_connections is for migrations, backups and a person."""
 MAX_CLIENTS = 2_000
 
-_UNIT_TEXT = """\
-# Written by slipway; changes are lost.
-[Unit]
-Wants=network-online.target
-After=network-online.target postgresql.service
 
-[Service]
-Restart=always
-RestartSec=1s
-LimitNOFILE=8192
-NoNewPrivileges=yes
-ProtectSystem=strict
-ReadWritePaths=/run/postgresql /var/log/postgresql
-ProtectHome=yes
-PrivateTmp=yes
-"""
-
-
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Its settings and certificate."""
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Addresses and TLS need a restart, which clients see as one failed connection each."""
     if not postgres.wanted(plan):
-        return []
-    text = render(
-        "data/pgbouncer.ini.j2",
+        return
+    settings = drop_in("pgbouncer.service", "pgbouncer.conf")
+    tls = certificate(plan, host, FOLDER, "postgres")
+    files.template(
+        name=CONFIG,
+        src=template("data/pgbouncer.ini.j2"),
+        dest=CONFIG,
+        mode="640",
+        user="root",
+        group="postgres",
+        jinja_env_kwargs=JINJA,
         database=plan.database,
         address=host.address,
         folder=FOLDER,
         pool=POOL,
         max_clients=MAX_CLIENTS,
     )
-    return [
-        HostFile(UNIT, _UNIT_TEXT),
-        *certificate_files(plan, host, FOLDER, "postgres"),
-        HostFile(CONFIG, text, "0640", "root", "postgres"),
-    ]
-
-
-def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it. Addresses and TLS need a restart, which clients see as one failed connection each."""
-    if not postgres.wanted(plan):
-        return []
-    mine = [file for path, file in placed.items() if path.startswith(FOLDER) or path in (CONFIG, UNIT)]
-    return [
-        take_up("pgbouncer restart", mine, "systemctl restart pgbouncer"),
-        running("pgbouncer.service"),
-    ]
+    on_change(name="pgbouncer restart", files=[settings, *tls, CONFIG], command="systemctl restart pgbouncer")
+    systemd.service(name="pgbouncer", service="pgbouncer.service", running=True, enabled=True)

@@ -1,13 +1,15 @@
-"""PostgreSQL: TLS and SCRAM, an owner for migrations and a lesser role for the app, time-outs on both."""
+"""PostgreSQL: TLS and SCRAM, an owner for migrations and a lesser role for the app, timeouts on both."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from hosts.data.certificate import certificate_files
+from pyinfra.operations import files, systemd
+
+from hosts.data.certificate import certificate
 from hosts.data.scram import verifier
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
+from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
-from hosts.render import render, verbatim
+from hosts.render import JINJA, render, template
 from slipway.settings.outputs import Host
 
 PACKAGES = ("postgresql",)
@@ -28,36 +30,46 @@ def wanted(plan: FleetPlan) -> bool:
     return plan.stack.database == "postgres" and plan.outputs.database is not None
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Settings, who may connect, certificate and roles."""
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """A reload where that is enough, a restart where a setting needs one.
+
+    Roles are SQL, not pyinfra's `postgresql.role`: that puts the password's verifier in a command line, and
+    sets neither default privileges nor a role's timeouts.
+    """
     if not wanted(plan):
-        return []
-    config = render(
-        "data/postgresql.conf.j2", address=host.address, max_connections=MAX_CONNECTIONS, folder=FOLDER
+        return
+    files.template(
+        name=CONFIG,
+        src=template("data/postgresql.conf.j2"),
+        dest=CONFIG,
+        mode="644",
+        jinja_env_kwargs=JINJA,
+        address=host.address,
+        max_connections=MAX_CONNECTIONS,
+        folder=FOLDER,
     )
-    clients = plan.addresses(*CLIENT_ROLES)
-    hba = render("data/pg_hba.conf.j2", database=plan.database, addresses=clients)
-    return [
-        HostFile(CONFIG, config),
-        HostFile(HBA, hba, "0640", "root", "postgres"),
-        HostFile(IDENT, verbatim("data/pg_ident.conf"), "0640", "root", "postgres"),
-        *certificate_files(plan, host, FOLDER, "postgres"),
-        HostFile(ROLES, roles_sql(plan), "0640", "root", "postgres"),
-        HostFile(CONFIGURE, verbatim("data/postgresql_configure.sh"), "0755"),
-    ]
-
-
-def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it: a reload where that is enough, a restart where a setting needs one."""
-    if not wanted(plan):
-        return []
-    config = [file for path, file in placed.items() if path.startswith(FOLDER) and path != ROLES]
+    files.template(
+        name=HBA,
+        src=template("data/pg_hba.conf.j2"),
+        dest=HBA,
+        mode="640",
+        user="root",
+        group="postgres",
+        jinja_env_kwargs=JINJA,
+        database=plan.database,
+        addresses=plan.addresses(*CLIENT_ROLES),
+    )
+    files.put(
+        name=IDENT, src=template("data/pg_ident.conf"), dest=IDENT, mode="640", user="root", group="postgres"
+    )
+    tls = certificate(plan, host, FOLDER, "postgres")
+    source = template("data/postgresql_configure.sh")
+    files.put(name=CONFIGURE, src=source, dest=CONFIGURE, mode="755")
+    install(name=ROLES, src=roles_sql(plan), dest=ROLES, group="postgres", mode="640")
+    systemd.service(name="postgresql", service="postgresql.service", running=True, enabled=True)
+    on_change(name="postgresql settings", files=[CONFIG, HBA, IDENT, *tls, CONFIGURE], command=CONFIGURE)
     psql = f"runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -f {ROLES}"
-    return [
-        running("postgresql.service"),
-        take_up("postgresql settings", [*config, placed[CONFIGURE]], CONFIGURE),
-        take_up("postgresql roles", [placed[ROLES]], psql),
-    ]
+    on_change(name="postgresql roles", files=[ROLES], command=psql)
 
 
 def roles_sql(plan: FleetPlan) -> str:

@@ -1,24 +1,26 @@
 """Redis for queues, cache and rate limits: a password, a journal on disk, and nothing is ever evicted."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import hashlib
 
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
+from pyinfra.operations import files, systemd
+
+from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
-from hosts.render import render, verbatim
+from hosts.render import JINJA, template
+from hosts.units import drop_in
 from slipway.settings.outputs import Host
 
 PACKAGES = ("redis-server",)
 
 CONFIG = "/etc/redis/redis.conf"
 USERS = "/etc/redis/users.acl"
-UNIT = "/etc/systemd/system/redis-server.service.d/slipway.conf"
 FIT = "/usr/local/lib/slipway/redis-fit"
 
 COMMANDS = "+@all -@admin -@dangerous +info +client +keys +sort +role +config|get +flushdb"
-"""What the app may do: all that BullMQ asks of a server, but not stop, reconfigure or empty all of it."""
+"""What the app may do: all that BullMQ needs of a server, but not stop, reconfigure or empty all of it."""
 
 
 def wanted(plan: FleetPlan) -> bool:
@@ -26,25 +28,29 @@ def wanted(plan: FleetPlan) -> bool:
     return plan.stack.redis and plan.outputs.redis is not None
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Settings and the one user. The file holds the password's digest, as Redis allows."""
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """A restart writes the journal out first and reads it again."""
     if not wanted(plan):
-        return []
+        return
+    settings = drop_in("redis-server.service", "redis.conf")
+    files.put(name=FIT, src=template("data/redis_fit.sh"), dest=FIT, mode="755")
+    install(name=USERS, src=users_acl(plan), dest=USERS, group="redis", mode="640")
+    files.template(
+        name=CONFIG,
+        src=template("data/redis.conf.j2"),
+        dest=CONFIG,
+        mode="640",
+        user="root",
+        group="redis",
+        jinja_env_kwargs=JINJA,
+        address=host.address,
+        users=USERS,
+    )
+    on_change(name="redis restart", files=[settings, FIT, USERS, CONFIG], command=FIT)
+    systemd.service(name="redis", service="redis-server.service", running=True, enabled=True)
+
+
+def users_acl(plan: FleetPlan) -> str:
+    """The one user, with its password's digest, as Redis allows."""
     digest = hashlib.sha256(plan.secret("PLATFORM_REDIS_PASSWORD").encode()).hexdigest()
-    users = f"user default on sanitize-payload #{digest} ~* &* {COMMANDS}\n"
-    return [
-        HostFile(UNIT, verbatim("systemd/redis.conf")),
-        HostFile(FIT, verbatim("data/redis_fit.sh"), "0755"),
-        HostFile(USERS, users, "0640", "root", "redis"),
-        HostFile(
-            CONFIG, render("data/redis.conf.j2", address=host.address, users=USERS), "0640", "root", "redis"
-        ),
-    ]
-
-
-def effects(plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it. A restart writes the journal out first and reads it again."""
-    if not wanted(plan):
-        return []
-    mine = [placed[path] for path in (UNIT, FIT, USERS, CONFIG)]
-    return [take_up("redis restart", mine, FIT), running("redis-server.service")]
+    return f"user default on sanitize-payload #{digest} ~* &* {COMMANDS}\n"

@@ -1,4 +1,4 @@
-"""S3 by versitygw: a bucket for builds and one for uploads, and an account each with only its own rights."""
+"""S3 by versitygw: a bucket for builds and one for uploads, each with an account that has no other rights."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
@@ -8,17 +8,15 @@ from typing import Any
 
 from pyinfra.context import host as current_host
 from pyinfra.facts.files import File
-from pyinfra.operations import files as files_operations
-from pyinfra.operations import server
+from pyinfra.operations import files, server, systemd
 
 from hosts.base import CA
-from hosts.data.certificate import certificate_files
-from hosts.data.policies import buckets
-from hosts.effect import Effect, Placed, running, take_up
-from hosts.file import HostFile
-from hosts.folders import Folder, folders
+from hosts.data.bucket_policies import buckets
+from hosts.data.certificate import certificate
+from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, BUILDS_WRITER, S3_ROOT, UPLOADS, FleetPlan
-from hosts.render import render, verbatim
+from hosts.render import JINJA, template
+from hosts.units import daemon_reload
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host
 
@@ -26,65 +24,81 @@ PACKAGES: tuple[str, ...] = ()
 
 BINARY = "/usr/local/bin/versitygw"
 USER = "versitygw"
+DATA = "/var/lib/versitygw"
 FOLDER = "/etc/slipway/s3"
 UNIT = "/etc/systemd/system/versitygw.service"
 ROOT_ACCOUNT = f"{FOLDER}/root.env"
-ACCOUNTS = "/var/lib/versitygw/iam/users.json"
+ACCOUNTS = f"{DATA}/iam/users.json"
 SETUP = "/usr/local/lib/slipway/s3-setup"
 BUCKETS = f"{FOLDER}/buckets.json"
 
 
-def files(plan: FleetPlan, host: Host) -> list[HostFile]:
-    """Unit, certificate, accounts and what the buckets shall be like."""
-    root = plan.secret("PLATFORM_S3_ROOT_SECRET_KEY")
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Serve it, then make the buckets and their policies as root over its own API."""
+    _binary(plan, host)
+    server.user(  # noqa: S604 - `shell` is the login shell
+        name=f"user {USER}",
+        user=USER,
+        system=True,
+        shell="/usr/sbin/nologin",
+        home=DATA,
+        create_home=False,
+        ensure_home=False,
+    )
+    for path in (DATA, f"{DATA}/iam", f"{DATA}/data"):
+        files.directory(name=path, path=path, mode="750", user=USER, group=USER)
+    files.template(
+        name=UNIT,
+        src=template("systemd/versitygw.service.j2"),
+        dest=UNIT,
+        mode="644",
+        jinja_env_kwargs=JINJA,
+        address=host.address,
+        binary=BINARY,
+        unix_user=USER,
+    )
+    daemon_reload(UNIT)
+    tls = certificate(plan, host, FOLDER, USER)
+    install(name=ROOT_ACCOUNT, src=root_account(plan), dest=ROOT_ACCOUNT, mode="600")
+    install(name=ACCOUNTS, src=accounts(plan), dest=ACCOUNTS, user=USER, group=USER, mode="600")
+    restart = "systemctl restart versitygw"
+    on_change(name="versitygw restart", files=[UNIT, ROOT_ACCOUNT, ACCOUNTS, *tls], command=restart)
+    systemd.service(name="versitygw", service="versitygw.service", running=True, enabled=True)
+    files.put(name=SETUP, src=template("data/s3_setup.py"), dest=SETUP, mode="755")
+    install(name=BUCKETS, src=buckets_json(plan), dest=BUCKETS, mode="600")
+    on_change(name="s3 buckets", files=[BUCKETS, SETUP], command=f"{SETUP} < {BUCKETS}")
+
+
+def _binary(plan: FleetPlan, host: Host) -> None:
+    """Copy the server to a host that has none; it gets its name once it is whole."""
+    if current_host.get_fact(File, path=BINARY):
+        return
+    if plan.versitygw is None:
+        raise BadInput(f"{host.name} has no {BINARY}, and this machine has none to copy")
+    files.put(name="copy versitygw", src=str(plan.versitygw), dest=f"{BINARY}.new", mode="755")
+    server.shell(name=f"program {BINARY}", commands=[f"mv {BINARY}.new {BINARY}"])
+
+
+def root_account(plan: FleetPlan) -> str:
+    """Environment file of the server: its administrator."""
+    return f"ROOT_ACCESS_KEY={S3_ROOT}\nROOT_SECRET_KEY={plan.secret('PLATFORM_S3_ROOT_SECRET_KEY')}\n"
+
+
+def buckets_json(plan: FleetPlan) -> str:
+    """What templates/data/s3_setup.py reads: where the server is, its administrator, and the buckets."""
     wanted = {
         "endpoint": "https://127.0.0.1:7070",
         "region": plan.outputs.builds.region,
         "ca": CA,
         "access_key": S3_ROOT,
-        "secret_key": root,
+        "secret_key": plan.secret("PLATFORM_S3_ROOT_SECRET_KEY"),
         "buckets": buckets(plan),
     }
-    return [
-        HostFile(
-            UNIT, render("systemd/versitygw.service.j2", address=host.address, binary=BINARY, user=USER)
-        ),
-        *certificate_files(plan, host, FOLDER, USER),
-        HostFile(ROOT_ACCOUNT, f"ROOT_ACCESS_KEY={S3_ROOT}\nROOT_SECRET_KEY={root}\n", "0600"),
-        HostFile(ACCOUNTS, accounts(plan), "0600", USER, USER),
-        HostFile(SETUP, verbatim("data/s3_setup.py"), "0755"),
-        HostFile(BUCKETS, json.dumps(wanted, indent=1), "0600"),
-    ]
-
-
-def users(plan: FleetPlan, host: Host) -> None:
-    """Its user, its folders, and the program if the host has none."""
-    server.user(  # noqa: S604 - `shell` is the login shell
-        name=f"user {USER}", user=USER, system=True, shell="/usr/sbin/nologin", home="/var/lib/versitygw",
-        create_home=False,
-    )  # fmt: skip
-    paths = ("/var/lib/versitygw", "/var/lib/versitygw/iam", "/var/lib/versitygw/data")
-    folders(name="folders of S3", wanted=[Folder(path, "750", USER) for path in paths])
-    if current_host.get_fact(File, path=BINARY):
-        return
-    if plan.versitygw is None:
-        raise BadInput(f"{host.name} has no {BINARY}, and there is none to copy there")
-    files_operations.put(name=f"program {BINARY}", src=str(plan.versitygw), dest=BINARY, mode="755")
-
-
-def effects(_plan: FleetPlan, _host: Host, placed: Placed) -> list[Effect]:
-    """Serve it, then make the buckets and their policies as root over its own API."""
-    server_files = [placed[path] for path in (UNIT, ROOT_ACCOUNT, ACCOUNTS)]
-    server_files += [file for path, file in placed.items() if path.startswith(f"{FOLDER}/server.")]
-    return [
-        take_up("versitygw restart", server_files, "systemctl restart versitygw"),
-        running("versitygw.service"),
-        take_up("s3 buckets", [placed[BUCKETS], placed[SETUP]], f"{SETUP} < {BUCKETS}"),
-    ]
+    return json.dumps(wanted, indent=1)
 
 
 def accounts(plan: FleetPlan) -> str:
-    """versitygw's own file of accounts (auth/iam_internal.go). None of them may make buckets."""
+    """versitygw's file of accounts (its auth/iam_internal.go). None of them may create buckets."""
     outputs = plan.outputs
     given = [
         (outputs.builds.access_key or BUILDS_WRITER, outputs.builds.secret_key_secret),

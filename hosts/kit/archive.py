@@ -7,57 +7,96 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from hosts.kit.contents import contents
-from hosts.plan import FleetPlan
-from hosts.render import verbatim
+import slipway.settings
+from hosts.digest import setup_digest
+from hosts.plan import FleetPlan, pack
+from hosts.render import TEMPLATES
 from slipway.settings.aws_names import SETUP_KITS
-from slipway.settings.outputs import Role
+from slipway.settings.errors import BadInput
+from slipway.settings.outputs import Host, Role
 
-RUNNER = Path(__file__).parent / "setup.py"
+KIT_ROLES: tuple[Role, ...] = ("web", "worker")
+PYTHON_INDEX = f"{SETUP_KITS}/python.json"
+"""Names the archives of Python packages: {digest, archives: {target: {key, sha256}}}."""
+_HOSTS = Path(__file__).parents[1]
+_SETTINGS = Path(slipway.settings.__file__).parent
+_HERE_ONLY = ("aws", "base", "haproxy", "systemd")
+"""Folders of templates/ that web and worker hosts need."""
+
+PythonArchives = Mapping[str, Mapping[str, str]]
+"""Target to `key` and `sha256` (hosts/kit/python_packages.py)."""
 
 
-def make(plan: FleetPlan, role: Role) -> bytes:
+def make(plan: FleetPlan, role: Role, python: PythonArchives) -> bytes:
     """The kit of `role`: a tar.gz, the same bytes for the same plan. Unpacked, `python3 -I setup.py` runs it.
 
-    A bare Debian has neither zstd nor pyinfra, but it has Python.
+    It holds no secret and nothing that only one host knows. BadInput: no kit is made for such a role.
     """
-    members = {
-        **_programs(),
-        "kit.json": json.dumps({**contents(plan, role), "digest": kit_digest(plan, role)}),
-    }
+    if role not in KIT_ROLES or not plan.hosts_come_and_go:
+        raise BadInput(f"a set-up kit is for web and worker hosts that come and go, not for role {role}")
+    members = {**_sources(), "ca.pem": plan.ca_file.read_bytes(), "plan.json": pack(plan).encode()}
+    members["kit.json"] = json.dumps(_facts(plan, role, python), sort_keys=True).encode()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, text in sorted(members.items()):
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(text.encode()), 0o600
-            archive.addfile(info, io.BytesIO(text.encode()))
+        for name, content in sorted(members.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            archive.addfile(entry, io.BytesIO(content))
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def kit_digest(plan: FleetPlan, role: Role) -> str:
-    """64 hex characters over all that the kit does; a host that was set up with it keeps them."""
-    told = json.dumps([contents(plan, role), _programs()], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    """The set-up digest of every host of `role`; a host that was set up with the kit keeps it."""
+    return setup_digest(plan, Host(name=role, role=role, address="", ssh_host=""))
 
 
-def kit_objects(plan: FleetPlan, role: Role) -> dict[str, bytes]:
-    """Key in the builds bucket → content, in the order of writing: the kit, then what points to it.
+def kit_objects(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, bytes]:
+    """Key in the builds bucket to content, in the order of writing: the kit, then what points to it.
 
     Hosts follow the pointer and refuse an archive of another digest, so that a half-written change is
     never set up, and an older archive can stay for those that are just fetching it.
     """
-    archive = make(plan, role)
+    archive = make(plan, role, python)
     digest = hashlib.sha256(archive).hexdigest()
     key = f"{SETUP_KITS}/{role}-{digest[:16]}.tar.gz"
     pointer = {"key": key, "sha256": digest, "bytes": len(archive)}
     return {key: archive, f"{SETUP_KITS}/{role}.json": json.dumps(pointer).encode()}
 
 
-def _programs() -> dict[str, str]:
-    return {
-        "setup.py": RUNNER.read_text(),
-        "place.py": verbatim("base/place.py"),
-        "install.sh": verbatim("base/install.sh"),
+def python_objects(archives: Mapping[str, bytes], digest: str) -> dict[str, bytes]:
+    """The same for the Python packages: the archives by target, then `PYTHON_INDEX`."""
+    digests = {target: hashlib.sha256(content).hexdigest() for target, content in archives.items()}
+    keys = {target: f"{SETUP_KITS}/python-{target}-{found[:16]}.tar.gz" for target, found in digests.items()}
+    index = {
+        "digest": digest,
+        "archives": {target: {"key": keys[target], "sha256": digests[target]} for target in archives},
     }
+    objects = {keys[target]: content for target, content in archives.items()}
+    return {**objects, PYTHON_INDEX: json.dumps(index).encode()}
+
+
+def _facts(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, Any]:
+    builds = plan.outputs.builds
+    endpoint = builds.endpoint or f"https://s3.{builds.region}.amazonaws.com"
+    return {
+        "role": role,
+        "digest": kit_digest(plan, role),
+        "builds": {"bucket": builds.bucket, "region": builds.region, "endpoint": endpoint},
+        "python": {target: dict(archive) for target, archive in python.items()},
+    }
+
+
+def _sources() -> dict[str, bytes]:
+    """What the deploy imports and renders, and the program that starts it."""
+    found = {f"hosts/{path.relative_to(_HOSTS).as_posix()}": path for path in _HOSTS.rglob("*.py")}
+    found |= {f"slipway/settings/{path.name}": path for path in _SETTINGS.glob("*.py")}
+    found["slipway/__init__.py"] = _SETTINGS.parent / "__init__.py"
+    for folder in _HERE_ONLY:
+        for path in (TEMPLATES / folder).iterdir():
+            found[f"templates/{folder}/{path.name}"] = path
+    found["setup.py"] = Path(__file__).parent / "setup.py"
+    return {name: path.read_bytes() for name, path in found.items()}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from hosts.base import AGENT
 from hosts.render import render
 from slipway.settings.aws_names import AwsNames
 
 MAX_BYTES = 16_384
 """EC2's limit, before base64."""
 PATIENCE_MINUTES = 15
+"""How long a new host retries before it gives up and stays unready."""
+_AGENT = Path(__file__).parents[1] / "agent"
 _EMBEDDED = ("sigv4.py", "imds.py")
 
 
@@ -38,8 +40,8 @@ def user_data(
 
 
 def _embedded() -> str:
-    """The agent's own code for signing and for the metadata service, without what only a module needs."""
-    texts = [(AGENT / name).read_text() for name in _EMBEDDED]
+    """The agent's code for signing and for the metadata service, without what only a module needs."""
+    texts = [(_AGENT / name).read_text() for name in _EMBEDDED]
     joined = "\n\n".join(re.sub(r'\A""".*?"""\n', "", text, flags=re.DOTALL).strip() for text in texts)
     lines = [line for line in joined.splitlines() if not line.startswith(("from __future__", "from ."))]
     imports = [line for line in lines if line.startswith(("import ", "from "))]

@@ -20,7 +20,7 @@ from slipway.progress import Progress, Silent
 from slipway.settings.app import App
 from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project
-from slipway.storage.transport import BucketError
+from slipway.storage.bucket import BucketError
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket

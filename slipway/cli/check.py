@@ -36,7 +36,7 @@ def check(
     [dim]Examples:[/]
       slipway check
       slipway check --stack prod --severity high
-      slipway check --only X1 --only I4/redis-outlives-a-restart
+      slipway check --only X1 --only I4/redis-survives-a-restart
       slipway check --host web1 --json > checks.json
     """
     from slipway.checking import run  # noqa: PLC0415

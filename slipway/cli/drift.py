@@ -28,8 +28,8 @@ def drift(
       slipway drift --stack prod
       slipway drift --stack prod --at-least high --json
     """
+    from slipway.platforms.aws.pulumi.drift import ORDER  # noqa: PLC0415
     from slipway.platforms.aws.pulumi.drift import drift as look  # noqa: PLC0415
-    from slipway.platforms.aws.pulumi.severity import ORDER  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     found = look(open_project(stack), progress(as_json=json))

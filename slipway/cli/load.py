@@ -81,9 +81,9 @@ def load(
       slipway load --profile smoke --json > load.json
     """
     from slipway.cli.console import emit_json, say  # noqa: PLC0415
-    from slipway.load.command import Load, run  # noqa: PLC0415
-    from slipway.load.worker_host import worker_host  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.traffic.command import Load, run  # noqa: PLC0415
+    from slipway.traffic.worker_hosts import worker_host  # noqa: PLC0415
 
     asked = Load(
         profile=profile,

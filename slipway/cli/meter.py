@@ -30,10 +30,10 @@ def meter(
       slipway meter --rps 300 --sockets 100 --seconds 60
       slipway meter --stack preview --json > meter.json
     """
-    from slipway.meter import run  # noqa: PLC0415
     from slipway.secrets.contract import compose  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
     from slipway.stack import LiveStack  # noqa: PLC0415
+    from slipway.traffic.meter import run  # noqa: PLC0415
 
     project = open_project(stack)
     opened = LiveStack(project)

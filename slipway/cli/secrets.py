@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say, table
-from slipway.platforms.servers.entries import SITE as SITE_CERTIFICATE
+from slipway.platforms.servers.outputs import SITE as SITE_CERTIFICATE
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def _judge(project: Project, name: str, value: str) -> list[str]:
     """Warnings; BadInput for a site's certificate that does not fit the site."""
     if name != SITE_CERTIFICATE or project.stack.platform != "servers":
         return []
+    from slipway.platforms.servers.certificates import judge  # noqa: PLC0415 - cryptography is slow to import
     from slipway.platforms.servers.outputs import site_names  # noqa: PLC0415
-    from slipway.platforms.servers.site_certificate import judge  # noqa: PLC0415 - cryptography is slow to import
 
     return judge(value, site_names(project.stack), project.stack.name).warnings()
 

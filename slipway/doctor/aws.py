@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
-from slipway.doctor.finding import Finding, fail, ok, warn
-from slipway.platforms.aws.plugin import PLUGIN, find_plugin
+from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
+from slipway.platforms.diagnosis import Finding, fail, ok, warn
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
@@ -16,8 +16,7 @@ def credentials(project: Project) -> Iterable[Finding]:
     """There are credentials, and they are of the stack's account."""
     if project.stack.platform != "aws" or project.stack.aws is None:
         return
-    from slipway.platforms.aws.account import check_account  # noqa: PLC0415 - botocore only where it is needed
-    from slipway.platforms.aws.session import session_of  # noqa: PLC0415
+    from slipway.platforms.aws.session import check_account, session_of  # noqa: PLC0415 - slow to import
 
     check_account(session_of(project), project.stack)
     yield ok(f"AWS credentials are of account {project.stack.aws.account}, as the settings say")

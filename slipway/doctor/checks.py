@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from slipway.doctor import aws, fleet, machine, stack
-from slipway.doctor.finding import Finding, fail, ok, warn
+from slipway.doctor import aws, machine, stack
+from slipway.platforms.diagnosis import Finding, fail, ok, warn
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
 from slipway.stack import LiveStack
@@ -26,7 +26,7 @@ MACHINE: Checks[Project | None] = (
     machine.npm_registry,
 )
 STACK: Checks[Project] = (stack.age_key, stack.secrets, aws.credentials, aws.programs)
-LIVE: Checks[LiveStack] = (stack.brought_up, aws.hosts, fleet.hosts, fleet.certificate, fleet.lease)
+LIVE: Checks[LiveStack] = (stack.brought_up, aws.hosts, stack.hosts, stack.certificate, stack.lease)
 
 
 def examine(stack_name: str, start: Path | None = None) -> list[Finding]:

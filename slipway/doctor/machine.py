@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from slipway.doctor.finding import Finding, fail, ok, warn
+from slipway.platforms.diagnosis import Finding, fail, ok, warn
 from slipway.platforms.local.daemon import why_not
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.layout import lay_out
-from slipway.platforms.local.ports import is_free, owner
+from slipway.platforms.local.network import is_free, owner
 from slipway.settings.project import Project
 
 LEAST_GIB = 2

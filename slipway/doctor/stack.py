@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
+import time
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
-from slipway.doctor.finding import Finding, fail, ok, warn
+from slipway.fleet.fleet import FleetError, FleetHost
+from slipway.platforms.diagnosis import Finding, fail, ok, warn
+from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
 from slipway.secrets.check import check
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
+from slipway.storage.lease import read_lease
 
 
 def age_key(project: Project) -> Iterable[Finding]:
@@ -47,3 +53,68 @@ def brought_up(opened: LiveStack) -> Iterable[Finding]:
     """The stack has outputs: `slipway up` or Pulumi made it."""
     outputs = opened.outputs
     yield ok(f"stack {outputs.stack} is up at {outputs.url}, {len(outputs.hosts)} hosts")
+
+
+# The live stack: hosts answer, clocks agree, the certificate lasts, nobody left a lease behind.
+
+
+SKEW_WARN_SECONDS = 2.0
+SKEW_FAIL_SECONDS = 30.0
+
+
+def hosts(opened: LiveStack) -> Iterable[Finding]:
+    """Every host is reached by ssh, and its clock agrees with this machine's."""
+    fleet = opened.fleet
+    try:
+        skews = fleet.each(fleet.hosts, _skew)
+    except FleetError as error:
+        for line in error.details:
+            yield fail(f"host {line}", error.remedy or f"slipway up --stack {opened.outputs.stack}")
+        return
+    yield ok(f"all {len(skews)} hosts answer: {', '.join(skews)}")
+    for name, skew in skews.items():
+        if abs(skew) > SKEW_WARN_SECONDS:
+            level = fail if abs(skew) > SKEW_FAIL_SECONDS else warn
+            yield level(
+                f"the clock of {name} is {skew:+.1f} s off this machine's", f"timedatectl on {name}, and here"
+            )
+
+
+def _skew(host: FleetHost) -> float:
+    """Seconds the host's clock is ahead, judged by the middle of the round trip."""
+    host.connection.open()
+    before = time.time()
+    said = host.connection.run(["date", "+%s.%N"], timeout=10).stdout
+    return float(said) - (before + time.time()) / 2
+
+
+def certificate(opened: LiveStack) -> Iterable[Finding]:
+    """The site's certificate is valid for its name and for a while."""
+    outputs = opened.outputs
+    name = urlsplit(outputs.url).hostname
+    try:
+        days = days_left(outputs)
+    except ssl.SSLCertVerificationError as error:
+        yield fail(f"the certificate of {name} is not valid: {error.verify_message}", renewal(outputs))
+        return
+    except OSError as error:
+        yield fail(f"{outputs.url} cannot be reached: {error}", f"slipway up --stack {outputs.stack}")
+        return
+    if days is None:
+        yield warn(f"{outputs.url} is served without TLS", "set slipway:domain, and bring the stack up again")
+        return
+    said = f"the certificate of {name} lasts {days:.0f} more days"
+    yield warn(said, renewal(outputs)) if days < WARN_DAYS else ok(said)
+
+
+def lease(opened: LiveStack) -> Iterable[Finding]:
+    """No command holds the stack, or left it half-way."""
+    held = read_lease(opened.bucket, opened.outputs.stack)
+    if held is None:
+        yield ok("nobody holds the stack's lease")
+        return
+    age = opened.bucket.server_time() - held.heartbeat
+    yield warn(
+        f"the lease is held by {held.owner} (`{held.command}`), last renewed {max(age, 0):.0f} s ago",
+        "if that command is dead, its lease expires by itself; the next command finishes or undoes its work",
+    )

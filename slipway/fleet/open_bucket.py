@@ -1,17 +1,19 @@
-"""The builds bucket as the operator reaches it: directly, or through a host's ssh connection."""
+"""How the operator reaches the builds bucket: its account, and the tunnel if one is needed."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+from hosts.agent.sigv4 import Credentials
 from slipway.fleet.ssh import Connection
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Bucket as BucketOutput
 from slipway.settings.outputs import Outputs
 from slipway.storage.bucket import Bucket
-from slipway.storage.credentials import Ambient
-from slipway.storage.sigv4 import Credentials
 
 
 def open_bucket(
@@ -19,9 +21,8 @@ def open_bucket(
 ) -> Bucket:
     """The stack's builds bucket. `secrets` are the values of its secret store.
 
-    `ambient` gives the credentials of a bucket that names no account; None: as the AWS command line would.
-
-    BadInput: the account's secret key is not in the store. HostDown: the tunnel's host cannot be reached.
+    `ambient` gives the credentials of a bucket that names no account; None: those of the AWS command line.
+    Raises BadInput if the store lacks the account's secret key, HostDown if the tunnel's host is unreachable.
     """
     place = outputs.builds
     connect: tuple[str, int] | None = None
@@ -32,7 +33,7 @@ def open_bucket(
         connect = ("127.0.0.1", connection.tunnel(url.hostname or "", port))
     return Bucket(
         place.bucket,
-        _account(place, secrets, outputs.stack) or ambient or Ambient(),
+        _account(place, secrets, outputs.stack) or ambient or AmbientCredentials(),
         region=place.region,
         endpoint=place.endpoint,
         connect=connect,
@@ -50,3 +51,34 @@ def _account(place: BucketOutput, secrets: Mapping[str, str], stack: str) -> Cre
             remedy=f"`slipway up --stack {stack}` makes it",
         )
     return Credentials(place.access_key, key)
+
+
+class AmbientCredentials:
+    """The credentials that the AWS command line would use.
+
+    Environment variables are read at once; anything else (profile, SSO, role) is left to botocore, which also
+    renews them before they expire.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._source: Any = None
+
+    def __call__(self) -> Credentials:
+        """The current credentials. Raises BadInput if there are none."""
+        env = os.environ
+        if "AWS_ACCESS_KEY_ID" in env and "AWS_SECRET_ACCESS_KEY" in env:
+            token = env.get("AWS_SESSION_TOKEN", "")
+            return Credentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], token)
+        with self._lock:
+            if self._source is None:
+                from botocore.session import Session  # noqa: PLC0415 - 0.2 s, and only some stacks need it
+
+                self._source = Session().get_credentials()
+        if self._source is None:
+            raise BadInput(
+                "no AWS credentials were found",
+                remedy="sign in (`aws sso login`) or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
+            )
+        frozen = self._source.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")

@@ -43,7 +43,7 @@ def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
             f"stack {project.stack.name} is on platform {project.stack.platform}: `down` is for local fleets",
             remedy=f"pulumi destroy --stack {project.stack.name}" if project.stack.platform == "aws" else "",
         )
-    from slipway.platforms.local.down import down  # noqa: PLC0415
+    from slipway.platforms.local.up import down  # noqa: PLC0415
 
     down(project, volumes=volumes, progress=progress)
 
@@ -51,14 +51,14 @@ def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest of the set-up that the settings of this moment ask for."""
     if project.stack.platform == "aws":
-        from slipway.platforms.aws.plan import setup_digests as of_kits  # noqa: PLC0415
+        from slipway.platforms.aws.kits import setup_digests as of_kits  # noqa: PLC0415
 
         return of_kits(project, outputs, secrets)
     from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
 
     if project.stack.platform == "servers":
-        from slipway.platforms.servers.plan import fleet_plan  # noqa: PLC0415
+        from slipway.platforms.servers.up import fleet_plan  # noqa: PLC0415
     else:
-        from slipway.platforms.local.plan import fleet_plan  # noqa: PLC0415
+        from slipway.platforms.local.up import fleet_plan  # noqa: PLC0415
     plan = fleet_plan(project, outputs, secrets)
     return {host.name: setup_digest(plan, host) for host in outputs.hosts}

@@ -7,7 +7,7 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from slipway.platforms.servers.entries import SITE
+from slipway.platforms.servers.outputs import SITE
 from slipway.settings.outputs import Outputs
 
 WARN_DAYS = 14

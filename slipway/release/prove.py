@@ -94,7 +94,7 @@ def _sentence(check: Failed) -> str:
 
 
 def _by_load(rollout: Rollout, wanted: Wanted) -> None:
-    from slipway.load.command import Load, run  # noqa: PLC0415 - only where it is asked for
+    from slipway.traffic.command import Load, run  # noqa: PLC0415 - only where it is asked for
 
     folder = rollout.project.state_dir / "load"
     log = _log(folder)

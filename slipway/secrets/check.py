@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from slipway.platforms.servers.entries import SITE
+from slipway.platforms.servers.outputs import SITE
 from slipway.secrets.store import is_platform
 from slipway.settings.app import App
 from slipway.settings.env import misfits

@@ -43,7 +43,7 @@ class SecretStore(Protocol):
 def open_store(project: Project) -> SecretStore:
     """The secret store of `project`'s stack; touches nothing before the first read or write."""
     if project.stack.platform == "aws":
-        from slipway.platforms.aws.secret_store import AwsStore  # noqa: PLC0415 - only where it is the platform
+        from slipway.platforms.aws.secrets_manager import AwsStore  # noqa: PLC0415 - only where it is the platform
         from slipway.platforms.aws.session import names_of, session_of  # noqa: PLC0415
 
         return AwsStore(session_of(project), names_of(project.stack).app_secret, project.stack.name)

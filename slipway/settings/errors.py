@@ -2,7 +2,7 @@
 
 0 done · 1 failed and the fleet is as it was · 2 bad input · 3 the lease is held · 4 the fleet needs a person
 
-A load test tells more apart (`slipway.load.exit_codes`): 1 a threshold is missed · 5 no data, or too little ·
+A load test tells more apart (`slipway.traffic.results`): 1 a threshold is missed · 5 no data, or too little ·
 6 the load generator was saturated or lost a worker · 7 the target refused everybody or could not be reached
 """
 

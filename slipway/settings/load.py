@@ -1,7 +1,7 @@
 """`[load]` of slipway.toml: how much the app must carry, and what its users must see meanwhile.
 
 `slipway meter` reads `paths`, `p95_ms` and `error_ratio`; load tests read all of it. The shapes of the
-profiles are data of slipway/load/profile.py; here is only how large they are for this app.
+profiles are data of slipway/traffic/profile.py; here is only how large they are for this app.
 """
 
 from __future__ import annotations

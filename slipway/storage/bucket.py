@@ -1,38 +1,46 @@
-"""An S3 bucket with conditional writes: JSON objects for the ledger, files for layers.
-
-boto3 is not used: importing it and making a client takes half a second, and a whole rollback may take one.
-"""
+"""An S3 bucket with conditional writes: JSON objects for the ledger, files for layers."""
 
 from __future__ import annotations
 
 import hashlib
 import html
+import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from slipway.storage.multipart import SINGLE_PUT_BYTES, Piece, upload_in_parts
-from slipway.storage.sigv4 import Credentials
-from slipway.storage.transport import Answer, BucketError, Transport
+from hosts.agent.sigv4 import Credentials
+from slipway.settings.errors import SlipwayError
+from slipway.storage.signed_http import Answer, Body, SignedHttp, Sink, Unreachable
+
+SINGLE_PUT_BYTES = 64 << 20
+"""A larger file is uploaded in parts."""
+_PART_BYTES = 16 << 20
+_MAX_PARTS = 10_000
+_PARTS_AT_ONCE = 4
 
 Json = dict[str, Any]
 Progress = Callable[[int], object]
-"""Told how many more bytes have gone over the wire."""
+"""Called with the number of bytes transferred since the last call."""
 
-__all__ = ["Bucket", "BucketError", "Conflict", "Json"]
+
+class BucketError(SlipwayError):
+    """The bucket could not be reached or refused the request."""
 
 
 class Conflict(Exception):
-    """A conditional write lost: the object has another etag, exists already, or exists no more."""
+    """A conditional write failed: the object has another etag, exists already, or no longer exists."""
 
 
 class Bucket:
     """One bucket, addressed path-style. All methods may be used from several threads.
 
-    Every method raises BucketError when the bucket cannot be reached or refuses.
+    Every method raises BucketError if the bucket cannot be reached or refuses the request.
     """
 
     def __init__(
@@ -45,11 +53,12 @@ class Bucket:
         connect: tuple[str, int] | None = None,
         ca_file: str | None = None,
     ) -> None:
-        """`endpoint` None is AWS's own; `connect` is where it is really reached (a tunnel's local end)."""
+        """`endpoint` None: AWS. `connect`: where to connect instead, such as a tunnel's local end."""
         fixed = credentials
         self.name = name
-        self._transport = Transport(
+        self._http = SignedHttp(
             endpoint or f"https://s3.{region}.amazonaws.com",
+            "s3",
             region,
             (lambda: fixed) if isinstance(fixed, Credentials) else fixed,
             connect=connect,
@@ -57,32 +66,32 @@ class Bucket:
         )
 
     def get_json(self, key: str) -> tuple[Json, str] | None:
-        """The object and its etag, or None when there is no such key."""
-        answer = self._transport.request("GET", self._path(key))
+        """The object and its etag, or None if there is no such key."""
+        answer = self._request("GET", key)
         if answer.status == 404 and answer.code != "NoSuchBucket":
             return None
         self._expect(answer, key)
         return json.loads(answer.content), answer.etag
 
     def get_bytes(self, key: str) -> bytes | None:
-        """The object's content, or None when there is no such key. For small objects."""
-        answer = self._transport.request("GET", self._path(key))
+        """The object's content, or None if there is no such key. For small objects."""
+        answer = self._request("GET", key)
         if answer.status == 404 and answer.code != "NoSuchBucket":
             return None
         self._expect(answer, key)
         return answer.content
 
     def put_bytes(self, key: str, content: bytes) -> None:
-        """Write a small object, over what is there."""
-        self._expect(self._transport.request("PUT", self._path(key), body=content), key)
+        """Write a small object; an existing one is replaced."""
+        self._expected("PUT", key, body=content)
 
     def put_json(
         self, key: str, obj: Json, *, if_match: str | None = None, if_none_match: bool = False
     ) -> str:
-        """Write the object and return its etag; Conflict when the condition does not hold.
+        """Write the object and return its etag. Raises Conflict if the condition does not hold.
 
-        A conditional write whose answer was lost is settled by reading back: what lies there byte for byte
-        is ours. So give every such object something that only its writer would say (a fence, a nonce).
+        If the answer to a conditional write was lost, the object is read back: if it has exactly these bytes,
+        the write succeeded. Such an object must therefore hold something unique to its writer (a nonce).
         """
         content = json.dumps(obj, separators=(",", ":"), sort_keys=True).encode()
         headers = {"Content-Type": "application/json"}
@@ -90,10 +99,10 @@ class Bucket:
             headers["If-Match"] = if_match
         if if_none_match:
             headers["If-None-Match"] = "*"
-        answer = self._transport.request("PUT", self._path(key), headers=headers, body=content)
+        answer = self._request("PUT", key, headers=headers, body=content)
         if answer.status in (409, 412) or (answer.status == 404 and answer.code == "NoSuchKey"):
             if answer.repeated:
-                found = self._transport.request("GET", self._path(key))
+                found = self._request("GET", key)
                 if found.status == 200 and found.content == content:
                     return found.etag
             raise Conflict(key)
@@ -101,8 +110,8 @@ class Bucket:
         return answer.etag
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object of that key."""
-        answer = self._transport.request("HEAD", self._path(key))
+        """Whether the object exists."""
+        answer = self._request("HEAD", key)
         if answer.status == 404:
             return False
         self._expect(answer, key)
@@ -111,21 +120,20 @@ class Bucket:
     def put_file(
         self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None
     ) -> None:
-        """Upload a file; the server verifies what arrives against its SHA-256 (hex; computed if not given).
+        """Upload a file; the server verifies the content against its SHA-256 (hex; computed if not given).
 
-        Above 64 MiB it goes in parts, several at once, and appears only when the last one has arrived.
+        A file above 64 MiB is uploaded in parts, several at once; the object appears when all have arrived.
         """
         size = path.stat().st_size
         if size > SINGLE_PUT_BYTES:
-            upload_in_parts(self._transport, self._path(key), path, progress, self._expect)
+            self._put_in_parts(key, path, progress)
             return
-        body = Piece(path, 0, size, sha256, progress)
-        self._expect(self._transport.request("PUT", self._path(key), body=body), key)
+        self._expected("PUT", key, body=_Piece(path, 0, size, sha256, progress))
 
     def get_file(
         self, key: str, path: Path, *, sha256: str | None = None, progress: Progress | None = None
     ) -> None:
-        """Download to `path`, which appears only when it is whole and its SHA-256 (hex) is right."""
+        """Download to `path`, which appears only when the file is complete and its SHA-256 (hex) matches."""
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         digest = hashlib.sha256()
         try:
@@ -137,8 +145,7 @@ class Bucket:
                     if progress:
                         progress(len(piece))
 
-                answer = self._transport.request("GET", self._path(key), sink=sink)
-            self._expect(answer, key)
+                self._expected("GET", key, sink=sink)
             if sha256 and digest.hexdigest() != sha256:
                 raise BucketError(f"{key} is corrupt: its SHA-256 is {digest.hexdigest()}, not {sha256}")
             part.replace(path)
@@ -146,12 +153,12 @@ class Bucket:
             part.unlink(missing_ok=True)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """The keys that start with `prefix`, in order, from the one after `after`."""
+        """The keys that start with `prefix`, in order, beginning after the key `after`."""
         query = {"list-type": "2", "prefix": prefix}
         if after:
             query["start-after"] = after
         while True:
-            answer = self._transport.request("GET", self._path(""), query=query)
+            answer = self._request("GET", "", query=query)
             self._expect(answer, prefix)
             text = answer.content.decode()
             for key in re.findall(r"<Contents>.*?<Key>([^<]*)</Key>", text, re.DOTALL):
@@ -163,21 +170,80 @@ class Bucket:
             query = {"list-type": "2", "prefix": prefix, "continuation-token": token}
 
     def delete(self, key: str) -> None:
-        """Remove the object; nothing happens when there is none."""
-        answer = self._transport.request("DELETE", self._path(key))
+        """Remove the object if it exists."""
+        answer = self._request("DELETE", key)
         if answer.status != 404:
             self._expect(answer, key)
 
     def server_time(self) -> float:
-        """Seconds since 1970 by the server's clock, as its latest answers told it (within a second)."""
-        return self._transport.clock.now()
+        """Seconds since 1970 by the server's clock, to within a second, as learned from its answers."""
+        return self._http.clock.now()
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._transport.close()
+        self._http.close()
 
-    def _path(self, key: str) -> str:
-        return f"/{self.name}/{key}" if key else f"/{self.name}"
+    def _put_in_parts(self, key: str, file: Path, progress: Progress | None) -> None:
+        """S3's multipart upload: a lost connection costs one part. The upload is aborted if a part fails."""
+        size = file.stat().st_size
+        part_size = max(_PART_BYTES, -(-size // _MAX_PARTS))
+        begun = self._expected("POST", key, query={"uploads": ""})
+        found = re.search(rb"<UploadId>([^<]+)</UploadId>", begun.content)
+        if not found:
+            raise BucketError(f"{key}: the server gave no upload id")
+        upload = found.group(1).decode()
+
+        def send(index: int) -> str:
+            offset = index * part_size
+            body = _Piece(file, offset, min(part_size, size - offset), progress=progress)
+            query = {"partNumber": str(index + 1), "uploadId": upload}
+            return self._expected("PUT", key, query=query, body=body).etag
+
+        try:
+            with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+                etags = list(pool.map(send, range(-(-size // part_size))))
+            parts = "".join(
+                f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
+                for number, etag in enumerate(etags, 1)
+            )
+            content = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+            done = self._expected("POST", key, query={"uploadId": upload}, body=content)
+            if done.code:  # S3 may answer 200 and report the failure in the content
+                raise BucketError(f"{key}: {done.code}")
+        except BaseException:
+            with suppress(BucketError):
+                self._request("DELETE", key, query={"uploadId": upload})
+            raise
+
+    def _request(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body = b"",
+        sink: Sink | None = None,
+    ) -> Answer:
+        path = f"/{self.name}/{key}" if key else f"/{self.name}"
+        try:
+            return self._http.request(method, path, query=query, headers=headers, body=body, sink=sink)
+        except Unreachable as error:
+            raise BucketError(error.message, remedy=error.remedy) from error
+
+    def _expected(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | Body = b"",
+        sink: Sink | None = None,
+    ) -> Answer:
+        """The answer if it is a success; BucketError otherwise."""
+        answer = self._request(method, key, query=query, body=body, sink=sink)
+        self._expect(answer, key)
+        return answer
 
     def _expect(self, answer: Answer, what: str) -> None:
         if answer.status < 300:
@@ -189,3 +255,60 @@ class Bucket:
         elif answer.code == "NoSuchBucket":
             remedy = "`slipway up` makes the stack's buckets"
         raise BucketError(f"bucket {self.name} refused {what}: {why}", remedy=remedy)
+
+
+class _Piece:
+    """A range of a file as a request body, hashed before it is sent so that the server can verify it."""
+
+    def __init__(
+        self,
+        path: Path,
+        offset: int,
+        size: int,
+        sha256: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._path, self._offset, self.size = path, offset, size
+        self._progress = progress
+        self._reported = 0
+        self.sha256 = sha256 or self._hash()
+
+    def open(self) -> BinaryIO:
+        """A stream of the range; each byte counts as progress once, however often it is sent."""
+        return cast("BinaryIO", _Range(self._path, self._offset, self.size, self._report))
+
+    def _report(self, position: int) -> None:
+        if self._progress and position > self._reported:
+            self._progress(position - self._reported)
+            self._reported = position
+
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        with _Range(self._path, self._offset, self.size, lambda _: None) as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+        return digest.hexdigest()
+
+
+class _Range(io.RawIOBase):
+    """Reads `size` bytes of a file from `offset` on; `report` gets the number of bytes read so far."""
+
+    def __init__(self, path: Path, offset: int, size: int, report: Callable[[int], object]) -> None:
+        super().__init__()
+        self._file = path.open("rb")
+        self._file.seek(offset)
+        self._size, self._done, self._report = size, 0, report
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = self._size - self._done
+        piece = self._file.read(left if size < 0 else min(size, left))
+        self._done += len(piece)
+        self._report(self._done)
+        return piece
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

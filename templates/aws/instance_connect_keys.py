@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -IS
-"""For sshd: the operators' keys that EC2 Instance Connect vouches for at this moment, and no other.
+"""For sshd: prints the operators' keys that EC2 Instance Connect vouches for at this moment.
 
-The same proofs as AWS's own package asks for, which Debian does not have: the signer's certificate is of
-this region, chains to a public authority and is not revoked; the key is signed by it, for this instance,
-and for a minute.
+It makes the same checks as AWS's package, which Debian does not have: the signer's certificate is for this
+region, chains to a public authority and is not revoked; the signature is for this key, this instance and
+this minute.
 https://github.com/aws/aws-ec2-instance-connect-config
 """
 
@@ -31,11 +31,11 @@ KEYS = "meta-data/managed-ssh-keys"
 
 
 class RefusedError(Exception):
-    """No key is trusted, and why."""
+    """Why no key is trusted."""
 
 
 def main(user, fingerprint=""):
-    """Print the keys that `user` may come in with; with a `fingerprint`, only that one."""
+    """Print the keys that `user` may log in with; with a `fingerprint`, only that one."""
     if user != OPERATOR:
         return
     endpoint = (
@@ -54,26 +54,26 @@ def main(user, fingerprint=""):
 
 
 def instance_of(imds):
-    """This instance's id, as the metadata service says and, where it can be seen, the machine itself."""
+    """This instance's id by the metadata service; it must match the hardware's where that shows one."""
     said = imds.get("meta-data/instance-id")
     try:
         board = BOARD.read_text().strip()
     except OSError:
         board = ""
     if board.startswith("i-") and board != said:
-        raise RefusedError(f"the metadata service speaks of {said}, this is {board}")
+        raise RefusedError(f"the metadata service says {said}, the hardware says {board}")
     return said
 
 
 def trusted_signer(imds, folder):
-    """Path of the signer's public key, once its certificate has proved itself."""
+    """Path of the signer's public key, once its certificate is verified."""
     wanted = (
         f"managed-ssh-signer.{imds.get('meta-data/placement/region')}.{imds.get('meta-data/services/domain')}"
     )
     text = imds.get(f"{KEYS}/signer-cert/")
     chain = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, flags=re.DOTALL)
     if not chain:
-        raise RefusedError("the metadata service has no signer's certificate")
+        raise RefusedError("the metadata service has no signer certificate")
     paths = [folder / f"{number}.pem" for number in range(len(chain))]
     for path, certificate in zip(paths, chain, strict=True):
         path.write_text(certificate + "\n")
@@ -90,7 +90,7 @@ def trusted_signer(imds, folder):
 
 
 def refuse_revoked(imds, chain, paths, folder):
-    """Every certificate up to one that the system trusts by itself has a fresh word that it is good."""
+    """Every certificate up to one that the system trusts has a current OCSP response that it is good."""
     own = {ssl.PEM_cert_to_DER_cert(each) for each in certificates(Path(AUTHORITIES).read_text())}
     for number in range(len(chain) - 1):
         der = ssl.PEM_cert_to_DER_cert(chain[number])
@@ -113,35 +113,35 @@ def certificates(text):
 
 
 def vouched_for(blob, signer, instance, folder, now):
-    """The keys in `blob` that are for `instance`, have not ended, and carry the signer's signature."""
+    """The keys in `blob` that are for `instance`, have not expired, and carry the signer's signature."""
     for block in re.split(r"\n\s*\n", blob.strip()):
         lines = block.splitlines()
-        told = [line for line in lines if line.startswith("#")]
-        rest = lines[len(told) :]
-        if lines[: len(told)] != told or not rest or not rest[0].startswith("ssh-"):
+        header = [line for line in lines if line.startswith("#")]
+        rest = lines[len(header) :]
+        if lines[: len(header)] != header or not rest or not rest[0].startswith("ssh-"):
             continue
-        facts = dict(line[1:].split("=", 1) for line in told if "=" in line)
+        facts = dict(line[1:].split("=", 1) for line in header if "=" in line)
         if facts.get("Instance") != instance or not float(facts.get("Timestamp", 0)) > now:
             continue
         data, signature = folder / "data", folder / "signature"
-        data.write_text("\n".join([*told, rest[0]]) + "\n")
+        data.write_text("\n".join([*header, rest[0]]) + "\n")
         signature.write_bytes(base64.b64decode("".join(rest[1:])))
         padding = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32")
         openssl("dgst", "-sha256", *padding, "-verify", signer, "-signature", signature, data)
         key = " ".join(rest[0].split()[:2])
         who, request = facts.get("Caller", "?"), facts.get("Request", "?")
-        syslog.syslog(f"EC2 Instance Connect lets {who} in with {fingerprint_of(key)}, request {request}")
+        syslog.syslog(f"EC2 Instance Connect admits {who} with {fingerprint_of(key)}, request {request}")
         yield key
 
 
 def fingerprint_of(key):
-    """As sshd writes it."""
+    """In sshd's notation."""
     digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def openssl(*arguments):
-    """What openssl says; it refuses, so do we."""
+    """openssl's output. Raises RefusedError if it fails."""
     done = subprocess.run(
         ["/usr/bin/openssl", *arguments],
         stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -IS
-"""The host agent's start: isolated from the environment, without site, so that it starts fast."""
+"""Starts the host agent, isolated from the environment and without `site`, so that it starts fast."""
 
 import sys
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
-"""slipway-backup [kind]: dumps the database, proves that the dump can be read, and prints where it is.
+"""slipway-backup [kind]: dumps the database, verifies that the dump can be read, and prints its path.
 
 Prints {"file", "bytes", "seconds", "tables"}. Keeps the newest `keep` of each kind (`daily`, `release`, …).
-Exit 1 with the reason on standard error; a dump that is not whole never gets its final name.
+Exit 1 with the reason on standard error; an incomplete dump never gets its final name.
 """
 
 import fcntl
@@ -58,7 +58,7 @@ def dump(database, folder, kind):
 
 
 def run(argv, name, **streams):
-    """Run as postgres, who may read all by the local socket; the output, or the end with its reason."""
+    """Run as postgres, who may read everything through the local socket. Exits with the reason on failure."""
     done = subprocess.run(
         ["runuser", "-u", "postgres", "--", *argv], stderr=subprocess.PIPE, cwd="/", check=False, **streams
     )
@@ -68,7 +68,7 @@ def run(argv, name, **streams):
 
 
 def prune(folder, database, kind, keep):
-    """The newest of this kind stay; a release's backup never pushes out a daily one."""
+    """Keep the newest of this kind; a release's backup never displaces a daily one."""
     of_kind = sorted(folder.glob(f"{database}-{kind}-*.dump"))
     for old in of_kind[:-keep]:
         old.unlink()

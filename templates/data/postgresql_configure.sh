@@ -3,7 +3,7 @@
 set -eu
 version=$(pg_lsclusters --no-header | awk '$2 == "main" { print $1; exit }')
 if [ -z "$version" ]; then
-    echo "there is no PostgreSQL cluster called main: pg_lsclusters" >&2
+    echo "no PostgreSQL cluster is called main: see pg_lsclusters" >&2
     exit 1
 fi
 folder="/etc/postgresql/$version/main/conf.d"
@@ -27,6 +27,6 @@ fi
 refused=$(runuser -u postgres -- psql -XAtc "SELECT sourcefile || ':' || sourceline || ' ' || error
     FROM pg_file_settings WHERE error IS NOT NULL AND error <> 'setting could not be applied'")
 if [ -n "$refused" ]; then
-    echo "PostgreSQL refuses a setting: $refused" >&2
+    echo "PostgreSQL rejects a setting: $refused" >&2
     exit 1
 fi

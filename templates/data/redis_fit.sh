@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fits Redis to the machine: a quarter of its memory, between 256 MB and 16 GB; and inside a container
-# 256 MB, and no user namespace, which is refused there.
+# Fits Redis to the machine: a quarter of its memory, between 256 MB and 16 GB. In a container 256 MB, and no user
+# namespace, which containers refuse.
 set -eu
 limit=256
 unit=/etc/systemd/system/redis-server.service.d/container.conf

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -I
-"""Makes buckets with their policies and CORS rules, over S3's own API.
+"""Creates buckets with their policies and CORS rules, through the S3 API.
 
 Standard input: {endpoint, region, ca, access_key, secret_key, buckets: [{name, policy, cors}]}.
 May be repeated.
@@ -7,7 +7,6 @@ May be repeated.
 
 import base64
 import hashlib
-import hmac
 import http.client
 import json
 import ssl
@@ -15,6 +14,10 @@ import sys
 import time
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
+
+sys.path.insert(0, "/usr/local/lib/slipway")
+
+from agent.sigv4 import Credentials, Signed
 
 PATIENCE = 30
 CORS = """<CORSConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><CORSRule>\
@@ -31,50 +34,23 @@ class S3:
         self.parts = urlsplit(wanted["endpoint"])
         self.context = ssl.create_default_context(cafile=wanted["ca"])
 
-    def request(self, method, path, query="", body=b"", allowed=(200, 204)):
-        """The status; anything that is not allowed ends the program with the server's own words."""
+    def request(self, method, path, body=b"", allowed=(200, 204)):
+        """The status; one that is not allowed ends the program with the server's answer."""
+        md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        request = Signed("s3", self.wanted["region"], method, path, body, {"content-md5": md5})
+        who = Credentials(self.wanted["access_key"], self.wanted["secret_key"])
         connection = http.client.HTTPSConnection(self.parts.netloc, timeout=15, context=self.context)
-        connection.request(
-            method, f"{path}?{query}" if query else path, body, self.headers(method, path, query, body)
-        )
+        connection.request(method, path, body, request.sign(who, self.parts.netloc))
         answer = connection.getresponse()
         text = answer.read(2000).decode(errors="replace")
         connection.close()
         if answer.status not in allowed:
-            sys.exit(f"{method} {path}?{query}: {answer.status} {text}")
+            sys.exit(f"{method} {path}: {answer.status} {text}")
         return answer.status
-
-    def headers(self, method, path, query, body):
-        """AWS Signature Version 4."""
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        scope = f"{stamp[:8]}/{self.wanted['region']}/s3/aws4_request"
-        digest = hashlib.sha256(body).hexdigest()
-        headers = {
-            "content-md5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
-            "host": self.parts.netloc,
-            "x-amz-content-sha256": digest,
-            "x-amz-date": stamp,
-        }
-        names = ";".join(headers)
-        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        asked = f"{query}=" if query else ""
-        request = hashlib.sha256(
-            f"{method}\n{path}\n{asked}\n{lines}\n{names}\n{digest}".encode()
-        ).hexdigest()
-        key = f"AWS4{self.wanted['secret_key']}".encode()
-        for part in scope.split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{request}"
-        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-        credential = f"Credential={self.wanted['access_key']}/{scope}"
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 {credential},SignedHeaders={names},Signature={signature}"
-        )
-        return headers
 
 
 def wait_until_up(s3):
-    """It was started a moment ago."""
+    """The server was started a moment ago."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -88,7 +64,7 @@ def wait_until_up(s3):
 
 
 def main():
-    """Make what is missing; set what may have changed."""
+    """Create what is missing; set what may have changed."""
     wanted = json.load(sys.stdin)
     s3 = S3(wanted)
     wait_until_up(s3)
@@ -96,9 +72,9 @@ def main():
         path = f"/{bucket['name']}"
         if s3.request("HEAD", path, allowed=(200, 404)) == 404:
             s3.request("PUT", path)
-        s3.request("PUT", path, "policy", json.dumps(bucket["policy"]).encode())
+        s3.request("PUT", f"{path}?policy=", json.dumps(bucket["policy"]).encode())
         if bucket["cors"]:
-            s3.request("PUT", path, "cors", CORS.format(origin=escape(bucket["cors"])).encode())
+            s3.request("PUT", f"{path}?cors=", CORS.format(origin=escape(bucket["cors"])).encode())
 
 
 main()

@@ -1,5 +1,5 @@
 -- Counts a request body as it passes and ends the request once it is longer than allowed.
--- A Content-Length over the limit was refused before; this is for bodies that do not say (chunked, HTTP/2).
+-- A Content-Length over the limit was refused before; this is for bodies without one (chunked, HTTP/2).
 local BodyLimit = {}
 BodyLimit.id = "slipway body limit"
 BodyLimit.flags = filter.FLT_CFG_FL_HTX
@@ -24,7 +24,7 @@ function BodyLimit:http_payload(txn, message)
     local ahead = message:input()
     self.seen = self.seen + ahead
     if self.seen > BodyLimit.limit then
-        -- An error is the one way in 2.6 to stop the stream here; the answer is made a 413 on its way out.
+        -- An error is the only way in 2.6 to stop the stream here; the response becomes a 413 on its way out.
         txn:set_var("txn.body_over_limit", true)
         error("request body over the limit")
     end

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes HAProxy serve what is in /etc/haproxy/haproxy.cfg, or says why it does not: a reload that fails
-# leaves the old process serving, and systemd none the wiser.
+# Makes HAProxy serve /etc/haproxy/haproxy.cfg, or fails with its error: after a failed reload the old process
+# serves on, and systemd does not notice.
 set -eu
 main=$(systemctl show --property MainPID --value haproxy)
 before=$(pgrep --newest --parent "$main")
@@ -11,6 +11,6 @@ for _ in $(seq 150); do
         exit 0
     fi
 done
-echo "HAProxy did not take the new configuration and goes on with the old one:" >&2
+echo "HAProxy did not accept the new configuration and serves the old one:" >&2
 journalctl --unit haproxy --lines 10 --output cat >&2
 exit 1

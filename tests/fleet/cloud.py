@@ -6,6 +6,8 @@ plain Debian machines in the fleet's own network. In the place of Systems Manage
 local fleet's.
 """
 
+import json
+import platform
 import re
 import subprocess
 import tempfile
@@ -20,13 +22,14 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from hosts.kit import kit_objects
+from hosts.kit.archive import PYTHON_INDEX, kit_objects, python_objects
+from hosts.kit.python_packages import build, packages_digest
 from hosts.kit.user_data import user_data
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, LoadBalancer
 from slipway.fleet.ssh_config import control_folder
+from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.plan import fleet_plan
-from slipway.platforms.local.spec import SYSTEMD
+from slipway.platforms.local.up import fleet_plan
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.outputs import Cloud, Host, Outputs, Role
@@ -41,6 +44,8 @@ from tests.fleet.session_agent import session_agent
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLES: tuple[Role, ...] = ("web", "worker")
+PYTHON = f"{platform.machine()}-3.11"
+"""The plain machines are Debian 12."""
 BOOT_SECONDS = 240
 """Packages come from a mirror."""
 _TRUST = "/usr/local/share/ca-certificates/instance-connect.crt"
@@ -129,12 +134,25 @@ class AroundFleet:
         )
         aws = Aws.model_validate({"account": ACCOUNT, "network": {"cidr": str(self.subnet)}})
         stack = self.project.stack.model_copy(update={"platform": "aws", "aws": aws})
-        return replace(plan, outputs=outputs, stack=stack)
+        return replace(
+            plan,
+            outputs=outputs,
+            stack=stack,
+            edge_names=(),
+            ssh_access="loopback",
+            load_balancer=LoadBalancer(aws.network.cidr, aws.load_balancer.idle_seconds),
+            hosts_come_and_go=True,
+        )
 
     # what the platform does
 
     def publish_kit(self, role: Role) -> None:
-        for key, content in kit_objects(self.plan(), role).items():
+        python = json.loads(self.client("s3").get_object(Bucket=self.bucket, Key=PYTHON_INDEX)["Body"].read())
+        for key, content in kit_objects(self.plan(), role, python["archives"]).items():
+            self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def publish_python_packages(self) -> None:
+        for key, content in python_objects({PYTHON: build(PYTHON)}, packages_digest()).items():
             self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def mirror(self, bucket: Bucket) -> None:
@@ -270,6 +288,7 @@ def around(project: Project) -> Generator[AroundFleet]:
                 )
                 made = cloud.client("secretsmanager").create_secret(Name=cloud.names.boot_secret(role))
                 cloud.boot_secrets[role] = made["ARN"]
+            cloud.publish_python_packages()
             for role in ROLES:
                 cloud.publish_kit(role)
             yield cloud

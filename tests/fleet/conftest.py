@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from slipway.platforms.local.docker import find_docker
-from slipway.platforms.local.down import down
-from slipway.platforms.local.ports import is_free
-from slipway.platforms.local.up import up
+from slipway.platforms.local.network import is_free
+from slipway.platforms.local.up import down, up
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.settings.project import Project, open_project

@@ -6,16 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.platforms.local.bake import as_tar, bake
+from slipway.platforms.local.bake import Recipe, as_tar, bake
+from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.debian import ensure_debian
+from slipway.platforms.local.debian import ensure_debian, find_mirror
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.image import base_recipe
+from slipway.platforms.local.images import base_recipe
 from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.mirror import find_mirror
 from slipway.platforms.local.network import ensure_network
-from slipway.platforms.local.recipes import Recipe
-from slipway.platforms.local.spec import SYSTEMD
 from slipway.progress import Silent
 from tests.s3 import free_port
 

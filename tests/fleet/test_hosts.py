@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from hosts.converge import converge
 from hosts.plan import FleetPlan
+from hosts.set_up import set_up
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.plan import fleet_plan
+from slipway.platforms.local.up import fleet_plan
 from slipway.secrets.store import open_store
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
@@ -49,15 +49,15 @@ def reaches(project: Project, host: str, target: str, port: int) -> bool:
 
 def test_a_fleet_that_is_set_up_is_left_alone(fleet: Project):
     plan = plan_of(fleet)
-    converge(plan)
-    assert set(map(tuple, converge(plan).values())) == {()}
+    set_up(plan)
+    assert set(map(tuple, set_up(plan).values())) == {()}
 
 
 def test_a_set_up_that_was_cut_off_before_its_reload_is_finished(fleet: Project):
     plan = plan_of(fleet)
-    converge(plan)
-    on(fleet, "edge", "rm /var/cache/slipway/setup.digest /var/cache/slipway/taken-up/haproxy-reload")
-    assert converge(plan)["edge"] == ["haproxy reload", "digest"]
+    set_up(plan)
+    on(fleet, "edge", "rm /var/cache/slipway/setup.digest /var/cache/slipway/applied/haproxy-reload")
+    assert set_up(plan)["edge"] == ["haproxy reload", "digest"]
 
 
 def test_a_configuration_that_haproxy_refuses_is_told_and_the_old_one_serves_on(fleet: Project):
@@ -65,11 +65,11 @@ def test_a_configuration_that_haproxy_refuses_is_told_and_the_old_one_serves_on(
     before = on(fleet, "edge", "sha256sum /etc/haproxy/haproxy.cfg")
     broken = plan.app.model_copy(update={"private_paths": ["/a } oops {"]})
     with pytest.raises(Exception, match="setting up edge, web1, web2 failed") as caught:
-        converge(dataclasses.replace(plan, app=broken))
+        set_up(dataclasses.replace(plan, app=broken))
     details = "\n".join(getattr(caught.value, "details", ()))
     assert "haproxy.cfg is refused, the old one stays" in details
     assert on(fleet, "edge", "sha256sum /etc/haproxy/haproxy.cfg") == before
-    converge(plan)
+    set_up(plan)
 
 
 def test_a_change_of_both_proxies_loses_nothing(site: Site):
@@ -77,9 +77,9 @@ def test_a_change_of_both_proxies_loses_nothing(site: Site):
     plan = plan_of(project)
     limits = plan.app.limits.model_copy(update={"idle_seconds": plan.app.limits.idle_seconds + 1})
     with traffic(site.root) as during:
-        changed = converge(dataclasses.replace(plan, app=plan.app.model_copy(update={"limits": limits})))
+        changed = set_up(dataclasses.replace(plan, app=plan.app.model_copy(update={"limits": limits})))
         time.sleep(2)
-        converge(plan)
+        set_up(plan)
     assert all("haproxy reload" in changed[host] for host in ("edge", "web1", "web2"))
     during.assert_nothing_lost()
 

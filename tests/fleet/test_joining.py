@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hosts.kit import kit_digest
+from hosts.kit.archive import kit_digest
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.progress import Silent
@@ -107,7 +107,7 @@ def test_a_bare_machine_sets_itself_up_and_serves_the_live_release(first: Instan
 
 def test_user_data_again_changes_nothing(first: Instance, cloud: AroundFleet):
     before = first.sh("systemctl show -P MainPID haproxy ssh; stat -c %Y /etc/haproxy/haproxy.cfg")
-    assert "haproxy-reload" not in cloud.boot(first)
+    assert "haproxy reload" not in cloud.boot(first)
     assert first.sh("systemctl show -P MainPID haproxy ssh; stat -c %Y /etc/haproxy/haproxy.cfg") == before
 
 

@@ -110,7 +110,7 @@ def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_a
     assert run["lost_workers"] == []
     assert run["dropped"] == 0
     assert counts(run, "HTTP")[0] > 10
-    assert "slipway.load.generator" in seen
+    assert "slipway.traffic.generator" in seen
     secrets = [value for value in LiveStack(site.project).secrets.values() if len(value) >= 12]
     assert secrets
     for secret in secrets:

@@ -13,9 +13,8 @@ import pytest
 from slipway.fleet.ssh import Connection
 from slipway.platforms.local.containers import Fleet
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.down import down
 from slipway.platforms.local.status import fleet_state
-from slipway.platforms.local.up import up
+from slipway.platforms.local.up import down, up
 from slipway.progress import Silent
 from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput

@@ -14,7 +14,7 @@ from infra.recording import Graph, Resource, record
 from infra.recording.graph import references
 from infra.recording.record import ProgramFailed
 from infra.recording.schema import breaches
-from slipway.platforms.aws.provision import provision
+from slipway.platforms.aws.up import provision
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs

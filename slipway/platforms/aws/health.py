@@ -6,11 +6,13 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
+from slipway.platforms.aws.open import Opened, with_hosts
 from slipway.platforms.aws.session import AwsSession
 from slipway.platforms.site_certificate import days_left
 from slipway.progress import Progress
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Cloud, Outputs
+from slipway.settings.project import Project
 
 HEALTHY_SECONDS = 300
 POLL_SECONDS = 3.0
@@ -64,3 +66,32 @@ def site_problem(outputs: Outputs) -> str | None:
     except OSError as problem:
         return f"{urlsplit(outputs.url).hostname} cannot be reached from here: {problem}"
     return None
+
+
+# Waiting for hosts: an instance takes minutes from its start to being a host that can be worked with.
+
+
+ARRIVAL_SECONDS = 900
+ARRIVAL_POLL_SECONDS = 5.0
+
+
+def wait_for_hosts(project: Project, outputs: Outputs, progress: Progress) -> Opened:
+    """The outputs with all hosts, once none is still starting; NeedsPerson names those that never come."""
+    ends = time.monotonic() + ARRIVAL_SECONDS
+    told: dict[str, str] = {}
+    while True:
+        opened = with_hosts(project, outputs)
+        for name, why in opened.absent.items():
+            if told.get(name) != why:
+                progress.host(name, why)
+        told = dict(opened.absent)
+        if not opened.starting and opened.outputs.hosts:
+            return opened
+        if time.monotonic() > ends:
+            late = ", ".join(opened.starting) or "any host"
+            raise NeedsPerson(
+                f"{late} did not become ready within {ARRIVAL_SECONDS // 60} minutes",
+                details=[f"{name}: {why}" for name, why in opened.absent.items()],
+                remedy="the instance's system log in the EC2 console says how far its set-up came",
+            )
+        time.sleep(ARRIVAL_POLL_SECONDS)

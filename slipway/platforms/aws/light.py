@@ -8,17 +8,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
-from hosts.agent.sigv4 import Credentials, Signed
+from hosts.agent.sigv4 import Credentials
 from slipway.platforms.aws.failures import CAUSES
+from slipway.storage.signed_http import SignedHttp, Unreachable
 
 TARGETS = {
     ("ssm", "start_session"): "AmazonSSM.StartSession",
@@ -54,34 +51,29 @@ def endpoint(service: str, region: str, env: Mapping[str, str] = os.environ) -> 
 
 
 def call(service: str, operation: str, region: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer. Raises Answered; throttled and lost calls are tried again, ever more slowly."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return _once(service, TARGETS[service, operation], region, json.dumps(given).encode())
-        except Answered as refused:
-            if refused.response["Error"]["Code"] not in _PASSING or attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(random.uniform(0, 0.3 * 2**attempt))  # noqa: S311 - spreads attempts, hides nothing
-    raise AssertionError
-
-
-def _once(service: str, target: str, region: str, body: bytes) -> dict[str, Any]:
-    env, url = os.environ, endpoint(service, region)
+    """The answer. Raises Answered. Throttled calls are retried here, lost ones by SignedHttp."""
+    env = os.environ
     who = Credentials(
         env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN", "")
     )
-    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": target}
-    signed = Signed(service, region, "POST", "/", body, headers).sign(who, urlsplit(url).netloc)
-    request = urllib.request.Request(url, body, signed, method="POST")  # noqa: S310 - AWS, or where a person says
-    context = ssl.create_default_context(cafile=env.get("AWS_CA_BUNDLE") or None)
-    try:
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
-        with opener.open(request, timeout=SECONDS) as answer:
-            return json.loads(answer.read())
-    except urllib.error.HTTPError as refused:
-        raise _refusal(refused.code, refused.read()) from None
-    except OSError as lost:
-        raise Answered("EndpointConnectionError", str(lost)) from None
+    http = SignedHttp(
+        endpoint(service, region), service, region, lambda: who,
+        ca_file=env.get("AWS_CA_BUNDLE"), timeout=SECONDS,
+    )  # fmt: skip
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": TARGETS[service, operation]}
+    body = json.dumps(given).encode()
+    for attempt in range(ATTEMPTS):
+        try:
+            answer = http.request("POST", "/", headers=headers, body=body)
+        except Unreachable as lost:
+            raise Answered("EndpointConnectionError", str(lost)) from None
+        if answer.status < 300:
+            return json.loads(answer.content)
+        refusal = _refusal(answer.status, answer.content)
+        if refusal.response["Error"]["Code"] not in _PASSING or attempt == ATTEMPTS - 1:
+            raise refusal
+        time.sleep(random.uniform(0, 0.3 * 2**attempt))  # noqa: S311 - spreads attempts, hides nothing
+    raise AssertionError
 
 
 def _refusal(status: int, body: bytes) -> Answered:

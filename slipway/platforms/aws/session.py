@@ -13,10 +13,11 @@ from slipway.platforms.aws.failures import told
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
+    from hosts.agent.sigv4 import Credentials
     from slipway.settings.aws_names import AwsNames
     from slipway.settings.project import Project
     from slipway.settings.stack import Stack
-    from slipway.storage.sigv4 import Credentials
+
 
 ATTEMPTS = 5
 """In botocore's standard mode: throttled and lost requests are tried again, ever more slowly."""
@@ -68,7 +69,7 @@ class AwsSession:
         """The credentials of this moment, renewed by botocore before they expire. AwsInput: none."""
         from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
-        from slipway.storage.sigv4 import Credentials  # noqa: PLC0415
+        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
 
         with self._lock:
             try:
@@ -78,7 +79,7 @@ class AwsSession:
                 frozen = found.get_frozen_credentials()
             except Exception as error:
                 raise told(error, service="sts", operation="credentials", region=self.region) from None
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
 
     def _client(self, service: str) -> Any:
         # Clients may be shared by threads, the session that makes them may not.
@@ -133,3 +134,16 @@ def names_of(stack: Stack) -> AwsNames:
     if stack.aws is None:
         raise BadInput(f"stack {stack.name} has no slipway:aws")
     return AwsNames(stack, stack.aws.account, stack.aws.region)
+
+
+def check_account(session: AwsSession, stack: Stack) -> None:
+    """BadInput, naming both accounts, unless the credentials are of the account in the stack's settings."""
+    wanted = stack.aws.account if stack.aws else ""
+    found = session.call("sts", "get_caller_identity")
+    if found["Account"] != wanted:
+        raise BadInput(
+            f"these AWS credentials are of account {found['Account']} ({found['Arn']}), and stack "
+            f"{stack.name} may only be in account {wanted}",
+            remedy=f"sign in to {wanted}, or choose a profile of it (AWS_PROFILE, or slipway:aws.profile in "
+            f"Pulumi.{stack.name}.yaml)",
+        )

@@ -7,11 +7,15 @@ starts a session, and becomes AWS' session-manager-plugin, which speaks for it o
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +23,6 @@ from typing import Any, NoReturn
 from slipway.fleet.ssh_errors import NO_SESSION
 from slipway.platforms.aws import light
 from slipway.platforms.aws.failures import told
-from slipway.platforms.aws.plugin import INSTALL, PLUGIN
 from slipway.platforms.aws.session import AwsSession
 from slipway.settings.errors import BadInput, SlipwayError
 
@@ -65,6 +68,74 @@ def _call(session: AwsSession, service: str, operation: str, given: dict[str, An
     except light.Answered as refused:
         name = light.TARGETS[service, operation].rpartition(".")[2]
         raise told(refused, service=service, operation=name, region=session.region) from None
+
+
+RENEW_SECONDS = 12 * 3600
+
+
+def ssh_key(state_dir: Path) -> Path:
+    """Path of the private key; its public half is beside it, `.pub`. Made anew twice a day."""
+    folder = state_dir / "ssh"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / "operator"
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not _is_fresh(path):
+            _make(path)
+    finally:
+        os.close(handle)
+    return path
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        public = path.with_name(f"{path.name}.pub").stat()
+        return path.exists() and 0 <= time.time() - public.st_mtime < RENEW_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _make(path: Path) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    for old in (fresh, fresh.with_name(f"{fresh.name}.pub")):
+        old.unlink(missing_ok=True)
+    try:
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "slipway", "-f", str(fresh)],
+            check=True, capture_output=True, timeout=20,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise SlipwayError(
+            "ssh is not installed on this machine", remedy="install the OpenSSH client"
+        ) from None
+    fresh.replace(path)
+    fresh.with_name(f"{fresh.name}.pub").replace(path.with_name(f"{path.name}.pub"))
+
+
+PLUGIN = "session-manager-plugin"
+NEWER_THAN = (1, 2, 497, 0)
+"""Up to this version it takes the session's token in its arguments, which everybody on the machine can read.
+(awscli, customizations/sessionmanager.py: LAST_PLUGIN_VERSION_WITHOUT_ENV_VAR)"""
+INSTALL = (
+    "install it: https://docs.aws.amazon.com/systems-manager/latest/userguide/"
+    "session-manager-working-with-install-plugin.html"
+)
+
+
+def find_plugin() -> str:
+    """Its version. BadInput: it is not on PATH, or too old."""
+    try:
+        done = subprocess.run([PLUGIN, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    except FileNotFoundError:
+        raise BadInput(f"{PLUGIN} is not on PATH: hosts on AWS are reached by it", remedy=INSTALL) from None
+    version = done.stdout.strip()
+    if not re.fullmatch(r"\d+(\.\d+){2,3}", version):
+        raise BadInput(f"{PLUGIN} does not tell its version", remedy=INSTALL)
+    if tuple(int(part) for part in version.split(".")) <= NEWER_THAN:
+        newest = ".".join(str(part) for part in NEWER_THAN)
+        raise BadInput(f"{PLUGIN} {version} is too old: newer than {newest} is needed", remedy=INSTALL)
+    return version
 
 
 def main() -> NoReturn:

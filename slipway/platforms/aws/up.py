@@ -6,35 +6,39 @@ Everything in it may be cut off at any moment and done again: what is as it shou
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from slipway.fleet.fleet import Fleet
-from slipway.platforms.aws.account import check_account
-from slipway.platforms.aws.arrival import wait_for_hosts
-from slipway.platforms.aws.ca_bundle import ensure_ca_bundle
-from slipway.platforms.aws.database_roles import ensure_proxy_login, ensure_roles
-from slipway.platforms.aws.health import site_problem, wait_for_targets
-from slipway.platforms.aws.open import builds_bucket, cloud_of
-from slipway.platforms.aws.outputs import read_outputs
-from slipway.platforms.aws.plan import ROLES, fleet_plan
-from slipway.platforms.aws.plugin import find_plugin
-from slipway.platforms.aws.provision import can_provision, provision, refuse_placeholders
-from slipway.platforms.aws.redis_token import ensure_token
-from slipway.platforms.aws.session import AwsSession, session_of
-from slipway.platforms.aws.set_up import bring_in_line, publish_kits
-from slipway.platforms.aws.uploads_key import ensure_uploads_key
-from slipway.platforms.fleet_setup import platform_secrets as entries
-from slipway.platforms.fleet_setup.lock import only_one
-from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
+from slipway.platforms import data_host as entries
+from slipway.platforms.aws.data_logins import (
+    ensure_proxy_login,
+    ensure_roles,
+    ensure_token,
+    ensure_uploads_key,
+)
+from slipway.platforms.aws.health import site_problem, wait_for_hosts, wait_for_targets
+from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, fleet_plan, publish_kits
+from slipway.platforms.aws.open import builds_bucket, cloud_of, read_outputs
+from slipway.platforms.aws.session import AwsSession, check_account, session_of
+from slipway.platforms.aws.tunnel import find_plugin
+from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, open_store
+from slipway.settings.aws_rules import left_placeholders
+from slipway.settings.controls import STOPPING
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
+from slipway.settings.stack import Stack
+from slipway.settings.violations import dotted
 from slipway.storage.bucket import Bucket
 from slipway.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan
+
 
 SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.LOAD_KEY)
 """The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
@@ -102,3 +106,59 @@ def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Pro
         wait_for_targets(session, cloud_of(outputs), outputs, progress)
     if problem := site_problem(outputs):
         progress.line(f"the site cannot be reached: {problem}")
+
+
+# Provisioning from `slipway up`: Pulumi's engine, if its command line is on this machine.
+
+
+def can_provision() -> bool:
+    """Is the engine's command line here?"""
+    return shutil.which("pulumi") is not None
+
+
+def refuse_placeholders(stack: Stack) -> None:
+    """BadInput, naming each, if settings still are an example's: they would be made for somebody else."""
+    left = list(left_placeholders(stack))
+    if left:
+        raise BadInput(
+            f"stack {stack.name} still has an example's values, so nothing was made",
+            details=[f"slipway:{dotted(key)}: {problem}" for key, problem, _ in left],
+            remedy=f"put your own into Pulumi.{stack.name}.yaml",
+        )
+
+
+def provision(project: Project, progress: Progress, *, break_lock: str = "") -> bool:
+    """Have the engine make what infra/ says. False: the pulumi CLI is not here, and what exists must do.
+
+    `break_lock`: owner of a lock on the stack's state that a person knows to be dead.
+    """
+    if not can_provision():
+        progress.line("provisioning is skipped: the pulumi CLI is not on PATH; what exists is used as it is")
+        return False
+    if (project.root / "infra" / "__main__.py").exists():
+        progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
+    from slipway.platforms.aws.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
+
+    up(project, progress, break_lock=break_lock)
+    return True
+
+
+def refuse_broken_rules(project: Project) -> int:
+    """The number of rules that the stack's program keeps. BadInput names the violations that stop an update.
+
+    The program runs without engine, network or credentials, as for `slipway infra check`; about 10 s.
+    """
+    from infra.policies import RULES, World, judge  # noqa: PLC0415 - with the group infra only
+    from infra.recording import record  # noqa: PLC0415
+
+    world = World(record(project.root, project.stack.name), project.stack.purpose)
+    found = [each for each in judge(world, RULES) if each.control.severity in STOPPING]
+    if found:
+        raise BadInput(
+            f"{len(found)} policy violations are critical or high, so nothing was made",
+            details=[
+                f"{each.control.id} {each.where}: {each.problem}: {each.control.what_to_do}" for each in found
+            ],
+            remedy=f"see slipway infra check --stack {project.stack.name}",
+        )
+    return len(RULES)

@@ -1,18 +1,119 @@
-"""Bake: run a recipe's script in a container of its parent and keep the result as an image.
-
-Run-and-commit and not `docker build`: it needs no builder plugin, and downloads are kept in volumes.
-"""
+"""What is baked into the hosts' images: packages only. How they are configured is hosts/' business."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shlex
 import tarfile
+from dataclasses import dataclass
 
 from slipway.platforms.local.docker import Docker, DockerError
-from slipway.platforms.local.recipes import INIT_PATH, Recipe
 from slipway.settings.errors import SlipwayError
+from slipway.settings.outputs import Role
+
+EVERY_HOST = (
+    *(
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "libpam-systemd",
+        "openssh-server",
+        "python3",
+        "sudo",
+        "zstd",
+        "curl",
+    ),
+    *("ca-certificates", "nftables", "jq", "iproute2", "procps", "less", "rsync", "socat", "iputils-ping"),
+    *("netcat-openbsd", "unattended-upgrades", "systemd-timesyncd", "netbase"),
+)
+
+ADDED: dict[Role, list[str]] = {
+    "edge": ["haproxy"],
+    "web": ["haproxy"],
+    "worker": [],
+    "data": ["postgresql", "postgresql-client", "pgbouncer", "redis-server"],
+}
+
+# Package scripts and hosts/ keep a user that exists; with the same ids in every image, disks outlive it.
+USERS = (
+    ("haproxy", 901, "/var/lib/haproxy", "/usr/sbin/nologin"),
+    ("postgres", 902, "/var/lib/postgresql", "/bin/bash"),
+    ("redis", 903, "/var/lib/redis", "/usr/sbin/nologin"),
+    ("sshd", 904, "/run/sshd", "/usr/sbin/nologin"),
+    ("versitygw", 905, "/var/lib/versitygw", "/usr/sbin/nologin"),
+    ("slipway-app", 906, "/nonexistent", "/usr/sbin/nologin"),
+)
+
+# Off until hosts/ has configured and enabled them.
+SERVICES = (
+    *("haproxy", "postgresql", "pgbouncer", "redis-server", "nftables", "unattended-upgrades"),
+    *("apt-daily.timer", "apt-daily-upgrade.timer"),
+)
+
+INIT_PATH = "/usr/local/sbin/slipway-init"
+INIT = b"""#!/bin/sh
+# cgroup v2 is mounted read-only in a container without --privileged; systemd has to write its own subtree.
+mount -o remount,rw /sys/fs/cgroup 2>/dev/null || true
+exec /sbin/init
+"""
+
+# Starts no service while packages are installed; the role's script takes it away.
+NO_STARTS = ("/usr/sbin/policy-rc.d", 0o755, b"#!/bin/sh\nexit 101\n")
+
+_APT = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io -o Dpkg::Use-Pty=0"
+_ADD_USERS = "\n".join(
+    f"useradd --system --uid {uid} --user-group --no-create-home --home-dir {home} --shell {shell} {name}"
+    for name, uid, home, shell in USERS
+)
+
+BASE_SCRIPT = f"""
+rm -f /etc/apt/apt.conf.d/docker-clean /etc/apt/apt.conf.d/docker-gzip-indexes
+{_ADD_USERS}
+apt-get -qq update
+{_APT} install --no-install-recommends {" ".join(EVERY_HOST)}
+update-ca-certificates >/dev/null 2>&1
+rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
+: > /etc/machine-id
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One image: made by running `script` in `parent` after unpacking `files`."""
+
+    name: str
+    parent: str
+    script: str
+    files: tuple[tuple[str, int, bytes], ...] = ()
+    """(absolute path, mode, content)."""
+    salt: str = ""
+    """What else decides the result: the version of something that is copied in."""
+
+    @property
+    def tag(self) -> str:
+        """`slipway/<name>:<digest>`: a changed recipe is a new image, an unchanged one is found again."""
+        digest = hashlib.sha256()
+        for part in (self.parent, self.script, self.salt, repr(sorted(self.files))):
+            digest.update(part.encode() + b"\0")
+        return f"slipway/{self.name}:{digest.hexdigest()[:12]}"
+
+
+def packages_script(role: Role) -> str:
+    """The script that makes a role's image from slipway/base."""
+    packages = ADDED[role]
+    install = f"{_APT} install --no-install-recommends {' '.join(packages)}"
+    # The lists may be older than the mirror when an old base gets a new role.
+    step = f"{install} || {{ apt-get -qq update; {install}; }}" if packages else ""
+    disable = f'for unit in {" ".join(SERVICES)}; do systemctl disable "$unit" >/dev/null 2>&1 || true; done'
+    return f"{step}\n{disable}\nrm -f {NO_STARTS[0]}\n"
+
+
+# Bake: run a recipe's script in a container of its parent and keep the result as an image.
+#
+# Run-and-commit and not `docker build`: it needs no builder plugin, and downloads are kept in volumes.
+
 
 _LISTS = "slipway-apt-lists:/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"

@@ -1,24 +1,121 @@
-"""The hosts' containers: made, started, or made anew when what they are made from has changed."""
+"""What a host's container is made from. Pure: arguments of `docker create`, and a digest of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+import signal
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.platforms.local.bake import as_tar
-from slipway.platforms.local.container_state import ContainerState
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.interrupt import interrupts_deferred
 from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import UNITS_DISK, LocalHost
-from slipway.platforms.local.ports import refuse_ports_in_use
-from slipway.platforms.local.spec import FLEET_LABEL, ROOT_LABEL, STOP_SECONDS, Spec, spec_of
+from slipway.platforms.local.layout import LOOPBACK, UNITS_DISK, LocalHost
+from slipway.platforms.local.network import refuse_ports_in_use
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Role
 from slipway.settings.project import Project
+
+FLEET_LABEL = "slipway.fleet"
+ROOT_LABEL = "slipway.root"
+HOST_LABEL = "slipway.host"
+SPEC_LABEL = "slipway.spec"
+STOP_SECONDS = 60
+"""How long services of a host have to end when it is switched off; jobs may take their drain time."""
+
+# What systemd and nftables need in a container, without --privileged.
+SYSTEMD = (
+    *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cgroupns=private", "--env", "container=docker"),
+    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
+    *("--tmpfs", "/run:mode=755", "--tmpfs", "/run/lock:mode=1777", "--tmpfs", "/tmp:exec,mode=1777"),  # noqa: S108
+    *("--restart", "unless-stopped", "--stop-timeout", str(STOP_SECONDS), "--shm-size", "256m"),
+    *("--log-opt", "max-size=1m", "--sysctl", "net.core.somaxconn=4096"),
+)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One container, before it is made."""
+
+    name: str
+    digest: str
+    """Another digest means another container."""
+    image: str
+    arguments: tuple[str, ...]
+    volumes: dict[str, str]
+    """Docker volume → where it is mounted."""
+
+
+def spec_of(
+    host: LocalHost, fleet: str, image: str, *, labels: Mapping[str, str], keys: tuple[str, str]
+) -> Spec:
+    """The container of `host` in `fleet`; `keys` are its host key and the operator's, both public."""
+    name = f"{fleet}-{host.name}"
+    volumes = {f"{name}-{disk.strip('/').replace('/', '-')}": disk for disk in host.disks}
+    arguments = (
+        *("--name", name, "--hostname", host.name),
+        *("--network", fleet, "--network-alias", host.name, "--ip", host.address),
+        *SYSTEMD,
+        *_repeat("--publish", (f"{LOOPBACK}:{outside}:{inside}" for outside, inside, _ in host.published)),
+        *_repeat("--volume", (f"{volume}:{disk}" for volume, disk in volumes.items())),
+        *_repeat("--label", (f"{key}={value}" for key, value in {**labels, HOST_LABEL: host.name}.items())),
+    )
+    digest = hashlib.sha256(json.dumps([image, arguments, keys]).encode()).hexdigest()[:16]
+    return Spec(name, digest, image, (*arguments, "--label", f"{SPEC_LABEL}={digest}", image), volumes)
+
+
+def _repeat(flag: str, values: Iterable[str]) -> list[str]:
+    return [part for value in values for part in (flag, value)]
+
+
+# What docker says about one host's container.
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """One container of a fleet as docker tells it."""
+
+    host: str
+    root: str
+    spec: str
+    state: str
+    """created, running, restarting, exited, paused, dead."""
+    since: str
+    """RFC 3339."""
+    address: str
+
+    @property
+    def running(self) -> bool:
+        """Is it up?"""
+        return self.state == "running"
+
+    def fits(self, spec: str) -> bool:
+        """Is it made by `spec`, and whole? One that never started was cut off before its keys were put in."""
+        return self.spec == spec and self.state != "created"
+
+    @classmethod
+    def read(cls, entry: dict[str, object]) -> ContainerState:
+        """From an entry of `docker container inspect`."""
+        facts = json.loads(json.dumps(entry))
+        labels, networks = facts["Config"]["Labels"], facts["NetworkSettings"]["Networks"]
+        return cls(
+            host=labels.get(HOST_LABEL, ""),
+            root=labels.get(ROOT_LABEL, ""),
+            spec=labels.get(SPEC_LABEL, ""),
+            state=facts["State"]["Status"],
+            since=facts["State"]["StartedAt"],
+            address=next((str(network["IPAddress"]) for network in networks.values()), ""),
+        )
+
+
+# The hosts' containers: made, started, or made anew when what they are made from has changed.
+
 
 # A new system disk has the image's units; those of releases were on the old one.
 _RENEW_UNITS = f"""
@@ -152,3 +249,22 @@ class Fleet:
             ("/etc/slipway/setup.digest", 0o644, b""),
         )
         self.docker.run("cp", "-", f"{spec.name}:/", stdin=as_tar(files))
+
+
+# Ctrl-C at a moment that suits: after a short step, not in the middle of it.
+
+
+@contextmanager
+def interrupts_deferred() -> Generator[None]:
+    """A Ctrl-C inside the block is raised at its end. In other threads it does nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

@@ -6,13 +6,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from slipway.platforms.fleet_setup.data_services import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
+from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.platforms.local.containers import Fleet
 from slipway.platforms.local.docker import DockerError
-from slipway.platforms.local.kernel import INOTIFY_REMEDY
-from slipway.platforms.local.layout import LocalHost
-from slipway.platforms.local.ports import LOOPBACK
+from slipway.platforms.local.layout import LOOPBACK, LocalHost
 from slipway.progress import Progress
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Outputs
@@ -147,3 +146,29 @@ def _journal(fleet: Fleet, host: str, unit: str) -> list[str]:
     except DockerError as error:
         return [error.message]
     return text.splitlines()
+
+
+# What a machine's kernel must allow before it can carry many systemd hosts.
+
+
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_WANTED = 1024
+"""A systemd host takes 7 to 10 of these, all of the same user; Linux gives 128; without, it exits."""
+
+INOTIFY_REMEDY = f"sudo sysctl fs.inotify.max_user_instances={INOTIFY_WANTED}"
+
+
+def raise_limits(progress: Progress, limit: Path = INOTIFY) -> None:
+    """Raise the limit until the next reboot if it is low and we may; else say how."""
+    try:
+        if int(limit.read_text()) >= INOTIFY_WANTED:
+            return
+        limit.write_text(str(INOTIFY_WANTED))
+    except PermissionError:
+        progress.line(f"if hosts do not start: {INOTIFY_REMEDY}")
+    except (OSError, ValueError):
+        return
+    else:
+        progress.line(
+            f"raised fs.inotify.max_user_instances to {INOTIFY_WANTED}: each host's systemd takes some"
+        )

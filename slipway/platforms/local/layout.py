@@ -6,13 +6,17 @@ Addresses and ports depend on a host's name only, so that adding web3 moves nobo
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from pathlib import Path
 
+from slipway.platforms.data_host import DataServices
 from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
+from slipway.settings.outputs import Host, Outputs, Role, SecretStore
 from slipway.settings.stack import Stack
 
+LOOPBACK = "127.0.0.1"
 UPLOADS_PORT_ON_EDGE = 8444
 
 UNITS_DISK = "/etc/systemd/system"
@@ -85,3 +89,44 @@ def _host(stack: Stack, network: IPv4Network, role: Role, number: int) -> LocalH
         published=tuple(published),
         disks=(*DISKS, *DATA_DISKS) if role == "data" else DISKS,
     )
+
+
+# The stack outputs of a local fleet, composed from its settings and its hosts. Pure.
+
+
+def compose_outputs(
+    stack: Stack, hosts: Sequence[LocalHost], host_keys: Mapping[str, str], *, state_dir: Path, secrets: Path
+) -> Outputs:
+    """What the local fleet promises to the pipeline; `secrets` is where the stack's encrypted file lies."""
+    data = next(host for host in hosts if host.role == "data")
+    services = DataServices(stack, data.name, data.address)
+    return Outputs(
+        stack=stack.name,
+        platform="local",
+        url=_url(stack.domain, stack.local.https_port),
+        connect=f"{LOOPBACK}:{stack.local.https_port}",
+        ca_file=str(state_dir / "tls/ca.pem"),
+        hosts=[_output_host(host, host_keys[host.name]) for host in hosts],
+        ssh_config=str(state_dir / "ssh_config"),
+        builds=services.builds(),
+        uploads=services.uploads(_url(stack.domain, stack.local.uploads_port)),
+        database=services.database(),
+        redis=services.redis(),
+        secrets=SecretStore(kind="age", location=str(secrets)),
+    )
+
+
+def _output_host(host: LocalHost, key: str) -> Host:
+    return Host(
+        name=host.name,
+        role=host.role,
+        address=host.address,
+        ssh_host=LOOPBACK,
+        ssh_port=host.ssh_port,
+        ssh_user="root",
+        host_key=key,
+    )
+
+
+def _url(domain: str, port: int) -> str:
+    return f"https://{domain}" if port == 443 else f"https://{domain}:{port}"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from ipaddress import IPv4Network
+from pathlib import Path
 
+from hosts.plan import FleetPlan
 from slipway.fleet.ssh_config import write_ssh_config
-from slipway.platforms.fleet_setup.lock import only_one
-from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
-from slipway.platforms.fleet_setup.private_file import write_private
+from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.local.containers import Fleet
 from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.health import wait_for_releases, wait_for_services, wait_for_ssh
-from slipway.platforms.local.image import ensure_images
-from slipway.platforms.local.kernel import raise_limits
-from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import LocalHost, lay_out
+from slipway.platforms.local.docker import find_docker
+from slipway.platforms.local.health import raise_limits, wait_for_releases, wait_for_services, wait_for_ssh
+from slipway.platforms.local.images import ensure_images, find_versitygw
+from slipway.platforms.local.keys import ensure_ca, ensure_leaf, host_key, operator_key
+from slipway.platforms.local.layout import LocalHost, compose_outputs, lay_out
 from slipway.platforms.local.network import ensure_network
-from slipway.platforms.local.outputs import compose_outputs
-from slipway.platforms.local.plan import fleet_plan
+from slipway.platforms.state_folder import only_one, write_private
 from slipway.progress import Progress
 from slipway.secrets.age_store import default_path
 from slipway.secrets.store import open_store
@@ -33,7 +34,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
     service does not come up.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         secrets = ensure_platform_secrets(open_store(project))
@@ -51,7 +52,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             started = fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
-            converge(fleet_plan(project, outputs, secrets), progress)
+            set_up(fleet_plan(project, outputs, secrets), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
@@ -79,3 +80,62 @@ def _remembered_subnet(project: Project) -> str | None:
     except (OSError, ValueError):
         return None
     return str(IPv4Network(f"{held.hosts[0].address}/24", strict=False)) if held.hosts else None
+
+
+# What a fleet's hosts are to be set up with: its outputs, the app's needs, secrets and certificates.
+
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1")
+
+
+def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
+    """The plan that `up` brings hosts in line with; missing and ending certificates are made."""
+    stack = project.stack
+    ca = ensure_ca(project.state_dir, project.fleet_id)
+    edge = [host.address for host in outputs.by_role("edge")]
+    site = [stack.domain, f"uploads.{stack.domain}", *LOOPBACK_NAMES, "::1", *edge]
+    pems: dict[str, Path] = {
+        host.name: ensure_leaf(project.state_dir, ca, host.name, [host.name, host.address, *LOOPBACK_NAMES])
+        for host in outputs.hosts
+    }
+    return FleetPlan(
+        outputs=outputs,
+        app=project.app,
+        stack=stack,
+        secrets=secrets,
+        ca_file=ca.certificate,
+        site_pem=ensure_leaf(project.state_dir, ca, "site", site),
+        host_pems=pems,
+        versitygw=find_versitygw(),
+        ssh_access="published",
+        edge_names=(*LOOPBACK_NAMES, *edge, *(host.name for host in outputs.by_role("edge"))),
+    )
+
+
+# `slipway down` of a local fleet: hosts are switched off and keep everything, or go with all their data.
+
+
+def down(project: Project, *, volumes: bool = False, progress: Progress) -> None:
+    """Switch the fleet off; with `volumes`, remove hosts, network, data and certificates.
+
+    Does nothing where nothing is. Secrets stay: they are the stack's and not the fleet's.
+    """
+    if find_docker() is None:
+        return
+    with only_one(project), progress.phase("down"):
+        fleet = Fleet(ensure_daemon(progress), project)
+        states = fleet.states()
+        fleet.refuse_foreign(states, gone_too=False)
+        for host in states:
+            progress.host(host, "stopping")
+        if not volumes:
+            fleet.stop([state.host for state in states.values() if state.running])
+        else:
+            fleet.remove(sorted(states))
+            fleet.remove_volumes()
+            if fleet.docker.inspect("network", fleet.name):
+                fleet.docker.run("network", "rm", fleet.name)
+            for name in ("outputs.json", "ssh_config", "known_hosts"):
+                (project.state_dir / name).unlink(missing_ok=True)
+            for folder in ("ssh", "tls"):
+                shutil.rmtree(project.state_dir / folder, ignore_errors=True)

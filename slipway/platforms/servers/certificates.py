@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from slipway.platforms.fleet_setup.authority import Authority, ensure_leaf_pem, make_authority
-from slipway.platforms.servers.entries import CA_CERTIFICATE, CA_KEY, DATA_CERTIFICATE, FLEET_SITE, SITE
-from slipway.platforms.servers.outputs import site_names
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from slipway.platforms.authority import Authority, ensure_leaf_pem, make_authority
+from slipway.platforms.servers.outputs import (
+    CA_CERTIFICATE,
+    CA_KEY,
+    DATA_CERTIFICATE,
+    FLEET_SITE,
+    SITE,
+    site_names,
+)
 from slipway.secrets.store import SecretStore
+from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
@@ -37,3 +49,79 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
         for entry, hosts in names.items()
     }
     return {CA_CERTIFICATE: authority.certificate.decode(), CA_KEY: authority.key.decode(), **leaves}
+
+
+# The site's certificate as a person gives it: does it fit the site, and will browsers take it?
+
+
+WARN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class SiteCertificate:
+    """One that fits."""
+
+    ends: datetime
+    has_chain: bool
+    """Do intermediate certificates come with it?"""
+
+    def warnings(self, now: datetime | None = None) -> list[str]:
+        """What a person should know."""
+        found: list[str] = []
+        days = (self.ends - (now or datetime.now(UTC))).days
+        if days < WARN_DAYS:
+            found.append(f"{SITE} ends in {days} days")
+        if not self.has_chain:
+            found.append(f"{SITE} holds one certificate and no chain: some clients will not trust it")
+        return found
+
+
+def judge(pem: str, names: Sequence[str], stack: str) -> SiteCertificate:
+    """BadInput, without any of `pem`, unless it holds a certificate for all `names`, now, with its key."""
+    try:
+        certificates = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        raise _refused("holds no certificate in PEM form", stack) from None
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, ValueError):
+        raise _refused("holds no private key, or one with a passphrase", stack) from None
+    site = certificates[0]
+    if site.public_key() != key.public_key():
+        if any(other.public_key() == key.public_key() for other in certificates[1:]):
+            raise _refused("must begin with the site's own certificate, the chain after it", stack)
+        raise _refused("holds a private key that is not its certificate's", stack)
+    now = datetime.now(UTC)
+    if site.not_valid_after_utc <= now:
+        raise _refused(f"expired on {site.not_valid_after_utc:%Y-%m-%d}", stack)
+    if site.not_valid_before_utc > now:
+        raise _refused(f"is not valid before {site.not_valid_before_utc:%Y-%m-%d}", stack)
+    its = _dns_names(site)
+    missing = [name for name in names if not any(_covers(pattern, name) for pattern in its)]
+    if missing:
+        raise _refused(f"is for {', '.join(its) or 'no name'}, and not for {' and '.join(missing)}", stack)
+    return SiteCertificate(site.not_valid_after_utc, len(certificates) > 1 or site.issuer == site.subject)
+
+
+def _dns_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return names.get_values_for_type(x509.DNSName)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """As browsers see it: a star is one whole label, the first."""
+    pattern, name = pattern.lower(), name.lower()
+    if pattern.startswith("*."):
+        return name.partition(".")[2] == pattern[2:]
+    return pattern == name
+
+
+def _refused(problem: str, stack: str) -> BadInput:
+    return BadInput(
+        f"{SITE} {problem}",
+        remedy="certificate, chain and private key, in this order, in one file: "
+        f"slipway secrets set {SITE} --stack {stack} < site.pem",
+    )

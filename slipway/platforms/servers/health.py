@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import Fleet, FleetHost
-from slipway.platforms.fleet_setup.data_services import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
+from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Outputs
 

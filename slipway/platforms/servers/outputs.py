@@ -1,12 +1,33 @@
-"""The stack outputs of a fleet of servers, composed from its settings alone. Pure; every command does it."""
+"""Names of the secret store's entries that hold certificates: PEM, with their keys."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from slipway.platforms.fleet_setup.data_services import DataServices
+from slipway.fleet.ssh_config import write_ssh_config
+from slipway.platforms.data_host import DataServices
+from slipway.platforms.state_folder import keep_private
+from slipway.secrets.age_store import default_path
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host, Outputs, SecretStore
+from slipway.settings.project import Project
 from slipway.settings.stack import Server, Stack
+
+SITE = "SITE_CERTIFICATE"
+"""The site's own, from a public authority: set by a person; certificate, chain and key in one text."""
+
+CA_CERTIFICATE = "PLATFORM_CA_CERTIFICATE"
+CA_KEY = "PLATFORM_CA_KEY"
+"""The fleet's authority, which hosts trust."""
+DATA_CERTIFICATE = "PLATFORM_DATA_CERTIFICATE"
+"""Of the data host's services, by the fleet's authority."""
+FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
+"""Of the site, by the fleet's authority: shown while there is no SITE_CERTIFICATE."""
+
+
+# The stack outputs of a fleet of servers, composed from its settings alone. Pure; every command does it.
 
 
 def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site: bool) -> Outputs:
@@ -55,3 +76,61 @@ def _host(server: Server) -> Host:
         ssh_user=server.ssh_user,
         host_key=server.host_key,
     )
+
+
+# Opens a stack of servers: its outputs, and on this machine the files that ssh and TLS need to reach it.
+
+
+def open_outputs(project: Project, secrets: Mapping[str, str]) -> Outputs:
+    """The outputs, with ssh_config, known_hosts and CA certificate in the state folder as they must be.
+
+    A few milliseconds. BadInput: the stack was never brought up, or its secrets are not this version's.
+    """
+    outputs = lay_out(project, secrets)
+    authority = secrets.get(CA_CERTIFICATE)
+    if not authority:
+        raise BadInput(
+            f"stack {project.stack.name} is not up: its secret store has no {CA_CERTIFICATE}",
+            remedy=f"slipway up --stack {project.stack.name}; then commit {outputs.secrets.location}",
+        )
+    keep_private(project.state_dir / "tls/ca.pem", authority.strip().encode() + b"\n")
+    return outputs
+
+
+def lay_out(project: Project, secrets: Mapping[str, str]) -> Outputs:
+    """The outputs, and ssh's files; all that `up` can have before the fleet has an authority."""
+    outputs = compose_outputs(
+        project.stack,
+        state_dir=project.state_dir.resolve(),
+        secrets=default_path(project.root, project.stack),
+        public_site=bool(secrets.get(SITE)),
+    )
+    write_ssh_config(outputs.hosts, project.state_dir.resolve(), ssh_identity(project.state_dir.resolve()))
+    return outputs
+
+
+# The private ssh key by which this person or CI job signs in to servers.
+
+
+KEY = "SLIPWAY_SSH_KEY"
+KEY_FILE = "SLIPWAY_SSH_KEY_FILE"
+
+
+def ssh_identity(state_dir: Path, env: Mapping[str, str] | None = None) -> Path | None:
+    """The key's file: SLIPWAY_SSH_KEY (its text, kept in `state_dir` for ssh), else SLIPWAY_SSH_KEY_FILE.
+
+    None: the keys of this person's agent and `~/.ssh`. BadInput, without the text, if it is no key.
+    """
+    env = os.environ if env is None else env
+    if text := env.get(KEY, "").strip():
+        if not text.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in text:
+            raise BadInput(f"{KEY} holds no private ssh key", remedy="it begins with -----BEGIN")
+        file = state_dir / "ssh" / "key"
+        keep_private(file, text.replace("\r\n", "\n").encode() + b"\n")
+        return file
+    if given := env.get(KEY_FILE, ""):
+        file = Path(given).expanduser()
+        if not file.is_file():
+            raise BadInput(f"there is no ssh key {given} (from {KEY_FILE})")
+        return file
+    return None

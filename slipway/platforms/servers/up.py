@@ -5,22 +5,29 @@ Everything in it may be cut off at any moment and done again: what is as it shou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from hosts.plan import FleetPlan
 from slipway.fleet.fleet import Fleet
-from slipway.platforms.fleet_setup.lock import only_one
-from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
-from slipway.platforms.servers.certificates import ensure_certificates
-from slipway.platforms.servers.entries import SITE
+from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.s3_server import binary_for, find_versitygw
+from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.health import site_problem, unresolved, wait_for_services
-from slipway.platforms.servers.open import lay_out, open_outputs
-from slipway.platforms.servers.outputs import site_names
-from slipway.platforms.servers.plan import fleet_plan
+from slipway.platforms.servers.outputs import (
+    CA_CERTIFICATE,
+    DATA_CERTIFICATE,
+    FLEET_SITE,
+    SITE,
+    lay_out,
+    open_outputs,
+    site_names,
+)
 from slipway.platforms.servers.reach import Found, reach
-from slipway.platforms.servers.s3_server import binary_for
-from slipway.platforms.servers.site_certificate import judge
+from slipway.platforms.state_folder import keep_private, only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, open_store
+from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
@@ -31,7 +38,7 @@ def up(project: Project, progress: Progress) -> Outputs:
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
-    from hosts.converge import converge  # noqa: PLC0415 - pyinfra takes long to import
+    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
         store = open_store(project)
@@ -45,7 +52,7 @@ def up(project: Project, progress: Progress) -> Outputs:
             secrets = _all_secrets(store, project, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
-            converge(fleet_plan(project, outputs, secrets, server), progress)
+            set_up(fleet_plan(project, outputs, secrets, server), progress)
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):
@@ -88,3 +95,37 @@ def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
     if problem := site_problem(outputs):
         said.append(f"the site cannot be reached from here: {problem}")
     return said
+
+
+# What servers are set up with; the same on every machine that has the age key.
+
+
+def fleet_plan(
+    project: Project, outputs: Outputs, secrets: Mapping[str, str], versitygw: Path | None = None
+) -> FleetPlan:
+    """The plan. Certificates come from `secrets` and are laid into the state folder, 0600; none is made here.
+
+    BadInput: the store lacks one, so `up` never came to its end.
+    """
+    folder = project.state_dir.resolve() / "tls"
+
+    def laid(file: str, *entries: str) -> Path:
+        text = next((secrets[entry] for entry in entries if secrets.get(entry)), None)
+        if text is None:
+            raise BadInput(
+                f"the stack's secrets have no {entries[-1]}", remedy=f"slipway up --stack {outputs.stack}"
+            )
+        path = folder / file
+        keep_private(path, text.strip().encode() + b"\n")
+        return path
+
+    return FleetPlan(
+        outputs=outputs,
+        app=project.app,
+        stack=project.stack,
+        secrets=secrets,
+        ca_file=laid("ca.pem", CA_CERTIFICATE),
+        site_pem=laid("site.pem", SITE, FLEET_SITE),
+        host_pems={host.name: laid("data.pem", DATA_CERTIFICATE) for host in outputs.by_role("data")},
+        versitygw=versitygw or find_versitygw(),
+    )

@@ -15,13 +15,13 @@ AUTHORITY = (
     Case(
         "strangers let in",
         edge(answered(200, "{}", f"{ME} !{SIGNED}")),
-        red=("X6/strangers-are-refused", "X6/claims-in-query-and-headers-open-nothing"),
+        red=("X6/anonymous-clients-are-refused", "X6/claims-in-query-and-headers-have-no-effect"),
         ask=("X6",),
     ),
     Case(
         "users kept out",
         edge(answered(401, "{}", f"{ME} {SIGNED}")),
-        red=("X6/users-are-let-in",),
+        red=("X6/signed-in-users-are-accepted",),
         ask=("X6",),
     ),
     Case(
@@ -39,7 +39,7 @@ AUTHORITY = (
     Case(
         "a role in a header is believed",
         edge(answered(200, "{}", f"{ADMIN} {{ req.hdr(x-user-role) -m str admin }}")),
-        red=("X6/claims-in-query-and-headers-open-nothing",),
+        red=("X6/claims-in-query-and-headers-have-no-effect",),
         ask=("X6",),
     ),
     Case(

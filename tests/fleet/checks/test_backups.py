@@ -33,7 +33,7 @@ BACKUPS = (
             f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump",  # noqa: E501 - a shell's line
             f"rm {DUMPS}/loose.dump",
         ),
-        red=("I12/backups-are-for-root-alone",),
+        red=("I12/only-root-can-read-backups",),
         says="loose",
     ),
     Case(

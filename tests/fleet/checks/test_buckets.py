@@ -70,7 +70,7 @@ BUCKETS = (
         policy("uploads", "s3:PutObject", effect="Deny"),
         red=("I6/the-apps-account-can-use-its-own-bucket",),
     ),
-    Case("an account that nobody made", another_account, red=("I7/a-wrong-key-opens-no-bucket",)),
+    Case("an account that nobody made", another_account, red=("I7/a-wrong-key-is-refused-by-buckets",)),
     Case(
         "builds that anybody may change",
         policy("builds", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),

@@ -57,7 +57,7 @@ DATABASE = (
     Case(
         "everybody makes tables",
         sql("GRANT CREATE ON SCHEMA public TO PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
-        red=("I7/everybody-may-do-nothing", "I7/the-app-cannot-change-the-schema"),
+        red=("I7/public-may-not-create-in-the-schema", "I7/the-app-cannot-change-the-schema"),
         says="PUBLIC",
     ),
     Case(

@@ -47,7 +47,12 @@ HEADERS = (
         ask=("X2",),
         says="unsafe-inline",
     ),
-    Case("any base allowed", edge(policy(base="*")), red=("X2/the-csp-closes-the-side-doors",), ask=("X2",)),
+    Case(
+        "any base allowed",
+        edge(policy(base="*")),
+        red=("X2/the-csp-restricts-base-uri-and-plugins",),
+        ask=("X2",),
+    ),
     Case(
         "whole referrers",
         edge(header("Referrer-Policy", "unsafe-url")),
@@ -57,13 +62,13 @@ HEADERS = (
     Case(
         "a version told",
         edge(header("Server", "nginx/1.18.0")),
-        red=("X2/no-header-tells-a-version",),
+        red=("X2/no-header-shows-a-version",),
         ask=("X2",),
     ),
     Case(
         "answers of the API kept by caches",
         edge(header("Cache-Control", "public, max-age=600", "{ var(txn.path) -m beg /api/ }")),
-        red=("X2/answers-of-the-api-are-not-kept",),
+        red=("X2/answers-of-the-api-are-not-cached",),
         ask=("X2",),
     ),
     Case("no request id", edge(without("X-Request-Id")), red=("X13/every-answer-has-a-request-id",)),
@@ -76,7 +81,7 @@ HEADERS = (
     Case(
         "nothing to keep a static file by",
         edge(without("ETag"), without("Cache-Control"), without("Last-Modified")),
-        red=("I13/static-files-can-be-kept",),
+        red=("I13/static-files-can-be-cached",),
     ),
 )
 

@@ -40,7 +40,7 @@ HIDDEN = (
     Case(
         "files of the host are served",
         edge(answered(200, "root:x:0:0:root", "{ path_sub etc/passwd }", "text/plain")),
-        red=("X5/paths-lead-out-of-no-folder",),
+        red=("X5/no-path-leaves-the-public-folder",),
     ),
     Case(
         "a secret in a script",
@@ -59,23 +59,23 @@ HIDDEN = (
     Case(
         "a stack trace for a malformed request",
         edge(answered(400, TRACE, "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
-        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+        red=("P10/errors-for-malformed-requests-expose-no-internals",),
     ),
     Case(
         "a malformed request breaks it",
         edge(answered(500, "oops", "{ path /api/auth/sign-in } !{ req.body -m sub email }", "text/plain")),
-        red=("P10/a-malformed-request-is-told-nothing-of-the-inside",),
+        red=("P10/errors-for-malformed-requests-expose-no-internals",),
         says="500",
     ),
     Case(
         "a stack trace for an unknown page",
         edge(answered(404, TRACE, "{ path /no-such-page }", "text/plain")),
-        red=("P10/an-unknown-page-is-told-nothing-of-the-inside",),
+        red=("P10/errors-for-unknown-pages-expose-no-internals",),
     ),
     Case(
         "health without a version",
         edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1}', "{ path /health }")),
-        red=("X11/health-tells-status-time-and-version",),
+        red=("X11/health-reports-status-time-and-version",),
         ask=("X11/health",),
         says="version",
     ),
@@ -88,7 +88,7 @@ HIDDEN = (
                 "{ path /health }",
             )
         ),
-        red=("X11/health-tells-no-more-than-that",),
+        red=("X11/health-exposes-no-internals",),
         ask=("X11/health",),
         says="10.1.2.3",
     ),
@@ -101,7 +101,7 @@ HIDDEN = (
                 "{ path /health }",
             )
         ),
-        red=("X11/health-tells-no-more-than-that",),
+        red=("X11/health-exposes-no-internals",),
         ask=("X11/health",),
         says="postgres",
     ),

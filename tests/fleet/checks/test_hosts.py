@@ -87,7 +87,7 @@ ENTRY = (
             f"nft 'add chain {CHAIN} {{ policy accept ; }}'",
             f"nft 'add chain {CHAIN} {{ policy drop ; }}'",
         ),
-        red=("I7/the-firewall-drops-what-it-does-not-know",),
+        red=("I7/the-firewall-drops-by-default",),
     ),
     Case(
         "something listens",
@@ -98,7 +98,7 @@ ENTRY = (
     Case(
         "a web host reaches what is not for it",
         together(background("data1", "loose-listener", "python3 -m http.server 9090"), opened("data1", 9090)),
-        red=("I7/a-web-host-cannot-reach-what-is-not-for-it", "I7/nothing-unexpected-listens"),
+        red=("I7/a-web-host-cannot-reach-other-services", "I7/nothing-unexpected-listens"),
         says="9090",
     ),
     Case(
@@ -116,7 +116,7 @@ PROCESSES = (
         red=(
             "P9/app-units-are-hardened",
             "P9/app-processes-are-not-root",
-            "I3/app-processes-are-started-again",
+            "I3/app-processes-are-restarted",
             "I11/the-app-logs-json-lines",
             "P9/the-app-runs-in-production-mode",
         ),
@@ -137,11 +137,11 @@ PROCESSES = (
     Case(
         "a unit that stays down",
         drop_in("Restart=no"),
-        red=("I3/app-processes-are-started-again",),
+        red=("I3/app-processes-are-restarted",),
         ask=("I3/app",),
     ),
     Case(
-        "no time to leave", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-leave",), says="1 s"
+        "no time to leave", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-drain",), says="1 s"
     ),
     Case(
         "a process that keeps dying",
@@ -186,7 +186,7 @@ SECRETS = (
     Case(
         "an env file for all",
         done("web1", "chmod 644 /etc/slipway/env/*/web.env", "chmod 600 /etc/slipway/env/*/web.env"),
-        red=("I9/env-files-are-for-root-alone",),
+        red=("I9/only-root-can-read-env-files",),
     ),
     Case(
         "a private key for all",
@@ -195,7 +195,7 @@ SECRETS = (
             "chmod 644 /etc/slipway/pgbouncer/server.key",
             "chmod 640 /etc/slipway/pgbouncer/server.key",
         ),
-        red=("I9/private-keys-are-for-their-service-alone",),
+        red=("I9/only-their-service-can-read-private-keys",),
     ),
     Case(
         "a secret in a command line",
@@ -233,7 +233,7 @@ SYSTEM = (
     Case(
         "a unit that does not come back",
         done("web1", "systemctl disable -q slipway-restore", "systemctl enable -q slipway-restore"),
-        red=("I3/what-runs-comes-back-after-a-reboot",),
+        red=("I3/services-start-at-boot",),
         says="slipway-restore",
     ),
     Case(
@@ -300,7 +300,7 @@ SYSTEM = (
             "mv /etc/systemd/journald.conf.d/slipway.conf /root/",
             "mv /root/slipway.conf /etc/systemd/journald.conf.d/",
         ),
-        red=("I11/logs-outlive-a-reboot-and-have-a-limit",),
+        red=("I11/logs-survive-a-reboot-and-have-a-limit",),
     ),
 )
 

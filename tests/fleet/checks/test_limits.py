@@ -16,8 +16,8 @@ LIMITS = (
         edge("http-after-response set-status 200 if { status 429 }"),
         red=(
             "X7/too-many-requests-are-refused-whatever-x-forwarded-for-says",
-            "X7/a-refused-client-is-told-when-to-come-back",
-            "X8/headers-that-only-our-edge-may-set-gain-nothing",
+            "X7/a-refused-client-gets-retry-after",
+            "X8/headers-that-only-the-edge-may-set-have-no-effect",
         ),
     ),
     Case(
@@ -25,21 +25,21 @@ LIMITS = (
         edge(drop=r"del-header x-forwarded- -m beg|set-header X-Forwarded-For", at="    acl named_well"),
         red=(
             "X7/too-many-requests-are-refused-whatever-x-forwarded-for-says",
-            "X7/a-refused-client-is-told-when-to-come-back",
-            "X8/headers-that-only-our-edge-may-set-gain-nothing",
+            "X7/a-refused-client-gets-retry-after",
+            "X8/headers-that-only-the-edge-may-set-have-no-effect",
         ),
         says="none refused",
     ),
     Case(
         "a client may say that it is our load test",
         edge(drop="del-header x-load-test", at="    acl named_well"),
-        red=("X8/headers-that-only-our-edge-may-set-gain-nothing",),
+        red=("X8/headers-that-only-the-edge-may-set-have-no-effect",),
         says="let in",
     ),
     Case(
         "no Retry-After",
         edge("http-after-response del-header Retry-After"),
-        red=("X7/a-refused-client-is-told-when-to-come-back",),
+        red=("X7/a-refused-client-gets-retry-after",),
     ),
     Case(
         "passwords may be guessed",
@@ -68,7 +68,7 @@ LIMITS = (
             answered(200, "fine", "{ req.hdr(x-long) -m found }", "text/plain"),
             swap=("tune.bufsize 32768", "tune.bufsize 262144"),
         ),
-        red=("X9/headers-without-end-are-refused",),
+        red=("X9/headers-over-the-limit-are-refused",),
     ),
     Case(
         "any name is ours",

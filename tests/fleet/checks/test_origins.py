@@ -53,9 +53,7 @@ ORIGINS = (
         ),
         ask=("X3",),
     ),
-    Case(
-        "no Vary", edge(without("Vary")), red=("X3/caches-are-told-that-answers-vary-by-origin",), ask=("X3",)
-    ),
+    Case("no Vary", edge(without("Vary")), red=("X3/answers-vary-by-origin",), ask=("X3",)),
     Case(
         "a bucket for every origin",
         uploads(header("Access-Control-Allow-Origin", "*")),
@@ -86,7 +84,7 @@ COOKIES = (
     Case(
         "cookies for the whole domain",
         edge(r"http-after-response replace-header Set-Cookie '^(.*)$' '\1; Domain=example.com'"),
-        red=("X4/session-cookies-are-for-this-host-alone",),
+        red=("X4/session-cookies-are-for-this-host-only",),
         ask=("X4",),
     ),
     Case(

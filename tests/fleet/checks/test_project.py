@@ -105,10 +105,10 @@ CASES = (
     Case(
         "no way back",
         stored("head", lambda told: told.update(previous=999_999)),
-        red=("S4/there-is-a-release-to-go-back-to",),
+        red=("S4/there-is-a-release-to-roll-back-to",),
         says="999999",
     ),
-    Case("a load test that was not passed", load_run(passed=False), red=("S3/the-expected-load-was-tried",)),
+    Case("a load test that was not passed", load_run(passed=False), red=("S3/the-expected-load-was-tested",)),
 )
 
 

@@ -53,7 +53,7 @@ REDIS_CASES = (
         ),
         red=(
             "I4/redis-refuses-without-the-password",
-            "I4/redis-throws-nothing-away",
+            "I4/redis-evicts-nothing",
             "I10/redis-has-memory-left",
             "I7/the-app-may-not-administer-redis",
         ),
@@ -73,7 +73,7 @@ REDIS_CASES = (
     Case(
         "a queue that a restart empties",
         file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS),
-        red=("I4/redis-outlives-a-restart",),
+        red=("I4/redis-survives-a-restart",),
         ask=("I4/redis",),
     ),
     Case(

@@ -42,7 +42,7 @@ CASES = (
     Case(
         "whatever is sent is taken over",
         edge(answered(201, '{"id":"x","role":"admin","isAdmin":true}', TASKS)),
-        red=("X16/fields-that-nobody-asked-for-are-refused-or-ignored",),
+        red=("X16/unknown-fields-are-refused-or-ignored",),
         says="role",
     ),
     Case(
@@ -58,7 +58,7 @@ CASES = (
         "a bucket that anybody may write to",
         uploads("http-request return status 200 if { method PUT }"),
         red=(
-            "X9/a-presigned-url-takes-only-what-was-announced",
+            "X9/a-presigned-url-accepts-only-what-was-announced",
             "X9/a-changed-presigned-url-is-refused",
             "X9/an-expired-presigned-url-is-refused",
             "X9/the-uploads-bucket-is-private",
@@ -73,7 +73,7 @@ CASES = (
     Case(
         "somebody else's uploads",
         edge(answered(200, "{}", "{ path_sub 00000000-0000-4000-8000-000000000000 }")),
-        red=("X9/somebody-elses-upload-is-refused",),
+        red=("X9/another-users-upload-is-refused",),
     ),
 )
 

@@ -48,7 +48,7 @@ TRANSPORT = (
     Case(
         "a certificate that ends in five days",
         certificate(days=5),
-        red=("X1/the-certificate-is-good-for-two-weeks-and-more",),
+        red=("X1/the-certificate-is-valid-for-two-more-weeks",),
         ask=("X1",),
         says="ends in",
     ),
@@ -98,7 +98,7 @@ TRANSPORT = (
             "http-request return status 200 content-type text/plain string hello",
             at="    http-request redirect code 308",
         ),
-        red=("X1/plain-http-is-sent-on-to-https",),
+        red=("X1/plain-http-is-redirected-to-https",),
         ask=("X1",),
     ),
     Case(

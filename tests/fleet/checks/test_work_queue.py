@@ -31,7 +31,7 @@ WORK = (
             "INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())",  # noqa: E501 - a shell's line
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
         ),
-        red=("S10/nothing-was-given-up",),
+        red=("S10/the-dead-letter-queue-is-empty",),
     ),
     Case(
         "a clock that nobody winds",

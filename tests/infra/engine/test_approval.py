@@ -12,12 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.aws.pulumi.approval import Approval, SignedApproval, approved_urns, flaw, path_for
+from slipway.platforms.aws.pulumi.approval import (
+    Approval,
+    SignedApproval,
+    approved_urns,
+    ensure_key,
+    flaw,
+    line_for,
+    path_for,
+    sign,
+    signer_of,
+)
 from slipway.platforms.aws.pulumi.approve import duration, refuse_unfit
-from slipway.platforms.aws.pulumi.approvers import line_for, signer_of
-from slipway.platforms.aws.pulumi.plan import Plan
-from slipway.platforms.aws.pulumi.signature import ensure_key, sign
-from slipway.platforms.aws.pulumi.step import Step
+from slipway.platforms.aws.pulumi.plan import Plan, Step
 from slipway.settings.errors import BadInput
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen")

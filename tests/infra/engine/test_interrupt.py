@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import pytest
 
 from slipway.platforms.aws.pulumi import up
-from slipway.platforms.aws.pulumi.process import in_session, kill_session
+from slipway.platforms.aws.pulumi.workspace import in_session, kill_session
 from slipway.progress import Silent
 from slipway.settings.errors import LeaseHeld
 from tests.infra.engine.conftest import World

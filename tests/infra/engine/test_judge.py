@@ -6,10 +6,7 @@ import importlib
 
 import pytest
 
-from slipway.platforms.aws.pulumi.judge import judge
-from slipway.platforms.aws.pulumi.plan import Plan
-from slipway.platforms.aws.pulumi.stateful import STATEFUL
-from slipway.platforms.aws.pulumi.step import DESTROYING, Step, unread
+from slipway.platforms.aws.pulumi.plan import DESTROYING, STATEFUL, Plan, Step, judge, unread
 
 DATABASE = "aws:rds/instance:Instance"
 

@@ -12,8 +12,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slipway.platforms.aws.pulumi.failures import explain
-from slipway.platforms.aws.pulumi.lock import Lock, is_ours_and_dead, may_break, process_began, read_locks
+from slipway.platforms.aws.pulumi.failures import (
+    Lock,
+    explain,
+    is_ours_and_dead,
+    may_break,
+    process_began,
+    read_locks,
+)
 from slipway.settings.errors import LeaseHeld
 
 # As version 3.259 prints it.

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from slipway.platforms.aws.ca_bundle import KEY, PUBLIC, ca_bundle, ensure_ca_bundle
+from slipway.platforms.aws.kits import KEY, PUBLIC, ca_bundle, ensure_ca_bundle
 from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
 from slipway.settings.errors import BadInput, SlipwayError

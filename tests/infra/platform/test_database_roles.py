@@ -12,9 +12,9 @@ import pytest
 import trustme
 
 from hosts.plan import FleetPlan
-from slipway.platforms.aws import database_roles
-from slipway.platforms.aws.database_roles import ensure_proxy_login, ensure_roles
-from slipway.platforms.aws.plan import fleet_plan
+from slipway.platforms.aws import data_logins as database_roles
+from slipway.platforms.aws.data_logins import ensure_proxy_login, ensure_roles
+from slipway.platforms.aws.kits import fleet_plan
 from slipway.platforms.aws.session import session_of
 from slipway.settings.errors import SlipwayError
 from tests.infra.platform.here import here

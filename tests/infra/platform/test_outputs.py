@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.aws.outputs import read_outputs
+from slipway.platforms.aws.open import read_outputs
 from slipway.platforms.aws.session import session_of
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs

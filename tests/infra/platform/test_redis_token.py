@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from slipway.platforms.aws.redis_token import Door, Strategy, ask, ensure_token, steps
+from slipway.platforms.aws.data_logins import Door, Strategy, ask, ensure_token, steps
 from slipway.platforms.aws.session import session_of
 from slipway.progress import Silent
 from slipway.settings.errors import SlipwayError

@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from slipway.platforms.aws import boot_secret
 from slipway.platforms.aws.open import cloud_of
-from slipway.platforms.aws.secret_store import MAX_BYTES, AwsStore, Held
+from slipway.platforms.aws.secrets_manager import MAX_BYTES, AwsStore, Held, write_boot_documents
 from slipway.platforms.aws.session import session_of
 from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput, SlipwayError
@@ -135,12 +134,12 @@ def test_content_that_slipway_did_not_write_is_refused_without_a_word_of_it(
 def test_boot_secrets_are_replaced_by_role_and_the_old_stay_when_one_is_too_large(world: World):
     cloud = cloud_of(world.provision())
     session = session_of(world.project)
-    boot_secret.write(
+    write_boot_documents(
         session, cloud, {"web": json.dumps({"release": 1}), "worker": json.dumps({"release": 1})}
     )
-    boot_secret.write(session, cloud, {"web": json.dumps({"release": 2})})
+    write_boot_documents(session, cloud, {"web": json.dumps({"release": 2})})
     assert world.secret(world.names.boot_secret("web")) == {"release": 2}
     assert world.secret(world.names.boot_secret("worker")) == {"release": 1}
     with pytest.raises(BadInput, match="boot document of role worker has 65537 bytes"):
-        boot_secret.write(session, cloud, {"web": "{}", "worker": "x" * 65_537})
+        write_boot_documents(session, cloud, {"web": "{}", "worker": "x" * 65_537})
     assert world.secret(world.names.boot_secret("web")) == {"release": 2}

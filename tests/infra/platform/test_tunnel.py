@@ -15,9 +15,8 @@ import testinfra  # pyright: ignore[reportMissingTypeStubs]
 from slipway.fleet.ssh import Connection
 from slipway.fleet.ssh_errors import HostDown
 from slipway.platforms.aws import light
-from slipway.platforms.aws.plugin import find_plugin
 from slipway.platforms.aws.session import AwsSession
-from slipway.platforms.aws.ssh_key import RENEW_SECONDS, ssh_key
+from slipway.platforms.aws.tunnel import RENEW_SECONDS, find_plugin, ssh_key
 from slipway.settings.errors import BadInput
 from tests.infra.platform.fake_aws import Refuse
 from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way

@@ -13,11 +13,13 @@ import pytest
 import trustme
 
 from hosts import plan as hosts_plan
+from hosts.kit import python_packages
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms.aws import ca_bundle, discovery, set_up
+from slipway.platforms.aws import discovery
+from slipway.platforms.aws import kits as ca_bundle
+from slipway.platforms.aws import kits as set_up
+from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
-from slipway.platforms.aws.plan import fleet_plan, setup_digests
-from slipway.platforms.aws.set_up import bring_in_line
 from slipway.platforms.aws.up import up
 from slipway.platforms.platform import bring_up
 from slipway.progress import Silent
@@ -66,6 +68,7 @@ def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return authority
 
     monkeypatch.setattr(ca_bundle, "_fetch", fetch)
+    monkeypatch.setattr(python_packages, "build_all", lambda: {"x86_64-3.11": b"wheels"})
     monkeypatch.setattr("shutil.which", _without("pulumi"))
     way.ends(world.project.state_dir / "ssh_config")
     return made
@@ -101,6 +104,9 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
         "SLIPWAY_LOAD_KEY",
     ]
     bucket, s3 = world.names.bucket("builds"), world.client("s3")
+    index = json.loads(s3.get_object(Bucket=bucket, Key="setup/python.json")["Body"].read())
+    packages = index["archives"]["x86_64-3.11"]["key"]
+    assert s3.get_object(Bucket=bucket, Key=packages)["Body"].read() == b"wheels"
     pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
     kit = s3.get_object(Bucket=bucket, Key=pointer["key"])["Body"].read()
     assert kit == (tmp_path / "kit.tar.gz").read_bytes()
@@ -111,7 +117,7 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
 
 
 def test_up_again_leaves_alone_what_is_as_it_should_be(
-    world: World, way: Way, outputs: Outputs, tmp_path: Path
+    world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     launch(world, way)
     (host,) = up(world.project, Heard()).hosts
@@ -119,6 +125,7 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     opened = open_outputs(world.project).outputs
     (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
     (tmp_path / "kit.tar.gz").unlink()
+    monkeypatch.setattr(python_packages, "build_all", lambda: pytest.fail("the packages are in the bucket"))
     heard = Heard()
     up(world.project, heard)
     assert f"{host.name}: set up already" in heard.told
@@ -151,8 +158,8 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     world: World, way: Way, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
 ):
     (late,) = world.launch("web", 1, publish=False)
-    monkeypatch.setattr("slipway.platforms.aws.arrival.SECONDS", 0.5)
-    monkeypatch.setattr("slipway.platforms.aws.arrival.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_SECONDS", 0.5)
+    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_POLL_SECONDS", 0.1)
     with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
         up(world.project, Silent())
     assert "has not published its ssh host key" in caught.value.details[0]

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from slipway.fleet.ssh_config import control_folder, write_ssh_config
-from slipway.platforms.aws.ssh_key import ssh_key
-from slipway.platforms.aws.tunnel import proxy_command
+from slipway.platforms.aws.tunnel import proxy_command, ssh_key
 from tests import sshd
 from tests.infra.platform.fake_aws import FakeAws, serve
 

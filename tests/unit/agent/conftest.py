@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from hosts.agent import spawn, systemd
-from hosts.agent.fields import Fields
-from hosts.agent.host import Host
-from hosts.agent.paths import Paths
-from hosts.agent.slot import Slot
-from hosts.agent.state import State
+from hosts.agent import program, systemd
+from hosts.agent.host import Host, Paths
+from hosts.agent.json_object import JsonObject
+from hosts.agent.state import Slot, State
 
 
 class HaProxy(threading.Thread):
@@ -107,9 +105,9 @@ class Systemd:
     def journal(self, unit: str, since: float, lines: int = 20) -> list[str]:
         return ["the last line"]
 
-    def run(self, *argv: str) -> spawn.Finished:
+    def run(self, *argv: str) -> program.Finished:
         self.calls.append(argv)
-        return spawn.Finished(0, "", "")
+        return program.Finished(0, "", "")
 
 
 class World:
@@ -145,14 +143,14 @@ class World:
         return State.load(self.paths)
 
     def ask(self, command: Any, **request: object) -> dict[str, Any]:
-        return command(self.paths, self.host, Fields(request, "request"))
+        return command(self.paths, self.host, JsonObject(request, "request"))
 
     def put(
         self, slot: str, state: str, release: int, *, active: bool = False, **processes: dict[str, Any]
     ) -> None:
         """Have `release` in `slot`, its units running if the state says so."""
         now = self.state
-        record = Slot(slot, Fields({"processes": processes, "site": "app.test"}, "slot"))
+        record = Slot(slot, JsonObject({"processes": processes, "site": "app.test"}, "slot"))
         record.release, record.build, record.config = release, f"b{release}", f"c{release}"
         record.become(state)
         now.slots[slot] = record
@@ -178,7 +176,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     units = Systemd()
     for name in ("start", "stop", "show", "forget_failures", "reload", "journal"):
         monkeypatch.setattr(systemd, name, getattr(units, name))
-    monkeypatch.setattr(spawn, "run", units.run)
+    monkeypatch.setattr(program, "run", units.run)
     made = World(tmp_path, units)
     yield made
     made.haproxy.socket.close()

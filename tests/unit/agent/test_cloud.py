@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from hosts.agent import announce, s3
-from hosts.agent.aws import Cloud
+from hosts.agent import cron_owner
+from hosts.agent.aws import Cloud, download
 from hosts.agent.errors import AgentError
 from hosts.agent.imds import Imds
 from tests.fleet.metadata import Metadata
@@ -90,19 +90,18 @@ def test_credentials_are_kept_and_fetched_anew_before_they_end(metadata: Metadat
 def test_a_host_without_a_key_reads_builds_as_its_role(aws: World, moto: Moto, metadata: Metadata):
     moto.client("s3").put_object(Bucket="builds", Key="layers/x", Body=b"layer")
     builds = aws.host.builds()
-    assert b"".join(s3.get(builds, "layers/x", None)) == b"layer"
-    headers = s3.signed_headers(builds, "/builds/layers/x", "host", time.time())
-    assert "x-amz-security-token" in headers
+    assert b"".join(download(builds, "layers/x", "")) == b"layer"
+    assert builds.credentials().token, "a role's credentials are temporary"
     metadata.texts = {}
     with pytest.raises(AgentError) as refused:
-        b"".join(s3.get(aws.host.builds(), "layers/x", None))
+        b"".join(download(aws.host.builds(), "layers/x", ""))
     assert refused.value.code == "builds_unreachable"
 
 
 def test_the_host_key_is_published_under_the_hosts_own_id(aws: World, moto: Moto):
     Path(aws.paths.host_key).parent.mkdir(parents=True, exist_ok=True)
     Path(aws.paths.host_key).write_text(KEY)
-    answer = aws.ask(announce.command)
+    answer = aws.ask(cron_owner.publish_host_key)
     assert answer["user_id"].startswith("AROA")
     assert answer["user_id"].endswith(f":{INSTANCE}")
     written = moto.client("s3").get_object(Bucket="builds", Key=f"hosts/{answer['user_id']}")["Body"].read()

@@ -12,11 +12,9 @@ import pytest
 from hosts.agent import converge, restore, stage, switch
 from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
-from hosts.agent.fields import Fields
-from hosts.agent.host import Host
-from hosts.agent.paths import Paths
-from hosts.agent.slot import Slot
-from hosts.agent.state import Exclusive
+from hosts.agent.host import Host, Paths
+from hosts.agent.json_object import JsonObject
+from hosts.agent.state import Exclusive, Slot
 from tests.unit.agent.conftest import WEB, World
 
 ARN = "arn:aws:secretsmanager:eu-central-1:1:secret:boot/web"
@@ -46,10 +44,12 @@ def secret(world: World, monkeypatch: pytest.MonkeyPatch) -> Secret:
         assert arn == ARN
         return held.text
 
-    def put(paths: Paths, host: Host, request: Fields) -> Mapping[str, Any]:
+    def put(paths: Paths, host: Host, request: JsonObject) -> Mapping[str, Any]:
         with Exclusive(paths, "stage", request.whole("fence")) as state:
             idle = state.idle
-            state.slots[idle] = Slot(idle, Fields({"processes": {"web": WEB}, "site": "app.test"}, "slot"))
+            state.slots[idle] = Slot(
+                idle, JsonObject({"processes": {"web": WEB}, "site": "app.test"}, "slot")
+            )
             state.slots[idle].release = request.whole("release")
             state.slots[idle].become("staged")
             state.save()
@@ -100,7 +100,7 @@ def test_as_soon_as_something_was_released_only_the_release_makes_a_host_ready(
     seen: list[bool] = []
     staged = stage.command
 
-    def look(paths: Paths, host: Host, request: Fields) -> Mapping[str, Any]:
+    def look(paths: Paths, host: Host, request: JsonObject) -> Mapping[str, Any]:
         seen.append("unreleased" in world.haproxy.map)
         return staged(paths, host, request)
 
@@ -187,7 +187,7 @@ def test_a_release_that_is_warm_is_switched_to_without_staging(
 def test_a_command_that_comes_in_between_has_the_last_word(
     world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ):
-    def overtaken(paths: Paths, host: Host, request: Fields) -> None:
+    def overtaken(paths: Paths, host: Host, request: JsonObject) -> None:
         with Exclusive(paths, "stage", 50):
             pass
 

@@ -6,7 +6,7 @@ import pytest
 
 from hosts.agent import cron, envfile, switch
 from hosts.agent.errors import AgentError
-from hosts.agent.fields import Fields
+from hosts.agent.json_object import JsonObject
 from tests.unit.agent.conftest import WEB, World
 
 TICK: dict[str, object] = {
@@ -76,7 +76,7 @@ def test_timers_go_when_the_live_release_has_none(host: World):
 def test_no_unit_file_holds_a_secret_and_none_is_in_a_command_line(host: World):
     slot = host.state.slots["green"]
     envfile.write_slot(
-        host.paths, host.host, slot, Fields({"cron": {"CRON_SECRET": "very-secret-value"}}, "env")
+        host.paths, host.host, slot, JsonObject({"cron": {"CRON_SECRET": "very-secret-value"}}, "env")
     )
     host.ask(switch.command, fence=1, release=2, cron_owner=True)
     for path in Path(host.paths.units).iterdir():
@@ -100,7 +100,7 @@ def test_a_path_entry_posts_to_the_live_release_with_its_bearer(host: World):
     host.paths.live_port = server.server_port
     slot = host.state.slots["green"]
     slot.site = "app.test"
-    envfile.write_slot(host.paths, host.host, slot, Fields({"web": {"CRON_SECRET": "s3cret"}}, "env"))
+    envfile.write_slot(host.paths, host.host, slot, JsonObject({"web": {"CRON_SECRET": "s3cret"}}, "env"))
     state = host.state
     state.slots["green"].site = "app.test"
     state.save()

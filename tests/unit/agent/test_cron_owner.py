@@ -10,7 +10,8 @@ import pytest
 from hosts.agent import cron, cron_owner, leave
 from hosts.agent.aws import Answer, Cloud
 from hosts.agent.boot_document import BootDocument
-from hosts.agent.cron_owner import DEAD, LAPSE, MARGIN, OWNS, STANDS, Lease, Seen, is_owner, kinds_of, look
+from hosts.agent.cron import LAPSE, Lease
+from hosts.agent.cron_owner import DEAD, MARGIN, OWNS, STANDS, Seen, is_owner, look
 from hosts.agent.errors import AgentError
 from tests.fleet.metadata import Metadata
 from tests.unit.agent.conftest import WEB, World
@@ -22,20 +23,22 @@ ENTRY: dict[str, object] = {"path": "/cron", "schedule": "hourly"}
 TASK = {"command": "./tidy", "schedule": "hourly"}
 
 
-def document(processes: dict[str, object], **entries: object) -> BootDocument:
+def kinds(role: str, processes: dict[str, object], **entries: object) -> list[str]:
     stage = {"release": 7, "manifest": {"processes": processes, "cron": entries}}
-    return BootDocument.parse(json.dumps({"schema": 1, "role": "web", "fence": 1, "stage": stage}))
+    text = json.dumps({"schema": 1, "role": role, "fence": 1, "stage": stage})
+    return BootDocument.parse(text).cron_kinds()
 
 
 # whose they are
 
 
 def test_paths_are_for_web_hosts_and_commands_for_workers_if_there_are_any():
-    both = document({"web": WEB, "jobs": {"command": "work"}}, a=ENTRY, b=TASK)
-    assert (kinds_of(both, "web"), kinds_of(both, "worker")) == (["path"], ["command"])
-    web = document({"web": WEB}, a=ENTRY, b=TASK)
-    assert (kinds_of(web, "web"), kinds_of(web, "worker")) == (["path", "command"], [])
-    assert kinds_of(document({"web": WEB}), "web") == []
+    both: dict[str, object] = {"web": WEB, "jobs": {"command": "work"}}
+    assert kinds("web", both, a=ENTRY, b=TASK) == ["path"]
+    assert kinds("worker", both, a=ENTRY, b=TASK) == ["command"]
+    assert kinds("web", {"web": WEB}, a=ENTRY, b=TASK) == ["path", "command"]
+    assert kinds("worker", {"web": WEB}, a=ENTRY, b=TASK) == []
+    assert kinds("web", {"web": WEB}) == []
 
 
 def seen(name: str, age: float, mark: str = STANDS) -> Seen:
@@ -82,7 +85,7 @@ def owner(aws: World, monkeypatch: pytest.MonkeyPatch) -> Generator[World]:
     yield aws
 
 
-RELEASE = document({"web": WEB}, tidy=ENTRY)
+RELEASE = kinds("web", {"web": WEB}, tidy=ENTRY)
 
 
 def timers(world: World) -> set[str]:
@@ -104,8 +107,8 @@ def test_a_host_alone_takes_the_entries_and_says_so(
     key = f"hosts/{Lease.load(owner.paths).user_id}"
     assert words(moto, key) == [*KEY.split()[:2], STANDS]
     assert (owner.state.cron_kinds, timers(owner)) == (["path"], {"slipway-cron-tidy.timer"})
-    clock = cron_owner._clock  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(cron_owner, "_clock", lambda: clock() + 150)
+    clock = cron.clock
+    monkeypatch.setattr(cron, "clock", lambda: clock() + 150)
     ask(owner)
     assert words(moto, key)[2] == OWNS, "and operators still read the key"
 
@@ -132,8 +135,8 @@ def test_who_cannot_look_lets_go_at_once(owner: World, monkeypatch: pytest.Monke
         raise AgentError("cloud", "S3 does not answer")
 
     ask(owner)
-    clock = cron_owner._clock  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(cron_owner, "_clock", lambda: clock() + 150)
+    clock = cron.clock
+    monkeypatch.setattr(cron, "clock", lambda: clock() + 150)
     monkeypatch.setattr(Cloud, "objects", out_of_reach)
     with pytest.raises(AgentError):
         ask(owner)
@@ -144,8 +147,8 @@ def test_an_entry_that_fires_on_a_host_that_has_not_looked_for_long_does_nothing
     owner: World, monkeypatch: pytest.MonkeyPatch
 ):
     ask(owner)
-    clock = cron_owner._clock  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(cron_owner, "_clock", lambda: clock() + LAPSE)
+    clock = cron.clock
+    monkeypatch.setattr(cron, "clock", lambda: clock() + LAPSE)
     assert "another host" in owner.ask(cron.command, name="tidy")["skipped"]
     cron_owner.let_go_if_lapsed(owner.paths)
     assert timers(owner) == set()
@@ -161,7 +164,7 @@ def test_what_a_release_gave_to_a_host_runs_from_the_first_moment(owner: World):
     state = owner.state
     state.slots["blue"].become("live")
     state.save()
-    assert cron_owner.may_fire(owner.paths, state.slots["blue"])
+    assert cron.may_fire(owner.paths, state.slots["blue"])
 
 
 def test_a_host_that_leaves_says_that_it_stands_no_more(
@@ -178,7 +181,7 @@ def test_a_host_that_leaves_says_that_it_stands_no_more(
 
 def test_a_list_of_more_than_a_page_is_read_to_its_end(owner: World, monkeypatch: pytest.MonkeyPatch):
     page = (
-        "<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Contents><Key>hosts/R:i-%s</Key>"
+        "<ListBucketResult xmlns='http://aws.amazonaws.com/doc/2006-03-01/'><Contents><Key>hosts/R:i-%s</Key>"
         "<LastModified>2026-01-02T03:04:0%s.000Z</LastModified></Contents>%s</ListBucketResult>"
     )
     token = "<NextContinuationToken>a+b/c=</NextContinuationToken>"

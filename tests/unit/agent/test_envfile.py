@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from hosts.agent import envfile
 from hosts.agent.errors import AgentError
-from hosts.agent.fields import Fields
-from hosts.agent.paths import Paths
-from hosts.agent.slot import Slot
+from hosts.agent.host import Paths
+from hosts.agent.json_object import JsonObject
+from hosts.agent.state import Slot
 from tests.unit.agent.conftest import World
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\"\\`$%'\n\r\t #;=üa")
@@ -101,22 +101,25 @@ def test_what_systemd_would_drop_without_a_word_is_refused_by_name(name: str, va
 
 
 def test_the_slots_files_are_for_root_only_and_replace_those_before(world: World):
-    slot = Slot("blue", Fields({"processes": {"web": {"command": "serve"}}}, "slot"))
+    slot = Slot("blue", JsonObject({"processes": {"web": {"command": "serve"}}}, "slot"))
     envfile.write_slot(
-        world.paths, world.host, slot, Fields({"web": {"A": "1", "PORT": "9"}, "migrate": {"B": "2"}}, "env")
+        world.paths,
+        world.host,
+        slot,
+        JsonObject({"web": {"A": "1", "PORT": "9"}, "migrate": {"B": "2"}}, "env"),
     )
     assert envfile.read(world.paths, "blue", "web").items() >= {"A": "1", "SLIPWAY_SLOT": "blue"}.items()
     assert "PORT" not in envfile.read(world.paths, "blue", "web")
     assert Path(world.paths.env_file("blue", "web")).stat().st_mode & 0o777 == 0o600
     assert Path(world.paths.env).stat().st_mode & 0o777 == 0o700
-    envfile.write_slot(world.paths, world.host, slot, Fields({"web": {"A": "1"}}, "env"))
+    envfile.write_slot(world.paths, world.host, slot, JsonObject({"web": {"A": "1"}}, "env"))
     assert not Path(world.paths.env_file("blue", "migrate")).exists()
 
 
 @pytest.mark.parametrize("scope", ["../x", "a/b", ".x"])
 def test_a_scope_cannot_name_a_file_elsewhere(world: World, scope: str):
     with pytest.raises(AgentError, match="no name of a process"):
-        envfile.write_slot(world.paths, world.host, Slot("blue"), Fields({scope: {}}, "env"))
+        envfile.write_slot(world.paths, world.host, Slot("blue"), JsonObject({scope: {}}, "env"))
 
 
 def test_secrets_are_hidden_plain_and_as_they_look_in_json_and_urls():

@@ -13,12 +13,12 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-from hosts.agent import layers, merge, s3
+from hosts.agent import builds, layers
 from hosts.agent.errors import AgentError
-from hosts.agent.fields import Fields
-from hosts.agent.host import Builds
-from hosts.agent.paths import Paths
-from hosts.agent.unpack import unpack
+from hosts.agent.host import Builds, Paths
+from hosts.agent.json_object import JsonObject
+from hosts.agent.layers import unpack
+from hosts.agent.sigv4 import Credentials, Signed
 
 pytestmark = pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
 
@@ -124,7 +124,7 @@ def bucket() -> Iterator[tuple[dict[str, bytes], Builds]]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield (
         objects,
-        Builds(Fields({"bucket": "b", "endpoint": f"http://127.0.0.1:{server.server_port}"}, "builds")),
+        Builds(JsonObject({"bucket": "b", "endpoint": f"http://127.0.0.1:{server.server_port}"}, "builds")),
     )
     server.shutdown()
 
@@ -132,7 +132,7 @@ def bucket() -> Iterator[tuple[dict[str, bytes], Builds]]:
 def layer(content: bytes, claim: bytes | None = None, kind: str = "app", size: int = 10) -> layers.Layer:
     digest = "sha256:" + hashlib.sha256(content if claim is None else claim).hexdigest()
     return layers.Layer(
-        Fields({"kind": kind, "digest": digest, "size": size, "unpacked_size": size}, "layer")
+        JsonObject({"kind": kind, "digest": digest, "size": size, "unpacked_size": size}, "layer")
     )
 
 
@@ -186,7 +186,7 @@ def test_a_missing_layer_and_a_bucket_that_is_away_are_told_apart(
     with pytest.raises(AgentError) as missing:
         layers.fetch(paths, builds, [layer(b"x")])
     assert missing.value.code == "layer_missing"
-    away = Builds(Fields({"bucket": "b", "endpoint": "http://127.0.0.1:9"}, "builds"))
+    away = Builds(JsonObject({"bucket": "b", "endpoint": "http://127.0.0.1:9"}, "builds"))
     with pytest.raises(AgentError) as unreachable:
         layers.fetch(paths, away, [layer(b"x")])
     assert unreachable.value.code == "builds_unreachable"
@@ -202,11 +202,10 @@ def test_a_disk_that_is_too_small_is_told_in_numbers_before_any_download(
 
 
 def test_requests_are_signed_as_botocore_signs_them():
-    keys = {"access_key": "AKID", "secret_key": "secret/+", "region": "eu-central-1", "session_token": "tok"}
-    builds = Builds(Fields({"bucket": "b", "endpoint": "https://s3.example", **keys}, "builds"))
     path = "/b/layers/sha256-ab.tar.zst"
-    ours = s3.signed_headers(builds, path, "s3.example", 1_700_000_000)
-    request = botocore.awsrequest.AWSRequest("GET", f"https://s3.example{path}")
+    signed = Signed("s3", "eu-central-1", "GET", path)
+    ours = signed.sign(Credentials("AKID", "secret/+", "tok"), "aws.example", 1_700_000_000)
+    request = botocore.awsrequest.AWSRequest("GET", f"https://aws.example{path}")
     request.context["timestamp"] = "20231114T221320Z"
     signer = botocore.auth.S3SigV4Auth(
         botocore.credentials.Credentials("AKID", "secret/+", "tok"), "s3", "eu-central-1"
@@ -241,13 +240,13 @@ def test_layers_are_laid_over_each_other_without_taking_disk(paths: Paths, lay: 
         lay("b", {"node_modules/m/i.js": "m", "node_modules/.bin/m": "@../m/i.js", "shared/y": "y"}),
         lay("c", {"src/app.js": "app", "shared/x": "from c"}),
     ]
-    assert merge.merge(paths, "b1", digests)
+    assert builds.lay_out(paths, "b1", digests)
     root = Path(paths.build("b1"))
     assert (root / "shared/x").read_text() == "from c"
     assert (root / "node_modules/.bin/m").read_text() == "m"
     assert (root / "src/app.js").samefile(Path(paths.layer(digests[2]), "root/src/app.js"))
     assert Path(paths.layer(digests[0]), "root/shared/x").read_text() == "from a"
-    assert not merge.merge(paths, "b1", digests)
+    assert not builds.lay_out(paths, "b1", digests)
 
 
 def test_a_file_where_another_layer_has_a_folder_is_refused_and_leaves_nothing(paths: Paths, lay: Lay):
@@ -258,6 +257,6 @@ def test_a_file_where_another_layer_has_a_folder_is_refused_and_leaves_nothing(p
     ):
         shutil.rmtree(paths.layers, ignore_errors=True)
         with pytest.raises(AgentError, match="is a folder in one layer"):
-            merge.merge(paths, "b1", [lay("a", under), lay("b", over)])
+            builds.lay_out(paths, "b1", [lay("a", under), lay("b", over)])
         assert not Path(paths.build("b1")).exists()
         assert not list(Path(paths.work).iterdir())

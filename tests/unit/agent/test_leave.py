@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from hosts.agent import boot, converge, drain, leave
+from hosts.agent import boot, converge, leave, retire
 from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
 from tests.fleet.metadata import Metadata
@@ -140,7 +140,7 @@ def test_the_group_hears_of_it_only_when_everything_has_stopped(
     def wait(slot: str) -> None:
         told.append((slot, len(group.heard)))
 
-    monkeypatch.setattr(drain, "wait", wait)
+    monkeypatch.setattr(retire, "wait_until_stopped", wait)
     world.ask(leave.command)
     assert told == [("blue", 0), ("green", 0)]
 
@@ -192,7 +192,7 @@ def test_a_drain_that_was_cut_off_is_finished_by_the_next_run(
 
     metadata.texts[STATE] = "Terminated"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(drain, "wait", killed)
+        patch.setattr(retire, "wait_until_stopped", killed)
         world.ask(leave.command)
     answer: dict[str, Any] = world.ask(leave.command)
     assert (answer["slots"], answer["completed"]) == (["blue", "green"], True)

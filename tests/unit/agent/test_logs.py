@@ -1,8 +1,8 @@
 import pytest
 
-from hosts.agent import logs
+from hosts.agent import status
 from hosts.agent.errors import AgentError
-from hosts.agent.fields import Fields
+from hosts.agent.json_object import JsonObject
 from tests.unit.agent.conftest import WEB, World
 
 
@@ -16,7 +16,7 @@ def host(world: World) -> World:
 
 
 def argv(world: World, **request: object) -> list[str]:
-    return logs.arguments(world.state, Fields(request, "logs"))[4:]
+    return status.journalctl(world.state, JsonObject(request, "logs"))[4:]
 
 
 def test_only_what_the_app_wrote_is_shown(host: World):

@@ -10,7 +10,7 @@ from hosts.agent import main
 from hosts.agent.errors import AgentError
 
 ROOT = Path(main.__file__).parents[2]
-HOT = ("status", "switch", "haproxy", "state", "settle", "cron")
+HOT = ("status", "switch", "haproxy", "state", "handover", "cron")
 SLOW = {
     "argparse",
     "dataclasses",

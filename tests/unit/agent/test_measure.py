@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from hosts.agent import measure, slot
+from hosts.agent import measure, state
 from hosts.agent.errors import AgentError
 from hosts.agent.host import Host
 from tests.unit.agent.conftest import WEB, World
@@ -71,7 +71,7 @@ def cloudwatch() -> Iterator[str]:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     server = Machine(("127.0.0.1", 0), Answers)
-    monkeypatch.setitem(slot.FIRST_PORT, "blue", server.server_port - 1)
+    monkeypatch.setitem(state.FIRST_PORT, "blue", server.server_port - 1)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.agent import boot, envfile, layers, prune, retire, stage
+from hosts.agent import boot, builds, envfile, layers, retire, stage
 from hosts.agent.errors import AgentError
 from tests.unit.agent.conftest import WEB, WORKER, World
 
@@ -156,7 +156,7 @@ def test_prune_keeps_what_slots_hold_and_the_newest(world: World):
         os.utime(marker, (1000 - age, 1000 - age))
         Path(world.paths.layer(digest), "root").mkdir(parents=True)
     world.put("blue", "live", 1, active=True, web=WEB)
-    answer = world.ask(prune.command, keep=1)
+    answer = world.ask(builds.prune, keep=1)
     assert answer["builds"] == ["b2"]
     assert answer["layers"] == ["sha256:" + "2" * 64]
     left = {path.name for path in Path(world.paths.builds).iterdir()}

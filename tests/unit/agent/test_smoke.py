@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hosts.agent import smoke
-from hosts.agent.capture import capture, fill
 from hosts.agent.errors import AgentError
+from hosts.agent.smoke import capture, fill
 from tests.unit.agent.conftest import WEB, World
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hosts.agent import durable
 from hosts.agent.errors import AgentError
-from hosts.agent.paths import Paths
+from hosts.agent.host import Paths
 from hosts.agent.state import Exclusive, State
 from tests.unit.agent.conftest import World
 

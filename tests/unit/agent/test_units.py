@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from hosts.agent import units
-from hosts.agent.fields import Fields
-from hosts.agent.paths import Paths
-from hosts.agent.slot import Process
+from hosts.agent.host import Paths
+from hosts.agent.json_object import JsonObject
+from hosts.agent.state import Process
 
 
 def text(name: str = "web", **more: object) -> str:
-    process = Process(name, Fields({"command": "bun run src/web.ts --port=$PORT", **more}, name))
+    process = Process(name, JsonObject({"command": "bun run src/web.ts --port=$PORT", **more}, name))
     return units.render(Paths(), "green", process, 2 if more.get("instances") == 2 else 1)
 
 

@@ -1,4 +1,4 @@
-"""Runs of the checks' own plugin on checks that a test writes, for a stack that is not there."""
+"""Runs the checks' plugin on checks that a test writes, for a stack that does not exist."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pytest
 from tests.forked import forked_pytest
 
 CANARY = "canary-Zk3vQ9-secret"
-"""The only secret of the stack that is not there."""
+"""The only secret of that stack."""
 CONFTEST = f'''
 import pytest
 from types import SimpleNamespace
 from pathlib import Path
 from checks.conftest import *
-from checks.conftest import _asked_for_invasive
+from checks.conftest import _skip_invasive
 from checks.kit import plugin
 
-def host(name, role):
+def a_host(name, role):
     return SimpleNamespace(name=name, role=role)
 
 class Live:
     name, url, release = "paper", "https://paper.example", 7
-    outputs = SimpleNamespace(hosts=[host("web1", "web"), host("web2", "web"), host("data1", "data")])
+    outputs = SimpleNamespace(hosts=[a_host("web1", "web"), a_host("web2", "web"), a_host("data1", "data")])
     state_dir = Path("state")
 
     def redact(self, text):
@@ -36,15 +36,14 @@ class Live:
 plugin.open_live = lambda name: Live()
 Live.secrets = {{}}
 
-@pytest.fixture
-def host_name(request):
+@pytest.fixture(scope="session")
+def host(request):
     return request.param
 '''
 HEAD = """
 import pytest
-from checks.kit.check import check
-from checks.kit.check import not_evaluated, skipped
-RULE = dict(severity="high", why="because", remedy="mend it")
+from checks.kit.check import check, not_evaluated, skipped
+RULE = dict(severity="high", why="because", remedy="fix it")
 """
 
 

@@ -1,4 +1,4 @@
-"""Which checks run."""
+"""Which checks `--only`, `--severity` and `--host` select."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def test_tls(): pass
 @check("I4", **{**RULE, "severity": "critical"})
 def test_redis(): pass
 @check("I7", **RULE)
-def test_ssh(host_name): pass
+def test_ssh(host): pass
 @check("I8", roles=("data",), **RULE)
-def test_dumps(host_name): pass
+def test_dumps(host): pass
 """
 
 

@@ -68,11 +68,11 @@ def test_results_of_an_earlier_run_are_not_taken_for_this_ones(project: Project)
     assert checked.document == {}
 
 
-def test_what_failed_is_told_with_its_remedy(tmp_path: Path) -> None:
+def test_what_failed_comes_with_its_remedy(tmp_path: Path) -> None:
     results = [
         {"id": "X1/a", "host": "", "verdict": "pass", "reason": "", "remedy": "r"},
-        {"id": "X1/b", "host": "web1", "verdict": "fail", "reason": "broken", "remedy": "mend it"},
+        {"id": "X1/b", "host": "web1", "verdict": "fail", "reason": "broken", "remedy": "fix it"},
     ]
     (tmp_path / "results.json").write_text(json.dumps({"results": results}))
     [failed] = Checked(tmp_path, 1).failed
-    assert (failed.id, failed.host, failed.reason, failed.remedy) == ("X1/b", "web1", "broken", "mend it")
+    assert (failed.id, failed.host, failed.reason, failed.remedy) == ("X1/b", "web1", "broken", "fix it")

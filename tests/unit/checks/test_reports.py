@@ -14,7 +14,7 @@ from checks.kit.results import KEPT, Result, Run, remember
 def result(name: str, verdict: Verdict, reason: str = "", host: str = "") -> Result:
     return Result(
         id=f"X1/{name}", rows=("X1",), title=name, severity="high", verdict=verdict, host=host, reason=reason,
-        remedy="mend",
+        remedy="fix it",
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_junit_tells_failures_with_their_remedy_and_what_was_not_evaluated() -> 
     failure = cases["b[web1]"].find("failure")
     assert failure is not None
     assert failure.get("message") == "it <broke>"
-    assert "remedy: mend" in (failure.text or "")
+    assert "remedy: fix it" in (failure.text or "")
     skipped = cases["c"].find("skipped")
     assert skipped is not None
     assert skipped.get("message") == "not evaluated: declare it"

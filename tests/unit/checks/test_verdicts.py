@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from checks.kit.check import NotEvaluated, judge
-from checks.kit.plugin import said
+from checks.kit.plugin import reason_of
 from tests.unit.checks.conftest import CANARY, Ran
 
 Run = Callable[..., Ran]
@@ -34,7 +34,7 @@ def test_a_failed_check_tells_reason_and_remedy_once(run: Run) -> None:
     assert ran.verdicts["X2/it-is-broken"] == "fail"
     assert ran.results[1]["reason"] == "it is broken"
     assert ran.said.count("it is broken") == 1
-    assert "→ mend it" in ran.said
+    assert "→ fix it" in ran.said
     assert "short test summary" not in ran.said
 
 
@@ -138,9 +138,9 @@ def test_skip(): skipped(SECRET)
 
 
 def test_the_words_of_a_check_come_without_what_pytest_adds() -> None:
-    assert said(AssertionError("it is 3\nassert 3 == 4\n  where 3 = f()"), "long") == "it is 3"
-    assert said(AssertionError("assert 3 == 4"), "long") == "assert 3 == 4"
-    assert said(ValueError("odd"), "long") == "ValueError: odd"
+    assert reason_of(AssertionError("it is 3\nassert 3 == 4\n  where 3 = f()"), "long") == "it is 3"
+    assert reason_of(AssertionError("assert 3 == 4"), "long") == "assert 3 == 4"
+    assert reason_of(ValueError("odd"), "long") == "ValueError: odd"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, LoadBalancer
 from slipway.settings.aws import Aws, Cloudflare
 from slipway.settings.outputs import Bucket, Cloud
 
@@ -33,4 +33,12 @@ def on_aws(plan: FleetPlan, *, cloudflare: bool = False) -> FleetPlan:
     aws = Aws.model_validate({"account": "123456789012", "network": {"cidr": CIDR}})
     front = Cloudflare(account="0" * 32, zone="1" * 32, zone_name="example.com") if cloudflare else None
     stack = plan.stack.model_copy(update={"platform": "aws", "aws": aws, "cloudflare": front})
-    return dataclasses.replace(plan, outputs=outputs, stack=stack)
+    return dataclasses.replace(
+        plan,
+        outputs=outputs,
+        stack=stack,
+        edge_names=(),
+        ssh_access="loopback",
+        load_balancer=LoadBalancer(CIDR, aws.load_balancer.idle_seconds),
+        hosts_come_and_go=True,
+    )

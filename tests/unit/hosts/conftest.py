@@ -71,6 +71,8 @@ def plan(tmp_path: Path) -> FleetPlan:
         ca_file=tmp_path / "ca.pem",
         site_pem=tmp_path / "site.pem",
         host_pems={"data1": tmp_path / "data1.pem"},
+        ssh_access="published",
+        edge_names=("localhost", "127.0.0.1", "10.7.0.11", "edge"),
     )
 
 

@@ -10,15 +10,19 @@ import json
 from typing import Any
 
 import pytest
+from pyinfra.api.command import FileUploadCommand
 
 from hosts.data import backup, pgbouncer, postgres, redis, s3
+from hosts.data.bucket_policies import buckets
 from hosts.data.certificate import split_pem
-from hosts.data.policies import buckets
 from hosts.data.scram import verifier
+from hosts.digest import uploaded
 from hosts.plan import FleetPlan
+from hosts.run import dry_run
 from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 from tests.unit.hosts.conftest import SECRETS
+from tests.unit.hosts.dry import operations, placed
 
 
 def allowed(plan: FleetPlan, account: str) -> dict[str, set[str]]:
@@ -74,22 +78,50 @@ def test_a_verifier_proves_its_password_and_no_other():
 
 
 def test_no_password_is_in_any_file_of_postgresql_pgbouncer_or_redis(plan: FleetPlan):
-    host = plan.outputs.host("data1")
-    for module in (postgres, pgbouncer, redis, backup):
-        for file in module.files(plan, host):
-            assert not [name for name, value in SECRETS.items() if value.encode() in file.data], file.path
+    own = (
+        "/etc/slipway/postgresql",
+        "/etc/slipway/pgbouncer",
+        "/etc/pgbouncer",
+        "/etc/redis",
+        backup.SETTINGS,
+    )
+    files = {
+        path: file for path, file in placed(plan, plan.outputs.host("data1")).items() if path.startswith(own)
+    }
+    assert {postgres.ROLES, pgbouncer.CONFIG, redis.USERS, backup.SETTINGS} <= set(files)
+    for path, file in files.items():
+        assert not [name for name, value in SECRETS.items() if value.encode() in file.data], path
 
 
 def test_files_with_secrets_are_for_their_owner_only(plan: FleetPlan):
-    host = plan.outputs.host("data1")
-    for file in s3.files(plan, host):
-        if any(value.encode() in file.data for value in SECRETS.values()):
-            assert file.mode == "0600", file.path
+    for host in plan.outputs.hosts:
+        for path, file in placed(plan, host).items():
+            if any(value.encode() in file.data for value in SECRETS.values()):
+                assert file.mode == "600", path
+
+
+def test_private_keys_are_for_root_and_the_server_that_uses_them(plan: FleetPlan):
+    for host in plan.outputs.hosts:
+        for path, file in placed(plan, host).items():
+            if b"PRIVATE KEY" in file.data:
+                assert (file.mode, file.group) in (
+                    ("600", "root"),
+                    ("640", "postgres"),
+                    ("640", "versitygw"),
+                ), path
+
+
+def test_files_with_secrets_have_their_mode_from_the_first_byte(plan: FleetPlan):
+    for host in plan.outputs.hosts:
+        for name, command in dry_run(plan, host):
+            if isinstance(command, FileUploadCommand):
+                assert not any(value.encode() in uploaded(command) for value in SECRETS.values()), name
+                assert b"PRIVATE KEY" not in uploaded(command), name
 
 
 def test_the_network_gets_in_by_tls_and_scram_only(plan: FleetPlan):
-    files = {file.path: file.data.decode() for file in postgres.files(plan, plan.outputs.host("data1"))}
-    remote = [line.split() for line in files[postgres.HBA].splitlines() if line.startswith("host")]
+    hba = placed(plan, plan.outputs.host("data1"))[postgres.HBA].data.decode()
+    remote = [line.split() for line in hba.splitlines() if line.startswith("host")]
     assert {line[0] for line in remote} == {"hostssl"}
     assert {line[-1] for line in remote} == {"scram-sha-256"}
     assert {line[3] for line in remote} == {"10.7.0.12/32", "10.7.0.13/32", "10.7.0.14/32"}
@@ -103,8 +135,9 @@ def test_an_external_database_leaves_the_host_without_one(plan: FleetPlan):
     stack = Stack(name="local", project="board", platform="local", database="external", redis=False)
     without = dataclasses.replace(plan, stack=stack)
     host = without.outputs.host("data1")
-    for module in (postgres, pgbouncer, redis, backup):
-        assert module.files(without, host) == []
+    names = [name for name in operations(without, host) if not name.startswith("packages ")]
+    words = " ".join([*placed(without, host), *names])
+    assert not [name for name in ("postgresql/", "pgbouncer", "redis", "backup") if name in words]
 
 
 def test_a_pem_without_its_key_is_refused(plan: FleetPlan):

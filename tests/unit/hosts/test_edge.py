@@ -28,7 +28,7 @@ def site(plan: FleetPlan, tmp_path: Path) -> Iterator[httpx.Client]:
     ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
     apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
     limited = plan.app.model_copy(update={"limits": plan.app.limits.model_copy(update=LIMITS)})
-    text = edge.configuration(dataclasses.replace(plan, app=limited), plan.outputs.host("edge"))
+    text = edge.configuration(dataclasses.replace(plan, app=limited))
     text = moved(text, tmp_path, ports | apps)
     context = ssl.create_default_context(cafile=plan.ca_file)
     with (
@@ -42,10 +42,9 @@ def site(plan: FleetPlan, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def test_haproxy_takes_the_configuration_with_and_without_uploads(plan: FleetPlan, tmp_path: Path):
-    host = plan.outputs.host("edge")
     without = dataclasses.replace(plan, outputs=plan.outputs.model_copy(update={"uploads": None}))
     for each in (plan, without):
-        assert haproxy_refuses(tmp_path, moved(edge.configuration(each, host), tmp_path, {})) == ""
+        assert haproxy_refuses(tmp_path, moved(edge.configuration(each), tmp_path, {})) == ""
 
 
 def test_forwarded_headers_are_ours_whatever_the_client_says(site: httpx.Client):
@@ -168,7 +167,7 @@ def test_uploads_with_a_name_of_their_own_have_none_of_the_sites_rules(plan: Fle
     outputs = plan.outputs.model_copy(update={"uploads": named})
     limited = plan.app.model_copy(update={"limits": plan.app.limits.model_copy(update=LIMITS)})
     split = dataclasses.replace(plan, app=limited, outputs=outputs)
-    text = moved(edge.configuration(split, outputs.host("edge")), tmp_path, ports)
+    text = moved(edge.configuration(split), tmp_path, ports)
     text = text.replace(f" ssl verify required ca-file {tmp_path}/ca.pem", "")
     context = ssl.create_default_context(cafile=plan.ca_file)
     chunks = (b"x" * 10_000 for _ in range(30))
@@ -190,7 +189,7 @@ def test_uploads_with_a_name_of_their_own_have_none_of_the_sites_rules(plan: Fle
 def test_the_log_tells_a_load_test_from_users_and_never_its_key(plan: FleetPlan, tmp_path: Path) -> None:
     ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
     apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
-    text = moved(edge.configuration(plan, plan.outputs.host("edge")), tmp_path, ports | apps)
+    text = moved(edge.configuration(plan), tmp_path, ports | apps)
     context = ssl.create_default_context(cafile=plan.ca_file)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log:
         log.bind(("127.0.0.1", 0))
@@ -218,7 +217,7 @@ def test_many_bodies_at_once_do_not_end_the_edge(plan: FleetPlan, tmp_path: Path
     """Each request has a filter of its own, in whichever thread serves it."""
     ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
     apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
-    text = moved(edge.configuration(plan, plan.outputs.host("edge")), tmp_path, ports | apps)
+    text = moved(edge.configuration(plan), tmp_path, ports | apps)
     text = text.replace("global\n", "global\n    nbthread 4\n", 1)
     context = ssl.create_default_context(cafile=plan.ca_file)
     url = f"https://localhost:{ports[':443']}"

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from hosts.firewall import firewall_file, rules
+from hosts.firewall import rules, ruleset
 from hosts.plan import FleetPlan
 
 
@@ -26,7 +26,7 @@ def test_web_answers_the_edge_alone_and_a_worker_nobody(plan: FleetPlan):
 
 
 def test_nothing_but_our_own_table_is_touched(plan: FleetPlan):
-    text = firewall_file(plan, plan.outputs.host("edge")).data.decode()
+    text = ruleset(plan, plan.outputs.host("edge"))
     assert "flush" not in text
     assert [line for line in text.splitlines() if line.startswith(("table", "delete"))] == [
         "table inet slipway",
@@ -40,7 +40,7 @@ def test_nft_takes_the_rules(plan: FleetPlan, name: str):
     program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin")
     if program is None:
         pytest.skip("nftables is not installed")
-    text = firewall_file(plan, plan.outputs.host(name)).data
+    text = ruleset(plan, plan.outputs.host(name)).encode()
     inside = ["unshare", "--user", "--net", "--map-root-user", program, "-c", "-f", "-"]
     judged = subprocess.run(inside, input=text, capture_output=True, check=False)
     if b"unshare" in judged.stderr:

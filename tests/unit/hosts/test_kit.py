@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import ast
-import base64
 import dataclasses
 import gzip
 import hashlib
 import http.server
 import io
 import json
+import subprocess
+import sys
 import tarfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from hosts import roles
-from hosts.kit import kit_digest, kit_objects, make
-from hosts.kit.contents import any_host
+from hosts.kit import setup
+from hosts.kit.archive import kit_digest, kit_objects, make, python_objects
+from hosts.kit.python_packages import REQUIREMENTS, TARGETS, packages_digest
 from hosts.kit.setup import host_name
 from hosts.kit.user_data import MAX_BYTES, user_data
-from hosts.plan import FleetPlan
+from hosts.plan import FleetPlan, Instance, unpack
 from slipway.platforms.aws.discovery import Member
 from slipway.settings.aws_names import AwsNames
 from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
+from slipway.settings.outputs import Host, Role
 from tests.fleet.metadata import Metadata
 from tests.unit.hosts.aws import CIDR, on_aws
 from tests.unit.hosts.conftest import SECRETS
+from tests.unit.hosts.dry import on_itself, operations, placed
 
 KITS: tuple[Role, ...] = ("web", "worker")
+PYTHON = {"x86_64-3.11": {"key": "setup/python.tar.gz", "sha256": "0"}}
+ROOT = Path(__file__).parents[3]
+INSTANCE = Instance("i-0123456789abcdef0", {"s3": "http://x"})
 
 
 def unpacked(archive: bytes) -> dict[str, bytes]:
@@ -41,18 +47,18 @@ def unpacked(archive: bytes) -> dict[str, bytes]:
 
 
 def kit(plan: FleetPlan, role: Role) -> dict[str, Any]:
-    return json.loads(unpacked(make(plan, role))["kit.json"])
+    return json.loads(unpacked(make(plan, role, PYTHON))["kit.json"])
 
 
 def text_of(plan: FleetPlan, role: Role, path: str) -> str:
-    file = next(each for each in kit(plan, role)["files"] if each["path"] == path)
-    return base64.b64decode(file["content"]).decode()
+    """A file as the kit of `role` leaves it on its host."""
+    return placed(plan, on_itself(role))[path].data.decode()
 
 
 @pytest.mark.parametrize("role", KITS)
 def test_the_same_plan_gives_the_same_bytes_and_another_limit_others(plan: FleetPlan, role: Role):
     aws = on_aws(plan)
-    assert make(aws, role) == make(on_aws(plan), role)
+    assert make(aws, role, PYTHON) == make(on_aws(plan), role, PYTHON)
     processes = {**plan.app.processes}
     processes["web"] = processes["web"].model_copy(update={"instances": 3})
     changed = dataclasses.replace(aws, app=plan.app.model_copy(update={"processes": processes}))
@@ -62,8 +68,7 @@ def test_the_same_plan_gives_the_same_bytes_and_another_limit_others(plan: Fleet
 @pytest.mark.parametrize("role", KITS)
 def test_no_kit_and_no_user_data_holds_a_secret(plan: FleetPlan, role: Role):
     aws = on_aws(plan)
-    inside = b"".join(unpacked(make(aws, role)).values())
-    inside += b"".join(base64.b64decode(each["content"]) for each in kit(aws, role)["files"])
+    inside = b"".join(unpacked(make(aws, role, PYTHON)).values())
     inside += user_data(
         AwsNames(aws.stack, "123456789012", "eu-central-1"), role, "eu-central-1", "b"
     ).encode()
@@ -71,22 +76,63 @@ def test_no_kit_and_no_user_data_holds_a_secret(plan: FleetPlan, role: Role):
 
 
 @pytest.mark.parametrize("role", KITS)
-def test_all_files_and_effects_of_the_role_are_in_it_and_its_own_facts_are_not(plan: FleetPlan, role: Role):
-    aws = on_aws(plan)
-    told = kit(aws, role)
-    host = any_host(role)
-    assert [each["path"] for each in told["files"]] == [file.path for file in roles.files(aws, host)]
-    assert "/etc/slipway/host.json" not in {each["path"] for each in told["files"]}
-    assert told["packages"] == roles.packages(aws, host)
-    assert {"slipway-converge.timer"} <= {
-        unit for each in told["effects"] for unit in each.get("running", ())
-    }
-    assert told["host"]["cloud"] == {"region": "eu-central-1", "boot_secret": f"arn:{role}"}
-    assert told["host"]["builds"]["access_key"] == told["host"]["builds"]["secret_key"] == ""
+def test_a_host_makes_of_its_kit_what_the_operators_plan_says(plan: FleetPlan, role: Role, tmp_path: Path):
+    aws, host = on_aws(plan), on_itself(role)
+    members = unpacked(make(aws, role, PYTHON))
+    (tmp_path / "ca.pem").write_bytes(members["ca.pem"])
+    there = unpack(members["plan.json"].decode(), tmp_path / "ca.pem", Instance(""))
+    mine, its = placed(aws, host), placed(there, host)
+    assert {path for path in mine if mine[path] != its[path]} == {"/etc/slipway/host.json"}
+    assert operations(aws, host) == operations(there, host)
+    assert "slipway-converge.timer" in operations(there, host)
+    told = json.loads(its["/etc/slipway/host.json"].data)
+    assert told["cloud"] == {"region": "eu-central-1", "boot_secret": f"arn:{role}"}
+    assert told["builds"]["access_key"] == told["builds"]["secret_key"] == ""
+
+
+def test_the_deploy_runs_from_the_kits_own_sources(plan: FleetPlan, tmp_path: Path):
+    for name, content in unpacked(make(on_aws(plan), "web", PYTHON)).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    program = f"""
+import sys, pathlib
+sys.path.insert(0, {str(tmp_path)!r})
+from hosts.plan import Instance, unpack
+from hosts.run import dry_run
+from slipway.settings.outputs import Host
+here = pathlib.Path({str(tmp_path)!r})
+plan = unpack((here / "plan.json").read_text(), here / "ca.pem", Instance("i-0123456789abcdef0"))
+print(len(list(dry_run(plan, Host(name="web", role="web", address="", ssh_host="")))))
+for module in list(sys.modules.values()):
+    name = getattr(module, "__name__", "").split(".")[0]
+    if name in ("hosts", "slipway") and getattr(module, "__file__", None):
+        assert module.__file__.startswith({str(tmp_path)!r}), module
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+def test_the_pinned_python_packages_are_those_of_the_lock_file():
+    argv = ["uv", "export", "--only-group", "kit", "--no-emit-project", "--frozen", "--offline", "--quiet"]
+    locked = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert _pins(REQUIREMENTS.read_text()) == _pins(locked)
+
+
+def test_hosts_find_the_python_packages_by_the_index_which_is_written_last():
+    objects = python_objects(dict.fromkeys(TARGETS, b"wheels"), packages_digest())
+    assert list(objects)[-1] == "setup/python.json"
+    index = json.loads(objects["setup/python.json"])
+    assert index["digest"] == packages_digest()
+    for target in TARGETS:
+        archive = index["archives"][target]
+        assert hashlib.sha256(objects[archive["key"]]).hexdigest() == archive["sha256"]
 
 
 def test_a_bare_machine_can_unpack_it_and_its_digest_is_pinned_by_the_pointer(plan: FleetPlan):
-    objects = kit_objects(on_aws(plan), "web")
+    objects = kit_objects(on_aws(plan), "web", PYTHON)
     (key, archive), (pointer_key, pointer) = objects.items()
     told = json.loads(pointer)
     assert (told["key"], pointer_key) == (key, "setup/web.json")
@@ -96,9 +142,9 @@ def test_a_bare_machine_can_unpack_it_and_its_digest_is_pinned_by_the_pointer(pl
 
 def test_roles_that_others_provide_have_no_kit(plan: FleetPlan):
     with pytest.raises(BadInput, match="role data"):
-        make(on_aws(plan), "data")
-    with pytest.raises(BadInput, match="on AWS"):
-        make(plan, "web")
+        make(on_aws(plan), "data", PYTHON)
+    with pytest.raises(BadInput, match="come and go"):
+        make(plan, "web", PYTHON)
 
 
 def test_sshd_is_reached_from_the_host_itself_alone_and_8080_from_the_network(plan: FleetPlan):
@@ -168,7 +214,7 @@ def test_a_host_that_comes_before_its_kit_says_so_and_keeps_waiting(plan: FleetP
         bucket.shutdown()
         bucket.server_close()
         metadata.close()
-    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` brings it" in said[0]
+    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` publishes it" in said[0]
     assert "digest" in said[1]
 
 
@@ -177,24 +223,29 @@ def test_a_host_calls_itself_what_discovery_calls_it():
     assert host_name("web", "i-0123456789abcdef0") == member.name
 
 
-def test_the_runner_names_its_files_as_the_set_up_does():
-    from hosts import base, effect  # noqa: PLC0415
-    from hosts.kit import setup  # noqa: PLC0415
-    from hosts.one_host import DIGESTS  # noqa: PLC0415
-
-    assert (f"/{setup.HOST_JSON}", f"/{setup.TAKEN_UP}") == (base.HOST_JSON, effect.TAKEN_UP)
-    assert tuple(f"/{path}" for path in setup.DIGESTS) == DIGESTS
-
-
-def test_the_runners_own_facts_are_those_of_the_instance(plan: FleetPlan):
-    from hosts.kit import setup  # noqa: PLC0415
-
-    told = {"instance": "i-0123456789abcdef0", "address": "10.20.1.7", "endpoints": {"s3": "http://x"}}
-    host, endpoints = setup.own_files(kit(on_aws(plan), "web"), told)
-    written = json.loads(base64.b64decode(host["content"]))
+def test_a_host_knows_its_own_name_address_and_endpoints(plan: FleetPlan):
+    there = dataclasses.replace(on_aws(plan), instance=INSTANCE)
+    host = Host(name=host_name("web", INSTANCE.id), role="web", address="10.20.1.7", ssh_host="")
+    files = placed(there, host)
+    written = json.loads(files["/etc/slipway/host.json"].data)
     assert (written["host"], written["address"], written["role"]) == ("web-9abcdef0", "10.20.1.7", "web")
-    assert written["builds"]["endpoint"] == "http://x"
-    assert (host["mode"], endpoints["mode"]) == (0o600, 0o644)
-    assert SimpleNamespace(**json.loads(base64.b64decode(endpoints["content"]))).endpoints == {
-        "s3": "http://x"
-    }
+    assert (written["instance"], written["builds"]["endpoint"]) == (INSTANCE.id, "http://x")
+    assert json.loads(files["/etc/slipway/endpoints.json"].data) == {"endpoints": {"s3": "http://x"}}
+    assert (files["/etc/slipway/host.json"].mode, files["/etc/slipway/endpoints.json"].mode) == ("600", "644")
+
+
+def test_a_set_up_without_facts_uses_those_of_the_last_time(
+    plan: FleetPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    there = dataclasses.replace(on_aws(plan), instance=INSTANCE)
+    host = Host(name="web", role="web", address="10.20.1.7", ssh_host="")
+    for name, path in (("HOST_JSON", "/etc/slipway/host.json"), ("ENDPOINTS", "/etc/slipway/endpoints.json")):
+        (tmp_path / name).write_bytes(placed(there, host)[path].data)
+        monkeypatch.setattr(setup, name, tmp_path / name)
+    monkeypatch.delenv("SLIPWAY_FACTS", raising=False)
+    facts = {"instance": INSTANCE.id, "address": "10.20.1.7", "endpoints": {"s3": "http://x"}}
+    assert setup.known_facts() == facts
+
+
+def _pins(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.lstrip().startswith("#")]

@@ -13,10 +13,10 @@ import pytest
 
 from hosts import web
 from hosts.agent import haproxy as agent
-from hosts.agent.paths import Paths
+from hosts.agent.host import Paths
 from hosts.agent.state import State
-from hosts.plan import FleetPlan
-from tests.unit.hosts.aws import on_aws
+from hosts.plan import FleetPlan, LoadBalancer
+from tests.unit.hosts.aws import CIDR, on_aws
 from tests.unit.hosts.conftest import SECRETS
 from tests.unit.hosts.live import app_on, free_port, haproxy, moved
 
@@ -139,13 +139,10 @@ def test_it_is_the_load_balancer_that_closes_silent_connections(
     plan: FleetPlan, load_balancer: int, own: int, kept: int
 ):
     aws = on_aws(plan)
-    assert aws.stack.aws
-    front = aws.stack.aws.load_balancer.model_copy(update={"idle_seconds": load_balancer})
-    settings = aws.stack.aws.model_copy(update={"load_balancer": front})
     limits = plan.app.limits.model_copy(update={"idle_seconds": own})
     behind = replace(
         aws,
-        stack=aws.stack.model_copy(update={"aws": settings}),
+        load_balancer=LoadBalancer(CIDR, load_balancer),
         app=plan.app.model_copy(update={"limits": limits}),
     )
     assert f"timeout http-keep-alive {kept}s\n" in web.configuration(behind)

@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 
 from slipway import checking
-from slipway.load import command
-from slipway.load.command import Loaded
-from slipway.load.exit_codes import ExitCode
 from slipway.progress import Silent
 from slipway.release.engine import execute
 from slipway.release.observe import ObservePhase
@@ -24,6 +21,9 @@ from slipway.release.ship import PHASES
 from slipway.release.switch import Switch
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted
+from slipway.traffic import command
+from slipway.traffic.command import Loaded
+from slipway.traffic.results import ExitCode
 
 SECRET = "hunter2-hunter2"
 FAILED = {

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 
+from hosts.agent.sigv4 import Credentials
 from slipway.storage.bucket import Bucket, Conflict, Json
-from slipway.storage.sigv4 import Credentials
 
 Strike = Callable[[], object]
 

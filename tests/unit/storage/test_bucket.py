@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hosts.agent.sigv4 import Credentials
 from slipway.storage.bucket import Bucket, BucketError, Conflict
-from slipway.storage.sigv4 import Credentials
 from tests.s3 import S3
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_secret_key_is_named_without_being_shown(s3: S3) -> None:
 
 
 def test_a_server_that_is_down_is_a_bucket_error(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.storage.transport._RETRY_AFTER", (0.01,))
+    monkeypatch.setattr("slipway.storage.signed_http._RETRY_AFTER", (0.01,))
     with pytest.raises(BucketError, match="refused"):
         Bucket("any", s3.account, endpoint="http://127.0.0.1:9").get_json("a.json")
 
@@ -127,5 +127,7 @@ def test_the_servers_clock_is_known_to_a_second(s3: S3) -> None:
 
 
 def test_importing_the_ledger_imports_no_aws_library() -> None:
-    program = "import sys, slipway.storage; sys.exit(any(m in sys.modules for m in ('boto3', 'botocore')))"
+    program = (
+        "import sys, slipway.storage.ledger; sys.exit(any(m in sys.modules for m in ('boto3', 'botocore')))"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

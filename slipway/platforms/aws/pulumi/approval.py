@@ -6,6 +6,11 @@ Kept as `approvals/<stack>-<plan>.json` beside Pulumi.yaml: `{"approval": {…},
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -13,7 +18,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slipway.platforms.aws.pulumi.plan import Plan
-from slipway.platforms.aws.pulumi.signature import verifies
 from slipway.settings.errors import BadInput
 
 FOLDER = "approvals"
@@ -101,3 +105,111 @@ def approved_urns(root: Path, plan: Plan, allowed_signers: str) -> tuple[frozens
         else:
             urns.update(signed.approval.urns)
     return frozenset(urns), flaws
+
+
+# Who may approve: the file `approvers` beside Pulumi.yaml, in OpenSSH's format of allowed signers.
+#
+#     alice@example.com namespaces="slipway-approval" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…
+#
+# It is read from the commit, not from the folder: who wants to approve must first be let in by a review.
+
+
+FILE = "approvers"
+
+
+def committed_approvers(root: Path) -> str:
+    """The text of the file as it is in HEAD. BadInput: there is none."""
+    command = ["git", "-C", str(root), "show", f"HEAD:./{FILE}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise BadInput("there is no git", remedy="install git") from None
+    if shown.returncode:
+        raise BadInput(
+            f"no file {FILE} is committed in {root}",
+            remedy=f"commit {FILE}: a line a person, with e-mail address and public ssh key (docs/engine.md)",
+        )
+    return shown.stdout.decode(errors="replace")
+
+
+def line_for(email: str, public_key: str) -> str:
+    """The line that lets a key approve."""
+    return f'{email} namespaces="slipway-approval" {public_key}'
+
+
+def signer_of(allowed_signers: str, public_key: str) -> str:
+    """Under which name a key is in the file; empty: it is not. Comments and options are passed over."""
+    kind, _, key = public_key.partition(" ")
+    for line in allowed_signers.splitlines():
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            continue
+        if kind in words and key in words:
+            return words[0].partition(",")[0]
+    return ""
+
+
+# Signatures of approvals: OpenSSH's own (`ssh-keygen -Y`), so that a key in an agent or token will do.
+
+
+NAMESPACE = "slipway-approval"
+"""What a signature is for; one made for anything else does not verify."""
+KEY_FILE = "SLIPWAY_APPROVAL_KEY"
+
+
+def key_file(env: Mapping[str, str] | None = None) -> Path:
+    """The approver's key: SLIPWAY_APPROVAL_KEY, else `~/.config/slipway/approval_ed25519`."""
+    env = os.environ if env is None else env
+    if given := env.get(KEY_FILE, ""):
+        return Path(given).expanduser()
+    home = Path(env.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "slipway" / "approval_ed25519"
+
+
+def ensure_key(path: Path) -> str:
+    """The public key of `path` (`ssh-ed25519 AAAA…`); a key is made there if none is.
+
+    BadInput: SLIPWAY_APPROVAL_KEY names a file that does not exist.
+    """
+    # Of a key in an agent or on a token only the public half is a file, and that names it.
+    public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
+    if not path.exists() and not public.exists():
+        if os.environ.get(KEY_FILE):
+            raise BadInput(
+                f"{KEY_FILE} names {path}, which does not exist", remedy="name your private ssh key"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _run("-q", "-t", "ed25519", "-N", "", "-C", "slipway approvals", "-f", str(path))
+    if public.exists():
+        return " ".join(public.read_text().split()[:2])
+    return " ".join(_run("-y", "-f", str(path)).split()[:2])
+
+
+def sign(content: bytes, key: Path) -> str:
+    """An armored signature of `content`. BadInput: the key cannot sign."""
+    return _run("-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key), stdin=content)
+
+
+def verifies(content: bytes, signature: str, *, signer: str, allowed_signers: str) -> bool:
+    """Is `signature` that of `signer`, as `allowed_signers` (the text of such a file) knows them, now?"""
+    with tempfile.TemporaryDirectory(prefix="slipway-approval-") as folder:
+        signers, signed = Path(folder, "allowed_signers"), Path(folder, "signature")
+        signers.write_text(allowed_signers)
+        signed.write_text(signature)
+        files = ("-f", str(signers), "-s", str(signed))
+        command = ["ssh-keygen", "-Y", "verify", *files, "-n", NAMESPACE, "-I", signer]
+        return subprocess.run(command, input=content, capture_output=True, check=False).returncode == 0
+
+
+def _run(*arguments: str, stdin: bytes = b"") -> str:
+    try:
+        done = subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise BadInput("there is no ssh-keygen", remedy="install OpenSSH's client, 8.2 or newer") from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        raise BadInput(
+            f"ssh-keygen failed: {last[0]}", remedy=f"check the key, or name another by {KEY_FILE}"
+        )
+    return done.stdout.decode()

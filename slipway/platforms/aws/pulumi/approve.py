@@ -9,13 +9,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from slipway.platforms.aws.pulumi.approval import Approval, SignedApproval, flaw, path_for
-from slipway.platforms.aws.pulumi.approvers import FILE, committed_approvers, line_for, signer_of
-from slipway.platforms.aws.pulumi.judge import judge
-from slipway.platforms.aws.pulumi.open import open_stack
-from slipway.platforms.aws.pulumi.plan import Plan
-from slipway.platforms.aws.pulumi.preview import preview
-from slipway.platforms.aws.pulumi.signature import ensure_key, key_file, sign
+from slipway.platforms.aws.pulumi.approval import (
+    FILE,
+    Approval,
+    SignedApproval,
+    committed_approvers,
+    ensure_key,
+    flaw,
+    key_file,
+    line_for,
+    path_for,
+    sign,
+    signer_of,
+)
+from slipway.platforms.aws.pulumi.open import open_stack, preview
+from slipway.platforms.aws.pulumi.plan import Plan, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project

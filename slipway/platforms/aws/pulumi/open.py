@@ -6,15 +6,18 @@ import importlib.util
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.platforms.aws.pulumi.failures import explain
+from slipway.platforms.aws.pulumi.plan import Plan, read_steps, unread
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
+from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack
+    from pulumi.automation.events import EngineEvent
 
 
 def available() -> bool:
@@ -80,3 +83,34 @@ def told(doing: str, *, locks_too: bool = True) -> Generator[None]:
 def outputs_of(stack: Stack) -> dict[str, Any]:
     """The stack outputs; what the engine holds to be secret is left out, as no output of ours is."""
     return {name: output.value for name, output in stack.outputs().items() if not output.secret}
+
+
+# Asks the engine what an update would do, and reads the answer in full or not at all.
+
+
+def preview(project: Project, stack: Stack, progress: Progress, file: Path) -> Plan:
+    """The plan of an update, against the cloud as it is now; the engine's own record of it goes to `file`."""
+    events: list[EngineEvent] = []
+    with progress.phase("preview"), told("the preview"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # The API swallows what a callback raises, so this one only collects.
+        result = stack.preview(refresh=True, plan=str(file), on_event=events.append, color="never")
+        file.chmod(0o600)
+    steps = read_steps(events)
+    # Plain texts, whatever the API says they are.
+    odd = unread(steps, {str.__str__(op): number for op, number in result.change_summary.items()})
+    if odd:
+        raise NeedsPerson(
+            f"the engine's preview could not be read in full ({', '.join(odd)}), so nothing was done",
+            remedy="use a Pulumi CLI and a Python package pulumi of about the same version",
+        )
+    plan = Plan(project.stack.project, project.stack.name, steps, file)
+    progress.line(plan.summary)
+    for step in plan.changes:
+        if step.logical and not step.is_default_provider:
+            progress.line(f"{step.op} {step.type} {step.name}{_why(step.diffs)}")
+    return plan
+
+
+def _why(diffs: tuple[str, ...]) -> str:
+    return f" ({', '.join(diffs)})" if diffs else ""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.platforms.aws.pulumi.approval import approved_urns
-from slipway.platforms.aws.pulumi.approvers import committed_approvers
-from slipway.platforms.aws.pulumi.failures import locked
-from slipway.platforms.aws.pulumi.judge import Refusal, judge
-from slipway.platforms.aws.pulumi.open import open_stack, outputs_of, told
-from slipway.platforms.aws.pulumi.plan import Plan
-from slipway.platforms.aws.pulumi.preview import preview
-from slipway.platforms.aws.pulumi.show import Show
+from slipway.platforms.aws.pulumi.approval import approved_urns, committed_approvers
+from slipway.platforms.aws.pulumi.failures import is_locked, is_ours_and_dead, locked, may_break, read_locks
+from slipway.platforms.aws.pulumi.open import open_stack, outputs_of, preview, told
+from slipway.platforms.aws.pulumi.plan import IDLE, Plan, Refusal, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
@@ -21,6 +18,7 @@ from slipway.settings.project import Project
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack
+    from pulumi.automation.events import EngineEvent
 
 
 def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
@@ -33,15 +31,13 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
     stack = open_stack(project, progress, make=True)
     from pulumi.automation import ConcurrentUpdateError  # noqa: PLC0415
 
-    from slipway.platforms.aws.pulumi.process import Interrupted  # noqa: PLC0415 - both need the package pulumi
-    from slipway.platforms.aws.pulumi.unlock import break_lock as remove_lock  # noqa: PLC0415
-    from slipway.platforms.aws.pulumi.unlock import release_lock_of  # noqa: PLC0415
+    from slipway.platforms.aws.pulumi.workspace import Interrupted  # noqa: PLC0415 - both need the package pulumi
 
     try:
         try:
             _judged_update(project, stack, progress)
         except ConcurrentUpdateError as held:
-            remove_lock(stack, str(held), progress, named=break_lock)
+            remove_locks(stack, str(held), progress, named=break_lock)
             # Whoever held it may have got somewhere: what is judged is what is there now.
             _judged_update(project, stack, progress)
     except ConcurrentUpdateError as held:
@@ -94,3 +90,75 @@ def _remedy(plan: Plan, refused: list[Refusal]) -> str:
         "if that is not meant, change the program back; "
         f'if it is: slipway approve --stack {plan.stack} {urns} --reason "…"'
     )
+
+
+# Gets past a stale lock, and leaves none behind: only one whose owner is known to be dead is removed.
+
+
+def remove_locks(stack: Stack, message: str, progress: Progress, *, named: str = "") -> None:
+    """Remove the locks that the engine's `message` tells of, if they may be. LeaseHeld: they may not."""
+    locks = read_locks(message)
+    why = may_break(locks, named=named, is_ours_and_dead=is_ours_and_dead)
+    if not why:
+        raise locked(message)
+    stack.cancel()
+    owners = ", ".join(lock.owner for lock in locks)
+    reason = "its process is dead" if why == "dead" else "as --break-lock says"
+    progress.line(f"removed the lock of {owners}: {reason}")
+
+
+def release_lock_of(stack: Stack, killed: int, progress: Progress) -> None:
+    """Remove the lock that a killed engine left; does nothing if there is none, or it is another's."""
+    message = _locked(stack)
+    locks = read_locks(message)
+    if locks and all(lock.pid == killed for lock in locks):
+        remove_locks(stack, message, progress)
+    progress.line(f"the engine was killed: the next update looks at what it had done in {stack.name}")
+
+
+def _locked(stack: Stack) -> str:
+    """What the engine says of the locks; empty: there are none. To hear it, one must ask to change something:
+    the refresh of a resource that does not exist."""
+    from pulumi.automation import CommandError  # noqa: PLC0415 - the CLI may be there without the package
+
+    none = f"urn:pulumi:{stack.name}::none::none:none:None::none"
+    try:
+        stack.refresh(target=[none], color="never")
+    except CommandError as error:
+        return str(error) if is_locked(str(error)) else ""
+    return ""
+
+
+# Tells of an update while it runs: a line for each resource that is begun, done or failed.
+
+
+_COLOURS = re.compile(r"<\{%[^%]*%\}>")
+
+
+class Show:
+    """A callback for the engine's events; keeps its errors."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.errors: list[str] = []
+        self.done = 0
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Tell of one event."""
+        if (begun := event.resource_pre_event) and begun.metadata.op.value not in IDLE:
+            self._progress.host(_name(begun.metadata.urn), f"{begun.metadata.op.value} …")
+        if (ended := event.res_outputs_event) and ended.metadata.op.value not in IDLE:
+            self.done += 1
+            self._progress.host(_name(ended.metadata.urn), f"{ended.metadata.op.value} done")
+        if failed := event.res_op_failed_event:
+            self._progress.host(_name(failed.metadata.urn), f"{failed.metadata.op.value} failed")
+        if (told := event.diagnostic_event) and not told.ephemeral:
+            text = _COLOURS.sub("", told.message).strip()
+            if told.severity == "error":
+                self.errors.append(text)
+            if text:
+                self._progress.line(text)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from pulumi.automation import LocalWorkspace
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
 
-from slipway.platforms.aws.pulumi.process import Cli
+from pulumi.automation import CommandResult, LocalWorkspace, OnOutput, PulumiCommand
+from pulumi.automation.errors import create_command_error
+
 from slipway.progress import Progress
 from slipway.settings.project import Project
 
@@ -32,3 +41,108 @@ def open_workspace(project: Project, progress: Progress) -> Workspace:
         pulumi_command=Cli(progress),
         env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true"},
     )
+
+
+# The CLI as a process that a Ctrl-C stops in an orderly way first, and kills second.
+
+
+ORDERLY_SECONDS = 600
+"""How long steps that have begun may take to end after the first Ctrl-C: a database takes its minutes."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while the engine worked; `killed` is its process, if it did not end by itself."""
+
+    def __init__(self, killed: int | None) -> None:
+        super().__init__()
+        self.killed = killed
+
+
+class Cli(PulumiCommand):
+    """`pulumi` as the Automation API calls it, in a session that the terminal's Ctrl-C does not reach."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command to its end. CommandError: it failed; Interrupted: Ctrl-C."""
+        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        with subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        ) as process:
+            out, told = _gather(process.stdout, on_output)
+            err, told_err = _gather(process.stderr, on_error)
+            code = self._wait(process)
+            for reader in (told, told_err):
+                reader.join()
+        result = CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
+        if code != 0:
+            raise create_command_error(result)
+        return result
+
+    def _wait(self, process: subprocess.Popen[str]) -> int:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            self._progress.line("stopping: what has begun is finished first; Ctrl-C again kills the engine")
+            os.kill(process.pid, signal.SIGINT)
+        try:
+            process.wait(ORDERLY_SECONDS)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            kill_session(process.pid)
+            process.wait()
+            raise Interrupted(process.pid) from None
+        raise Interrupted(None)
+
+
+def kill_session(leader: int) -> None:
+    """The engine and its plugins, which have process groups of their own and outlive it otherwise."""
+    for member in in_session(leader):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+
+
+def in_session(leader: int) -> list[int]:
+    """The processes of the session that `leader` began, itself too if it runs."""
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            state, *fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == leader and state not in "ZX":
+                found.add(int(folder.name))
+    with suppress(ProcessLookupError):
+        os.kill(leader, 0)
+        found.add(leader)
+    return sorted(found)
+
+
+def _gather(
+    stream: IO[str] | None, tell: Callable[[str], object] | None
+) -> tuple[list[str], threading.Thread]:
+    """Lines of `stream` as they come, in a list that grows until the thread ends."""
+    lines: list[str] = []
+
+    def read() -> None:
+        for line in stream or ():
+            lines.append(line.rstrip())
+            if tell:
+                tell(lines[-1])
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return lines, thread

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from slipway.platforms.fleet_setup import authority
-from slipway.platforms.local.ca import ensure_ca, ensure_leaf
+from slipway.platforms import authority
+from slipway.platforms.local.keys import ensure_ca, ensure_leaf
 
 NAMES = ["board.test", "localhost", "127.0.0.1"]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway.platforms.local import daemon
-from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.dockerd import remove_stale, start_dockerd
+from slipway.platforms.local.daemon import ensure_daemon, remove_stale, start_dockerd
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput, SlipwayError
 from tests.unit.platforms.local.conftest import Fake

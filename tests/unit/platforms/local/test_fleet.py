@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.fleet_setup.lock import only_one
-from slipway.platforms.fleet_setup.platform_secrets import NAMES, ensure_platform_secrets
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.data_host import NAMES, ensure_platform_secrets
+from slipway.platforms.local.containers import Fleet, spec_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import lay_out
-from slipway.platforms.local.outputs import compose_outputs
-from slipway.platforms.local.ports import is_free, refuse_ports_in_use
-from slipway.platforms.local.spec import spec_of
+from slipway.platforms.local.layout import compose_outputs, lay_out
+from slipway.platforms.local.network import is_free, refuse_ports_in_use
+from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput, LeaseHeld

@@ -5,14 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hosts.roles import MODULES
-from slipway.platforms.local.bake import as_tar
-from slipway.platforms.local.debian import ensure_debian, pull, suite_of
+from hosts.deploy import ROLES
+from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar
+from slipway.platforms.local.debian import Mirror, ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.image import base_recipe, role_recipe
-from slipway.platforms.local.mirror import Mirror
-from slipway.platforms.local.recipes import ADDED, EVERY_HOST
-from slipway.platforms.local.versitygw import find_versitygw
+from slipway.platforms.local.images import base_recipe, find_versitygw, role_recipe
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Role
@@ -33,7 +30,7 @@ def test_a_changed_recipe_is_a_new_image_and_an_unchanged_one_is_not():
 
 @pytest.mark.parametrize("role", ["edge", "web", "worker", "data"])
 def test_what_hosts_need_is_baked_so_that_a_warm_up_installs_nothing(role: Role):
-    needed = {package for module in MODULES[role] for package in module.PACKAGES}
+    needed = {package for module in ROLES[role] for package in module.PACKAGES}
     baked = {*EVERY_HOST, *ADDED[role]}
     assert {package for package in needed if package not in baked and f"{package}-15" not in baked} == set()
 

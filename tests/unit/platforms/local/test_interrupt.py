@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from slipway.platforms.local.interrupt import interrupts_deferred
+from slipway.platforms.local.containers import interrupts_deferred
 
 
 def test_ctrl_c_waits_for_the_end_of_the_step():

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from slipway.platforms.local.mirror import parse_targets
+from slipway.platforms.local.debian import parse_targets
 
 DEBIAN = """\
 Debian|bookworm|main|http://mirror.example/debian/|/etc/apt/sources.list.d/debian.sources:1

@@ -3,13 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hosts.digest import setup_digest
-from slipway.platforms.fleet_setup import authority
-from slipway.platforms.fleet_setup.authority import ensure_leaf_pem, make_authority
-from slipway.platforms.fleet_setup.platform_secrets import ensure_platform_secrets
-from slipway.platforms.servers.certificates import ensure_certificates
-from slipway.platforms.servers.open import open_outputs
-from slipway.platforms.servers.plan import fleet_plan
-from slipway.platforms.servers.site_certificate import judge
+from slipway.platforms import authority
+from slipway.platforms.authority import ensure_leaf_pem, make_authority
+from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.servers.certificates import ensure_certificates, judge
+from slipway.platforms.servers.outputs import open_outputs
+from slipway.platforms.servers.up import fleet_plan
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 from tests.unit.platforms.servers.conftest import Memory

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from slipway.fleet.ssh_config import control_folder
-from slipway.platforms.servers.identity import ssh_identity
-from slipway.platforms.servers.open import open_outputs
-from slipway.platforms.servers.outputs import compose_outputs
+from slipway.platforms.servers.outputs import compose_outputs, open_outputs, ssh_identity
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
@@ -80,7 +78,7 @@ def test_a_kept_connection_ends_with_the_settings_it_was_made_by(project: Projec
 
 
 def test_opening_needs_no_heavy_import():
-    script = "import sys, slipway.platforms.servers.open; print(*sys.modules)"
+    script = "import sys, slipway.platforms.servers.outputs; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert not {"cryptography", "pyinfra", "jinja2", "boto3"} & set(loaded.split())
 

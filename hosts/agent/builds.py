@@ -1,0 +1,152 @@
+"""Builds on this host's disk: made of their layers by hard links, pruned when no slot needs them.
+
+Hard links, so that a build takes no disk space in addition to its layers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+from . import durable
+from .errors import AgentError
+from .host import Host, Paths
+from .json_object import JsonObject
+from .state import Exclusive, State
+
+
+def lay_out(paths: Paths, build: str, digests: list[str]) -> bool:
+    """Make `builds/<build>` of complete layers, later ones on top; False if it was there already."""
+    target = paths.build(build)
+    if os.path.isdir(target):
+        return False
+    os.makedirs(paths.builds, mode=0o755, exist_ok=True)
+    os.makedirs(paths.work, mode=0o755, exist_ok=True)
+    temporary = f"{paths.work}/{build}.{os.getpid()}"
+    try:
+        os.mkdir(temporary, 0o755)
+        for digest in digests:
+            _overlay(f"{paths.layer(digest)}/root", temporary)
+        os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return True
+
+
+def _overlay(source: str, target: str) -> None:
+    """Link every file of `source` into `target` (which exists)."""
+    link, symlink, readlink = os.link, os.symlink, os.readlink
+    folders = [(source, target)]
+    while folders:
+        source, target = folders.pop()
+        with os.scandir(source) as entries:
+            for entry in entries:
+                to = f"{target}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    _folder(to)
+                    folders.append((entry.path, to))
+                    continue
+                try:
+                    if entry.is_symlink():
+                        symlink(readlink(entry.path), to)
+                    else:
+                        link(entry.path, to)
+                except FileExistsError:
+                    _replace(entry, to)
+
+
+def _folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        if os.path.islink(path) or not os.path.isdir(path):
+            raise _conflict(path) from None
+
+
+def _replace(entry: os.DirEntry[str], path: str) -> None:
+    """A later layer's file takes the place of an earlier one's; never the place of a folder."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise _conflict(path)
+    os.unlink(path)
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), path)
+    else:
+        os.link(entry.path, path)
+
+
+def _conflict(path: str) -> AgentError:
+    return AgentError(
+        "bad_layer", f"{os.path.basename(path)} is a folder in one layer and a file or link in another"
+    )
+
+
+def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
+    """See docs/agent.md, `prune`. What goes is renamed under the lock and deleted after it."""
+    begun = time.monotonic()
+    keep = request.whole("keep")
+    fence = request.whole("fence") if request.has("fence") else None
+    os.makedirs(paths.work, mode=0o755, exist_ok=True)
+    with Exclusive(paths, "prune", fence) as state:
+        before = _free(paths)
+        leftovers = [f"{paths.work}/{name}" for name in os.listdir(paths.work)]
+        builds = _builds(paths)
+        kept = _kept(state, builds, keep)
+        gone = [build for build in builds if build not in kept]
+        needed = {digest for build in kept for digest in _layers_of(paths, build)}
+        layers = [name for name in _names(paths.layers) if name not in needed]
+        for build in gone:
+            leftovers.append(_aside(paths, paths.build(build)))
+            durable.unlink(f"{paths.build(build)}.layers")
+        leftovers += [_aside(paths, paths.layer(name)) for name in layers]
+    for path in leftovers:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            durable.unlink(path)
+    return {
+        "builds": gone,
+        "layers": [f"sha256:{name}" for name in layers],
+        "bytes": max(0, _free(paths) - before),
+        "seconds": round(time.monotonic() - begun, 3),
+    }
+
+
+def _builds(paths: Paths) -> list[str]:
+    """The builds on this host, the one staged last first."""
+    names = [name for name in _names(paths.builds) if not name.endswith(".layers")]
+    return sorted(names, key=lambda name: _staged(paths, name), reverse=True)
+
+
+def _staged(paths: Paths, build: str) -> float:
+    try:
+        return os.stat(f"{paths.build(build)}.layers").st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _kept(state: State, builds: list[str], keep: int) -> set[str]:
+    return {slot.build for slot in state.slots.values() if slot.state != "empty"} | set(builds[:keep])
+
+
+def _layers_of(paths: Paths, build: str) -> list[str]:
+    text = durable.read(f"{paths.build(build)}.layers") or b""
+    return [digest.removeprefix("sha256:") for digest in text.decode().split()]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _aside(paths: Paths, path: str) -> str:
+    aside = f"{paths.work}/gone-{os.path.basename(path)}"
+    os.rename(path, aside)
+    return aside
+
+
+def _free(paths: Paths) -> int:
+    disk = os.statvfs(paths.srv)
+    return disk.f_bavail * disk.f_frsize

@@ -1,0 +1,152 @@
+"""Running the deploy of one host with pyinfra: over ssh, from within the host, or dry against an empty one.
+
+Each run needs a separate process, except the dry one: pyinfra keeps its state in module globals.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra import logger
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all, disconnect_all
+from pyinfra.api.deploy import add_deploy
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.host import Host as Target
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import State, StateStage
+from pyinfra.context import ctx_host, ctx_state
+
+from hosts.data.s3 import BINARY
+from hosts.deploy import deploy
+from hosts.plan import FleetPlan
+from slipway.settings.outputs import Host
+
+_LINES = 20
+"""Last lines of a failed operation that are shown."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one host: the operations that changed it, or the one that failed and why."""
+
+    changed: tuple[str, ...] = ()
+    failed: str = ""
+    output: tuple[str, ...] = ()
+    """Last lines the failed operation wrote; not redacted yet."""
+
+
+def set_up_over_ssh(plan: FleetPlan, name: str, digest: str) -> Result:
+    """Bring host `name` to what `plan` says, and leave `digest` on it once all is done."""
+    host = plan.outputs.host(name)
+    own_keys = "IdentityFile" not in plan.outputs.ssh_config_path.read_text()
+    data = {
+        "ssh_config_file": plan.outputs.ssh_config,
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_connect_retries": 3,
+        "ssh_allow_agent": own_keys,
+        "ssh_look_for_keys": own_keys,
+    }
+    config = Config(SUDO=host.ssh_user != "root", CONNECT_TIMEOUT=15)
+    return _run(_state(name, data, config), lambda: deploy(plan, host, digest))
+
+
+def set_up_here(plan: FleetPlan, host: Host, digest: str) -> Result:
+    """The same from within: this machine is `host`."""
+    return run_here(lambda: deploy(plan, host, digest))
+
+
+def run_here(add_operations: Callable[[], object]) -> Result:
+    """Run the operations that `add_operations` adds on this machine."""
+    return _run(_state("@local", {}, Config()), add_operations)
+
+
+def dry_run(plan: FleetPlan, host: Host) -> Iterator[tuple[str, PyinfraCommand]]:
+    """(operation, command) of everything that would be done to an empty host that only has the S3 server."""
+    stat = f"user=root group=root mode=-rwxr-xr-x atime=0 mtime=0 ctime=0 size=0 '{BINARY}'"
+    data = {
+        "fake_delay": 0,
+        "fake_delay_jitter": 0,
+        "fake_responses": {"uname -s": "Linux", "command -v useradd": "/usr/sbin/useradd", BINARY: stat},
+    }
+    state = _state("@fake", data, Config())
+    (target,) = state.inventory
+    connect_all(state)
+    state.set_stage(StateStage.Prepare)
+    add_deploy(state, lambda: deploy(plan, host, ""))
+    with ctx_state.use(state), ctx_host.use(target):
+        for name, found in _operations(state, target):
+            for command in found.command_generator():
+                yield name, command
+
+
+def _state(name: str, data: dict[str, Any], config: Config) -> State:
+    return State(inventory=Inventory(([(name, data)], {})), config=config, check_for_changes=False)
+
+
+def _run(state: State, add_operations: Callable[[], object]) -> Result:
+    log = _Captured()
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(log)
+    (target,) = state.inventory
+    try:
+        connect_all(state)
+    except PyinfraError:
+        return Result(failed="connecting by ssh", output=log.tail())
+    _send_at_once(target)
+    try:
+        state.set_stage(StateStage.Prepare)
+        add_deploy(state, add_operations)
+        run_ops(state)
+    except PyinfraError as error:
+        return _failure(state, target, log, error)
+    finally:
+        disconnect_all(state)
+    done = ((name, found.operation_meta) for name, found in _operations(state, target))
+    return Result(changed=tuple(name for name, meta in done if meta.is_complete() and meta.did_change()))
+
+
+def _send_at_once(target: Target) -> None:
+    """Without TCP_NODELAY every command waits 40 ms: paramiko sends small packets, and ACKs are delayed."""
+    client = getattr(target.connector, "client", None)
+    transport = client.get_transport() if client else None
+    if transport and isinstance(transport.sock, socket.socket):
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _failure(state: State, target: Target, log: _Captured, error: Exception) -> Result:
+    for name, found in _operations(state, target):
+        meta = found.operation_meta
+        if meta.is_complete() and meta.did_error():
+            lines = meta.stderr_lines or meta.stdout_lines
+            return Result(failed=name, output=tuple(lines[-_LINES:]) or log.tail())
+    return Result(failed=str(error), output=log.tail())
+
+
+def _operations(state: State, target: Target) -> Iterator[tuple[str, Any]]:
+    for op_hash in state.get_op_order():
+        if op_hash in state.ops[target]:
+            names = ", ".join(state.get_op_meta(op_hash).names)
+            yield names, state.get_op_data_for_host(target, op_hash)
+
+
+class _Captured(logging.Handler):
+    """Keeps what pyinfra logs, to be shown only if it fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def tail(self) -> tuple[str, ...]:
+        """The last lines."""
+        return tuple(self.lines[-_LINES:])

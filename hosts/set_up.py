@@ -1,0 +1,140 @@
+"""Set up every host of a fleet by its plan, all at once; hosts that are set up already are skipped."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+from hosts.digest import setup_digest
+from hosts.plan import SETUP_DIGEST, FleetPlan
+from hosts.run import Result, set_up_over_ssh
+from slipway.settings.errors import SlipwayError
+from slipway.settings.outputs import Host
+
+AT_ONCE = 8
+"""Child processes at a time; each needs some 60 MB here."""
+
+Report = Callable[[str, str], None]
+"""Called with a host's name and what it is doing."""
+
+
+class Progress(Protocol):
+    """The part of slipway.progress that is needed here."""
+
+    def host(self, host: str, text: str) -> None:
+        """Report what `host` is doing."""
+        ...
+
+
+def set_up(plan: FleetPlan, progress: Progress | None = None) -> dict[str, list[str]]:
+    """Host name to the names of the operations that changed it; empty if it was right already.
+
+    Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
+    A host that failed keeps its old digest and is set up again by the next call.
+    """
+    report = progress.host if progress else _ignore
+    digests = {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
+    found = _digests_on_hosts(plan)
+    stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
+    for host in plan.outputs.hosts:
+        report(host.name, "setting up" if host in stale else "set up already")
+    results = _set_up(plan, stale, digests, report)
+    failed = {name: result for name, result in results.items() if result.failed}
+    if failed:
+        raise _failure(plan, failed)
+    return {
+        host.name: list(results[host.name].changed) if host.name in results else []
+        for host in plan.outputs.hosts
+    }
+
+
+def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
+    """One cheap command a host, over the kept connection; a host that does not answer has no digest."""
+
+    def ask(host: Host) -> tuple[str, str]:
+        argv = ["ssh", "-F", plan.outputs.ssh_config, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+        answer = subprocess.run(
+            [*argv, host.name, shlex.join(["cat", SETUP_DIGEST])],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return host.name, answer.stdout.strip()
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return dict(pool.map(ask, plan.outputs.hosts))
+
+
+def _set_up(
+    plan: FleetPlan, stale: Sequence[Host], digests: Mapping[str, str], report: Report
+) -> dict[str, Result]:
+    if not stale:
+        return {}
+    spawn = multiprocessing.get_context("spawn")
+    results: dict[str, Result] = {}
+    with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:
+        try:
+            with _without_interrupts():
+                running = {
+                    host.name: pool.submit(set_up_over_ssh, plan, host.name, digests[host.name])
+                    for host in stale
+                }
+            for name, future in running.items():
+                future.add_done_callback(_report_end(name, report))
+            for name, future in running.items():
+                results[name] = future.result()
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+    return results
+
+
+@contextmanager
+def _without_interrupts() -> Generator[None]:
+    """Processes started inside ignore Ctrl-C: a pool whose children are interrupted waits forever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _report_end(name: str, report: Report) -> Callable[[Future[Result]], None]:
+    def done(future: Future[Result]) -> None:
+        if future.cancelled() or future.exception():
+            return
+        result = future.result()
+        report(
+            name, f"failed: {result.failed}" if result.failed else f"set up ({len(result.changed)} changes)"
+        )
+
+    return done
+
+
+def _failure(plan: FleetPlan, failed: Mapping[str, Result]) -> SlipwayError:
+    lines: list[str] = []
+    for name, result in failed.items():
+        lines.append(f"{name}: {result.failed}")
+        lines += [f"    {_redacted(plan, line)}" for line in result.output]
+    hosts = ", ".join(failed)
+    return SlipwayError(
+        f"setting up {hosts} failed",
+        remedy="see the operation below; slipway up goes on where it stopped",
+        details=lines,
+    )
+
+
+def _redacted(plan: FleetPlan, text: str) -> str:
+    for value in sorted(plan.secrets.values(), key=len, reverse=True):
+        if value:
+            text = text.replace(value, "***")
+    return text
+
+
+def _ignore(_host: str, _text: str) -> None:
+    pass

@@ -1,0 +1,109 @@
+"""What a fleet's own data host gives, as stack outputs: buckets, database, Redis. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slipway.secrets.store import SecretStore
+from slipway.settings.outputs import Bucket, Database, Redis
+from slipway.settings.stack import Stack
+
+CA_ON_HOSTS = "/etc/slipway/ca.pem"
+S3_PORT, POSTGRES_PORT, PGBOUNCER_PORT, REDIS_PORT = 7070, 5432, 6432, 6379
+
+
+@dataclass(frozen=True)
+class DataServices:
+    """The services of `stack`'s data host, called `host`, at the fleet's private `address`."""
+
+    stack: Stack
+    host: str
+    address: str
+
+    @property
+    def endpoint(self) -> str:
+        """S3 as the fleet reaches it."""
+        return f"https://{self.address}:{S3_PORT}"
+
+    def builds(self, ca_file: str = "") -> Bucket:
+        """The builds bucket; `ca_file` as in the outputs."""
+        return Bucket(
+            bucket=f"{self.stack.fleet_id}-builds",
+            endpoint=self.endpoint,
+            tunnel=self.host,
+            ca_file=ca_file,
+            access_key="builds-writer",
+            secret_key_secret=BUILDS,
+            reader_access_key="builds-reader",
+            reader_secret_key_secret=BUILDS_READER,
+        )
+
+    def uploads(self, public_endpoint: str, ca_file: str = "") -> Bucket | None:
+        """The uploads bucket if the stack asks for one; browsers reach it at `public_endpoint`."""
+        if not self.stack.uploads:
+            return None
+        return Bucket(
+            bucket=f"{self.stack.fleet_id}-uploads",
+            endpoint=self.endpoint,
+            public_endpoint=public_endpoint,
+            tunnel=self.host,
+            ca_file=ca_file,
+            access_key="uploads",
+            secret_key_secret=UPLOADS,
+        )
+
+    def database(self) -> Database | None:
+        """PostgreSQL if the stack asks for it: the app through PgBouncer, migrations directly."""
+        if self.stack.database != "postgres":
+            return None
+        name = self.stack.project.replace("-", "_")
+        return Database(
+            url=self._postgres(f"{name}_app", DATABASE_APP, PGBOUNCER_PORT, name),
+            migrate_url=self._postgres(f"{name}_owner", DATABASE_OWNER, POSTGRES_PORT, name),
+            app_role=f"{name}_app",
+            name=name,
+            ca_file=CA_ON_HOSTS,
+            backup_host=self.host,
+        )
+
+    def redis(self) -> Redis | None:
+        """Redis if the stack asks for it."""
+        if not self.stack.redis:
+            return None
+        return Redis(
+            url=f"redis://:${{secret:{REDIS}}}@{self.address}:{REDIS_PORT}/0",
+            namespace=self.stack.fleet_id,
+        )
+
+    def _postgres(self, role: str, password: str, port: int, database: str) -> str:
+        where = f"{self.address}:{port}/{database}"
+        return f"postgres://{role}:${{secret:{password}}}@{where}?sslmode=verify-full"
+
+
+# The platform's own secrets: passwords of the data services and keys of the S3 accounts, made once.
+
+
+DATABASE_OWNER = "PLATFORM_DATABASE_OWNER_PASSWORD"
+DATABASE_APP = "PLATFORM_DATABASE_APP_PASSWORD"
+REDIS = "PLATFORM_REDIS_PASSWORD"
+S3_ROOT = "PLATFORM_S3_ROOT_SECRET_KEY"
+BUILDS = "PLATFORM_BUILDS_SECRET_KEY"
+BUILDS_READER = "PLATFORM_BUILDS_READER_SECRET_KEY"
+UPLOADS = "PLATFORM_UPLOADS_SECRET_KEY"
+LOAD_KEY = "SLIPWAY_LOAD_KEY"
+
+NAMES = (DATABASE_OWNER, DATABASE_APP, REDIS, S3_ROOT, BUILDS, BUILDS_READER, UPLOADS, LOAD_KEY)
+
+RANDOM_BYTES = 24
+"""192 bits, in hex: fits URLs, configuration files and S3 clients without quoting."""
+
+
+def ensure_platform_secrets(store: SecretStore, names: Sequence[str] = NAMES) -> dict[str, str]:
+    """The values of `names`. Missing ones are made; one that is there is never changed."""
+    held = store.read()
+    made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
+    if made:
+        store.update(made)
+    return {name: made.get(name) or held[name] for name in names}

@@ -1,1 +1,0 @@
-"""What platforms whose machines we set up share: certificates, platform secrets, data services."""

@@ -1,0 +1,209 @@
+"""The hosts' images: a Debian base, what every host has, and one image a role.
+
+Cold, the base is made while versitygw is built and roles are baked side by side; warm, all are found.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.platforms.local.bake import (
+    ADDED,
+    BASE_SCRIPT,
+    INIT,
+    INIT_PATH,
+    NO_STARTS,
+    TIMEOUT,
+    Recipe,
+    abandon_bakes,
+    bake,
+    packages_script,
+    run_in,
+)
+from slipway.platforms.local.debian import (
+    Mirror,
+    apt_settings,
+    ensure_debian,
+    extra_cas,
+    find_debian,
+    find_mirror,
+    pull,
+    suite_of,
+)
+from slipway.platforms.local.docker import Docker
+from slipway.platforms.s3_server import (
+    MODULE,
+    VERSION,
+    build_with,
+    find_versitygw,
+    go_on_path,
+    keep,
+    part_beside,
+)
+from slipway.progress import Progress
+from slipway.settings.errors import SlipwayError
+from slipway.settings.outputs import Role
+
+__all__ = ["VERSION", "build_in_container", "build_with", "find_versitygw", "from_image", "go_on_path"]
+
+
+VERSITYGW_PATH = "/usr/local/bin/versitygw"
+"""Where the data image has the S3 server."""
+
+BAKED: tuple[Role, ...] = ("web", "worker", "data")
+"""Roles with an image of their own; the edge's is the web's."""
+
+_KEYRING_ON_HOST = "/usr/share/keyrings/slipway-mirror.gpg"
+
+
+def ensure_images(docker: Docker, image: str, progress: Progress) -> dict[Role, str]:
+    """The image tag of every role; those that are missing are made. `image` is `stack.local.image`."""
+    mirror = find_mirror(suite_of(image))
+    return _Kitchen(docker, mirror, progress).all_images(image)
+
+
+def base_recipe(debian: str, mirror: Mirror | None) -> Recipe:
+    """What every host has, on the Debian image `debian`, with this machine's mirror and authorities."""
+    machine = ("/etc/apt/apt.conf.d/80machine", 0o644, apt_settings().encode())
+    files = [(INIT_PATH, 0o755, INIT), NO_STARTS, machine]
+    files += [(path, 0o644, content) for path, content in extra_cas().items()]
+    script = BASE_SCRIPT
+    if mirror:
+        keyring = _KEYRING_ON_HOST if mirror.keyring else None
+        files.append(("/etc/apt/sources.list", 0o644, mirror.sources_list(keyring).encode()))
+        if mirror.keyring and keyring:
+            files.append((keyring, 0o644, mirror.keyring.read_bytes()))
+        script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{script}"
+    return Recipe("base", debian, script, tuple(files))
+
+
+def role_recipe(role: Role, base: str) -> Recipe:
+    """A role's image on the base image `base`."""
+    if role == "data":
+        return Recipe(role, data_packages_recipe(base).tag, "true", salt=VERSION)
+    return Recipe(role, base, packages_script(role))
+
+
+def data_packages_recipe(base: str) -> Recipe:
+    """The data image without the S3 server, which may take longer to build than all the rest."""
+    return Recipe("data-packages", base, packages_script("data"))
+
+
+@dataclass(frozen=True)
+class _Kitchen:
+    """Where images are made: the daemon, the mirror and whom to tell."""
+
+    docker: Docker
+    mirror: Mirror | None
+    progress: Progress
+
+    def all_images(self, image: str) -> dict[Role, str]:
+        debian = find_debian(self.docker, image, self.mirror)
+        base = base_recipe(debian, self.mirror) if debian else None
+        tags: dict[Role, str] = {role: role_recipe(role, base.tag).tag for role in BAKED} if base else {}
+        if not tags or len(self.docker.inspect("image", *tags.values())) < len(tags):
+            tags = self._make_all(image)
+        return {**tags, "edge": tags["web"]}
+
+    def _make_all(self, image: str) -> dict[Role, str]:
+        with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool, self._interruptible():
+            server = pool.submit(self._versitygw_early)
+            base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.mirror)
+            self._bake(base, "systemd, sshd and what every host has")
+            made: dict[Role, Future[str]] = {
+                role: pool.submit(self._bake_role, role, base.tag, server) for role in BAKED
+            }
+            return {role: future.result() for role, future in made.items()}
+
+    @contextmanager
+    def _interruptible(self) -> Generator[None]:
+        """Ctrl-C ends the bakes that run in other threads too."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            abandon_bakes(self.docker)
+            raise
+
+    def _bake(self, recipe: Recipe, what: str, extra: tuple[tuple[str, int, bytes], ...] = ()) -> str:
+        if self.docker.image_id(recipe.tag) is None:
+            self.progress.line(f"baking the image slipway/{recipe.name}: {what}")
+        return bake(self.docker, recipe, extra)
+
+    def _bake_role(self, role: Role, base: str, early: Future[Path | None]) -> str:
+        what = " ".join(ADDED[role]) or "nothing more"
+        recipe = role_recipe(role, base)
+        extra: tuple[tuple[str, int, bytes], ...] = ()
+        if self.docker.image_id(recipe.tag) is None and role == "data":
+            self._bake(data_packages_recipe(base), what)
+            what = "versitygw"
+            server = early.result() or self._versitygw_late(base)
+            extra = ((VERSITYGW_PATH, 0o755, server.read_bytes()),)
+        tag = self._bake(recipe, what, extra)
+        if role == "web":
+            self.docker.run("tag", tag, "slipway/edge:latest")
+        return tag
+
+    def _versitygw_early(self) -> Path | None:
+        """versitygw by the ways that need no base image; None if only a container with Go is left."""
+        found = find_versitygw() or from_image(self.docker)
+        go = None if found else go_on_path()
+        if go is None:
+            return found
+        self.progress.line(f"building versitygw {VERSION} with {go}")
+        return build_with(go)
+
+    def _versitygw_late(self, base: str) -> Path:
+        if self.mirror is None:
+            raise SlipwayError(
+                f"no way to get versitygw {VERSION}: no image registry, and no Go of 1.21 or newer on PATH",
+                remedy="install Go, or set VERSITYGW to a binary",
+            )
+        self.progress.line(f"building versitygw {VERSION} with Go from Debian's backports, in a container")
+        return build_in_container(self.docker, base, self.mirror.backports())
+
+
+# The S3 server's binary by way of Docker: from its image, or built in a container with Debian's Go.
+
+
+IMAGE = f"versity/versitygw:{VERSION}"
+_BACKPORTS_GO = "golang-1.23-go"
+
+
+def from_image(docker: Docker) -> Path | None:
+    """Copy the binary out of its image; None when no registry gives the image."""
+    if docker.image_id(IMAGE) is None and not pull(docker, IMAGE):
+        return None
+    name = f"slipway-versitygw-{os.getpid()}"
+    try:
+        docker.run("create", "--name", name, IMAGE)
+        part = part_beside()
+        docker.run("cp", f"{name}:/usr/local/bin/versitygw", str(part))
+        return keep(part)
+    except SlipwayError:
+        return None
+    finally:
+        docker.run("rm", "--force", name, check=False)
+
+
+def build_in_container(docker: Docker, image: str, backports: str) -> Path:
+    """Build with the Go of Debian's backports in a throw-away container of `image`."""
+    name = f"slipway-go-{os.getpid()}"
+    script = f"""
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends {_BACKPORTS_GO} ca-certificates
+update-ca-certificates >/dev/null 2>&1
+GOBIN=/out CGO_ENABLED=0 GOTOOLCHAIN=auto /usr/lib/go-1.23/bin/go install -trimpath -ldflags='-s -w' {MODULE}
+"""
+    files = (("/etc/apt/sources.list.d/backports.list", 0o644, backports.encode()),)
+    try:
+        run_in(docker, name, image, script, files=files, archives="slipway-apt-go")
+        part = part_beside()
+        docker.run("cp", f"{name}:/out/versitygw", str(part), timeout=TIMEOUT)
+        return keep(part)
+    finally:
+        docker.run("rm", "--force", "--volumes", name, check=False)

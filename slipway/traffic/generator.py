@@ -1,0 +1,56 @@
+"""A process of the load generator, started by another: `python -m slipway.traffic.generator LOCUST-OPTIONS`.
+
+It reads on standard input what to aim at (`Handed`), and ends in order when that is closed: a generator whose
+starter was killed, or whose ssh connection broke, must not go on loading a stack that nobody watches.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+ORDERLY_SECONDS = 30.0
+
+
+def main() -> None:
+    """Read what to aim at, then be locust."""
+    with suppress(PermissionError):  # it is the first of its group already
+        os.setsid()
+    line = sys.stdin.buffer.readline()
+    _end_with_the_starter()
+    # Locust first: whatever is imported after it waits without holding up other users.
+    from locust.main import main as locust  # noqa: PLC0415
+
+    from slipway.traffic.processes import Handed, take  # noqa: PLC0415
+
+    handed = Handed.model_validate_json(line)
+    aim, me = take(handed), os.getpid()
+    try:
+        locust()
+    finally:
+        if handed.ca and os.getpid() == me:  # and not one of the processes that this one was forked into
+            shutil.rmtree(Path(aim.ca_file).parent, ignore_errors=True)
+
+
+def _end_with_the_starter() -> None:
+    """A thread of the system, from before locust makes threads cooperative."""
+    from _thread import start_new_thread  # noqa: PLC0415
+    from time import sleep  # noqa: PLC0415
+
+    def watch(sleep: Callable[[float], None]) -> None:
+        while os.read(0, 1024):
+            pass
+        os.killpg(0, signal.SIGINT)
+        sleep(ORDERLY_SECONDS)
+        os.killpg(0, signal.SIGKILL)
+
+    start_new_thread(watch, (sleep,))
+
+
+if __name__ == "__main__":
+    main()

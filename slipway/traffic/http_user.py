@@ -1,0 +1,145 @@
+"""A user that comes for a visit whenever one is due: its scenario is `visit`, and reads as one."""
+
+# Locust and its HTTP client are partly untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+from locust import task
+from locust.contrib.fasthttp import FastHttpUser
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from slipway.settings.app import App, Step
+from slipway.settings.errors import SlipwayError
+from slipway.traffic.http_session import HttpSession
+from slipway.traffic.run import run_of
+from slipway.traffic.samples import VISIT
+from slipway.traffic.sign_in import fill, fill_body, pick
+
+__all__ = ["HttpUser"]
+
+
+class HttpUser(FastHttpUser):
+    """Subclass it and write `visit`. The first request of a visit is timed from when the visit was due."""
+
+    abstract = True
+    insecure = False
+    visit_seconds: ClassVar[float] = 5.0
+    """A visit may take so long before others wait: times arrivals a second, it is how many users stand by."""
+
+    client: HttpSession  # pyright: ignore[reportIncompatibleVariableOverride] - it is one of locust's
+
+    @classmethod
+    def suits(cls, app: App) -> bool:
+        """Can this user do anything on `app`? Otherwise it stays at home."""
+        del app
+        return True
+
+    @classmethod
+    def own_rate(cls, app: App) -> float | None:
+        """Visits a second; None: a share of the profile's arrivals, by `weight`."""
+        del app
+
+    def __init__(self, environment: Environment) -> None:
+        self.load = run_of(environment)
+        self.aim = self.load.aim
+        self.host = self.aim.url
+        super().__init__(environment)
+        self.client = HttpSession(  # pyright: ignore[reportIncompatibleVariableOverride] - the same
+            self.aim,
+            environment.events.request,
+            self,
+            number=next(self.load.numbers),
+            timeout=self.load.load.patience_seconds,
+        )
+        self._lane = self.load.lane(type(self))
+
+    def visit(self) -> None:
+        """The scenario: once, from arriving to leaving."""
+        raise NotImplementedError(f"{type(self).__name__}.visit")
+
+    # ── what a visit is made of ───────────────────────────────────────────────────────────────────
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET, as `self.client.get`."""
+        return self.client.request("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> Any:
+        """POST with a JSON body."""
+        return self.client.request("POST", path, json=body, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        """DELETE."""
+        return self.client.request("DELETE", path, **options)
+
+    def signed_in(self) -> dict[str, str]:
+        """Headers of the signed-in smoke user; its cookies are this user's from now on."""
+        session = self.load.identity.session()
+        if not session.headers:
+            for cookie in self.load.identity.cookies:
+                self.client.cookiejar.set_cookie(cookie)
+        return dict(session.headers)
+
+    def take(self, step: Step, known: dict[str, str]) -> None:
+        """A step as the smoke test has it, filled from `known`, which gets what it captures.
+
+        A wrong status or text is an error of the request, and ends the visit.
+        """
+        method, _, template = step.request.partition(" ")
+        headers = {name: fill(value, known) for name, value in step.headers.items()}
+        body = None if step.body is None else fill_body(step.body, known)
+        with self.client.request(
+            method, fill(template, known), template, headers=headers, json=body, catch_response=True
+        ) as answer:
+            if answer.status_code != step.status:
+                if answer.status_code:
+                    answer.failure(f"expected {step.status}, got {answer.status_code}")
+                raise Unexpected(step.name)
+            text = answer.text or ""
+            if step.contains and step.contains not in text:
+                answer.failure(f"the answer does not contain {step.contains!r}")
+                raise Unexpected(step.name)
+            answer.success()
+            if step.capture:
+                document = answer.json()
+                known.update({name: pick(document, dotted) for name, dotted in step.capture.items()})
+
+    def known(self) -> dict[str, str]:
+        """What fills the smoke steps after sign-in: the env of scope smoke, and what the sign-in captured."""
+        session = self.load.identity.session()
+        if not session.headers:
+            self.signed_in()
+        return {**self.aim.values, **session.captures}
+
+    # ── how visits come ───────────────────────────────────────────────────────────────────────────
+
+    @task
+    def _visits(self) -> None:
+        client, take = self.client, self._lane.take
+        while self._state != LOCUST_STATE_STOPPING:
+            # Locust may end a user that waits at once; one on a visit it asks to finish.
+            self._state = LOCUST_STATE_WAITING
+            client.due = take()
+            self._state = LOCUST_STATE_RUNNING
+            try:
+                self.visit()
+            except Unexpected:
+                pass
+            except SlipwayError as failed:
+                self._abandoned(failed)
+        raise StopUser
+
+    def _abandoned(self, failed: SlipwayError) -> None:
+        """A visit that could not go on without a request to blame for it, such as one without a sign-in."""
+        due, self.client.due = self.client.due, None
+        began = due if due is not None else self.client.began
+        self.load.tell(VISIT, type(self).__name__, (time.perf_counter() - began) * 1000, failed.message)
+
+
+class Unexpected(Exception):
+    """The visit cannot go on; the request that is to blame has told so."""

@@ -1,0 +1,163 @@
+"""What `slipway load` hands to each process of the generator, on its standard input: secrets are in it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway.traffic.target import Aim
+from slipway.traffic.worker_hosts import Look, WorkerHost
+
+__all__ = ["Handed", "Processes", "Worker", "handed_aim", "start", "take"]
+
+
+class Handed(BaseModel):
+    """One line of JSON. A worker's machine needs nothing of the stack but this."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    aim: Aim = Field(repr=False)
+    ca: str = ""
+    """The site's CA in PEM, for a machine that does not have the file; empty: as the aim says."""
+
+
+_handed: list[Aim] = []
+
+
+def take(handed: Handed) -> Aim:
+    """Aim this process, and all that it forks, as `handed` says."""
+    aim = handed.aim
+    if handed.ca:
+        # Only a name in the aim survives a fork; the file is read once in each process, as it starts.
+        file = Path(tempfile.mkdtemp(prefix="slipway-load-")) / "ca.pem"
+        file.write_text(handed.ca)
+        aim = aim.model_copy(update={"ca_file": str(file)})
+    _handed[:] = [aim]
+    return aim
+
+
+def handed_aim() -> Aim | None:
+    """Where this process was told to aim at; None: it has to read the stack by itself."""
+    return _handed[0] if _handed else None
+
+
+GATHER_SECONDS = 60
+"""How long the master waits for its workers."""
+GOODBYE_SECONDS = 20.0
+"""How long a worker may take to end after its master."""
+
+
+@dataclass
+class Worker:
+    """Workers that were started together: on this machine, or on another by one ssh connection."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    told: bool = False
+    """Was the person told that it has ended?"""
+
+
+@dataclass
+class Processes:
+    """All that were started; `leader` writes the reports and says how it ended."""
+
+    leader: subprocess.Popen[bytes]
+    workers: list[Worker]
+
+    def stop(self) -> None:
+        """Ask for an end in order: with what was found so far."""
+        if self.leader.poll() is None:
+            self.leader.send_signal(signal.SIGINT)
+
+    def lost(self) -> list[Worker]:
+        """Workers that ended otherwise than because their leader said so; each once."""
+        found = [each for each in self.workers if not each.told and each.process.poll()]
+        for each in found:
+            each.told = True
+        return found
+
+    def close(self) -> None:
+        """Whoever is left ends, at the latest when its standard input is closed and it was given time."""
+        everybody = [self.leader, *(each.process for each in self.workers)]
+        for process in everybody:
+            if process.stdin:
+                process.stdin.close()
+        until = time.monotonic() + GOODBYE_SECONDS
+        for process in everybody:
+            try:
+                process.wait(timeout=max(until - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def start(
+    scenarios: Path,
+    options: Sequence[str],
+    leading: Sequence[str],
+    *,
+    root: Path,
+    handed: Callable[[bool], Handed],
+    processes: int,
+    hosts: Sequence[tuple[WorkerHost, Look]],
+    output: int | IO[str] | None,
+) -> Processes:
+    """Start them in `root`.
+
+    `options` are locust's for all, `leading` those for the one that leads; nothing secret is in them.
+    `handed` gives what goes to standard input: of a process elsewhere (True), or here. `output` gets all that
+    they print.
+    """
+    every = ["-f", str(scenarios), *options]
+    workers: list[Worker] = []
+    count = processes * (len(hosts) or 1)
+    if count == 1 and not hosts:
+        argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *leading]
+        return Processes(_run(argv, root, handed(False), output), workers)
+    port = _free_port()
+    master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)]
+    master += ["--expect-workers", str(count), "--expect-workers-max-wait", str(GATHER_SECONDS)]
+    argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *leading, *master]
+    leader = _run(argv, root, handed(False), output)
+    follow = ["--worker", "--master-host", "127.0.0.1"]
+    follow += ["--processes", str(processes)] if processes > 1 else []
+    for host, look in hosts:
+        there = ["-f", scenarios.name, *options, *follow]
+        process = _run(host.argv(look, port, there), root, handed(True), output)
+        workers.append(Worker(str(host), process))
+    if not hosts:
+        argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *follow]
+        argv += ["--master-port", str(port)]
+        workers.append(Worker("this machine", _run(argv, root, handed(False), output)))
+    return Processes(leader, workers)
+
+
+def _run(
+    argv: Sequence[str], root: Path, handed: Handed, output: int | IO[str] | None
+) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        argv, cwd=root, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+    )
+    assert process.stdin
+    try:
+        process.stdin.write(handed.model_dump_json().encode() + b"\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass  # it has ended already, and its own words say why
+    return process
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

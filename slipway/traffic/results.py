@@ -1,0 +1,253 @@
+"""How a load run ends, by exit code; 0 to 4 mean what they mean for every command of slipway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from slipway.settings.errors import SlipwayError
+from slipway.settings.load import Load
+from slipway.traffic.samples import Cell, Key, Mark, Samples
+from slipway.traffic.saturation import saturation
+from slipway.traffic.thresholds import VERDICTS, Asked, Finding, Verdict, bounds_of, judge
+from slipway.traffic.time_series import Point, points_of
+
+
+class ExitCode(IntEnum):
+    """What a CI job can tell apart."""
+
+    PASSED = 0
+    MISSED = 1
+    BAD_INPUT = 2
+    NO_DATA = 5
+    GENERATOR = 6
+    REFUSED = 7
+
+    @property
+    def meaning(self) -> str:
+        """In words."""
+        return MEANINGS[self]
+
+
+MEANINGS = {
+    ExitCode.PASSED: "every threshold is met",
+    ExitCode.MISSED: "a threshold is missed",
+    ExitCode.BAD_INPUT: "the settings or the command line refuse this run; nothing was sent",
+    ExitCode.NO_DATA: "no data, or too little of it for a verdict: nothing is proved",
+    ExitCode.GENERATOR: "the load generator was saturated or lost a worker: the numbers tell of it alone",
+    ExitCode.REFUSED: "the target refused every request or could not be reached",
+}
+
+
+def exit_code_of(findings: Sequence[Finding], cells: Mapping[Key, Cell]) -> ExitCode:
+    """The first that fits: what makes the rest of the findings worth nothing comes before them."""
+    if not cells:
+        return ExitCode.NO_DATA
+    if all(cell.good.count == 0 for cell in cells.values()):
+        return ExitCode.REFUSED
+    failed = [each for each in findings if each.verdict == "fail"]
+    if any(each.kind == "generator" for each in failed):
+        return ExitCode.GENERATOR
+    if failed:
+        return ExitCode.MISSED
+    proved = any(each.verdict == "pass" and each.kind not in {"", "generator"} for each in findings)
+    if not proved or any(each.verdict == "no data" for each in findings):
+        return ExitCode.NO_DATA
+    return ExitCode.PASSED
+
+
+class TargetRefused(SlipwayError):
+    """The target cannot be reached, or lets no load in."""
+
+    exit_code: ClassVar[int] = int(ExitCode.REFUSED)
+
+
+End = Literal["finished", "stopped", "aborted"]
+"""`stopped`: by a person or a signal, before its time; `aborted`: by a threshold with abort_on_fail."""
+SPARE_SECONDS = 1.0
+"""By which a run may end early and still count as finished."""
+
+
+class Request(BaseModel):
+    """All of one kind and name, of the whole run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    name: str
+    count: int
+    failed: int
+    per_second: float
+    p50: float | None
+    """Of the good answers, in ms, as the rest; None without any."""
+    p95: float | None
+    p99: float | None
+    longest: float | None
+    errors: dict[str, int]
+    """Reason → how many, the most frequent first."""
+
+
+class Outcome(BaseModel):
+    """One load run. Everything in here is redacted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stack: str
+    url: str = ""
+    profile: str
+    release: int | None = None
+    """The live release when it began, if known."""
+    started: datetime
+    seconds: float
+    ended: End
+    why_ended: str = ""
+    exit_code: ExitCode
+    findings: list[Finding]
+    requests: list[Request]
+    sockets_asked: int = 0
+    sockets_peak: int = 0
+    arrivals: int = 0
+    dropped: int = 0
+    processes: int = 0
+    """Of the generator."""
+    lost_workers: list[str] = []
+    marks: list[Mark] = []
+    windows: list[tuple[float, float]] = []
+    """What is judged: from and to, in seconds since the start."""
+    limits: dict[str, dict[str, float]] = {}
+    """By kind, highest ms by `p50`, `p95`, `p99`, where no threshold names a name."""
+    points: list[Point] = []
+    """Over time."""
+
+    @property
+    def passed(self) -> bool:
+        """Is every threshold met?"""
+        return self.exit_code == ExitCode.PASSED
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """Findings by verdict, the worst first."""
+        return {verdict: sum(each.verdict == verdict for each in self.findings) for verdict in VERDICTS}
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of the requests, each once."""
+        return list(dict.fromkeys(request.kind for request in self.requests))
+
+
+def outcome_of(
+    samples: Samples,
+    load: Load,
+    asked: Asked,
+    *,
+    stack: str,
+    profile: str,
+    url: str = "",
+    release: int | None = None,
+    stopped: float,
+    aborted: str = "",
+    lost_workers: Sequence[str] = (),
+    hide: Callable[[str], str] = str,
+) -> Outcome:
+    """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
+
+    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.redact`.
+    """
+    seconds = max(0.0, stopped - asked.started)
+    early = seconds < asked.seconds - SPARE_SECONDS
+    findings = [
+        *_ending(seconds, asked, aborted),
+        *judge(samples, load, asked),
+        *saturation(samples, asked),
+        *(
+            Finding(
+                kind="generator", name=worker, measure="worker", verdict="fail", found="lost", limit="to stay"
+            )
+            for worker in lost_workers
+        ),
+    ]
+    cells = samples.totals()
+    slots = samples.slots.values()
+    return Outcome(
+        stack=stack,
+        url=url,
+        profile=profile,
+        release=release,
+        started=datetime.fromtimestamp(asked.started, UTC),
+        seconds=round(seconds, 3),
+        ended="aborted" if aborted else "stopped" if early else "finished",
+        why_ended=hide(aborted),
+        exit_code=exit_code_of(findings, cells),
+        findings=[_hidden(each, hide) for each in sorted(findings, key=_urgency)],
+        requests=[_request(key, cell, seconds, hide) for key, cell in cells.items()],
+        sockets_asked=asked.sockets,
+        sockets_peak=max(samples.sockets().values(), default=0),
+        arrivals=sum(slot.arrivals.count for slot in slots),
+        dropped=sum(slot.dropped for slot in slots),
+        processes=len(samples.readings),
+        lost_workers=list(lost_workers),
+        marks=_marks(samples, hide),
+        windows=[(begin, min(end, seconds)) for begin, end in asked.windows if begin < seconds],
+        limits={key.kind: dict(bounds_of(load, key.kind, "").times) for key in cells},
+        points=points_of(samples, asked.started, hide),
+    )
+
+
+def _ending(seconds: float, asked: Asked, aborted: str) -> list[Finding]:
+    """A run that was cut short proves nothing, whatever it saw so far."""
+    if aborted:
+        return [Finding(measure="aborted", verdict="fail", found=aborted)]
+    if not asked.seconds:
+        return []
+    early = seconds < asked.seconds - SPARE_SECONDS
+    return [
+        Finding(
+            measure="length",
+            verdict="no data" if early else "pass",
+            found=f"{seconds:.0f} s",
+            limit=f"{asked.seconds:.0f} s",
+        )
+    ]
+
+
+def _request(key: Key, cell: Cell, seconds: float, hide: Callable[[str], str]) -> Request:
+    times = cell.good
+    errors: dict[str, int] = {}
+    for reason, count in sorted(cell.errors.items(), key=lambda each: (-each[1], each[0])):
+        errors[hide(reason)] = errors.get(hide(reason), 0) + count
+    return Request(
+        kind=key.kind,
+        name=hide(key.name),
+        count=cell.count,
+        failed=cell.failed,
+        per_second=round(cell.count / seconds, 2) if seconds else 0.0,
+        p50=_rounded(times.percentile(50)),
+        p95=_rounded(times.percentile(95)),
+        p99=_rounded(times.percentile(99)),
+        longest=_rounded(times.longest),
+        errors=errors,
+    )
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 2)
+
+
+def _marks(samples: Samples, hide: Callable[[str], str]) -> list[Mark]:
+    """Each text once, when it was first seen: every process of the generator sees a new release."""
+    first: dict[str, float] = {}
+    for at, text in sorted(samples.marks):
+        first.setdefault(hide(text), at)
+    return [Mark(at, text) for text, at in first.items()]
+
+
+def _hidden(finding: Finding, hide: Callable[[str], str]) -> Finding:
+    return finding.model_copy(update={"name": hide(finding.name), "found": hide(finding.found)})
+
+
+def _urgency(finding: Finding) -> tuple[int, str, str]:
+    return VERDICTS.index(finding.verdict), finding.kind, finding.name

@@ -1,0 +1,99 @@
+"""Trials that begin with a run of checks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+
+import pytest
+
+from checks.kit.background import Background, begun_early
+from tests.unit.checks.conftest import Ran
+
+BEGUN = threading.Event()
+
+
+@begun_early
+def slow_trial(site: object, hosts: object) -> str:
+    BEGUN.set()
+    return f"{site} {hosts}"
+
+
+@begun_early
+def failing_trial(site: object) -> str:
+    raise ValueError("no")
+
+
+@begun_early
+def trial_without_its_fixture(missing: object) -> str:
+    return str(missing)
+
+
+@pytest.fixture
+def background() -> Generator[Background]:
+    background = Background({"site": "a site", "hosts": "its hosts"}.__getitem__)
+    yield background
+    background.close()
+
+
+def test_trials_begin_at_once_and_get_their_arguments_from_fixtures(background: Background) -> None:
+    background.begin(["slow_trial", "failing_trial"])
+    assert BEGUN.wait(30), "it begins before a check needs the result"
+    assert background.result(slow_trial) == "a site its hosts"
+    with pytest.raises(ValueError, match="no"):
+        background.result(failing_trial)
+
+
+def test_a_trial_that_has_not_begun_begins_when_its_result_is_needed(background: Background) -> None:
+    assert background.result(slow_trial) == "a site its hosts"
+
+
+def test_a_fixture_that_fails_stops_its_own_trial_only(background: Background) -> None:
+    background.begin(["trial_without_its_fixture", "slow_trial"])
+    assert background.result(slow_trial) == "a site its hosts"
+    with pytest.raises(KeyError):
+        background.result(trial_without_its_fixture)
+
+
+SOURCE = """
+import time
+from checks.kit.background import begun_early
+
+@pytest.fixture(scope="session")
+def broken():
+    raise ConnectionError("no site")
+
+@begun_early
+def slow(live):
+    return time.monotonic()
+
+@begun_early
+def needs_broken(broken):
+    return 1
+
+@check("X1", waits_for=(slow,), **RULE)
+def test_it_waits(background, request):
+    assert request.session.items[-2:] == [each for each in request.session.items if "waits" in each.name]
+    assert background.result(slow) < QUICK[0]
+
+@check("X1", waits_for=(needs_broken,), **RULE)
+def test_it_waits_in_vain(background):
+    background.result(needs_broken)
+
+QUICK = []
+
+@check("X2", **RULE)
+def test_quick():
+    time.sleep(0.2)
+    QUICK.append(time.monotonic())
+"""
+
+
+def test_in_a_run_the_checks_that_wait_come_last_and_a_broken_fixture_fails_only_them(
+    run: Callable[..., Ran],
+) -> None:
+    ran = run(SOURCE)
+    assert ran.verdicts == {"X1/it-waits": "pass", "X2/quick": "pass", "X1/it-waits-in-vain": "fail"}, (
+        ran.said
+    )
+    assert "no site" in ran.said
