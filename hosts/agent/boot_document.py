@@ -1,6 +1,6 @@
 """The boot document: everything that a host of one role needs to start the live release by itself.
 
-Written by the pipeline (slipway/release/boot_document.py), read here. Fields, by JSON name: schema 1; role;
+Written by the pipeline (slipway/release/promote.py), read here. Fields, by JSON name: schema 1; role;
 fence of the command that made the release live; hold_seconds; and `stage`: the request of the command `stage`
 without the fence. The text is JSON, or `zlib:` followed by that JSON compressed and in base64.
 """

@@ -1,7 +1,5 @@
 """`slipway release`: ship the app as it is here to a stack."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -20,22 +18,23 @@ def release(
         bool | None,
         typer.Option(
             "--prove/--no-prove",
-            help="Checks and load after the switch; default: as the stack's slipway:prove says.",
+            help="Checks and load test after the switch; default: as slipway:prove says.",
             show_default=False,
         ),
     ] = None,
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Run the migrate command even if nothing seems to have moved.")
+        bool,
+        typer.Option("--migrate", help="Run the migrate command even if nothing seems to have changed."),
     ] = False,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Build the app, start it beside the live release, prove it there, switch, observe, prove, promote.
+    """Build the app, start it beside the live release, smoke-test it there, switch, observe, prove, promote.
 
     No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
-    What a release must prove after the switch, by checks and by load, is set by slipway:prove of the stack.
+    The stack's slipway:prove says what a release must prove after the switch, by checks and by load.
 
     [dim]Examples:[/]
       slipway release
@@ -45,7 +44,7 @@ def release(
     """
     from slipway.release.rollout import Options  # noqa: PLC0415
     from slipway.release.ship import ship  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
     options = Options(
         observe_seconds=observe,
@@ -54,7 +53,7 @@ def release(
         migrate=True if migrate else None,
         wait_seconds=wait,
     )
-    report = ship(open_project(stack), options, progress(as_json=json))
+    report = ship(open_live(stack), options, progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

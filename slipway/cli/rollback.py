@@ -1,7 +1,5 @@
 """`slipway rollback`: back to the last known good release, in a second while its slot is warm."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -12,7 +10,8 @@ from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress,
 def rollback(
     stack: Stack = DEFAULT_STACK,
     to: Annotated[
-        int | None, typer.Option("--to", help="A release's number; default: the good one before.", min=1)
+        int | None,
+        typer.Option("--to", help="A release's number; default: the good one before.", min=1),
     ] = None,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
@@ -21,17 +20,17 @@ def rollback(
 ) -> None:
     """Go back to the last known good release.
 
-    First proves on every host that the release can serve, then switches all of them. A release whose slot is
-    still warm takes a second; an older one is staged and booted again first.
+    First proves on every host that the release can serve, then switches all hosts. This takes a second while
+    the release's slot is warm; an older release is staged and booted again first.
 
     [dim]Examples:[/]
       slipway rollback
       slipway rollback --stack prod --to 41
     """
     from slipway.release.rollback import go_back  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    report = go_back(open_project(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
+    report = go_back(open_live(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

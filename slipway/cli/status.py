@@ -1,7 +1,5 @@
 """`slipway status`: what serves where, now."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -19,16 +17,16 @@ def status(
 ) -> None:
     """Show the live release, what every host runs, and whether anything is unfinished.
 
-    Finishes or undoes what a killed command left behind, if there is any.
+    If a killed command left something unfinished, it is finished or undone first.
 
     [dim]Examples:[/]
       slipway status
       slipway status --stack prod --json
     """
     from slipway.release.status import look  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
 
-    found = look(open_project(stack), progress(as_json=json), wait_seconds=wait)
+    found = look(open_live(stack), progress(as_json=json), wait_seconds=wait)
     if json:
         emit_json(found.as_json())
         return

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from slipway.fleet import replies
-from slipway.fleet.agent_call import AgentError, Call
+from slipway.fleet.agent_call import Call
 from slipway.fleet.process import Lines
 from slipway.fleet.replies import SlotName
 from slipway.fleet.ssh import Connection
@@ -18,20 +18,18 @@ from slipway.fleet.ssh import Connection
 _LOOK_SECONDS = 20.0
 _WORK_SECONDS = 1800.0
 _DRAIN_SECONDS = 4500.0
-"""The longest drain (an hour) and the longest boot that slipway.toml allows, with room."""
-
-__all__ = ["Agent", "AgentError"]
+"""The longest drain (an hour) and the longest boot that slipway.toml allows, with a margin."""
 
 
 class Agent:
-    """The agent of one host. Every method raises AgentError, or HostDown, HostLost, HostTimeout."""
+    """The agent of one host. Every method may raise AgentError, HostDown, HostLost or HostTimeout."""
 
     def __init__(self, connection: Connection) -> None:
         self.host = connection.host
         self._call = Call(connection)
 
     def status(self) -> replies.Status:
-        """What the host runs."""
+        """What the host runs at this moment."""
         return self._call("status", {}, replies.Status, seconds=_LOOK_SECONDS)
 
     def stage(
@@ -48,10 +46,10 @@ class Agent:
         secret_names: Sequence[str] | None = None,
         on_progress: Lines | None = None,
     ) -> replies.Staged:
-        """Fetch and verify what the build lacks on the host and lay it in the idle slot.
+        """Fetch and verify the layers the host lacks, and put the release into the idle slot.
 
         `env` is by process, and `task`, `cron`, `migrate`. `secret_names` are the variables whose values the
-        agent blots out of log lines; `site` is the Host header of the app.
+        agent redacts in log lines; `site` is the Host header of the app.
         """
         request = {
             "fence": fence,
@@ -105,7 +103,7 @@ class Agent:
         cron_owner: bool | None = None,
         cron_kinds: Sequence[str] | None = None,
     ) -> replies.Switched:
-        """Have the host serve `release`; `wait` False leaves the workers' handover to the host."""
+        """Make the host serve `release`; with `wait` False workers are handed over in the background."""
         request = {
             "fence": fence,
             "release": release,
@@ -118,14 +116,14 @@ class Agent:
         return self._call("switch", request, replies.Switched, seconds=seconds)
 
     def stop(self, *, fence: int, release: int) -> replies.Stopped:
-        """Stop and empty the slot that holds `release`, which must not be live; none holding it is fine."""
+        """Stop and empty the slot that holds `release`, if any. The release must not be live."""
         request = {"fence": fence, "release": release}
         return self._call("stop", request, replies.Stopped, seconds=_DRAIN_SECONDS)
 
     def retire(
         self, *, fence: int | None = None, slot: SlotName | None = None, now: bool = False, wait: bool = True
     ) -> replies.Retired:
-        """Drain the idle slot if its time has come (or `now`)."""
+        """Drain the idle slot if its hold time is over, or at once with `now`."""
         request = {"fence": fence, "slot": slot, "now": now, "wait": wait}
         return self._call("retire", request, replies.Retired, seconds=_DRAIN_SECONDS)
 
@@ -142,7 +140,7 @@ class Agent:
         directory: str | None = None,
         on_output: Lines | None = None,
     ) -> replies.Ran:
-        """Run a one-off command with a release's code and env; `on_output` hears its lines."""
+        """Run a one-off command with a release's code and env; `on_output` is called with each line."""
         request = {
             "fence": fence,
             "release": release,
@@ -156,32 +154,32 @@ class Agent:
         return self._call("run", request, replies.Ran, seconds=timeout + 60, on_progress=on_output)
 
     def logs(self, *, lines: int = 100, process: str | None = None, since: str | None = None) -> list[str]:
-        """The newest log lines of the app's processes, as they are (not redacted)."""
+        """The newest log lines of the app's processes, not redacted."""
         request = {"lines": lines, "process": process, "since": since}
         return self._call.text("logs", request, seconds=_LOOK_SECONDS)
 
     def follow_logs(self, *, lines: int = 10, process: str | None = None) -> Iterator[str]:
-        """The newest log lines and then every one as it comes, until the iterator is closed."""
+        """The newest log lines, then each new one, until the iterator is closed."""
         return self._call.follow("logs", {"lines": lines, "process": process, "follow": True})
 
     def prune(self, *, keep: int, fence: int | None = None) -> replies.Pruned:
-        """Remove builds and layers that no slot needs, but for the newest `keep`."""
+        """Remove builds and layers that no slot needs, except the newest `keep`."""
         request = {"keep": keep, "fence": fence}
         return self._call("prune", request, replies.Pruned, seconds=_WORK_SECONDS)
 
     def restore(self) -> replies.Restored:
-        """Put the live release back as after a boot."""
+        """Start the live release again, as after a reboot."""
         return self._call("restore", {}, replies.Restored, seconds=_WORK_SECONDS)
 
     def probe(self, *, path: str, count: int = 1, slot: Literal["live", "idle"] = "live") -> replies.Probed:
-        """Ask for `path` `count` times on the host itself, as its proxy routes to that slot."""
+        """Request `path` `count` times on the host itself, routed to that slot by its HAProxy."""
         request = {"path": path, "count": count, "slot": slot}
         return self._call("probe", request, replies.Probed, seconds=_LOOK_SECONDS + count * 5)
 
     def observe(self, *, since: float, live: SlotName, until: float | None = None) -> replies.Observed:
-        """What users got from each slot since `since` (seconds since 1970, the host's clock).
+        """The traffic of each slot since `since` (seconds since 1970 by the host's clock).
 
-        `live` is the slot that the answer shall call `new`: the one that `switch` told.
+        `live` is the slot that `switch` returned; the answer calls it `new`.
         """
         request = {"since": since, "until": until}
         seen = self._call("observe", request, replies.Observed, seconds=_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""One call of the host agent: the request on its standard input, the answer on its output's last line."""
+"""One call of the host agent: the request is its standard input, the answer its last line of output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LAST_LINES = 20
 
 
 class AgentError(SlipwayError):
-    """The agent answered with an error. `code` is for programs, `log` the app's last lines (not redacted)."""
+    """The agent refused or failed. `code` is for programs; `log` holds the app's last lines, not redacted."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class AgentError(SlipwayError):
         self.host, self.code = host, code
         self.log = list(log)
         self.detail = dict(detail or {})
-        """What else the agent said: `needs` and `has` of a full disk, `newest` of a fence, …"""
+        """Further fields of the error: `needs` and `has` of a full disk, `newest` of a fence, …"""
 
 
 class Call:
-    """Calls the agent over one connection."""
+    """Calls the agent of one host over its connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -57,7 +57,10 @@ class Call:
         seconds: float,
         on_progress: Lines | None = None,
     ) -> R:
-        """Run `command`; keys that are None are left out. AgentError when the agent answers with one."""
+        """Run `command` without the keys that are None.
+
+        Raises AgentError if the agent answers with an error.
+        """
         done = self._connection.run(
             [PROGRAM, command], _encode(request), timeout=seconds, on_stderr=on_progress
         )
@@ -71,16 +74,16 @@ class Call:
             ) from None
 
     def text(self, command: str, request: Mapping[str, object], *, seconds: float) -> list[str]:
-        """Run a command that answers with plain lines."""
+        """Run a command whose answer is plain lines."""
         done = self._connection.run([PROGRAM, command], _encode(request), timeout=seconds)
         if done.code == 1 and not done.stdout:
-            return []  # journalctl's way to say that nothing fits
+            return []  # journalctl found no matching line
         if done.code != 0:
             self._answer(command, done)
         return done.stdout.splitlines()
 
     def follow(self, command: str, request: Mapping[str, object]) -> Iterator[str]:
-        """The lines of a command that does not end, until the iterator is closed."""
+        """The lines of a command that does not end by itself, until the iterator is closed."""
         lines: queue.Queue[str | SlipwayError | None] = queue.Queue()
 
         def listen() -> None:
@@ -113,8 +116,8 @@ class Call:
         except (ValueError, KeyError, TypeError):
             if done.code in _NOT_FOUND:
                 raise self._no_agent("has no working slipway-agent") from None
-            said = done.stderr.splitlines()[-_LAST_LINES:]
-            raise self._no_agent(f"broke off at `{command}` (exit code {done.code})", said) from None
+            last_lines = done.stderr.splitlines()[-_LAST_LINES:]
+            raise self._no_agent(f"broke off at `{command}` (exit code {done.code})", last_lines) from None
         log: list[object] = error.pop("log", None) or []
         raise AgentError(
             self._connection.host,

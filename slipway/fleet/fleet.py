@@ -1,4 +1,4 @@
-"""The fleet: a stack's hosts, worked on at once."""
+"""The fleet: a stack's hosts, and how to work on several at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class FleetError(SlipwayError):
-    """Some hosts failed. `failures` by host name, and in `results` what the others returned."""
+    """Some hosts failed. `failures` and, for the other hosts, `results` are by host name."""
 
     def __init__(self, failures: Mapping[str, Exception], results: Mapping[str, object]) -> None:
-        lines = [f"{name}: {_told(name, error)}" for name, error in failures.items()]
+        lines = [f"{name}: {_summary(name, error)}" for name, error in failures.items()]
         total = len(failures) + len(results)
         message = lines[0] if total == 1 else f"{len(failures)} of {total} hosts failed"
         remedies = [e.remedy for e in failures.values() if isinstance(e, SlipwayError) and e.remedy]
@@ -27,7 +27,7 @@ class FleetError(SlipwayError):
 
 
 class FleetHost:
-    """One host: its facts from the stack outputs, its connection, its agent."""
+    """One host: its entry in the stack outputs, its connection, its agent."""
 
     def __init__(self, facts: Host, connection: Connection) -> None:
         self.facts, self.connection = facts, connection
@@ -40,12 +40,12 @@ class FleetHost:
 
     @property
     def role(self) -> Role:
-        """What it is for."""
+        """Its role in the fleet."""
         return self.facts.role
 
 
 class Fleet:
-    """All hosts of a stack. Making one costs nothing: connections open on first use and are kept by ssh."""
+    """All hosts of a stack. Connections open on first use, and ssh keeps them."""
 
     def __init__(self, outputs: Outputs, discover: Callable[[], Outputs] | None = None) -> None:
         self.outputs = outputs
@@ -54,11 +54,14 @@ class Fleet:
 
     @property
     def is_static(self) -> bool:
-        """Do hosts come and go only by `slipway up`?"""
+        """Whether hosts come and go by `slipway up` only."""
         return self._discover is None
 
     def refresh(self) -> None:
-        """Have `hosts` be those of this moment; those that stay keep their connections. Static: no work."""
+        """Update `hosts` to the current ones; hosts that stay keep their connections.
+
+        Does nothing if static.
+        """
         if self._discover is None:
             return
         self.outputs = self._discover()
@@ -80,16 +83,16 @@ class Fleet:
         return self.by_role("worker")
 
     def host(self, name: str) -> FleetHost:
-        """The host called `name`; KeyError if there is none."""
+        """The host called `name`. Raises KeyError if there is none."""
         for host in self.hosts:
             if host.name == name:
                 return host
         raise KeyError(name)
 
     def each(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
-        """Do `work` for all hosts at once and return what each gave, by name.
+        """Do `work` for all hosts at once and return the results by host name.
 
-        Every host is heard to its end, so that FleetError tells all failures together. Ctrl-C stops waiting.
+        Waits for every host, so that FleetError holds all failures. Ctrl-C stops waiting.
         """
         results: dict[str, T] = {}
         failures: dict[str, Exception] = {}
@@ -114,9 +117,9 @@ class Fleet:
         return results
 
     def each_that_stays(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
-        """As `each`, but a host that fails because it has left the fleet is no failure: it is left out.
+        """As `each`, but a host that fails because it has left the fleet is ignored.
 
-        Only a failure asks who is still there, so that where nobody leaves nothing is asked.
+        The current hosts are looked up only after a failure.
         """
         try:
             return self.each(hosts, work)
@@ -131,7 +134,7 @@ class Fleet:
             return cast("dict[str, T]", failure.results)
 
     def close(self) -> None:
-        """End all kept connections."""
+        """Close all kept connections."""
         self.each(self.hosts, lambda host: host.connection.close())
 
 
@@ -140,8 +143,8 @@ def _reached(host: Host, outputs: Outputs) -> FleetHost:
     return FleetHost(host, Connection(host.name, outputs.ssh_config_path, sudo=sudo))
 
 
-def _told(name: str, error: Exception) -> str:
-    """One line, without the host's name twice; an accident of ours is told by its type."""
+def _summary(name: str, error: Exception) -> str:
+    """One line without the host's name; an unexpected exception is given with its type."""
     text = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
     first = text.splitlines()[0] if text else type(error).__name__
     return first.removeprefix(f"{name}: ")

@@ -1,4 +1,4 @@
-"""Talking with a local process: feed its input, hear its output line by line, end it in time."""
+"""One run of a local program: write its input, read its output line by line, stop it at its timeout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Lines = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Completed:
-    """A command that ran to its end on a host. `seconds` is wall time as the operator sees it."""
+    """A command that ended on a host. `seconds` is the wall time on the operator's side."""
 
     stdout: str
     stderr: str
@@ -30,14 +30,14 @@ class TimedOut(Exception):
 
 
 class Aborted(Exception):
-    """Somebody called `abort`."""
+    """`abort` was called."""
 
 
 class Exchange:
     """One run of a local program. `abort` may be called from another thread."""
 
     def __init__(self, argv: Sequence[str]) -> None:
-        """Start it, in a session of its own: Ctrl-C is for slipway, which then decides what becomes of it."""
+        """Start it in a new session: Ctrl-C reaches slipway only, which then decides what to do with it."""
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             argv,
@@ -50,9 +50,10 @@ class Exchange:
         self._aborted, self._abort = socket.socketpair()
 
     def abort(self) -> None:
-        """Have `run` end with Aborted; what was started on a host is not touched.
+        """Make `run` raise Aborted; a command started on a host keeps running.
 
-        Killing the process would not do: an ssh client lends its pipes to the kept connection's process.
+        Killing the process would not be enough: an ssh client passes its pipes to the kept connection's
+        process.
         """
         with suppress(OSError):
             self._abort.send(b"!")
@@ -65,7 +66,10 @@ class Exchange:
         on_stdout: Lines | None = None,
         on_stderr: Lines | None = None,
     ) -> Completed:
-        """Wait for its end, telling complete lines as they come. TimedOut after `timeout` s; Aborted."""
+        """Wait for its end and pass on complete lines as they come.
+
+        Raises TimedOut after `timeout` s, or Aborted.
+        """
         try:
             return self._converse(stdin, timeout, on_stdout, on_stderr)
         finally:
@@ -80,15 +84,15 @@ class Exchange:
     def _converse(
         self, stdin: bytes, timeout: float | None, on_stdout: Lines | None, on_stderr: Lines | None
     ) -> Completed:
-        out, err = _Ear(on_stdout), _Ear(on_stderr)
+        out, err = _Stream(on_stdout), _Stream(on_stderr)
         left = memoryview(stdin)
         deadline = None if timeout is None else self._began + timeout
         with selectors.DefaultSelector() as selector:
             selector.register(_open(self._process.stdout), selectors.EVENT_READ, out)
             selector.register(_open(self._process.stderr), selectors.EVENT_READ, err)
-            mouth = _open(self._process.stdin)
-            os.set_blocking(mouth.fileno(), False)
-            selector.register(mouth, selectors.EVENT_WRITE, mouth)
+            stdin_pipe = _open(self._process.stdin)
+            os.set_blocking(stdin_pipe.fileno(), False)
+            selector.register(stdin_pipe, selectors.EVENT_WRITE, stdin_pipe)
             selector.register(self._aborted, selectors.EVENT_READ, None)
             while len(selector.get_map()) > 1:
                 wait = None if deadline is None else deadline - time.monotonic()
@@ -97,8 +101,8 @@ class Exchange:
                 for key, _ in selector.select(wait):
                     if key.data is None:
                         raise Aborted
-                    if isinstance(key.data, _Ear):
-                        if not key.data.hear(os.read(key.fd, 1 << 16)):
+                    if isinstance(key.data, _Stream):
+                        if not key.data.receive(os.read(key.fd, 1 << 16)):
                             selector.unregister(key.fileobj)
                         continue
                     try:
@@ -108,8 +112,8 @@ class Exchange:
                     except BrokenPipeError:
                         left = left[:0]
                     if not left:
-                        selector.unregister(mouth)
-                        mouth.close()
+                        selector.unregister(stdin_pipe)
+                        stdin_pipe.close()
         wait = None if deadline is None else max(0.1, deadline - time.monotonic())
         try:
             code = self._process.wait(wait)
@@ -118,28 +122,28 @@ class Exchange:
         return Completed(out.text, err.text, code, time.monotonic() - self._began)
 
 
-class _Ear:
-    """Collects a stream and tells its complete lines."""
+class _Stream:
+    """Collects an output stream and passes its complete lines to `on_line`."""
 
-    def __init__(self, tell: Lines | None) -> None:
-        self.heard = bytearray()
-        self._tell, self._told = tell, 0
+    def __init__(self, on_line: Lines | None) -> None:
+        self.content = bytearray()
+        self._on_line, self._passed = on_line, 0
 
     @property
     def text(self) -> str:
-        """All that was heard."""
-        return self.heard.decode(errors="replace")
+        """The whole stream so far."""
+        return self.content.decode(errors="replace")
 
-    def hear(self, piece: bytes) -> bool:
-        """Take in a piece; False at the end of the stream."""
-        self.heard += piece
-        while self._tell and (end := self.heard.find(b"\n", self._told)) >= 0:
-            line = self.heard[self._told : end]
-            self._told = end + 1
-            self._tell(line.decode(errors="replace").rstrip("\r"))
-        if not piece and self._tell and self._told < len(self.heard):
-            self._tell(self.heard[self._told :].decode(errors="replace"))
-            self._told = len(self.heard)
+    def receive(self, piece: bytes) -> bool:
+        """Add a piece; returns False at the end of the stream."""
+        self.content += piece
+        while self._on_line and (end := self.content.find(b"\n", self._passed)) >= 0:
+            line = self.content[self._passed : end]
+            self._passed = end + 1
+            self._on_line(line.decode(errors="replace").rstrip("\r"))
+        if not piece and self._on_line and self._passed < len(self.content):
+            self._on_line(self.content[self._passed :].decode(errors="replace"))
+            self._passed = len(self.content)
         return bool(piece)
 
 

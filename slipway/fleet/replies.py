@@ -1,4 +1,4 @@
-"""What the host agent answers, typed. Keys that this version does not know are let through."""
+"""The host agent's answers, typed. Keys that this version does not know are ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SlotState = Literal["empty", "staged", "booted", "live", "warm", "draining", "fa
 
 
 class Reply(BaseModel):
-    """An answer, or a part of one."""
+    """An answer, or part of one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -28,7 +28,7 @@ class Unit(Reply):
 
 
 class Slot(Reply):
-    """What one of the two slots holds. Times are seconds since 1970."""
+    """One of the two slots. Times are seconds since 1970."""
 
     state: SlotState = "empty"
     release: int | None = None
@@ -43,12 +43,12 @@ class Slot(Reply):
 
     @property
     def is_running(self) -> bool:
-        """Could it serve (or work) this very second?"""
+        """Whether its processes run."""
         return self.state in {"booted", "live", "warm"}
 
 
 class Disk(Reply):
-    """Bytes on the file system of the builds."""
+    """Bytes on the file system that holds the builds."""
 
     path: str = "/"
     free: int = 0
@@ -95,7 +95,7 @@ class Status(Reply):
 
 
 class Staged(Reply):
-    """`stage`: the release lies in the idle slot."""
+    """`stage`: the release is in the idle slot."""
 
     slot: SlotName
     downloaded: list[str] = Field(default_factory=list[str])
@@ -143,7 +143,7 @@ class Switched(Reply):
 
 
 class Stopped(Reply):
-    """`stop`: the slot that held the release is empty; slot None: none held it."""
+    """`stop`: the slot that held the release is empty now; None: no slot held it."""
 
     slot: SlotName | None = None
     drained_seconds: float = 0
@@ -181,7 +181,7 @@ class Restored(Reply):
 
 
 class Probe(Reply):
-    """One request that the agent made itself; status 0: no answer, and `error` says why."""
+    """One request made by the agent; status 0: no answer, `error` gives the reason."""
 
     status: int = 0
     ms: float = 0
@@ -195,7 +195,7 @@ class Probed(Reply):
 
 
 class Traffic(Reply):
-    """What users got from one slot. The percentiles are 0 where nothing was counted."""
+    """The traffic of one slot. Percentiles are 0 if nothing was counted."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
@@ -211,19 +211,19 @@ class Traffic(Reply):
 
 
 class Observed(Reply):
-    """`observe`: the traffic of each slot, and which of them was asked for as the live one."""
+    """`observe`: the traffic of each slot, and which slot is live."""
 
     slots: dict[str, Traffic] = Field(default_factory=dict[str, Traffic])
     live: SlotName = "blue"
 
     @property
     def new(self) -> Traffic:
-        """What the live slot gave."""
+        """The traffic of the live slot."""
         return self.slots.get(self.live, Traffic())
 
     @property
     def old(self) -> Traffic:
-        """What the other slot gave."""
+        """The traffic of the other slot."""
         return self.slots.get("green" if self.live == "blue" else "blue", Traffic())
 
 

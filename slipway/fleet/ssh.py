@@ -17,7 +17,7 @@ from slipway.fleet.ssh_errors import PASSING, HostDown, HostLost, HostTimeout, k
 from slipway.settings.errors import SlipwayError
 
 CONNECT_SECONDS = 15.0
-"""How long one attempt to connect may take in all (ConnectTimeout bounds only the TCP part)."""
+"""Limit for one attempt to connect as a whole (ssh's ConnectTimeout covers only the TCP part)."""
 ATTEMPTS = 3
 _TUNNEL_ATTEMPTS = 5
 _SSH_FAILED = 255
@@ -26,8 +26,8 @@ _SSH_FAILED = 255
 class Connection:
     """One host by its alias in the stack's ssh_config. May be used from several threads.
 
-    Only connecting is ever tried again, never a command. With `sudo`, commands run as root although the ssh
-    user is another; it must need no password.
+    Only connecting is retried, never a command. With `sudo`, commands run as root although the ssh user is
+    another; sudo must need no password.
     """
 
     def __init__(self, host: str, ssh_config: Path, *, sudo: bool = False) -> None:
@@ -47,11 +47,11 @@ class Connection:
     ) -> Completed:
         """Run a command on the host and wait for its end, whatever its exit code.
 
-        Secrets go by `stdin` only: argv is seen by everyone on both machines. HostDown: not reached, nothing
-        was run. HostLost and HostTimeout: it may have been carried out.
+        Secrets go by `stdin` only: argv is visible to all users of both machines. Raises HostDown if the host
+        was not reached (nothing was run), HostLost and HostTimeout if the command may have been carried out.
         """
         self.open()
-        told = " ".join(argv[:2])
+        command = " ".join(argv[:2])
         try:
             done = self._exchange(
                 [*self._ssh("-o", "ControlMaster=no"), self.host, shlex.join([*self._become, *argv])],
@@ -61,11 +61,11 @@ class Connection:
                 on_stderr=on_stderr,
             )
         except TimedOut:
-            raise HostTimeout(self.host, told, timeout or 0) from None
+            raise HostTimeout(self.host, command, timeout or 0) from None
         except Aborted:
-            raise HostLost(self.host, told) from None
+            raise HostLost(self.host, command) from None
         if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
-            raise HostLost(self.host, told)
+            raise HostLost(self.host, command)
         return done
 
     def tunnel(self, address: str, port: int) -> int:
@@ -76,11 +76,11 @@ class Connection:
         )
 
     def is_open(self) -> bool:
-        """Whether the kept connection is there."""
+        """Whether the kept connection is open."""
         return is_alive(control_socket(self.ssh_config, self.host))
 
     def open(self) -> None:
-        """Make the kept connection unless it is there; HostDown says how the host cannot be reached."""
+        """Open the kept connection unless it is open. Raises HostDown with the reason."""
         with self._opening:
             if self.is_open():
                 return
@@ -101,29 +101,29 @@ class Connection:
                     self._connect()
 
     def close(self) -> None:
-        """End the kept connection and its tunnels."""
+        """Close the kept connection and its tunnels."""
         if self.is_open():
             self._exchange([*self._ssh("-O", "exit"), self.host], timeout=5)
 
     def abort(self) -> None:
-        """Stop waiting for the commands under way; on the host they may run on."""
+        """Stop waiting for running commands; on the host they may continue."""
         for exchange in list(self._running):
             exchange.abort()
 
     def _connect(self) -> None:
-        # Not `-N -f`: should two commands start at once, the one that comes too late must end by itself.
+        # Not `-N -f`: if two commands start at once, the later connection must end by itself.
         try:
             done = self._exchange([*self._ssh(), self.host, "true"], timeout=CONNECT_SECONDS)
         except TimedOut:
             raise HostDown(self.host, "timed out", "") from None
         if done.code != 0:
-            said = done.stderr
-            if kind_of(said) == "closed" and "ProxyCommand" in self.ssh_config.read_text():
-                said = self._why_not() or said
-            raise HostDown(self.host, kind_of(said), said)
+            stderr = done.stderr
+            if kind_of(stderr) == "closed" and "ProxyCommand" in self.ssh_config.read_text():
+                stderr = self._why_not() or stderr
+            raise HostDown(self.host, kind_of(stderr), stderr)
 
     def _why_not(self) -> str:
-        """What the ProxyCommand says: ssh throws it away when the connection is to be kept."""
+        """The ProxyCommand's own error: ssh discards it while it opens a kept connection."""
         alone = self._ssh("-o", "ControlPath=none", "-o", "ControlPersist=no")
         try:
             return self._exchange([*alone, self.host, "true"], timeout=CONNECT_SECONDS).stderr
@@ -156,17 +156,18 @@ class Connection:
 
 
 def forward(ssh: Sequence[str], host: str, control: Path, target: str) -> int:
-    """The local port of the tunnel to `target` (`address:port`), made unless the connection has it already.
+    """The local port of the tunnel to `target` (`address:port`), opened unless the connection has it already.
 
-    `ssh -O forward` cannot choose a free port itself (0 is refused for -L), so one is found and, should
-    another program be quicker, found again. HostDown: the connection did not take it.
+    `ssh -O forward` cannot choose a free port itself (0 is refused for -L), so one is chosen here, and again
+    if another program takes it first. Tunnels live as long as the connection, so the next command finds them
+    in the note beside its socket. Raises HostDown if the connection refuses the tunnel.
     """
     note = control.with_name(f"{control.name}.tunnels")
     master = _identity(control)
     known = _read(note, master)
     if (port := known.get(target)) and _listens(port):
         return port
-    said = ""
+    stderr = ""
     for _ in range(_TUNNEL_ATTEMPTS):
         port = _free_port()
         spec = f"127.0.0.1:{port}:{target}"
@@ -178,12 +179,12 @@ def forward(ssh: Sequence[str], host: str, control: Path, target: str) -> int:
             fresh.write_text(json.dumps({"master": master, "ports": {**_read(note, master), target: port}}))
             fresh.replace(note)
             return port
-        said = done.stderr.decode(errors="replace")
-    raise HostDown(host, kind_of(said), said)
+        stderr = done.stderr.decode(errors="replace")
+    raise HostDown(host, kind_of(stderr), stderr)
 
 
 def _identity(control: Path) -> list[int]:
-    """What tells one master's socket from the next one's: a tunnel belongs to the first."""
+    """Identifies the master connection behind the socket: a tunnel ends with it."""
     with suppress(OSError):
         found = control.stat()
         return [found.st_ino, found.st_ctime_ns]

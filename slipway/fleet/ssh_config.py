@@ -61,9 +61,9 @@ def write_ssh_config(
 ) -> Path:
     """Write `ssh_config` and `known_hosts` for `hosts` into `folder`; returns the path of the first.
 
-    `identity` is the private key to show; None: the keys of this person's agent and `~/.ssh`. `proxy` is the
-    command through which hosts are reached, with ssh's own %h, %p and %r in it; empty: directly. Files that
-    are right already are left alone. Each host must bring its public key: none is ever learned on first use.
+    `identity` is the private key to use; None: those of the ssh agent and `~/.ssh`. `proxy` is the
+    ProxyCommand, with ssh's own %h, %p and %r in it; empty: none. Files that are already right are not
+    written. Each host must come with its public key: none is learned on first use.
     """
     for host in hosts:
         if not host.host_key:
@@ -83,8 +83,8 @@ def write_ssh_config(
     )
     before, pinned = _read(config), _read(known_hosts)
     if _keep(known_hosts, "".join(keys.values())) | _keep(config, "".join(entries.values()) + rest):
-        # A kept connection may lead to where a host was, by a key that is no longer pinned. Those of hosts
-        # that are as they were stay: where hosts come and go, this happens often.
+        # A kept connection may lead to a host's old address, or have used a key that is no longer pinned.
+        # Connections of unchanged hosts stay: where hosts come and go, this happens often.
         same = {name for name in entries if entries[name] in before and keys[name] in pinned}
         for control in control_folder(config).iterdir():
             if control.name.split(".")[0] not in same or not before.endswith(rest):
@@ -93,7 +93,7 @@ def write_ssh_config(
 
 
 def _names(host: Host) -> str:
-    """The alias, by which OpenSSH looks the key up, and the address, by which paramiko (pyinfra) does."""
+    """The alias, by which OpenSSH looks up the key, and the address, by which paramiko (pyinfra) does."""
     address = host.ssh_host if host.ssh_port == 22 else f"[{host.ssh_host}]:{host.ssh_port}"
     return f"{host.name},{address}"
 
@@ -116,8 +116,8 @@ def _keep(path: Path, text: str) -> bool:
 def control_folder(ssh_config: Path) -> Path:
     """The folder of the control sockets that belong to one generated ssh_config, made 0700 if absent.
 
-    It is short, because the path of a Unix socket may be, and nobody else's, because whoever can open such a
-    socket is root on the host. NeedsPerson: someone else made the folder.
+    The path is short, because the path of a Unix socket is limited, and private, because anyone who can open
+    such a socket is root on the host. Raises NeedsPerson if the folder belongs to another user.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     mark = hashlib.sha256(str(ssh_config.absolute()).encode()).hexdigest()[:10]
@@ -137,12 +137,15 @@ def control_folder(ssh_config: Path) -> Path:
 
 
 def control_socket(ssh_config: Path, host: str) -> Path:
-    """Where the kept connection to a host listens (as ControlPath in the ssh_config says)."""
+    """The socket of the kept connection to a host (ControlPath in the ssh_config)."""
     return control_folder(ssh_config) / host
 
 
 def is_alive(path: Path) -> bool:
-    """Whether an ssh master listens there. A dead one's socket is removed, so that a new one can be made."""
+    """Whether an ssh master listens on the socket.
+
+    A dead socket is removed, so that a new one can be made.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(2)

@@ -1,4 +1,4 @@
-"""How reaching a host fails, in words a person can act on, read from what ssh says."""
+"""How reaching a host fails: ssh's messages turned into errors with a remedy."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from slipway.settings.errors import SlipwayError
 class HostDown(SlipwayError):
     """The host could not be reached; nothing was run on it. `kind` is a key of `KINDS`."""
 
-    def __init__(self, host: str, kind: str, said: str) -> None:
+    def __init__(self, host: str, kind: str, stderr: str) -> None:
         what, remedy = KINDS[kind]
-        lines = [line for line in said.strip().splitlines() if not line.startswith(_EMPTY)] or [""]
+        lines = [line for line in stderr.strip().splitlines() if not line.startswith(_EMPTY)] or [""]
         last = next((line for line in lines if NO_SESSION in line), lines[-1])
         super().__init__(
             f"{host}: {what}", remedy=remedy.format(host=host), details=[f"ssh: {last}"] if last else []
@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "host key mismatch: it is not the machine whose key is pinned",
         "if {host} was rebuilt on purpose, run `slipway up` to pin its new key; if not, find out who answers",
     ),
-    "not let in": ("the ssh key is not accepted", "check the key in the stack's ssh_config"),
+    "not accepted": ("the ssh key is not accepted", "check the key in the stack's ssh_config"),
     "no session": (
         "AWS Systems Manager opens no session to it",
         "`slipway doctor` looks at what is needed here; is {host} running, and its SSM agent online?",
@@ -51,20 +51,20 @@ KINDS: dict[str, tuple[str, str]] = {
     "closed": ("the connection was closed before it was ready", "is {host} just starting, or overloaded?"),
     "failed": ("ssh failed", "try `ssh -v` with the stack's ssh_config"),
 }
-"""What is told of each kind of failure, and what to do."""
+"""Message and remedy for each kind of failure."""
 
 NO_SESSION = "no session by AWS Systems Manager"
-"""How slipway.platforms.aws.tunnel begins what it says."""
+"""Start of the messages of slipway.platforms.aws.tunnel."""
 _EMPTY = "Connection closed by UNKNOWN"
-"""ssh's last words when the command that it reaches a host by has ended."""
+"""ssh's last message when its ProxyCommand has ended."""
 
 _SIGNS = (
     (NO_SESSION.lower(), "no session"),
     ("host key verification failed", "key mismatch"),
     ("remote host identification has changed", "key mismatch"),
     ("host key is known for", "key mismatch"),
-    ("permission denied", "not let in"),
-    ("too many authentication failures", "not let in"),
+    ("permission denied", "not accepted"),
+    ("too many authentication failures", "not accepted"),
     ("connection refused", "refused"),
     ("timed out", "timed out"),
     ("could not resolve", "unknown name"),
@@ -77,10 +77,10 @@ _SIGNS = (
 )
 
 PASSING = {"refused", "closed", "timed out"}
-"""Kinds that a host which is just starting shows for a moment."""
+"""Temporary kinds, which a host shows while it starts."""
 
 
-def kind_of(said: str) -> str:
-    """The kind of failure that ssh's words mean."""
-    low = said.lower()
+def kind_of(stderr: str) -> str:
+    """The kind of failure that ssh's output means."""
+    low = stderr.lower()
     return next((kind for sign, kind in _SIGNS if sign in low), "failed")

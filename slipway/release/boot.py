@@ -1,20 +1,21 @@
-"""Boot: start the release in every web host's idle slot and wait until it says it is ready."""
+"""Boot: start the release in every host's idle slot and wait until it says it is ready."""
 
-from __future__ import annotations
+from dataclasses import dataclass
 
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout, Shipment
 
 
-class Boot(Phase):
+@dataclass(frozen=True)
+class Boot(Phase[None]):
     """Any host that fails aborts the release on all."""
 
     name = "boot"
 
+    shipment: Shipment
+
     def run(self, rollout: Rollout) -> None:
-        """Start and wait, on all hosts at once."""
-        rollout.each(
-            rollout.app_hosts,
-            lambda host: host.agent.boot(fence=rollout.lease.fence, release=rollout.number),
+        rollout.hosts.each(
+            rollout.hosts.all,
+            lambda host: host.agent.boot(fence=rollout.fence, release=self.shipment.number),
             doing="booting",
         )

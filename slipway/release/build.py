@@ -1,20 +1,19 @@
 """Build: the source becomes an immutable, content-addressed build; an unchanged one is found, not made."""
 
-from __future__ import annotations
-
-from slipway.build.build import build
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.build.build import Build, build
+from slipway.release.rollout import Phase, Rollout
 
 
-class BuildPhase(Phase):
+class BuildSource(Phase[Build]):
     """Touches neither hosts nor bucket."""
 
     name = "build"
     touches_fleet = False
 
-    def run(self, rollout: Rollout) -> None:
-        """Build, or find that this very input was built before."""
-        rollout.build = build(
-            rollout.project, bucket=rollout.bucket, progress=rollout.progress, redact=rollout.redactor.text
+    def run(self, rollout: Rollout) -> Build:
+        return build(
+            rollout.project,
+            bucket=rollout.stack.bucket,
+            progress=rollout.progress,
+            redact=rollout.redact,
         )

@@ -1,52 +1,83 @@
 """Migrate: move the schema once, forward only, from the new build with its env, after a backup (S1).
 
-The app's migrations must each be safe to have under the old release, because the old release goes on serving
-until the switch, and again after a rollback. One that is not carries the contract marker, and bars a rollback
-past it.
+The old release goes on serving until the switch, and serves again after a rollback, so each migration must be
+safe under it. One that is not carries the contract marker, and bars a rollback past it.
 """
-
-from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import empty_slots, stage_on
+from slipway.settings.app import Migrate as Command
 from slipway.settings.errors import ReleaseFailed
 
 BACKUP = "/usr/local/bin/slipway-backup"
 BACKUP_SECONDS = 1800
 
 
-class Migrate(Phase):
-    """One host runs the command; the app's own advisory lock keeps any other runner out."""
+@dataclass(frozen=True)
+class Schema:
+    """The schema that the release runs on."""
+
+    head: str | None
+    """The build's newest migration."""
+    detail: Mapping[str, object]
+    """For the ledger: the backup that was taken, if any."""
+
+
+@dataclass(frozen=True)
+class Migrate(Phase[Schema]):
+    """One host runs the command; the app's own advisory lock excludes any other runner."""
 
     name = "migrate"
     undoing = "the slot that the migration ran from (the schema stays)"
 
-    def run(self, rollout: Rollout) -> None:
-        """Back up, stage on one host, run the command there; or tell why there is nothing to run."""
-        migrate = rollout.project.app.migrate
+    shipment: Shipment
+
+    def run(self, rollout: Rollout) -> Schema:
+        head = self.shipment.manifest.schema_head
+        migrate = rollout.app.migrate
         if migrate is None:
             rollout.progress.line("the app has no migrations")
-            return
-        if not _is_needed(rollout):
-            rollout.progress.line(
-                f"schema is at {rollout.head.schema_head if rollout.head else None}; nothing to run"
-            )
-            return
+            return Schema(head, {})
+        if not self._is_needed(rollout):
+            rollout.progress.line(f"schema is at {rollout.head.schema_head}; nothing to run")
+            return Schema(head, {})
+        backup = _back_up(rollout)
+        self._apply(rollout, migrate)
+        return Schema(head, {"backup": backup})
+
+    def undo(self, rollout: Rollout) -> None:
+        """Forward only: applied migrations stay, and the old release runs on them. The slot is emptied."""
+        if rollout.app.migrate is not None:
+            empty_slots(rollout, [migration_host(rollout)], self.shipment.number)
+
+    def detail(self, result: Schema) -> Mapping[str, object]:
+        return result.detail
+
+    def _is_needed(self, rollout: Rollout) -> bool:
+        """Has the schema moved since the live release, or the config that the command runs with?"""
+        if rollout.options.migrate is not None:
+            return rollout.options.migrate
+        if rollout.live is None:
+            return True
+        live, new = rollout.ledger.get(rollout.live), self.shipment.release
+        return live.migrations != new.migrations or live.config != new.config
+
+    def _apply(self, rollout: Rollout, migrate: Command) -> None:
         host = migration_host(rollout)
-        rollout.detail["backup"] = _back_up(rollout)
         rollout.progress.host(host.name, "staging")
         try:
-            stage_on(rollout, host, migrate=True)
+            stage_on(rollout, self.shipment, host, "migrate")
             rollout.progress.host(host.name, "running migrations")
             outcome = host.agent.run(
-                fence=rollout.lease.fence,
-                release=rollout.number,
+                fence=rollout.fence,
+                release=self.shipment.number,
                 scope="migrate",
                 argv=shlex.split(migrate.command),
                 directory=migrate.directory,
@@ -58,41 +89,26 @@ class Migrate(Phase):
             raise _explain(rollout, host, f"the command ended with exit code {outcome.exit}", outcome.tail)
         rollout.progress.host(host.name, f"migrated in {outcome.seconds:.1f} s")
 
-    def undo(self, rollout: Rollout) -> None:
-        """Forward only: what was migrated stays, and the old release runs on it. The slot is emptied."""
-        if rollout.project.app.migrate is not None and rollout.release is not None:
-            empty_slots(rollout, [migration_host(rollout)])
-
 
 def migration_host(rollout: Rollout) -> FleetHost:
     """The one host that runs migrations: a worker, where users are least affected."""
-    return (rollout.worker_hosts or rollout.app_hosts)[0]
-
-
-def _is_needed(rollout: Rollout) -> bool:
-    """Has the schema or the config that the command runs with moved since the live release?"""
-    if rollout.options.migrate is not None:
-        return rollout.options.migrate
-    if rollout.live is None:
-        return True
-    live = rollout.ledger.get(rollout.live)
-    return live.migrations != rollout.manifest.migrations_digest or live.config != rollout.config
+    return (rollout.hosts.workers or rollout.hosts.all)[0]
 
 
 def _back_up(rollout: Rollout) -> dict[str, object] | None:
-    """Dump the database on the host that can, and have the dump verified there."""
+    """Dump the database on its backup host and verify the dump there; None if no host takes backups."""
     database = rollout.outputs.database
     if database is None or not database.backup_host:
         return None
     rollout.progress.host(database.backup_host, "backing up the database")
-    connection = rollout.fleet.host(database.backup_host).connection
+    connection = rollout.stack.fleet.host(database.backup_host).connection
     done = connection.run([BACKUP], timeout=BACKUP_SECONDS)
     if done.code != 0:
         raise ReleaseFailed(
             f"the backup before the migration failed on {database.backup_host}",
             remedy=f"see `ssh -F {rollout.outputs.ssh_config} {database.backup_host} {BACKUP}`; "
             "nothing was migrated",
-            details=rollout.redactor.text(done.stderr).splitlines()[-10:],
+            details=rollout.redact(done.stderr).splitlines()[-10:],
         )
     backup: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     rollout.progress.host(database.backup_host, f"backup of {backup['bytes']} bytes verified")
@@ -101,8 +117,8 @@ def _back_up(rollout: Rollout) -> dict[str, object] | None:
 
 def _explain(rollout: Rollout, host: FleetHost, reason: str, log: list[str]) -> ReleaseFailed:
     return ReleaseFailed(
-        f"the migration failed on {host.name}: {rollout.redactor.text(reason)}",
-        remedy="mend the migration and release again; the live release was not touched. "
+        f"the migration failed on {host.name}: {rollout.redact(reason)}",
+        remedy="fix the migration and release again; the live release was not touched. "
         "Migrations that had already been applied stay applied",
-        details=[rollout.redactor.text(line) for line in log[-20:]],
+        details=[rollout.redact(line) for line in log[-20:]],
     )

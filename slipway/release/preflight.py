@@ -1,47 +1,245 @@
-"""Preflight: everything that can be known before anything is touched. All findings are told at once."""
+"""Preflight: everything that can be known before anything is touched. All problems are reported at once.
 
-from __future__ import annotations
+Each check is a function from the rollout to problems; the table at the end lists them.
+"""
 
+import importlib.util
+import json
+import ssl
+import subprocess
+import sysconfig
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from slipway.release.phase import Phase
-from slipway.release.preflight_checks import CHECKS, Check
-from slipway.release.preflight_finding import Finding
-from slipway.release.rollout import Rollout
+from hosts.plan import SETUP_DIGEST
+from slipway.build.build import run_checks
+from slipway.build.manifest import migration_files
+from slipway.build.source import read_source
+from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.release.prove import TOOLS, wanted_by
+from slipway.release.rollout import Phase, Rollout, load
+from slipway.release.setup_digests import setup_digests
+from slipway.secrets.check import check as check_secrets
 from slipway.secrets.contract import config_version
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.secrets.others import other_stacks
+from slipway.secrets.scan import scan
+from slipway.settings.app import Migrate
+from slipway.settings.errors import BadInput, ReleaseFailed, SlipwayError
+
+FREE_BYTES = 512 * 1024 * 1024
+SQUAWK_SECONDS = 60
+MATTERS_OF_TASTE = (
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-robust-stmts",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+)
+"""Rules that have nothing to do with what users feel while a migration runs."""
 
 
-class PreflightPhase(Phase):
+@dataclass(frozen=True)
+class Problem:
+    """Something that stands in the way of a release, or (`refuses` False) that a person is warned of."""
+
+    text: str
+    remedy: str = ""
+    refuses: bool = True
+    error: type[SlipwayError] = BadInput
+    """What to end with if this alone stands in the way."""
+
+
+Check = Callable[[Rollout], Iterable[Problem]]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Nothing stands in the way of a release."""
+
+    config: str
+    """The version of the settings and secrets that it runs with."""
+
+
+class Preflight(Phase[Checked]):
     """Refuses with every reason; warns about what a person should know."""
 
     name = "preflight"
     touches_fleet = False
 
-    def run(self, rollout: Rollout) -> None:
+    def run(self, rollout: Rollout) -> Checked:
         """Run every check at once; the slowest decides how long it takes."""
         with ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="preflight") as pool:
             looking = [pool.submit(_safely, check, rollout) for check in CHECKS]
-            found = [finding for looked in looking for finding in looked.result()]
-        rollout.warnings.extend(finding.text for finding in found if not finding.refuses)
-        refused = [finding for finding in found if finding.refuses]
-        if refused:
-            kinds = {finding.error for finding in refused}
-            raise (BadInput if BadInput in kinds else kinds.pop())(
-                refused[0].text
-                if len(refused) == 1
-                else f"{len(refused)} things stand in the way of a release",
-                remedy=refused[0].remedy if len(refused) == 1 else "",
-                details=[]
-                if len(refused) == 1
-                else [f"{f.text} → {f.remedy}" if f.remedy else f.text for f in refused],
-            )
-        project = rollout.project
-        rollout.config = config_version(project.app, project.stack, rollout.outputs, rollout.secrets)
+            found = [problem for looked in looking for problem in looked.result()]
+        rollout.warnings.extend(problem.text for problem in found if not problem.refuses)
+        if refused := [problem for problem in found if problem.refuses]:
+            raise refusal(refused)
+        stack = rollout.project.stack
+        return Checked(config_version(rollout.app, stack, rollout.outputs, rollout.secrets))
 
 
-def _safely(check: Check, rollout: Rollout) -> list[Finding]:
+def refusal(problems: list[Problem]) -> SlipwayError:
+    """One error for all problems. It is BadInput if any of them is."""
+    kinds = {problem.error for problem in problems}
+    error = BadInput if BadInput in kinds else kinds.pop()
+    if len(problems) == 1:
+        return error(problems[0].text, remedy=problems[0].remedy)
+    return error(
+        f"{len(problems)} problems stand in the way of a release",
+        details=[f"{each.text} → {each.remedy}" if each.remedy else each.text for each in problems],
+    )
+
+
+def _safely(check: Check, rollout: Rollout) -> list[Problem]:
     try:
         return list(check(rollout))
     except SlipwayError as failure:
-        return [Finding(failure.message, failure.remedy)]
+        return [Problem(failure.message, failure.remedy)]
+
+
+# what users, hosts and this machine need
+
+
+def env_contract(rollout: Rollout) -> Iterable[Problem]:
+    """Every secret that the env contract needs is there and strong (P2, P4, P6)."""
+    project = rollout.project
+    for found in check_secrets(project.app, project.stack, rollout.secrets, other_stacks(project)):
+        yield Problem(f"secret {found.name}: {found.problem}", found.remedy)
+
+
+def hosts_set_up(rollout: Rollout) -> Iterable[Problem]:
+    """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
+    stack = rollout.stack.name
+    wanted = setup_digests(rollout.project, rollout.outputs, rollout.secrets)
+    found = rollout.hosts.ask(
+        rollout.stack.fleet.hosts, lambda host: host.connection.run(["cat", SETUP_DIGEST]).stdout.strip()
+    )
+    stale = [name for name, digest in found.items() if digest != wanted.get(name)]
+    if stale:
+        yield Problem(
+            f"{', '.join(stale)}: set up for other settings than slipway.toml and Pulumi.{stack}.yaml have",
+            f"slipway up --stack {stack}",
+        )
+
+
+def disk(rollout: Rollout) -> Iterable[Problem]:
+    """Room for a build on every host; the exact need is checked when it is staged."""
+    for name, status in rollout.statuses.items():
+        if status.disk.free < FREE_BYTES:
+            yield Problem(
+                f"{name} has {status.disk.free // 2**20} MiB free on {status.disk.path}; "
+                f"a release needs at least {FREE_BYTES // 2**20} MiB",
+                f"make room on {name}, or keep fewer builds (retire.keep_builds in slipway.toml)",
+            )
+
+
+def certificate(rollout: Rollout) -> Iterable[Problem]:
+    """The site's certificate is valid and will be for a while (X1)."""
+    outputs = rollout.outputs
+    name = urlsplit(outputs.url).hostname
+    try:
+        days = days_left(outputs)
+    except ssl.SSLCertVerificationError as failure:
+        yield Problem(f"the certificate of {name} is not valid: {failure.verify_message}", renewal(outputs))
+        return
+    except OSError as failure:
+        yield Problem(f"{outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor")
+        return
+    if days is not None and days < WARN_DAYS:
+        yield Problem(f"the certificate of {name} ends in {days:.0f} days", renewal(outputs), refuses=False)
+
+
+def proof(rollout: Rollout) -> Iterable[Problem]:
+    """What the stack wants proved after the switch can be proved from this machine.
+
+    Otherwise the release would be undone at its very end.
+    """
+    wanted = wanted_by(rollout)
+    for group, kind in (("checks", wanted.checks), ("load", wanted.load)):
+        missing = [name for name in TOOLS[group] if kind != "none" and not importlib.util.find_spec(name)]
+        if missing:
+            yield Problem(
+                f"slipway:prove wants {group}, and {', '.join(missing)} is not installed here",
+                f"uv sync --group {group}, or release with --no-prove",
+            )
+
+
+# what would be shipped
+
+
+def source_secrets(rollout: Rollout) -> Iterable[Problem]:
+    """No secret value, key of a well-known kind or filled-in .env file is in what would be shipped (P5)."""
+    for found in scan(rollout.project, rollout.secrets):
+        yield Problem(
+            f"{found.where}: {found.what}", "remove it from the source, and rotate it: it has been seen"
+        )
+
+
+def own_checks(rollout: Rollout) -> Iterable[Problem]:
+    """The app's own lint, type check and tests pass, in a clean copy with the pinned runtime (P1)."""
+    if not rollout.options.checks or not rollout.app.preflight.commands:
+        return
+    for failed in run_checks(rollout.project, redact=rollout.redact):
+        yield Problem(
+            f"`{failed.command}` failed:\n{failed.tail}",
+            "fix it, or release with --no-checks",
+            error=ReleaseFailed,
+        )
+
+
+def migrations(rollout: Rollout) -> Iterable[Problem]:
+    """New migrations do not lock tables for long. Without a live release no user waits for a table."""
+    migrate = rollout.app.migrate
+    if rollout.live is None or migrate is None or migrate.lint == "off":
+        return
+    context, live = rollout.project.context, rollout.ledger.get(rollout.live)
+    shipped = {migration.id for migration in load(rollout.stack, live.build).migrations}
+    files = migration_files({name: context / name for name in read_source(context).files}, migrate)
+    yield from unsafe_sql(migrate, [path for id_, path in files.items() if id_ not in shipped])
+
+
+def unsafe_sql(migrate: Migrate, files: Sequence[Path]) -> Iterable[Problem]:
+    """What squawk finds in SQL files; `migrate.lint` decides whether it refuses or warns."""
+    if not files:
+        return
+    exclude = f"--exclude={','.join(MATTERS_OF_TASTE)}"
+    done = subprocess.run(
+        [_squawk(), "--assume-in-transaction", "--reporter=json", exclude, *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=SQUAWK_SECONDS,
+        check=False,
+    )
+    try:
+        violations = json.loads(done.stdout or "[]")
+    except ValueError as failure:
+        raise BadInput(f"squawk could not read the migrations: {done.stderr.strip()[:300]}") from failure
+    for violation in violations:
+        name = Path(str(violation["file"])).name
+        yield Problem(
+            f"{name}:{int(violation['line']) + 1}: {violation['rule_name']}: {violation['message']}",
+            str(violation.get("help") or "") or f"see https://squawkhq.com/docs/{violation['rule_name']}",
+            refuses=migrate.lint == "refuse",
+        )
+
+
+def _squawk() -> str:
+    """The linter that was installed with slipway, also when its folder is not on PATH."""
+    beside = Path(sysconfig.get_path("scripts")) / "squawk"
+    return str(beside) if beside.exists() else "squawk"
+
+
+CHECKS: tuple[Check, ...] = (
+    env_contract,
+    hosts_set_up,
+    disk,
+    certificate,
+    source_secrets,
+    migrations,
+    own_checks,
+    proof,
+)

@@ -1,24 +1,202 @@
-"""Promote: the release becomes the last known good, in one conditional write."""
+"""Promote: the release becomes the last known good, in one conditional write of the ledger's head.
+
+Where hosts start by themselves, their boot documents name the release first: a host that starts just now must
+not come up with the release before. Once the head has moved nothing is undone any more.
+"""
 
 from __future__ import annotations
 
-from slipway.release.joiners import take_in_joiners
-from slipway.release.phase import Phase
-from slipway.release.promoted import move_head
-from slipway.release.rollout import Rollout
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hosts.agent.boot_document import PACKED, SCHEMA
+from slipway.fleet.fleet import FleetHost
+from slipway.fleet.replies import Switched
+from slipway.release.migrate import Schema
+from slipway.release.rollout import Phase, Rollout, Shipment
+from slipway.release.stage import env_of, secret_names
+from slipway.release.switch import prepare, switch_to
+from slipway.secrets.contract import config_version
+from slipway.settings.errors import NeedsPerson, SlipwayError
+from slipway.settings.outputs import Role
+from slipway.storage.ledger import Ledger
+from slipway.storage.records import Head, Release
+
+if TYPE_CHECKING:
+    from slipway.build.manifest import Manifest
+
+PLAIN_BYTES = 65_536
+"""The longest text of a secret in AWS Secrets Manager; longer documents are packed."""
+READ_BY_HOSTS = {"layers", "processes", "cron", "migrate"}
 
 
-class Promote(Phase):
+@dataclass
+class _MoveHead(Phase[None]):
     """The one write after which a release is a fact."""
 
     name = "promote"
     touches_fleet = False
 
+    shipment: Shipment
+    joined: dict[str, Switched] = field(default_factory=dict[str, Switched], init=False)
+    """By name, the replies of web hosts that joined and were switched."""
+    _tried: bool = field(default=False, init=False)
+    _moved: bool = field(default=False, init=False)
+
     def run(self, rollout: Rollout) -> None:
-        """Newcomers come along, then the head moves."""
-        take_in_joiners(rollout, switched=True)
-        move_head(
-            rollout,
-            rollout.release,
-            lambda: rollout.ledger.promote(rollout.number, schema_head=rollout.manifest.schema_head),
+        """Hosts that joined come along, boot documents name the release, then the head moves."""
+        self.joined = self._bring_joiners(rollout)
+        keep_boot_documents(rollout, self.shipment)
+        self._tried = True
+        try:
+            self.move(rollout.ledger)
+            self._moved = True
+        except BaseException:
+            if not self.is_settled(rollout):
+                _restore_boot_documents(rollout, self.shipment)
+            raise
+
+    def move(self, ledger: Ledger) -> Head:
+        """Have the head name the release."""
+        raise NotImplementedError
+
+    def is_settled(self, rollout: Rollout) -> bool:
+        """Does the head name this release? NeedsPerson: it may, and cannot be read.
+
+        The move may have been made though its answer was lost, or a person pressed Ctrl-C just then.
+        """
+        if not self._tried or self._moved:
+            return self._moved
+        number = self.shipment.number
+        try:
+            self._moved = rollout.ledger.head().live == number
+        except SlipwayError as failure:
+            raise NeedsPerson(
+                f"it is not known whether release {number} was promoted; it serves as it is",
+                remedy="when the bucket answers again, run the command again: it finishes or undoes this one",
+                details=[failure.message, *failure.details],
+            ) from failure
+        return self._moved
+
+    def _bring_joiners(self, rollout: Rollout) -> dict[str, Switched]:
+        def bring(host: FleetHost) -> Switched:
+            prepare(rollout, self.shipment, host)
+            return switch_to(rollout, host, self.shipment.number, wait=host.role != "web")
+
+        brought = rollout.hosts.take_in_joiners(rollout.live, bring)
+        return {host.name: brought[host.name] for host in rollout.hosts.web if host.name in brought}
+
+
+@dataclass
+class Promote(_MoveHead):
+    """The end of a release."""
+
+    schema: Schema
+
+    def move(self, ledger: Ledger) -> Head:
+        return ledger.promote(self.shipment.number, schema_head=self.schema.head)
+
+
+@dataclass
+class ReturnTo(_MoveHead):
+    """The end of a rollback: the head names the release that serves again."""
+
+    record: int
+    """The rollback's own number in the ledger."""
+
+    def move(self, ledger: Ledger) -> Head:
+        return ledger.roll_back(self.shipment.number, record=self.record)
+
+
+def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
+    """From now on a new host starts `live`, under this command's fence; None: it starts nothing.
+
+    Does nothing where only `slipway up` adds hosts.
+    """
+    write = rollout.stack.write_boot_documents
+    if write is None:
+        return
+    roles = rollout.hosts.roles
+    if live is None:
+        write({role: nothing_live(role, fence=rollout.fence) for role in roles})
+        return
+    _warn_of_another_config(rollout, live.release)
+    write(
+        {
+            role: boot_document(
+                role,
+                live.release,
+                live.manifest,
+                fence=rollout.fence,
+                hold_seconds=rollout.app.retire.hold_seconds,
+                site=rollout.site,
+                secret_names=secret_names(rollout),
+                env=env_of(rollout, role),
+            )
+            for role in roles
+        }
+    )
+
+
+def _restore_boot_documents(rollout: Rollout, failed: Shipment) -> None:
+    try:
+        live = rollout.shipment(rollout.ledger.get(rollout.live)) if rollout.live else None
+        keep_boot_documents(rollout, live)
+    except SlipwayError as failure:
+        rollout.warnings.append(f"new hosts may start release {failed.number}: {failure.message}")
+
+
+def _warn_of_another_config(rollout: Rollout, live: Release) -> None:
+    """The secret store holds one value for each secret, not one for each release."""
+    now = config_version(rollout.app, rollout.project.stack, rollout.outputs, rollout.secrets)
+    if live.config != now:
+        rollout.warnings.append(
+            f"settings or secrets have changed since release {live.number}: hosts that start from now on "
+            "run it with today's values"
         )
+
+
+def boot_document(
+    role: Role,
+    release: Release,
+    manifest: Manifest,
+    *,
+    fence: int,
+    hold_seconds: float,
+    site: str,
+    secret_names: Sequence[str],
+    env: Mapping[str, Mapping[str, str]],
+) -> str:
+    """What a new host of `role` needs to start `release` by itself.
+
+    `fence` is that of the command that makes it live. The fields are described where they are read
+    (hosts/agent/boot_document.py).
+    """
+    stage = {
+        "release": release.number,
+        "build": release.build,
+        "config": release.config,
+        "manifest": manifest.model_dump(mode="json", include=READ_BY_HOSTS),
+        "site": site,
+        "secret_names": list(secret_names),
+        "env": {scope: dict(values) for scope, values in env.items()},
+    }
+    return _text(
+        {"schema": SCHEMA, "role": role, "fence": fence, "hold_seconds": hold_seconds, "stage": stage}
+    )
+
+
+def nothing_live(role: Role, *, fence: int) -> str:
+    """The boot document of a stack whose first release was undone."""
+    return _text({"schema": SCHEMA, "role": role, "fence": fence, "stage": {"release": 0}})
+
+
+def _text(document: Mapping[str, object]) -> str:
+    plain = json.dumps(document, separators=(",", ":"))
+    if len(plain.encode()) <= PLAIN_BYTES:
+        return plain
+    return PACKED + base64.b64encode(zlib.compress(plain.encode(), 9)).decode()

@@ -1,33 +1,50 @@
 """Publish: upload the layers that the builds bucket lacks, then give the release its number."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from slipway.build.publish import publish
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.build.build import Build
+from slipway.build.publish import PublishReport, publish
+from slipway.release.preflight import Checked
+from slipway.release.rollout import Phase, Rollout, Shipment
+from slipway.storage.records import Release
 
 
-class Publish(Phase):
+@dataclass(frozen=True)
+class Published:
+    """The release as the ledger has it, and what was uploaded for it."""
+
+    shipment: Shipment
+    uploads: PublishReport
+
+
+@dataclass(frozen=True)
+class Publish(Phase[Published]):
     """From here on the release exists in the ledger."""
 
     name = "publish"
     touches_fleet = False
 
-    def run(self, rollout: Rollout) -> None:
-        """Upload what is missing; append the release."""
-        if rollout.build is None:
-            raise RuntimeError("publish comes after build")
-        report = publish(rollout.build, rollout.bucket, progress=rollout.progress)
-        manifest = rollout.manifest
-        rollout.release = rollout.ledger.create(
+    checked: Checked
+    build: Build
+
+    def run(self, rollout: Rollout) -> Published:
+        uploads = publish(self.build, rollout.stack.bucket, progress=rollout.progress)
+        manifest = self.build.manifest
+        release = rollout.ledger.create(
             kind="release",
             build=manifest.id,
-            config=rollout.config,
-            git_sha=rollout.build.source.sha if rollout.build.source else manifest.git.sha,
+            config=self.checked.config,
+            git_sha=self.build.source.sha if self.build.source else manifest.git.sha,
             schema_head=manifest.schema_head,
             migrations=manifest.migrations_digest,
             contracts=[migration.id for migration in manifest.migrations if migration.contract],
         )
-        rollout.record = rollout.release
-        rollout.detail |= {"uploaded": report.uploaded, "bytes": report.bytes}
-        rollout.progress.line(f"release {rollout.number} of build {manifest.id}")
+        rollout.progress.line(f"release {release.number} of build {manifest.id}")
+        return Published(Shipment(release, lambda: manifest), uploads)
+
+    def detail(self, result: Published) -> Mapping[str, object]:
+        return {"uploaded": result.uploads.uploaded, "bytes": result.uploads.bytes}
+
+    def opened(self, result: Published) -> Release:
+        return result.shipment.release

@@ -3,24 +3,20 @@
 The command does not wait for that, and nothing that fails here can fail a release that is already live.
 """
 
-from __future__ import annotations
-
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout
 from slipway.settings.errors import SlipwayError
 
 
-class Retire(Phase):
-    """The hold began with the switch; here old builds make room."""
+class Retire(Phase[None]):
+    """The hold began with the switch; here builds that no slot needs make room."""
 
     name = "retire"
 
     def run(self, rollout: Rollout) -> None:
-        """Prune builds that no slot needs."""
         try:
-            rollout.each(
-                rollout.app_hosts,
-                lambda host: host.agent.prune(keep=rollout.project.app.retire.keep_builds),
+            rollout.hosts.each(
+                rollout.hosts.all,
+                lambda host: host.agent.prune(keep=rollout.app.retire.keep_builds),
                 doing="pruning old builds",
             )
         except SlipwayError as failure:

@@ -3,80 +3,39 @@
 First it is proved on every host that the target can serve. Only then does any host switch.
 """
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.boot import Boot
-from slipway.release.engine import execute
-from slipway.release.joiners import take_in_joiners
-from slipway.release.phase import Phase
-from slipway.release.promoted import move_head
+from slipway.release.phases import Phases, Report
+from slipway.release.promote import ReturnTo
 from slipway.release.recover import recover
-from slipway.release.report import Report, report_on
-from slipway.release.rollout import Options, Rollout, open_rollout
+from slipway.release.rollout import Rollout, open_rollout
 from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
-from slipway.release.switch import Switch
-from slipway.release.switch_to import switch_to
+from slipway.release.switch import Cutover, Switch, prepare, switch_to
 from slipway.settings.errors import BadInput, ReleaseFailed
-from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.records import Release
 
 
-class ReturnTo(Phase):
-    """The last write of a rollback: the head names the release that serves again."""
-
-    name = "promote"
-    touches_fleet = False
-
-    def run(self, rollout: Rollout) -> None:
-        """Newcomers come along, then the head moves back."""
-        take_in_joiners(rollout, switched=True)
-        record = rollout.record.number if rollout.record else None
-        move_head(rollout, rollout.release, lambda: rollout.ledger.roll_back(rollout.number, record=record))
-
-
-class RollbackSwitch(Switch):
-    """All hosts at once, and workers hand over in the background: users have waited long enough."""
-
-    def run(self, rollout: Rollout) -> None:
-        """Switch every host in one go."""
-        take_in_joiners(rollout, switched=False)
-        switched = rollout.each(
-            rollout.app_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
-        )
-        web = {host.name for host in rollout.web_hosts}
-        rollout.switched = {name: reply for name, reply in switched.items() if name in web}
-
-
-def go_back(project: Project, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
+def go_back(stack: LiveStack, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
     """Roll the stack back to release `to`, or to the last known good one before the live one."""
     began = time.monotonic()
-    stack = LiveStack(project)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="status") as aside:
         asked = aside.submit(stack.statuses)
         with stack.lease(wait_seconds) as lease:
-            rollout = open_rollout(stack, lease, progress, Options())
-            rollout.statuses = asked.result()
-            recover(rollout)
+            rollout = recover(open_rollout(stack, lease, progress, asked.result)).rollout
             return _roll(rollout, to, began)
 
 
 def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
-    ledger = rollout.ledger
-    live = rollout.live
-    if live is None:
-        raise BadInput("nothing is live on this stack, so there is nothing to go back from")
-    target = _choose(rollout, live, to)
-    _refuse_past_contract(rollout, live, target)
-    warm = all(is_warm(rollout.statuses[host.name], target.number) for host in rollout.app_hosts)
-    rollout.release = target
-    rollout.record = ledger.create(
+    target = choose(rollout, to)
+    shipment = rollout.shipment(target)
+    warm = all(is_warm(rollout.statuses[host.name], target.number) for host in rollout.hosts.all)
+    record = rollout.ledger.create(
         kind="rollback",
         build=target.build,
         config=target.config,
@@ -86,13 +45,26 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         contracts=target.contracts,
         target=target.number,
     )
-    phases: list[Phase] = [RollbackSwitch(), ReturnTo()]
-    if not warm:
-        rollout.config = target.config
-        rollout.load_build(target.build)
-        phases = [Stage(), Boot(), Smoke(), *phases]
-    took = execute(rollout, phases)
-    return report_on(rollout, target.build, took, time.monotonic() - began, came_from=live, warm=warm)
+    with Phases(rollout, record) as phases:
+        if not warm:
+            phases.run(Stage(shipment))
+            phases.run(Boot(shipment))
+            phases.run(Smoke(shipment))
+        cutover = phases.run(SwitchBack(shipment))
+        promote = ReturnTo(shipment, record.number)
+        phases.run(promote)
+    return phases.report({**cutover.web, **promote.joined}, time.monotonic() - began, warm=warm)
+
+
+class SwitchBack(Switch):
+    """All hosts at once, and workers hand over in the background: users have waited long enough."""
+
+    def run(self, rollout: Rollout) -> Cutover:
+        hosts, release = rollout.hosts, self.shipment.number
+        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
+        at = time.time()
+        switched = hosts.each(hosts.all, lambda host: switch_to(rollout, host, release), doing="switching")
+        return Cutover(at, {host.name: switched[host.name] for host in hosts.web})
 
 
 def is_warm(status: Status, release: int) -> bool:
@@ -101,22 +73,36 @@ def is_warm(status: Status, release: int) -> bool:
     return slot is not None and slot.is_running
 
 
-def _choose(rollout: Rollout, live: int, to: int | None) -> Release:
-    if to is None:
-        target = rollout.ledger.previous_good(before=live)
-        if target is None:
-            raise ReleaseFailed(
-                f"release {live} is the only good one; there is none to go back to",
-                remedy=f"mend forward: slipway release --stack {rollout.outputs.stack}",
-            )
-        return target
+def choose(rollout: Rollout, to: int | None) -> Release:
+    """The release to go back to: `to`, or the last known good one before the live one.
+
+    BadInput, ReleaseFailed: there is none, or it cannot run any more.
+    """
+    if rollout.live is None:
+        raise BadInput("nothing is live on this stack, so there is nothing to go back from")
+    target = _previous(rollout, rollout.live) if to is None else _named(rollout, rollout.live, to)
+    _refuse_past_contract(rollout, rollout.live, target)
+    return target
+
+
+def _previous(rollout: Rollout, live: int) -> Release:
+    target = rollout.ledger.previous_good(before=live)
+    if target is None:
+        raise ReleaseFailed(
+            f"release {live} is the only good one; there is none to go back to",
+            remedy=f"fix the problem and ship a new release: slipway release --stack {rollout.stack.name}",
+        )
+    return target
+
+
+def _named(rollout: Rollout, live: int, to: int) -> Release:
     if to == live:
         raise BadInput(f"release {to} is the live one already")
     target = rollout.ledger.find(to)
     if target is None or target.kind == "rollback" or not target.was_promoted:
         raise BadInput(
-            f"release {to} was never promoted on stack {rollout.outputs.stack}",
-            remedy=f"slipway history --stack {rollout.outputs.stack} shows which were",
+            f"release {to} was never promoted on stack {rollout.stack.name}",
+            remedy=f"slipway history --stack {rollout.stack.name} shows which were",
         )
     return target
 
@@ -130,5 +116,5 @@ def _refuse_past_contract(rollout: Rollout, live: int, target: Release) -> None:
         raise ReleaseFailed(
             f"cannot go back to release {target.number}: contract migration {barred[-1]} came after it, "
             "and the older code cannot run on that schema",
-            remedy="mend forward with a new release, or restore the backup taken before the migration",
+            remedy="fix the problem in a new release, or restore the backup taken before the migration",
         )

@@ -1,32 +1,27 @@
-"""A rollout: everything the phases of one release share, opened once."""
+"""What a phase is and what it may use: the rollout that a command's phases share, and the shipment."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from slipway.fleet.agent_call import AgentError
-from slipway.fleet.fleet import Fleet, FleetError, FleetHost
-from slipway.fleet.replies import Status, Switched
+from slipway.fleet.replies import Status
 from slipway.progress import Progress
-from slipway.release.leavers import drop_leavers
-from slipway.secrets.redact import Redactor
-from slipway.settings.errors import ReleaseFailed, SlipwayError
-from slipway.settings.outputs import Outputs, Role
+from slipway.release.membership import Membership
+from slipway.settings.app import App
+from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
+from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
-from slipway.storage.records import Head, Release, What
+from slipway.storage.records import Head, Release
 
 if TYPE_CHECKING:
-    from slipway.build.build import Build
     from slipway.build.manifest import Manifest
-    from slipway.stack import LiveStack
-    from slipway.storage.bucket import Bucket
+
 
 T = TypeVar("T")
 
@@ -42,181 +37,151 @@ class Options:
     migrate: bool | None = None
     """None: when the schema or the config moved; True: always."""
     prove: bool | None = None
-    """None: as the stack's `slipway:prove` says; False: nothing; True: also where that asks for nothing."""
+    """None: as the stack's `slipway:prove` says; False: nothing; True: also where that wants nothing."""
     wait_seconds: float = 0
     """How long to wait for a lease that another command holds."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rollout:
-    """One release on its way. The phases fill in what they learn."""
+    """One command that changes what a stack serves. Phases read it and return what they produce."""
 
-    project: Project
-    outputs: Outputs
-    secrets: Mapping[str, str]
-    fleet: Fleet
-    app_hosts: list[FleetHost]
-    """Hosts that run the app's processes."""
-    bucket: Bucket
-    ledger: Ledger
+    stack: LiveStack
     lease: Lease
+    ledger: Ledger
+    """For writing, under the lease."""
     progress: Progress
-    redactor: Redactor
-    options: Options = field(default_factory=Options)
-    keep_boot_documents: Callable[[Mapping[Role, str]], None] | None = None
-    """Where hosts start by themselves: replaces what those of each role shall start. None: nowhere."""
-    head: Head | None = None
-    statuses: dict[str, Status] = field(default_factory=dict[str, Status])
-    config: str = ""
-    build: Build | None = None
-    release: Release | None = None
-    """What the hosts are to run."""
-    record: Release | None = None
-    """The ledger's record of this command: the release itself, or the rollback to it."""
-    switched: dict[str, Switched] = field(default_factory=dict[str, Switched])
-    """What each web host said of its switch."""
+    options: Options
+    head: Head
+    """The ledger's head as the command found it."""
+    statuses: Mapping[str, Status]
+    """By host name, the agent's status as the command found it."""
+    hosts: Membership
     warnings: list[str] = field(default_factory=list[str])
-    detail: dict[str, object] = field(default_factory=dict[str, object])
-    """What the running phase wants recorded in the ledger; never values of secrets."""
-    observed_from: float = 0.0
-    promoting: bool = False
-    """May the head have been moved already? Then only the ledger knows (pipeline/promoted.py)."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest of the build being shipped (from the build phase on)."""
-        if self.build is None:
-            raise RuntimeError("no build yet")
-        return self.build.manifest
-
-    @property
-    def number(self) -> int:
-        """The release's number (from the publish phase on)."""
-        if self.release is None:
-            raise RuntimeError("no release yet")
-        return self.release.number
-
-    @property
-    def switched_ms(self) -> dict[str, float]:
-        """How long each web host's switch took on the host, in milliseconds."""
-        return {name: reply.switched_ms for name, reply in self.switched.items()}
-
-    @property
-    def site(self) -> str:
-        """The site's host and port, as clients say it in the Host header."""
-        return urlsplit(self.outputs.url).netloc
+    """Shown to the person at the end of the command."""
 
     @property
     def live(self) -> int | None:
-        """The release that served before this one."""
-        return self.head.live if self.head else None
+        """The release that served before this command."""
+        return self.head.live
 
     @property
-    def roles(self) -> list[Role]:
-        """Roles of the hosts that run the app's processes."""
-        app = self.project.app
-        return sorted({app.role_of(name) for name in app.processes})
+    def fence(self) -> int:
+        """Carried by every command to a host, which refuses an older one."""
+        return self.lease.fence
 
     @property
-    def web_hosts(self) -> list[FleetHost]:
-        """Hosts that take traffic."""
-        return [host for host in self.app_hosts if host.role == "web"]
+    def project(self) -> Project:
+        """The stack's project."""
+        return self.stack.project
 
     @property
-    def worker_hosts(self) -> list[FleetHost]:
-        """Hosts that run workers only."""
-        return [host for host in self.app_hosts if host.role != "web"]
+    def app(self) -> App:
+        """The app's slipway.toml."""
+        return self.stack.app
 
-    def load_build(self, build: str) -> None:
-        """Take a build that was published before as the one being shipped."""
-        from slipway.build.build import Build  # noqa: PLC0415 - only a cold rollback needs it
-        from slipway.build.manifest import load_manifest  # noqa: PLC0415
+    @property
+    def outputs(self) -> Outputs:
+        """The stack outputs, with the hosts as they were last discovered."""
+        return self.stack.fleet.outputs
 
-        self.build = Build(load_manifest(self.bucket, build), origin="bucket")
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Every value of the stack's secret store, by name."""
+        return self.stack.secrets
 
-    def shipped_migrations(self) -> set[str]:
-        """Ids of the migrations that the live release knows."""
-        from slipway.build.manifest import load_manifest  # noqa: PLC0415
+    @property
+    def site(self) -> str:
+        """The site's host and port, as clients send it in the Host header."""
+        return urlsplit(self.outputs.url).netloc
 
-        if self.live is None:
-            return set()
-        return {
-            migration.id
-            for migration in load_manifest(self.bucket, self.ledger.get(self.live).build).migrations
-        }
+    def redact(self, text: str) -> str:
+        """`text` with every secret value replaced."""
+        return self.stack.redact(text)
 
-    def each(self, hosts: list[FleetHost], work: Callable[[FleetHost], T], *, doing: str) -> dict[str, T]:
-        """Do `work` on all hosts at once; tell how each fares; any host failing fails the phase.
-
-        A host that fails and is no longer of the fleet is dropped. An app's last log lines, if the agent sent
-        some, become details of the error.
-        """
-
-        def told(host: FleetHost) -> T:
-            self.progress.host(host.name, f"{doing} …")
-            began = time.monotonic()
-            result = work(host)
-            self.progress.host(host.name, f"{doing} took {time.monotonic() - began:.2f} s")
-            return result
-
-        try:
-            return self.ask(hosts, told)
-        except FleetError as failure:
-            raise self.failed(failure, doing) from failure
-
-    def ask(self, hosts: list[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
-        """The same without a word; FleetError for hosts that fail and are still of the fleet."""
-        results = self.fleet.each_that_stays(hosts, work)
-        if not self.fleet.is_static:
-            drop_leavers(self)
-        return results
-
-    def failed(self, failure: FleetError, doing: str) -> ReleaseFailed:
-        """A fleet error as a person should read it: which hosts, why, and the app's last log lines."""
-        details: list[str] = []
-        for name, error in failure.failures.items():
-            details.append(f"{name}: {self.redactor.text(str(error))}")
-            if isinstance(error, AgentError):
-                details.extend(f"  | {self.redactor.text(line)}" for line in error.log)
-        names = ", ".join(failure.failures)
-        return ReleaseFailed(f"{doing} failed on {names}", details=details)
-
-    @contextmanager
-    def recorded(self, phase: str) -> Generator[None]:
-        """Write a phase's start and end to the ledger, once the release has a number."""
-        self.detail = {}
-        self.note(phase, "started")
-        try:
-            yield
-        except BaseException as failure:
-            reason = self.redactor.text(str(failure) or type(failure).__name__)
-            # What failed is what a person must hear of, not that it went unrecorded.
-            with suppress(SlipwayError):
-                self.note(phase, "failed", {"reason": reason[:500]})
-            raise
-        self.note(phase, "done", self.detail)
-
-    def note(self, phase: str, what: What, detail: Mapping[str, object] | None = None) -> None:
-        """Append an event to this rollout's record, once it has one."""
-        if self.record is not None:
-            self.ledger.event(self.record.number, phase, what, detail)
+    def shipment(self, release: Release) -> Shipment:
+        """`release`, which was shipped before, with its manifest from the builds bucket."""
+        return Shipment(release, lambda: load(self.stack, release.build))
 
 
-def open_rollout(stack: LiveStack, lease: Lease, progress: Progress, options: Options) -> Rollout:
-    """A rollout under `lease`."""
+@dataclass(frozen=True)
+class Shipment:
+    """A release that hosts are to run. A warm rollback needs no manifest, so it is read on first use."""
+
+    release: Release
+    read_manifest: Callable[[], Manifest]
+
+    @property
+    def number(self) -> int:
+        """The release's number in the ledger."""
+        return self.release.number
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest of the release's build."""
+        return self.read_manifest()
+
+
+class Phase(Generic[T]):
+    """A step of a release: made from what earlier phases returned, it returns what later ones need.
+
+    `run` and `undo` must be safe to repeat: either may have been killed half-way. `undo` knows only what the
+    phase was made from, because `run` may have been cut before it could return.
+    """
+
+    name: ClassVar[str]
+    undoing: ClassVar[str] = ""
+    """What `undo` takes back, for the person; default: the phase's name."""
+    touches_fleet: ClassVar[bool] = True
+    """Is the lease to be checked before the phase begins?"""
+
+    def run(self, rollout: Rollout) -> T:
+        """Do it, or raise a SlipwayError."""
+        raise NotImplementedError
+
+    def undo(self, rollout: Rollout) -> None:
+        """Take back whatever of `run` happened. Nothing to take back by default."""
+
+    def detail(self, result: T) -> Mapping[str, object]:
+        """What the ledger records about the result; never values of secrets."""
+        del result
+        return {}
+
+    def opened(self, result: T) -> Release | None:
+        """The ledger's record that this phase opened; later phases are written to it."""
+        del result
+
+    def is_settled(self, rollout: Rollout) -> bool:
+        """Has it made the release a fact, so that nothing may be undone any more? NeedsPerson: not known."""
+        del rollout
+        return False
+
+
+def open_rollout(
+    stack: LiveStack,
+    lease: Lease,
+    progress: Progress,
+    statuses: Callable[[], Mapping[str, Status]],
+    options: Options | None = None,
+) -> Rollout:
+    """A rollout under `lease`. `statuses` is called once the head has been read."""
     ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
+    head, found, warnings = ledger.head(), statuses(), list[str]()
     return Rollout(
-        project=stack.project,
-        outputs=stack.outputs,
-        secrets=stack.secrets,
-        fleet=stack.fleet,
-        app_hosts=stack.app_hosts,
-        bucket=stack.bucket,
-        ledger=ledger,
+        stack=stack,
         lease=lease,
+        ledger=ledger,
         progress=progress,
-        redactor=stack.redactor,
-        options=options,
-        keep_boot_documents=stack.write_boot_documents,
-        head=ledger.head(),
+        options=options or Options(),
+        head=head,
+        statuses=found,
+        hosts=Membership(stack, found, progress, warnings),
+        warnings=warnings,
     )
+
+
+def load(stack: LiveStack, build: str) -> Manifest:
+    """The manifest of a build that was published before."""
+    from slipway.build.manifest import load_manifest  # noqa: PLC0415 - a warm rollback does not need it
+
+    return load_manifest(stack.bucket, build)

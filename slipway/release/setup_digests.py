@@ -1,10 +1,8 @@
-"""The digests of hosts' set-up that the settings of this moment ask for, remembered between commands.
+"""The digest that each host has once it is set up for the settings of this moment, kept between commands.
 
 Computing them renders every template and imports pyinfra, which takes longer than a whole rollback. The same
 inputs give the same digests, so they are kept in the stack's state folder under a digest of the inputs.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -20,7 +18,7 @@ KEPT = "setup_digests.json"
 
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
-    """By host name."""
+    """The digests, by host name."""
     kept = project.state_dir / KEPT
     key = _key(project, outputs, secrets)
     try:
@@ -30,13 +28,13 @@ def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]
     if found.get("key") == key and isinstance(digests := found.get("digests"), dict):
         return {str(host): str(digest) for host, digest in digests.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     digests = computed(project, outputs, secrets)
-    # Making a certificate that was missing changes what the key is made of: take it anew.
+    # Computing may have made a certificate that was missing, which changes the key: compute it again.
     kept.write_text(json.dumps({"key": _key(project, outputs, secrets), "digests": digests}))
     return digests
 
 
 def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:
-    """Of settings and secrets by content; of our own sources and the certificates by time and size."""
+    """A digest of settings and secrets by content, of our sources and the certificates by time and size."""
     digest = hashlib.sha256()
     for model in (project.app, project.stack, outputs):
         digest.update(model.model_dump_json().encode())

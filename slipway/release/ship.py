@@ -1,54 +1,45 @@
-"""Ship: one release from source to last known good."""
-
-from __future__ import annotations
+"""Ship: one release from source to last known good, phase by phase."""
 
 import time
 
 from slipway.progress import Progress
-from slipway.release.boot import Boot
-from slipway.release.build import BuildPhase
-from slipway.release.engine import execute
-from slipway.release.migrate import Migrate
-from slipway.release.observe import ObservePhase
-from slipway.release.phase import Phase
-from slipway.release.preflight import PreflightPhase
-from slipway.release.promote import Promote
-from slipway.release.prove import Prove
-from slipway.release.publish import Publish
+from slipway.release import (
+    boot,
+    build,
+    migrate,
+    observe,
+    preflight,
+    promote,
+    prove,
+    publish,
+    retire,
+    smoke,
+    stage,
+    switch,
+)
+from slipway.release.phases import Phases, Report
 from slipway.release.recover import recover
-from slipway.release.report import Report, report_on
-from slipway.release.retire import Retire
 from slipway.release.rollout import Options, open_rollout
-from slipway.release.smoke import Smoke
-from slipway.release.stage import Stage
-from slipway.release.switch import Switch
-from slipway.settings.project import Project
 from slipway.stack import LiveStack
 
-PHASES: tuple[type[Phase], ...] = (
-    PreflightPhase,
-    BuildPhase,
-    Publish,
-    Migrate,
-    Stage,
-    Boot,
-    Smoke,
-    Switch,
-    ObservePhase,
-    Prove,
-    Promote,
-    Retire,
-)
 
-
-def ship(project: Project, options: Options, progress: Progress) -> Report:
+def ship(stack: LiveStack, options: Options, progress: Progress) -> Report:
     """Take the app as it is in the work tree to the stack; see `slipway release --help`."""
     began = time.monotonic()
-    stack = LiveStack(project)
     with stack.lease(options.wait_seconds) as lease:
-        rollout = open_rollout(stack, lease, progress, options)
-        rollout.statuses = stack.statuses()
-        recover(rollout)
-        before = rollout.live
-        phases = execute(rollout, [phase() for phase in PHASES])
-    return report_on(rollout, rollout.manifest.id, phases, time.monotonic() - began, came_from=before)
+        rollout = recover(open_rollout(stack, lease, progress, stack.statuses, options)).rollout
+        with Phases(rollout) as phases:
+            checked = phases.run(preflight.Preflight())
+            built = phases.run(build.BuildSource())
+            shipment = phases.run(publish.Publish(checked, built)).shipment
+            schema = phases.run(migrate.Migrate(shipment))
+            phases.run(stage.Stage(shipment))
+            phases.run(boot.Boot(shipment))
+            phases.run(smoke.Smoke(shipment))
+            cutover = phases.run(switch.Switch(shipment))
+            phases.run(observe.Observe(shipment, cutover))
+            phases.run(prove.Prove(shipment))
+            last = promote.Promote(shipment, schema)
+            phases.run(last)
+            phases.run(retire.Retire())
+    return phases.report({**cutover.web, **last.joined}, time.monotonic() - began)

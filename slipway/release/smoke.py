@@ -1,26 +1,25 @@
 """Smoke: reach the release on every web host through the candidate listener before any user does (S2)."""
 
-from __future__ import annotations
+from dataclasses import dataclass
 
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
-from slipway.secrets.contract import compose
+from slipway.release.rollout import Phase, Rollout, Shipment
 
 
-class Smoke(Phase):
-    """Sign in, one read, one write; and the WebSocket handshake where the app has one."""
+@dataclass(frozen=True)
+class Smoke(Phase[None]):
+    """The smoke steps of slipway.toml, and the WebSocket handshake where the app has one."""
 
     name = "smoke"
 
+    shipment: Shipment
+
     def run(self, rollout: Rollout) -> None:
-        """Run the steps of slipway.toml on all web hosts at once."""
-        app = rollout.project.app
-        values = compose(app, rollout.project.stack, rollout.outputs, rollout.secrets, "smoke")
-        rollout.each(
-            rollout.web_hosts,
+        app, values = rollout.app, dict(rollout.stack.smoke_env)
+        rollout.hosts.each(
+            rollout.hosts.web,
             lambda host: host.agent.smoke(
-                fence=rollout.lease.fence,
-                release=rollout.number,
+                fence=rollout.fence,
+                release=self.shipment.number,
                 steps=[step.model_dump(mode="json", by_alias=True) for step in app.smoke.steps],
                 values=values,
                 websocket={"path": app.websocket.path} if app.websocket else None,

@@ -1,60 +1,76 @@
 """Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
+from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.secrets.contract import compose
 from slipway.settings.outputs import Role
 
-WORTH_TELLING_SECONDS = 0.5
+WORTH_REPORTING_SECONDS = 0.5
 SCOPES_BESIDE_PROCESSES = ("task", "cron")
 
 
-class Stage(Phase):
+@dataclass(frozen=True)
+class Slots:
+    """The idle slots, laid out on all hosts."""
+
+    bytes: int
+    """Fetched by all hosts together."""
+    drained_seconds: float
+    """The longest wait for clients and jobs of an older release to leave a slot."""
+
+
+@dataclass(frozen=True)
+class Stage(Phase[Slots]):
     """No user notices: the idle slot takes no traffic."""
 
     name = "stage"
 
-    def run(self, rollout: Rollout) -> None:
-        """Stage on all hosts at once."""
-        replies = rollout.each(rollout.app_hosts, lambda host: stage_on(rollout, host), doing="staging")
-        drained = max((reply.drained_seconds for reply in replies.values()), default=0.0)
-        rollout.detail |= {
-            "bytes": sum(reply.bytes for reply in replies.values()),
-            "drained_seconds": drained,
-        }
-        if drained >= WORTH_TELLING_SECONDS:
+    shipment: Shipment
+
+    def run(self, rollout: Rollout) -> Slots:
+        hosts = rollout.hosts
+        replies = hosts.each(
+            hosts.all, lambda host: stage_on(rollout, self.shipment, host), doing="staging"
+        ).values()
+        slots = Slots(
+            bytes=sum(reply.bytes for reply in replies),
+            drained_seconds=max((reply.drained_seconds for reply in replies), default=0.0),
+        )
+        if slots.drained_seconds >= WORTH_REPORTING_SECONDS:
             rollout.progress.line(
-                f"{drained:.1f} s of it for clients and jobs of an older release to leave the slot"
+                f"waited {slots.drained_seconds:.1f} s for clients and jobs of an older release to leave"
             )
+        return slots
 
     def undo(self, rollout: Rollout) -> None:
         """Stop and empty the slot on every host that can be reached."""
-        empty_slots(rollout, rollout.app_hosts)
+        empty_slots(rollout, rollout.hosts.all, self.shipment.number)
+
+    def detail(self, result: Slots) -> Mapping[str, object]:
+        return {"bytes": result.bytes, "drained_seconds": result.drained_seconds}
 
 
-def empty_slots(rollout: Rollout, hosts: list[FleetHost], release: int | None = None) -> None:
-    """Stop and empty the slot that holds `release` (default: the rollout's), wherever one does."""
-    number = rollout.number if release is None else release
-    rollout.each(
+def empty_slots(rollout: Rollout, hosts: Sequence[FleetHost], release: int) -> None:
+    """Stop and empty the slot that holds `release`, on every host of `hosts` that has one."""
+    rollout.hosts.each(
         hosts,
-        lambda host: host.agent.stop(fence=rollout.lease.fence, release=number),
-        doing=f"emptying the slot of release {number}",
+        lambda host: host.agent.stop(fence=rollout.fence, release=release),
+        doing=f"emptying the slot of release {release}",
     )
 
 
-def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Staged:
-    """Stage the release on one host with the env of every scope that the host runs."""
-    scopes = ["migrate"] if migrate else []
+def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str) -> Staged:
+    """Stage the release on one host, with the env of every scope that the host runs and of `scopes`."""
     return host.agent.stage(
-        fence=rollout.lease.fence,
-        release=rollout.number,
-        build=rollout.manifest.id,
-        manifest=rollout.manifest.model_dump(mode="json"),
-        config=rollout.config,
+        fence=rollout.fence,
+        release=shipment.number,
+        build=shipment.manifest.id,
+        manifest=shipment.manifest.model_dump(mode="json"),
+        config=shipment.release.config,
         site=rollout.site,
         secret_names=secret_names(rollout),
         env=env_of(rollout, host.role, *scopes),
@@ -63,13 +79,12 @@ def stage_on(rollout: Rollout, host: FleetHost, *, migrate: bool = False) -> Sta
 
 def secret_names(rollout: Rollout) -> list[str]:
     """Variables whose values no log line may show."""
-    return [name for name, var in rollout.project.app.env.items() if var.secret or var.source]
+    return [name for name, var in rollout.app.env.items() if var.secret or var.source]
 
 
-def env_of(rollout: Rollout, role: Role, *more: str) -> dict[str, dict[str, str]]:
-    """By scope, the env that hosts of `role` hold."""
-    app, stack = rollout.project.app, rollout.project.stack
+def env_of(rollout: Rollout, role: Role, *scopes: str) -> dict[str, dict[str, str]]:
+    """By scope, the env that hosts of `role` hold; `scopes` are added."""
     return {
-        scope: compose(app, stack, rollout.outputs, rollout.secrets, scope)
-        for scope in (*app.on_role(role), *SCOPES_BESIDE_PROCESSES, *more)
+        scope: compose(rollout.app, rollout.project.stack, rollout.outputs, rollout.secrets, scope)
+        for scope in (*rollout.app.on_role(role), *SCOPES_BESIDE_PROCESSES, *scopes)
     }

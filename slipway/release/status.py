@@ -1,6 +1,4 @@
-"""What serves where; and, if a killed command left something behind, its end."""
-
-from __future__ import annotations
+"""Status: what serves where; what a killed command left behind is finished or undone first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +8,7 @@ from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
 from slipway.release.recover import recover
-from slipway.release.rollout import Options, open_rollout
-from slipway.settings.project import Project
+from slipway.release.rollout import open_rollout
 from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
@@ -19,7 +16,7 @@ from slipway.storage.records import Release
 
 @dataclass(frozen=True)
 class Seen:
-    """A stack at this moment."""
+    """What was seen of a stack."""
 
     stack: str
     url: str
@@ -30,7 +27,7 @@ class Seen:
     recovered: str | None = None
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By name, instances that are no hosts yet, or no more, and why."""
+    """By name, instances that cannot be worked with (still starting, or leaving), and why."""
 
     @property
     def headline(self) -> str:
@@ -65,7 +62,7 @@ class Seen:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know besides."""
+        """Further lines: the lease, what is under way, instances that are no hosts."""
         notes: list[str] = []
         if self.recovered:
             notes.append(f"recovered: {self.recovered}")
@@ -77,7 +74,6 @@ class Seen:
         return notes
 
     def as_json(self) -> dict[str, object]:
-        """For `--json`."""
         return {
             "stack": self.stack,
             "url": self.url,
@@ -102,19 +98,16 @@ class Seen:
         }
 
 
-def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Seen:
-    """Look at the stack; finish or undo what a killed command left, if nobody works on it."""
-    stack = LiveStack(project)
+def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Seen:
+    """Look at the stack. If no command holds the lease, finish or undo what a killed one left."""
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
     recovered = None
     if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
         with stack.lease(wait_seconds) as held:
-            rollout = open_rollout(stack, held, progress, Options())
-            rollout.statuses = stack.statuses()
-            recovered = recover(rollout)
-            statuses = rollout.statuses
+            found = recover(open_rollout(stack, held, progress, stack.statuses))
+        recovered, statuses = found.what, dict(found.rollout.statuses)
         unfinished, lease = stack.ledger.unfinished(), None
     return Seen(
         stack=stack.outputs.stack,
@@ -130,7 +123,7 @@ def look(project: Project, progress: Progress, *, wait_seconds: float = 0) -> Se
 
 
 def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:
-    """What the hosts that answer say, and why the others do not."""
+    """The statuses of the hosts that answer, and why the others do not."""
     try:
         return stack.statuses(), {}
     except FleetError as failure:

@@ -3,51 +3,85 @@
 Open WebSockets and requests under way stay with the old slot until it retires.
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from slipway.release.joiners import take_in_joiners
-from slipway.release.phase import Phase
-from slipway.release.rollout import Rollout
-from slipway.release.switch_to import switch_to
+from slipway.fleet.fleet import FleetHost
+from slipway.fleet.replies import Switched
+from slipway.release.rollout import Phase, Rollout, Shipment
+from slipway.release.stage import stage_on
 from slipway.settings.errors import NeedsPerson, SlipwayError
 
 
-class Switch(Phase):
+@dataclass(frozen=True)
+class Cutover:
+    """The moment at which users got the release, and where."""
+
+    at: float
+    """Unix time just before the first web host switched."""
+    web: Mapping[str, Switched]
+    """By name, each web host's reply."""
+
+
+@dataclass(frozen=True)
+class Switch(Phase[Cutover]):
     """Any host that fails sends back those that switched."""
 
     name = "switch"
 
-    def run(self, rollout: Rollout) -> None:
-        """Web first: users are served before any worker quiets its old self and finishes its jobs."""
-        take_in_joiners(rollout, switched=False)
-        rollout.observed_from = time.time()
-        rollout.switched = rollout.each(
-            rollout.web_hosts, lambda host: switch_to(rollout, host, rollout.number), doing="switching"
-        )
-        rollout.each(
-            rollout.worker_hosts,
-            lambda host: switch_to(rollout, host, rollout.number, wait=True),
+    shipment: Shipment
+
+    def run(self, rollout: Rollout) -> Cutover:
+        """Web hosts first: users are served before any worker finishes its jobs and hands over."""
+        hosts, release = rollout.hosts, self.shipment.number
+        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
+        at = time.time()
+        web = hosts.each(hosts.web, lambda host: switch_to(rollout, host, release), doing="switching")
+        hosts.each(
+            hosts.workers,
+            lambda host: switch_to(rollout, host, release, wait=True),
             doing="handing over the workers",
         )
+        return Cutover(at, web)
 
     def undo(self, rollout: Rollout) -> None:
         """Send every host back to the release that served before."""
-        back_to = rollout.live or 0
+        hosts, back_to = rollout.hosts, rollout.live or 0
         try:
-            rollout.each(
-                rollout.web_hosts, lambda host: switch_to(rollout, host, back_to), doing="switching back"
-            )
-            rollout.each(
-                rollout.worker_hosts,
+            hosts.each(hosts.web, lambda host: switch_to(rollout, host, back_to), doing="switching back")
+            hosts.each(
+                hosts.workers,
                 lambda host: switch_to(rollout, host, back_to, wait=True),
                 doing="handing the workers back",
             )
         except SlipwayError as failure:
             raise NeedsPerson(
-                f"release {rollout.number} failed, and not every host went back to release {back_to}",
+                f"release {self.shipment.number} failed, and not every host went back to release {back_to}",
                 remedy="make the hosts named here reachable, then run "
-                f"`slipway status --stack {rollout.outputs.stack}`: it finishes the way back",
+                f"`slipway status --stack {rollout.stack.name}`: it finishes the way back",
                 details=[failure.message, *failure.details],
             ) from failure
+
+
+def prepare(rollout: Rollout, shipment: Shipment, host: FleetHost) -> bool:
+    """Stage and boot the release on one host that joined; True once it is ready to be switched to."""
+    stage_on(rollout, shipment, host)
+    host.agent.boot(fence=rollout.fence, release=shipment.number)
+    return True
+
+
+def switch_to(rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False) -> Switched:
+    """Have one host serve `release`, and own the cron entries that are its to run.
+
+    Release 0 is none (a first release that failed). `wait`: until its workers have handed over.
+    """
+    kinds = rollout.hosts.cron_kinds(host)
+    return host.agent.switch(
+        fence=rollout.fence,
+        release=release,
+        hold_seconds=rollout.app.retire.hold_seconds,
+        wait=wait,
+        cron_owner=bool(kinds),
+        cron_kinds=kinds,
+    )

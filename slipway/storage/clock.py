@@ -10,11 +10,11 @@ import time
 from email.utils import parsedate_to_datetime
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Counts on while a laptop sleeps and does not jump when its clock is set."""
+"""Continues while a laptop sleeps, and does not jump when its clock is set."""
 
 
 def steady() -> float:
-    """Seconds on a local clock that never steps."""
+    """Seconds on a local clock that is never adjusted."""
     return time.clock_gettime(_STEADY)
 
 
@@ -31,7 +31,7 @@ class ServerClock:
         self._low = self._high = time.time() - steady()
 
     def learn(self, date: str | None, sent: float, received: float) -> None:
-        """Take in one answer's Date header; `sent` and `received` are `steady()` seconds."""
+        """Learn from one answer's Date header; `sent` and `received` are `steady()` seconds."""
         if not date:
             return
         try:

@@ -22,16 +22,16 @@ from slipway.storage.records import Head, Stored
 
 TTL_SECONDS = 30.0
 _CLOCK_SLACK_SECONDS = 2.0
-"""Two estimates of the bucket's time differ: the holder stops so much earlier, others begin so much later."""
+"""Estimates of the bucket's time differ: the holder stops this much earlier, others begin this much later."""
 _POLL_SECONDS = 0.5
 
 
 class LeaseLost(SlipwayError):
-    """This command's lease expired or was taken over: it must not touch anything any more."""
+    """This command's lease expired or was taken over: it must not change anything any more."""
 
 
 class LeaseRecord(Stored):
-    """The lease as it lies in the bucket. Times are seconds since 1970 by the bucket's clock."""
+    """The lease as stored in the bucket. Times are seconds since 1970 by the bucket's clock."""
 
     fence: int
     owner: str
@@ -41,20 +41,20 @@ class LeaseRecord(Stored):
     expires: float
     released: bool = False
     nonce: str
-    """Tells two holders' writes apart when an answer was lost."""
+    """Distinguishes the writes of two holders if an answer was lost."""
 
     def is_free(self, now: float) -> bool:
-        """May another command take it?"""
+        """Whether another command may take the lease."""
         return self.released or now > self.expires + _CLOCK_SLACK_SECONDS
 
 
 def lease_key(stack: str) -> str:
-    """Where a stack's lease lies in the builds bucket."""
+    """Key of a stack's lease in the builds bucket."""
     return f"stacks/{stack}/lease.json"
 
 
 def read_lease(bucket: Bucket, stack: str) -> LeaseRecord | None:
-    """Who holds the stack's lease at this moment; None when nobody does."""
+    """The stack's current lease; None if it is free."""
     found = bucket.get_json(lease_key(stack))
     record = LeaseRecord.model_validate(found[0]) if found else None
     return record if record and not record.is_free(bucket.server_time()) else None
@@ -70,7 +70,7 @@ class Lease:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.lost = threading.Event()
-        """Set as soon as it is known that another command may have taken the lease."""
+        """Set as soon as another command may have taken the lease."""
         self._beat = threading.Thread(target=self._keep, name="lease-heartbeat", daemon=True)
         self._beat.start()
 
@@ -85,7 +85,10 @@ class Lease:
         ttl: float = TTL_SECONDS,
         wait_seconds: float = 0,
     ) -> Self:
-        """Take the stack's lease; LeaseHeld when another command has it for `wait_seconds` and longer."""
+        """Take the stack's lease.
+
+        Raises LeaseHeld if another command holds it for longer than `wait_seconds`.
+        """
         deadline = time.monotonic() + wait_seconds
         nonce = secrets.token_hex(8)
         while True:
@@ -111,7 +114,7 @@ class Lease:
                         if_none_match=found is None,
                     )
                 except Conflict:
-                    continue  # another was quicker: read who
+                    continue  # another command was quicker: read again
                 return cls(bucket, stack, record, etag, ttl)
             if time.monotonic() >= deadline:
                 raise _held_by(held, stack, now)
@@ -119,16 +122,16 @@ class Lease:
 
     @property
     def fence(self) -> int:
-        """This holder's number: greater than that of every holder before."""
+        """This holder's number, greater than that of every earlier holder."""
         return self._record.fence
 
     @property
     def owner(self) -> str:
-        """Who holds it, as given to `acquire`."""
+        """The holder, as given to `acquire`."""
         return self._record.owner
 
     def check(self) -> int:
-        """The fence, if the lease is still ours; LeaseLost otherwise. Asks no server."""
+        """The fence if the lease is still held; raises LeaseLost otherwise. Sends no request."""
         if not self.lost.is_set() and self._bucket.server_time() > self._expires:
             self.lost.set()
         if self.lost.is_set() or self._record.released:
@@ -139,7 +142,7 @@ class Lease:
         return self.fence
 
     def release(self) -> None:
-        """Give it up: the next command need not wait. Safe to call twice, and when it was lost."""
+        """Release the lease, so that the next command need not wait. Safe to call twice, and after a loss."""
         self._stop.set()
         if threading.current_thread() is not self._beat:
             self._beat.join(timeout=5)
@@ -175,11 +178,11 @@ class Lease:
                     self._renew()
                 pause = self._ttl / 3
             except BucketError:
-                pause = min(1.0, self._ttl / 10)  # try on until it expires
+                pause = min(1.0, self._ttl / 10)  # retry until it expires
                 if self._bucket.server_time() > self._expires:
                     self.lost.set()
             except BaseException:
-                self.lost.set()  # without a heartbeat it is not ours for long
+                self.lost.set()  # without a heartbeat it expires soon
                 raise
 
     def _renew(self) -> None:
@@ -200,7 +203,7 @@ class Lease:
 
 
 def _fence_of_head(bucket: Bucket, stack: str) -> int:
-    """Should someone have deleted the lease object, the head still knows how far fences had come."""
+    """The newest fence the head knows, for when the lease object was deleted."""
     found = bucket.get_json(f"stacks/{stack}/head.json")
     return Head.model_validate(found[0]).fence if found else 0
 
@@ -218,7 +221,7 @@ def _held_by(held: LeaseRecord, stack: str, now: float) -> LeaseHeld:
 
 
 def current_actor() -> str:
-    """`user@machine`, or the person and the run in GitHub Actions."""
+    """`user@machine`, or in GitHub Actions the person and the run. Recorded in the audit trail (X17)."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         who = os.environ.get("GITHUB_ACTOR", "unknown")
         return f"{who}@github-run-{os.environ.get('GITHUB_RUN_ID', '0')}"
@@ -230,5 +233,5 @@ def current_actor() -> str:
 
 
 def current_owner() -> str:
-    """The actor with the process id: who holds a lease."""
+    """The actor with its process id, as recorded in the lease."""
     return f"{current_actor()} pid {os.getpid()}"

@@ -1,7 +1,7 @@
 """The ledger: the append-only record of a stack's releases, and its head.
 
-Every write asks the lease first and carries its fence. A command may be killed between any two writes; what
-it leaves is a record that has not ended (`unfinished`), and a head that still names what served before.
+Every write checks the lease first and carries its fence. A command may be killed between any two writes; it
+then leaves a record that has not ended (`unfinished`) and a head that still names what served before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from slipway.storage.records import END, ROLLBACK, Event, Head, Kind, Progress, 
 
 
 class Ledger(Reading):
-    """One stack's ledger. Give it the lease to write; `redact` blots out values in what is recorded."""
+    """One stack's ledger. Writing needs the lease; `redact` removes secret values from recorded details."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Ledger(Reading):
         self._read: dict[int, Release] = {}
         self._claimed = False
         self._cursor: dict[int, tuple[int, Progress]] = {}
-        """Of the records this command writes to: how many events there are, and what they come to."""
+        """By record this command writes to: the number of events and the resulting progress."""
 
     def create(
         self,
@@ -50,7 +50,7 @@ class Ledger(Reading):
         git_sha: str = "",
         target: int | None = None,
     ) -> Release:
-        """Append a record under the next number. Numbers have no gap and no twin."""
+        """Append a record under the next number. Numbers have no gaps and no duplicates."""
         head = self._move(lambda _: {})
         number = self._records.newest(head.newest) + 1
         while True:
@@ -80,7 +80,7 @@ class Ledger(Reading):
     def event(
         self, number: int, phase: str, event: What, detail: Mapping[str, object] | None = None
     ) -> Progress:
-        """Append an event to record `number`; returns what the record has come to."""
+        """Append an event to record `number`; returns the record's resulting progress."""
         self._claim()
         with self._lock:
             known = self._cursor.get(number)
@@ -106,7 +106,7 @@ class Ledger(Reading):
                 return after
 
     def find(self, number: int) -> Release | None:
-        """As in `Reading`. Under the lease nobody else writes, so each record is read only once."""
+        """As in `Reading`. Under the lease no other command writes, so each record is read only once."""
         if self.lease is None:
             return super().find(number)
         if number not in self._read and (found := super().find(number)):
@@ -114,7 +114,7 @@ class Ledger(Reading):
         return self._read.get(number)
 
     def unfinished(self) -> Release | None:
-        """As in `Reading`; a promotion that the head has and the events lack is written down first."""
+        """As in `Reading`; a promotion that the head names but no event records is recorded first."""
         if self.lease is not None:
             self._claim()
         good = self.head().last_known_good
@@ -125,7 +125,7 @@ class Ledger(Reading):
     def end(
         self, number: int, how: Literal["failed", "undone"], detail: Mapping[str, object] | None = None
     ) -> Progress:
-        """Close a record that was not promoted: nothing of it is left on any host."""
+        """Close a record that was not promoted, once no host holds anything of it."""
         return self.event(number, END, how, detail)
 
     def promote(self, number: int, *, schema_head: str | None = None) -> Head:

@@ -14,14 +14,14 @@ _READ_AT_ONCE = 8
 
 
 class Reading:
-    """One stack's ledger, to be read."""
+    """Reads one stack's ledger."""
 
     def __init__(self, bucket: Bucket, stack: str) -> None:
         self.stack = stack
         self._bucket, self._records = bucket, Records(bucket, stack)
 
     def head(self) -> Head:
-        """What serves; an empty head when nothing was ever promoted."""
+        """The head; empty if nothing was ever promoted."""
         return self._read_head()[0]
 
     def find(self, number: int) -> Release | None:
@@ -44,12 +44,12 @@ class Reading:
         return None if number is None else self.get(number)
 
     def last_known_good(self) -> Release | None:
-        """The newest release that was promoted (or gone back to)."""
+        """The newest release that was promoted, or that a rollback returned to."""
         number = self.head().last_known_good
         return None if number is None else self.get(number)
 
     def previous_good(self, before: int) -> Release | None:
-        """Where a rollback from release `before` goes: the newest good release with a smaller number."""
+        """The target of a rollback from release `before`: the newest good release with a smaller number."""
         head = self.head()
         if head.live == before and head.previous is not None:
             return self.get(head.previous)
@@ -71,10 +71,10 @@ class Reading:
         return list(self._records.events(number))
 
     def unfinished(self) -> Release | None:
-        """The newest record that has not ended. Under the lease: what a killed command left behind.
+        """The newest record that has not ended. Under the lease, a killed command left it behind.
 
-        `release.progress.done` are the phases that were done. A record that the head names already was
-        promoted, whatever its events had time to say.
+        `release.progress.done` are the completed phases. A record that the head names was promoted, even if
+        its events do not say so.
         """
         head = self.head()
         newest = self._records.newest(head.newest)
@@ -88,7 +88,7 @@ class Reading:
         return None
 
     def contracts_since(self, number: int) -> list[str]:
-        """Contract migrations that may have been applied after release `number`, which lacks them."""
+        """Contract migrations that may have been applied since release `number`, which does not have them."""
         known = self.get(number).contracts
         found: list[str] = []
         for later in range(number + 1, self._records.newest(self.head().newest) + 1):
@@ -117,7 +117,7 @@ class Records:
         self._root = f"stacks/{stack}/releases/"
 
     def newest(self, known: int) -> int:
-        """The greatest number there is; `known` exists already (0: none is known)."""
+        """The greatest existing number; `known` is one that exists (0: none is known)."""
         after = f"{self._root}{known:08d}/~" if known else ""
         found = [known]
         for key in self._bucket.list(self._root, after=after):
@@ -126,12 +126,12 @@ class Records:
         return max(found)
 
     def append(self, release: Release) -> None:
-        """Create the record; Conflict when its number is taken."""
+        """Create the record. Raises Conflict if its number is taken."""
         key = f"{self._root}{release.number:08d}.json"
         self._bucket.put_json(key, release.model_dump(mode="json"), if_none_match=True)
 
     def read(self, number: int) -> Release | None:
-        """The record with the progress that its newest event tells; None if there is none."""
+        """The record with the progress of its newest event; None if there is no such record."""
         found = self._bucket.get_json(f"{self._root}{number:08d}.json")
         if found is None:
             return None
@@ -140,7 +140,7 @@ class Records:
         return Release.model_validate(found[0]).model_copy(update={"progress": progress})
 
     def last_event(self, number: int) -> tuple[int, Event | None]:
-        """How many events a record has, and the newest."""
+        """The number of a record's events, and the newest."""
         keys = list(self._bucket.list(f"{self._root}{number:08d}/events/"))
         return len(keys), self._event(keys[-1]) if keys else None
 
@@ -150,7 +150,7 @@ class Records:
             yield self._event(key)
 
     def append_event(self, number: int, index: int, event: Event) -> None:
-        """Create event `index` (from 1); Conflict when another has that place."""
+        """Create event `index` (from 1). Raises Conflict if it exists."""
         key = f"{self._root}{number:08d}/events/{index:04d}.json"
         self._bucket.put_json(key, event.model_dump(mode="json"), if_none_match=True)
 

@@ -1,4 +1,4 @@
-"""A release as the ledger records it, and the status that its events add up to."""
+"""What the ledger stores: releases with their events and resulting status, and the head."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ What = Literal["started", "done", "failed", "undone"]
 END = "end"
 """The phase of a record's last event when it was not promoted: nothing is left to undo."""
 ROLLBACK = "rollback"
-"""The phase of the event by which a later command took a promoted release out of service."""
+"""The phase of the event that takes a promoted release out of service."""
 
 
 class Stored(BaseModel):
-    """Something kept in the bucket. Unknown keys are let through, so that an older slipway can still read."""
+    """An object in the bucket. Unknown keys are ignored, so that an older slipway can still read it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Progress(Stored):
-    """How far a record has come. Every event carries it, so the newest event alone tells the status."""
+    """How far a record has come. Every event carries it, so the newest event alone gives the status."""
 
     status: Status = "pending"
     ended: bool = False
-    """Nothing is left to do or undo. False in a record that nobody works on: its command was killed."""
+    """Nothing is left to do or undo.
+
+    If False and no command is at work on the record, its command was killed.
+    """
     was_promoted: bool = False
     done: tuple[str, ...] = ()
-    """The phases that are done and not undone, in order."""
+    """The phases done and not undone, in order."""
 
     def after(self, phase: str, what: What) -> Progress:
         """The state once this event has happened."""
@@ -51,7 +54,7 @@ class Progress(Stored):
 
 
 class Event(Stored):
-    """One step of a record: who did what when, under which fence. `detail` holds ids and counts only."""
+    """One step of a record: actor, action, time and fence. `detail` holds ids and counts only."""
 
     at: datetime
     phase: str
@@ -60,14 +63,14 @@ class Event(Stored):
     actor: str
     detail: dict[str, object] = Field(default_factory=dict[str, object])
     progress: Progress
-    """What the record has come to with this event."""
+    """The record's state after this event."""
 
 
 class Release(Stored):
     """One record: a build with a config version and a schema head, shipped to a stack under a number.
 
-    A rollback is a record too (`kind`, with the `target` that serves again); hosts and the head know the
-    target's number, the record keeps the trail.
+    A rollback is a record too (`kind`, with the `target` that serves again); hosts and the head use the
+    target's number, the record keeps the audit trail.
     """
 
     number: int
@@ -79,7 +82,7 @@ class Release(Stored):
     migrations: str = ""
     """Digest of the build's migrations; empty when it has none."""
     contracts: tuple[str, ...] = ()
-    """Ids of the build's contract migrations: a release that lacks one cannot run once it was applied."""
+    """Ids of the build's contract migrations. Once one was applied, a release without it cannot run."""
     git_sha: str = ""
     target: int | None = None
     actor: str
@@ -90,32 +93,35 @@ class Release(Stored):
 
     @property
     def status(self) -> Status:
-        """What became of it."""
+        """The status after its newest event."""
         return self.progress.status
 
     @property
     def was_promoted(self) -> bool:
-        """Was it ever the last known good? Still true after it was rolled back."""
+        """Whether it ever was the last known good. Stays true after a rollback."""
         return self.progress.was_promoted
 
     @property
     def is_good(self) -> bool:
-        """May a rollback choose it unasked? It was promoted, and nobody had to go back from it."""
+        """Whether a rollback may choose it by itself: it was promoted and never rolled back."""
         return self.kind != "rollback" and self.status == "promoted"
 
 
 class Head(Stored):
-    """Moved only by a conditional write under the lease. All None: nothing was ever promoted."""
+    """What serves and what is known to be good: one object for each stack.
+
+    Changed only by a conditional write under the lease. All None: nothing was ever promoted.
+    """
 
     live: int | None = None
-    """The release that serves (after a rollback: the one gone back to)."""
+    """The release that serves (after a rollback: its target)."""
     last_known_good: int | None = None
     previous: int | None = None
-    """The good release before, where a rollback goes; None: not known without reading the records."""
+    """The good release before, the target of a rollback; None: the records must be read to find it."""
     schema_head: str | None = None
-    """The newest migration that was applied; it stays where it is in a rollback."""
+    """The newest migration that was applied; a rollback does not change it."""
     newest: int = 0
-    """A record number that exists: where the search for the next one begins."""
+    """An existing record number, from which the search for the next one begins."""
     fence: int = 0
-    """The lease under which it was last written; a writer with an older one is refused."""
+    """The fence under which it was last written; a writer with an older one is refused."""
     updated: datetime | None = None

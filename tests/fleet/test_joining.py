@@ -14,8 +14,8 @@ from hosts.kit.archive import kit_digest
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.progress import Silent
-from slipway.release import preflight_checks
-from slipway.release.report import Report
+from slipway.release import preflight
+from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
@@ -50,7 +50,7 @@ class Told(Silent):
 def cloud(live_site: Site) -> Generator[AroundFleet]:
     """The live site, opened as on a platform where hosts come and go."""
     with around(live_site.project) as made, pytest.MonkeyPatch.context() as patch:
-        digests = preflight_checks.setup_digests
+        digests = preflight.setup_digests
 
         def open_outputs(_: LiveStack) -> Outputs:
             return made.outputs()
@@ -69,7 +69,7 @@ def cloud(live_site: Site) -> Generator[AroundFleet]:
         patch.setattr(LiveStack, "_open_outputs", open_outputs)
         patch.setattr(LiveStack, "_discovery", discovery)
         patch.setattr(LiveStack, "write_boot_documents", property(documents))
-        patch.setattr(preflight_checks, "setup_digests", expected)
+        patch.setattr(preflight, "setup_digests", expected)
         yield made
 
 
@@ -89,7 +89,7 @@ def release(cloud: AroundFleet, site: Site, told: Told | None = None) -> Report:
     progress = told or Told()
     acts = progress.when.get("stage", lambda: None)
     progress.when["stage"] = lambda: (acts(), cloud.mirror(LiveStack(site.project).bucket))
-    return ship(site.project, Options(observe_seconds=0, checks=False), progress)
+    return ship(LiveStack(site.project), Options(observe_seconds=0, checks=False), progress)
 
 
 def test_a_bare_machine_sets_itself_up_and_serves_the_live_release(first: Instance, live_site: Site):
@@ -181,7 +181,7 @@ def test_a_host_that_missed_a_release_follows_it_by_itself(
 def test_a_rollback_takes_new_hosts_along(first: Instance, cloud: AroundFleet, live_site: Site):
     before = live_site.live()
     release(cloud, live_site)
-    report = go_back(live_site.project, to=None, wait_seconds=0, progress=Silent())
+    report = go_back(LiveStack(live_site.project), to=None, wait_seconds=0, progress=Silent())
     assert (report.release, report.warm) == (before, True)
     assert first.live == before
     assert first.agent("converge")["why"] == "serves it already"

@@ -121,8 +121,8 @@ def _no_root(host: FleetHost, said: str) -> BadInput:
 _INPUT = {
     "key mismatch": "if the server was installed anew on purpose, put its new host key into the settings; "
     "if not, find out who answers",
-    "not let in": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its public "
-    "half into the user's ~/.ssh/authorized_keys on the server",
+    "not accepted": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its "
+    "public half into the user's ~/.ssh/authorized_keys on the server",
 }
 """Kinds of failure that a person mends in what was given, and how."""
 

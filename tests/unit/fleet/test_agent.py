@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.agent import Agent, AgentError
+from slipway.fleet.agent import Agent
+from slipway.fleet.agent_call import AgentError
 from slipway.fleet.ssh import Connection
 
 Says = Callable[..., Agent]

@@ -1,8 +1,9 @@
-"""What a stack wants proved after the switch is proved, or the release fails and the engine takes it back."""
+"""What a stack wants proved after the switch is proved, or the release fails and is undone."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,22 +11,19 @@ from typing import Any
 import pytest
 
 from slipway import checking
-from slipway.progress import Silent
-from slipway.release.engine import execute
-from slipway.release.observe import ObservePhase
-from slipway.release.phase import Phase
+from slipway.release.migrate import Schema
+from slipway.release.phases import Phases
+from slipway.release.preflight import proof
 from slipway.release.promote import Promote
-from slipway.release.prove import Prove, missing_tools, wanted_by
-from slipway.release.rollout import Options, Rollout
-from slipway.release.ship import PHASES
-from slipway.release.switch import Switch
+from slipway.release.prove import Prove, wanted_by
+from slipway.release.rollout import Options, Phase, Rollout
 from slipway.settings.errors import ReleaseFailed, SlipwayError
 from slipway.settings.stack import Prove as Wanted
 from slipway.traffic import command
 from slipway.traffic.command import Loaded
 from slipway.traffic.results import ExitCode
+from tests.unit.release.conftest import SECRET, World, release
 
-SECRET = "hunter2-hunter2"
 FAILED = {
     "verdict": "fail",
     "id": "X3/the-api-docs-are-hidden",
@@ -72,21 +70,6 @@ class Proofs:
         return Loaded(load.folder, self.load, interrupted=self.interrupted)
 
 
-class Ledger:
-    def __init__(self, rollout: Any) -> None:
-        self.rollout = rollout
-
-    def event(self, _: int, phase: str, what: str, detail: object) -> None:
-        self.rollout.events.append((phase, what, detail))
-
-    def end(self, _: int, how: str) -> None:
-        self.rollout.ended.append(how)
-
-
-def hidden(text: str) -> str:
-    return text.replace(SECRET, "***")
-
-
 def without_locust(name: str) -> object:
     return None if name == "locust" else object()
 
@@ -99,111 +82,116 @@ def proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proofs:
     return made
 
 
-@pytest.fixture
-def rollout(tmp_path: Path) -> Any:
-    made: Any = Rollout.__new__(Rollout)
-    made.events, made.ended = [], []
-    made.progress, made.warnings, made.detail = Silent(), [], {}
-    made.lease = SimpleNamespace(check=lambda: 7)
-    made.release = made.record = SimpleNamespace(number=5)
-    made.redactor = SimpleNamespace(text=hidden)
-    made.head, made.options = SimpleNamespace(live=4), Options()
-    made.project = SimpleNamespace(
-        state_dir=tmp_path, stack=SimpleNamespace(prove=Wanted(checks="high", load="smoke"))
-    )
-    made.ledger = Ledger(made)
-    return made
-
-
-class Switched(Phase):
+class Serving(Phase[None]):
     """Stands for the switch: remembers that it was taken back."""
 
     name = "switch"
+    serves = 4
 
-    def run(self, rollout: Any) -> None:
-        rollout.serves = 5
+    def run(self, rollout: Rollout) -> None:
+        self.serves = 5
 
-    def undo(self, rollout: Any) -> None:
-        rollout.serves = 4
-
-
-class Promoted(Phase):
-    name = "promote"
-
-    def run(self, rollout: Any) -> None:
-        rollout.promoted = 5
+    def undo(self, rollout: Rollout) -> None:
+        self.serves = 4
 
 
-def ship(rollout: Any) -> None:
-    rollout.promoted = None
-    execute(rollout, [Switched(), Prove(), Promoted()])
+class Shipping:
+    """A release whose switch is done, and which must prove itself before it is promoted."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world, self.options, self.switch = world, Options(), Serving()
+        self.project: Any = SimpleNamespace(**vars(world.stack.project), state_dir=folder)
+        self.want(Wanted(checks="high", load="smoke"))
+        world.stack.project = self.project
+
+    def want(self, wanted: Wanted) -> None:
+        self.project.stack = SimpleNamespace(name="s", prove=wanted)
+
+    @property
+    def rollout(self) -> Rollout:
+        return replace(self.world.rollout, options=self.options)
+
+    def ship(self) -> None:
+        with Phases(self.rollout, release(5)) as phases:
+            phases.run(self.switch)
+            phases.run(Prove(self.world.shipment))
+            phases.run(Promote(self.world.shipment, Schema(None, {})))
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """The release that serves, and the one that the head names."""
+        return self.switch.serves, self.world.ledger.live
 
 
-def test_a_release_is_proved_after_users_got_it_and_before_it_is_the_last_known_good():
-    order = [PHASES.index(phase) for phase in (Switch, ObservePhase, Prove, Promote)]
-    assert order == sorted(order)
+@pytest.fixture
+def shipping(world: World, tmp_path: Path) -> Shipping:
+    return Shipping(world, tmp_path)
 
 
-def test_what_passes_is_promoted_and_the_ledger_knows_what_was_proved(rollout: Any, proofs: Proofs):
-    ship(rollout)
+def test_what_passes_is_promoted_and_the_ledger_knows_what_was_proved(shipping: Shipping, proofs: Proofs):
+    shipping.ship()
     assert proofs.asked == ["checks high", "load smoke None True"]
-    assert (rollout.serves, rollout.promoted) == (5, 5)
-    done = next(detail for phase, what, detail in rollout.events if (phase, what) == ("prove", "done"))
+    assert shipping.state == (5, 5)
+    done = next(
+        detail for phase, what, detail in shipping.world.ledger.events if (phase, what) == ("prove", "done")
+    )
     assert done == {"checks": {"pass": 1}, "load": {"profile": "smoke", "exit_code": 0}}
 
 
 def test_a_check_that_fails_sends_the_release_back_and_is_named_with_host_and_report(
-    rollout: Any, proofs: Proofs
+    shipping: Shipping, proofs: Proofs
 ):
     proofs.checks.append(FAILED)
     with pytest.raises(ReleaseFailed, match="release 5 did not prove itself: 1 check failed") as failed:
-        ship(rollout)
-    assert (rollout.serves, rollout.promoted, rollout.ended) == (4, None, ["undone"])
+        shipping.ship()
+    assert (*shipping.state, shipping.world.ledger.ended) == (4, 4, ["undone"])
     assert proofs.asked == ["checks high"], "a load test of what is wrong proves nothing"
-    told = "\n".join(failed.value.details)
-    assert "X3/the-api-docs-are-hidden on web1: GET /docs answers 200 with ***" in told
-    assert str(proofs.folder / "checks" / "report.html") in told
-    assert "Release 4 serves as before." in told
-    assert ("prove", "failed") in [(phase, what) for phase, what, _ in rollout.events]
+    shown = "\n".join(failed.value.details)
+    assert "X3/the-api-docs-are-hidden on web1: GET /docs answers 200 with ***" in shown
+    assert str(proofs.folder / "checks" / "report.html") in shown
+    assert "Release 4 serves as before." in shown
+    assert ("prove", "failed") in [(phase, what) for phase, what, _ in shipping.world.ledger.events]
 
 
-def test_checks_that_could_not_run_prove_nothing_and_their_last_words_are_told(rollout: Any, proofs: Proofs):
+def test_checks_that_could_not_run_prove_nothing_and_their_last_lines_are_shown(
+    shipping: Shipping, proofs: Proofs
+):
     proofs.checks = []
     with pytest.raises(ReleaseFailed, match="the checks proved nothing") as failed:
-        ship(rollout)
+        shipping.ship()
     assert "could not connect" in failed.value.details
-    assert rollout.serves == 4
+    assert shipping.state == (4, 4)
 
 
 @pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.PASSED])
 def test_load_that_is_not_carried_or_proves_nothing_sends_the_release_back(
-    rollout: Any, proofs: Proofs, code: ExitCode
+    shipping: Shipping, proofs: Proofs, code: ExitCode
 ):
     proofs.load, proofs.misses = code, [MISSED]
     with pytest.raises(ReleaseFailed, match=r"load test, profile smoke") as failed:
-        ship(rollout)
+        shipping.ship()
     assert code.meaning in failed.value.message
     assert "HTTP GET /: p95 900 ms (500 ms)" in failed.value.details
-    assert rollout.serves == 4
+    assert shipping.state == (4, 4)
 
 
 def test_a_load_test_that_ends_without_a_report_sends_the_release_back(
-    rollout: Any, proofs: Proofs, monkeypatch: pytest.MonkeyPatch
+    shipping: Shipping, proofs: Proofs, monkeypatch: pytest.MonkeyPatch
 ):
     def breaks(*_: object, **__: object) -> Loaded:
         raise SlipwayError("the load generator ended without a report")
 
     monkeypatch.setattr(command, "run", breaks)
     with pytest.raises(ReleaseFailed, match="ended without a report"):
-        ship(rollout)
-    assert rollout.serves == 4
+        shipping.ship()
+    assert shipping.state == (4, 4)
 
 
-def test_ctrl_c_during_the_load_test_is_an_interruption(rollout: Any, proofs: Proofs):
+def test_ctrl_c_during_the_load_test_is_an_interruption(shipping: Shipping, proofs: Proofs):
     proofs.interrupted, proofs.load = True, ExitCode.NO_DATA
     with pytest.raises(ReleaseFailed, match="interrupted"):
-        ship(rollout)
-    assert rollout.serves == 4
+        shipping.ship()
+    assert shipping.state == (4, 4)
 
 
 @pytest.mark.parametrize(
@@ -216,21 +204,22 @@ def test_ctrl_c_during_the_load_test_is_an_interruption(rollout: Any, proofs: Pr
     ],
 )
 def test_the_stack_says_what_is_proved_and_the_person_whether(
-    rollout: Any, proofs: Proofs, stack: Wanted, asked: bool | None, expected: Wanted
+    shipping: Shipping, proofs: Proofs, stack: Wanted, asked: bool | None, expected: Wanted
 ):
-    rollout.project.stack.prove, rollout.options = stack, Options(prove=asked)
-    assert wanted_by(rollout) == expected
-    ship(rollout)
+    shipping.want(stack)
+    shipping.options = Options(prove=asked)
+    assert wanted_by(shipping.rollout) == expected
+    shipping.ship()
     assert bool(proofs.asked) is not expected.asks_nothing
 
 
 def test_what_cannot_be_proved_from_here_is_found_before_anything_is_touched(
-    rollout: Any, monkeypatch: pytest.MonkeyPatch
+    shipping: Shipping, monkeypatch: pytest.MonkeyPatch
 ):
-    assert list(missing_tools(rollout)) == []
+    assert list(proof(shipping.rollout)) == []
     monkeypatch.setattr("importlib.util.find_spec", without_locust)
-    (finding,) = missing_tools(rollout)
-    assert "locust is not installed" in finding.text
-    assert finding.refuses
-    rollout.options = Options(prove=False)
-    assert list(missing_tools(rollout)) == []
+    (problem,) = proof(shipping.rollout)
+    assert "locust is not installed" in problem.text
+    assert problem.refuses
+    shipping.options = Options(prove=False)
+    assert list(proof(shipping.rollout)) == []

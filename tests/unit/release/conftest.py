@@ -1,0 +1,196 @@
+"""A rollout of release 5 over web1 and web2, release 4 being live; hosts answer as a test says."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from slipway.fleet.fleet import Fleet
+from slipway.fleet.replies import Status, Switched
+from slipway.progress import Silent
+from slipway.release.membership import Membership
+from slipway.release.migrate import Schema
+from slipway.release.promote import Promote, ReturnTo
+from slipway.release.rollout import Options, Phase, Rollout, Shipment
+from slipway.settings.errors import SlipwayError
+from slipway.settings.outputs import Bucket, Host, Outputs, SecretStore
+from slipway.stack import LiveStack
+from slipway.storage.records import Head, Release
+
+SECRET = "hunter2-hunter2"
+
+
+def outputs(*names: str) -> Outputs:
+    roles = {name: "worker" if name.startswith("worker") else "web" for name in names}
+    hosts = [
+        Host.model_validate({"name": name, "role": role, "address": "", "ssh_host": ""})
+        for name, role in roles.items()
+    ]
+    builds, store = Bucket(bucket="b"), SecretStore(kind="age", location="")
+    given = {"builds": builds, "secrets": store, "url": "https://x", "ssh_config": "/none"}
+    return Outputs.model_validate({"stack": "s", "platform": "aws", "hosts": hosts, **given})
+
+
+def release(number: int) -> Release:
+    given = {"stack": "s", "kind": "release", "actor": "a", "created": 0, "fence": number}
+    return Release.model_validate({"number": number, "build": f"b{number}", "config": "c", **given})
+
+
+def role_of(process: str) -> str:
+    return "worker" if process == "worker" else "web"
+
+
+class Ledger:
+    """A ledger whose head can move without its answer being heard."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, object]] = []
+        self.ended: list[str] = []
+        self.live = 4
+        self.fails: BaseException | None = None
+        """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
+        self.is_readable = True
+        self.left_behind: Release | None = None
+
+    def unfinished(self) -> Release | None:
+        return self.left_behind
+
+    def promote(self, number: int, **_: object) -> Head:
+        self.live = number
+        if self.fails:
+            raise self.fails
+        return self.head()
+
+    def roll_back(self, target: int, **_: object) -> Head:
+        return self.promote(target)
+
+    def head(self) -> Head:
+        if not self.is_readable:
+            raise SlipwayError("the bucket does not answer")
+        return Head(live=self.live)
+
+    def get(self, number: int) -> Release:
+        return release(number)
+
+    def event(self, _: int, phase: str, what: str, detail: object = None) -> None:
+        self.events.append((phase, what, detail))
+
+    def end(self, _: int, how: str, __: object = None) -> None:
+        self.ended.append(how)
+
+
+class World:
+    """The rollout, and what its hosts were asked."""
+
+    def __init__(self) -> None:
+        self.now = outputs("web1", "web2")
+        self.discoveries = 0
+        self.asked: list[tuple[str, str]] = []
+        self.serves: dict[str, int] = {}
+        self.fails: dict[tuple[str, str], Exception] = {}
+        self.documents: list[int] = []
+        """The releases that new hosts were to start, one after the other."""
+        self.ledger = Ledger()
+        app = SimpleNamespace(
+            processes={"web": 1, "worker": 1}, role_of=role_of, retire=SimpleNamespace(hold_seconds=60)
+        )
+        project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="s"))
+        self.stack = LiveStack(project)
+        self.fleet = Fleet(self.now, self._discover)
+        self._put_agents()
+        vars(self.stack).update(
+            fleet=self.fleet,
+            secrets={},
+            redactor=SimpleNamespace(text=lambda text: str(text).replace(SECRET, "***")),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+            write_boot_documents=None,
+        )
+        warnings: list[str] = []
+        lease: Any = SimpleNamespace(check=lambda: 9, fence=9)
+        names = [host.name for host in self.fleet.hosts]
+        self.rollout = Rollout(
+            stack=self.stack,
+            lease=lease,
+            ledger=cast("Any", self.ledger),
+            progress=Silent(),
+            options=Options(),
+            head=Head(live=4),
+            statuses={},
+            hosts=Membership(self.stack, names, Silent(), warnings),
+            warnings=warnings,
+        )
+        self.shipment = Shipment(release(5), lambda: cast("Any", SimpleNamespace(id="b5", schema_head="7")))
+
+    def found(self) -> Rollout:
+        """The rollout, with the statuses that its hosts have now."""
+        statuses = {host.name: host.agent.status() for host in self.rollout.hosts.all}
+        self.asked.clear()
+        return replace(self.rollout, statuses=statuses)
+
+    @property
+    def hosts(self) -> list[str]:
+        return [host.name for host in self.rollout.hosts.all]
+
+    def last(self, kind: type[Phase[None]]) -> Promote | ReturnTo:
+        """The phase that moves the head: of a release, or of a rollback."""
+        return Promote(self.shipment, Schema("7", {})) if kind is Promote else ReturnTo(self.shipment, 6)
+
+    def _discover(self) -> Outputs:
+        self.discoveries += 1
+        return self.now
+
+    def _put_agents(self) -> None:
+        refresh = self.fleet.refresh
+
+        def refreshed() -> None:
+            refresh()
+            for host in self.fleet.hosts:
+                host.agent = self._agent(host.name)
+
+        self.fleet.refresh = refreshed
+        for host in self.fleet.hosts:
+            host.agent = self._agent(host.name)
+
+    def _agent(self, host: str) -> Any:
+        def answer(command: str) -> Callable[..., Any]:
+            def ask(**_: object) -> Any:
+                self.asked.append((host, command))
+                if error := self.fails.get((host, command)):
+                    raise error
+                return self._replies(host).get(command)
+
+            return ask
+
+        return SimpleNamespace(
+            **{name: answer(name) for name in ("status", "stage", "boot", "switch", "stop")}
+        )
+
+    def _replies(self, host: str) -> dict[str, Any]:
+        live = self.serves.get(host)
+        status = Status.model_construct(active="blue" if live else None)
+        slots = {"blue": SimpleNamespace(state="live", release=live)} if live else {}
+        object.__setattr__(status, "slots", slots)
+        return {"status": status, "switch": Switched(slot="green", to=5, switched_ms=1)}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+
+    def stage_on(_: Rollout, __: Shipment, host: Any) -> None:
+        host.agent.stage()
+
+    def keep(_: Rollout, shipment: Shipment | None) -> None:
+        made.documents.append(shipment.number if shipment else 0)
+
+    # What a host is staged with comes from the whole app; the fleet tests look at that.
+    monkeypatch.setattr("slipway.release.switch.stage_on", stage_on)
+    for module in ("promote", "recover"):
+        monkeypatch.setattr(f"slipway.release.{module}.keep_boot_documents", keep)
+    return made
+
+
+@pytest.fixture
+def rollout(world: World) -> Rollout:
+    return world.rollout
