@@ -23,12 +23,12 @@ from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.samples import ECHO, HTTP
 from slipway.traffic.socket_user import SocketUser
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 
 MESSAGE = '{"type":"PING","meta":{},"payload":{"n":%s}}'
 
 
-def aim(port: int, seconds: float, rate: float, sockets: int) -> Aim:
+def target(port: int, seconds: float, rate: float, sockets: int) -> Target:
     app: dict[str, Any] = {
         "name": "bench",
         "runtime": {"name": "none"},
@@ -39,7 +39,7 @@ def aim(port: int, seconds: float, rate: float, sockets: int) -> Aim:
             "profiles": {"smoke": {"arrivals": rate, "sockets": sockets, "seconds": seconds}},
         },
     }
-    return Aim(
+    return Target(
         stack="bench",
         url=f"http://127.0.0.1:{port}",
         address=("127.0.0.1", port),
@@ -64,7 +64,7 @@ def ours(kind: type[locust.User], port: int, seconds: float, users: int, rate: f
     """One of our users under its own profile."""
     environment = Environment(user_classes=[kind])
     times = Times(environment)
-    run = attach(environment, aim(port, seconds, rate, users), "smoke")
+    run = attach(environment, target(port, seconds, rate, users), "smoke")
     runner = environment.create_local_runner()
     assert environment.shape_class
     environment.shape_class.runner = runner
@@ -90,9 +90,9 @@ class OurSocket(SocketUser):
     measured, shown = ECHO, "/ws"
 
     def visit(self) -> None:
-        with self.connect() as line:
+        with self.connect() as socket:
             while True:
-                line.ask()
+                socket.ask()
 
 
 class Plain(FastHttpUser):

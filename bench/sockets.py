@@ -78,11 +78,11 @@ def judge(run: dict[str, Any], code: int) -> int:
             note(f"    {count} x {reason}")
     cpu = max((point["cpu"] or 0 for point in run["points"]), default=0)
     note(f"generator: {cpu:.0%} of a core at most; {run['dropped']} visits dropped")
-    for mark in run["marks"]:
-        note(f"  {mark[0] - _seconds(run):5.1f} s  {mark[1]}")
-    for finding in run["findings"]:
-        if finding["verdict"] not in ("pass", "not judged"):
-            note(f"  {finding['verdict']}: {finding}")
+    for event in run["annotations"]:
+        note(f"  {event[0] - _seconds(run):5.1f} s  {event[1]}")
+    for result in run["thresholds"]:
+        if result["verdict"] not in ("pass", "not judged"):
+            note(f"  {result['verdict']}: {result}")
     lost = sum(each["failed"] for each in run["requests"])
     how = f"{run['sockets_peak']} sockets for {run['seconds']:.0f} s, a release meanwhile"
     record("sockets.open", run["sockets_peak"], "", how)

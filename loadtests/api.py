@@ -22,6 +22,6 @@ class Api(HttpUser):
         """The reading steps each time; all of them, in order, one time in ten."""
         known = self.known()
         writes = random.randrange(self.writes_one_in) == 0  # noqa: S311 - no secret
-        for step in signed_in_steps(self.aim.app):
+        for step in signed_in_steps(self.target.app):
             if writes or step.request.startswith(("GET ", "HEAD ")):
                 self.take(step, known)

@@ -21,7 +21,7 @@ class Browser(HttpUser):
 
     def visit(self) -> None:
         """Opens each page of `load.paths` in slipway.toml."""
-        for path in self.aim.app.load.paths:
+        for path in self.target.app.load.paths:
             page = self.get(path)
             for file in files_of(page):
                 if file not in self.cached:

@@ -14,9 +14,9 @@ class Watcher(SocketUser):
 
     def visit(self) -> None:
         """Until the connection ends; then it comes back."""
-        with self.connect() as line:
-            for _ in line.every(self.echo_seconds):
-                line.echo()
+        with self.connect() as socket:
+            for _ in socket.every(self.echo_seconds):
+                socket.echo()
 
 
 class SlowReader(SocketUser):
@@ -27,10 +27,10 @@ class SlowReader(SocketUser):
 
     def visit(self) -> None:
         """From tunnel to tunnel; nothing is asked in them."""
-        with self.connect(receive_buffer=4096) as line:
+        with self.connect(receive_buffer=4096) as socket:
             while True:
-                line.stall(self.tunnel_seconds)
-                line.listen(self.tunnel_seconds)
+                socket.stall(self.tunnel_seconds)
+                socket.listen(self.tunnel_seconds)
 
 
 class Author(HttpUser):
@@ -48,17 +48,17 @@ class Author(HttpUser):
 
     def visit(self) -> None:
         """Writes with a mark by which each socket knows it again."""
-        write = self.aim.app.checks.write
+        write = self.target.app.checks.write
         assert write is not None
         headers = self.signed_in()
         due = self.client.due or time.perf_counter()
-        mark, began = self.load.broadcasts.mark(due), time.perf_counter()
+        tag, began = self.load.broadcasts.tag(due), time.perf_counter()
         method, _, path = write.request.partition(" ")
-        body = fill_body(write.body, {"n": mark})
+        body = fill_body(write.body, {"n": tag})
         answer = self.client.request(method, path, headers=headers, json=body)
         if answer.status_code != write.status:
             return
-        self.load.broadcasts.wrote(mark, began)
+        self.load.broadcasts.wrote(tag, began)
         if write.undo:
             method, _, template = write.undo.partition(" ")
             path = template.replace("${id}", pick(answer.json(), "id"))

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from . import durable
 from .errors import AgentError
-from .host import Builds, Paths
+from .host import Builds, Paths, endpoints
 from .imds import ENDPOINT, Imds
 from .json_object import JsonObject
 from .sigv4 import Signed
@@ -53,7 +53,7 @@ class Cloud:
 
     def __init__(self, paths: Paths, region: str) -> None:
         self.region = region
-        given = JsonObject.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
+        given = endpoints(paths)
         self.imds = Imds(given.get("imds", ENDPOINT))
         self._endpoints = {
             name: given.get(name, url.format(region=region)) for name, url in _SERVICES.items()
@@ -65,7 +65,7 @@ class Cloud:
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         answer = self.call("sts", "POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", headers)
         _refuse(answer, "GetCallerIdentity")
-        # JSON for `accept`, as AWS answers; XML from servers that know no other.
+        # AWS answers in JSON because of `accept`; some test servers always answer in XML.
         text = answer.body.decode()
         mark, end = ('"UserId":"', '"') if text.lstrip().startswith("{") else ("<UserId>", "</UserId>")
         found = text.replace('": "', '":"').partition(mark)[2].partition(end)[0]
@@ -98,7 +98,7 @@ class Cloud:
         return answer.body
 
     def objects(self, bucket: str, prefix: str) -> tuple[dict[str, float], float]:
-        """Key → when it was last written, and the time now; both in epoch seconds, by the bucket's clock."""
+        """Key → date of the last write, and the time now; in seconds since 1970 by the bucket's clock."""
         from email.utils import parsedate_to_datetime
         from xml.etree import ElementTree
 
@@ -112,9 +112,9 @@ class Cloud:
             tree = ElementTree.fromstring(answer.body)  # noqa: S314 - S3's own answer
             for entry in tree.iter():
                 if entry.tag.endswith("}Contents"):
-                    told = {each.tag.rpartition("}")[2]: each.text or "" for each in entry}
-                    date = told["LastModified"][:19]
-                    found[told["Key"]] = calendar.timegm(time.strptime(date, "%Y-%m-%dT%H:%M:%S"))
+                    fields = {each.tag.rpartition("}")[2]: each.text or "" for each in entry}
+                    date = fields["LastModified"][:19]
+                    found[fields["Key"]] = calendar.timegm(time.strptime(date, "%Y-%m-%dT%H:%M:%S"))
             more = next((each.text or "" for each in tree if each.tag.endswith("}NextContinuationToken")), "")
             if not more:
                 return found, parsedate_to_datetime(answer.date).timestamp()

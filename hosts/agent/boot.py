@@ -1,4 +1,4 @@
-"""Boot: start a staged release in the idle slot and wait until it says it is ready."""
+"""Boot: start a staged release in the idle slot and wait until it is ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .state import Exclusive, Process, Slot, State
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `boot`. Workers that may not overlap are only verified: the switch starts them."""
+    """See docs/agent.md, `boot`. Workers without `overlap` are not started here: the switch starts them."""
     begun = time.monotonic()
     release = request.whole("release")
     with Exclusive(paths, "boot", request.whole("fence")) as state:

@@ -17,7 +17,7 @@ from .state import Exclusive, State
 
 
 def lay_out(paths: Paths, build: str, digests: list[str]) -> bool:
-    """Make `builds/<build>` of complete layers, later ones on top; False if it was there already."""
+    """Make `builds/<build>` from complete layers, later ones on top; False if it exists already."""
     target = paths.build(build)
     if os.path.isdir(target):
         return False
@@ -65,7 +65,7 @@ def _folder(path: str) -> None:
 
 
 def _replace(entry: os.DirEntry[str], path: str) -> None:
-    """A later layer's file takes the place of an earlier one's; never the place of a folder."""
+    """A later layer's file replaces an earlier one's, but never a folder."""
     if os.path.isdir(path) and not os.path.islink(path):
         raise _conflict(path)
     os.unlink(path)
@@ -82,7 +82,7 @@ def _conflict(path: str) -> AgentError:
 
 
 def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
-    """See docs/agent.md, `prune`. What goes is renamed under the lock and deleted after it."""
+    """See docs/agent.md, `prune`. Files are renamed under the lock and deleted after it."""
     begun = time.monotonic()
     keep = request.whole("keep")
     fence = request.whole("fence") if request.has("fence") else None
@@ -113,7 +113,7 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
 
 
 def _builds(paths: Paths) -> list[str]:
-    """The builds on this host, the one staged last first."""
+    """The builds on this host, the last staged one first."""
     names = [name for name in _names(paths.builds) if not name.endswith(".layers")]
     return sorted(names, key=lambda name: _staged(paths, name), reverse=True)
 

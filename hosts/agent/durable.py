@@ -1,4 +1,4 @@
-"""Files that are either the old or the new one, whatever happens in between."""
+"""Atomic file replacement: after a crash a file has either its old or its new content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def write(path: str, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
-    """Replace `path` by `content`; with `sync` it is on the disk (file and folder) when this returns."""
+    """Replace the content of `path`; with `sync`, file and folder are on the disk when this returns."""
     temporary = f"{path}.{os.getpid()}.new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
@@ -45,7 +45,7 @@ def read(path: str) -> bytes | None:
 
 
 def unlink(path: str) -> bool:
-    """Remove a file; False if there was none."""
+    """Remove a file; returns False if there was none."""
     try:
         os.unlink(path)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""systemd's EnvironmentFile: written so that every value arrives as it was, and read back.
+"""systemd's EnvironmentFile, written so that every value arrives unchanged, and read back.
 
-Inside double quotes systemd keeps everything, newlines too, and takes a backslash away only before `"`,
+Inside double quotes systemd keeps everything, newlines too, and removes a backslash only before `"`,
 backslash, backtick and `$` (SHELL_NEED_ESCAPE in systemd's env-file.c; nothing is expanded). Values must be
-UTF-8 without NUL; systemd would drop others without a word, so they are refused here.
+UTF-8 without NUL; systemd would drop others silently, so they are refused here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RESERVED = ("PORT", "HOST", "READY_FILE", "PATH", "HOME")
-"""Set by the unit, by instance; never by the app's contract."""
+"""Set in the unit of each instance; the app's env contract cannot set them."""
 _ESCAPED = {'"': '\\"', "\\": "\\\\", "`": "\\`", "$": "\\$"}
 _LONGEST = 131_072 - 1
 """Linux's MAX_ARG_STRLEN: a longer NAME=value makes execve fail."""
@@ -36,7 +36,7 @@ def render(values: dict[str, str]) -> bytes:
 
 
 def parse(content: bytes) -> dict[str, str]:
-    """What systemd makes of a file that `render` wrote."""
+    """The values that systemd reads from a file that `render` wrote."""
     text = content.decode()
     values: dict[str, str] = {}
     at = 0
@@ -60,7 +60,7 @@ def read(paths: Paths, slot: str, scope: str) -> dict[str, str]:
 
 
 def write_slot(paths: Paths, host: Host, slot: Slot, env: JsonObject) -> None:
-    """Replace the env files of `slot` by those of the request: one a scope, 0600, in a 0700 folder."""
+    """Replace the env files of `slot` by those of the request: one for each scope, 0600, in a 0700 folder."""
     remove_slot(paths, slot.name)
     os.makedirs(f"{paths.env}/{slot.name}", mode=0o700, exist_ok=True)
     os.chmod(paths.env, 0o700)
@@ -72,19 +72,19 @@ def write_slot(paths: Paths, host: Host, slot: Slot, env: JsonObject) -> None:
     }
     for scope in {*env.raw, *slot.processes}:
         if "/" in scope or scope.startswith("."):
-            raise AgentError("bad_request", f"env: {scope!r} is no name of a process or scope")
+            raise AgentError("bad_request", f"env: {scope!r} is not the name of a process or scope")
         values = {name: value for name, value in env.strings(scope).items() if name not in RESERVED}
         durable.write(paths.env_file(slot.name, scope), render({**values, **provided}), 0o600, sync=False)
     durable.sync_folder(f"{paths.env}/{slot.name}")
 
 
 def remove_slot(paths: Paths, slot: str) -> None:
-    """Take the secrets of `slot` from the disk."""
+    """Remove the secrets of `slot` from the disk."""
     shutil.rmtree(f"{paths.env}/{slot}", ignore_errors=True)
 
 
 def secrets(paths: Paths, slot: Slot) -> list[str]:
-    """What must not appear in an answer: the values of `secret_names` in any scope, however written."""
+    """Texts that no answer may contain: the values of `secret_names` in any scope, in every spelling."""
     try:
         scopes = [name.removesuffix(".env") for name in os.listdir(f"{paths.env}/{slot.name}")]
     except FileNotFoundError:
@@ -97,14 +97,14 @@ def secrets(paths: Paths, slot: Slot) -> list[str]:
 
 
 def likely_secrets(env: JsonObject) -> list[str]:
-    """Names to hide when the request does not say which are secrets: those of values too long for words."""
+    """Names to redact if the request names no secrets: those with values of 12 characters and more."""
     return sorted(
         {name for scope in env.raw for name, value in env.strings(scope).items() if len(value) >= 12}
     )
 
 
 def disguises(values: Iterable[str]) -> list[str]:
-    """The values and how they look inside JSON and URLs, longest first; too short ones would hide words."""
+    """The values and their spelling in JSON and URLs, longest first, without values under 6 characters."""
     long = [value for value in values if len(value) >= 6]
     forms = {form for value in long for form in (value, json.dumps(value)[1:-1], quote(value, safe=""))}
     return sorted(forms, key=len, reverse=True)
@@ -119,7 +119,7 @@ def redact(text: str, values: list[str]) -> str:
 
 def _quoted(name: str, value: str) -> str:
     if not (name.isascii() and name.replace("_", "A").isalnum() and not name[0].isdigit()):
-        raise AgentError("bad_env", f"{name!r} is no name of an environment variable")
+        raise AgentError("bad_env", f"{name!r} is not the name of an environment variable")
     if "\0" in value:
         raise AgentError("bad_env", f"{name} holds a NUL character, which no environment can carry")
     if any("\ud800" <= character <= "\udfff" for character in value):

@@ -1,4 +1,4 @@
-"""The one way a command fails: a code for the pipeline, a sentence for a person, the app's last lines."""
+"""How a command fails: a code for the pipeline, a sentence for a person, the app's last log lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AgentError(Exception):
         self.detail = detail or {}
 
     def brief(self) -> dict[str, object]:
-        """What may be kept in state.json: without the app's own words."""
+        """The part that may be stored in state.json: without the app's log lines."""
         return {"code": self.code, "message": self.message}
 
     def to_json(self) -> dict[str, object]:
@@ -30,4 +30,4 @@ class AgentError(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGTERM, SIGINT or SIGHUP arrived. Not an Exception: only a command's own clean-up may catch it."""
+    """SIGTERM or SIGINT arrived. Not an Exception: only a command's clean-up may catch it."""

@@ -1,4 +1,4 @@
-"""The web host's HAProxy, by its runtime socket and the slot map.
+"""The web host's HAProxy, controlled through its runtime socket and the slot map.
 
 Map keys: `active` and `idle` (blue, green or none), `ready-blue` and `ready-green` (the ready path of the
 release in that slot). The file is what HAProxy reads when it starts; the socket changes it while it runs.
@@ -14,12 +14,12 @@ from .host import Paths
 from .state import SLOTS, State
 
 UNRELEASED = "unreleased"
-"""In the map while nothing was ever released to a stack on AWS: the readiness check is answered with 200."""
+"""In the map while nothing was ever released to a stack on AWS: HAProxy then answers the readiness check."""
 _TIMEOUT = 3.0
 
 
 def ask(paths: Paths, command: str) -> str:
-    """The answer to one line of commands; `haproxy` if it does not answer."""
+    """The answer to one line of commands. Raises `haproxy` if there is none."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_TIMEOUT)
@@ -34,7 +34,7 @@ def ask(paths: Paths, command: str) -> str:
 
 
 def wanted(state: State) -> dict[str, str]:
-    """The map that `state` asks for."""
+    """The map that follows from `state`."""
     entries = {"active": state.active or "none", "idle": state.idle}
     for name in SLOTS:
         web = state.slots[name].web
@@ -45,15 +45,15 @@ def wanted(state: State) -> dict[str, str]:
 
 
 def runtime_map(paths: Paths) -> dict[str, str]:
-    """The map as HAProxy has it now."""
+    """The map in HAProxy's memory."""
     lines = (line.split(None, 2) for line in ask(paths, f"show map {paths.map}").splitlines())
     return {words[1]: words[2] for words in lines if len(words) == 3}
 
 
 def apply(paths: Paths, state: State) -> bool:
-    """Make the runtime map, then the file, what `state` asks for; False if both were so already.
+    """Update the runtime map, then the file, to what follows from `state`; False if neither changed.
 
-    The runtime map goes first: the file only counts when HAProxy starts, and `restore` has the last word.
+    The runtime map comes first: the file only counts when HAProxy starts, and `restore` writes it then.
     """
     entries = wanted(state)
     now = runtime_map(paths)
@@ -72,7 +72,7 @@ def apply(paths: Paths, state: State) -> bool:
 
 
 def write_map(paths: Paths, entries: dict[str, str]) -> bool:
-    """Make the file hold `entries`; False if it did. Not flushed: after a power cut `restore` writes it."""
+    """Write `entries` to the file; False if unchanged. Not flushed: after a power cut `restore` writes it."""
     content = "".join(f"{key} {value}\n" for key, value in entries.items()).encode()
     if durable.read(paths.map) == content:
         return False
@@ -81,7 +81,7 @@ def write_map(paths: Paths, entries: dict[str, str]) -> bool:
 
 
 def stat(paths: Paths) -> list[dict[str, str]]:
-    """`show stat`: one dictionary of HAProxy's CSV columns a row."""
+    """`show stat`: for each row a dictionary of HAProxy's CSV columns."""
     lines = ask(paths, "show stat").lstrip("# ").splitlines()
     names = lines[0].split(",") if lines else []
     return [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
@@ -93,7 +93,7 @@ def servers(rows: list[dict[str, str]], slot: str) -> list[dict[str, str]]:
 
 
 def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
-    """Requests and sockets open in each slot's backend."""
+    """Open requests and WebSockets in each slot's backend."""
     counts = {f"slot_{name}": name for name in SLOTS}
     return {
         counts[row["pxname"]]: int(row["scur"] or 0)
@@ -103,14 +103,14 @@ def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
 
 
 def mark_up(paths: Paths, slot: str, count: int) -> None:
-    """Tell HAProxy that the first `count` servers of `slot` are up, without waiting for its next check."""
+    """Mark the first `count` servers of `slot` as up, without waiting for HAProxy's next check."""
     names = [row["svname"] for row in servers(stat(paths), slot)][:count]
     if names:
         ask(paths, ";".join(f"set server slot_{slot}/{name} health up" for name in names))
 
 
 def mark_down(paths: Paths, slot: str) -> None:
-    """Tell HAProxy that nothing listens in `slot` any more."""
+    """Mark all servers of `slot` as down."""
     names = [row["svname"] for row in servers(stat(paths), slot)]
     if names:
         ask(paths, ";".join(f"set server slot_{slot}/{name} health down" for name in names))

@@ -63,8 +63,13 @@ class Paths:
         return f"{self.units}/{unit}"
 
 
+def endpoints(paths: Paths) -> dict[str, str]:
+    """Endpoints of AWS services that differ from the default, by name (/etc/slipway/endpoints.json)."""
+    return JsonObject.parse(durable.read(paths.endpoints) or b"", "endpoints.json").strings("endpoints")
+
+
 class Builds:
-    """The builds bucket and the hosts' read-only account for it; without a key, the instance's own role."""
+    """The builds bucket and the hosts' read-only account for it; without a key, the instance's role."""
 
     def __init__(self, fields: JsonObject, imds: Callable[[], Imds] | None = None) -> None:
         import threading
@@ -80,7 +85,7 @@ class Builds:
         self._finding = threading.Lock()
 
     def credentials(self) -> Credentials:
-        """Who reads; asked for every request, since a role's credentials end."""
+        """The account that reads. Call it for every request, because a role's credentials expire."""
         from .sigv4 import Credentials
 
         if self.access_key or self._find_imds is None:
@@ -113,13 +118,13 @@ class Host:
         self.boot_secret = cloud.text("boot_secret", "")
         """ARN of the boot document of the host's role; empty where there is no cloud."""
         self.serves = self.role == "web"
-        """Does this host have a HAProxy of its own with the slot map?"""
+        """Whether this host runs a HAProxy with the slot map."""
 
     def builds(self) -> Builds:
-        """Where layers come from."""
+        """The bucket from which layers are fetched."""
         return Builds(self._fields.section("builds"), self._own_imds if self.region else None)
 
     def _own_imds(self) -> Imds:
-        from .aws import Cloud
+        from .imds import ENDPOINT, Imds
 
-        return Cloud(self._paths, self.region).imds
+        return Imds(endpoints(self._paths).get("imds", ENDPOINT))

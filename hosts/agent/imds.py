@@ -1,6 +1,6 @@
 """The instance metadata service, version 2 only: who this host is, and its role's credentials.
 
-Imports nothing of the agent's but `sigv4`: it also travels in a host's user data.
+Imports nothing of the agent's but `sigv4`, because it is also part of a host's user data.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
 
@@ -18,11 +18,11 @@ ENDPOINT = "http://169.254.169.254"
 _TOKEN_SECONDS = 300
 _TIMEOUT = 5.0
 _EARLY = 300.0
-"""Credentials are fetched anew so many seconds before they end; the service has new ones by then."""
+"""Seconds before their end at which credentials are renewed; the service has new ones by then."""
 
 
 class Imds:
-    """One host's metadata. What cannot be had is an OSError."""
+    """One host's metadata. Failures are OSError."""
 
     def __init__(self, endpoint: str = ENDPOINT) -> None:
         self.endpoint = endpoint.rstrip("/")
@@ -31,7 +31,7 @@ class Imds:
         self._credentials: Credentials | None = None
 
     def get(self, path: str) -> str:
-        """The text at `/latest/<path>`. FileNotFoundError if there is none."""
+        """The text at `/latest/<path>`. Raises FileNotFoundError if there is none."""
         if time.monotonic() >= self._token_until:
             life = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_SECONDS)}
             self._token = self._ask("PUT", "api/token", life)
@@ -39,7 +39,7 @@ class Imds:
         return self._ask("GET", path, {"X-aws-ec2-metadata-token": self._token})
 
     def credentials(self) -> Credentials:
-        """Those of the instance's role, good for the next minutes."""
+        """The credentials of the instance's role, valid for at least the next minutes."""
         kept = self._credentials
         if kept is None or kept.expires - time.time() < _EARLY:
             folder = "meta-data/iam/security-credentials/"

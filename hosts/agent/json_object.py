@@ -1,4 +1,4 @@
-"""Typed reading of JSON that someone else wrote: requests, manifests, host.json and our own state file."""
+"""Typed reading of JSON objects: requests, manifests, host.json and the state file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 class JsonObject:
-    """A JSON object whose values are checked as they are read; a wrong one is `bad_request` with its name."""
+    """A JSON object whose values are checked when read; a wrong one raises `bad_request` with its name."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):
@@ -27,14 +27,14 @@ class JsonObject:
 
     @classmethod
     def parse(cls, text: str | bytes, where: str) -> JsonObject:
-        """The object in `text`; empty text is an empty object."""
+        """The object in `text`; an empty text is an empty object."""
         try:
             return cls(json.loads(text or "{}"), where)
         except ValueError as error:
             raise AgentError("bad_request", f"{where}: not JSON ({error})") from None
 
     def has(self, name: str) -> bool:
-        """Is `name` given and not null?"""
+        """Whether `name` is given and not null."""
         return self.raw.get(name) is not None
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -1,7 +1,9 @@
-"""Bring a build's layers to the host: only the missing ones, in parallel, verified before they are unpacked.
+"""Fetch a build's missing layers to the host: in parallel, verified before they are unpacked.
 
-A layer's folder is trusted only if it holds the marker `complete`, and it gets its name only when everything
-in it is on the disk.
+A layer's folder is trusted only if it holds the marker `complete`, and gets its name only when everything in
+it is on the disk. GNU tar never writes through links it has just made; what it would correct silently
+(absolute names) or leave (links that lead out, devices, setuid files) is refused before the folder is
+trusted.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from .host import Builds, Paths
 from .json_object import JsonObject
 
 MARGIN = 64 << 20
-"""Bytes that must stay free beyond what a build needs: logs and the state file live on the same disk."""
+"""Bytes that must stay free in addition to a build: logs and the state file are on the same disk."""
 
 
 class Layer:
@@ -39,12 +41,12 @@ class Layer:
 
     @property
     def key(self) -> str:
-        """Where it lies in the builds bucket."""
+        """Its key in the builds bucket."""
         return f"layers/{self.digest.replace(':', '-')}.tar.zst"
 
 
 class Fetched:
-    """What `fetch` did; seconds are measured by the caller."""
+    """The result of `fetch`."""
 
     def __init__(self) -> None:
         self.downloaded: list[str] = []
@@ -53,12 +55,12 @@ class Fetched:
 
 
 def present(paths: Paths, digest: str) -> bool:
-    """Is the layer here, complete?"""
+    """Whether the complete layer is on this host."""
     return os.path.exists(f"{paths.layer(digest)}/complete")
 
 
 def fetch(paths: Paths, builds: Builds, layers: list[Layer]) -> Fetched:
-    """Make every layer present; `disk_full` says what is needed and there is, before anything is fetched."""
+    """Make every layer present. Raises `disk_full` with numbers before anything is fetched."""
     done = Fetched()
     missing = [layer for layer in layers if not present(paths, layer.digest)]
     done.reused = [layer.digest for layer in layers if layer not in missing]
@@ -88,7 +90,7 @@ def fetch(paths: Paths, builds: Builds, layers: list[Layer]) -> Fetched:
 
 
 def need_space(paths: Paths, needed: int) -> None:
-    """Refuse (`disk_full`) if `needed` bytes and the margin do not fit on the disk of /srv/slipway."""
+    """Raises `disk_full` if `needed` bytes and the margin do not fit on the disk of /srv/slipway."""
     disk = os.statvfs(paths.srv)
     free = disk.f_bavail * disk.f_frsize
     if free < needed + MARGIN:
@@ -101,7 +103,7 @@ def need_space(paths: Paths, needed: int) -> None:
 
 
 def mebibytes(count: int) -> int:
-    """Bytes in MiB, for people."""
+    """Bytes in MiB, for messages."""
     return count >> 20
 
 
@@ -130,7 +132,7 @@ def _bring(paths: Paths, builds: Builds, layer: Layer) -> None:
 
 
 def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
-    """Stream to `archive`; `corrupt_layer` if the bytes are not those of the digest."""
+    """Stream to `archive`. Raises `corrupt_layer` if the bytes do not match the digest."""
     digest = hashlib.sha256()
     with open(archive, "wb", buffering=0) as file:
         for chunk in aws.download(builds, layer.key, paths.ca):
@@ -140,13 +142,13 @@ def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
     if got != layer.digest:
         raise AgentError(
             "corrupt_layer",
-            f"the bucket gave bytes of digest {got}",
+            f"the bucket delivered bytes with digest {got}",
             detail={"digest": layer.digest, "got": got},
         )
 
 
 def _flush(folder: str) -> None:
-    """Bring the unpacked files to the disk, so that the marker never outlives their content."""
+    """Write the unpacked files to the disk, so that the marker never survives without their content."""
     done = program.run("sync", "--file-system", folder)
     if done.code:
         raise AgentError("io", f"sync {folder}: {done.err}")
@@ -184,7 +186,7 @@ def unpack(archive: str, root: str) -> None:
 
 
 def check(root: str) -> None:
-    """Refuse links that leave `root`, special files, and setuid or setgid bits (`bad_layer`)."""
+    """Raises `bad_layer` for links that leave `root`, special files, and setuid or setgid bits."""
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -199,9 +201,9 @@ def check(root: str) -> None:
 
 
 def _check_link(root: str, path: str) -> None:
-    """A link may climb, at its beginning only, to the layer's root and no further.
+    """A link may use `..` at its beginning only, and no further up than the layer's root.
 
-    Its text is judged and not the disk, so that another layer of the build cannot change the verdict.
+    Only the link's text counts, so that another layer of the build cannot change the result.
     """
     target = os.readlink(path)
     steps = target.split("/")

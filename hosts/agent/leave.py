@@ -1,8 +1,8 @@
-"""Leave: a host that its Auto Scaling group takes away drains, then tells the group that it may be ended.
+"""Leave: a host that its Auto Scaling group terminates drains, then completes the group's lifecycle hook.
 
-A timer asks the metadata service every ten seconds where the group wants the host. For `Terminated`, the app
-in both slots gets its stop signal and its drain time: clients are told to go elsewhere, jobs are finished.
-Nothing is started here again.
+Every ten seconds a timer reads the host's target state from the metadata service. For `Terminated`, the app
+in both slots gets its stop signal and its drain time: clients reconnect elsewhere, jobs are finished.
+Nothing is started on this host again.
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
 """
 
@@ -22,12 +22,12 @@ from .json_object import JsonObject
 from .state import Exclusive, State, interrupt_handover
 
 HOOK = "leaving"
-"""Lifecycle hook of every group (infra/aws/compute.py): the host's end waits for it."""
+"""Lifecycle hook of every group (infra/aws/compute.py): termination waits for it."""
 NOTICE_SECONDS = 10
-"""At most from the group's decision to its being noticed: the timer's interval (slipway-leave.timer)."""
+"""Longest time until the host notices the group's decision: the interval of slipway-leave.timer."""
 DEREGISTER_SECONDS = 15.0
-"""The group takes a host from the load balancer first. That is on its way when the host hears of it, and
-nobody tells it when the last node of the load balancer knows: so long new requests are still served."""
+"""Seconds during which new requests are still served: the group deregisters the host from the load balancer
+first, and there is no notice when the last node of the load balancer has learned it."""
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
@@ -36,7 +36,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         cloud = Cloud(paths, host.region)
         return _leave(paths, host, cloud) if _wanted_state(cloud) == "Terminated" else {"leaving": False}
     except AgentError as error:
-        _say(f"leaving: {error.message}")
+        _log(f"leaving: {error.message}")
         raise
 
 
@@ -49,7 +49,7 @@ def _leave(paths: Paths, host: Host, cloud: Cloud) -> dict[str, object]:
         retire.wait_until_stopped(name)
     _empty(paths, host, slots)
     completed = _complete(cloud, host)
-    _say(f"drained; the group {'goes on' if completed else 'does not wait for this host'}")
+    _log(f"drained; the group {'continues' if completed else 'does not wait for this host'}")
     return {
         "leaving": True,
         "slots": slots,
@@ -68,8 +68,8 @@ def _wanted_state(cloud: Cloud) -> str:
 
 
 def _begin(paths: Paths, host: Host, cloud: Cloud) -> None:
-    """From here on no command starts anything on this host, and no cron entry fires."""
-    _say("the group takes this host away; it drains")
+    """From here on no command starts anything on this host, and no cron entry runs."""
+    _log("the Auto Scaling group terminates this host; it drains")
     interrupt_handover(paths, State.load(paths).fence)
     with Exclusive(paths, "leave") as state:
         state.leaving, state.cron_kinds = True, []
@@ -78,13 +78,13 @@ def _begin(paths: Paths, host: Host, cloud: Cloud) -> None:
     try:
         step_down(paths, host, cloud)
     except AgentError as error:
-        _say(f"others will take over its cron entries a little later: {error.message}")
+        _log(f"other hosts will take over its cron entries a little later: {error.message}")
     if host.serves:
         time.sleep(DEREGISTER_SECONDS)
 
 
 def _stop_all(paths: Paths) -> list[str]:
-    """Send the stop signals, to the live slot too; HAProxy routes to it as long as it answers."""
+    """Send the stop signals, also to the live slot; HAProxy routes to it as long as it answers."""
     with Exclusive(paths, "leave") as state:
         slots = [name for name, slot in state.slots.items() if slot.state != "empty"]
         state.handover = None
@@ -108,13 +108,13 @@ def _empty(paths: Paths, host: Host, slots: list[str]) -> None:
             retire.empty(paths, host, state, name)
 
 
-def _say(what: str) -> None:
-    """For the journal: the unit's answers go nowhere, for nearly all of them say that nothing happens."""
+def _log(what: str) -> None:
+    """Write to the journal. The answers of the unit go nowhere, because nearly all report no change."""
     print(what, file=sys.stderr, flush=True)
 
 
 def _complete(cloud: Cloud, host: Host) -> bool:
-    """Let the group go on. False: it does not wait yet, and is told again by the next run."""
+    """Complete the lifecycle action. False: the group does not wait yet; the next run tries again."""
     form = {
         "Action": "CompleteLifecycleAction",
         "Version": "2011-01-01",

@@ -35,9 +35,9 @@ COMMANDS = {
     "measure": ("measure", "command"),
     "leave": ("leave", "command"),
 }
-"""Command → module and function in it. Imported only when asked for."""
+"""Command → module and function in it, imported only for that command."""
 _LOCAL = ("announce", "converge", "cron", "handover", "leave", "measure", "restore", "retire")
-"""Commands that systemd starts, with nothing on stdin."""
+"""Commands that systemd starts without a request on stdin."""
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def main() -> int:
         answer = {"ok": False, "error": error.to_json()}
     except Interrupted:
         error = AgentError(
-            "interrupted", "the agent was told to stop; what it had begun is undone or resumable"
+            "interrupted", "the agent was stopped; what it had begun is undone or can be resumed"
         )
         answer = {"ok": False, "error": error.to_json()}
     except Exception as error:
@@ -85,7 +85,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _unexpected(error: Exception) -> AgentError:
-    """Where it happened, but no values: a traceback could show secrets."""
+    """The place of the failure without values: a traceback could show secrets."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -95,7 +95,7 @@ def _unexpected(error: Exception) -> AgentError:
 
 
 def _say(answer: dict[str, object]) -> None:
-    """Answer on one line; a reader that has gone away changes nothing about what was done."""
+    """Write the answer on one line; a closed pipe does not change the result."""
     try:
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

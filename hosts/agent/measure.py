@@ -1,7 +1,8 @@
-"""Measure: tell CloudWatch what only the app knows, how many jobs wait and how many have failed for good.
+"""Measure: publish the app's queue metrics to CloudWatch: jobs that wait, and jobs that have failed for good.
 
-A timer does so once a minute on web hosts. Every host tells the same numbers, and the alarms look at the
-highest: a host that is gone is not missed. Where the app tells nothing, nothing is told, which alarms too.
+A timer runs it once a minute on web hosts. Every host publishes the same numbers and the alarms use the
+maximum, so any host may be missing. If the app exposes no metric, none is published; missing data also
+raises the alarm.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 
 
 def queue_values(metrics: str) -> dict[str, float]:
-    """CloudWatch metric → value, of the text that Prometheus would read."""
+    """CloudWatch metric → value, from text in Prometheus format."""
     found = {state: float(value) for state, value in _SERIES.findall(metrics)}
     return {name: found[state] for state, name in METRICS.items() if state in found}
 
 
 def put_metric_data(namespace: str, values: dict[str, float]) -> bytes:
-    """The form of CloudWatch's PutMetricData."""
+    """The request body of CloudWatch's PutMetricData."""
     form = {"Action": "PutMetricData", "Version": "2010-08-01", "Namespace": namespace}
     for index, (name, value) in enumerate(values.items(), start=1):
         form[f"MetricData.member.{index}.MetricName"] = name
@@ -55,7 +56,7 @@ def put_metric_data(namespace: str, values: dict[str, float]) -> bytes:
 
 
 def fleet(boot_secret: str) -> str:
-    """`board-prod`, of the ARN of the host's boot document."""
+    """The fleet id, such as `board-prod`, from the ARN of the boot document."""
     found = _SECRET.search(boot_secret)
     if found is None:
         raise AgentError("not_set_up", f"not the ARN of a boot document: {boot_secret or 'nothing'}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Seen:
-    """What one slot answered."""
+    """The answers of one slot."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -31,7 +31,7 @@ class Seen:
         self.times: list[int] = []
 
     def to_json(self, release: int) -> dict[str, object]:
-        """Percentiles in ms by nearest rank; 0 without a time."""
+        """Percentiles in ms by nearest rank; 0 if there are no times."""
         self.times.sort()
         return {
             "release": release or None,
@@ -56,7 +56,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 
 
 def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
-    """Count by slot; lines of another shape are other logs of HAProxy's."""
+    """Count by slot; lines of another form are other log lines of HAProxy."""
     seen = {name: Seen() for name in SLOTS}
     for line in lines:
         words = line.split(None, 5)
@@ -73,12 +73,12 @@ def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
 
 
 def percentile(times: list[int], share: float) -> int:
-    """Nearest-rank percentile of sorted `times`; 0 of none."""
+    """Nearest-rank percentile of sorted `times`; 0 if there are none."""
     return times[max(0, math.ceil(share * len(times)) - 1)] if times else 0
 
 
 def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `probe`. Through HAProxy, as users come."""
+    """See docs/agent.md, `probe`. Requests go through HAProxy, as users' requests do."""
     if not host.serves:
         raise AgentError("bad_request", f"{host.name} serves no traffic")
     state = State.load(paths)

@@ -1,4 +1,4 @@
-"""Run a short command and take its output, without the cost of importing subprocess (10 ms)."""
+"""Run a short command and read its output, without the cost of importing subprocess (10 ms)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENVIRONMENT = {
 
 
 class Finished:
-    """How a command ended."""
+    """A command that has ended."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code = code
@@ -22,7 +22,7 @@ class Finished:
 
 
 def run(*argv: str) -> Finished:
-    """Wait for `argv`; its output goes through memory files, so that it can be of any size."""
+    """Run `argv` and wait. Its output goes through memory files, so that it may have any size."""
     out, err = os.memfd_create("out"), os.memfd_create("err")
     try:
         pid = os.posix_spawnp(

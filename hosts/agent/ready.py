@@ -1,4 +1,4 @@
-"""Wait until processes are ready, and notice at once when one has died instead."""
+"""Wait until processes are ready, and fail at once if one dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .state import Process, Slot
 
 _POLL = 0.05
 _LOOK = 0.3
-"""Seconds between looks at systemd: each costs 15 ms of processor."""
+"""Seconds between calls of systemctl: each takes 15 ms of CPU."""
 _SETTLE = 2.0
 """Seconds a worker that writes no READY_FILE must stay up to count as ready."""
 
@@ -59,7 +59,7 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
 
 
 def probe(port: int, path: str, site: str, timeout: float = 2.0) -> tuple[str, float]:
-    """Status (or what went wrong) and milliseconds of a GET on 127.0.0.1."""
+    """Status (or the failure) and milliseconds of a GET on 127.0.0.1."""
     begun = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -91,7 +91,7 @@ def _refuse_dead(paths: Paths, slot: Slot, units: list[str], since: float) -> No
 
 
 def _failed(paths: Paths, slot: Slot, unit: str, since: float, *, code: str, message: str) -> AgentError:
-    time.sleep(0.1)  # journald may still hold the last line
+    time.sleep(0.1)  # journald may not have written the last line yet
     hidden = envfile.secrets(paths, slot)
     lines = [envfile.redact(line, hidden) for line in systemd.journal(unit, since)]
     return AgentError(code, message, log=lines, detail={"unit": unit})

@@ -1,4 +1,4 @@
-"""Restore: after a reboot, serve again what was served before, without any command."""
+"""Restore: after a reboot, serve again what was served before, without a command from the pipeline."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .state import Exclusive, State
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
-    """Start the live and the still-warm slot, finish what was under way. Safe at any time."""
+    """Start the live and the warm slot and finish a handover that was interrupted. Safe at any time."""
     with Exclusive(paths, "restore") as state:
-        # Something may have been released while the host was down: `converge` looks.
+        # Something may have been released while the host was down: `converge` finds out.
         state.unreleased = False
-        _forget_halves(state)
+        _reset_stopped(state)
         if host.serves:
             haproxy.write_map(paths, haproxy.wanted(state))
         started = _units_to_run(state)
         systemd.start(started, block=False)
         if host.serves:
-            _tell_haproxy(paths, state)
+            _update_haproxy(paths, state)
         if state.handover:
             handover.finish(paths, host, state)
         cron.sync(paths, state)
@@ -34,8 +34,8 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         }
 
 
-def _forget_halves(state: State) -> None:
-    """What was booted or draining when the host went down is no more; its files are."""
+def _reset_stopped(state: State) -> None:
+    """A slot that was booted when the host went down is only staged now, because its processes ended."""
     for slot in state.slots.values():
         running = any(unit.active == "active" for unit in systemd.show(slot.units()).values())
         if slot.state == "booted" and not running:
@@ -44,7 +44,7 @@ def _forget_halves(state: State) -> None:
 
 
 def _units_to_run(state: State) -> list[str]:
-    """Web processes of the live and the warm slot; workers of the live one, unless they are handed over."""
+    """Web processes of the live and the warm slot; workers of the live one, unless a handover is open."""
     units: list[str] = []
     for slot in state.slots.values():
         if slot.state in ("live", "warm") and slot.web:
@@ -54,8 +54,8 @@ def _units_to_run(state: State) -> list[str]:
     return units
 
 
-def _tell_haproxy(paths: Paths, state: State) -> None:
-    """HAProxy may start after us: then it reads the map file, which is right already."""
+def _update_haproxy(paths: Paths, state: State) -> None:
+    """HAProxy may start later; it then reads the map file, which is right already."""
     try:
         haproxy.apply(paths, state)
     except AgentError as error:

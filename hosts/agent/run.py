@@ -1,6 +1,6 @@
-"""Run: a one-off command with a release's environment, as sandboxed as its processes.
+"""Run: a one-off command with a release's environment, in the same sandbox as its processes.
 
-The environment goes through a 0600 file that is removed afterwards; output is passed on as it comes.
+The environment goes through a 0600 file that is removed afterwards; output is passed on line by line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TAIL = 50
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `run`. Takes no lock: it may last for hours beside a release."""
+    """See docs/agent.md, `run`. Takes no lock, because it may run for hours while releases go on."""
     state = State.load(paths)
     if request.has("fence") and request.whole("fence") < state.fence:
         raise AgentError("fenced", f"fence {request.whole('fence')} is older than {state.fence}")
@@ -46,7 +46,7 @@ def one_off(
     paths: Paths, host: Host, slot: Slot, *, scope: str, argv: list[str], extra: dict[str, str],
     timeout: float, directory: str = ".",
 ) -> dict[str, object]:  # fmt: skip
-    """Wait for `argv` in the build of `slot`; at most `timeout` seconds, else `timeout`."""
+    """Run `argv` in the build of `slot` and wait. Raises `timeout` after `timeout` seconds."""
     root = os.path.realpath(paths.slot(slot.name))
     if not os.path.isdir(root):
         raise AgentError("not_staged", f"release {slot.release} has no files on {host.name}")
@@ -114,7 +114,7 @@ def _argv(name: str, env_file: str, root: str, directory: str, timeout: float, a
 
 
 def _follow(argv: list[str], hidden: list[str]) -> tuple[int, list[str]]:
-    """Pass output on to stderr; a reader that has gone away does not stop the command."""
+    """Pass output on to stderr; a closed pipe does not stop the command."""
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Smoke: a few requests and a WebSocket handshake against the idle slot, before any user meets it."""
+"""Smoke: requests and a WebSocket handshake against the idle slot, before any user reaches it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BODY = 200
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `smoke`. `smoke_failed` names the step, what it expected and what it got."""
+    """See docs/agent.md, `smoke`. Raises `smoke_failed` with the step, the expected and the actual result."""
     begun = time.monotonic()
     with Exclusive(paths, "smoke", request.whole("fence")) as state:
         finish_interrupted(paths, host, state)
@@ -44,7 +44,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 
 
 class _Browser:
-    """Requests to the candidate listener, with the cookies it has set so far."""
+    """Sends requests to the candidate listener, with the cookies set so far."""
 
     def __init__(self, paths: Paths, slot: Slot, site: str, timeout: float) -> None:
         self.port = paths.candidate_port
@@ -56,7 +56,7 @@ class _Browser:
     def send(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> tuple[int, http.client.HTTPMessage, str]:
-        """Status, headers and text of the answer. A handshake's body is not waited for."""
+        """Status, headers and text of the answer. The body of a handshake is not read."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         given = {
             "Host": self.site,
@@ -151,18 +151,18 @@ def _failed(step: str, message: str) -> AgentError:
 
 
 def fill(text: str, values: dict[str, str]) -> str:
-    """`${NAME}` by its value; an unknown name is `bad_request`."""
+    """Replace `${NAME}` by its value. Raises `bad_request` for an unknown name."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
-            raise AgentError("bad_request", f"${{{match[1]}}} is neither a value given nor captured so far")
+            raise AgentError("bad_request", f"${{{match[1]}}} is neither given nor captured so far")
         return values[match[1]]
 
     return re.sub(r"\$\{(\w+)\}", value, text)
 
 
 def fill_body(body: object, values: dict[str, str]) -> bytes | None:
-    """A request's body: text as it is, anything else as JSON, in which values are escaped as JSON strings."""
+    """A request's body: text unchanged, anything else as JSON with the values escaped as JSON strings."""
     if body is None:
         return None
     if isinstance(body, str):

@@ -1,4 +1,4 @@
-"""Stage: put a release into the idle slot: layers, tree, environment, units. Nothing runs, nobody notices."""
+"""Stage: put a release into the idle slot: layers, tree, environment, units. Nothing is started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .state import Exclusive, Process, Slot, State
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `stage`. The slot's old release is drained last, when all else is ready."""
+    """See docs/agent.md, `stage`. The slot's old release is drained last, when everything else is ready."""
     begun = time.monotonic()
     with Exclusive(paths, "stage", request.whole("fence")) as state:
         finish_interrupted(paths, host, state)
@@ -42,7 +42,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 
 
 def _plan(host: Host, state: State, request: JsonObject) -> Slot:
-    """The slot's record as it will be."""
+    """The record that the slot will have."""
     name = request.text("slot", state.idle)
     if name not in state.slots:
         raise AgentError("bad_request", f"slot: must be blue or green, got {name!r}")
@@ -61,12 +61,12 @@ def _plan(host: Host, state: State, request: JsonObject) -> Slot:
     plan.migrate = dict(manifest.section("migrate").raw)
     for word in (plan.build, *processes, *plan.cron):
         if not re.fullmatch(r"[a-z][a-z0-9-]*", word):
-            raise AgentError("bad_request", f"{word!r} is no name: must match [a-z][a-z0-9-]*")
+            raise AgentError("bad_request", f"{word!r} is not a valid name: must match [a-z][a-z0-9-]*")
     return plan
 
 
 def _refuse_unfit(paths: Paths, host: Host, plan: Slot) -> None:
-    """Refuse what would only fail later: unreadable schedules, more instances than HAProxy has servers."""
+    """Refuse what would fail later: invalid schedules, more instances than HAProxy has servers."""
     cron.check(plan)
     if host.serves and plan.web:
         servers = len(haproxy.servers(haproxy.stat(paths), plan.name))
@@ -79,13 +79,13 @@ def _refuse_unfit(paths: Paths, host: Host, plan: Slot) -> None:
 
 
 def _record(paths: Paths, build: str, wanted: list[layers.Layer]) -> None:
-    """Note a build's layers beside its tree, for prune; the file's time says when it was last staged."""
+    """Record a build's layers beside its tree, for `prune`; the file's date is that of the last staging."""
     names = "".join(f"{layer.digest}\n" for layer in wanted)
     durable.write(f"{paths.build(build)}.layers", names.encode(), 0o644, sync=False)
 
 
 def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject) -> None:
-    """Write the slot's files; it counts as staged only when all of them are there."""
+    """Write the slot's files; the slot is staged when all of them are there."""
     state.slots[plan.name] = plan
     state.save()
     os.makedirs(paths.slots, mode=0o755, exist_ok=True)

@@ -22,7 +22,7 @@ FIRST_PORT = {"blue": 21000, "green": 22000}
 
 
 def other(slot: str) -> str:
-    """The slot that `slot` is not."""
+    """The other slot's name."""
     return "green" if slot == "blue" else "blue"
 
 
@@ -44,7 +44,7 @@ class Process:
         self.memory_max = fields.text("memory_max", "512M")
 
     def to_json(self) -> dict[str, object]:
-        """As it was read."""
+        """The entry as it was read."""
         return {key: value for key, value in vars(self).items() if key != "name"}
 
     def units(self, slot: str) -> list[str]:
@@ -52,7 +52,7 @@ class Process:
         return [f"slipway-{self.name}@{slot}-{i}.service" for i in range(1, self.instances + 1)]
 
     def ports(self, slot: str) -> list[int]:
-        """The ports its instances listen on; only the web process has any."""
+        """The ports of its instances; only the web process has any."""
         return [FIRST_PORT[slot] + i for i in range(1, self.instances + 1)] if self.name == "web" else []
 
 
@@ -60,7 +60,7 @@ class Slot:
     """The record of one slot in state.json. Times are seconds since the epoch.
 
     state: empty → staged (files and units are there) → booted (ready, or on workers: verified) → live →
-    warm (may be switched back to until retire_at) → draining → empty; failed: booted in vain.
+    warm (can be switched back to until retire_at) → draining → empty; failed: the boot failed.
     """
 
     def __init__(self, name: str, fields: JsonObject | None = None) -> None:
@@ -80,7 +80,7 @@ class Slot:
         self.error = dict(fields.section("error").raw)
 
     def to_json(self) -> dict[str, object]:
-        """As kept in state.json; never a secret's value."""
+        """As stored in state.json, which never holds a secret's value."""
         content = {key: value for key, value in vars(self).items() if key not in ("name", "processes")}
         content["processes"] = {name: process.to_json() for name, process in self.processes.items()}
         return content
@@ -100,7 +100,7 @@ class Slot:
 
     @property
     def workers(self) -> list[Process]:
-        """The processes that take no traffic: handed over at the switch."""
+        """The processes without traffic, which are handed over at the switch."""
         return [process for name, process in self.processes.items() if name != "web"]
 
     def units(self) -> list[str]:
@@ -110,11 +110,11 @@ class Slot:
 
 SCHEMA = 1
 LOCK_SECONDS = 30.0
-"""How long a command waits for another one on the same host."""
+"""Seconds a command waits for another one on the same host."""
 
 
 class State:
-    """state.json in memory; `save` makes it true."""
+    """state.json in memory; `save` writes it."""
 
     def __init__(self, paths: Paths, fields: JsonObject) -> None:
         schema = fields.whole("schema", SCHEMA)
@@ -132,15 +132,15 @@ class State:
             dict(fields.section("handover").raw) if fields.has("handover") else None
         )
         self.cron_kinds = fields.texts("cron_kinds")
-        """Which kinds of cron entries this host owns: path, command, both or none."""
+        """Kinds of cron entries that this host owns: path, command, both or none."""
         self.unreleased = fields.flag("unreleased")
-        """On AWS: was nothing ever released to the stack, when this host last looked? Set by `converge`."""
+        """On AWS: nothing was ever released to the stack when this host last looked. Set by `converge`."""
         self.leaving = fields.flag("leaving")
-        """On AWS: does its group take this host away? Then no command may start anything any more."""
+        """On AWS: the Auto Scaling group terminates this host, so no command may start anything."""
 
     @classmethod
     def load(cls, paths: Paths) -> State:
-        """What was last saved; a host that never had a release has an empty state."""
+        """The last saved state; empty on a host that never had a release."""
         content = durable.read(paths.state)
         try:
             return cls(paths, JsonObject.parse(content or b"", "state"))
@@ -166,7 +166,7 @@ class State:
 
     @property
     def idle(self) -> str:
-        """The slot the next release goes to."""
+        """The slot for the next release."""
         return other(self.active) if self.active else "blue"
 
     @property
@@ -175,7 +175,7 @@ class State:
         return self.slots[self.active] if self.active else None
 
     def make_live(self, slot: Slot, hold: float) -> None:
-        """Note that `slot` is live and the one before it warm for `hold` seconds; the caller saves."""
+        """Make `slot` live and the slot before it warm for `hold` seconds; the caller saves."""
         if self.live and self.live is not slot:
             self.live.become("warm", retire_at=time.time() + hold)
         slot.become("live")
@@ -188,10 +188,10 @@ class State:
 
 
 class Exclusive:
-    """`with Exclusive(paths, "switch", fence) as state`: nobody else changes this host meanwhile.
+    """`with Exclusive(paths, "switch", fence) as state`: no other command changes this host meanwhile.
 
-    A fence older than the newest seen is refused (`fenced`) before anything is touched; a newer one is kept.
-    The kernel drops the lock with the process, so a killed agent never leaves it behind.
+    A fence older than the newest seen is refused (`fenced`) before anything is changed; a newer one is
+    stored. The kernel releases the lock when the process ends, so a killed agent never leaves it behind.
     """
 
     def __init__(
@@ -243,7 +243,7 @@ class Exclusive:
         if self.fence is None:
             return state
         if state.leaving:
-            raise AgentError("leaving", "this host drains: its Auto Scaling group takes it away")
+            raise AgentError("leaving", "this host drains: its Auto Scaling group terminates it")
         if self.fence < state.fence:
             raise AgentError(
                 "fenced",
@@ -257,7 +257,7 @@ class Exclusive:
 
 
 def holder(paths: Paths) -> tuple[int, str, float]:
-    """pid, command and start of the agent that last took the lock."""
+    """Process id, command and start of the agent that last took the lock."""
     words = (durable.read(paths.lock) or b"").decode().split()
     if len(words) != 3:
         return 0, "unknown", time.time()
@@ -265,7 +265,10 @@ def holder(paths: Paths) -> tuple[int, str, float]:
 
 
 def interrupt_handover(paths: Paths, fence: int) -> None:
-    """Stop a handover at work, if this fence may: the caller goes on with it, or takes it back."""
+    """Stop a running handover if this fence is new enough; the caller then continues it or takes it back.
+
+    A command may wait in a handover as long as the workers' drain time, which can be an hour.
+    """
     state = State.load(paths)
     if not state.handover or fence < state.fence:
         return

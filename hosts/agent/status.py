@@ -77,18 +77,18 @@ def _haproxy(paths: Paths) -> dict[str, object]:
 
 
 def logs(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
-    """Becomes journalctl; never returns."""
+    """See docs/agent.md, `logs`. Becomes journalctl; never returns."""
     os.execvp("journalctl", journalctl(State.load(paths), request))
 
 
 def journalctl(state: State, request: JsonObject) -> list[str]:
-    """journalctl's command line: what the app wrote, without what systemd says about its units.
+    """journalctl's command line for the app's own lines, without systemd's messages about its units.
 
-    `process` may also be `cron`, or `agent` for the agent's own runs by systemd.
+    `process` may also be `cron`, or `agent` for the runs of the agent that systemd starts.
     """
     process = request.text("process", "")
     if process and not re.fullmatch(r"[a-z][a-z0-9-]*", process):
-        raise AgentError("bad_request", f"logs.process: {process!r} is no name of a process")
+        raise AgentError("bad_request", f"logs.process: {process!r} is not the name of a process")
     argv = ["journalctl", "--quiet", "--no-pager", "--output=short-iso"]
     argv.append(f"--lines={request.whole('lines', 100)}")
     if isinstance(since := request.raw.get("since"), str):

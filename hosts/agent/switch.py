@@ -1,7 +1,7 @@
-"""Switch: make a booted or warm release the live one; the same command goes forward and back.
+"""Switch: make a booted or warm release the live one, forward or back.
 
-Web hosts: state.json first, then HAProxy's map. A kill in between leaves both slots running and the intent on
-the disk, and the next command (or `restore`) makes HAProxy follow. Workers: see handover.py.
+Web hosts: state.json first, then HAProxy's map. A kill in between leaves both slots running and the intent
+on the disk; the next command (or `restore`) makes HAProxy follow. Workers: see handover.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .json_object import JsonObject
 from .state import Exclusive, Slot, State, interrupt_handover
 
 SEEN_SECONDS = 2.0
+"""How long HAProxy may take to notice a server that has just come up; it checks every 200 ms."""
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
@@ -51,7 +52,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 
 
 def _own_cron(state: State, request: JsonObject) -> None:
-    """Note which kinds of cron entries this host owns; saved here, for the release may be live already."""
+    """Store which kinds of cron entries this host owns. Saved at once: the release may be live already."""
     kinds = request.texts("cron_kinds") or ["path", "command"]
     kinds = kinds if request.flag("cron_owner") else []
     if kinds != state.cron_kinds:
@@ -64,7 +65,7 @@ def _since(begun: float) -> float:
 
 
 def _go_dark(paths: Paths, host: Host, state: State) -> None:
-    """Release 0 is none: the first release of a host is undone."""
+    """Release 0 means none: a host's first release is undone."""
     if state.handover:
         handover.take_back(paths, host, state)
     live = state.live
@@ -120,7 +121,7 @@ def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> No
 
 
 def _refuse_down(paths: Paths, slot: Slot) -> None:
-    """HAProxy asks a server that is down every 200 ms: one that has just come up gets the time to be seen."""
+    """Raises `not_warm` unless HAProxy sees a server of the slot as up within SEEN_SECONDS."""
     deadline = time.monotonic() + SEEN_SECONDS
     while True:
         rows = haproxy.servers(haproxy.stat(paths), slot.name)
@@ -132,7 +133,7 @@ def _refuse_down(paths: Paths, slot: Slot) -> None:
 
 
 def _redirect(paths: Paths, host: Host, state: State, slot: Slot) -> None:
-    """A handover is half done: go on if it leads to `slot`, else take it back."""
+    """Take an unfinished handover back unless it leads to `slot`."""
     if state.handover and state.handover.get("to") != slot.name:
         handover.take_back(paths, host, state)
 

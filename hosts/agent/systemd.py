@@ -1,4 +1,4 @@
-"""What the agent asks of systemd: few calls (10 to 20 ms each), several units a call."""
+"""Calls of systemctl and journalctl: 10 to 20 ms each, so several units in one call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,MainPID,MemoryCurrent,NR
 
 
 class Unit:
-    """A unit as `systemctl show` sees it."""
+    """A unit as reported by `systemctl show`."""
 
     def __init__(self, properties: dict[str, str]) -> None:
         self.name = properties.get("Id", "")
@@ -26,7 +26,7 @@ class Unit:
 
     @property
     def ended(self) -> bool:
-        """Has the process died since it was started (systemd may be about to start it again)?"""
+        """Whether the process has died since it was started (systemd may restart it)."""
         return self.restarts > 0 or self.active in ("failed", "inactive") or self.sub == "auto-restart"
 
     def to_json(self) -> dict[str, object]:
@@ -55,13 +55,13 @@ def show(units: list[str]) -> dict[str, Unit]:
 
 
 def start(units: list[str], *, block: bool = True) -> None:
-    """Start units; with `block`, return when systemd has executed their commands."""
+    """Start units; with `block`, return when their commands have been executed."""
     if units:
         _systemctl("start", *([] if block else ["--no-block"]), "--", *units)
 
 
 def stop(units: list[str], *, block: bool = True) -> None:
-    """Stop units (names or globs of loaded ones) as their stop signal and drain time say."""
+    """Stop units (names or globs of loaded ones) with their stop signal and drain time."""
     if units:
         _systemctl("stop", *([] if block else ["--no-block"]), "--", *units)
 
@@ -73,19 +73,19 @@ def forget_failures(units: list[str]) -> None:
 
 
 def reload() -> None:
-    """Make systemd read unit files again."""
+    """Make systemd read the unit files again."""
     _systemctl("daemon-reload")
 
 
 def slot_units(slot: str) -> list[str]:
-    """A glob of whatever runs in `slot`, whether the state knows it or not."""
+    """A glob of all units in `slot`, also those that the state does not know."""
     return [f"slipway-*@{slot}-*.service"]
 
 
 def journal(unit: str, since: float, lines: int = 20) -> list[str]:
-    """The last lines an app's unit wrote after `since` (epoch seconds).
+    """The last lines of an app's unit after `since` (seconds since 1970).
 
-    If it wrote none, what systemd said about it: a folder that is missing, a user that does not exist.
+    If it wrote none, systemd's messages about it: a missing folder, a user that does not exist.
     """
     process = unit.removeprefix("slipway-").partition("@")[0]
     argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
@@ -95,7 +95,7 @@ def journal(unit: str, since: float, lines: int = 20) -> list[str]:
 
 
 def _resident(pid: int) -> int | None:
-    """Bytes that a process holds: for hosts whose systemd does not account memory."""
+    """Resident bytes of a process, for hosts whose systemd does not account memory."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
-"""The systemd unit of one instance of a process: hardened, and the same text for every release of a shape.
+"""The hardened systemd unit of one instance of a process.
 
-Release number, build and config travel in the environment file, so that a release that changes no command
-needs no daemon-reload.
+Release number, build and config are in the environment file, not in the unit, so that a release that changes
+no command needs no daemon-reload.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ LimitCORE=0
 LimitNOFILE=65536
 TasksMax=4096
 """
-"""Each line is one that Bun, Node and Python run under. MemoryDenyWriteExecute is missing because their JITs
-write code; ProcSubset=pid because they read /proc/meminfo and /proc/cpuinfo to size themselves; PrivateUsers
-because a container host cannot give it."""
+"""Bun, Node and Python run under each of these lines. Three are missing: MemoryDenyWriteExecute, because
+their JITs write code; ProcSubset=pid, because they read /proc/meminfo and /proc/cpuinfo; and PrivateUsers,
+because a host in a container cannot provide it."""
 
 
 def properties(sandbox: str = SANDBOX) -> list[str]:
@@ -66,7 +66,7 @@ def search_path(root: str) -> str:
 
 
 def folder(root: str, directory: str) -> str:
-    """The working directory `directory` of a build at `root`; it may not leave the build."""
+    """The path of `directory` in the build at `root`. Raises `bad_request` if it leaves the build."""
     path = os.path.normpath(os.path.join(root, directory))
     if path != root and not path.startswith(root + "/"):
         raise AgentError("bad_request", f"directory {directory!r} leaves the build")
@@ -74,13 +74,13 @@ def folder(root: str, directory: str) -> str:
 
 
 def shell(command: str) -> str:
-    """`command` for `sh -c`. A plain one takes the shell's place, so that the stop signal reaches it."""
+    """`command` for `sh -c`. A simple command replaces the shell, so that the stop signal reaches it."""
     plain = not re.search(r"[;&|<>()\n{}!]", command) and not re.match(r"exec\b|\w+=", command)
     return f"exec {command}" if plain else command
 
 
 def quote(text: str) -> str:
-    """One word of ExecStart: C escapes for systemd's quotes, and neither specifier nor variable expanded."""
+    """One word of ExecStart, quoted for systemd; neither specifiers nor variables are expanded."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
 
@@ -121,7 +121,7 @@ CacheDirectory=slipway-app
 
 
 def write_slot(paths: Paths, slot: Slot) -> bool:
-    """Make the unit files of `slot` those of its processes; True if systemd had to read them again."""
+    """Write the unit files of the processes of `slot` and remove others; True if systemd was reloaded."""
     wanted = {
         process.units(slot.name)[i - 1]: render(paths, slot.name, process, i)
         for process in slot.processes.values()

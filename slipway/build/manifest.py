@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from slipway.build.source import matcher
-from slipway.settings.app import Command, Cron, Migrate, Name, Process
+from slipway.settings.app import Cron, Migrate, Process
 from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings.schema import Command, Name
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket

@@ -73,7 +73,7 @@ def _send(build: Build, layer: Layer, bucket: Bucket, line: Callable[[str], None
         path.unlink()
         raise SlipwayError(
             f"the {layer.kind} layer in {path.parent} was damaged and has been removed",
-            remedy="run the command again; it is made anew",
+            remedy="run the command again; it is built again",
         )
     line(f"uploading the {layer.kind} layer, {layer.size / 1e6:.1f} MB")
     bucket.put_file(layer.key, path, sha256=layer.digest.removeprefix("sha256:"))

@@ -30,28 +30,12 @@ def meter(
       slipway meter --rps 300 --sockets 100 --seconds 60
       slipway meter --stack preview --json > meter.json
     """
-    from slipway.secrets.contract import compose  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
-    from slipway.stack import LiveStack  # noqa: PLC0415
+    from slipway.stack import open_live  # noqa: PLC0415
     from slipway.traffic.meter import run  # noqa: PLC0415
+    from slipway.traffic.target import target_of  # noqa: PLC0415
 
-    project = open_project(stack)
-    opened = LiveStack(project)
-    env = compose(project.app, project.stack, opened.outputs, opened.secrets, "smoke")
-    key = opened.outputs.load_header_secret
-    if key in opened.secrets:
-        env[key] = opened.secrets[key]
+    live = open_live(stack)
     if sockets is None:
-        sockets = 10 if project.app.websocket else 0
-    raise typer.Exit(
-        run(
-            opened.outputs,
-            project.app,
-            env,
-            rps=rps,
-            sockets=sockets,
-            seconds=seconds,
-            json=json,
-            i_know=i_know,
-        )
-    )
+        sockets = 10 if live.app.websocket else 0
+    target = target_of(live, "meter")
+    raise typer.Exit(run(target, rps=rps, sockets=sockets, seconds=seconds, json=json, i_know=i_know))

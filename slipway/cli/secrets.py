@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="The variable's name, as in [env.NAME]
 def generate(
     stack: Stack = DEFAULT_STACK,
     rotate: Annotated[
-        list[str] | None, typer.Option("--rotate", help="Make this one anew although it is set.")
+        list[str] | None, typer.Option("--rotate", help="Generate this one again although it is set.")
     ] = None,
     json: Json = False,
 ) -> None:

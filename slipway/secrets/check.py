@@ -66,7 +66,7 @@ def check(
 
 
 def unused(app: App, secrets: Iterable[str]) -> list[str]:
-    """Names in the store that neither the app's env contract nor the platform knows; no fault, but litter."""
+    """Names in the store that neither the app's env contract nor the platform knows; harmless, but unused."""
     known = {name for name, var in app.env.items() if var.secret}
     return sorted(name for name in secrets if name not in {*known, SITE} and not is_platform(name))
 
@@ -85,7 +85,7 @@ def _duplicates(stack: Stack, secrets: Mapping[str, str]) -> list[Finding]:
                     name,
                     "duplicate",
                     f"has the same value as {first[value]}",
-                    f"give each its own: slipway secrets set {name} --stack {stack.name}",
+                    f"give each a value of its own: slipway secrets set {name} --stack {stack.name}",
                 )
             )
         first.setdefault(value, name)
@@ -138,10 +138,10 @@ _WORDS = frozenset(
 def weaknesses(value: str) -> list[tuple[str, str]]:
     """Kind (`development` or `entropy`) and problem of each way in which `value` is weak."""
     if is_development_value(value):
-        return [("development", "is a value from documentation or development, which everybody knows")]
+        return [("development", "is a well-known value from documentation or development")]
     bits = guess_bits(value)
     if bits < FEWEST_BITS:
-        return [("entropy", f"is too easily guessed (about {bits:.0f} bits; {FEWEST_BITS} needed)")]
+        return [("entropy", f"is too easy to guess (about {bits:.0f} bits; {FEWEST_BITS} needed)")]
     return []
 
 

@@ -55,7 +55,7 @@ def compose(
         else:
             wrong.extend(f"env.{name}: {problem}" for problem in misfits(var, env[name], stack.name))
     if wrong:
-        whole = wrong[0] if len(wrong) == 1 else f"{len(wrong)} variables of {scope} cannot be given"
+        whole = wrong[0] if len(wrong) == 1 else f"{len(wrong)} variables of {scope} are missing or invalid"
         raise BadInput(whole, remedy=remedy, details=wrong if len(wrong) > 1 else ())
     return env
 
@@ -81,7 +81,7 @@ def _output(source: str, stack: Stack, outputs: Outputs, secrets: Mapping[str, s
     if ref is None:
         raise _Unset(f'"{source}" is no output', f"outputs: {', '.join(REFS)}")
     if reason := why_absent(ref, stack):
-        raise _Unset(f'"{source}" cannot be given: {reason}')
+        raise _Unset(f'"{source}" is not available: {reason}')
     template = ref.read(outputs)
     if not template:
         raise _Unset(f'the stack\'s outputs hold no "{source}"', f"run `slipway up --stack {stack.name}`")
@@ -125,7 +125,7 @@ _TRIES = 200
 def generate(app: App, present: Collection[str] = (), *, rotate: Iterable[str] = ()) -> dict[str, str]:
     """New values for the entries of `app` that have `generate` and are not in `present`.
 
-    `rotate` names entries to make anew although they are there; BadInput if the contract cannot make one.
+    `rotate` names entries to generate again. Raises BadInput for one that the contract cannot generate.
     """
     forms = {name: var.generate for name, var in app.env.items() if var.secret and var.generate}
     again = list(rotate)

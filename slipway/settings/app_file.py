@@ -58,7 +58,7 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(
-            f"{display_name(file)}: there is no such file",
+            f"{display_name(file)}: no such file",
             remedy=f"write a {FILE_NAME} for the app (docs/slipway-toml.md), or correct slipway:app",
         ) from None
     except (UnicodeDecodeError, OSError) as error:

@@ -64,7 +64,7 @@ def _dependencies(app: App) -> Iterator[Broken]:
             yield (
                 ("build", "deps", "paths"),
                 "is required with build.deps.command",
-                'say what the command makes, for example ["node_modules"]',
+                'name what the command creates, for example ["node_modules"]',
             )
         if not deps.inputs:
             yield (
@@ -150,15 +150,15 @@ def _process(app: App, name: str, process: Process) -> Iterator[Broken]:
     if name == "web" and process.health in app.private_paths:
         yield (
             ("private_paths", app.private_paths.index(process.health)),
-            f"must not hold processes.web.health ({shown(process.health)})",
-            "uptime monitors ask for it from outside; what must stay inside belongs on the ready path",
+            f"must not contain processes.web.health ({shown(process.health)})",
+            "uptime monitors request it from outside; what must stay private belongs on the ready path",
         )
     if name != "web":
         for key in ("health", "ready"):
             if key in process.model_fields_set:
                 yield (
                     ("processes", name, key),
-                    "is only for the process named web: nothing asks others over HTTP",
+                    "is only for the process named web: other processes get no HTTP requests",
                     "remove it",
                 )
 

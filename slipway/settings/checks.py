@@ -5,13 +5,10 @@ Every key is optional. A check whose key is left out is reported as not evaluate
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from slipway.settings.schema import EnvName, HttpPath, Request, Setting
 
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-HttpPath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
-Request = Annotated[str, StringConstraints(pattern=r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /\S*$")]
 Number = int | EnvName
 """A number, or the name of an env entry with a plain value that holds it (a stack may override that)."""
 
@@ -20,123 +17,117 @@ HIDDEN = (
     "/__debug__", "/debug/pprof", "/_devtools", "/.git/HEAD", "/.git/config", "/.env", "/server-status",
     "/phpinfo.php", "/actuator", "/metrics", "/package.json",
 )  # fmt: skip
-"""Docs, debugging and repositories: what must not be found on a live site (ASVS 13.4)."""
+"""Documentation, debugging pages and repositories that a live site must not serve (ASVS 13.4)."""
 
 
-class CheckSection(BaseModel):
-    """A table of `[checks]`: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class CheckSocket(CheckSection):
+class CheckSocket(Setting):
     """How the app guards its WebSocket; the messages are those of `[websocket]`."""
 
     auth_ms: Number | None = None
-    """After which a socket that did not sign in is closed."""
+    """Time after which a socket that did not sign in is closed."""
     idle_ms: Number | None = None
-    """After which a silent socket is closed."""
+    """Time after which a silent socket is closed."""
     payload_bytes: Number | None = None
     """Largest message; default: websocket.payload_bytes."""
     connections_per_ip: Number | None = None
-    """Most sockets of one address."""
+    """Most open sockets of one address."""
     messages_per_minute: Number | None = None
     """Most messages of one user."""
     limited: str = "RESOURCE_EXHAUSTED"
-    """Text in the refusal of a message too many."""
+    """Text in the response to a message above the limit."""
     retry: str = "retryAfterMs"
-    """Text in it that tells when to try again."""
+    """Text in that response that says when to retry."""
     invalid: str = ""
-    """A message that the schema does not allow; empty: not tried."""
+    """A message that the app's schema rejects; empty: not tested."""
     refused: str = "INVALID_ARGUMENT"
-    """Text in its refusal."""
+    """Text in the response to it."""
 
 
-class CheckWrite(CheckSection):
-    """A write that every open socket hears of."""
+class CheckWrite(Setting):
+    """A write that is broadcast to every open socket."""
 
     request: Request
     """Sent as the smoke user."""
     body: dict[str, object] = Field(alias="json")
-    """Its JSON body; `${n}` is a new text each time."""
+    """JSON body of the request; `${n}` is a new text each time."""
     status: int = 201
-    """The right answer."""
+    """The expected status."""
     heard: str = "${n}"
-    """Text in the message that others get."""
+    """Text in the message that the sockets receive."""
     undo: Request | None = None
-    """Takes it back; `${id}` is the `id` in the answer."""
+    """Request that deletes what was written; `${id}` is the `id` in the response."""
 
 
-class CheckWebhook(CheckSection):
+class CheckWebhook(Setting):
     """A webhook from outside, signed by HMAC-SHA256."""
 
     path: HttpPath
-    """Where it is received."""
+    """Path that receives it."""
     secret: EnvName
     """Entry of the secret store that signs it."""
     signed: str = "${timestamp}.${body}"
-    """What is signed."""
+    """The text that is signed."""
     headers: dict[str, str]
-    """Sent with it; `${timestamp}`, `${signature}` (hex) and `${key}` (of idempotency) are filled in."""
+    """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
     body: dict[str, object] = Field(alias="json")
     """Its JSON body; `${n}` is a new text each time."""
     again: str = "duplicate"
-    """Text in the answer to one that was sent twice."""
+    """Text in the response to one that is sent a second time."""
 
 
-class CheckUpload(CheckSection):
+class CheckUpload(Setting):
     """How uploads begin: a request for a presigned URL."""
 
     request: Request
     """Sent as the smoke user."""
     body: dict[str, object] = Field(alias="json")
-    """Its JSON body; `"${size}"` becomes the size in bytes, a number."""
+    """JSON body of the request; `"${size}"` becomes the size in bytes, a number."""
     status: int = 201
-    """The right answer."""
+    """The expected status."""
     url: str = "url"
-    """Dotted path of the presigned URL in the answer."""
+    """Dotted path of the presigned URL in the response."""
     key: str = "key"
-    """Dotted path of the object's key in the answer."""
+    """Dotted path of the object's key in the response."""
     expires: str = "expiresIn"
-    """Dotted path of the URL's life in seconds in the answer."""
+    """Dotted path of the URL's lifetime in seconds in the response."""
     max_bytes: int = Field(default=10_485_760, ge=1)
     """Largest upload."""
     wrong: dict[str, object] = Field(default_factory=dict)
-    """Fields that make the body one of a type that is refused."""
+    """Fields of the body that name a file type which the app rejects."""
     read: Request | None = None
-    """Asks for an upload's URL; `${key}` is its key."""
+    """Request for the URL of an uploaded object; `${key}` is its key."""
 
 
-class CheckMetrics(CheckSection):
+class CheckMetrics(Setting):
     """Names of the app's own metrics on a web host's /metrics."""
 
     path: HttpPath = "/metrics"
-    """Asked on the hosts; the public must not reach it."""
+    """Path of the metrics, read on the hosts; the public must not reach it."""
     queue: str = ""
-    """Series of waiting jobs, for example `board_queue_jobs{state="waiting"}`."""
+    """Series that counts waiting jobs, for example `board_queue_jobs{state="waiting"}`."""
     dead: str = ""
-    """Series of jobs given up."""
+    """Series that counts jobs that were given up."""
 
 
-class Checks(CheckSection):
+class Checks(Setting):
     """What the app declares so that its live behaviour can be proved; see docs/checks.md."""
 
     hidden_paths: list[HttpPath] = Field(default_factory=lambda: list(HIDDEN))
-    """Must answer 404 to the public."""
+    """Paths that must answer 404 to the public."""
     signed_in: Request | None = None
-    """Answers 401 to strangers, and to the smoke user 200."""
+    """A request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
-    """Answers 401 to strangers and 403 to the smoke user, who is none."""
+    """An admin's request: answers 401 to anonymous clients and 403 to the smoke user."""
     malformed: Request | None = None
-    """Is sent a body that cannot be parsed: the answer must be a 4xx that tells nothing of the inside."""
+    """Gets a body that cannot be parsed: the response must be a 4xx without internal details."""
     limited: Request | None = None
     """A cheap public request that the app's own rate limit counts."""
     requests_per_minute: Number | None = None
-    """That limit."""
+    """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
-    """Most wrong passwords for one account a minute."""
+    """Wrong passwords per minute that the app allows for one account."""
     migrations_query: str = ""
-    """SQL that lists the ids of applied migrations, asked as the migrations' role."""
+    """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None

@@ -15,7 +15,7 @@ from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, did_you_mean, shown
 
 SCOPES = ("migrate", "task", "cron", "smoke")
-"""What an env may be made for besides processes."""
+"""What an environment is composed for besides processes."""
 
 
 def known_scopes(app: App) -> list[str]:
@@ -37,7 +37,7 @@ def reaches(var: EnvVar, scope: str) -> bool:
 
 
 def misfits(var: EnvVar, value: str, stack: str | None = None) -> Iterator[str]:
-    """What `var` forbids about `value`, on `stack` if one is given. No message ever holds the value."""
+    """What is wrong with `value` for `var`, on `stack` if one is given. No message contains the value."""
     if var.kind == "integer" and not re.fullmatch(r"[+-]?\d+", value):
         yield "must be a whole number"
     if var.kind == "boolean" and value not in ("true", "false", "1", "0"):
@@ -70,7 +70,7 @@ Part = Literal["site", "database", "redis", "uploads"]
 class Ref:
     """One output: the part of the platform it needs, whether it holds a credential, how to read it.
 
-    `read` returns None when the platform does not give it. The text may hold `${secret:NAME}`.
+    `read` returns None where the platform does not provide it. The text may hold `${secret:NAME}`.
     """
 
     part: Part
@@ -133,7 +133,7 @@ def why_absent(ref: Ref, stack: Stack) -> str | None:
 _GIVEN_BY_HOSTS = ("PORT", "HOST")
 _OURS = ("SLIPWAY_", "PLATFORM_")
 _FEWEST_BYTES, _MOST_BYTES = 16, 1024
-"""128 bits are out of reach of guessing; an environment block is not for more than a kilobyte each."""
+"""128 bits cannot be guessed; more than a kilobyte does not belong in an environment variable."""
 _STACK = re.compile(r"^(\*|[a-z][a-z0-9-]{0,30})$")
 
 
@@ -141,7 +141,7 @@ def env_rules(app: App) -> Iterator[Broken]:
     """What is wrong with [env] and client_prefixes."""
     for index, prefix in enumerate(app.client_prefixes):
         if not prefix:
-            yield ("client_prefixes", index), "must not be empty: every variable would be a client's", ""
+            yield ("client_prefixes", index), "must not be empty: it would match every variable", ""
     scopes = known_scopes(app)
     for name, var in app.env.items():
         yield from _name(name)
@@ -158,16 +158,16 @@ def env_rules(app: App) -> Iterator[Broken]:
 
 def _name(name: str) -> Iterator[Broken]:
     if name in _GIVEN_BY_HOSTS:
-        yield ("env", name), "is given by the host to each process", "remove it"
+        yield ("env", name), "is set by the host for every process", "remove it"
     elif name.startswith(_OURS):
-        yield ("env", name), f"names beginning with {' and '.join(_OURS)} are the kit's own", "choose another"
+        yield ("env", name), f"names that begin with {' and '.join(_OURS)} are reserved", "choose another"
 
 
 def _source(name: str, var: EnvVar) -> Iterator[Broken]:
     if var.source is not None and var.source not in REFS:
         yield (
             ("env", name, "from"),
-            f"is no stack output, got {shown(var.source)}",
+            f"is not a stack output, got {shown(var.source)}",
             did_you_mean(var.source, list(REFS)),
         )
 
@@ -179,14 +179,14 @@ def _client(app: App, name: str, var: EnvVar) -> Iterator[Broken]:
         return
     why = f"{prefix} is a client prefix: browsers would see it" if prefix else "browsers would see it"
     if var.secret:
-        yield ("env", name), f"must not be a secret: {why}", "rename it, or make it no secret"
+        yield ("env", name), f"must not be a secret: {why}", "rename it, or remove secret = true"
     elif ref is not None and ref.secret:
         yield ("env", name, "from"), f"must not be {shown(var.source)}, which holds a credential: {why}", ""
     elif not var.client:
         yield (
             ("env", name),
-            f"must say client = true: {prefix} is a client prefix",
-            "what browsers may see is declared apart from what only servers may",
+            f"must have client = true: {prefix} is a client prefix",
+            "variables that browsers see must be declared as such",
         )
 
 
@@ -207,7 +207,7 @@ def _patterns(name: str, var: EnvVar) -> Iterator[Broken]:
         try:
             re.compile(pattern)
         except re.error as error:
-            yield place, f"is no regular expression: {error}", ""
+            yield place, f"is not a regular expression: {error}", ""
     for stack in var.stack_pattern:
         if not _STACK.match(stack):
             yield (

@@ -1,44 +1,39 @@
 """`[load]` of slipway.toml: how much the app must carry, and what its users must see meanwhile.
 
 `slipway meter` reads `paths`, `p95_ms` and `error_ratio`; load tests read all of it. The shapes of the
-profiles are data of slipway/traffic/profile.py; here is only how large they are for this app.
+profiles are in slipway/traffic/profile.py; here is only how large they are for this app.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-HttpPath = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
+from slipway.settings.schema import HttpPath, Setting
+
 ProfileName = Literal["smoke", "expected", "stress", "soak", "spike", "storm"]
 
 
-class LoadSection(BaseModel):
-    """A table of `[load]`: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LoadSize(LoadSection):
-    """How large a profile is; what is left out follows from `[load]` and the profile's shape."""
+class LoadSize(Setting):
+    """How large a profile is; omitted values follow from `[load]` and the profile's shape."""
 
     arrivals: float | None = Field(default=None, ge=0, le=100_000)
-    """Visits begun a second where the profile is at one times its size."""
+    """Visits per second at scale 1."""
     sockets: int | None = Field(default=None, ge=0, le=100_000)
-    """WebSockets open at the same time where the profile is at one times its size."""
+    """WebSockets open at the same time at scale 1."""
     seconds: float | None = Field(default=None, gt=0, le=604_800)
-    """How long the whole profile takes; its stages are stretched or shortened alike."""
+    """Duration of the whole profile; its stages are stretched or shortened proportionally."""
 
 
-class Threshold(LoadSection):
-    """What requests of one kind, or of one kind and name, must show; stricter or laxer than `[load]` says."""
+class Threshold(Setting):
+    """Bounds for requests of one kind, or of one kind and name, instead of those of `[load]`."""
 
     kind: Annotated[str, StringConstraints(min_length=1)]
     """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`,
     or a scenario's own."""
     name: str = ""
-    """As the report calls it: `GET /api/tasks`; empty: every name of the kind, each by itself."""
+    """Name in the report: `GET /api/tasks`; empty: every name of the kind, each by itself."""
     p50_ms: float | None = Field(default=None, gt=0)
     """Highest median."""
     p95_ms: float | None = Field(default=None, gt=0)
@@ -48,9 +43,9 @@ class Threshold(LoadSection):
     error_ratio: float | None = Field(default=None, ge=0, le=1)
     """Highest share of errors; default: load.error_ratio."""
     min_samples: int | None = Field(default=None, ge=1)
-    """Samples without which there is no verdict, and so no pass; default: load.min_samples."""
+    """Samples needed for a verdict, and so for a pass; default: load.min_samples."""
     abort_on_fail: bool = False
-    """End the run as soon as it is certain that this is missed."""
+    """End the run as soon as this threshold can no longer be met."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -59,19 +54,19 @@ class Threshold(LoadSection):
         return self
 
 
-class Load(LoadSection):
-    """What `slipway meter` and load tests send, and what their users must see. See docs/load-tests.md."""
+class Load(Setting):
+    """What `slipway meter` and load tests send, and the thresholds they must meet. See docs/load-tests.md."""
 
     paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
-    """Public pages, asked for in turn."""
+    """Public pages, requested in turn."""
     p95_ms: float = Field(default=500, gt=0)
     """Highest p95 under load, of each kind and name by itself."""
     error_ratio: float = Field(default=0.01, ge=0, le=1)
     """Highest share of failed requests under load, of each kind and name by itself."""
     min_samples: int = Field(default=20, ge=1)
-    """Samples without which there is no verdict; no data is a failure."""
+    """Samples needed for a verdict; too few are a failure."""
     arrivals: float = Field(default=10, ge=0, le=100_000)
-    """Visits begun a second under the expected load; one visit is one run of a scenario."""
+    """Visits per second under the expected load; one visit is one run of a scenario."""
     sockets: int = Field(default=20, ge=0, le=100_000)
     """WebSockets open at the same time under the expected load; none for an app without `[websocket]`."""
     sockets_ratio: float = Field(default=0.95, ge=0, le=1)
@@ -79,18 +74,18 @@ class Load(LoadSection):
     dropped_ratio: float = Field(default=0.01, ge=0, le=1)
     """Highest share of arrivals that found no free user in time."""
     patience_seconds: float = Field(default=10, gt=0, le=300)
-    """How long an arrival waits for a free user before it counts as dropped; also each request's time-out."""
+    """How long an arrival waits for a free user before it is dropped; also the time-out of each request."""
     settle_seconds: float = Field(default=5, ge=0, le=3600)
-    """What comes in this time after a rise in load is shown in the report, but not judged."""
+    """Samples within this time after a rise in load are reported, but not judged."""
     echo_seconds: float = Field(default=1, gt=0, le=300)
-    """Each socket sends `websocket.echo` so often."""
+    """Interval at which each socket sends `websocket.echo`."""
     broadcasts: float = Field(default=1, ge=0, le=1000)
-    """Writes a second, by `checks.write`, that every socket must hear of and that are timed until it does."""
+    """Writes per second by `checks.write`; timed until every socket has received the broadcast."""
     reconnect_seconds: float = Field(default=3, ge=0, le=300)
-    """Clients told to reconnect do so at a random moment within this time."""
+    """Clients that are asked to reconnect do so at a random moment within this time."""
     abort_on_fail: bool = False
-    """End the run as soon as it is certain that a threshold is missed."""
+    """End the run as soon as a threshold can no longer be met."""
     profiles: dict[ProfileName, LoadSize] = Field(default_factory=dict[ProfileName, LoadSize])
     """Sizes of single profiles; see below."""
     thresholds: list[Threshold] = Field(default_factory=list[Threshold])
-    """By kind and name; see below. Where two fit, each bound is that of the one that names the name."""
+    """By kind and name; see below. Where two match, the one with a name takes precedence."""

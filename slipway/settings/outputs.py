@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Role = Literal["edge", "web", "worker", "data"]
 
 LOAD_HEADER = "X-Slipway-Load"
-"""Brings the stack's load key: the edge then lets a request past the per-address limits."""
+"""Carries the stack's load key: the edge then exempts a request from the per-address limits."""
 STICKY_COOKIE = "SLIPWAY_HOST"
-"""The edge's own: it brings a client back to its host, whose name it holds."""
+"""Set by the edge: the name of the host to which the client's requests go."""
 
 
 class Output(BaseModel):
@@ -94,7 +94,7 @@ class SecretStore(Output):
 
 
 class Cloud(Output):
-    """What AWS knows a stack's parts by: for finding its hosts and for `slipway up`. Names, never values."""
+    """The names of a stack's parts in AWS, for discovering its hosts and for `slipway up`; never values."""
 
     region: str
     account: str
@@ -109,7 +109,7 @@ class Cloud(Output):
     database: str = ""
     """Identifier of the RDS instance; empty: none."""
     database_host: str = ""
-    """Its address, for migrations and for making roles."""
+    """Its address, for migrations and for creating roles."""
     master_secret: str = ""
     """ARN of the secret that RDS keeps and rotates: the master user's."""
     database_secret: str = ""

@@ -82,7 +82,7 @@ def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:
 
 
 def unmet_demands(app: App, stack: Stack) -> Iterator[Broken]:
-    """What slipway.toml asks of the platform that `stack` does not have."""
+    """What slipway.toml requires that `stack` does not have."""
     for name, var in app.env.items():
         ref = REFS.get(var.source or "")
         reason = why_absent(ref, stack) if ref else None
@@ -92,7 +92,7 @@ def unmet_demands(app: App, stack: Stack) -> Iterator[Broken]:
                 if ref.part == "database"
                 else f"turn slipway:{ref.part} on, or make the entry optional"
             )
-            yield ("env", name, "from"), f'"{var.source}" cannot be given: {reason}', remedy
+            yield ("env", name, "from"), f'"{var.source}" is not available: {reason}', remedy
     if app.on_role("worker") and _workers(stack) == 0:
         first = next(iter(app.on_role("worker")))
         yield (
@@ -112,7 +112,7 @@ def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
         elif var.secret:
             yield (
                 ("env", name),
-                "is a secret, which must not stand in a settings file",
+                "is a secret, which does not belong in a settings file",
                 f"remove it here and run `slipway secrets set {name} --stack {stack.name}`",
             )
         elif var.source is not None:

@@ -20,8 +20,9 @@ from pydantic.fields import FieldInfo
 from slipway.settings import app, aws, checks, load, stack
 from slipway.settings.app import App
 from slipway.settings.env import REFS, SCOPES
+from slipway.settings.schema import PATTERNS
 from slipway.settings.stack import Stack
-from slipway.settings.violations import PATTERNS, KeyPath, model_at
+from slipway.settings.violations import KeyPath, model_at
 
 TABLES: tuple[tuple[str, KeyPath], ...] = (
     ("[runtime]", ("runtime",)),
@@ -203,7 +204,7 @@ def _pattern(pattern: str) -> str:
     return (
         problem.removeprefix("must be ")
         .replace("must start", "text that starts")
-        .replace(" hold ", " holds ")
+        .replace(" contain ", " contains ")
     )
 
 

@@ -5,23 +5,22 @@ The same file is read by `pulumi up` and by slipway, so a stack has one place fo
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
-from slipway.settings.schema import Setting, StackName
-
-Role = Literal["edge", "web", "worker", "data"]
+from slipway.settings.outputs import Role
+from slipway.settings.schema import Name, Setting
 
 
 class Server(Setting):
     """One server of platform `servers`: a Debian machine that you rent, reached by ssh."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    """Of the host, unique in the stack."""
+    name: Name
+    """Name of the host, unique in the stack."""
     role: Role
-    """What it does in the fleet."""
+    """Role in the fleet."""
     address: str
     """Private address, by which the fleet's other hosts reach it."""
     ssh: str
@@ -51,11 +50,11 @@ class LocalFleet(Setting):
     """The five hosts on this machine."""
 
     https_port: int = Field(default=8443, ge=1, le=65535)
-    """The site, on 127.0.0.1."""
+    """Port of the site on 127.0.0.1."""
     http_port: int = Field(default=8080, ge=1, le=65535)
-    """Where plain HTTP is sent on to HTTPS."""
+    """Port that redirects HTTP to HTTPS."""
     uploads_port: int = Field(default=8444, ge=1, le=65535)
-    """Where browsers reach the uploads bucket."""
+    """Port on which browsers reach the uploads bucket."""
     ssh_port: int = Field(default=2220, ge=1, le=65520)
     """First of the hosts' ssh ports on 127.0.0.1: edge, then the others."""
     web: int = Field(default=2, ge=1, le=16)
@@ -63,25 +62,25 @@ class LocalFleet(Setting):
     worker: int = Field(default=1, ge=0, le=8)
     """Number of worker hosts."""
     image: str = "debian:bookworm-slim"
-    """Pulled if a registry answers; else made by debootstrap."""
+    """Image of the hosts: pulled if a registry answers, else made by debootstrap."""
 
 
 class Retention(Setting):
-    """How long things are kept."""
+    """How much is kept."""
 
     backups: int = Field(default=7, ge=1)
-    """Newest database backups that are kept."""
+    """Number of database backups to keep."""
 
 
 class Prove(Setting):
-    """What a release must prove on the live hosts after the switch, or go back. See docs/load-tests.md."""
+    """What must pass on live hosts after the switch, or the release goes back. See docs/load-tests.md."""
 
     checks: Literal["none", "low", "medium", "high", "critical"] = "none"
     """Checks of this severity and worse must pass (`slipway check`)."""
     load: Literal["none", "smoke", "expected", "stress", "soak", "spike", "storm"] = "none"
-    """Profile of a load test that must pass (`slipway load`). Named here it also runs on the stack `prod`."""
+    """Profile of a load test that must pass (`slipway load`). Set here, it also runs on the stack `prod`."""
     load_seconds: float | None = Field(default=None, gt=0, le=3600)
-    """How long that load test takes; left out: as slipway.toml or the profile says."""
+    """Duration of that load test; default: what slipway.toml or the profile says."""
 
     @property
     def asks_nothing(self) -> bool:
@@ -92,27 +91,27 @@ class Prove(Setting):
 class Stack(Setting):
     """`slipway:` settings of one stack."""
 
-    name: StackName
+    name: Name
     project: str
-    """Pulumi.yaml's `name`: with the stack's name it tells fleets on one machine apart."""
+    """The `name` of Pulumi.yaml; with the stack's name it identifies a fleet on one machine."""
     platform: Literal["local", "servers", "aws"]
     """Where the hosts live: containers on this machine, servers that you rent, or AWS."""
     purpose: Purpose = "preview"
-    """Decides the defaults of `aws`; left out, a stack named prod or production is `production`."""
+    """Decides the defaults of `aws`; by default a stack named prod or production is `production`."""
     app: str = "."
     """Folder of the app's slipway.toml, relative to Pulumi.yaml."""
     domain: str = "localhost"
-    """Name of the site."""
+    """Domain name of the site."""
     database: Literal["postgres", "external", "none"] = "postgres"
-    """`external`: one of your own, by URL and token in the secret store."""
+    """`external`: a database of your own, whose URL and token are in the secret store."""
     redis: bool = True
-    """Does the platform give Redis?"""
+    """Whether the platform provides Redis."""
     uploads: bool = True
-    """Does the platform give an uploads bucket?"""
+    """Whether the platform provides an uploads bucket."""
     env: dict[str, str] = Field(default_factory=dict)
     """Overrides of `[env.NAME] value` for this stack."""
     allow_dirty: bool = True
-    """May a build come from a work tree with uncommitted changes?"""
+    """Whether a build may contain uncommitted changes."""
     local: LocalFleet = LocalFleet()
     """Platform `local` only; see below."""
     servers: list[Server] = Field(default_factory=list[Server])
@@ -128,7 +127,7 @@ class Stack(Setting):
 
     @property
     def fleet_id(self) -> str:
-        """Tells this fleet from all others on one machine and in one account: `board-local`."""
+        """Identifies this fleet among all on one machine and in one account: `board-local`."""
         return f"{self.project}-{self.name}"
 
     @model_validator(mode="before")

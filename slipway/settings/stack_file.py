@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from slipway.settings.errors import BadInput
+from slipway.settings.schema import NAME_PATTERN, PATTERNS
 from slipway.settings.stack import Stack
 from slipway.settings.stack_rules import broken_stack_rules
 from slipway.settings.violations import (
@@ -30,7 +31,7 @@ PROJECT_FILE = "Pulumi.yaml"
 STATE_FOLDER = ".slipway"
 """Beside Pulumi.yaml: what the operator's side keeps for each stack; not committed."""
 NAMESPACE = "slipway:"
-_STACK_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+_STACK_NAME = re.compile(NAME_PATTERN)
 _GIVEN_BY_FILES = {"name", "project"}
 
 
@@ -107,7 +108,7 @@ def _project_name(root: Path) -> str:
                     file.name,
                     file.line(("name",)),
                     "name",
-                    "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
+                    PATTERNS[NAME_PATTERN][0],
                     "hosts and buckets are named after it",
                 )
             ]

@@ -1,4 +1,4 @@
-"""What makes well-formed stack settings mean something."""
+"""Rules across the settings of a stack: names, ports, servers; those of AWS are in `aws_rules`."""
 
 from __future__ import annotations
 

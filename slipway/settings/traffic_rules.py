@@ -53,14 +53,18 @@ def _smoke(app: App, known: set[str]) -> Iterator[Broken]:
     for index, step in enumerate(app.smoke.steps):
         place: KeyPath = ("smoke", "steps", index)
         if step.name in names:
-            yield (*place, "name"), f"{shown(step.name)} is the name of an earlier step too", "choose another"
+            yield (
+                (*place, "name"),
+                f"{shown(step.name)} is also the name of an earlier step",
+                "choose another",
+            )
         names.add(step.name)
         if not 100 <= step.status <= 599:
             yield (*place, "status"), f"must be an HTTP status, got {step.status}", ""
         if step.request.startswith("HEAD ") and (step.contains or step.capture):
             yield (
                 (*place, "request"),
-                "HEAD has no answer to read, and the step asks for one",
+                "HEAD has no response body, and the step reads one",
                 "use GET, or remove contains and capture",
             )
         for name in step.capture:
@@ -87,7 +91,7 @@ def _websocket(app: App, known: set[str]) -> Iterator[Broken]:
         if COUNTER not in _names(websocket.echo):
             yield (
                 ("websocket", "echo"),
-                "must hold ${n}, the number by which the meter knows its answer",
+                "must contain ${n}, the number by which the meter recognises the response",
                 "put ${n} where the app repeats it",
             )
     for index, code in enumerate(websocket.close_codes):

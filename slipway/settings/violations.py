@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from slipway.settings.errors import BadInput
+from slipway.settings.schema import PATH_PATTERN, PATTERNS
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""
@@ -55,7 +56,7 @@ class InvalidSettings(BadInput):
             return
         files = ", ".join(dict.fromkeys(violation.file for violation in self.violations))
         super().__init__(
-            f"{files}: {len(self.violations)} things are wrong",
+            f"{files}: {len(self.violations)} problems",
             details=[f"{v} ({v.remedy})" if v.remedy else str(v) for v in self.violations],
         )
 
@@ -89,36 +90,6 @@ def display_name(path: Path) -> str:
         return str(path)
 
 
-_PATH = r"^/[^\s]*$"
-PATTERNS: dict[str, tuple[str, str]] = {
-    _PATH: ('must start with "/" and hold no blanks', ""),
-    r"^[a-z][a-z0-9-]{0,30}$": (
-        "must be small letters, digits and hyphens, start with a letter and be at most 31 long",
-        "",
-    ),
-    r"^[A-Z][A-Z0-9_]*$": ("must be capital letters, digits and underscores", ""),
-    r"^\d+[MG]$": ("must be a number of megabytes or gigabytes", 'for example "512M" or "2G"'),
-    r"^(base64|hex):\d+$": ("must be a form and a number of bytes", 'for example "base64:32" or "hex:32"'),
-    r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /\S*$": (
-        "must be a method and a path",
-        'for example "GET /health" or "POST /api/tasks"',
-    ),
-    r"^\d{12}$": ("must be 12 digits in quotes", 'for example "123456789012"'),
-    r"^[a-z]{2}(-[a-z]+)+-\d$": ("must be an AWS region", 'for example "eu-central-1"'),
-    r"^\d\d:\d\d-\d\d:\d\d$": ("must be two times of the day, UTC", 'for example "02:00-03:00"'),
-    r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$": (
-        "must be two times of the week, UTC",
-        'for example "sun:03:30-sun:04:30"',
-    ),
-    r"^[^@\s]+@[^@\s]+\.[^@\s]+$": ("must be an e-mail address", 'for example "oncall@example.com"'),
-    r"^\d+(\.\d+)?$": ("must be a version in quotes", 'for example "16"'),
-    r"^7\.\d+$": ("must be a version 7 in quotes", 'for example "7.1"'),
-    r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$": ("must be owner/name", 'for example "example/board"'),
-    r"^[0-9a-f]{32}$": (
-        "must be 32 digits and letters a to f",
-        "Cloudflare's dashboard shows it on the zone's overview",
-    ),
-}
 _KINDS: dict[str, str] = {
     "int": "a whole number",
     "float": "a number",
@@ -169,7 +140,7 @@ def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[s
 
 
 def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
-    if pattern == _PATH and _is_blankless(value):
+    if pattern == PATH_PATTERN and _is_blankless(value):
         return f'must start with "/"{got}', f'write "/{value}"'
     problem, remedy = PATTERNS.get(pattern, (f"must match {pattern}", ""))
     return problem + got, remedy

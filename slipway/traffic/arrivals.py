@@ -1,8 +1,8 @@
-"""Arrivals on an open model: each comes at its own time, whatever became of those before it.
+"""Arrivals on an open model: each visit is due at its own time, whatever became of those before it.
 
-A closed model's users send their next request when the last was answered: while the server stands still they
-send nothing, and the stand-still hardly shows (coordinated omission). Here visits go on falling due, wait for
-a free user, and are timed from when they were due.
+The users of a closed model send their next request when the last was answered: while the server stands still,
+they send nothing, and the stand-still hardly shows (coordinated omission). Here visits stay due, wait for a
+free user, and are timed from when they were due.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from collections.abc import Callable, Iterator
 import gevent
 from gevent.lock import Semaphore
 
-__all__ = ["Lane"]
+__all__ = ["VisitQueue", "sleep_until"]
 
 LONGEST_SLEEP, SHORTEST_SLEEP = 0.5, 0.0005
-"""Seconds. Below half a millisecond, waiting costs more than it is exact."""
+"""Seconds. Waiting for less than half a millisecond costs more than the accuracy is worth."""
 
 
-class Lane:
-    """Visits of one kind of user: those that fall due, until a free user takes each, or they are dropped.
+def sleep_until(at: float, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Sleep until `at` (`time.perf_counter`), or until `stop()`, looked at twice a second; True at `at`."""
+    while (left := at - time.perf_counter()) > 0:
+        if stop():
+            return False
+        gevent.sleep(min(max(left, SHORTEST_SLEEP), LONGEST_SLEEP))
+    return True
+
+
+class VisitQueue:
+    """Visits of one kind of user: each that is due is taken by a free user, or it is dropped and counted.
 
     Times are seconds of `time.perf_counter`.
     """
@@ -35,29 +44,39 @@ class Lane:
     ) -> None:
         """`patience`: seconds that a visit waits for a free user.
 
-        `arrived` is told of each visit how many seconds ago it was due, which is how late this process was
-        itself; `dropped` is told the same of each that found no user in time.
+        `arrived` is called for each visit with the seconds since it was due, which is how late this process
+        was; `dropped` likewise for each visit that found no user in time.
         """
         self.patience = patience
+        self.under_way = 0
+        """Visits that a user has taken and not finished."""
         self._arrived, self._dropped = arrived, dropped
         self._due: deque[float] = deque()
         self._ready = Semaphore(0)
+        self._times: Iterator[float] = iter(())
+        self._next: float | None = None
 
     @property
     def waiting(self) -> int:
-        """Visits that are due and have no user yet."""
+        """Visits that are due and not taken yet."""
         return len(self._due)
 
-    def dispatch(self, times: Iterator[float], zero: float) -> None:
-        """Let visits fall due at `times`, seconds after `zero`; returns after the last. To be spawned."""
-        for due in times:
-            at = zero + due
-            while (left := at - time.perf_counter()) > 0:
-                gevent.sleep(min(max(left, SHORTEST_SLEEP), LONGEST_SLEEP))
-            self.offer(at)
+    def schedule(self, times: Iterator[float], zero: float) -> None:
+        """Visits are due at `times`, seconds after `zero`."""
+        self._times = (zero + due for due in times)
+
+    def dispatch(self) -> None:
+        """Offer each scheduled visit when it is due; returns after the last. To be spawned.
+
+        What was due before is offered at once: a process that is late to start still accounts for its part.
+        """
+        while (due := self._upcoming()) is not None:
+            sleep_until(due)
+            self._next = None
+            self.offer(due)
 
     def offer(self, due: float) -> None:
-        """A visit is due."""
+        """Add a visit that is due."""
         now = time.perf_counter()
         if self._arrived:
             self._arrived(now - due)
@@ -65,17 +84,34 @@ class Lane:
         self._due.append(due)
         self._ready.release()
 
-    def take(self) -> float:
-        """Wait for the next visit; when it was due."""
-        while True:
-            self._ready.acquire()
-            self._drop(time.perf_counter(), self.patience)
-            if self._due:
-                return self._due.popleft()
+    def wait(self) -> None:
+        """Wait until a visit is due; the caller is then to `take` it."""
+        self._ready.acquire()
 
-    def close(self) -> None:
-        """Nobody will come for those that still wait."""
+    def take(self) -> float | None:
+        """When the next visit was due; None if there is none. `finish` is called after the visit."""
+        self._drop(time.perf_counter(), self.patience)
+        if not self._due:
+            return None
+        self.under_way += 1
+        return self._due.popleft()
+
+    def finish(self) -> None:
+        """A visit that was taken has ended."""
+        self.under_way -= 1
+
+    def close(self, until: float) -> None:
+        """Drop all visits that still wait, and those due before `until` that were never offered."""
+        while (due := self._upcoming()) is not None and due < until:
+            self._next = None
+            self.offer(due)
+        self._times = iter(())
         self._drop(time.perf_counter(), float("-inf"))
+
+    def _upcoming(self) -> float | None:
+        if self._next is None:
+            self._next = next(self._times, None)
+        return self._next
 
     def _drop(self, now: float, patience: float) -> None:
         while self._due and now - self._due[0] > patience:

@@ -1,4 +1,4 @@
-"""What one user writes and all others must hear of: when it was written, and who has not heard."""
+"""What one user writes and all listeners must receive: when it was written, and who has missed it."""
 
 from __future__ import annotations
 
@@ -8,65 +8,65 @@ import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["Broadcasts", "Ear", "Written"]
+__all__ = ["Broadcasts", "Listener", "Written"]
 
-_MARK = "slipway-load-"
-_FOUND = re.compile(_MARK + r"([0-9a-f]{8})-(\d{16,20})")
+_PREFIX = "slipway-load-"
+_TAG = re.compile(_PREFIX + r"([0-9a-f]{8})-(\d{16,20})")
 
 
 class Written(NamedTuple):
-    """One write that was answered well."""
+    """One write that succeeded."""
 
-    mark: str
+    tag: str
     began: float
-    """When it was sent, `time.perf_counter`: who listened then must hear of it."""
+    """When it was sent, `time.perf_counter`: who listened then must receive it."""
     answered: float
 
 
 class Broadcasts:
-    """The writes of this process. Their marks tell the time, so that every process can say how old one is."""
+    """The writes of this process. Each carries a tag with its time, so every process can tell its age."""
 
     def __init__(self) -> None:
         self.run = uuid.uuid4().hex[:8]
         self.written: list[Written] = []
-        """In the order in which they were answered."""
+        """In the order of their answers."""
 
-    def mark(self, due: float) -> str:
-        """A text for a write that was meant to start at `due` (`time.perf_counter`)."""
+    def tag(self, due: float) -> str:
+        """The text of a write that was due at `due` (`time.perf_counter`)."""
         ago = time.perf_counter() - due
-        return f"{_MARK}{self.run}-{time.time_ns() - int(ago * 1e9)}"
+        return f"{_PREFIX}{self.run}-{time.time_ns() - int(ago * 1e9)}"
 
-    def wrote(self, mark: str, began: float) -> None:
-        """The write with this mark, sent at `began`, was answered well."""
-        self.written.append(Written(mark, began, time.perf_counter()))
+    def wrote(self, tag: str, began: float) -> None:
+        """Record that the write with this tag, sent at `began`, succeeded."""
+        self.written.append(Written(tag, began, time.perf_counter()))
 
 
-class Ear:
-    """What one connection hears of, from when it opened until it ends."""
+class Listener:
+    """What one connection receives, from when it opened until it ends."""
 
     def __init__(self, broadcasts: Broadcasts) -> None:
-        self._all = broadcasts
+        self._broadcasts = broadcasts
         self._since = time.perf_counter()
         self._next = len(broadcasts.written)
-        self._heard: set[str] = set()
+        self._received: set[str] = set()
 
-    def hear(self, text: str) -> float | None:
-        """How old (ms) the write is that `text` tells of; None if of none, or of one known already."""
-        if _MARK not in text or (found := _FOUND.search(text)) is None:
+    def age_of(self, text: str) -> float | None:
+        """Age in ms of the write whose tag is in `text`; None without a tag, or if it was received before."""
+        if _PREFIX not in text or (found := _TAG.search(text)) is None:
             return None
-        mark = found[0]
-        if found[1] == self._all.run:
-            if mark in self._heard:
+        tag = found[0]
+        if found[1] == self._broadcasts.run:
+            if tag in self._received:
                 return None
-            self._heard.add(mark)
+            self._received.add(tag)
         return max(time.time_ns() - int(found[2]), 0) / 1e6
 
     def missed(self, before: float) -> Iterator[Written]:
-        """Writes answered before `before` that should have been heard of by now and were not; each once."""
-        written = self._all.written
+        """Writes answered before `before` that should have been received by now and were not; each once."""
+        written = self._broadcasts.written
         while self._next < len(written) and written[self._next].answered < before:
             each = written[self._next]
             self._next += 1
-            if each.mark not in self._heard and each.began > self._since:
+            if each.tag not in self._received and each.began > self._since:
                 yield each
-            self._heard.discard(each.mark)
+            self._received.discard(each.tag)

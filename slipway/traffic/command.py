@@ -18,11 +18,11 @@ from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.load import LoadSize
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
-from slipway.traffic.meter.command import ending_early
-from slipway.traffic.processes import Handed, Processes, start
+from slipway.traffic.interrupt import ending_early
+from slipway.traffic.processes import Handover, Processes, start
 from slipway.traffic.profile import profile_of
 from slipway.traffic.results import ExitCode
-from slipway.traffic.target import Aim, aim_at
+from slipway.traffic.target import Target, target_of
 from slipway.traffic.worker_hosts import WorkerHost, look_at
 
 __all__ = ["Load", "Loaded", "run"]
@@ -74,10 +74,10 @@ class Loaded(Reports):
     @property
     def misses(self) -> list[str]:
         """What failed or had too little data, a sentence each."""
-        from slipway.traffic.thresholds import Finding  # noqa: PLC0415
+        from slipway.traffic.thresholds import ThresholdResult  # noqa: PLC0415
 
-        findings = [Finding.model_validate(each) for each in self.document.get("findings", [])]
-        return [each.sentence for each in findings if each.verdict in ("fail", "no data")]
+        thresholds = [ThresholdResult.model_validate(each) for each in self.document.get("thresholds", [])]
+        return [each.sentence for each in thresholds if each.verdict in ("fail", "no data")]
 
 
 def run(project: Project, load: Load, *, output: int | IO[str] | None = None) -> Loaded:
@@ -94,9 +94,9 @@ def run(project: Project, load: Load, *, output: int | IO[str] | None = None) ->
         )
     _installed()
     live = LiveStack(project)
-    aim = _sized(aim_at(live), load)
-    seconds = profile_of(load.profile, aim.app).seconds
-    hosts = look_at(load.hosts, aim, project.root)
+    target = _sized(target_of(live), load)
+    seconds = profile_of(load.profile, target.app).seconds
+    hosts = look_at(load.hosts, target, project.root)
     folder = load.folder or project.state_dir / "load"
     folder.mkdir(parents=True, exist_ok=True)
     Reports(folder).forget()
@@ -104,10 +104,10 @@ def run(project: Project, load: Load, *, output: int | IO[str] | None = None) ->
     options += ["--i-know"] if load.i_know else []
     leading = ["--report-dir", str(folder.resolve())]
     leading += ["--web-host", "127.0.0.1"] if load.web else ["--headless", "--only-summary"]
-    ca = Path(aim.ca_file).read_text() if aim.ca_file else ""
+    ca = Path(target.ca_file).read_text() if target.ca_file else ""
 
-    def handed(elsewhere: bool) -> Handed:
-        return Handed(aim=aim, ca=ca if elsewhere else "")
+    def handover(elsewhere: bool) -> Handover:
+        return Handover(target=target, ca=ca if elsewhere else "")
 
     scenarios = find_scenarios(project)
     with ending_early() as stop:
@@ -116,7 +116,7 @@ def run(project: Project, load: Load, *, output: int | IO[str] | None = None) ->
             options,
             leading,
             root=project.root,
-            handed=handed,
+            handover=handover,
             processes=load.processes,
             hosts=hosts,
             output=output if output is not None else sys.stderr,
@@ -145,18 +145,18 @@ def _installed() -> None:
         raise BadInput(f"{', '.join(missing)} is not installed", remedy="uv sync --group load installs it")
 
 
-def _sized(aim: Aim, load: Load) -> Aim:
-    """The aim with the profile as large as the person wants it."""
+def _sized(target: Target, load: Load) -> Target:
+    """The target with the profile as large as the person wants it."""
     chosen = {"arrivals": load.arrivals, "sockets": load.sockets, "seconds": load.seconds}
     given = {name: value for name, value in chosen.items() if value is not None}
     if not given:
-        return aim
-    settings = aim.app.load
+        return target
+    settings = target.app.load
     size = settings.profiles.get(cast("Any", load.profile), LoadSize())
     sized = LoadSize.model_validate(size.model_dump(exclude_unset=True) | given)
     profiles = {**settings.profiles, load.profile: sized}
-    app = aim.app.model_copy(update={"load": settings.model_copy(update={"profiles": profiles})})
-    return aim.model_copy(update={"app": app})
+    app = target.app.model_copy(update={"load": settings.model_copy(update={"profiles": profiles})})
+    return target.model_copy(update={"app": app})
 
 
 def _wait(processes: Processes, stopping: Any, longest: float | None) -> int:

@@ -1,64 +1,74 @@
-"""How a WebSocket ended, and whether that was in order."""
+"""Connections to the target: TCP and TLS by gevent, HTTP by geventhttpclient, WebSockets by websocket-client.
+
+gevent's own socket and ssl modules are used, so that the meter runs in a process that locust has not patched.
+"""
+
+# gevent and its HTTP client are partly untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
-import socket
 import ssl
-import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
+import gevent.socket
+import gevent.ssl
 import websocket
+from gevent import monkey
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketPoolResponse
 
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 
-__all__ = ["Ended", "Wire", "connect", "goodbye", "problem_of", "shake_hands"]
+__all__ = ["Closed", "Connection", "HttpClient", "open_connection", "open_websocket", "problem_of"]
 
-
-NO_CODE = 1005
-"""RFC 6455 7.1.5: the close frame held none."""
-
-
-class Ended(Exception):
-    """The connection is over. `error` says what was wrong about that; None: it ended as it should."""
-
-    def __init__(self, error: str | None = None, *, again: bool = True) -> None:
-        super().__init__(error or "in order")
-        self.error = error
-        self.again = again
-        """Does the user come back?"""
-
-
-def goodbye(frame: bytes, orderly: Sequence[int]) -> Ended:
-    """What the payload of a close frame means to a client for whom the codes `orderly` are a goodbye."""
-    code = struct.unpack("!H", frame[:2])[0] if len(frame) >= 2 else NO_CODE
-    return Ended() if code in orderly else Ended(f"close code {code}")
-
-
-LEAST_WAIT = 0.0005
+SHORTEST_WAIT = 0.0005
 BLOCK = 65536
-WHOLE_TEXT = 0x81
-LENGTH_16 = 126
+TEXT_IN_ONE_FRAME, LENGTH_16 = 0x81, 126
+_poll: Any = monkey.get_original("select", "poll")
 
 
-class Wire:
-    """A socket to websocket-client, which reads headers a byte and frames a few bytes at a time."""
+class Closed(ConnectionError):
+    """The server closed the connection before its answer was complete."""
 
-    def __init__(self, raw: socket.socket) -> None:
+    def __init__(self, reason: str, *, silent: bool) -> None:
+        super().__init__(reason)
+        self.silent = silent
+        """True if no byte of the answer had come."""
+
+
+class Connection:
+    """A socket that reads through a buffer and gives up at a moment in time.
+
+    websocket-client reads headers byte by byte, and geventhttpclient knows only a time-out for each read.
+    """
+
+    def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._held = b""
         self._at = 0
         self._timeout: float | None = None
         self.until = 0.0
-        """Reading gives up at this time (`time.perf_counter`) with TimeoutError."""
+        """Reading raises TimeoutError at this time (`time.perf_counter`)."""
 
     @property
     def holds(self) -> bool:
-        """Has something been received that was not read yet?"""
+        """True if bytes have been received that are not read yet."""
         return self._at < len(self._held)
 
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing is there to be read: a kept connection with something to read has been closed."""
+        if self.holds or self._raw.fileno() < 0:
+            return False
+        poll = _poll()
+        poll.register(self._raw.fileno(), 1)  # POLLIN
+        return not poll.poll(0)
+
     def recv(self, size: int) -> bytes:
-        """At most `size` bytes; none when the other side has closed."""
+        """At most `size` bytes; empty when the other side has closed."""
         if self._at >= len(self._held):
             self._fill()
         found = self._held[self._at : self._at + size]
@@ -66,12 +76,16 @@ class Wire:
         return found
 
     def text(self) -> bytes | None:
-        """The next message, if it is text that has come in one piece: nearly all are, and parsing those here
-        takes a fraction of what websocket-client takes. None: leave the next frame to it."""
+        """The next message if it is text in a single frame that is here already, else None.
+
+        Nearly all messages are. websocket-client parses every frame in four reads and several objects: with
+        it alone a socket user reaches 0.7 of a bare loop's rate, with this 0.9 (bench/load.py). All other
+        frames are left to websocket-client.
+        """
         if self._at >= len(self._held):
             self._fill()
         held, at = self._held, self._at
-        if len(held) - at < 4 or held[at] != WHOLE_TEXT or held[at + 1] > LENGTH_16:
+        if len(held) - at < 4 or held[at] != TEXT_IN_ONE_FRAME or held[at + 1] > LENGTH_16:
             return None
         begin, length = at + 2, held[at + 1]
         if length == LENGTH_16:
@@ -82,82 +96,203 @@ class Wire:
         return held[begin : self._at]
 
     def send(self, data: bytes) -> int:
-        """How many bytes of `data` the kernel took; TimeoutError if none within `gettimeout()` seconds."""
+        """How many bytes the kernel took; TimeoutError if none within `gettimeout()` seconds."""
         self._raw.settimeout(self._timeout)
         return self._raw.send(data)
 
+    def sendall(self, data: bytes) -> None:
+        """Send all of `data`; TimeoutError at `until`."""
+        self._raw.settimeout(max(self.until - time.perf_counter(), SHORTEST_WAIT))
+        self._raw.sendall(data)
+
     def gettimeout(self) -> float | None:
-        """Of sending."""
+        """Send time-out in seconds."""
         return self._timeout
 
     def settimeout(self, seconds: float | None) -> None:
-        """Of sending."""
+        """Set the send time-out in seconds."""
         self._timeout = seconds
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The file descriptor."""
         return self._raw.fileno()
-
-    def _fill(self) -> None:
-        self._raw.settimeout(max(self.until - time.perf_counter(), LEAST_WAIT))
-        self._held, self._at = self._raw.recv(BLOCK), 0
 
     def shutdown(self, how: int) -> None:
         """End one direction, or both."""
         self._raw.shutdown(how)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the socket."""
         self._raw.close()
 
     @property
     def _closed(self) -> bool:
+        """Read by websocket-client before it closes a socket: without it, the socket stays open."""
         return self._raw.fileno() < 0
 
+    def _fill(self) -> None:
+        self._raw.settimeout(max(self.until - time.perf_counter(), SHORTEST_WAIT))
+        self._held, self._at = self._raw.recv(BLOCK), 0
 
-def connect(aim: Aim, timeout: float, *, receive_buffer: int = 0) -> Wire:
-    """A new connection. OSError, and for a certificate that is not the site's ssl.SSLError.
 
-    `receive_buffer`: bytes that the kernel takes in for a slow reader; 0: as many as it likes.
+def open_connection(target: Target, timeout: float, *, receive_buffer: int = 0) -> Connection:
+    """A new connection, good for `timeout` seconds. OSError; ssl.SSLError for a certificate of another site.
+
+    `receive_buffer`: bytes that the kernel buffers for a slow reader; 0: the kernel's default.
     """
-    raw = socket.socket(socket.AF_INET6 if ":" in aim.address[0] else socket.AF_INET)
+    until = time.perf_counter() + timeout
+    family = gevent.socket.AF_INET6 if ":" in target.address[0] else gevent.socket.AF_INET
+    raw: Any = gevent.socket.socket(family)
     try:
         if receive_buffer:
-            # Before connecting: the window that is announced follows from it.
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            # Before connecting: it sets the window that is announced.
+            raw.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_RCVBUF, receive_buffer)
         raw.settimeout(timeout)
-        raw.connect(aim.address)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if aim.secure:
-            raw = aim.tls.wrap_socket(raw, server_hostname=aim.host_name)
+        raw.connect(target.address)
+        raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        if target.secure:
+            raw = _tls(target.ca_file).wrap_socket(raw, server_hostname=target.host_name)
     except BaseException:
         raw.close()
         raise
-    wire = Wire(raw)
-    wire.settimeout(timeout)
-    wire.until = time.perf_counter() + timeout
-    return wire
+    connection = Connection(raw)
+    connection.settimeout(timeout)
+    connection.until = until
+    return connection
 
 
-def shake_hands(aim: Aim, wire: Wire, path: str, cookies: str = "") -> websocket.WebSocket:
-    """The WebSocket at `path` over `wire`; closed if it is refused (websocket.WebSocketException)."""
+@cache
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """One context for all connections of a process: reading the CAs takes milliseconds.
+
+    Not create_default_context: where locust has not patched ssl, its sockets would block all other users.
+    """
+    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    else:
+        context.load_default_certs()
+    return context
+
+
+class _Answer(HTTPSocketPoolResponse):
+    """geventhttpclient shows the sent request with an error; ours holds secrets, so it shows none."""
+
+    _sent_request = ""
+
+
+class HttpClient:
+    """HTTP/1.1 to the target over kept connections; where browsers retry, it retries once and says so.
+
+    geventhttpclient's own client cannot be used: it repeats a GET up to twice when the connection closes
+    without an answer, on new connections too, and does not report it. A lost request must be visible.
+    """
+
+    def __init__(self, target: Target, timeout: float) -> None:
+        self._target = target
+        self._timeout = timeout
+        self._idle: list[Connection] = []
+        self._headers = {"Host": target.authority, **target.headers}  # names in the case of str.title()
+        self.retried = False
+        """True if the latest request was repeated on a new connection."""
+
+    def request(
+        self, method: str, path: str, body: Any = b"", headers: Mapping[str, str] | None = None
+    ) -> HTTPSocketPoolResponse:
+        """Send a request and read the head of the answer. OSError, `Closed`, HTTPParseError.
+
+        A kept connection that the server closed before any byte of the answer is replaced once by a new one.
+        """
+        message = self._message(method, path, body, headers or {})
+        until = time.perf_counter() + self._timeout
+        self.retried = False
+        while self._idle:
+            kept = self._idle.pop()
+            if not kept.is_idle:
+                kept.close()
+                continue
+            try:
+                return self._exchange(kept, method, message, until)
+            except Closed as closed:
+                if not closed.silent:
+                    raise
+            self.retried = True
+            break
+        fresh = open_connection(self._target, max(until - time.perf_counter(), SHORTEST_WAIT))
+        return self._exchange(fresh, method, message, until)
+
+    def return_socket(self, connection: Any) -> None:
+        """Called by an answer that was read completely."""
+        self._idle.append(connection)
+
+    def release_socket(self, connection: Any) -> None:
+        """Called by an answer after which the connection is of no more use."""
+        connection.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _message(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> bytes:
+        sent = {**self._headers, **{name.title(): value for name, value in headers.items()}}
+        payload = _bytes_of(body)
+        if payload or method in {"POST", "PUT", "PATCH"}:
+            sent["Content-Length"] = str(len(payload))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in sent.items()])
+        return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + payload
+
+    def _exchange(
+        self, connection: Connection, method: str, message: bytes, until: float
+    ) -> HTTPSocketPoolResponse:
+        connection.until = until
+        pool: Any = self
+        raw: Any = connection
+        try:
+            connection.sendall(message)
+            return _Answer(raw, pool, block_size=BLOCK, method=method)
+        except TimeoutError:
+            connection.close()
+            raise
+        except HTTPConnectionClosed as error:
+            raise Closed(str(error), silent=True) from error
+        except HTTPParseError as error:
+            connection.close()
+            raise Closed(str(error), silent=False) from error
+        except OSError as error:
+            connection.close()
+            raise Closed(str(error), silent=True) from error
+
+
+def _bytes_of(body: Any) -> bytes:
+    if isinstance(body, str):
+        return body.encode()
+    if hasattr(body, "read"):
+        return body.read()
+    return bytes(body or b"")
+
+
+def open_websocket(
+    target: Target, connection: Connection, path: str, cookies: str = ""
+) -> websocket.WebSocket:
+    """The WebSocket at `path` over `connection`; websocket.WebSocketException if the handshake is refused."""
     client = websocket.WebSocket(skip_utf8_validation=True)
-    scheme = "wss" if aim.secure else "ws"
-    client.connect(  # pyright: ignore[reportUnknownMemberType]
-        f"{scheme}://{aim.authority}{path}",
-        socket=wire,
-        host=aim.authority,
-        origin=aim.url,
-        header=aim.headers,
+    scheme = "wss" if target.secure else "ws"
+    client.connect(
+        f"{scheme}://{target.authority}{path}",
+        socket=connection,
+        host=target.authority,
+        origin=target.url,
+        header=target.headers,
         cookie=cookies or None,
-        timeout=wire.gettimeout(),
-        redirect_limit=0,  # it would take the load key along
+        timeout=connection.gettimeout(),
+        redirect_limit=0,  # a redirect would take the load key along
     )
     return client
 
 
 def problem_of(error: BaseException) -> str:
-    """What went wrong with a connection, without addresses: so that like is counted with like."""
+    """What went wrong with a connection, without addresses, so that equal problems are counted together."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"certificate refused: {error.verify_message}"

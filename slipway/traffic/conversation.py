@@ -1,120 +1,159 @@
-"""One open WebSocket as its user lives it: what was asked, what is heard, and how it ends."""
+"""An open WebSocket as its user lives it: what was sent, what is received, and how it ends."""
 
 from __future__ import annotations
 
 import random
 import re
+import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import cast
 
 import gevent
 import websocket
 from websocket import ABNF
 
+from slipway.settings.app import WebSocket
 from slipway.settings.traffic_rules import COUNTER
-from slipway.traffic.broadcasts import Ear
-from slipway.traffic.connection import Ended, Wire, goodbye, problem_of
-from slipway.traffic.run import LoadRun
+from slipway.traffic.broadcasts import Broadcasts, Listener
+from slipway.traffic.connection import Connection, problem_of
 from slipway.traffic.samples import BACKLOG, BROADCAST, ECHO
 from slipway.traffic.sign_in import fill_message
 
-__all__ = ["Conversation"]
+__all__ = ["ConnectionEnded", "Conversation", "Report"]
 
+NO_CODE = 1005
+"""RFC 6455 7.1.5: the close frame held no code."""
 _NUMBERS = re.compile(r"\d{9,}")
 _HERE = "@number@"
-NUMBERS_EACH = 1_000_000
-NUMBERS_FROM = 1_000_000_000
+
+Report = Callable[[str, float, "str | None", int], None]
+"""(kind, ms, error or None, bytes) of something that was timed."""
 
 
-class Conversation:
-    """A connection that is open. Whatever ends it comes as `Ended`, from whichever method is waiting."""
+class ConnectionEnded(Exception):
+    """The connection is over. `error` says what was wrong about its end; None: it ended in order."""
 
     def __init__(
         self,
-        run: LoadRun,
-        socket: websocket.WebSocket,
-        wire: Wire,
-        known: Mapping[str, str],
-        number: int,
+        error: str | None = None,
         *,
-        leaves: float,
-        storm: float,
+        again: bool = True,
+        code: int | None = None,
+        reason: str = "",
+        kind: str = "no close frame",
     ) -> None:
-        """`leaves` and `storm`: when this user means to leave, and when it is cut (`time.perf_counter`)."""
-        settings = run.aim.app.websocket
-        assert settings is not None
-        self._run, self._socket, self._wire = run, socket, wire
-        self._settings = settings
-        self._echo = fill_message(settings.echo, {**known, COUNTER: _HERE}).split(_HERE)
-        self._number = NUMBERS_FROM + number * NUMBERS_EACH
-        self._asked: dict[str, float] = {}
-        self._ear = Ear(run.broadcasts)
-        self._hears = BROADCAST
-        self._told = False
-        self._whole = True
-        """Has websocket-client taken in all of a frame, and nothing of the next?"""
-        self._leaves, self._storm = leaves, storm
-        self._patience = run.load.patience_seconds
-        self._due = 0.0
-        self._name = settings.path
+        super().__init__(error or "in order")
+        self.error = error
+        self.again = again
+        """True if the user comes back."""
+        self.code, self.reason = code, reason
+        """The server's close frame; None: there was none."""
+        self.kind = kind
+        """How it ended, where there was no close frame."""
 
-    def every(self, seconds: float) -> Iterator[None]:
-        """Again and again, listening in between; what is asked then is timed from when it was due."""
-        due = time.perf_counter() + random.uniform(0, seconds)  # noqa: S311 - so that not all speak at once
+
+class Conversation:
+    """An open connection. Whatever ends it is raised as ConnectionEnded by the method that is waiting."""
+
+    def __init__(
+        self,
+        socket: websocket.WebSocket,
+        connection: Connection,
+        settings: WebSocket,
+        known: Mapping[str, str],
+        *,
+        report: Report,
+        patience: float,
+        first_number: int,
+        broadcasts: Broadcasts | None = None,
+        until: tuple[float, float] = (inf, inf),
+    ) -> None:
+        """`first_number` is the echo's first `${n}`; `patience`: seconds until something counts as missing.
+
+        `until`: when this user leaves for good, and when it is cut and comes back (`time.perf_counter`).
+        """
+        self._socket, self._connection, self._settings = socket, connection, settings
+        self._echo = fill_message(settings.echo, {**known, COUNTER: _HERE}).split(_HERE)
+        self._report, self._patience = report, patience
+        self.next_number = first_number
+        self.noticed = False
+        """True once the server has sent `websocket.notice`: it is about to close in order."""
+        self.waiting: dict[str, float] = {}
+        """By the number of each echo that has no answer yet, when it was due."""
+        self._listener = Listener(broadcasts) if broadcasts else None
+        self._receives = BROADCAST
+        self._frame_begun = False
+        """True while websocket-client has read a part of a frame."""
+        self._leaves, self._cut = until
+        self._due = 0.0
+
+    def every(self, seconds: float, *, at_once: bool = False) -> Iterator[None]:
+        """Yields at every interval, and receives in between; an echo is timed from when its interval was due.
+
+        The first is due at a random moment within the interval, so that not all users send at once.
+        """
+        due = time.perf_counter() + (0.0 if at_once else random.uniform(0, seconds))  # noqa: S311 - no secret
         while True:
-            self._listen(due)
+            self._receive_until(due)
             self._due = due
             yield
             due += seconds
 
     def echo(self) -> None:
-        """Send the echo of slipway.toml; its answer is timed when it is heard."""
-        if self._told or not self._settings.echo:
-            return  # who was told to go elsewhere asks nothing more here, and waits for the goodbye
+        """Send the echo message of slipway.toml; its answer is timed when it is received."""
+        if self.noticed or not self._settings.echo:
+            return  # the server is about to close: wait for that
         now = time.perf_counter()
         due, self._due = self._due or now, 0.0
-        self._number += 1
-        number = str(self._number)
-        self._asked[number] = due
+        number = str(self.next_number)
+        self.next_number += 1
+        self.waiting[number] = due
         try:
             self._socket.send(number.join(self._echo))
         except (OSError, websocket.WebSocketException) as error:
-            # What the server said last may still be there to be read: its goodbye, most of all.
+            # What the server sent last may still be there to be read, most of all its close frame.
             self._drain(error)
 
     def ask(self) -> None:
-        """Send the echo and wait for its answer."""
+        """Send the echo message and wait for its answer."""
         self.echo()
         until = time.perf_counter() + self._patience
-        while self._asked:
-            self._hear_one(until)
+        while self.waiting:
+            self._receive_one(until)
 
     def listen(self, seconds: float) -> None:
-        """Hear what comes in the next seconds."""
-        self._listen(time.perf_counter() + seconds)
+        """Receive what comes in the next `seconds`."""
+        self._receive_until(time.perf_counter() + seconds)
+
+    def settle(self, until: float) -> None:
+        """Wait for the answers that are missing, at most until `until` (`time.perf_counter`)."""
+        while self.waiting and time.perf_counter() < until:
+            self._receive_one(until)
+            self._check_overdue(time.perf_counter())
 
     def stall(self, seconds: float) -> None:
-        """Read nothing for so long, whatever comes."""
-        # From now on what it hears of is old by its own doing.
-        self._hears = BACKLOG
-        until = min(time.perf_counter() + seconds, self._leaves, self._storm)
+        """Read nothing for `seconds`, whatever arrives."""
+        # From now on, what is received is old by this user's own doing.
+        self._receives = BACKLOG
+        until = min(time.perf_counter() + seconds, self._leaves, self._cut)
         gevent.sleep(max(until - time.perf_counter(), 0))
 
-    def greet(self, messages: list[str]) -> None:
-        """Send the opening messages, each of which is answered."""
+    def greet(self, messages: list[str], patience: float) -> None:
+        """Send the opening messages, each of which is answered within `patience` seconds."""
         for message in messages:
             try:
                 self._socket.send(message)
             except (OSError, websocket.WebSocketException) as error:
                 self._drain(error)
-            if not self._hear_one(time.perf_counter() + self._patience):
-                raise Ended("no answer to an opening message")
+            if not self._receive_one(time.perf_counter() + patience):
+                raise ConnectionEnded("no answer to an opening message", kind="open: no answer")
 
     def close(self, code: int = 1000) -> None:
-        """Say goodbye and do not wait for the answer."""
+        """Send a close frame and do not wait for the answer."""
         try:
-            self._wire.settimeout(1.0)
+            self._connection.settimeout(1.0)
             if self._socket.connected:
                 self._socket.send_close(code)
         except (OSError, websocket.WebSocketException):
@@ -122,70 +161,74 @@ class Conversation:
         finally:
             self._socket.shutdown()
 
-    def _listen(self, until: float) -> None:
-        stop = min(until, self._leaves, self._storm)
+    def _receive_until(self, until: float) -> None:
+        stop = min(until, self._leaves, self._cut)
         while True:
-            heard = self._hear_one(stop)
+            received = self._receive_one(stop)
             now = time.perf_counter()
             if now < stop:
                 continue
-            if now >= self._storm:
-                raise Ended
+            if now >= self._cut:
+                raise ConnectionEnded
             if now >= self._leaves:
-                raise Ended(again=False)
-            self._overdue(now)
-            if not (heard and self._wire.holds):
+                raise ConnectionEnded(again=False)
+            self._check_overdue(now)
+            if not (received and self._connection.holds):
                 return
 
-    def _overdue(self, now: float) -> None:
+    def _check_overdue(self, now: float) -> None:
         before = now - self._patience
-        for _ in self._ear.missed(before):
-            self._run.tell(self._hears, self._name, self._patience * 1000, "not heard of")
-        if self._asked and next(iter(self._asked.values())) < before:
-            for due in self._asked.values():
-                self._run.tell(ECHO, self._name, (now - due) * 1000, "not answered")
-            self._asked.clear()
-            raise Ended("echo not answered")
+        for _ in self._listener.missed(before) if self._listener else ():
+            self._report(self._receives, self._patience * 1000, "not received", 0)
+        if self.waiting and next(iter(self.waiting.values())) < before:
+            for due in self.waiting.values():
+                self._report(ECHO, (now - due) * 1000, "not answered", 0)
+            self.waiting.clear()
+            raise ConnectionEnded("echo not answered", kind="echo unanswered")
 
-    def _hear_one(self, until: float) -> bool:
-        """Wait for a message and take it in; False if none came in time."""
-        self._wire.until = until
+    def _receive_one(self, until: float) -> bool:
+        """Wait for a message and handle it; False if none came in time."""
+        self._connection.until = until
         try:
-            if self._whole and (text := self._wire.text()) is not None:
-                self._take(text)
+            if not self._frame_begun and (text := self._connection.text()) is not None:
+                self._handle(text)
                 return True
-            self._whole = False
+            self._frame_begun = True
             answer = cast("tuple[int, ABNF]", self._socket.recv_data_frame())  # pyright: ignore[reportUnknownMemberType]
         except (TimeoutError, websocket.WebSocketTimeoutException):
             return False
         except websocket.WebSocketConnectionClosedException:
-            raise Ended("closed without a close frame") from None
-        except (OSError, websocket.WebSocketException) as error:
-            raise Ended(problem_of(error)) from None
-        self._whole = True
+            raise ConnectionEnded("closed without a close frame") from None
+        except OSError as error:
+            raise ConnectionEnded(problem_of(error)) from None
+        except websocket.WebSocketException as error:
+            raise ConnectionEnded(problem_of(error), kind="protocol") from None
+        self._frame_begun = False
         opcode, frame = answer
         data = bytes(frame.data) if isinstance(frame.data, bytes) else b""
         if opcode == ABNF.OPCODE_CLOSE:
-            raise goodbye(data, self._settings.close_codes)
-        self._take(data)
+            code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else NO_CODE
+            orderly = code in self._settings.close_codes
+            reason = data[2:].decode("utf-8", "replace")
+            raise ConnectionEnded(None if orderly else f"close code {code}", code=code, reason=reason)
+        self._handle(data)
         return True
 
-    def _take(self, data: bytes) -> None:
+    def _handle(self, data: bytes) -> None:
         text = data.decode("utf-8", "replace")
-        if self._asked:
+        if self._settings.notice and self._settings.notice in text:
+            self.noticed = True
+        if self.waiting:
             for number in _NUMBERS.findall(text):
-                if (due := self._asked.pop(number, None)) is not None:
-                    ms = (time.perf_counter() - due) * 1000
-                    self._run.tell(ECHO, self._name, ms, size=len(data))
+                if (due := self.waiting.pop(number, None)) is not None:
+                    self._report(ECHO, (time.perf_counter() - due) * 1000, None, len(data))
                     return
-        if (old := self._ear.hear(text)) is not None:
-            self._run.tell(self._hears, self._name, old, size=len(data))
-        elif self._settings.notice and self._settings.notice in text:
-            self._told = True
+        if self._listener and (age := self._listener.age_of(text)) is not None:
+            self._report(self._receives, age, None, len(data))
 
     def _drain(self, error: BaseException) -> None:
-        """After a send that failed: read what is left, which ends with how the connection ended."""
+        """After a send that failed: read what is left, up to how the connection ended."""
         until = time.perf_counter() + 1.0
-        while self._hear_one(until):
+        while self._receive_one(until):
             pass
-        raise Ended(f"cannot send: {problem_of(error)}")
+        raise ConnectionEnded(f"cannot send: {problem_of(error)}")

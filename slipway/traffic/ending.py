@@ -24,14 +24,14 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRu
 from slipway.settings.errors import SlipwayError
 from slipway.settings.load import Load
 from slipway.stack import LiveStack
-from slipway.traffic.progress import LINE_SECONDS, ReleaseMarks, live_line
+from slipway.traffic.progress import LINE_SECONDS, ReleaseEvents, live_line
 from slipway.traffic.progress import LOOK_SECONDS as RELEASES_SECONDS
 from slipway.traffic.recorder import Recorder, record
 from slipway.traffic.report import write_reports
-from slipway.traffic.results import ExitCode, Outcome, outcome_of
+from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
-from slipway.traffic.samples import CONNECT, ECHO, HTTP, Samples
-from slipway.traffic.thresholds import Asked, hopeless
+from slipway.traffic.samples import CONNECT, ECHO, HTTP
+from slipway.traffic.thresholds import Plan, certain_failure
 from slipway.traffic.workers import share_out
 
 LOOK_SECONDS = 1.0
@@ -43,7 +43,7 @@ def _at_once() -> float:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunSpec:
     """What was ordered of a run, and where its reports go."""
 
     stack: str
@@ -62,33 +62,32 @@ class Order:
     hide: Callable[[str], str] = str
     """Takes secrets out of a text."""
 
-    def asked(self, started: float) -> Asked:
+    def asked(self, started: float) -> Plan:
         """What the run was to bring that locust started then."""
-        return Asked(started + self.lead(), self.windows, self.sockets, self.kinds, self.min_samples)
+        return Plan(started + self.lead(), self.windows, self.sockets, self.kinds, self.min_samples)
 
 
 def report_at_the_end(
     environment: Environment,
-    order: Order,
-    samples: Samples | None = None,
-    sockets: Callable[[], int] = lambda: 0,
+    order: RunSpec,
+    run: LoadRun | None = None,
 ) -> Recorder:
     """Record what `environment` runs, and report it; call it once, on locust's event `init`.
 
-    In a worker it only records: the master has the numbers of all. `samples` and `sockets` as for `record`.
+    In a worker it only records: the master has the numbers of all. `run` as for `record`.
     """
-    recorder = record(environment, samples, sockets)
+    recorder = record(environment, run)
     if not isinstance(environment.runner, WorkerRunner):
         _Ending(environment, order, recorder).listen()
     return recorder
 
 
 class _Ending:
-    def __init__(self, environment: Environment, order: Order, recorder: Recorder) -> None:
+    def __init__(self, environment: Environment, order: RunSpec, recorder: Recorder) -> None:
         self._environment = environment
         self._order = order
         self._recorder = recorder
-        self._asked: Asked | None = None
+        self._asked: Plan | None = None
         self._aborted = ""
         self._reported = False
 
@@ -119,7 +118,7 @@ class _Ending:
         while self._recorder.stopped is None and self._recorder.started == started:
             self._recorder.watch()
             assert self._asked is not None
-            if why := hopeless(self._recorder.samples, self._order.load, self._asked, time.time()):
+            if why := certain_failure(self._recorder.samples, self._order.load, self._asked, time.time()):
                 self._aborted = why
                 _log.error("ended early: %s", self._order.hide(why))
                 runner: Any = self._environment.runner
@@ -148,7 +147,7 @@ class _Ending:
         self._reported = True
         now = time.time()
         stopped = self._recorder.stopped or now
-        outcome = outcome_of(
+        outcome = result_of(
             self._recorder.samples,
             self._order.load,
             self._asked or self._order.asked(now),
@@ -166,9 +165,9 @@ class _Ending:
         _tell(outcome, files)
 
 
-def _tell(outcome: Outcome, files: list[Path]) -> None:
+def _tell(outcome: RunResult, files: list[Path]) -> None:
     """In the log, as locust tells everything."""
-    for finding in outcome.findings:
+    for finding in outcome.thresholds:
         if finding.verdict in {"fail", "no data"}:
             _log.error("%s: %s", finding.verdict, finding.sentence)
     tell = _log.info if outcome.passed else _log.error
@@ -179,11 +178,11 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
     """Call it once, on locust's event `init`. `live` is None in a worker, which only records its part."""
     share_out(environment, run)
     if live is None or isinstance(environment.runner, WorkerRunner):
-        record(environment, run.samples, lambda: run.sockets_open)
+        record(environment, run)
         return
     schedule = run.profile.schedule
-    order = Order(
-        stack=run.aim.stack,
+    order = RunSpec(
+        stack=run.target.stack,
         profile=run.profile.name,
         folder=folder or live.state_dir / "load",
         load=run.load,
@@ -194,20 +193,20 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
             [HTTP] * bool(schedule.peak_rate) + [CONNECT, ECHO] * bool(schedule.peak_sockets),
         ),
         min_samples=run.profile.min_samples,
-        url=run.aim.url,
+        url=run.target.url,
         release=_release(live),
         hide=live.redact,
     )
-    recorder = report_at_the_end(environment, order, run.samples, lambda: run.sockets_open)
-    marks: list[ReleaseMarks] = []
+    recorder = report_at_the_end(environment, order, run)
+    annotations: list[ReleaseEvents] = []
 
     def began(**_: object) -> None:
-        marks[:] = [ReleaseMarks(live.ledger, time.time())]
-        gevent.spawn(_mark, recorder, marks[0])
+        annotations[:] = [ReleaseEvents(live.ledger, time.time())]
+        gevent.spawn(_mark, recorder, annotations[0])
         gevent.spawn(_show, recorder, run)
 
     def ends(**_: object) -> None:
-        for each in marks:
+        for each in annotations:
             _look(recorder, each)
 
     events: Any = environment.events  # locust's hooks are untyped
@@ -226,16 +225,16 @@ def _goes_on(recorder: Recorder, started: float | None) -> bool:
     return recorder.stopped is None and recorder.started == started
 
 
-def _mark(recorder: Recorder, marks: ReleaseMarks) -> None:
+def _mark(recorder: Recorder, annotations: ReleaseEvents) -> None:
     started = recorder.started
     while _goes_on(recorder, started):
-        _look(recorder, marks)
+        _look(recorder, annotations)
         gevent.sleep(RELEASES_SECONDS)
 
 
-def _look(recorder: Recorder, marks: ReleaseMarks) -> None:
-    for mark in marks.look():
-        recorder.mark(mark.text, mark.at)
+def _look(recorder: Recorder, annotations: ReleaseEvents) -> None:
+    for mark in annotations.look():
+        recorder.annotate(mark.text, mark.at)
         sys.stderr.write(f"{mark.text}\n")
 
 

@@ -1,6 +1,6 @@
 """A process of the load generator, started by another: `python -m slipway.traffic.generator LOCUST-OPTIONS`.
 
-It reads on standard input what to aim at (`Handed`), and ends in order when that is closed: a generator whose
+It reads on standard input the target (`Handover`), and ends in order when that is closed: a generator whose
 starter was killed, or whose ssh connection broke, must not go on loading a stack that nobody watches.
 """
 
@@ -18,7 +18,7 @@ ORDERLY_SECONDS = 30.0
 
 
 def main() -> None:
-    """Read what to aim at, then be locust."""
+    """Read the target, then be locust."""
     with suppress(PermissionError):  # it is the first of its group already
         os.setsid()
     line = sys.stdin.buffer.readline()
@@ -26,15 +26,15 @@ def main() -> None:
     # Locust first: whatever is imported after it waits without holding up other users.
     from locust.main import main as locust  # noqa: PLC0415
 
-    from slipway.traffic.processes import Handed, take  # noqa: PLC0415
+    from slipway.traffic.processes import Handover, take  # noqa: PLC0415
 
-    handed = Handed.model_validate_json(line)
-    aim, me = take(handed), os.getpid()
+    handover = Handover.model_validate_json(line)
+    target, me = take(handover), os.getpid()
     try:
         locust()
     finally:
-        if handed.ca and os.getpid() == me:  # and not one of the processes that this one was forked into
-            shutil.rmtree(Path(aim.ca_file).parent, ignore_errors=True)
+        if handover.ca and os.getpid() == me:  # and not one of the processes that this one was forked into
+            shutil.rmtree(Path(target.ca_file).parent, ignore_errors=True)
 
 
 def _end_with_the_starter() -> None:

@@ -1,4 +1,4 @@
-"""A user that comes for a visit whenever one is due: its scenario is `visit`, and reads as one."""
+"""A user that makes a visit whenever one is due; its scenario is the method `visit`."""
 
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 from locust import task
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from slipway.settings.app import App, Step
 from slipway.settings.errors import SlipwayError
@@ -30,13 +28,13 @@ class HttpUser(FastHttpUser):
     abstract = True
     insecure = False
     visit_seconds: ClassVar[float] = 5.0
-    """A visit may take so long before others wait: times arrivals a second, it is how many users stand by."""
+    """Expected longest visit: times the arrivals a second, it gives the number of users that stand by."""
 
     client: HttpSession  # pyright: ignore[reportIncompatibleVariableOverride] - it is one of locust's
 
     @classmethod
     def suits(cls, app: App) -> bool:
-        """Can this user do anything on `app`? Otherwise it stays at home."""
+        """False if this user has nothing to do on `app`; it is then not spawned."""
         del app
         return True
 
@@ -47,20 +45,21 @@ class HttpUser(FastHttpUser):
 
     def __init__(self, environment: Environment) -> None:
         self.load = run_of(environment)
-        self.aim = self.load.aim
-        self.host = self.aim.url
+        self.target = self.load.target
+        self.host = self.target.url
         super().__init__(environment)
         self.client = HttpSession(  # pyright: ignore[reportIncompatibleVariableOverride] - the same
-            self.aim,
+            self.target,
             environment.events.request,
             self,
             number=next(self.load.numbers),
             timeout=self.load.load.patience_seconds,
         )
-        self._lane = self.load.lane(type(self))
+        self._queue = self.load.queue(type(self))
+        self._called = False
 
     def visit(self) -> None:
-        """The scenario: once, from arriving to leaving."""
+        """The scenario: one visit, from arriving to leaving."""
         raise NotImplementedError(f"{type(self).__name__}.visit")
 
     # ── what a visit is made of ───────────────────────────────────────────────────────────────────
@@ -74,19 +73,19 @@ class HttpUser(FastHttpUser):
         return self.client.request("POST", path, json=body, **options)
 
     def delete(self, path: str, **options: Any) -> Any:
-        """DELETE."""
+        """DELETE, as `self.client.delete`."""
         return self.client.request("DELETE", path, **options)
 
     def signed_in(self) -> dict[str, str]:
-        """Headers of the signed-in smoke user; its cookies are this user's from now on."""
+        """Headers of the signed-in smoke user; where the app uses cookies instead, this user now has them."""
         session = self.load.identity.session()
         if not session.headers:
-            for cookie in self.load.identity.cookies:
+            for cookie in self.load.identity_cookies:
                 self.client.cookiejar.set_cookie(cookie)
         return dict(session.headers)
 
     def take(self, step: Step, known: dict[str, str]) -> None:
-        """A step as the smoke test has it, filled from `known`, which gets what it captures.
+        """Make the request of a smoke step, filled from `known`; what it captures is added to `known`.
 
         A wrong status or text is an error of the request, and ends the visit.
         """
@@ -110,36 +109,44 @@ class HttpUser(FastHttpUser):
                 known.update({name: pick(document, dotted) for name, dotted in step.capture.items()})
 
     def known(self) -> dict[str, str]:
-        """What fills the smoke steps after sign-in: the env of scope smoke, and what the sign-in captured."""
+        """Values for the smoke steps after sign-in: the env of scope smoke, and what the sign-in captured."""
         session = self.load.identity.session()
         if not session.headers:
             self.signed_in()
-        return {**self.aim.values, **session.captures}
+        return {**self.target.values, **session.captures}
 
-    # ── how visits come ───────────────────────────────────────────────────────────────────────────
+    # ── when visits are made ──────────────────────────────────────────────────────────────────────
+
+    def wait_time(self) -> float:
+        """Waits until a visit is due. Locust may end a user that waits; one on a visit finishes it first."""
+        self._queue.wait()
+        self._called = True
+        return 0.0
 
     @task
-    def _visits(self) -> None:
-        client, take = self.client, self._lane.take
-        while self._state != LOCUST_STATE_STOPPING:
-            # Locust may end a user that waits at once; one on a visit it asks to finish.
-            self._state = LOCUST_STATE_WAITING
-            client.due = take()
-            self._state = LOCUST_STATE_RUNNING
-            try:
-                self.visit()
-            except Unexpected:
-                pass
-            except SlipwayError as failed:
-                self._abandoned(failed)
-        raise StopUser
+    def _visit_when_due(self) -> None:
+        if not self._called:
+            return  # locust's first call, before it has waited
+        self._called = False
+        due = self._queue.take()
+        if due is None:
+            return  # dropped meanwhile
+        self.client.due = due
+        try:
+            self.visit()
+        except Unexpected:
+            pass
+        except SlipwayError as failed:
+            self._abandoned(failed)
+        finally:
+            self._queue.finish()
 
     def _abandoned(self, failed: SlipwayError) -> None:
-        """A visit that could not go on without a request to blame for it, such as one without a sign-in."""
+        """Report a visit that could not go on though no request of it failed, for want of a sign-in."""
         due, self.client.due = self.client.due, None
         began = due if due is not None else self.client.began
-        self.load.tell(VISIT, type(self).__name__, (time.perf_counter() - began) * 1000, failed.message)
+        self.load.report(VISIT, type(self).__name__, (time.perf_counter() - began) * 1000, failed.message)
 
 
 class Unexpected(Exception):
-    """The visit cannot go on; the request that is to blame has told so."""
+    """The visit cannot go on; the request that caused it has been reported."""

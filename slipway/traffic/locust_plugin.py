@@ -22,11 +22,11 @@ from locust.runners import MasterRunner, WorkerRunner
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.stack import open_live
 from slipway.traffic.ending import follow
-from slipway.traffic.processes import handed_aim
+from slipway.traffic.processes import target_given
 from slipway.traffic.profile import SHAPES, profile_of
 from slipway.traffic.run import LoadRun
-from slipway.traffic.target import Aim, aim_at
-from slipway.traffic.workers import EvenDispatcher, ProfileShape, crew_of
+from slipway.traffic.target import Target, target_of
+from slipway.traffic.workers import EvenDispatcher, ProfileShape, user_mix
 
 __all__ = ["attach", "refuse_prod", "register"]
 
@@ -69,20 +69,20 @@ def refuse_prod(stack: str, *, i_know: bool) -> None:
         )
 
 
-def attach(environment: Environment, aim: Aim, profile: str) -> Any:
-    """Make the environment's users those of a run of `profile` at `aim`. The run."""
-    sized = profile_of(profile, aim.app)
-    crew = crew_of(environment.user_classes, sized, aim.app)
-    if not crew.size:
-        raise BadInput(f"load profile {profile}: no scenario has anything to do on {aim.app.name}")
-    run = LoadRun(environment, aim, sized, crew)
+def attach(environment: Environment, target: Target, profile: str) -> Any:
+    """Make the environment's users those of a run of `profile` at `target`. The run."""
+    sized = profile_of(profile, target.app)
+    mix = user_mix(environment.user_classes, sized, target.app)
+    if not mix.size:
+        raise BadInput(f"load profile {profile}: no scenario has anything to do on {target.app.name}")
+    run = LoadRun(environment, target, sized, mix)
     # Users for whom there is nothing to do are not spawned at all; the others exactly as often as needed.
-    environment.user_classes[:] = list(crew.users)
-    for kind in crew.users:
-        kind.host = aim.url
-    environment.host = aim.url
+    environment.user_classes[:] = list(mix.users)
+    for kind in mix.users:
+        kind.host = target.url
+    environment.host = target.url
     environment.dispatcher_class = EvenDispatcher
-    environment.stop_timeout = aim.app.load.patience_seconds
+    environment.stop_timeout = target.app.load.patience_seconds
     environment.shape_class = ProfileShape(run)
     if environment.runner:
         environment.shape_class.runner = environment.runner
@@ -103,16 +103,16 @@ def _on_init(environment: Environment, **_: Any) -> None:
         refuse_prod(options.stack, i_know=options.i_know)
         live = (
             None
-            if handed_aim() and isinstance(environment.runner, WorkerRunner)
+            if target_given() and isinstance(environment.runner, WorkerRunner)
             else open_live(options.stack)
         )
-        aim = handed_aim() or aim_at(live or open_live(options.stack))
-        if options.host and options.host.rstrip("/") != aim.url:
+        target = target_given() or target_of(live or open_live(options.stack))
+        if options.host and options.host.rstrip("/") != target.url:
             raise BadInput(
-                f"--host {options.host} is not the stack {aim.stack}: its credentials are for {aim.url} only",
+                f"--host {options.host} is not the stack {target.stack}; credentials are for {target.url}",
                 remedy="leave --host out, or name the stack by --stack",
             )
-        run = attach(environment, aim, options.profile or DEFAULT_PROFILE)
+        run = attach(environment, target, options.profile or DEFAULT_PROFILE)
         follow(environment, run, live, Path(options.report_dir) if options.report_dir else None)
     except SlipwayError as refused:
         remedy = f"\n  {refused.remedy}" if refused.remedy else ""

@@ -15,40 +15,40 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 from slipway.traffic.worker_hosts import Look, WorkerHost
 
-__all__ = ["Handed", "Processes", "Worker", "handed_aim", "start", "take"]
+__all__ = ["Handover", "Processes", "Worker", "start", "take", "target_given"]
 
 
-class Handed(BaseModel):
+class Handover(BaseModel):
     """One line of JSON. A worker's machine needs nothing of the stack but this."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    aim: Aim = Field(repr=False)
+    target: Target = Field(repr=False)
     ca: str = ""
-    """The site's CA in PEM, for a machine that does not have the file; empty: as the aim says."""
+    """The site's CA in PEM, for a machine that does not have the file; empty: as the target says."""
 
 
-_handed: list[Aim] = []
+_given: list[Target] = []
 
 
-def take(handed: Handed) -> Aim:
-    """Aim this process, and all that it forks, as `handed` says."""
-    aim = handed.aim
-    if handed.ca:
-        # Only a name in the aim survives a fork; the file is read once in each process, as it starts.
+def take(handover: Handover) -> Target:
+    """Target this process, and all that it forks, as `handover` says."""
+    target = handover.target
+    if handover.ca:
+        # Only a name in the target survives a fork; the file is read once in each process, as it starts.
         file = Path(tempfile.mkdtemp(prefix="slipway-load-")) / "ca.pem"
-        file.write_text(handed.ca)
-        aim = aim.model_copy(update={"ca_file": str(file)})
-    _handed[:] = [aim]
-    return aim
+        file.write_text(handover.ca)
+        target = target.model_copy(update={"ca_file": str(file)})
+    _given[:] = [target]
+    return target
 
 
-def handed_aim() -> Aim | None:
-    """Where this process was told to aim at; None: it has to read the stack by itself."""
-    return _handed[0] if _handed else None
+def target_given() -> Target | None:
+    """Where this process was told to target at; None: it has to read the stack by itself."""
+    return _given[0] if _given else None
 
 
 GATHER_SECONDS = 60
@@ -107,7 +107,7 @@ def start(
     leading: Sequence[str],
     *,
     root: Path,
-    handed: Callable[[bool], Handed],
+    handover: Callable[[bool], Handover],
     processes: int,
     hosts: Sequence[tuple[WorkerHost, Look]],
     output: int | IO[str] | None,
@@ -115,42 +115,42 @@ def start(
     """Start them in `root`.
 
     `options` are locust's for all, `leading` those for the one that leads; nothing secret is in them.
-    `handed` gives what goes to standard input: of a process elsewhere (True), or here. `output` gets all that
-    they print.
+    `handover` returns what a process reads on standard input; called with True for another machine.
+    `output` gets all that they print.
     """
     every = ["-f", str(scenarios), *options]
     workers: list[Worker] = []
     count = processes * (len(hosts) or 1)
     if count == 1 and not hosts:
         argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *leading]
-        return Processes(_run(argv, root, handed(False), output), workers)
+        return Processes(_run(argv, root, handover(False), output), workers)
     port = _free_port()
     master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)]
     master += ["--expect-workers", str(count), "--expect-workers-max-wait", str(GATHER_SECONDS)]
     argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *leading, *master]
-    leader = _run(argv, root, handed(False), output)
+    leader = _run(argv, root, handover(False), output)
     follow = ["--worker", "--master-host", "127.0.0.1"]
     follow += ["--processes", str(processes)] if processes > 1 else []
     for host, look in hosts:
         there = ["-f", scenarios.name, *options, *follow]
-        process = _run(host.argv(look, port, there), root, handed(True), output)
+        process = _run(host.argv(look, port, there), root, handover(True), output)
         workers.append(Worker(str(host), process))
     if not hosts:
         argv = [sys.executable, "-m", "slipway.traffic.generator", *every, *follow]
         argv += ["--master-port", str(port)]
-        workers.append(Worker("this machine", _run(argv, root, handed(False), output)))
+        workers.append(Worker("this machine", _run(argv, root, handover(False), output)))
     return Processes(leader, workers)
 
 
 def _run(
-    argv: Sequence[str], root: Path, handed: Handed, output: int | IO[str] | None
+    argv: Sequence[str], root: Path, handover: Handover, output: int | IO[str] | None
 ) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         argv, cwd=root, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
     )
     assert process.stdin
     try:
-        process.stdin.write(handed.model_dump_json().encode() + b"\n")
+        process.stdin.write(handover.model_dump_json().encode() + b"\n")
         process.stdin.flush()
     except BrokenPipeError:
         pass  # it has ended already, and its own words say why

@@ -11,7 +11,7 @@ from slipway.settings.errors import BadInput
 from slipway.settings.load import LoadSize, ProfileName
 from slipway.traffic.schedule import Leg, Schedule
 
-__all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of"]
+__all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of", "steady"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,12 @@ def profile_of(name: str, app: App) -> Profile:
     schedule = Schedule(_legs(shape.stages, arrivals, int(sockets), stretch))
     enough = load.min_samples if shape.enough is None else min(shape.enough, load.min_samples)
     return Profile(name, schedule, _windows(schedule.legs, load.settle_seconds), enough)
+
+
+def steady(arrivals: float, sockets: int, seconds: float) -> Profile:
+    """A profile without a ramp: the meter's."""
+    leg = Leg(0.0, seconds, arrivals, arrivals, sockets, sockets, judged=True)
+    return Profile("steady", Schedule((leg,)), ((0.0, seconds),), min_samples=1)
 
 
 def _size(own: float | None, general: float, most: float) -> float:

@@ -9,10 +9,10 @@ from slipway.settings.errors import SlipwayError
 from slipway.storage.reading import Reading
 from slipway.storage.records import Event, Release, What
 from slipway.traffic.profile import Profile
-from slipway.traffic.samples import DURATIONS, Cell, Mark, Samples
+from slipway.traffic.samples import DURATIONS, Annotation, Cell, Samples
 from slipway.traffic.thresholds import milliseconds
 
-__all__ = ["LINE_SECONDS", "LOOK_SECONDS", "ReleaseMarks", "live_line"]
+__all__ = ["LINE_SECONDS", "LOOK_SECONDS", "ReleaseEvents", "live_line"]
 
 LINE_SECONDS = 5
 LATE_SECONDS = 2
@@ -44,7 +44,7 @@ def live_line(samples: Samples, profile: Profile, at: float, now: float) -> str:
 
 
 LOOK_SECONDS: Final = 2.0
-"""How often to look: marks carry the time of their event, so a later look makes none of them late."""
+"""How often to look: annotations carry the time of their event, so a later look makes none of them late."""
 TOLD: Final[Mapping[tuple[str, What], str]] = {
     ("boot", "started"): "boots",
     ("switch", "started"): "switch begins",
@@ -58,7 +58,7 @@ TOLD: Final[Mapping[tuple[str, What], str]] = {
 """The events that users may feel, or that tell how it ended."""
 
 
-class ReleaseMarks:
+class ReleaseEvents:
     """Events of all releases since a moment, each told once."""
 
     def __init__(self, ledger: Reading, since: float) -> None:
@@ -68,21 +68,21 @@ class ReleaseMarks:
         """Record → how many of its events were told or are too old."""
         self._over: set[int] = set()
 
-    def look(self) -> list[Mark]:
+    def look(self) -> list[Annotation]:
         """What is new since the last look. A ledger that cannot be read now is asked again next time."""
         try:
             return list(self._new())
         except SlipwayError:
             return []
 
-    def _new(self) -> Iterator[Mark]:
+    def _new(self) -> Iterator[Annotation]:
         for release in reversed(self._ledger.history(limit=2)):
             if release.number in self._over:
                 continue
             events = self._ledger.events(release.number)
             for event in events[self._seen.get(release.number, 0) :]:
                 if event.at.timestamp() >= self._since and (text := told(release, event)):
-                    yield Mark(round(event.at.timestamp(), 3), text)
+                    yield Annotation(round(event.at.timestamp(), 3), text)
             self._seen[release.number] = len(events)
             # A promoted release is still retired afterwards.
             if release.progress.ended and (not release.was_promoted or "retire" in release.progress.done):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gevent
@@ -17,6 +17,7 @@ from locust.env import Environment
 from locust.exception import CatchResponseError
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
+from slipway.traffic.run import LoadRun
 from slipway.traffic.samples import Reading, Samples
 
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -25,16 +26,16 @@ TICK_SECONDS = 0.1
 SEND_SECONDS = 1.0
 FLUSH_SECONDS = 10.0
 """How long the master waits for the last samples of its workers."""
+SETTLE_SECONDS = 8.0
+"""How long a worker waits for the visits that are under way before it sends its last samples."""
 
 
-def record(
-    environment: Environment, samples: Samples | None = None, sockets: Callable[[], int] = lambda: 0
-) -> Recorder:
+def record(environment: Environment, run: LoadRun | None = None) -> Recorder:
     """Record whatever `environment` runs from now on; call it when locust has made the runner (event `init`).
 
-    `samples`: where to; arrivals and drops may go there too. `sockets`: how many are open in this process.
+    `run`: the run of our users, if it is one; it adds arrivals, drops and open sockets.
     """
-    recorder = Recorder(environment, samples if samples is not None else Samples(), sockets)
+    recorder = Recorder(environment, run)
     recorder.listen()
     return recorder
 
@@ -42,23 +43,23 @@ def record(
 class Recorder:
     """What this process saw; in the master and alone, `samples` is the whole run."""
 
-    def __init__(self, environment: Environment, samples: Samples, sockets: Callable[[], int]) -> None:
-        self.samples = samples
+    def __init__(self, environment: Environment, run: LoadRun | None) -> None:
+        self.samples = run.samples if run else Samples()
         self.started: float | None = None
         """When locust started the test, in seconds since 1970."""
         self.stopped: float | None = None
         self.lost: list[str] = []
         """Workers that went missing."""
         self._environment = environment
-        self._sockets = sockets
+        self._run = run
         self._runner = environment.runner
         self._source = getattr(self._runner, "client_id", f"{socket.gethostname()}-local")
         self._awaited: set[str] = set()
         self._releases: set[str] = set()
 
-    def mark(self, text: str, at: float | None = None) -> None:
+    def annotate(self, text: str, at: float | None = None) -> None:
         """Something happened to the stack, now or `at`: the reports show it over the charts."""
-        self.samples.mark(text, at=time.time() if at is None else at)
+        self.samples.annotate(text, at=time.time() if at is None else at)
 
     def watch(self) -> None:
         """To be called every second: who is lost, and that memory stays bounded."""
@@ -75,7 +76,7 @@ class Recorder:
         events.test_stopping.add_listener(self._on_stopping)
         events.test_stop.add_listener(self._on_stop)
         if isinstance(self._runner, WorkerRunner):
-            runner.register_message("slipway-flush", self._on_last)
+            runner.register_message("slipway-flush", self._on_flush, concurrent=True)
             events.quitting.add_listener(self._on_last)
         elif isinstance(self._runner, MasterRunner):
             runner.register_message("slipway-samples", self._on_samples)
@@ -103,7 +104,7 @@ class Recorder:
         release = headers.get("X-Release")
         if release and release not in self._releases:
             if self._releases:
-                self.mark(f"release {release} answers")
+                self.annotate(f"release {release} answers")
             self._releases.add(release)
 
     def _on_start(self, **_: object) -> None:
@@ -131,9 +132,9 @@ class Recorder:
                 gevent.sleep(TICK_SECONDS)
                 lag = max(lag, time.perf_counter() - before - TICK_SECONDS)
             share = (time.process_time() - cpu) / passed
-            self.samples.read(
-                self._source, Reading(self._sockets(), round(share, 3), round(lag * 1000, 1)), at=time.time()
-            )
+            sockets = self._run.sockets_open if self._run else 0
+            reading = Reading(sockets, round(share, 3), round(lag * 1000, 1))
+            self.samples.read(self._source, reading, at=time.time())
             if isinstance(self._runner, WorkerRunner):
                 self._send()
 
@@ -145,11 +146,16 @@ class Recorder:
     def _lose(self, worker: str) -> None:
         if worker not in self.lost:
             self.lost.append(worker)
-            self.mark(f"worker {worker.rpartition('_')[0] or worker} lost")
+            self.annotate(f"worker {worker.rpartition('_')[0] or worker} lost")
 
     def _send(self, *, last: bool = False) -> None:
         assert isinstance(self._runner, WorkerRunner)
         self._runner.send_message("slipway-samples", {"samples": self.samples.take().to_json(), "last": last})
+
+    def _on_flush(self, **_: object) -> None:
+        if self._run:
+            self._run.settle(SETTLE_SECONDS)
+        self._send(last=True)
 
     def _on_last(self, **_: object) -> None:
         self._send(last=True)

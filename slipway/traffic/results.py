@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from slipway.settings.errors import SlipwayError
 from slipway.settings.load import Load
-from slipway.traffic.samples import Cell, Key, Mark, Samples
+from slipway.traffic.samples import Annotation, Cell, Key, Samples
 from slipway.traffic.saturation import saturation
-from slipway.traffic.thresholds import VERDICTS, Asked, Finding, Verdict, bounds_of, judge
+from slipway.traffic.thresholds import VERDICTS, Plan, ThresholdResult, Verdict, judge, limits_for
 from slipway.traffic.time_series import Point, points_of
 
 
@@ -43,19 +43,19 @@ MEANINGS = {
 }
 
 
-def exit_code_of(findings: Sequence[Finding], cells: Mapping[Key, Cell]) -> ExitCode:
-    """The first that fits: what makes the rest of the findings worth nothing comes before them."""
+def exit_code_of(thresholds: Sequence[ThresholdResult], cells: Mapping[Key, Cell]) -> ExitCode:
+    """The first that fits: what makes the rest of the thresholds worth nothing comes before them."""
     if not cells:
         return ExitCode.NO_DATA
     if all(cell.good.count == 0 for cell in cells.values()):
         return ExitCode.REFUSED
-    failed = [each for each in findings if each.verdict == "fail"]
+    failed = [each for each in thresholds if each.verdict == "fail"]
     if any(each.kind == "generator" for each in failed):
         return ExitCode.GENERATOR
     if failed:
         return ExitCode.MISSED
-    proved = any(each.verdict == "pass" and each.kind not in {"", "generator"} for each in findings)
-    if not proved or any(each.verdict == "no data" for each in findings):
+    proved = any(each.verdict == "pass" and each.kind not in {"", "generator"} for each in thresholds)
+    if not proved or any(each.verdict == "no data" for each in thresholds):
         return ExitCode.NO_DATA
     return ExitCode.PASSED
 
@@ -91,7 +91,7 @@ class Request(BaseModel):
     """Reason → how many, the most frequent first."""
 
 
-class Outcome(BaseModel):
+class RunResult(BaseModel):
     """One load run. Everything in here is redacted."""
 
     model_config = ConfigDict(frozen=True)
@@ -106,7 +106,7 @@ class Outcome(BaseModel):
     ended: End
     why_ended: str = ""
     exit_code: ExitCode
-    findings: list[Finding]
+    thresholds: list[ThresholdResult]
     requests: list[Request]
     sockets_asked: int = 0
     sockets_peak: int = 0
@@ -115,7 +115,7 @@ class Outcome(BaseModel):
     processes: int = 0
     """Of the generator."""
     lost_workers: list[str] = []
-    marks: list[Mark] = []
+    annotations: list[Annotation] = []
     windows: list[tuple[float, float]] = []
     """What is judged: from and to, in seconds since the start."""
     limits: dict[str, dict[str, float]] = {}
@@ -131,7 +131,7 @@ class Outcome(BaseModel):
     @property
     def counts(self) -> dict[Verdict, int]:
         """Findings by verdict, the worst first."""
-        return {verdict: sum(each.verdict == verdict for each in self.findings) for verdict in VERDICTS}
+        return {verdict: sum(each.verdict == verdict for each in self.thresholds) for verdict in VERDICTS}
 
     @property
     def kinds(self) -> list[str]:
@@ -139,10 +139,10 @@ class Outcome(BaseModel):
         return list(dict.fromkeys(request.kind for request in self.requests))
 
 
-def outcome_of(
+def result_of(
     samples: Samples,
     load: Load,
-    asked: Asked,
+    asked: Plan,
     *,
     stack: str,
     profile: str,
@@ -152,19 +152,19 @@ def outcome_of(
     aborted: str = "",
     lost_workers: Sequence[str] = (),
     hide: Callable[[str], str] = str,
-) -> Outcome:
+) -> RunResult:
     """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
 
     `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.redact`.
     """
     seconds = max(0.0, stopped - asked.started)
     early = seconds < asked.seconds - SPARE_SECONDS
-    findings = [
+    thresholds = [
         *_ending(seconds, asked, aborted),
         *judge(samples, load, asked),
         *saturation(samples, asked),
         *(
-            Finding(
+            ThresholdResult(
                 kind="generator", name=worker, measure="worker", verdict="fail", found="lost", limit="to stay"
             )
             for worker in lost_workers
@@ -172,7 +172,7 @@ def outcome_of(
     ]
     cells = samples.totals()
     slots = samples.slots.values()
-    return Outcome(
+    return RunResult(
         stack=stack,
         url=url,
         profile=profile,
@@ -181,8 +181,8 @@ def outcome_of(
         seconds=round(seconds, 3),
         ended="aborted" if aborted else "stopped" if early else "finished",
         why_ended=hide(aborted),
-        exit_code=exit_code_of(findings, cells),
-        findings=[_hidden(each, hide) for each in sorted(findings, key=_urgency)],
+        exit_code=exit_code_of(thresholds, cells),
+        thresholds=[_hidden(each, hide) for each in sorted(thresholds, key=_urgency)],
         requests=[_request(key, cell, seconds, hide) for key, cell in cells.items()],
         sockets_asked=asked.sockets,
         sockets_peak=max(samples.sockets().values(), default=0),
@@ -190,22 +190,22 @@ def outcome_of(
         dropped=sum(slot.dropped for slot in slots),
         processes=len(samples.readings),
         lost_workers=list(lost_workers),
-        marks=_marks(samples, hide),
+        annotations=_annotations(samples, hide),
         windows=[(begin, min(end, seconds)) for begin, end in asked.windows if begin < seconds],
-        limits={key.kind: dict(bounds_of(load, key.kind, "").times) for key in cells},
+        limits={key.kind: dict(limits_for(load, key.kind, "").times) for key in cells},
         points=points_of(samples, asked.started, hide),
     )
 
 
-def _ending(seconds: float, asked: Asked, aborted: str) -> list[Finding]:
+def _ending(seconds: float, asked: Plan, aborted: str) -> list[ThresholdResult]:
     """A run that was cut short proves nothing, whatever it saw so far."""
     if aborted:
-        return [Finding(measure="aborted", verdict="fail", found=aborted)]
+        return [ThresholdResult(measure="aborted", verdict="fail", found=aborted)]
     if not asked.seconds:
         return []
     early = seconds < asked.seconds - SPARE_SECONDS
     return [
-        Finding(
+        ThresholdResult(
             measure="length",
             verdict="no data" if early else "pass",
             found=f"{seconds:.0f} s",
@@ -237,17 +237,17 @@ def _rounded(ms: float | None) -> float | None:
     return None if ms is None else round(ms, 2)
 
 
-def _marks(samples: Samples, hide: Callable[[str], str]) -> list[Mark]:
+def _annotations(samples: Samples, hide: Callable[[str], str]) -> list[Annotation]:
     """Each text once, when it was first seen: every process of the generator sees a new release."""
     first: dict[str, float] = {}
-    for at, text in sorted(samples.marks):
+    for at, text in sorted(samples.annotations):
         first.setdefault(hide(text), at)
-    return [Mark(at, text) for text, at in first.items()]
+    return [Annotation(at, text) for text, at in first.items()]
 
 
-def _hidden(finding: Finding, hide: Callable[[str], str]) -> Finding:
+def _hidden(finding: ThresholdResult, hide: Callable[[str], str]) -> ThresholdResult:
     return finding.model_copy(update={"name": hide(finding.name), "found": hide(finding.found)})
 
 
-def _urgency(finding: Finding) -> tuple[int, str, str]:
+def _urgency(finding: ThresholdResult) -> tuple[int, str, str]:
     return VERDICTS.index(finding.verdict), finding.kind, finding.name

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.cookiejar import Cookie
 from itertools import count
-from typing import TYPE_CHECKING
+from math import inf, isinf
 
 import gevent
 from gevent.pool import Group
@@ -17,49 +18,60 @@ from locust.env import Environment
 from locust.user import User
 
 from slipway.settings.errors import BadInput
-from slipway.traffic.arrivals import Lane
+from slipway.traffic.arrivals import VisitQueue
 from slipway.traffic.broadcasts import Broadcasts
+from slipway.traffic.http_session import HttpSession, sign_in_by
 from slipway.traffic.identity import Identity
 from slipway.traffic.profile import Profile
 from slipway.traffic.samples import Samples
 from slipway.traffic.schedule import WHOLE, Part
-from slipway.traffic.target import Aim
-
-if TYPE_CHECKING:
-    from slipway.traffic.workers import Crew
+from slipway.traffic.target import Target
+from slipway.traffic.user_mix import UserMix
 
 __all__ = ["LoadRun", "run_of"]
 
 LEAD_SECONDS = 0.5
 SPAWNED_A_SECOND = 1000
+END_SECONDS = 1.0
+"""A run that stops this shortly before its end counts as ended: clocks of machines differ a little."""
 _ATTRIBUTE = "slipway_load"
 
 
 class LoadRun:
     """Attached to locust's environment, where users find it (`run_of`). Times are of `time.perf_counter`."""
 
-    def __init__(self, environment: Environment, aim: Aim, profile: Profile, crew: Crew) -> None:
+    def __init__(self, environment: Environment, target: Target, profile: Profile, mix: UserMix) -> None:
         self.environment = environment
-        self.aim = aim
+        self.target = target
         self.profile = profile
-        self.crew = crew
-        """Who takes part."""
-        self.load = aim.app.load
+        self.mix = mix
+        """Which users take part, and how many of each."""
+        self.load = target.app.load
         self.samples = Samples()
-        """Gets arrivals and drops from here; who listens to locust's request event adds the rest."""
+        """Gets arrivals and drops from here, and everything else from the recorder."""
         self.part: Part = WHOLE
-        """Which part of the load this process sends; to be set before the test starts."""
+        """The part of the load that this process sends; set before the test starts."""
+        self.starts_at: float | None = None
+        """Second 0 of the profile by `time.time`, the same in all processes; None: `lead` from the start."""
         self.sockets_open = 0
-        self.zero = float("inf")
+        self.zero = inf
         """When second 0 of the profile is; infinite before the run."""
-        self.identity = Identity(aim, environment.events.request)
+        self._signed_in = HttpSession(target, environment.events.request, timeout=self.load.patience_seconds)
+        self.identity = Identity(lambda: sign_in_by(self._signed_in, target))
         self.broadcasts = Broadcasts()
         self.numbers: Iterator[int] = count()
         """One for each user of this process."""
-        self._lanes: dict[type[User], Lane] = {}
-        self._seats: dict[type[User], Iterator[int]] = {}
+        self.connected: set[User] = set()
+        """Users whose task lasts as long as the run: they are stopped with it."""
+        self._queues: dict[type[User], VisitQueue] = {}
+        self._indexes: dict[type[User], Iterator[int]] = {}
         self._dispatchers = Group()
         setattr(environment, _ATTRIBUTE, self)
+
+    @property
+    def identity_cookies(self) -> list[Cookie]:
+        """Cookies of the signed-in user."""
+        return self._signed_in.identity_cookies
 
     @property
     def at(self) -> float:
@@ -69,59 +81,75 @@ class LoadRun:
     @property
     def lead(self) -> float:
         """Seconds from the start of the test to second 0 of the profile, in which all users are spawned."""
-        return LEAD_SECONDS + self.crew.size / SPAWNED_A_SECOND
+        return LEAD_SECONDS + self.mix.size / SPAWNED_A_SECOND
 
-    def staff(self, processes: int) -> None:
-        """So many processes send the load, each its part: who takes part in it, before the test starts."""
-        self.crew = replace(self.crew, processes=processes)
-        # Locust spawns exactly so many.
-        for kind, number in self.crew.users.items():
+    def set_processes(self, processes: int) -> None:
+        """Size the user mix for this number of processes, before the test starts."""
+        self.mix = replace(self.mix, processes=processes)
+        for kind, number in self.mix.users.items():
             kind.fixed_count = number
 
     def begin(self, *, leads: bool = False) -> None:
-        """The test starts: visits of each kind of user fall due from second 0 on.
+        """The test starts: visits of each kind of user are due from second 0 on.
 
-        Who `leads` workers has no users of its own: nothing falls due there.
+        A process that `leads` workers has no users, so nothing is due there.
         """
         self.stop()
-        self.zero = time.perf_counter() + self.lead
+        lead = self.lead if self.starts_at is None else self.starts_at - time.time()
+        self.zero = time.perf_counter() + lead
         self.sockets_open = 0
-        self._seats = {}
+        self._indexes = {}
+        self._queues = {}
         if leads:
             return
-        for kind, times in self.crew.arrivals(self.profile, self.part).items():
-            self._dispatchers.add(gevent.spawn(self.lane(kind).dispatch, times, self.zero))
+        for kind, times in self.mix.arrivals(self.profile, self.part).items():
+            queue = self.queue(kind)
+            queue.schedule(times, self.zero)
+            self._dispatchers.add(gevent.spawn(queue.dispatch))
 
     def stop(self) -> None:
-        """No more visits; those that still wait for a user have been dropped."""
+        """End the run: every visit that was due by now and that no user has taken is counted as dropped."""
+        if isinf(self.zero):
+            return
+        at, end = self.at, self.profile.seconds
+        until = self.zero + (end if at >= end - END_SECONDS else at)
+        self.zero = inf
         self._dispatchers.kill()
-        for lane in self._lanes.values():
-            lane.close()
-        self._lanes = {}
-        self.zero = float("inf")
+        for queue in self._queues.values():
+            queue.close(until)
+        for user in list(self.connected):
+            user.stop(force=True)
 
-    def lane(self, kind: type[User]) -> Lane:
-        """Where users of this kind wait for their next visit."""
-        if kind not in self._lanes:
-            self._lanes[kind] = Lane(
+    def settle(self, seconds: float) -> None:
+        """Stop, and wait until the visits under way have ended, at most `seconds`."""
+        self.stop()
+        until = time.perf_counter() + seconds
+        while any(queue.under_way for queue in self._queues.values()) and time.perf_counter() < until:
+            gevent.sleep(0.02)
+
+    def queue(self, kind: type[User]) -> VisitQueue:
+        """The visits of this kind of user."""
+        if kind not in self._queues:
+            self._queues[kind] = VisitQueue(
                 self.load.patience_seconds,
                 arrived=lambda ago: self.samples.arrived(ago * 1000, at=time.time() - ago),
                 dropped=lambda ago: self.samples.dropped(at=time.time() - ago),
             )
-        return self._lanes[kind]
+        return self._queues[kind]
 
-    def seat(self, kind: type[User]) -> int:
-        """A number for the next socket of this kind, different from that of any other process."""
-        number = next(self._seats.setdefault(kind, count()))
+    def socket_index(self, kind: type[User]) -> int:
+        """The index of the next socket user of this kind, different from those of all other processes."""
+        number = next(self._indexes.setdefault(kind, count()))
         return number * self.part.of + self.part.index
 
-    def place(self, kind: type[User], seat: int) -> float:
-        """Where among all sockets of the peak this seat is: kinds with few seats are spread over the ramp."""
-        seats = self.crew.users.get(kind, 0)
-        return min(seat, seats - 1) * self.profile.schedule.peak_sockets / seats if seats else float(seat)
+    def socket_rank(self, kind: type[User], index: int) -> float:
+        """Its rank among the sockets of all kinds, so that kinds with few sockets are spread over a ramp."""
+        sockets = self.mix.users.get(kind, 0)
+        peak = self.profile.schedule.peak_sockets
+        return min(index, sockets - 1) * peak / sockets if sockets else float(index)
 
-    def tell(self, kind: str, name: str, ms: float, error: str | None = None, size: int = 0) -> None:
-        """Tells locust, and whoever listens to it, of something that was timed."""
+    def report(self, kind: str, name: str, ms: float, error: str | None = None, size: int = 0) -> None:
+        """Fire locust's request event for something that was timed."""
         self.environment.events.request.fire(
             request_type=kind,
             name=name,
@@ -133,7 +161,7 @@ class LoadRun:
 
 
 class LoadError(Exception):
-    """What was not as it should be, in one sentence."""
+    """What was wrong with a sample, in one sentence."""
 
 
 def run_of(environment: Environment) -> LoadRun:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from slipway.traffic.histogram import Histogram
 
-__all__ = ["Cell", "Key", "Mark", "Reading", "Samples", "Slot"]
+__all__ = ["Annotation", "Cell", "Key", "Reading", "Samples", "Slot"]
 
 
 REASON_CHARACTERS = 160
@@ -129,7 +129,7 @@ class Reading(NamedTuple):
         )
 
 
-class Mark(NamedTuple):
+class Annotation(NamedTuple):
     """Something that happened to the stack meanwhile: a phase of a release, a lost worker."""
 
     at: float
@@ -151,7 +151,7 @@ class Samples:
         """By the second since 1970 in which they begin."""
         self.readings: dict[str, dict[int, Reading]] = {}
         """By process of the generator, then as slots."""
-        self.marks: set[Mark] = set()
+        self.annotations: set[Annotation] = set()
         self._begin, self._slot = -1, Slot()  # the slot asked for last: nearly always the one asked for next
 
     def slot(self, at: float) -> Slot:
@@ -184,9 +184,9 @@ class Samples:
         before = seen.get(begin)
         seen[begin] = reading if before is None else before.merge(reading)
 
-    def mark(self, text: str, *, at: float) -> None:
+    def annotate(self, text: str, *, at: float) -> None:
         """Something happened to the stack."""
-        self.marks.add(Mark(round(at, 3), text))
+        self.annotations.add(Annotation(round(at, 3), text))
 
     def merge(self, other: Samples) -> None:
         """Count all that `other` counted; the wider slots win."""
@@ -196,7 +196,7 @@ class Samples:
         for source, seen in other.readings.items():
             for begin, reading in seen.items():
                 self.read(source, reading, at=begin)
-        self.marks |= other.marks
+        self.annotations |= other.annotations
 
     def widen(self, width: int) -> None:
         """Make slots at least `width` seconds wide."""
@@ -218,8 +218,8 @@ class Samples:
     def take(self) -> Samples:
         """All that was counted since the last `take`, for another process to merge."""
         taken = Samples(self.width)
-        taken.slots, taken.readings, taken.marks = self.slots, self.readings, self.marks
-        self.slots, self.readings, self.marks, self._begin = {}, {}, set(), -1
+        taken.slots, taken.readings, taken.annotations = self.slots, self.readings, self.annotations
+        self.slots, self.readings, self.annotations, self._begin = {}, {}, set(), -1
         return taken
 
     def totals(self, counts: Callable[[int], bool] = lambda _: True) -> dict[Key, Cell]:
@@ -257,7 +257,7 @@ class Samples:
                 source: {str(begin): list(reading) for begin, reading in sorted(seen.items())}
                 for source, seen in sorted(self.readings.items())
             },
-            "marks": [list(mark) for mark in sorted(self.marks)],
+            "annotations": [list(mark) for mark in sorted(self.annotations)],
         }
 
     @classmethod
@@ -269,7 +269,7 @@ class Samples:
             source: {int(begin): Reading(*reading) for begin, reading in seen.items()}
             for source, seen in written["readings"].items()
         }
-        found.marks = {Mark(at, text) for at, text in written["marks"]}
+        found.annotations = {Annotation(at, text) for at, text in written["annotations"]}
         return found
 
     @classmethod

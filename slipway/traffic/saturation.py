@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from slipway.traffic.histogram import Histogram
 from slipway.traffic.samples import Reading, Samples
-from slipway.traffic.thresholds import Asked, Finding, milliseconds, share
+from slipway.traffic.thresholds import Plan, ThresholdResult, milliseconds, share
 
 BUSY_CPU = 0.9
 """Share of its core from which a process counts as busy: locust, like all of Python, uses one."""
@@ -20,10 +20,10 @@ LATE_MS = 200.0
 """p99 of how late the generator may begin visits by its own fault."""
 
 
-def saturation(samples: Samples, asked: Asked) -> list[Finding]:
+def saturation(samples: Samples, asked: Plan) -> list[ThresholdResult]:
     """What tells whether the generator kept up: one finding for each sign that was measured."""
     inside = asked.judges(samples.width)
-    found: list[Finding] = []
+    found: list[ThresholdResult] = []
     seen = {
         source: kept
         for source, readings in samples.readings.items()
@@ -55,7 +55,7 @@ def saturation(samples: Samples, asked: Asked) -> list[Finding]:
     p99 = late.percentile(99)
     if p99 is not None:
         found.append(
-            Finding(
+            ThresholdResult(
                 kind="generator",
                 measure="p99 of late starts",
                 verdict="fail" if p99 > LATE_MS else "pass",
@@ -81,10 +81,10 @@ def _share(readings: list[Reading], busy: Callable[[Reading], bool]) -> float:
 
 def _finding(
     measure: str, readings: list[Reading], busy: Callable[[Reading], bool], worst: str, limit: str
-) -> Finding:
+) -> ThresholdResult:
     slots = sum(map(busy, readings))
     bad = slots >= LEAST_SLOTS and slots / len(readings) > BUSY_SHARE
-    return Finding(
+    return ThresholdResult(
         kind="generator",
         measure=measure,
         verdict="fail" if bad else "pass",

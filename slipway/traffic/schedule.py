@@ -104,32 +104,32 @@ class Schedule:
         leg = self._leg(at)
         return _between(leg.sockets_from, leg.sockets_to, leg, at) if leg else 0.0
 
-    def seat_opens(self, seat: float, after: float = 0.0) -> float | None:
-        """First second from `after` on at which more than `seat` sockets are to be open; None: never."""
+    def socket_opens(self, rank: float, after: float = 0.0) -> float | None:
+        """First second from `after` on at which more than `rank` sockets are to be open; None: never."""
         for leg in self.legs:
             begin = max(leg.begins, after)
             if begin >= leg.ends:
                 continue
             low, high = _between(leg.sockets_from, leg.sockets_to, leg, begin), leg.sockets_to
-            if low > seat + _NEAR:
+            if low > rank + _NEAR:
                 return begin
-            if high > seat + _NEAR:
-                return begin + (leg.ends - begin) * max(seat - low, 0) / (high - low)
+            if high > rank + _NEAR:
+                return begin + (leg.ends - begin) * max(rank - low, 0) / (high - low)
         return None
 
-    def seat_closes(self, seat: float, after: float = 0.0) -> float:
-        """First second from `after` on at which no more than `seat` sockets are open: the end at last."""
+    def socket_closes(self, rank: float, after: float = 0.0) -> float:
+        """First second from `after` on at which no more than `rank` sockets are open: the end at last."""
         for leg in self.legs:
             begin = max(leg.begins, after)
             if begin >= leg.ends:
                 continue
             high, low = _between(leg.sockets_from, leg.sockets_to, leg, begin), leg.sockets_to
-            if high <= seat + _NEAR:
-                if abs(high - seat) <= _NEAR and low > seat + _NEAR:
+            if high <= rank + _NEAR:
+                if abs(high - rank) <= _NEAR and low > rank + _NEAR:
                     continue  # just opening
                 return begin
-            if low <= seat + _NEAR:
-                return begin + (leg.ends - begin) * (high - seat) / (high - low)
+            if low <= rank + _NEAR:
+                return begin + (leg.ends - begin) * (high - rank) / (high - low)
         return max(self.seconds, after)
 
     def next_storm(self, after: float) -> float:

@@ -49,7 +49,10 @@ def sign_in(steps: Sequence[Step], app: App, values: Mapping[str, str], send: Se
             None if step.body is None else fill_body(step.body, known),
         )
         if answer.status != step.status:
-            raise SlipwayError(f"sign-in step {step.name!r}: expected {step.status}, got {answer.status}")
+            raise SlipwayError(
+                f"sign-in step {step.name!r}: expected {step.status}, got {answer.status}",
+                remedy="try it with `slipway release`, whose smoke phase runs the same step",
+            )
         for name, dotted in step.capture.items():
             captures[name] = known[name] = captured(step.name, answer.text, dotted)
     return Session(captures, identity_of(app, known))

@@ -1,87 +1,44 @@
-"""What a measurement aims at: everything the generator needs to know, and nothing else."""
+"""The target of traffic: all that load tests and the meter need to know of a stack."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Mapping
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.settings.app import App, HttpPath, Step, WebSocket
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs
+from slipway.settings.app import App
+from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
 from slipway.stack import LiveStack
-from slipway.traffic.sign_in import steps_needed
 
-__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Aim", "aim_at"]
+__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Target", "target_of"]
 
 
 class Target(BaseModel):
-    """A live site. Travels as JSON on standard input to a meter in a process of its own, never in argv."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-    url: str
-    """Public URL without a trailing slash; its host is the Host header and the TLS server name."""
-    connect: str = ""
-    """`address:port` to connect to instead of what the URL's host resolves to."""
-    ca_file: str = ""
-    """CA of the site's certificate; empty: the system's."""
-    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"], min_length=1)
-    """Asked for in turn."""
-    websocket: WebSocket | None = None
-    sign_in: list[Step] = Field(default_factory=list[Step])
-    """Run before a socket opens; what they capture fills the socket's messages."""
-    values: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Fill the steps: the env of scope `smoke`. Secret."""
-    homes: list[str] = Field(default_factory=list)
-    """Web hosts that clients are at home on, in turn: they begin with its sticky cookie, as if they had been
-    here before. One machine's clients have one address, so the edge would send all new ones to one host.
-    Empty: where the load balancer sends them."""
-    load_key: str = Field(default="", repr=False)
-    """Sent as X-Slipway-Load, so that the per-address limits let the meter pass. Secret."""
-
-
-def target_of(outputs: Outputs, app: App, secrets_env: Mapping[str, str]) -> Target:
-    """The target of a stack. `secrets_env`: the env of scope `smoke`, and the entry of the load key."""
-    return Target(
-        url=outputs.url.rstrip("/"),
-        connect=outputs.connect,
-        ca_file=outputs.ca_file,
-        paths=app.load.paths,
-        websocket=app.websocket,
-        sign_in=steps_needed(app),
-        values={name: value for name, value in secrets_env.items() if name != outputs.load_header_secret},
-        homes=[] if outputs.platform == "aws" else [host.name for host in outputs.by_role("web")],
-        load_key=secrets_env.get(outputs.load_header_secret, ""),
-    )
-
-
-class Aim(BaseModel):
-    """A live site. Goes to other processes as JSON on standard input, never in argv."""
+    """A live site. It holds secrets: other processes get it as JSON on standard input, never in argv."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stack: str
     """Name of the stack, for reports."""
     url: str
-    """Public URL without a trailing slash."""
+    """Public URL without a trailing slash; its host is the Host header and the name in the certificate."""
     address: tuple[str, int]
-    """Host and port to connect to for it."""
+    """Host and port to connect to, whatever the URL's host resolves to."""
     ca_file: str = ""
     """CA of the site's certificate; empty: the system's."""
     app: App
     """slipway.toml."""
     values: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Fill the smoke steps by which users sign in. Secret."""
+    """Values of the smoke steps' placeholders: the env of scope `smoke`. Secret."""
     load_key: str = Field(default="", repr=False)
-    """Sent as X-Slipway-Load it lets users past the per-address limits. Secret."""
+    """Sent as X-Slipway-Load, which exempts a client from the per-address limits. Secret."""
     homes: tuple[str, ...] = ()
-    """Web hosts that users are at home on, in turn: they begin with its sticky cookie, as if they had been
-    here before. All have this machine's address, so the edge would send all new ones to one host. Empty:
-    where the load balancer sends them."""
+    """Web hosts whose sticky cookie the clients start with, in turn, as returning visitors would. All clients
+    have this machine's address, so the edge would send all new ones to one host. Empty: no cookie."""
+    client: Literal["load", "meter"] = "load"
+    """Which client this is, as the app's logs and statistics see it in User-Agent."""
 
     @property
     def authority(self) -> str:
@@ -90,33 +47,29 @@ class Aim(BaseModel):
 
     @property
     def host_name(self) -> str:
-        """That the certificate must be for."""
+        """The name that the certificate must be valid for."""
         return urlsplit(self.url).hostname or ""
 
     @property
     def secure(self) -> bool:
-        """Is it https?"""
+        """True for https."""
         return self.url.startswith("https://")
 
     @property
     def headers(self) -> dict[str, str]:
-        """Sent with every request, and to nobody else."""
-        return {"User-Agent": LOAD_AGENT, **({LOAD_HEADER: self.load_key} if self.load_key else {})}
-
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """One for all connections of a process: reading the CAs takes milliseconds."""
-        return ssl.create_default_context(cafile=self.ca_file or None)
+        """Sent with every request to the target, and to no other site."""
+        agent = {"User-Agent": f"slipway-{self.client}/{_version()}"}
+        return {**agent, LOAD_HEADER: self.load_key} if self.load_key else agent
 
     def home(self, number: int) -> str:
-        """The host that user `number` is at home on; empty: none."""
+        """The host whose sticky cookie user `number` starts with; empty: none."""
         return self.homes[number % len(self.homes)] if self.homes else ""
 
 
-def aim_at(live: LiveStack) -> Aim:
-    """At the stack `live`. BadInput if it is not up."""
+def target_of(live: LiveStack, client: Literal["load", "meter"] = "load") -> Target:
+    """The stack `live` as a target. Raises BadInput if it is not up."""
     outputs = live.outputs
-    return Aim(
+    return Target(
         stack=live.name,
         url=live.url,
         address=live.address,
@@ -125,6 +78,7 @@ def aim_at(live: LiveStack) -> Aim:
         values=dict(live.smoke_env),
         load_key=live.load_key,
         homes=() if outputs.platform == "aws" else tuple(host.name for host in outputs.by_role("web")),
+        client=client,
     )
 
 
@@ -133,8 +87,3 @@ def _version() -> str:
         return version("slipway")
     except PackageNotFoundError:  # a source tree that is not installed
         return "0"
-
-
-METER_AGENT = f"slipway-meter/{_version()}"
-LOAD_AGENT = f"slipway-load/{_version()}"
-"""By which the app's logs and statistics know a load test."""

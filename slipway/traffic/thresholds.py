@@ -15,8 +15,8 @@ from slipway.traffic.samples import DURATIONS, ONCE, Cell, Key, Samples
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The load that was meant, and when what came of it counts. `Asked(started)`: no plan."""
+class Plan:
+    """The load that was meant, and when what came of it counts. `Plan(started)`: no plan."""
 
     started: float
     """In seconds since 1970."""
@@ -59,7 +59,7 @@ DASH = "\N{EN DASH}"
 """Where there is no number."""
 
 
-class Finding(BaseModel):
+class ThresholdResult(BaseModel):
     """What was promised, and what was found."""
 
     model_config = ConfigDict(frozen=True)
@@ -103,7 +103,7 @@ PERCENTS: Mapping[str, float] = {"p50": 50, "p95": 95, "p99": 99}
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Limits:
     """The limits that hold for a kind and name."""
 
     times: Mapping[str, float]
@@ -115,7 +115,7 @@ class Bounds:
     abort_on_fail: bool
 
 
-def bounds_of(load: Load, kind: str, name: str, min_samples: int | None = None) -> Bounds:
+def limits_for(load: Load, kind: str, name: str, min_samples: int | None = None) -> Limits:
     """The limits; each of the threshold that names it, of the one of its kind, or of `[load]`."""
     times = {} if kind in DURATIONS else {"p95": load.p95_ms}
     ratio, enough = load.error_ratio, load.min_samples if min_samples is None else min_samples
@@ -128,10 +128,10 @@ def bounds_of(load: Load, kind: str, name: str, min_samples: int | None = None) 
         enough = enough if threshold.min_samples is None else threshold.min_samples
         abort = abort or threshold.abort_on_fail
         required = required or bool(threshold.name) or threshold.min_samples is not None
-    return Bounds({each: times[each] for each in PERCENTS if each in times}, ratio, enough, required, abort)
+    return Limits({each: times[each] for each in PERCENTS if each in times}, ratio, enough, required, abort)
 
 
-def judge(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
+def judge(samples: Samples, load: Load, asked: Plan) -> list[ThresholdResult]:
     """All that was promised and what was found, of the windows that count. No data is never a pass."""
     cells = _that_count(samples, load, asked)
     found = [*_arrivals(samples, load, asked), *_sockets(samples, load, asked)]
@@ -140,20 +140,20 @@ def judge(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
     for threshold in load.thresholds:
         fitting = [key for key in cells if key.kind == threshold.kind and threshold.name in {"", key.name}]
         if not fitting and (threshold.name or threshold.kind not in asked.kinds):
-            bounds = bounds_of(load, threshold.kind, threshold.name, asked.min_samples)
+            bounds = limits_for(load, threshold.kind, threshold.name, asked.min_samples)
             found.append(_nothing(threshold.kind, threshold.name, bounds.min_samples))
     for key, cell in cells.items():
-        found += _cell(key, cell, bounds_of(load, *key, asked.min_samples))
+        found += _cell(key, cell, limits_for(load, *key, asked.min_samples))
     if not cells:
         found.append(
-            Finding(
+            ThresholdResult(
                 measure="samples", verdict="no data", found="none in the time that counts", limit="at least 1"
             )
         )
     return found
 
 
-def _that_count(samples: Samples, load: Load, asked: Asked) -> dict[Key, Cell]:
+def _that_count(samples: Samples, load: Load, asked: Plan) -> dict[Key, Cell]:
     """What came in the windows. Of what comes once only, such as a sign-in at the start, all there is."""
     steady = samples.totals(asked.judges(samples.width))
     named = {Key(each.kind, each.name) for each in load.thresholds}
@@ -165,13 +165,13 @@ def _that_count(samples: Samples, load: Load, asked: Asked) -> dict[Key, Cell]:
     }
 
 
-def _cell(key: Key, cell: Cell, bounds: Bounds) -> list[Finding]:
+def _cell(key: Key, cell: Cell, bounds: Limits) -> list[ThresholdResult]:
     """An error is one however few samples there are; times need enough of them."""
     many = cell.count
-    told = partial(Finding, kind=key.kind, name=key.name, samples=many)
+    told = partial(ThresholdResult, kind=key.kind, name=key.name, samples=many)
     missed = cell.error_ratio > bounds.error_ratio
     enough = many >= bounds.min_samples
-    found: list[Finding] = []
+    found: list[ThresholdResult] = []
     if missed or enough:
         found.append(
             told(
@@ -198,13 +198,13 @@ def _cell(key: Key, cell: Cell, bounds: Bounds) -> list[Finding]:
     return found
 
 
-def _nothing(kind: str, name: str, least: int) -> Finding:
-    return Finding(
+def _nothing(kind: str, name: str, least: int) -> ThresholdResult:
+    return ThresholdResult(
         kind=kind, name=name, measure="samples", verdict="no data", found="none", limit=f"at least {least}"
     )
 
 
-def _arrivals(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
+def _arrivals(samples: Samples, load: Load, asked: Plan) -> list[ThresholdResult]:
     inside = asked.judges(samples.width)
     slots = [slot for begin, slot in samples.slots.items() if inside(begin)]
     dropped = sum(slot.dropped for slot in slots)
@@ -213,7 +213,7 @@ def _arrivals(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
         return []
     ratio = dropped / every
     return [
-        Finding(
+        ThresholdResult(
             measure="dropped arrivals",
             verdict="fail" if ratio > load.dropped_ratio else "pass",
             found=f"{share(ratio)} ({dropped} of {every})",
@@ -223,13 +223,13 @@ def _arrivals(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
     ]
 
 
-def _sockets(samples: Samples, load: Load, asked: Asked) -> list[Finding]:
+def _sockets(samples: Samples, load: Load, asked: Plan) -> list[ThresholdResult]:
     if not asked.sockets:
         return []
     open_ = samples.sockets()
     peak = max(open_.values(), default=0)
     return [
-        Finding(
+        ThresholdResult(
             measure="open sockets at the peak",
             verdict="no data"
             if not open_
@@ -249,7 +249,7 @@ LEAST_SECONDS = 5.0
 """Of the time that counts, before anything is foretold from it."""
 
 
-def hopeless(samples: Samples, load: Load, asked: Asked, now: float) -> str | None:
+def certain_failure(samples: Samples, load: Load, asked: Plan, now: float) -> str | None:
     """Why the run may end `now` (seconds since 1970), in a sentence; None: go on.
 
     Only thresholds with `abort_on_fail` end a run. In a run without end, what came so far
@@ -260,7 +260,7 @@ def hopeless(samples: Samples, load: Load, asked: Asked, now: float) -> str | No
         return None
     ahead = (asked.judged_seconds() / passed - 1) * MARGIN if asked.seconds else 0.0
     for key, cell in samples.totals(asked.judges(samples.width)).items():
-        bounds = bounds_of(load, *key, asked.min_samples)
+        bounds = limits_for(load, *key, asked.min_samples)
         if (
             bounds.abort_on_fail
             and cell.count >= bounds.min_samples
@@ -270,7 +270,7 @@ def hopeless(samples: Samples, load: Load, asked: Asked, now: float) -> str | No
     return None
 
 
-def _lost(key: Key, cell: Cell, bounds: Bounds, ahead: float) -> str | None:
+def _lost(key: Key, cell: Cell, bounds: Limits, ahead: float) -> str | None:
     in_the_end = 1 + ahead
     if cell.failed > bounds.error_ratio * cell.count * in_the_end:
         return (

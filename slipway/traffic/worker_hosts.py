@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 
 __all__ = ["WorkerHost", "look_at", "worker_host"]
 
@@ -128,13 +128,13 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else "it did not say why"
 
 
-def look_at(hosts: Sequence[WorkerHost], aim: Aim, root: Path) -> list[tuple[WorkerHost, Look]]:
+def look_at(hosts: Sequence[WorkerHost], target: Target, root: Path) -> list[tuple[WorkerHost, Look]]:
     """All at once; what is wrong with any is told before anything is sent."""
     if not hosts:
         return []
-    if aim.address[0] in ("127.0.0.1", "::1", "localhost") and not all(host.is_here for host in hosts):
+    if target.address[0] in ("127.0.0.1", "::1", "localhost") and not all(host.is_here for host in hosts):
         raise BadInput(
-            f"stack {aim.stack} is on this machine's loopback, which no other machine reaches",
+            f"stack {target.stack} is on this machine's loopback, which no other machine reaches",
             remedy="leave --workers out; more processes here: --processes",
         )
     with ThreadPoolExecutor(len(hosts)) as pool:

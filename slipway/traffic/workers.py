@@ -1,15 +1,10 @@
-"""Who takes part in a run, and how many of each: users for visits, users for sockets.
-
-Locust spawns all of them at the start; most wait. When they do something is not locust's but the profile's.
-"""
+"""The processes of a run: which users each has, which part of the load it sends, and when all start."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import time
+from collections.abc import Iterator
 from math import isinf
 from typing import Any, cast
 
@@ -25,145 +20,113 @@ from slipway.traffic.profile import Profile
 from slipway.traffic.run import LoadRun
 from slipway.traffic.schedule import Part
 from slipway.traffic.socket_user import SocketUser
+from slipway.traffic.user_mix import UserMix, VisitRate, split_by_weight
 
-__all__ = ["Crew", "EvenDispatcher", "ProfileShape", "crew_of", "processes_of", "share_out"]
-
-
-FEWEST, MOST = 4, 4000
-"""Users of one kind that wait for visits in one process."""
-
-
-@dataclass(frozen=True)
-class Crew:
-    """The users of a run by kind."""
-
-    peaks: Mapping[type[HttpUser], float]
-    """Most visits a second, over all processes."""
-    seats: Mapping[type[SocketUser], int]
-    """Users for sockets, over all processes."""
-    rates: Mapping[type[HttpUser], float | None]
-    """Visits a second of those with a rate of their own; None: by weight, a share of the profile's."""
-    shares: Mapping[type[HttpUser], float]
-    processes: int = 1
-    """That send the load."""
-
-    @cached_property
-    def users(self) -> Mapping[type[User], int]:
-        """How many of each, over all processes. For visits equally many in each: visits never change over."""
-        users: dict[type[User], int] = dict(self.seats.items())
-        for kind, peak in self.peaks.items():
-            users[kind] = _standing_by(peak / self.processes, kind) * self.processes
-        return users
-
-    @property
-    def size(self) -> int:
-        """All users."""
-        return sum(self.users.values())
-
-    def arrivals(self, profile: Profile, part: Part) -> dict[type[User], Iterator[float]]:
-        """When visits of each kind fall due in this part of the load, in seconds of the profile."""
-        return {
-            kind: profile.schedule.arrivals(self.shares[kind], part)
-            if rate is None
-            else profile.schedule.constant(rate, part)
-            for kind, rate in self.rates.items()
-        }
-
-
-def crew_of(classes: list[type[User]], profile: Profile, app: App) -> Crew:
-    """Those of `classes` that have something to do in `profile` on this app."""
-    visitors = [kind for kind in classes if issubclass(kind, HttpUser) and kind.suits(app)]
-    rates = {kind: kind.own_rate(app) for kind in visitors}
-    weights = {kind: kind.weight for kind, rate in rates.items() if rate is None}
-    shares = {kind: weight / sum(weights.values()) for kind, weight in weights.items()}
-    peaks = {
-        kind: profile.schedule.peak_rate * shares[kind] if rate is None else rate
-        for kind, rate in rates.items()
-    }
-    peaks = {kind: peak for kind, peak in peaks.items() if peak > 0}
-    sitters = [kind for kind in classes if issubclass(kind, SocketUser) and kind.suits(app)]
-    seats = seats_of({kind: kind.weight for kind in sitters}, profile.schedule.peak_sockets)
-    others = [kind.__name__ for kind in classes if not issubclass(kind, HttpUser | SocketUser)]
-    if others:
-        logging.getLogger(__name__).warning("not of slipway.traffic, and left out: %s", ", ".join(others))
-    return Crew(
-        peaks,
-        {kind: number for kind, number in seats.items() if number},
-        {kind: rate for kind, rate in rates.items() if kind in peaks},
-        shares,
-    )
-
-
-def _standing_by(peak: float, kind: type[HttpUser]) -> int:
-    """Users of `kind` that a process needs for `peak` visits a second."""
-    return min(max(math.ceil(peak * kind.visit_seconds), FEWEST), MOST)
-
-
-def seats_of(weights: Mapping[type[SocketUser], float], total: int) -> dict[type[SocketUser], int]:
-    """`total` seats by weight; what rounding leaves goes to the largest remainders, so that none is lost."""
-    whole = sum(weights.values())
-    exact = {kind: total * weight / whole for kind, weight in weights.items()}
-    seats = {kind: math.floor(each) for kind, each in exact.items()}
-    by_remainder = sorted(exact, key=lambda kind: exact[kind] - seats[kind], reverse=True)
-    for kind in by_remainder[: total - sum(seats.values())]:
-        seats[kind] += 1
-    return seats
-
+__all__ = ["EvenDispatcher", "ProfileShape", "share_out", "user_mix"]
 
 MESSAGE = "slipway-part"
+"""Locust message by which the master assigns a worker its part."""
+
+
+def user_mix(classes: list[type[User]], profile: Profile, app: App) -> UserMix:
+    """Those of `classes` that have something to do in `profile` on this app."""
+    visitors = [kind for kind in classes if issubclass(kind, HttpUser) and kind.suits(app)]
+    own = {kind: kind.own_rate(app) for kind in visitors}
+    weights = sum(kind.weight for kind, rate in own.items() if rate is None)
+    visits: dict[type[User], VisitRate] = {}
+    for kind, rate in own.items():
+        share = kind.weight / weights if rate is None else None
+        peak = profile.schedule.peak_rate * share if share is not None else rate or 0.0
+        if peak > 0:
+            visits[kind] = VisitRate(peak, share, kind.visit_seconds)
+    with_socket: dict[type[User], float] = {
+        kind: kind.weight for kind in classes if issubclass(kind, SocketUser) and kind.suits(app)
+    }
+    sockets = split_by_weight(with_socket, profile.schedule.peak_sockets)
+    others = [kind.__name__ for kind in classes if not issubclass(kind, HttpUser | SocketUser)]
+    if others:
+        logging.getLogger(__name__).warning("not a user of slipway.traffic, ignored: %s", ", ".join(others))
+    return UserMix(visits, {kind: number for kind, number in sockets.items() if number})
 
 
 def share_out(environment: Environment, run: LoadRun) -> None:
-    """Call it once, on locust's event `init`; a process that is alone sends all."""
+    """Give each worker its part of the load; call it once, on locust's event `init`."""
     runner, events = environment.runner, cast("Any", environment.events)
     if isinstance(runner, WorkerRunner):
 
-        def told(msg: Any, **_: object) -> None:
+        def assigned(msg: Any, **_: object) -> None:
             run.part = Part(msg.data["index"], msg.data["of"])
-            run.staff(run.part.of)
+            run.starts_at = msg.data["starts_at"]
+            run.set_processes(run.part.of)
 
-        cast("Any", runner).register_message(MESSAGE, told)
+        cast("Any", runner).register_message(MESSAGE, assigned)
     elif isinstance(runner, MasterRunner):
 
-        def tell(**_: object) -> None:
-            # Messages to one worker keep their order, and the one that starts the test comes after this.
+        def assign(**_: object) -> None:
+            # Messages to one worker keep their order, so it gets this before the one that starts the test.
+            # The start is a time of the wall clock, as the samples are: a worker that is late to read this
+            # starts in the middle of the profile, and what was due before is due at once.
             present = _workers(runner)
+            starts_at = time.time() - run.at
             for index, worker in enumerate(present):
-                runner.send_message(MESSAGE, {"index": index, "of": len(present)}, worker)
+                part = {"index": index, "of": len(present), "starts_at": starts_at}
+                runner.send_message(MESSAGE, part, worker)
 
-        events.test_start.add_listener(tell)
+        events.test_start.add_listener(assign)
 
 
-def processes_of(runner: Runner | None) -> int:
-    """How many processes would send the load, if it began now."""
+def _processes_of(runner: Runner | None) -> int:
+    """How many processes would send the load if it started now."""
     return max(len(_workers(runner)), 1) if isinstance(runner, MasterRunner) else 1
 
 
 def _workers(master: MasterRunner) -> list[str]:
-    """Those among whom locust deals the users."""
+    """Ids of those among whom locust distributes the users."""
     clients = master.clients
     return sorted(each.id for each in clients.ready + clients.spawning + clients.running)
 
 
 class EvenDispatcher(UsersDispatcher):
-    """Deals out one kind after the other, to those processes that are there as the test begins."""
+    """Gives each process an equal number of every kind of user, since each has its part of every load.
+
+    Locust's own mixes the kinds before it distributes them: of two kinds, two processes may get one each, and
+    the visits of the other kind find no user. A worker that comes later has no part in this test, and the
+    visits of one that is lost are not made by others: the report names it.
+    """
+
+    def __init__(self, worker_nodes: list[WorkerNode], user_classes: list[type[User]]) -> None:
+        super().__init__(worker_nodes, user_classes)
+        self._ids = sorted(each.id for each in worker_nodes)
+        self._kinds = list(user_classes)
+        self._steps: Iterator[dict[str, dict[str, int]]] = iter(())
+
+    def new_dispatch(
+        self, target_user_count: int, spawn_rate: float, user_classes: list[type[User]] | None = None
+    ) -> None:
+        """All users at once, `fixed_count` of each kind; the first processes take what division leaves."""
+        del spawn_rate, user_classes
+        of = len(self._ids)
+        users = {
+            worker: {
+                kind.__name__: (kind.fixed_count + of - 1 - index) // of if target_user_count else 0
+                for kind in self._kinds
+            }
+            for index, worker in enumerate(self._ids)
+        }
+        self._steps = iter([users])
+
+    def __next__(self) -> dict[str, dict[str, int]]:
+        return next(self._steps)
 
     def add_worker(self, worker_node: WorkerNode) -> None:
-        """Who comes later has no part in this test."""
+        """Leaves the distribution as it is."""
 
     def remove_worker(self, worker_node: WorkerNode) -> None:
-        """Nobody makes the visits of one that was lost: the report tells of it."""
-
-    def _user_gen(self) -> Iterator[str | None]:
-        while True:
-            for kind in self._user_classes:
-                for _ in range(kind.fixed_count - self._get_user_current_count(kind.__name__)):
-                    yield kind.__name__
-            yield None
+        """Leaves the distribution as it is."""
 
 
 class ProfileShape(LoadTestShape):
-    """All users at once, most of whom wait, until the profile is over; then locust lets visits finish."""
+    """The profile as locust knows it: all users at once, most of whom wait, until the profile is over."""
 
     abstract = True  # not to be found in locustfiles: the plugin makes the one there is
 
@@ -172,10 +135,10 @@ class ProfileShape(LoadTestShape):
         self._run = run
 
     def tick(self) -> tuple[int, float] | None:
-        """Users and how many are spawned a second; None ends the run."""
+        """Users, and how many are spawned a second; None ends the run."""
         run = self._run
         if isinf(run.zero):
-            run.staff(processes_of(self.runner))
-        if self.get_run_time() > run.lead + run.profile.seconds:
+            run.set_processes(_processes_of(self.runner))
+        elif run.at > run.profile.seconds:
             return None
-        return run.crew.size, float(run.crew.size)
+        return run.mix.size, float(run.mix.size)

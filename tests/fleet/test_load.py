@@ -76,9 +76,9 @@ def test_sockets_that_talk_each_second_are_held_through_a_release(site: Site) ->
     assert counts(run, "WS session")[1] == 0, run["requests"]
     assert counts(run, "WS broadcast")[1] == 0, run["requests"]
     assert counts(run, "HTTP")[1] == 0, run["requests"]
-    marks = [text for _, text in run["marks"]]
-    assert f"release {before + 1}: switched" in marks
-    assert f"release {before + 1}: promoted" in marks
+    annotations = [text for _, text in run["annotations"]]
+    assert f"release {before + 1}: switched" in annotations
+    assert f"release {before + 1}: promoted" in annotations
 
 
 def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_alone(

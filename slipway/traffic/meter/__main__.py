@@ -12,27 +12,31 @@ import sys
 from pydantic import ValidationError
 
 from slipway.settings.errors import SlipwayError
-from slipway.traffic.meter.command import run_target
+from slipway.traffic.meter.command import run
 from slipway.traffic.meter.report import Report
 from slipway.traffic.target import Target
 
 
 def main() -> int:
-    """Measure the target on standard input; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m slipway.traffic.meter", description=__doc__)
     parser.add_argument("--rps", type=float, default=300)
     parser.add_argument("--sockets", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--json", action="store_true", help="report as one JSON document")
     parser.add_argument("--schema", action="store_true", help="print the report's JSON schema and exit")
-    asked = parser.parse_args()
-    if asked.schema:
+    options = parser.parse_args()
+    if options.schema:
         sys.stdout.write(json.dumps(Report.model_json_schema(), indent=2) + "\n")
         return 0
     try:
         target = Target.model_validate_json(sys.stdin.read())
-        return run_target(
-            target, rps=asked.rps, sockets=asked.sockets, seconds=asked.seconds, json=asked.json
+        return run(
+            target,
+            rps=options.rps,
+            sockets=options.sockets,
+            seconds=options.seconds,
+            json=options.json,
+            i_know=True,
         )
     except ValidationError as error:
         places = "; ".join(

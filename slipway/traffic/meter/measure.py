@@ -1,21 +1,34 @@
-"""The measurement: arrivals at fixed times, browsers and sockets, one event loop in the calling thread."""
+"""The measurement: requests at fixed times, and sockets, in greenlets of the calling thread.
+
+It is the load tests' generator without locust, whose import takes three times as long as the meter's whole
+start, and which patches the standard library of the process that imports it.
+"""
+
+# gevent is partly untyped.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
-import asyncio
-import math
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event
+from typing import Any
 
-import aiohttp
+import gevent
+from gevent.pool import Group
+from geventhttpclient.response import HTTPParseError
 
-from slipway.settings.errors import BadInput
-from slipway.traffic.meter.browser import Browser, Clients
+from slipway.settings.errors import BadInput, SlipwayError
+from slipway.traffic.arrivals import sleep_until
+from slipway.traffic.connection import HttpClient
+from slipway.traffic.identity import Identity
+from slipway.traffic.meter.browser import TIMEOUT_SECONDS, Browser
 from slipway.traffic.meter.report import Report, Second
-from slipway.traffic.meter.socket import SignIn, Socket
-from slipway.traffic.meter.tally import Asked, Tally, report_of
-from slipway.traffic.sign_in import fill_message
+from slipway.traffic.meter.socket import Socket
+from slipway.traffic.meter.tally import Plan, Tally, report_of
+from slipway.traffic.profile import steady
+from slipway.traffic.sign_in import Answer, Session, fill_message, sign_in, sign_in_steps
 from slipway.traffic.target import Target
 
 MOST_RPS = 5000
@@ -23,9 +36,6 @@ MOST_SOCKETS = 5000
 MOST_SECONDS = 3600
 LATE_MS = 50.0
 BROWSERS = 50
-WITHOUT_COOKIES_EVERY = 5
-"""Every fifth browser keeps no cookies, so that both ways of stickiness are used."""
-STOP_CHECK_SECONDS = 0.1
 OPENED_A_SECOND = 100
 
 
@@ -44,88 +54,78 @@ def measure(
     with a report of what was seen. BadInput beyond the bounds; SlipwayError if signing in fails at the start.
     """
     _check(target, rps, sockets, seconds)
-    echoes = target.websocket is not None and bool(target.websocket.echo)
-    asked = Asked(target.url, rps, sockets, seconds, has_key=bool(target.load_key), echoes=echoes)
-    return asyncio.run(_Run(target, asked, on_second, stop or Event()).run())
+    settings = target.app.websocket
+    echoes = settings is not None and bool(settings.echo)
+    plan = Plan(target.url, rps, sockets, seconds, has_key=bool(target.load_key), echoes=echoes)
+    return _Run(target, plan, on_second, stop or Event()).run()
 
 
 class _Run:
     def __init__(
-        self, target: Target, asked: Asked, on_second: Callable[[Second], None] | None, stop: Event
+        self, target: Target, plan: Plan, on_second: Callable[[Second], None] | None, stop: Event
     ) -> None:
         self._target = target
-        self._asked = asked
+        self._plan = plan
         self._on_second = on_second
         self._stop = stop
         self._tally = Tally()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: Any = Group()
         self._next_second = 0
 
-    async def run(self) -> Report:
-        clients = Clients(self._target)
-        sign_in = SignIn(clients)
-        if self._asked.sockets and self._target.websocket is not None:
-            captures = await sign_in.captures()
-            for message in self._target.websocket.open:
+    def run(self) -> Report:
+        identity = Identity(lambda: _sign_in(self._target))
+        if self._plan.sockets and self._target.app.websocket is not None:
+            captures = identity.session().captures
+            for message in self._target.app.websocket.open:
                 fill_message(message, captures)
-        count = min(BROWSERS, max(1, round(self._asked.rps)))
         browsers = [
-            Browser(clients, self._tally, aiohttp.DummyCookieJar() if keeps_none(i) else clients.jar(i))
-            for i in range(count)
+            Browser(number, self._target, self._tally)
+            for number in range(min(BROWSERS, max(1, round(self._plan.rps))))
         ]
-        sockets = [Socket(i, clients, sign_in, self._tally) for i in range(self._asked.sockets)]
+        sockets = [
+            Socket(n, self._target, identity, self._tally, self._plan.seconds)
+            for n in range(self._plan.sockets)
+        ]
         self._tally.begin()
         busy = time.thread_time()
-        async with asyncio.TaskGroup() as group:
-            for i, socket in enumerate(sockets):
-                group.create_task(self._later(i / OPENED_A_SECOND, socket))
-            clock = group.create_task(self._each_second())
-            await self._arrivals(browsers)
-            ran = self._tally.now()
-            clock.cancel()
-            if ran >= self._asked.seconds and self._next_second < ran:
-                self._end_second()
-            for socket in sockets:
-                socket.stop()
-            if self._under_way:
-                await asyncio.wait(self._under_way)
+        connected: list[Any] = [
+            gevent.spawn_later(number / OPENED_A_SECOND, socket.run) for number, socket in enumerate(sockets)
+        ]
+        clock: Any = gevent.spawn(self._each_second)
+        self._send(browsers)
+        ran = self._tally.now()
+        gevent.kill(clock)
+        if ran >= self._plan.seconds and self._next_second < ran:
+            self._end_second()
+        for socket in sockets:
+            socket.stop()
+        self._under_way.join()
+        gevent.joinall(connected, raise_error=True)
         cpu = (time.thread_time() - busy) / max(self._tally.now(), 0.001) * 100
         for browser in browsers:
-            await browser.close()
-        return report_of(self._tally, self._asked, ran=ran, cpu_percent=cpu)
+            browser.close()
+        return report_of(self._tally, self._plan, ran=ran, cpu_percent=cpu)
 
-    async def _arrivals(self, browsers: list[Browser]) -> None:
-        """Start each request at its intended time, whatever became of those before it."""
-        rps, sent = self._asked.rps, 0
-        planned = math.ceil(rps * self._asked.seconds)
-        while not self._stop.is_set():
-            now = self._tally.now()
-            while sent < planned and (due := sent / rps) <= now:
-                self._start(browsers[sent % len(browsers)], sent, due)
-                sent += 1
-            following = sent / rps if sent < planned else self._asked.seconds
-            if sent == planned and now >= self._asked.seconds:
+    def _send(self, browsers: list[Browser]) -> None:
+        """Start each request when it is due, whatever became of those before it."""
+        plan, zero = self._plan, self._tally.zero
+        schedule = steady(plan.rps, plan.sockets, plan.seconds).schedule
+        for number, due in enumerate(schedule.arrivals()):
+            if not sleep_until(zero + due, self._stop.is_set):
                 return
-            await asyncio.sleep(min(max(following - self._tally.now(), 0), STOP_CHECK_SECONDS))
+            late_ms = (self._tally.now() - due) * 1000
+            self._tally.sent(due, late_ms=late_ms, too_late=late_ms > LATE_MS)
+            paths = self._target.app.load.paths
+            browser, path = browsers[number % len(browsers)], paths[number // BROWSERS % len(paths)]
+            self._under_way.spawn(self._request, browser, path, due)
+        sleep_until(zero + plan.seconds, self._stop.is_set)
 
-    def _start(self, browser: Browser, number: int, due: float) -> None:
-        late_ms = (self._tally.now() - due) * 1000
-        self._tally.sent(due, late_ms=late_ms, too_late=late_ms > LATE_MS)
-        path = self._target.paths[number // BROWSERS % len(self._target.paths)]
-        task = asyncio.create_task(self._ask(browser, path, due))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def _request(self, browser: Browser, path: str, due: float) -> None:
+        self._tally.ended(browser.get(path, due))
 
-    async def _ask(self, browser: Browser, path: str, due: float) -> None:
-        self._tally.ended(await browser.get(path, due))
-
-    async def _later(self, delay: float, socket: Socket) -> None:
-        await asyncio.sleep(delay)
-        await socket.run()
-
-    async def _each_second(self) -> None:
+    def _each_second(self) -> None:
         while True:
-            await asyncio.sleep(max(self._next_second + 1 - self._tally.now(), 0))
+            sleep_until(self._tally.zero + self._next_second + 1)
             self._end_second()
 
     def _end_second(self) -> None:
@@ -135,9 +135,28 @@ class _Run:
         self._next_second += 1
 
 
-def keeps_none(number: int) -> bool:
-    """Does browser `number` keep no cookies?"""
-    return number % WITHOUT_COOKIES_EVERY == WITHOUT_COOKIES_EVERY - 1
+def _sign_in(target: Target) -> Session:
+    """Sign in by the smoke steps that the sockets need."""
+    steps = sign_in_steps(target.app)
+    expected = iter(steps)
+    client = HttpClient(target, TIMEOUT_SECONDS)
+
+    def send(method: str, path: str, headers: Mapping[str, str], body: object) -> Answer:
+        step = next(expected)
+        try:
+            if body is None:
+                answer = client.request(method, path, headers=headers)
+            else:
+                sent = {"Content-Type": "application/json", **headers}
+                answer = client.request(method, path, json.dumps(body), sent)
+            return Answer(answer.get_code(), answer.read().decode("utf-8", "replace"))
+        except (OSError, HTTPParseError) as error:
+            raise SlipwayError(f"sign-in step {step.name!r}: no answer ({type(error).__name__})") from error
+
+    try:
+        return sign_in(steps, target.app, target.values, send)
+    finally:
+        client.close()
 
 
 def _check(target: Target, rps: float, sockets: int, seconds: float) -> None:
@@ -150,5 +169,5 @@ def _check(target: Target, rps: float, sockets: int, seconds: float) -> None:
             raise BadInput(f"{name}: must be from 0 to {most}, got {value:g}")
     if seconds == 0 or (rps == 0 and sockets == 0):
         raise BadInput("nothing to measure", remedy="give --seconds, and --rps or --sockets, above 0")
-    if sockets and target.websocket is None:
+    if sockets and target.app.websocket is None:
         raise BadInput("--sockets: slipway.toml has no [websocket]", remedy="give --sockets 0")

@@ -1,108 +1,28 @@
-"""A WebSocket client: opens, signs in, echoes every second, and stays connected as a real one would."""
+"""A WebSocket client of the meter: opens, signs in, echoes every second, and stays connected."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
 import time
 from collections.abc import Mapping
+from math import inf
 
-import aiohttp
+import websocket
 
-from slipway.settings.app import WebSocket
 from slipway.settings.errors import SlipwayError
-from slipway.traffic.meter.browser import TIMEOUT_SECONDS, Clients, Closed, kind_of, seen_in
-from slipway.traffic.meter.tally import NOTHING, Tally
-from slipway.traffic.sign_in import captured, fill, fill_body, fill_message
+from slipway.traffic.arrivals import sleep_until
+from slipway.traffic.connection import open_connection, open_websocket
+from slipway.traffic.conversation import ConnectionEnded, Conversation
+from slipway.traffic.identity import Identity
+from slipway.traffic.meter.browser import TIMEOUT_SECONDS, kind_of
+from slipway.traffic.meter.tally import NOTHING, Seen, Tally
+from slipway.traffic.sign_in import fill_message
+from slipway.traffic.target import STICKY_COOKIE, Target
 
+ECHO_SECONDS = 5.0
+"""An echo that has no answer by then is unanswered."""
 PAUSE_SECONDS = 1.0
 FIRST_NUMBER = 100_000_000
 NUMBERS_EACH = 10_000
-
-
-class Socket:
-    """One of the meter's WebSocket clients, with cookies and connections of its own."""
-
-    def __init__(self, number: int, clients: Clients, sign_in: SignIn, tally: Tally) -> None:
-        settings = clients.target.websocket
-        assert settings is not None
-        self._number = number
-        self._settings = settings
-        self._origin = clients.target.url
-        self._client = clients.client(jar=clients.jar(number), on_headers=self._note)
-        self._sign_in = sign_in
-        self._tally = tally
-        self._seen = NOTHING
-        self._first_echo = FIRST_NUMBER + number * NUMBERS_EACH
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Let `run` return once the echoes under way are answered."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Stay connected until stopped, and count how every connection ended."""
-        again = False
-        async with self._client:
-            while not self._stopping.is_set():
-                try:
-                    again = await self._connection(again=again)
-                except Abnormal as end:
-                    again = False
-                    self._tally.abnormal(self._number, end.kind, self._seen, end.detail)
-                    await self._pause(PAUSE_SECONDS)
-
-    async def _connection(self, *, again: bool) -> bool:
-        """One connection, from handshake to end. True after an orderly end, Abnormal after any other."""
-        self._seen = NOTHING
-        try:
-            captures = await self._sign_in.captures()
-            link = await self._client.ws_connect(
-                self._origin + self._settings.path, origin=self._origin, max_msg_size=0
-            )
-        except SlipwayError as error:
-            raise Abnormal("sign-in", error.message) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Abnormal(f"open: {kind_of(error)}", str(error)[:200]) from error
-        talk = Conversation(link, self._settings, self._tally, self._first_echo)
-        try:
-            if not await self._greet(talk, captures):
-                await self._pause(0.1)
-                return True
-            self._tally.opened(again=again)
-            try:
-                await talk.run(self._stopping)
-            finally:
-                self._tally.closed()
-        finally:
-            self._first_echo = talk.next_number
-            with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
-                await asyncio.wait_for(link.close(), 2)
-        return True
-
-    async def _greet(self, talk: Conversation, captures: Mapping[str, str]) -> bool:
-        """Send the opening messages; each is answered by a message. False: closed in order meanwhile."""
-        try:
-            for message in self._settings.open:
-                await talk.link.send_str(fill_message(message, captures))
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    if talk.hear(await talk.link.receive()):
-                        return False
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Abnormal("open: no answer", type(error).__name__) from error
-        return True
-
-    def _note(self, headers: Mapping[str, str]) -> None:
-        self._seen = seen_in(headers)
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-
-
-ECHO_SECONDS = 5.0
-_NUMBERS = re.compile(r"\d{9,}")
 
 
 class Abnormal(Exception):
@@ -110,142 +30,115 @@ class Abnormal(Exception):
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(kind)
-        self.kind = kind
-        self.detail = detail
+        self.kind, self.detail = kind, detail
 
 
-class Conversation:
-    """What was asked on a connection and is not answered yet, and whether the server announced its end."""
+class Socket:
+    """One of the meter's WebSocket clients, with a connection of its own."""
 
-    def __init__(
-        self, link: aiohttp.ClientWebSocketResponse, settings: WebSocket, tally: Tally, first_number: int
-    ) -> None:
-        self.link = link
-        self.next_number = first_number
+    def __init__(self, number: int, target: Target, identity: Identity, tally: Tally, seconds: float) -> None:
+        """`seconds`: how long the run takes."""
+        settings = target.app.websocket
+        assert settings is not None
+        self._number, self._target, self._identity, self._tally = number, target, identity, tally
         self._settings = settings
-        self._tally = tally
-        self._waiting: dict[str, float] = {}
-        """Echo number → second after the start at which it was meant to be sent."""
-        self._told = settings.notice == ""
+        home = target.home(number)
+        self._cookies = f"{STICKY_COOKIE}={home}" if home else ""
+        self._seen = NOTHING
+        self._next_echo = FIRST_NUMBER + number * NUMBERS_EACH
+        self._seconds = seconds
+        self._stopping = False
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Echo each second until the server closes in order, or until stopped; Abnormal for any other end."""
-        tasks = {asyncio.create_task(self._listen()), asyncio.create_task(self._echo(stopping))}
+    def stop(self) -> None:
+        """Let `run` return once the echoes under way are answered."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Stay connected until stopped, and count how every connection ended."""
+        again = False
+        while not self._stopping:
+            try:
+                self._connection(again=again)
+                again = True
+            except Abnormal as end:
+                again = False
+                self._tally.abnormal(self._number, end.kind, self._seen, end.detail)
+                sleep_until(time.perf_counter() + PAUSE_SECONDS, lambda: self._stopping)
+
+    def _connection(self, *, again: bool) -> None:
+        """One connection, from the handshake to an end in order. Raises Abnormal for any other end."""
+        self._seen = NOTHING
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            captures = self._identity.session().captures
+        except SlipwayError as error:
+            raise Abnormal("sign-in", error.message) from error
+        conversation = self._open(captures)
+        try:
+            messages = [fill_message(message, captures) for message in self._settings.open]
+            try:
+                conversation.greet(messages, TIMEOUT_SECONDS)
+            except ConnectionEnded as ended:
+                self._judge(ended, conversation)
+                sleep_until(time.perf_counter() + 0.1)
+                return
+            self._tally.opened(again=again)
+            try:
+                self._echo(conversation)
+            except ConnectionEnded as ended:
+                self._judge(ended, conversation)
+            finally:
+                self._tally.closed()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._next_echo = conversation.next_number
+            conversation.close()
 
-    def hear(self, message: aiohttp.WSMessage) -> bool:
-        """Take in a message. True if the connection ended in order; Abnormal if it ended otherwise."""
-        match message.type:
-            case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
-                self._take(
-                    message.data if isinstance(message.data, str) else bytes(message.data).decode("latin-1")
-                )
-                return False
-            case aiohttp.WSMsgType.CLOSE:
-                code = int(message.data) or 1005
-                if code not in self._settings.close_codes:
-                    raise Abnormal(f"code {code}", str(message.extra or "")[:200])
-                if not self._told:
-                    raise Abnormal(f"code {code} without notice")
-                self._tally.cut(len(self._waiting))
-                return True
-            case aiohttp.WSMsgType.ERROR:
-                raise Abnormal("protocol", str(message.data)[:200])
-            case _:
-                raise Abnormal("no close frame")
+    def _open(self, captures: Mapping[str, str]) -> Conversation:
+        try:
+            connection = open_connection(self._target, TIMEOUT_SECONDS)
+            socket = open_websocket(self._target, connection, self._settings.path, self._cookies)
+        except (OSError, websocket.WebSocketException) as error:
+            self._note(getattr(error, "resp_headers", None))
+            raise Abnormal(f"open: {kind_of(error)}", str(error)[:200]) from error
+        self._note(socket.getheaders())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped
+        return Conversation(
+            socket,
+            connection,
+            self._settings,
+            captures,
+            report=self._report,
+            patience=ECHO_SECONDS,
+            first_number=self._next_echo,
+            until=(self._tally.zero + self._seconds, inf),
+        )
 
-    async def _listen(self) -> None:
-        while not self.hear(await self.link.receive()):
-            pass
+    def _echo(self, conversation: Conversation) -> None:
+        try:
+            for _ in conversation.every(1.0, at_once=True):
+                if self._stopping:
+                    break
+                conversation.echo()
+        except ConnectionEnded as ended:
+            if ended.again:
+                raise
+        conversation.settle(time.perf_counter() + ECHO_SECONDS + 0.1)
 
-    async def _echo(self, stopping: asyncio.Event) -> None:
-        due = self._tally.now()
-        while True:
-            if self._waiting and self._tally.now() - next(iter(self._waiting.values())) > ECHO_SECONDS:
-                raise Abnormal("echo unanswered")
-            if stopping.is_set():
-                if not self._waiting:
-                    return
-                await asyncio.sleep(0.05)
-                continue
-            if self._settings.echo and (not self._told or not self._settings.notice):
-                await self._ask(due)
-            due += 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), max(due - self._tally.now(), 0))
+    def _judge(self, ended: ConnectionEnded, conversation: Conversation) -> None:
+        """An end in order is a notice, then one of the declared close codes."""
+        if ended.code is None:
+            raise Abnormal(ended.kind, ended.error or "")
+        if ended.code not in self._settings.close_codes:
+            raise Abnormal(f"code {ended.code}", ended.reason[:200])
+        if self._settings.notice and not conversation.noticed:
+            raise Abnormal(f"code {ended.code} without notice")
+        self._tally.cut(len(conversation.waiting))
 
-    async def _ask(self, due: float) -> None:
-        number = str(self.next_number)
-        self.next_number += 1
-        self._waiting[number] = due
-        with contextlib.suppress(aiohttp.ClientError, ConnectionError):  # the listener tells how it ended
-            await self.link.send_str(self._settings.echo.replace("${n}", number))
+    def _report(self, kind: str, ms: float, error: str | None, size: int) -> None:
+        del kind, size
+        if error is None and ms > ECHO_SECONDS * 1000:
+            raise Abnormal("echo unanswered", f"answered after {ms:.0f} ms")
+        if error is None:
+            self._tally.echoed(ms)
 
-    def _take(self, text: str) -> None:
-        if self._settings.notice and self._settings.notice in text:
-            self._told = True
-        for number in _NUMBERS.findall(text):
-            due = self._waiting.pop(number, None)
-            if due is not None:
-                ms = (self._tally.now() - due) * 1000
-                if ms > ECHO_SECONDS * 1000:
-                    raise Abnormal("echo unanswered", f"answered after {ms:.0f} ms")
-                self._tally.echoed(ms)
-
-
-FRESH_SECONDS = 240.0
-
-
-class SignIn:
-    """Runs the target's sign-in steps when asked for captures that are older than four minutes."""
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-        self._lock = asyncio.Lock()
-        self._captures: Mapping[str, str] = {}
-        self._at = -FRESH_SECONDS
-
-    async def captures(self) -> Mapping[str, str]:
-        """Name → value. SlipwayError names the step that failed, and never a value."""
-        async with self._lock:
-            if time.monotonic() - self._at >= FRESH_SECONDS:
-                self._captures = await self._run()
-                self._at = time.monotonic()
-            return self._captures
-
-    async def _run(self) -> Mapping[str, str]:
-        target = self._clients.target
-        values = dict(target.values)
-        captures: dict[str, str] = {}
-        async with self._clients.client() as client:
-            for step in target.sign_in:
-                method, path = step.request.split(" ", 1)
-                body = None if step.body is None else fill_body(step.body, values)
-                try:
-                    async with client.request(
-                        method,
-                        target.url + fill(path, values),
-                        headers={name: fill(value, values) for name, value in step.headers.items()},
-                        json=body,
-                        allow_redirects=False,
-                    ) as answer:
-                        text = await answer.text()
-                except (aiohttp.ClientError, TimeoutError, OSError, Closed) as error:
-                    raise SlipwayError(
-                        f"sign-in step {step.name!r}: no answer ({type(error).__name__})"
-                    ) from error
-                if answer.status != step.status:
-                    raise SlipwayError(
-                        f"sign-in step {step.name!r}: expected {step.status}, got {answer.status}",
-                        remedy="try it with `slipway release`, whose smoke phase runs the same step",
-                    )
-                for name, dotted in step.capture.items():
-                    captures[name] = values[name] = captured(step.name, text, dotted)
-        return captures
+    def _note(self, headers: Mapping[str, str] | None) -> None:
+        found = headers or {}
+        self._seen = Seen(found.get("x-served-by", ""), found.get("x-release", ""))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from slipway.traffic.meter.latency import Histogram
+from slipway.traffic.histogram import Histogram
 from slipway.traffic.meter.report import Generator, Latency, Loss, Report, Requests, Second, Sighting, Sockets
+from slipway.traffic.samples import CONNECT, ECHO, HTTP, SESSION
+from slipway.traffic.thresholds import ThresholdResult
 
 MOST_LOSSES = 1000
 NO_RELEASE = "none"
@@ -88,11 +91,11 @@ class Tally:
     def begin(self) -> None:
         """The run starts now."""
         self.started = datetime.now(UTC)
-        self._zero = time.monotonic()
+        self.zero = time.perf_counter()
 
     def now(self) -> float:
         """Seconds after the start."""
-        return time.monotonic() - self._zero
+        return time.perf_counter() - self.zero
 
     def sent(self, intended: float, *, late_ms: float, too_late: bool) -> None:
         """A request was started `late_ms` after its intended time."""
@@ -209,18 +212,20 @@ class Tally:
 def latency(ms: Histogram) -> Latency:
     """The percentiles of a report, to a hundredth of a millisecond."""
 
-    def at(share: float) -> float | None:
-        value = ms.percentile(share)
+    def at(percent: float) -> float | None:
+        value = ms.percentile(percent)
         return None if value is None else round(value, 2)
 
-    return Latency(p50=at(0.5), p95=at(0.95), p99=at(0.99), max=round(ms.max_ms, 2) if ms.count else None)
+    return Latency(
+        p50=at(50), p95=at(95), p99=at(99), max=None if ms.longest is None else round(ms.longest, 2)
+    )
 
 
 SATURATED_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Plan:
     """What a measurement was asked for."""
 
     url: str
@@ -231,15 +236,15 @@ class Asked:
     echoes: bool = True
 
 
-def report_of(tally: Tally, asked: Asked, *, ran: float, cpu_percent: float) -> Report:
+def report_of(tally: Tally, plan: Plan, *, ran: float, cpu_percent: float) -> Report:
     """The report of a run that lasted `ran` seconds."""
     requests = tally.total.summary()
     saturated = requests.late > SATURATED_SHARE * requests.sent
     return Report(
-        url=asked.url,
-        rps=asked.rps,
-        sockets_asked=asked.sockets,
-        seconds_asked=asked.seconds,
+        url=plan.url,
+        rps=plan.rps,
+        sockets_asked=plan.sockets,
+        seconds_asked=plan.seconds,
         started=tally.started,
         seconds=round(ran, 3),
         requests=requests,
@@ -257,37 +262,54 @@ def report_of(tally: Tally, asked: Asked, *, ran: float, cpu_percent: float) -> 
             cpu_percent=round(cpu_percent, 1),
             saturated=saturated,
         ),
-        notes=_notes(asked, saturated=saturated, ran=ran),
-        failures=_failures(tally, asked),
+        notes=_notes(plan, saturated=saturated, ran=ran),
+        failures=failures_of(thresholds(tally, plan)),
     )
 
 
-def _notes(asked: Asked, *, saturated: bool, ran: float) -> list[str]:
+def _notes(plan: Plan, *, saturated: bool, ran: float) -> list[str]:
     notes: list[str] = []
-    if not asked.has_key:
+    if not plan.has_key:
         notes.append("no load key: the per-address limits of the site apply to the meter")
     if saturated:
         notes.append(
             "the meter itself was late: its latencies are no proof; use fewer requests or a freer machine"
         )
-    if ran < asked.seconds - 0.5:
-        notes.append(f"stopped after {ran:.0f} of {asked.seconds:g} s")
+    if ran < plan.seconds - 0.5:
+        notes.append(f"stopped after {ran:.0f} of {plan.seconds:g} s")
     return notes
 
 
-def _failures(tally: Tally, asked: Asked) -> list[str]:
+def thresholds(tally: Tally, plan: Plan) -> list[ThresholdResult]:
+    """The meter's thresholds: nothing lost, no error, no socket closed abnormally, and data of each kind."""
     requests, sockets = tally.total.requests, tally.sockets
-    failures: list[str] = []
-    if requests.lost:
-        failures.append(f"{requests.lost} of {requests.sent} requests lost")
-    if requests.errors:
-        failures.append(f"{requests.errors} of {requests.sent} requests answered with an error by the app")
-    if sockets.abnormal:
-        failures.append(f"{sockets.abnormal} sockets closed abnormally")
-    if asked.rps and not requests.ok:
-        failures.append("no request was answered")
-    if asked.sockets and not sockets.opened:
-        failures.append("no socket was opened")
-    if asked.sockets and asked.echoes and not sockets.echoes:
-        failures.append("no echo was answered")
-    return failures
+    sent = requests.sent
+    return [
+        _none(HTTP, "lost", requests.lost, f"{requests.lost} of {sent} requests lost"),
+        _none(
+            HTTP,
+            "errors",
+            requests.errors,
+            f"{requests.errors} of {sent} requests answered with an error by the app",
+        ),
+        _none(SESSION, "abnormal", sockets.abnormal, f"{sockets.abnormal} sockets closed abnormally"),
+        _some(HTTP, bool(plan.rps), requests.ok, "no request was answered"),
+        _some(CONNECT, bool(plan.sockets), sockets.opened, "no socket was opened"),
+        _some(ECHO, bool(plan.sockets) and plan.echoes, sockets.echoes, "no echo was answered"),
+    ]
+
+
+def _none(kind: str, measure: str, count: int, found: str) -> ThresholdResult:
+    verdict = "fail" if count else "pass"
+    return ThresholdResult(kind=kind, measure=measure, verdict=verdict, found=found, limit="0")
+
+
+def _some(kind: str, expected: bool, count: int, without: str) -> ThresholdResult:
+    verdict = "no data" if expected and not count else "pass"
+    found = without if verdict == "no data" else str(count)
+    return ThresholdResult(kind=kind, measure="samples", verdict=verdict, found=found, samples=count)
+
+
+def failures_of(results: Sequence[ThresholdResult]) -> list[str]:
+    """What failed or had no data, a sentence each."""
+    return [each.found for each in results if each.verdict in {"fail", "no data"}]

@@ -9,11 +9,11 @@ from pathlib import Path
 from slipway.traffic.report.ci import junit, markdown
 from slipway.traffic.report.history import remember
 from slipway.traffic.report.html import page
-from slipway.traffic.results import Outcome
+from slipway.traffic.results import RunResult
 from slipway.traffic.samples import Samples
 
 
-def write_reports(run: Outcome, samples: Samples, folder: Path) -> list[Path]:
+def write_reports(run: RunResult, samples: Samples, folder: Path) -> list[Path]:
     """Writes `run` into `folder` and adds it to the history there; returns what a person may open.
 
     The numbers come first and the pages last: whatever ends this process, most of it is there.

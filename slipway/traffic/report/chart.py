@@ -82,7 +82,7 @@ class Time:
     """Where values are, in seconds since the start."""
     seconds: float
     """Length of the axis."""
-    marks: Sequence[float] = ()
+    annotations: Sequence[float] = ()
     """What happened when; they are numbered from 1."""
     judged: Sequence[tuple[float, float]] = ()
 
@@ -107,7 +107,7 @@ class Chart:
             *_columns(time),
             *(_path(line, time, scale) for line in self.lines),
             *(_limit(limit, scale) for limit in self.limits if scale.low <= limit.value <= scale.high),
-            *_marks(time),
+            *_annotations(time),
         ]
         names = ", ".join(line.label for line in self.lines)
         values = {
@@ -202,17 +202,17 @@ def _limit(limit: Limit, scale: Scale) -> Markup:
     ).format(LEFT, WIDTH - RIGHT, WIDTH - RIGHT - 4, y - 4 if y > TOP + 12 else y + 13, limit.label, y=y)
 
 
-def _marks(time: Time) -> list[Markup]:
+def _annotations(time: Time) -> list[Markup]:
     """A line each, and the number above it; numbers that would lie on each other stand side by side."""
     labels: dict[float, list[str]] = {}
-    for number, at in enumerate(time.marks, 1):
+    for number, at in enumerate(time.annotations, 1):
         x = next((each for each in labels if abs(each - _x(at, time)) < 14), _x(at, time))
         labels.setdefault(x, []).append(str(number))
     lines = [
         Markup('<line class="mark" x1="{x}" x2="{x}" y1="{}" y2="{}"/>').format(
             TOP, HEIGHT - BOTTOM, x=_x(at, time)
         )
-        for at in time.marks
+        for at in time.annotations
     ]
     texts = [
         Markup('<text class="mark" x="{}" y="{}">{}</text>').format(x, TOP - 4, ", ".join(numbers))

@@ -6,29 +6,29 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as Xml
 
 from slipway.traffic.report.history import Past, changes
-from slipway.traffic.results import Outcome
-from slipway.traffic.thresholds import DASH, Finding
+from slipway.traffic.results import RunResult
+from slipway.traffic.thresholds import DASH, ThresholdResult
 
 
-def junit(run: Outcome) -> str:
+def junit(run: RunResult) -> str:
     """The XML text. No data is a failure here too; `not judged` is skipped."""
     suite = Xml.Element(
         "testsuite",
         name=f"{run.profile} load on {run.stack}",
         timestamp=run.started.isoformat(timespec="seconds"),
         time=f"{run.seconds:.3f}",
-        tests=str(len(run.findings) + 1),
+        tests=str(len(run.thresholds) + 1),
         failures=str(run.counts["fail"] + run.counts["no data"] + (not run.passed)),
         skipped=str(run.counts["not judged"]),
         errors="0",
     )
     suite.append(_whole(run))
-    for finding in run.findings:
+    for finding in run.thresholds:
         suite.append(_case(finding))
     return Xml.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _whole(run: Outcome) -> Xml.Element:
+def _whole(run: RunResult) -> Xml.Element:
     """The run as a case of its own: a run without a finding cannot look green."""
     case = Xml.Element("testcase", classname="load", name="run", time=f"{run.seconds:.3f}")
     if not run.passed:
@@ -37,7 +37,7 @@ def _whole(run: Outcome) -> Xml.Element:
     return case
 
 
-def _case(finding: Finding) -> Xml.Element:
+def _case(finding: ThresholdResult) -> Xml.Element:
     case = Xml.Element(
         "testcase",
         classname=f"load.{finding.kind or 'run'}",
@@ -56,7 +56,7 @@ MOST_MISSED = 30
 """Rows of what was missed; the rest is on the HTML page."""
 
 
-def markdown(run: Outcome, past: Sequence[Past]) -> str:
+def markdown(run: RunResult, past: Sequence[Past]) -> str:
     """The text. `past`: runs of this profile, this one last."""
     release = "" if run.release is None else f", release {run.release}"
     lines = [
@@ -75,8 +75,8 @@ def markdown(run: Outcome, past: Sequence[Past]) -> str:
         "",
     ]
     if run.why_ended:
-        lines += [f"Ended early: {_cell(run.why_ended)}.", ""]
-    missed = [each for each in run.findings if each.verdict in {"fail", "no data"}]
+        lines += [f"ConnectionEnded early: {_cell(run.why_ended)}.", ""]
+    missed = [each for each in run.thresholds if each.verdict in {"fail", "no data"}]
     if missed:
         lines += ["| verdict | of | what | found | limit |", "|---|---|---|---|---|"]
         lines += [
@@ -91,7 +91,7 @@ def markdown(run: Outcome, past: Sequence[Past]) -> str:
     return "\n".join(lines)
 
 
-def _requests(run: Outcome, past: Sequence[Past]) -> list[str]:
+def _requests(run: RunResult, past: Sequence[Past]) -> list[str]:
     changed = (
         {(each.kind, each.name): each.direction for each in changes(past[-2], past[-1])}
         if len(past) > 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from slipway.reports import add_run
-from slipway.traffic.results import Outcome, Request
+from slipway.traffic.results import Request, RunResult
 
 KEPT = 200
 """Runs, of all profiles of a stack."""
@@ -58,13 +58,13 @@ class Change(BaseModel):
         return "slower" if now > before else "faster"
 
 
-def remember(run: Outcome, file: Path) -> list[Past]:
+def remember(run: RunResult, file: Path) -> list[Past]:
     """Add `run` to the history in `file`; returns the runs of its profile, the newest (this one) last."""
     past = add_run(file, past_of(run), kept=KEPT)
     return [each for each in past if each.profile == run.profile]
 
 
-def past_of(run: Outcome) -> Past:
+def past_of(run: RunResult) -> Past:
     """The run as the history keeps it."""
     return Past(
         started=run.started.timestamp(),

@@ -10,7 +10,7 @@ from slipway.reports import render
 from slipway.traffic.report import chart
 from slipway.traffic.report.chart import Chart, Limit, Line, Time
 from slipway.traffic.report.history import Change, Past, changes
-from slipway.traffic.results import Outcome
+from slipway.traffic.results import RunResult
 from slipway.traffic.samples import DURATIONS
 from slipway.traffic.thresholds import DASH, share
 
@@ -19,7 +19,7 @@ MOST_PAST = 50
 """Runs in the picture."""
 
 
-def page(run: Outcome, past: Sequence[Past]) -> str:
+def page(run: RunResult, past: Sequence[Past]) -> str:
     """The HTML text. `past`: runs of this profile, this one last."""
     shown = past[-MOST_PAST:]
     before = past[-2] if len(past) > 1 else None
@@ -49,7 +49,7 @@ def page(run: Outcome, past: Sequence[Past]) -> str:
     )
 
 
-def _sums(run: Outcome) -> list[tuple[str, str, str]]:
+def _sums(run: RunResult) -> list[tuple[str, str, str]]:
     """Label, value and class of the boxes on top."""
     count = sum(each.count for each in run.requests)
     failed = sum(each.failed for each in run.requests)
@@ -69,7 +69,7 @@ def _sums(run: Outcome) -> list[tuple[str, str, str]]:
     return boxes
 
 
-def _alone(run: Outcome) -> list[Change]:
+def _alone(run: RunResult) -> list[Change]:
     return [Change(kind=each.kind, name=each.name, before=None, now=each) for each in run.requests]
 
 
@@ -102,18 +102,18 @@ COLOURS = 6
 """In the style sheet: c0 … c5."""
 
 
-def time_of(run: Outcome) -> Time:
-    """The axis, marks and windows of all charts."""
+def time_of(run: RunResult) -> Time:
+    """The axis, annotations and windows of all charts."""
     started = run.started.timestamp()
     return Time(
         at=[max(point.at, 0.0) for point in run.points],
         seconds=max([run.seconds, 1.0, *(point.at for point in run.points)]),
-        marks=[max(mark.at - started, 0.0) for mark in run.marks],
+        annotations=[max(mark.at - started, 0.0) for mark in run.annotations],
         judged=run.windows,
     )
 
 
-def charts_of(run: Outcome) -> list[Chart]:
+def charts_of(run: RunResult) -> list[Chart]:
     """In the order of a reader's questions."""
     kinds = sorted({kind for point in run.points for kind in point.kinds})
     charts = [_times(run, kind) for kind in kinds if kind not in DURATIONS]
@@ -146,7 +146,7 @@ def charts_of(run: Outcome) -> list[Chart]:
     return charts
 
 
-def _times(run: Outcome, kind: str) -> Chart:
+def _times(run: RunResult, kind: str) -> Chart:
     seen = [point.kinds.get(kind) for point in run.points]
     lines = [
         Line("p99", "c1 thin", [each.p99 if each else None for each in seen]),
@@ -157,17 +157,17 @@ def _times(run: Outcome, kind: str) -> Chart:
     return Chart(f"{kind}: time", "ms", lines, limits, log=True)
 
 
-def _rate(run: Outcome, kind: str, number: int) -> Line:
+def _rate(run: RunResult, kind: str, number: int) -> Line:
     seen = [point.kinds.get(kind) for point in run.points]
     return Line(kind, f"c{number % COLOURS}", [each.per_second if each else 0.0 for each in seen])
 
 
-def _errors(run: Outcome, kind: str, number: int) -> Line:
+def _errors(run: RunResult, kind: str, number: int) -> Line:
     seen = [point.kinds.get(kind) for point in run.points]
     return Line(kind, f"c{number % COLOURS}", [each.failed_per_second if each else 0.0 for each in seen])
 
 
-def _arrivals(run: Outcome) -> Chart:
+def _arrivals(run: RunResult) -> Chart:
     return Chart(
         "Arrivals",
         "/s",

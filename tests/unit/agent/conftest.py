@@ -22,7 +22,7 @@ class HaProxy(threading.Thread):
         super().__init__(daemon=True)
         self.map = {"active": "none", "idle": "blue", "ready-blue": "/ready", "ready-green": "/ready"}
         self.status = {"blue": ["UP"], "green": ["UP"]}
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.refuse = ""
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(path)
@@ -40,7 +40,7 @@ class HaProxy(threading.Thread):
                 connection.sendall("".join(self._answer(part) + "\n" for part in line.split(";")).encode())
 
     def _answer(self, command: str) -> str:
-        self.heard.append(command)
+        self.received.append(command)
         words = command.split()
         if words[:2] == ["show", "map"]:
             return "".join(f"0x1 {key} {value}\n" for key, value in self.map.items())

@@ -145,7 +145,7 @@ def test_worker_hosts_answer_nobody_and_are_not_asked(world: World, secret: Secr
     content = json.loads(Path(world.paths.host).read_text())
     Path(world.paths.host).write_text(json.dumps({**content, "role": "worker"}))
     world.ask(converge.command)
-    assert world.haproxy.heard == []
+    assert world.haproxy.received == []
 
 
 def test_a_host_that_is_up_to_date_is_not_touched(world: World, secret: Secret):

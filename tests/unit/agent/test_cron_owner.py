@@ -231,7 +231,7 @@ class Member:
         bucket[self.name] = (written, OWNS if holding else STANDS)
         self.stood = self.stood if self.stood and now - self.looked < LAPSE else written
         self.looked = now
-        others = [Seen(name, *told) for name, told in bucket.items() if name != self.name]
+        others = [Seen(name, *written) for name, written in bucket.items() if name != self.name]
         self.holding = is_owner(self.name, self.stood, holding, others, written)
 
 

@@ -87,9 +87,9 @@ def test_systemd_itself_gives_every_value_back(values: dict[str, str]):
         ("A", "x\0y", "A holds a NUL"),
         ("A", "x\ud800", "A is not valid Unicode"),
         ("A", "x" * 200_000, "A is longer"),
-        ("A-B", "x", "'A-B' is no name"),
-        ("A=B", "x", "is no name"),
-        ("1A", "x", "is no name"),
+        ("A-B", "x", "'A-B' is not the name"),
+        ("A=B", "x", "is not the name"),
+        ("1A", "x", "is not the name"),
     ],
 )
 def test_what_systemd_would_drop_without_a_word_is_refused_by_name(name: str, value: str, says: str):
@@ -118,7 +118,7 @@ def test_the_slots_files_are_for_root_only_and_replace_those_before(world: World
 
 @pytest.mark.parametrize("scope", ["../x", "a/b", ".x"])
 def test_a_scope_cannot_name_a_file_elsewhere(world: World, scope: str):
-    with pytest.raises(AgentError, match="no name of a process"):
+    with pytest.raises(AgentError, match="not the name of a process"):
         envfile.write_slot(world.paths, world.host, Slot("blue"), JsonObject({scope: {}}, "env"))
 
 

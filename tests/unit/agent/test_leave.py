@@ -1,4 +1,4 @@
-"""A host whose Auto Scaling group takes it away drains first, and then lets the group go on."""
+"""A host that its Auto Scaling group terminates drains first, and then completes the lifecycle hook."""
 
 import json
 from collections.abc import Generator
@@ -27,7 +27,7 @@ class AutoScaling(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.waits = True
-        self.heard: list[dict[str, str]] = []
+        self.received: list[dict[str, str]] = []
         self.signed: list[str] = []
         Thread(target=self.serve_forever, daemon=True).start()
 
@@ -37,7 +37,7 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.heard.append({name: values[0] for name, values in parse_qs(form).items()})
+        self.server.received.append({name: values[0] for name, values in parse_qs(form).items()})
         self.server.signed.append(self.headers["Authorization"])
         said = b"" if self.server.waits else b"No active Lifecycle Action found with instance ID"
         self.send_response(200 if self.server.waits else 400)
@@ -89,7 +89,7 @@ def test_a_host_that_stays_does_nothing(
     if state:
         metadata.texts[STATE] = state
     assert world.ask(leave.command) == {"leaving": False}
-    assert (world.systemd.calls, group.heard, world.state.leaving) == ([], [], False)
+    assert (world.systemd.calls, group.received, world.state.leaving) == ([], [], False)
 
 
 def test_a_leaving_host_drains_both_slots_and_lets_its_group_go_on(
@@ -101,7 +101,7 @@ def test_a_leaving_host_drains_both_slots_and_lets_its_group_go_on(
     assert world.systemd.running == set()
     assert {slot.state for slot in world.state.slots.values()} == {"empty"}
     assert world.haproxy.map["active"] == "none"
-    assert group.heard == [
+    assert group.received == [
         {
             "Action": "CompleteLifecycleAction",
             "Version": "2011-01-01",
@@ -135,14 +135,14 @@ def test_the_group_hears_of_it_only_when_everything_has_stopped(
     world: World, metadata: Metadata, group: AutoScaling, monkeypatch: pytest.MonkeyPatch
 ):
     metadata.texts[STATE] = "Terminated"
-    told: list[tuple[str, int]] = []
+    waits: list[tuple[str, int]] = []
 
     def wait(slot: str) -> None:
-        told.append((slot, len(group.heard)))
+        waits.append((slot, len(group.received)))
 
     monkeypatch.setattr(retire, "wait_until_stopped", wait)
     world.ask(leave.command)
-    assert told == [("blue", 0), ("green", 0)]
+    assert waits == [("blue", 0), ("green", 0)]
 
 
 def test_a_group_that_does_not_wait_yet_is_told_again(world: World, metadata: Metadata, group: AutoScaling):
@@ -162,7 +162,7 @@ def test_a_worker_finishes_its_jobs_without_a_load_balancer_s_pause(
     monkeypatch.setattr(leave.time, "sleep", None)
     metadata.texts[STATE] = "Terminated"
     assert world.ask(leave.command)["completed"] is True
-    assert group.heard[0]["AutoScalingGroupName"] == "board-prod-worker"
+    assert group.received[0]["AutoScalingGroupName"] == "board-prod-worker"
     assert world.systemd.running == set()
 
 

@@ -38,5 +38,5 @@ def test_since_may_be_a_time_or_words_and_follow_goes_on(host: World):
 
 @pytest.mark.parametrize("process", ["--rotate", "web@x", "a b", "../x"])
 def test_a_process_cannot_smuggle_in_an_option(host: World, process: str):
-    with pytest.raises(AgentError, match="is no name of a process"):
+    with pytest.raises(AgentError, match="is not the name of a process"):
         argv(host, process=process)

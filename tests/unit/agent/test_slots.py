@@ -77,8 +77,8 @@ def test_more_instances_than_haproxy_has_servers_are_refused_before_anything_cha
     ("wrong", "says"),
     [
         ({"release": "1"}, "stage.release: must be an integer, got a string"),
-        ({"build": "../x"}, "'../x' is no name"),
-        ({"manifest": {"processes": {"../x": WEB}}}, "'../x' is no name"),
+        ({"build": "../x"}, "'../x' is not a valid name"),
+        ({"manifest": {"processes": {"../x": WEB}}}, "'../x' is not a valid name"),
         ({"manifest": {"processes": {"web": {}}}}, "processes.web.command: must be a string, got nothing"),
         ({"env": {"web": {"TOKEN": 5}}}, "env.web.TOKEN: must be a string, got a number"),
         ({"slot": "red"}, "must be blue or green"),

@@ -41,10 +41,10 @@ def test_switching_again_to_the_live_release_changes_nothing(host: World):
 
 
 def test_both_keys_of_the_map_change_in_one_line(host: World):
-    host.haproxy.heard.clear()
+    host.haproxy.received.clear()
     host.ask(switch.command, fence=1, release=2)
-    at = host.haproxy.heard.index(f"set map {host.paths.map} active green")
-    assert host.haproxy.heard[at + 1] == f"set map {host.paths.map} idle blue"
+    at = host.haproxy.received.index(f"set map {host.paths.map} active green")
+    assert host.haproxy.received[at + 1] == f"set map {host.paths.map} idle blue"
 
 
 @pytest.mark.parametrize(("state", "release"), [("staged", 2), ("failed", 2), ("booted", 9)])

@@ -1,4 +1,4 @@
-"""The agent's client over a real ssh connection, against a stand-in that answers as it is told."""
+"""The agent's client over a real ssh connection, against a stand-in whose answers the test sets."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def test_keys_of_a_newer_agent_are_let_through(says: Says) -> None:
 
 
 def test_output_of_a_task_is_heard_as_it_comes(says: Says) -> None:
-    heard: list[str] = []
+    lines: list[str] = []
     agent = says({"ok": True, "exit": 2, "seconds": 0.1, "tail": ["b"]}, lines=("a", "b"))
-    ran = agent.run(scope="task", argv=["x"], timeout=5, on_output=heard.append)
-    assert (ran.exit, heard) == (2, ["a", "b"])
+    ran = agent.run(scope="task", argv=["x"], timeout=5, on_output=lines.append)
+    assert (ran.exit, lines) == (2, ["a", "b"])
 
 
 def test_logs_are_plain_lines_and_can_be_followed(says: Says) -> None:

@@ -40,14 +40,14 @@ def test_large_input_and_output_do_not_block_each_other(web1: Connection) -> Non
 
 
 def test_lines_are_told_as_they_come(web1: Connection) -> None:
-    told: list[tuple[str, float]] = []
+    lines: list[tuple[str, float]] = []
     began = time.monotonic()
     web1.run(
         ["sh", "-c", "echo one >&2; sleep 0.4; printf two >&2"],
-        on_stderr=lambda line: told.append((line, time.monotonic() - began)),
+        on_stderr=lambda line: lines.append((line, time.monotonic() - began)),
     )
-    assert [line for line, _ in told] == ["one", "two"]
-    assert told[1][1] - told[0][1] > 0.3
+    assert [line for line, _ in lines] == ["one", "two"]
+    assert lines[1][1] - lines[0][1] > 0.3
 
 
 def test_the_connection_is_kept_for_the_next_command(web1: Connection) -> None:

@@ -66,7 +66,7 @@ class Proofs:
         output.write("it is slow\n")
         output.flush()
         assert load.folder
-        (load.folder / "results.json").write_text(json.dumps({"findings": self.misses}))
+        (load.folder / "results.json").write_text(json.dumps({"thresholds": self.misses}))
         return Loaded(load.folder, self.load, interrupted=self.interrupted)
 
 

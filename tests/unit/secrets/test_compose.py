@@ -61,7 +61,7 @@ def test_all_that_is_missing_is_named_at_once_with_the_command_that_helps(
 ):
     for name in ("JWT_SECRET", "STRIPE_KEY", "PLATFORM_REDIS_PASSWORD"):
         del secrets[name]
-    with pytest.raises(BadInput, match="3 variables of web cannot be given") as refused:
+    with pytest.raises(BadInput, match="3 variables of web are missing or invalid") as refused:
         compose(app, stack, outputs, secrets, "web")
     assert refused.value.details == (
         "env.JWT_SECRET: the secret is missing",
@@ -77,7 +77,7 @@ def test_a_database_that_the_stack_does_not_have_is_refused_with_the_reason(
     stack = Stack(name="preview", project="board", platform="local", database="external")
     with pytest.raises(BadInput, match="a database of your own") as refused:
         compose(app, stack, outputs, secrets, "web")
-    assert refused.value.message.startswith('env.DATABASE_URL: "database.url" cannot be given')
+    assert refused.value.message.startswith('env.DATABASE_URL: "database.url" is not available')
 
 
 def test_an_unknown_scope_is_refused(app: App, stack: Stack, outputs: Outputs, secrets: Secrets):

@@ -37,7 +37,7 @@ def test_a_bad_value_is_shown_with_file_line_key_value_and_remedy(load: Load):
 def test_everything_wrong_comes_in_one_error_in_the_order_of_the_file(load: Load):
     with pytest.raises(InvalidSettings) as refused:
         load(SMALL + 'instances = 0\ndrain_secs = 5\n[limits]\nbody_bytes = "big"\n[nonsense]\n')
-    assert refused.value.message == "slipway.toml: 4 things are wrong"
+    assert refused.value.message == "slipway.toml: 4 problems"
     assert refused.value.details == (
         "slipway.toml:6 processes.web.instances: must be at least 1, got 0",
         'slipway.toml:7 processes.web.drain_secs: unknown key (did you mean "drain_seconds"?)',
@@ -62,10 +62,10 @@ def test_unknown_keys_do_not_hide_what_else_makes_no_sense(wrong: Wrong):
             "6 processes.web.memory_max: must be a number of megabytes or gigabytes",
         ),
         ('overlap = "maybe"\n', '6 processes.web.overlap: must be true or false, got "maybe"'),
-        ("[processes.Worker]\ncommand = 'x'\n", "6 processes.Worker: must be small letters"),
+        ("[processes.Worker]\ncommand = 'x'\n", "6 processes.Worker: must be lowercase letters"),
         ("[processes.worker]\n", "6 processes.worker.command: is required"),
         ("[processes.worker]\ncommand = ''\n", "7 processes.worker.command: must not be empty"),
-        ("[env]\nlower = { value = 'x' }\n", "7 env.lower: must be capital letters"),
+        ("[env]\nlower = { value = 'x' }\n", "7 env.lower: must be uppercase letters"),
         ("[env]\nX = {}\n", "7 env.X: give exactly one of value, secret = true and from"),
         ("[env]\nX = 'plain'\n", "7 env.X: must be a table ()"),
         ("[cron.c]\nschedule = 'daily'\n", "6 cron.c: give exactly one of path and command"),
@@ -104,7 +104,7 @@ def test_an_unclosed_string_at_the_end_is_a_syntax_error_too(load: Load):
 
 
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path):
-    with pytest.raises(BadInput, match="there is no such file") as refused:
+    with pytest.raises(BadInput, match="no such file") as refused:
         load_app(tmp_path / "slipway.toml")
     assert "slipway:app" in refused.value.remedy
 

@@ -34,7 +34,7 @@ def test_a_project_knows_where_everything_lies(project: Path):
 def test_an_output_that_the_stack_does_not_have_is_refused_with_the_reason(project: Path):
     env = "[env]\nDB = { from = 'database.url' }\n"
     assert refused(project, env, "  slipway:database: none\n") == (
-        'app/slipway.toml:7 env.DB.from: "database.url" cannot be given: '
+        'app/slipway.toml:7 env.DB.from: "database.url" is not available: '
         "stack local has no database (slipway:database is none)"
     )
     assert "a database of your own" in refused(project, env, "  slipway:database: external\n")

@@ -149,5 +149,5 @@ def test_the_root_is_found_from_below(project: Path):
 
 def test_a_project_name_that_no_bucket_could_have_is_refused(project: Path):
     (project / "Pulumi.yaml").write_text("runtime: python\nname: My_Board\n")
-    with pytest.raises(InvalidSettings, match=r"Pulumi\.yaml:2 name: must be small letters"):
+    with pytest.raises(InvalidSettings, match=r"Pulumi\.yaml:2 name: must be lowercase letters"):
         load_stack(project, "local")

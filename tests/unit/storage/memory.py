@@ -1,4 +1,4 @@
-"""A bucket in memory with a clock of its own, which can be told to strike a command dead at any request."""
+"""A bucket in memory with its own clock, which can kill or overtake a command at any request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Strike = Callable[[], object]
 
 
 class Killed(BaseException):
-    """What a SIGKILL looks like to the code that it hits: nothing after it happens."""
+    """A SIGKILL, as the code sees it: nothing after it happens."""
 
 
 class MemoryBucket(Bucket):
@@ -39,7 +39,7 @@ class MemoryBucket(Bucket):
         raise Killed
 
     def calm(self) -> None:
-        """No strike any more, and the next command lives."""
+        """Cancel the strike; the next command is alive."""
         self._strike, self._dead = None, False
 
     def get_json(self, key: str) -> tuple[Json, str] | None:

@@ -58,7 +58,7 @@ def test_a_listing_of_more_than_a_page_is_whole(s3: S3) -> None:
     assert len(list(bucket.list("n/"))) == 1005
 
 
-def test_a_file_comes_back_whole_and_progress_is_told_for_each_byte(s3: S3, tmp_path: Path) -> None:
+def test_a_file_comes_back_unchanged_and_each_byte_is_reported_as_progress(s3: S3, tmp_path: Path) -> None:
     bucket, file = s3.bucket(), tmp_path / "layer"
     file.write_bytes(b"0123456789abcdef" * 100_000)
     up: list[int] = []
@@ -74,11 +74,11 @@ def test_a_large_file_goes_in_parts(s3: S3, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("slipway.storage.bucket.SINGLE_PUT_BYTES", 1)
     bucket, file = s3.bucket(), tmp_path / "layer"
     file.write_bytes(bytes(range(256)) * (40 << 12))
-    told: list[int] = []
-    bucket.put_file("layers/large", file, progress=told.append)
+    progress: list[int] = []
+    bucket.put_file("layers/large", file, progress=progress.append)
     bucket.get_file("layers/large", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == file.read_bytes()
-    assert sum(told) == 40 << 20
+    assert sum(progress) == 40 << 20
 
 
 def test_a_file_that_is_not_what_it_is_named_is_refused_by_the_server(s3: S3, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One command at a time, and none for ever."""
+"""One command at a time holds the lease, and none holds it for ever."""
 
 from __future__ import annotations
 

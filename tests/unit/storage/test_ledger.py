@@ -1,4 +1,4 @@
-"""What the ledger tells of releases, rollbacks and the audit trail."""
+"""The ledger's records of releases and rollbacks, and the audit trail."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_contract_migrations_bar_even_if_the_release_that_applied_them_failed(le
     assert ledger.contracts_since(1) == ["002_b"]
 
 
-def test_the_trail_tells_who_and_when_and_no_values(ledger: Ledger) -> None:
+def test_the_trail_has_actor_and_fence_and_no_secret_values(ledger: Ledger) -> None:
     release = ship(ledger)
     ledger.event(release.number, "note", "done", {"reason": f"URL {SECRET}", "list": [{"a": SECRET}], "n": 3})
     trail = ledger.events(release.number)

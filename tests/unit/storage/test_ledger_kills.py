@@ -99,7 +99,7 @@ def assert_trail_is_sound(bucket: MemoryBucket, number: int) -> None:
         fence = event.fence
 
 
-def assert_the_next_command_mends_it(bucket: MemoryBucket) -> None:
+def assert_the_next_command_repairs_it(bucket: MemoryBucket) -> None:
     command(bucket, "ship")
     assert_sound(bucket)
     ledger = Ledger(bucket, "prod")
@@ -119,7 +119,7 @@ def test_commands_killed_anywhere_leave_a_sound_ledger(
             bucket.strike_at(hit[0], after=hit[1], strike=bucket.kill)
         run(bucket, work)
         assert_sound(bucket)
-    assert_the_next_command_mends_it(bucket)
+    assert_the_next_command_repairs_it(bucket)
 
 
 @settings(max_examples=150, deadline=None)
@@ -133,4 +133,4 @@ def test_a_paused_command_that_was_overtaken_does_no_harm(
     bucket.strike_at(request, after=after, strike=lambda: command(bucket, other))
     run(bucket, paused)
     assert_sound(bucket)
-    assert_the_next_command_mends_it(bucket)
+    assert_the_next_command_repairs_it(bucket)

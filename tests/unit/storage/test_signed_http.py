@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
@@ -50,10 +53,14 @@ class Server(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(offset: timedelta = timedelta()) -> Generator[tuple[str, list[tuple[str, str, Mapping[str, str]]]]]:
+def serve(
+    offset: timedelta = timedelta(), tls: ssl.SSLContext | None = None
+) -> Generator[tuple[str, list[tuple[str, str, Mapping[str, str]]]]]:
     seen: list[tuple[str, str, Mapping[str, str]]] = []
     handler = type("Handler", (Server,), {"offset": offset, "seen": seen})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", seen
@@ -102,6 +109,38 @@ def test_an_operator_whose_clock_is_wrong_signs_with_the_servers_time() -> None:
         assert http.request("GET", "/bucket/key").content == b"done"
         assert http.request("GET", "/bucket/key").content == b"done"
     assert len(seen) == 3  # only the first request had to be repeated
+
+
+def test_credentials_are_read_for_every_request_so_that_temporary_ones_can_be_renewed() -> None:
+    accounts = iter([Credentials("first", "a", "t1"), Credentials("second", "b", "t2")])
+    with serve() as (endpoint, seen):
+        http = SignedHttp(endpoint, "s3", "us-east-1", lambda: next(accounts))
+        http.request("GET", "/bucket/key")
+        http.request("GET", "/bucket/key")
+    assert [headers["x-amz-security-token"] for _, _, headers in seen] == ["t1", "t2"]
+    assert "Credential=second/" in seen[1][2]["Authorization"]
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("data1.internal", True), ("other.internal", False)])
+def test_tls_over_a_tunnel_verifies_the_servers_own_name(
+    name: str, trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipway.storage.signed_http._RETRY_AFTER", ())
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    tls.load_cert_chain(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with serve(tls=tls) as (local_end, _):
+        port = int(local_end.rpartition(":")[2])
+        http = SignedHttp(
+            "https://data1.internal:7070", "s3", "us-east-1", lambda: Credentials("a", "b"),
+            connect=("127.0.0.1", port), ca_file=str(tmp_path / "ca.pem"),
+        )  # fmt: skip
+        if trusted:
+            assert http.request("GET", "/bucket/key").content == b"done"
+        else:
+            with pytest.raises(Unreachable, match="certificate"):
+                http.request("GET", "/bucket/key")
 
 
 def test_a_server_that_is_down_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

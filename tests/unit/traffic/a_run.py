@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.traffic.samples import Reading, Samples
-from slipway.traffic.thresholds import Asked
+from slipway.traffic.thresholds import Plan
 
 START = 1_760_000_000.0
 
@@ -42,6 +42,6 @@ def generator(
     return samples
 
 
-def asked(end: float = 30.0, begin: float = 0.0, **rest: object) -> Asked:
+def asked(end: float = 30.0, begin: float = 0.0, **rest: object) -> Plan:
     """A run of one window."""
-    return Asked(START, ((begin, end),), **rest)  # pyright: ignore[reportArgumentType] - the tests' own keywords
+    return Plan(START, ((begin, end),), **rest)  # pyright: ignore[reportArgumentType] - the tests' own keywords

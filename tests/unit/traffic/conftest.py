@@ -52,18 +52,18 @@ def play(player: subprocess.Popen[str]) -> Play:
         scheme: str = "http",
         host: str = "127.0.0.1",
         begun: Callable[[], None] | None = None,
-        **aim: Any,
+        **target: Any,
     ) -> Played:
         asked = {
             "users": users,
             "profile": profile,
-            "aim": {
+            "target": {
                 "stack": "test",
                 "url": f"{scheme}://{host}:{port}",
                 "address": ("127.0.0.1", port),
                 "app": app.model_dump(mode="json", by_alias=True),
                 "values": {"PASSWORD": "right"},
-                **aim,
+                **target,
             },
         }
         assert player.stdin

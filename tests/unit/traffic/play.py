@@ -20,7 +20,7 @@ from loadtests.browser import Browser
 from loadtests.sockets import Author, SlowReader, Watcher
 from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 
 
 class Few(HttpUser):
@@ -47,7 +47,7 @@ USERS: dict[str, type[User]] = {
 }
 
 
-def play(users: list[str], profile: str, aim: Aim) -> dict[str, Any]:
+def play(users: list[str], profile: str, target: Target) -> dict[str, Any]:
     environment = Environment(user_classes=[USERS[name] for name in users])
     timed: dict[str, list[float]] = defaultdict(list)
     errors: dict[str, list[str]] = defaultdict(list)
@@ -67,7 +67,7 @@ def play(users: list[str], profile: str, aim: Aim) -> dict[str, Any]:
         failed.append(repr(exception))
 
     events.user_error.add_listener(user_error)
-    run = attach(environment, aim, profile)
+    run = attach(environment, target, profile)
     runner: Any = environment.create_local_runner()
     environment.shape_class.runner = runner  # pyright: ignore[reportOptionalMemberAccess]
     runner.start_shape()
@@ -92,6 +92,6 @@ def play(users: list[str], profile: str, aim: Aim) -> dict[str, Any]:
 if __name__ == "__main__":
     while line := sys.stdin.readline():
         asked = json.loads(line)
-        played = play(asked["users"], asked["profile"], Aim.model_validate(asked["aim"]))
+        played = play(asked["users"], asked["profile"], Target.model_validate(asked["target"]))
         sys.stdout.write(json.dumps(played) + "\n")
         sys.stdout.flush()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from slipway.settings.load import Load, Threshold
-from slipway.traffic.results import Outcome, outcome_of
+from slipway.traffic.results import RunResult, result_of
 from slipway.traffic.samples import Reading, Samples
-from slipway.traffic.thresholds import Asked
+from slipway.traffic.thresholds import Plan
 
 START = 1_760_000_000.4
 SECONDS = 75
@@ -53,18 +53,18 @@ def samples(seed: int = 1, *, troubled: bool = True) -> Samples:
             )
     made.record("WS session", "/ws", 60_000, at=START + SECONDS - 1)
     if troubled:
-        made.mark("release 8: switch", at=START + 40)
-        made.mark("release 8 answers", at=START + 40.4)
-        made.mark("release 8: promote", at=START + 52)
+        made.annotate("release 8: switch", at=START + 40)
+        made.annotate("release 8 answers", at=START + 40.4)
+        made.annotate("release 8: promote", at=START + 52)
     return made
 
 
-def run(seed: int = 1, *, troubled: bool = True, load: Load = LOAD) -> Outcome:
+def run(seed: int = 1, *, troubled: bool = True, load: Load = LOAD) -> RunResult:
     """What it came to."""
-    return outcome_of(
+    return result_of(
         samples(seed, troubled=troubled),
         load,
-        Asked(START, ((10, SECONDS),), 100, frozenset({"HTTP", "WS echo"})),
+        Plan(START, ((10, SECONDS),), 100, frozenset({"HTTP", "WS echo"})),
         stack="preview",
         profile="expected",
         url="https://preview.example.com",

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from locust import FastHttpUser, constant, events, task
 
-from slipway.traffic.ending import Order, report_at_the_end
+from slipway.traffic.ending import RunSpec, report_at_the_end
 from slipway.settings.load import Load
 
 SECONDS = float(os.environ["ASKED_SECONDS"])
@@ -38,7 +38,7 @@ SECONDS = float(os.environ["ASKED_SECONDS"])
 def _(environment, **_):
     report_at_the_end(
         environment,
-        Order(
+        RunSpec(
             stack="local",
             profile="expected",
             folder=Path(os.environ["REPORTS"]),
@@ -242,7 +242,7 @@ def test_a_lost_worker_is_told_and_takes_a_second_of_its_samples_with_it(site: S
     results = locust.results
     (lost,) = results["lost_workers"]
     assert lost.startswith(socket.gethostname())
-    assert any("lost" in text for _, text in results["marks"])
+    assert any("lost" in text for _, text in results["annotations"])
     of_the_lost = site.answered[f"/{workers[0].pid}"]
     of_the_other = site.answered[f"/{workers[1].pid}"]
     count = sum(each["count"] for each in results["requests"])
@@ -263,7 +263,7 @@ def test_a_run_that_never_began_is_reported_as_no_data(site: Site, locust: Locus
     worked = locust.start(site.url, "--headless", "-u", "1", "-t", "3", "--tags", "none", seconds=1)
     ended(worked)
     assert worked.returncode == ExitCode.NO_DATA
-    assert locust.results["findings"][0]["verdict"] == "no data"
+    assert locust.results["thresholds"][0]["verdict"] == "no data"
 
 
 def test_a_run_that_is_lost_ends_early_and_says_why(site: Site, locust: Locust) -> None:

@@ -72,7 +72,7 @@ def test_the_load_key_goes_nowhere_else(site: LittleSite, play: Play):
         played = play(site.port, ["Followed", "Away"], app(load=sized(1, 4)), load_key="s3cret")
     assert site.count("GET", "/moved") == 2
     assert other.seen == []
-    assert "a load test asks its own stack only" in played["errors"]["visit Away"][0]
+    assert "a load test only sends to its stack" in played["errors"]["visit Away"][0]
 
 
 def test_the_api_user_signs_in_once_and_takes_the_steps_of_the_smoke_test(site: LittleSite, play: Play):

@@ -13,7 +13,7 @@ from slipway.traffic.report.html import page
 from tests.browser import Page, browser, pictures
 from tests.unit.traffic import reported
 
-VISIBLE = "[...document.querySelectorAll('#findings tbody tr')].filter((row) => row.offsetHeight > 0)"
+VISIBLE = "[...document.querySelectorAll('#thresholds tbody tr')].filter((row) => row.offsetHeight > 0)"
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CONTRASTS = """(() => {
   const linear = (each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
@@ -40,7 +40,7 @@ CHARTS = """[...document.querySelectorAll("svg.chart")].map((chart) => {
     title: chart.closest("figure").querySelector("figcaption").firstChild.textContent,
     height: frame.height,
     lines: chart.querySelectorAll("path").length,
-    marks: chart.querySelectorAll("line.mark").length,
+    annotations: chart.querySelectorAll("line.mark").length,
     limits: chart.querySelectorAll("line.limit").length,
     stroke: getComputedStyle(chart.querySelector("path")).stroke,
   };
@@ -88,7 +88,7 @@ def test_the_first_thing_seen_is_the_verdict_and_then_what_was_missed(tab: Page,
     first = tab.value(f"{VISIBLE}.slice(0, 2).map((row) => row.innerText.replace(/\\s+/g, ' '))")
     assert first[0].startswith("fail HTTP GET /api/tasks p95 ")
     assert first[1].startswith("no data HTTP POST /api/tasks samples none at least 5")
-    assert tab.value("document.querySelector('#findings').getBoundingClientRect().top") < 900
+    assert tab.value("document.querySelector('#thresholds').getBoundingClientRect().top") < 900
 
 
 def test_a_button_shows_the_findings_of_its_verdict_and_all_again(tab: Page, file: Path) -> None:
@@ -117,7 +117,7 @@ def test_every_chart_is_drawn_within_its_frame_with_marks_and_limits(tab: Page, 
         assert chart["inside"], chart["title"]
         assert chart["height"] > 150
         assert chart["lines"] >= 1
-        assert chart["marks"] == 3
+        assert chart["annotations"] == 3
         assert chart["stroke"].startswith("rgb")
     assert [chart["limits"] for chart in charts[:3]] == [1, 1, 1]
 

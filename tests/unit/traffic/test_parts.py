@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slipway.traffic.target import Aim
+from slipway.traffic.target import Target
 from tests.s3 import free_port
 from tests.unit.traffic.apps import app
 from tests.unit.traffic.site import LittleSite
 
 LOCUSTFILE = """
-import os
+import json, os, time
+from pathlib import Path
 
 from locust import events
+from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.traffic.target import Aim
 from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
+from slipway.traffic.recorder import record
+from slipway.traffic.target import Target
 from slipway.traffic.workers import share_out
+
+HERE = Path(__file__).parent
+
+
+def is_first():
+    try:
+        (HERE / "first").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def be_late(**_):
+    time.sleep(float(os.environ["LATE"]))
+
+
+def tell(recorder):
+    samples = recorder.samples
+    slots = samples.slots.values()
+    (HERE / "told.json").write_text(json.dumps({
+        "due": sum(slot.arrivals.count for slot in slots),
+        "dropped": sum(slot.dropped for slot in slots),
+        "answered": sum(cell.count for cell in samples.totals().values()),
+        "lost": recorder.lost,
+    }))
 
 
 @events.init.add_listener
 def _(environment, **_):
-    share_out(environment, attach(environment, Aim.model_validate_json(os.environ["AIM"]), "smoke"))
+    if isinstance(environment.runner, WorkerRunner) and is_first():
+        environment.events.test_start.add_listener(be_late)
+    run = attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke")
+    share_out(environment, run)
+    recorder = record(environment, run)
+    if isinstance(environment.runner, MasterRunner):
+        environment.events.test_stop.add_listener(lambda **_: tell(recorder))
 
 
 class Left(HttpUser):
@@ -40,29 +76,38 @@ class Right(HttpUser):
     def visit(self):
         self.get("/", headers={"X-Who": f"right {os.getpid()}"})
 """
+DUE = 36
+"""Visits of the profile: 12 a second for 3 seconds."""
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_every_visit_of_every_kind_finds_a_user_in_its_process(
-    site: LittleSite, tmp_path: Path, processes: int
-) -> None:
-    file = tmp_path / "visits.py"
+def play(site: LittleSite, folder: Path, processes: int, *, late: float = 0) -> dict[str, Any]:
+    """What the master knows at the end; one of the processes starts `late` seconds after the others."""
+    file = folder / "visits.py"
     file.write_text(LOCUSTFILE)
-    size = {"arrivals": 12, "sockets": 0, "seconds": 3}
+    load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
     url = f"http://127.0.0.1:{site.port}"
-    aim = Aim(
-        stack="test", url=url, address=("127.0.0.1", site.port), app=app(load={"profiles": {"smoke": size}})
-    )
+    target = Target(stack="test", url=url, address=("127.0.0.1", site.port), app=app(load=load))
     port = str(free_port())
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],
-        env=os.environ | {"AIM": aim.model_dump_json()},
+        env=os.environ | {"TARGET": target.model_dump_json(), "LATE": str(late)},
         capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return json.loads((folder / "told.json").read_text())
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("late", [0, 2, 5])
+def test_every_visit_that_is_due_is_sent_or_counted_as_dropped_whenever_a_process_is_ready(
+    site: LittleSite, tmp_path: Path, processes: int, late: float
+) -> None:
+    told = play(site, tmp_path, processes, late=late)
+    assert told["lost"] == []
+    assert told["due"] == DUE
+    assert told["answered"] + told["dropped"] == DUE
+    assert len(site.seen) == told["answered"]
+    # A process gets an equal part of each kind of visit, and finds a user of its own for it.
     came = Counter(each.headers["X-Who"] for each in site.seen)
-    kinds = Counter(who.split()[0] for who in came.elements())
-    assert kinds == {"left": 18, "right": 18}, done.stderr
-    assert len(came) == 2 * processes
-    assert max(came.values()) - min(came.values()) <= 1
+    assert all(count <= DUE / 2 / processes for count in came.values())

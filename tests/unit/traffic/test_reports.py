@@ -17,9 +17,9 @@ from slipway.traffic.report.chart import linear_scale, log_scale
 from slipway.traffic.report.ci import junit, markdown
 from slipway.traffic.report.history import Past, changes, past_of, remember
 from slipway.traffic.report.html import page
-from slipway.traffic.results import ExitCode, Outcome, outcome_of
+from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.samples import Samples
-from slipway.traffic.thresholds import Asked
+from slipway.traffic.thresholds import Plan
 from slipway.traffic.time_series import MOST_POINTS, points_of
 from tests.unit.traffic import reported
 from tests.unit.traffic.a_run import START, seconds
@@ -37,7 +37,7 @@ def test_junit_has_a_case_for_each_threshold_and_one_for_the_run() -> None:
 
 
 def test_junit_of_a_run_without_any_data_is_red() -> None:
-    run = reported.run().model_copy(update={"findings": [], "exit_code": ExitCode.NO_DATA})
+    run = reported.run().model_copy(update={"thresholds": [], "exit_code": ExitCode.NO_DATA})
     assert Xml.fromstring(junit(run)).get("failures") == "1"
 
 
@@ -51,7 +51,7 @@ def test_the_summary_begins_with_what_was_missed() -> None:
 
 def test_the_summary_cannot_be_broken_by_a_name() -> None:
     samples = seconds(Samples(), 30, name="GET /a|b<script>`x`\n| pass |")
-    run = outcome_of(samples, Load(), Asked(START), stack="s", profile="smoke", stopped=START + 30)
+    run = result_of(samples, Load(), Plan(START), stack="s", profile="smoke", stopped=START + 30)
     rows = [line for line in markdown(run, []).splitlines() if "script" in line]
     assert len(rows) == 1
     assert "<script>" not in rows[0]
@@ -69,7 +69,7 @@ def test_the_page_is_whole_and_what_servers_said_is_text() -> None:
 
 def test_json_is_read_back_as_the_same_run() -> None:
     run = reported.run()
-    assert Outcome.model_validate_json(run.model_dump_json()) == run
+    assert RunResult.model_validate_json(run.model_dump_json()) == run
 
 
 def test_all_reports_are_written_and_ci_gets_its_summary(
@@ -112,7 +112,7 @@ def test_a_broken_line_of_the_history_is_let_go(tmp_path: Path) -> None:
 def before_and_now(ms: float, error: str | None = None) -> tuple[Past, Past]:
     def made(samples: Samples) -> Past:
         return past_of(
-            outcome_of(samples, Load(), Asked(START), stack="s", profile="smoke", stopped=START + 30)
+            result_of(samples, Load(), Plan(START), stack="s", profile="smoke", stopped=START + 30)
         )
 
     return made(seconds(Samples(), 30, ms=50)), made(seconds(Samples(), 30, ms=ms, error=error))
@@ -153,7 +153,7 @@ def test_a_long_run_has_few_points_and_all_of_its_peaks() -> None:
 
 
 def test_a_run_without_any_data_still_has_all_reports(tmp_path: Path) -> None:
-    empty = outcome_of(Samples(), Load(), Asked(START), stack="s", profile="smoke", stopped=START)
+    empty = result_of(Samples(), Load(), Plan(START), stack="s", profile="smoke", stopped=START)
     files = write_reports(empty, Samples(), tmp_path)
     assert "No data, or too little of it" in files[0].read_text()
 

@@ -48,7 +48,7 @@ def recorded(draw: st.DrawFn) -> Samples:
             case ("read", source, sockets, cpu, lag):
                 samples.read(source, Reading(sockets, cpu, lag), at=at)
             case ("mark", text):
-                samples.mark(text, at=at)
+                samples.annotate(text, at=at)
             case _:
                 raise AssertionError(event)
     return samples

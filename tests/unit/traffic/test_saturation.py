@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slipway.settings.load import Load
-from slipway.traffic.results import MEANINGS, ExitCode, outcome_of
+from slipway.traffic.results import MEANINGS, ExitCode, result_of
 from slipway.traffic.samples import Samples
 from slipway.traffic.saturation import saturation
 from tests.unit.traffic.a_run import START, asked, generator, seconds
@@ -82,7 +82,7 @@ def test_the_exit_code_tells_what_the_run_is_worth(
     samples: Samples, rest: dict[str, object], code: ExitCode
 ) -> None:
     made: dict[str, object] = {"stack": "preview", "profile": "expected", "stopped": START + 30} | rest
-    done = outcome_of(samples, Load(), asked(), **made)  # pyright: ignore[reportArgumentType]
+    done = result_of(samples, Load(), asked(), **made)  # pyright: ignore[reportArgumentType]
     assert done.exit_code == code
     assert done.passed is (code == ExitCode.PASSED)
 
@@ -94,8 +94,8 @@ def test_every_exit_code_is_explained_and_none_means_something_else_for_other_co
 
 def test_secrets_do_not_get_into_what_is_reported() -> None:
     samples = seconds(Samples(), 30, name="GET /?key=s3cret", error="refused s3cret")
-    samples.mark("release of s3cret", at=START + 3)
-    done = outcome_of(
+    samples.annotate("release of s3cret", at=START + 3)
+    done = result_of(
         samples,
         Load(),
         asked(),

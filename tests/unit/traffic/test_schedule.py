@@ -58,22 +58,22 @@ def test_a_ramp_comes_denser_and_denser():
 
 
 @given(schedules(), st.integers(0, 49))
-def test_a_seat_is_taken_exactly_while_so_many_sockets_are_to_be_open(schedule: Schedule, seat: int):
+def test_a_seat_is_taken_exactly_while_so_many_sockets_are_to_be_open(schedule: Schedule, rank: int):
     taken: list[tuple[float, float]] = []
-    at = schedule.seat_opens(seat)
+    at = schedule.socket_opens(rank)
     while at is not None:
-        until = schedule.seat_closes(seat, at)
+        until = schedule.socket_closes(rank, at)
         assert until > at
         taken.append((at, until))
-        at = schedule.seat_opens(seat, until)
+        at = schedule.socket_opens(rank, until)
     steps = 200
     for index in range(steps):
         moment = schedule.seconds * index / steps
         sockets = schedule.sockets_at(moment)
-        if abs(sockets - seat) > 0.01 and not any(
+        if abs(sockets - rank) > 0.01 and not any(
             abs(moment - edge) < 1e-3 for leg in schedule.legs for edge in (leg.begins, leg.ends)
         ):
-            assert any(begin <= moment < end for begin, end in taken) == (sockets > seat), moment
+            assert any(begin <= moment < end for begin, end in taken) == (sockets > rank), moment
 
 
 def test_storms_are_told_one_after_the_other():

@@ -39,7 +39,7 @@ def test_a_write_that_nobody_hears_of_is_an_error_for_each_that_should_have(site
     site.deaf = True
     load = quick(3, 2, broadcasts=1, patience_seconds=0.5)
     played = play(site.port, ["Watcher", "Author"], talking_app(load=load))
-    assert set(played["errors"][BROADCAST]) == {"not heard of"}
+    assert set(played["errors"][BROADCAST]) == {"not received"}
     assert 3 <= len(played["errors"][BROADCAST]) <= 6
 
 

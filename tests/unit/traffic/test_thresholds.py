@@ -6,21 +6,21 @@ import pytest
 
 from slipway.settings.load import Load, Threshold
 from slipway.traffic.samples import Samples
-from slipway.traffic.thresholds import Asked, Finding, hopeless, judge
+from slipway.traffic.thresholds import Plan, ThresholdResult, certain_failure, judge
 from tests.unit.traffic.a_run import START, asked, generator, seconds
 
 
-def found(findings: list[Finding], measure: str, name: str = "GET /") -> Finding:
-    return next(each for each in findings if (each.measure, each.name) == (measure, name))
+def found(thresholds: list[ThresholdResult], measure: str, name: str = "GET /") -> ThresholdResult:
+    return next(each for each in thresholds if (each.measure, each.name) == (measure, name))
 
 
-def verdicts(findings: list[Finding]) -> set[str]:
-    return {each.verdict for each in findings}
+def verdicts(thresholds: list[ThresholdResult]) -> set[str]:
+    return {each.verdict for each in thresholds}
 
 
 def test_the_defaults_are_p95_of_500_ms_and_one_percent_of_errors() -> None:
-    findings = judge(seconds(Samples(), 30, ms=499), Load(), asked())
-    assert [(each.measure, each.verdict) for each in findings] == [("errors", "pass"), ("p95", "pass")]
+    results = judge(seconds(Samples(), 30, ms=499), Load(), asked())
+    assert [(each.measure, each.verdict) for each in results] == [("errors", "pass"), ("p95", "pass")]
     assert found(judge(seconds(Samples(), 30, ms=510), Load(), asked()), "p95").verdict == "fail"
 
 
@@ -35,33 +35,33 @@ def test_one_error_in_a_hundred_passes_and_two_do_not() -> None:
 def test_a_slow_page_does_not_hide_under_instant_echoes() -> None:
     samples = seconds(Samples(), 30, each=2, ms=2000)
     seconds(samples, 30, kind="WS echo", name="echo", ms=1, each=200)
-    findings = judge(samples, Load(), asked())
-    assert found(findings, "p95").verdict == "fail"
-    assert found(findings, "p95", "echo").verdict == "pass"
+    results = judge(samples, Load(), asked())
+    assert found(results, "p95").verdict == "fail"
+    assert found(results, "p95", "echo").verdict == "pass"
 
 
 def test_no_samples_at_all_are_no_pass() -> None:
-    findings = judge(Samples(), Load(), asked())
-    assert verdicts(findings) == {"no data"}
+    results = judge(Samples(), Load(), asked())
+    assert verdicts(results) == {"no data"}
 
 
 def test_a_kind_that_was_asked_for_and_never_came_is_no_data() -> None:
-    findings = judge(seconds(Samples(), 30), Load(), asked(kinds=frozenset({"HTTP", "WS echo"})))
-    assert [(each.kind, each.verdict) for each in findings if each.verdict != "pass"] == [
+    results = judge(seconds(Samples(), 30), Load(), asked(kinds=frozenset({"HTTP", "WS echo"})))
+    assert [(each.kind, each.verdict) for each in results if each.verdict != "pass"] == [
         ("WS echo", "no data")
     ]
 
 
 def test_a_threshold_for_a_name_that_never_came_is_no_data() -> None:
     load = Load(thresholds=[Threshold(kind="HTTP", name="POST /pay", p95_ms=100)])
-    findings = judge(seconds(Samples(), 30), load, asked())
-    assert found(findings, "samples", "POST /pay").verdict == "no data"
+    results = judge(seconds(Samples(), 30), load, asked())
+    assert found(results, "samples", "POST /pay").verdict == "no data"
 
 
 def test_too_few_samples_of_what_a_threshold_names_are_no_data() -> None:
     load = Load(min_samples=20, thresholds=[Threshold(kind="HTTP", name="GET /", p99_ms=100)])
-    findings = judge(seconds(Samples(), 19, each=1), load, asked())
-    assert [(each.measure, each.verdict) for each in findings] == [("samples", "no data")]
+    results = judge(seconds(Samples(), 19, each=1), load, asked())
+    assert [(each.measure, each.verdict) for each in results] == [("samples", "no data")]
 
 
 def test_too_few_samples_of_anything_else_are_not_judged_but_errors_are_errors() -> None:
@@ -88,8 +88,8 @@ def test_a_small_profile_may_say_that_few_samples_are_enough() -> None:
 def test_the_bound_is_that_of_the_threshold_which_says_most_exactly_what_it_is_for(
     thresholds: list[Threshold], verdict: str
 ) -> None:
-    findings = judge(seconds(Samples(), 30, ms=100), Load(thresholds=thresholds), asked())
-    assert found(findings, "p95").verdict == verdict
+    results = judge(seconds(Samples(), 30, ms=100), Load(thresholds=thresholds), asked())
+    assert found(results, "p95").verdict == verdict
 
 
 @pytest.mark.parametrize(("percent", "verdict"), [("p50_ms", "pass"), ("p95_ms", "fail"), ("p99_ms", "fail")])
@@ -138,8 +138,8 @@ def test_the_expected_sockets_must_have_been_open_at_the_same_time(open_: int, v
 
 
 def test_sockets_that_nobody_counted_are_no_data() -> None:
-    findings = judge(seconds(Samples(), 30), Load(), asked(sockets=100))
-    assert found(findings, "open sockets at the peak", "").verdict == "no data"
+    results = judge(seconds(Samples(), 30), Load(), asked(sockets=100))
+    assert found(results, "open sockets at the peak", "").verdict == "no data"
 
 
 class TestHopeless:
@@ -148,29 +148,29 @@ class TestHopeless:
     def test_a_run_that_all_good_answers_could_still_save_goes_on(self) -> None:
         """After 10 of 30 s, 5 % of the samples of all 30 s are 15 % of those so far."""
         samples = seconds(seconds(Samples(), 10, each=88, ms=10), 10, each=12, ms=900)
-        assert hopeless(samples, self.load, asked(), START + 10) is None
+        assert certain_failure(samples, self.load, asked(), START + 10) is None
 
     def test_a_run_that_nothing_can_save_ends_and_says_why(self) -> None:
         samples = seconds(seconds(Samples(), 10, each=60, ms=10), 10, each=40, ms=900)
-        why = hopeless(samples, self.load, asked(), START + 10)
+        why = certain_failure(samples, self.load, asked(), START + 10)
         assert why == "HTTP GET /: 400 of 1000 took longer than 500 ms, the limit of p95"
 
     def test_errors_end_it_too(self) -> None:
         samples = seconds(seconds(Samples(), 10, each=9), 10, each=1, error="503")
-        assert "10 of 100 are errors" in str(hopeless(samples, self.load, asked(), START + 10))
+        assert "10 of 100 are errors" in str(certain_failure(samples, self.load, asked(), START + 10))
 
     def test_nothing_is_foretold_from_the_first_seconds(self) -> None:
-        assert hopeless(seconds(Samples(), 4, error="503"), self.load, asked(), START + 4) is None
+        assert certain_failure(seconds(Samples(), 4, error="503"), self.load, asked(), START + 4) is None
 
     def test_only_thresholds_that_say_so_end_a_run(self) -> None:
         samples = seconds(Samples(), 20, ms=900)
-        assert hopeless(samples, Load(), asked(), START + 20) is None
+        assert certain_failure(samples, Load(), asked(), START + 20) is None
         single = Load(thresholds=[Threshold(kind="HTTP", p95_ms=500, abort_on_fail=True)])
-        assert hopeless(samples, single, asked(), START + 20) is not None
+        assert certain_failure(samples, single, asked(), START + 20) is not None
 
     def test_a_run_without_end_is_judged_by_what_came_so_far(self) -> None:
         samples = seconds(seconds(Samples(), 10, each=90), 10, each=10, ms=900)
-        assert hopeless(samples, self.load, Asked(START), START + 10) is not None
+        assert certain_failure(samples, self.load, Plan(START), START + 10) is not None
 
 
 def test_what_comes_once_a_connection_counts_also_while_the_load_rises() -> None:

@@ -7,11 +7,41 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from slipway.settings.app import App, Smoke, Step, WebSocket
+from slipway.traffic.target import Target
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Talk = Callable[[web.Request, web.WebSocketResponse], Awaitable[None]]
+
+
+def target_at(
+    url: str,
+    *,
+    connect: tuple[str, int] | None = None,
+    stack: str = "local",
+    websocket: WebSocket | None = None,
+    steps: list[Step] | None = None,
+    **more: Any,
+) -> Target:
+    """The site at `url` as the meter's target."""
+    parts = urlsplit(url)
+    written: dict[str, Any] = {
+        "name": "board",
+        "runtime": {"name": "none"},
+        "processes": {"web": {"command": "./serve"}},
+    }
+    app = App.model_validate(written).model_copy(
+        update={"websocket": websocket, "smoke": Smoke(steps=steps or [])}
+    )
+    address = connect or (parts.hostname or "", parts.port or 80)
+    return Target(stack=stack, url=url, address=address, app=app, client="meter", **more)
+
+
 HEADERS = {"X-Release": "b1", "X-Served-By": "web1"}
 
 

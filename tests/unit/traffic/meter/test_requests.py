@@ -15,8 +15,8 @@ import trustme
 from aiohttp import web
 
 import slipway.traffic.meter.browser
-from slipway.traffic.meter import Report, Target, measure
-from tests.unit.traffic.meter.site import HEADERS, Site, fine, serving
+from slipway.traffic.meter import Report, measure
+from tests.unit.traffic.meter.site import HEADERS, Site, fine, serving, target_at
 
 
 def kinds(report: Report) -> set[str]:
@@ -25,7 +25,7 @@ def kinds(report: Report) -> set[str]:
 
 def test_a_healthy_site_passes_and_every_second_release_and_host_is_counted() -> None:
     with serving() as site:
-        report = measure(Target(url=site.url), 50, 0, 2)
+        report = measure(target_at(site.url), 50, 0, 2)
     assert report.passed
     assert report.requests.sent == report.requests.ok == 100
     assert [second.sent for second in report.per_second][:2] == [50, 50]
@@ -41,7 +41,7 @@ def test_a_proxys_5xx_is_lost_with_its_time() -> None:
         return web.Response(status=503) if next(number) == 20 else await fine(request)
 
     with serving(one_503) as site:
-        report = measure(Target(url=site.url), 40, 0, 1)
+        report = measure(target_at(site.url), 40, 0, 1)
     (loss,) = report.losses
     assert loss.kind == "status 503"
     assert (report.requests.lost, report.requests.errors) == (1, 0)
@@ -55,7 +55,7 @@ def test_a_5xx_of_the_app_is_an_error_with_its_time_host_and_release_and_fails_t
         return web.Response(status=503, headers=HEADERS) if next(number) == 20 else await fine(request)
 
     with serving(one_503) as site:
-        report = measure(Target(url=site.url), 40, 0, 1)
+        report = measure(target_at(site.url), 40, 0, 1)
     (loss,) = report.losses
     assert (loss.kind, loss.host, loss.release) == ("status 503", "web1", "b1")
     assert 0.4 < loss.at < 0.6  # the intended time, however busy the machine is
@@ -71,7 +71,7 @@ def test_a_new_connection_closed_without_an_answer_is_lost_and_not_retried() -> 
         return web.Response()
 
     with serving(cut) as site:
-        report = measure(Target(url=site.url), 20, 0, 1)
+        report = measure(target_at(site.url), 20, 0, 1)
         asked = len(site.requests)
     assert kinds(report) == {"reset"}
     assert report.requests.lost == asked == 20
@@ -88,7 +88,7 @@ def test_a_kept_connection_closed_before_any_byte_is_retried_once_and_told_apart
         return await fine(request)
 
     with serving(close_on_second) as site:
-        report = measure(Target(url=site.url), 5, 0, 2)
+        report = measure(target_at(site.url), 5, 0, 2)
         asked = len(site.requests)
     assert report.passed
     assert report.requests.ok == 10
@@ -106,7 +106,7 @@ def test_a_retry_that_fails_too_is_lost() -> None:
         return await fine(request)
 
     with serving(close_late) as site:
-        report = measure(Target(url=site.url), 5, 0, 2)
+        report = measure(target_at(site.url), 5, 0, 2)
         asked = len(site.requests)
     assert report.requests.retried == 0
     assert report.requests.lost == 5
@@ -125,7 +125,7 @@ def test_an_answer_cut_in_the_middle_is_lost_as_truncated_with_its_release() -> 
         return answer
 
     with serving(half) as site:
-        report = measure(Target(url=site.url), 10, 0, 1)
+        report = measure(target_at(site.url), 10, 0, 1)
     assert kinds(report) == {"truncated"}
     assert {loss.release for loss in report.losses} == {"b1"}
 
@@ -142,7 +142,7 @@ def test_a_header_cut_in_the_middle_is_lost_even_on_a_kept_connection() -> None:
         return await fine(request)
 
     with serving(half_a_header) as site:
-        report = measure(Target(url=site.url), 2, 0, 2)
+        report = measure(target_at(site.url), 2, 0, 2)
     assert kinds(report) == {"reset"}
     assert report.requests.retried == 0
 
@@ -151,7 +151,7 @@ def test_a_port_nobody_listens_on_is_refused_and_no_data_is_a_failure() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    report = measure(Target(url=f"http://127.0.0.1:{port}"), 10, 0, 1)
+    report = measure(target_at(f"http://127.0.0.1:{port}"), 10, 0, 1)
     assert kinds(report) == {"refused"}
     assert "no request was answered" in report.failures
 
@@ -164,7 +164,7 @@ def test_an_answer_that_never_comes_is_lost_as_timeout(monkeypatch: pytest.Monke
         return await fine(request)
 
     with serving(never) as site:
-        report = measure(Target(url=site.url), 5, 0, 1)
+        report = measure(target_at(site.url), 5, 0, 1)
     assert kinds(report) == {"timeout"}
     assert report.requests.lost == 5
 
@@ -179,7 +179,7 @@ def test_a_freeze_of_two_seconds_shows_in_the_latencies_of_all_it_held_up() -> N
 
     began = time.monotonic()
     with serving(freeze_once) as site:
-        report = measure(Target(url=site.url), 50, 0, 4)
+        report = measure(target_at(site.url), 50, 0, 4)
     assert report.requests.sent == 200
     assert report.passed
     p50, p95 = report.requests.ms.p50, report.requests.ms.p95
@@ -198,14 +198,14 @@ def test_browsers_keep_their_cookies_and_every_fifth_keeps_none() -> None:
         return answer
 
     with serving(sticky) as site:
-        measure(Target(url=site.url), 50, 0, 3)
+        measure(target_at(site.url), 50, 0, 3)
         without = [request for request in site.requests if "SLIPWAY_HOST" not in request.cookies]
     assert len(without) == 50 + 2 * 10
 
 
 def test_clients_are_at_home_on_each_web_host_in_turn() -> None:
     with serving() as site:
-        measure(Target(url=site.url, homes=["web1", "web2"]), 50, 0, 1)
+        measure(target_at(site.url, homes=["web1", "web2"]), 50, 0, 1)
         homes = Counter(request.cookies.get("SLIPWAY_HOST") for request in site.requests)
     assert homes == {"web1": 20, "web2": 20, None: 10}
 
@@ -216,8 +216,8 @@ def test_tls_is_verified_by_the_ca_and_the_name_while_connecting_elsewhere(tmp_p
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("board.example").configure_cert(tls)  # pyright: ignore[reportUnknownMemberType]
     with serving(tls=tls) as site:
-        connect = f"127.0.0.1:{site.port}"
-        target = Target(url="https://board.example", connect=connect, ca_file=str(tmp_path / "ca.pem"))
+        connect = ("127.0.0.1", site.port)
+        target = target_at("https://board.example", connect=connect, ca_file=str(tmp_path / "ca.pem"))
         assert measure(target, 10, 0, 1).passed
         assert site.requests[0].host == "board.example"
         wrong = target.model_copy(update={"url": "https://other.example"})
@@ -226,7 +226,7 @@ def test_tls_is_verified_by_the_ca_and_the_name_while_connecting_elsewhere(tmp_p
 
 def test_requests_carry_the_load_key_and_say_who_asks() -> None:
     with serving() as site:
-        measure(Target(url=site.url, load_key="k" * 32), 5, 0, 1)
+        measure(target_at(site.url, load_key="k" * 32), 5, 0, 1)
         headers = site.requests[0].headers
     assert headers["X-Slipway-Load"] == "k" * 32
     assert headers["User-Agent"].startswith("slipway-meter/")

@@ -14,23 +14,11 @@ import pytest
 
 from slipway.settings.app import App, WebSocket
 from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.traffic.meter import Report, Target, measure, run, target_of
-from slipway.traffic.meter.latency import Histogram
+from slipway.traffic.meter import Report, measure, run
 from slipway.traffic.meter.report import Second
-from tests.unit.traffic.meter.site import serving
-
-
-def outputs(url: str, stack: str = "local") -> Outputs:
-    return Outputs.model_validate(
-        {
-            "stack": stack,
-            "platform": "local",
-            "url": url,
-            "builds": {"bucket": "b"},
-            "secrets": {"kind": "age", "location": "x"},
-        }
-    )
+from slipway.traffic.sign_in import sign_in_steps
+from slipway.traffic.target import Target
+from tests.unit.traffic.meter.site import serving, target_at
 
 
 def app(**more: object) -> App:
@@ -52,18 +40,18 @@ def app(**more: object) -> App:
 )
 def test_what_is_beyond_the_bounds_is_refused(rps: float, sockets: int, seconds: float, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        measure(Target(url="http://127.0.0.1:1"), rps, sockets, seconds)
+        measure(target_at("http://127.0.0.1:1"), rps, sockets, seconds)
 
 
 def test_prod_is_refused_without_i_know() -> None:
     with serving() as site:
         with pytest.raises(BadInput, match="prod"):
-            run(outputs(site.url, "prod"), app(), {}, rps=5, sockets=0, seconds=1)
+            run(target_at(site.url, stack="prod"), rps=5, sockets=0, seconds=1)
         assert not site.requests
-        assert run(outputs(site.url, "prod"), app(), {}, rps=5, sockets=0, seconds=1, i_know=True) == 0
+        assert run(target_at(site.url, stack="prod"), rps=5, sockets=0, seconds=1, i_know=True) == 0
 
 
-def test_the_target_of_a_stack_signs_in_with_no_more_steps_than_the_sockets_need() -> None:
+def test_sockets_sign_in_with_no_more_steps_than_they_need() -> None:
     board = app(
         websocket={"open": ["${token}"], "echo": "${n}"},
         smoke={
@@ -73,15 +61,19 @@ def test_the_target_of_a_stack_signs_in_with_no_more_steps_than_the_sockets_need
             ]
         },
     )
-    target = target_of(outputs("https://x.example/"), board, {"PASSWORD": "p", "SLIPWAY_LOAD_KEY": "k"})
-    assert [step.name for step in target.sign_in] == ["sign in"]
-    assert (target.url, target.load_key, target.values) == ("https://x.example", "k", {"PASSWORD": "p"})
+    assert [step.name for step in sign_in_steps(board)] == ["sign in"]
+
+
+def test_a_target_goes_to_another_process_whole_and_shows_no_secret() -> None:
+    target = target_at("https://x.example", load_key="k" * 32, values={"PASSWORD": "hunter22"})
     assert Target.model_validate_json(target.model_dump_json()) == target
+    assert "hunter22" not in repr(target)
+    assert "k" * 32 not in repr(target)
 
 
 def test_the_report_is_printed_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as site:
-        assert run(outputs(site.url), app(), {}, rps=10, sockets=0, seconds=1) == 0
+        assert run(target_at(site.url), rps=10, sockets=0, seconds=1) == 0
     printed = capsys.readouterr()
     assert "passed: 0 of 10 requests lost" in printed.out
     assert "1 s  sent   10" in printed.err
@@ -97,7 +89,7 @@ def test_setting_stop_ends_the_run_with_what_was_seen() -> None:
             stop.set()
 
     with serving() as site:
-        report = measure(Target(url=site.url), 20, 0, 60, on_second=after_two, stop=stop)
+        report = measure(target_at(site.url), 20, 0, 60, on_second=after_two, stop=stop)
     assert 38 <= report.requests.sent <= 44
     assert report.passed
     assert any("stopped after 2 of 60 s" in note for note in report.notes)
@@ -105,7 +97,7 @@ def test_setting_stop_ends_the_run_with_what_was_seen() -> None:
 
 def test_a_generator_that_is_late_says_so() -> None:
     with serving() as site:
-        report = measure(Target(url=site.url), 50, 0, 2, on_second=lambda _: time.sleep(0.3))
+        report = measure(target_at(site.url), 50, 0, 2, on_second=lambda _: time.sleep(0.3))
     assert report.generator.late > 5
     assert report.generator.saturated
     assert report.generator.worst_late_ms > 200
@@ -117,7 +109,7 @@ def test_the_meter_runs_in_a_process_and_ctrl_c_gives_the_report_so_far(
     seconds: int, interrupted: bool
 ) -> None:
     with serving() as site:
-        target = Target(url=site.url, websocket=WebSocket(echo="${n}"), load_key="k" * 32)
+        target = target_at(site.url, websocket=WebSocket(echo="${n}"), load_key="k" * 32)
         argv = [
             sys.executable,
             "-m",
@@ -160,13 +152,3 @@ def test_a_target_that_is_no_target_is_bad_input() -> None:
 def test_the_schema_describes_the_report() -> None:
     schema = json.loads(subprocess.check_output([sys.executable, "-m", "slipway.traffic.meter", "--schema"]))
     assert schema["$defs"]["Requests"]["properties"]["lost"]["description"]
-
-
-def test_percentiles_are_right_to_one_percent() -> None:
-    histogram = Histogram()
-    assert histogram.percentile(0.5) is None
-    for ms in range(1, 1001):
-        histogram.add(ms)
-    for share in (0.5, 0.95, 0.99):
-        assert histogram.percentile(share) == pytest.approx(share * 1000, rel=0.011)
-    assert histogram.percentile(1) == histogram.max_ms == 1000

@@ -11,15 +11,16 @@ from aiohttp import web
 import slipway.traffic.meter.socket
 from slipway.settings.app import Step, WebSocket
 from slipway.settings.errors import BadInput, SlipwayError
-from slipway.traffic.meter import Report, Target, measure
-from tests.unit.traffic.meter.site import Site, Talk, echo_forever, fine, serving
+from slipway.traffic.meter import Report, measure
+from slipway.traffic.target import Target
+from tests.unit.traffic.meter.site import Site, Talk, echo_forever, fine, serving, target_at
 
 ECHO = '{"type":"ECHO","n":${n}}'
 
 
 def measured(talk: Talk, *, seconds: float = 2, sockets: int = 3) -> Report:
     with serving(talk=talk) as site:
-        return measure(Target(url=site.url, websocket=WebSocket(echo=ECHO)), 0, sockets, seconds)
+        return measure(target_at(site.url, websocket=WebSocket(echo=ECHO)), 0, sockets, seconds)
 
 
 def kinds(report: Report) -> set[str]:
@@ -88,7 +89,7 @@ def test_notice_then_an_orderly_code_is_a_reconnect_and_no_fault() -> None:
         return None
 
     with serving(talk=drain_first) as site:
-        report = measure(Target(url=site.url, websocket=WebSocket(echo=ECHO)), 0, 3, 2)
+        report = measure(target_at(site.url, websocket=WebSocket(echo=ECHO)), 0, 3, 2)
     assert report.passed
     assert (report.sockets.opened, report.sockets.reconnected, report.sockets.abnormal) == (3, 3, 0)
     assert report.sockets.open == 3
@@ -113,7 +114,7 @@ def test_a_refused_handshake_is_abnormal_and_tried_again() -> None:
         return web.Response(status=503) if request.path == "/live" else await fine(request)
 
     with serving(refuse) as site:
-        report = measure(Target(url=site.url, websocket=WebSocket(path="/live", echo=ECHO)), 0, 1, 2)
+        report = measure(target_at(site.url, websocket=WebSocket(path="/live", echo=ECHO)), 0, 1, 2)
         asked = len(site.requests)
     assert kinds(report) == {"open: status 503"}
     assert asked >= 2
@@ -129,7 +130,7 @@ def sign_in_target(site: Site) -> Target:
         }
     )
     socket = WebSocket(open=['{"type":"AUTH","token":"${token}"}'], echo=ECHO)
-    return Target(url=site.url, websocket=socket, sign_in=[step], values={"PASSWORD": "hunter22"})
+    return target_at(site.url, websocket=socket, steps=[step], values={"PASSWORD": "hunter22"})
 
 
 def test_a_socket_signs_in_with_the_captured_token_before_it_echoes() -> None:
@@ -163,4 +164,4 @@ def test_a_failed_sign_in_names_the_step_and_no_secret() -> None:
 
 def test_a_message_with_an_unknown_name_is_bad_input() -> None:
     with serving() as site, pytest.raises(BadInput, match=r"\$\{token\} has no value"):
-        measure(Target(url=site.url, websocket=WebSocket(open=["${token}"], echo=ECHO)), 0, 1, 1)
+        measure(target_at(site.url, websocket=WebSocket(open=["${token}"], echo=ECHO)), 0, 1, 1)

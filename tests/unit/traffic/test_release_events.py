@@ -1,4 +1,4 @@
-"""Steps of releases become marks over a load test's charts: each once, at its own time."""
+"""Steps of releases become annotations over a load test's charts: each once, at its own time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from slipway.settings.errors import SlipwayError
 from slipway.storage.reading import Reading
 from slipway.storage.records import Event, Kind, Progress, Release, What
-from slipway.traffic.progress import ReleaseMarks
+from slipway.traffic.progress import ReleaseEvents
 
 START = 1_760_000_000.0
 
@@ -18,7 +18,7 @@ def at(seconds: float) -> datetime:
 
 
 class Ledger:
-    """What a reader sees of a ledger, as far as marks need it."""
+    """What a reader sees of a ledger, as far as annotations need it."""
 
     def __init__(self) -> None:
         self.records: list[Release] = []
@@ -52,14 +52,14 @@ class Ledger:
         return list(self.of[number])
 
 
-def marks(ledger: Ledger) -> ReleaseMarks:
-    return ReleaseMarks(cast("Reading", ledger), START)
+def events_of(ledger: Ledger) -> ReleaseEvents:
+    return ReleaseEvents(cast("Reading", ledger), START)
 
 
 def test_a_release_under_load_is_told_step_by_step_at_the_time_of_each() -> None:
     ledger = Ledger()
     ledger.begin(7)
-    looking = marks(ledger)
+    looking = events_of(ledger)
     ledger.add(7, "stage", "done", 1)
     ledger.add(7, "switch", "started", 2)
     assert looking.look() == [(START + 2, "release 7: switch begins")]
@@ -74,12 +74,12 @@ def test_what_happened_before_the_run_is_not_told() -> None:
     ledger.begin(6)
     ledger.add(6, "switch", "done", -100)
     ledger.add(6, "promote", "done", -99)
-    assert marks(ledger).look() == []
+    assert events_of(ledger).look() == []
 
 
 def test_a_release_that_is_sent_back_and_a_rollback_are_told() -> None:
     ledger = Ledger()
-    looking = marks(ledger)
+    looking = events_of(ledger)
     ledger.begin(7)
     ledger.add(7, "switch", "undone", 5)
     ledger.add(7, "end", "undone", 6)
@@ -97,7 +97,7 @@ def test_records_that_are_over_are_not_read_again() -> None:
     ledger.begin(7)
     ledger.add(7, "promote", "done", 1)
     ledger.add(7, "retire", "done", 2)
-    looking = marks(ledger)
+    looking = events_of(ledger)
     looking.look()
     read = ledger.asked
     looking.look()
@@ -107,7 +107,7 @@ def test_records_that_are_over_are_not_read_again() -> None:
 def test_a_ledger_that_is_out_of_reach_ends_no_load_test() -> None:
     ledger = Ledger()
     ledger.broken = True
-    looking = marks(ledger)
+    looking = events_of(ledger)
     assert looking.look() == []
     ledger.broken = False
     ledger.begin(7)
