@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import Fleet, FleetHost
@@ -28,6 +29,9 @@ from slipway.settings.stack import Stack
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from slipway.build.manifest import Manifest
 
 __all__ = [
     "LOAD_HEADER",
@@ -175,10 +179,23 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
+    def env(self, scope: str) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
+        from slipway.secrets.contract import compose  # noqa: PLC0415
+
+        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:
         """The env of scope `smoke`: the values of the smoke steps' placeholders."""
         return self.env("smoke")
+
+    @cached_property
+    def config_version(self) -> str:
+        """12 hex digits that change when a value of any env does. Raises BadInput as `env` does."""
+        from slipway.secrets.contract import config_version  # noqa: PLC0415
+
+        return config_version(self.app, self.stack, self.outputs, self.secrets)
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -262,12 +279,6 @@ class LiveStack:
 
     # what checks compare the live stack with
 
-    def env(self, scope: str) -> Mapping[str, str]:
-        """The env of a process, `migrate`, `cron` or `smoke`. Raises SlipwayError if a value is missing."""
-        from slipway.secrets.contract import compose  # noqa: PLC0415
-
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
-
     def env_example(self) -> str:
         """The text of a `.env.example` for the app's env contract."""
         from slipway.secrets.contract import env_example  # noqa: PLC0415
@@ -280,12 +291,15 @@ class LiveStack:
 
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 
-    def migrations(self, release: int) -> list[str]:
-        """Ids of the migrations in the build of `release`."""
+    def manifest(self, build: str) -> Manifest:
+        """The manifest of a build in the builds bucket."""
         from slipway.build.manifest import load_manifest  # noqa: PLC0415
 
-        manifest = load_manifest(self.bucket, self.ledger.get(release).build)
-        return [migration.id for migration in manifest.migrations]
+        return load_manifest(self.bucket, build)
+
+    def migrations(self, release: int) -> list[str]:
+        """Ids of the migrations in the build of `release`."""
+        return [migration.id for migration in self.manifest(self.ledger.get(release).build).migrations]
 
     def tunnel(self, host: str, address: str, port: int) -> int:
         """A port of 127.0.0.1 that leads to `address:port` as `host` sees it, through its ssh connection."""

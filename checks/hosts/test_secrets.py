@@ -45,7 +45,7 @@ def test_only_their_service_can_read_private_keys(host: Host) -> None:
     severity="critical",
     asvs="13.3.1",
     why="every account on the host can read command lines",
-    remedy="give secrets by environment or standard input",
+    remedy="pass secrets by environment or standard input",
 )
 def test_no_command_line_holds_a_secret(host: Host, live: LiveStack) -> None:
     program = """
@@ -113,7 +113,7 @@ def test_no_secret_is_shared_or_weak(live: LiveStack) -> None:
         for name, var in live.app.env.items()
         if var.secret and name in live.secrets and len(live.secrets[name]) < max(var.min_length, 1)
     ]
-    assert not short, f"shorter than slipway.toml asks for: {', '.join(short)}"
+    assert not short, f"shorter than min_length in slipway.toml: {', '.join(short)}"
     by_value: dict[str, list[str]] = {}
     for name, value in live.secrets.items():
         if len(value) >= SHORT:
@@ -125,7 +125,7 @@ def test_no_secret_is_shared_or_weak(live: LiveStack) -> None:
 @check(
     "P6",
     severity="high",
-    why="test keys charge nobody in production, and live keys charge real customers in a preview",
+    why="test keys charge no one in production, and live keys charge real customers in a preview",
     remedy="stack_pattern in [env] of slipway.toml; slipway secrets set NAME",
 )
 def test_keys_are_of_this_stacks_kind(live: LiveStack) -> None:

@@ -20,10 +20,9 @@ from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
 from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
 from slipway.release.prove import TOOLS, wanted_by
-from slipway.release.rollout import Phase, Rollout, load
+from slipway.release.rollout import Phase, Rollout
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.check import check as check_secrets
-from slipway.secrets.contract import config_version
 from slipway.secrets.others import other_stacks
 from slipway.secrets.scan import scan
 from slipway.settings.app import Migrate
@@ -78,8 +77,7 @@ class Preflight(Phase[Checked]):
         rollout.warnings.extend(problem.text for problem in found if not problem.refuses)
         if refused := [problem for problem in found if problem.refuses]:
             raise refusal(refused)
-        stack = rollout.project.stack
-        return Checked(config_version(rollout.app, stack, rollout.outputs, rollout.secrets))
+        return Checked(rollout.stack.config_version)
 
 
 def refusal(problems: list[Problem]) -> SlipwayError:
@@ -107,14 +105,14 @@ def _safely(check: Check, rollout: Rollout) -> list[Problem]:
 def env_contract(rollout: Rollout) -> Iterable[Problem]:
     """Every secret that the env contract needs is there and strong (P2, P4, P6)."""
     project = rollout.project
-    for found in check_secrets(project.app, project.stack, rollout.secrets, other_stacks(project)):
+    for found in check_secrets(project.app, project.stack, rollout.stack.secrets, other_stacks(project)):
         yield Problem(f"secret {found.name}: {found.problem}", found.remedy)
 
 
 def hosts_set_up(rollout: Rollout) -> Iterable[Problem]:
     """Hosts were set up for these very settings: a release ships builds, `up` changes hosts."""
     stack = rollout.stack.name
-    wanted = setup_digests(rollout.project, rollout.outputs, rollout.secrets)
+    wanted = setup_digests(rollout.project, rollout.outputs, rollout.stack.secrets)
     found = rollout.hosts.ask(
         rollout.stack.fleet.hosts, lambda host: host.connection.run(["cat", SETUP_DIGEST]).stdout.strip()
     )
@@ -173,7 +171,7 @@ def proof(rollout: Rollout) -> Iterable[Problem]:
 
 def source_secrets(rollout: Rollout) -> Iterable[Problem]:
     """No secret value, key of a well-known kind or filled-in .env file is in what would be shipped (P5)."""
-    for found in scan(rollout.project, rollout.secrets):
+    for found in scan(rollout.project, rollout.stack.secrets):
         yield Problem(
             f"{found.where}: {found.what}", "remove it from the source, and rotate it: it has been seen"
         )
@@ -196,8 +194,7 @@ def migrations(rollout: Rollout) -> Iterable[Problem]:
     migrate = rollout.app.migrate
     if rollout.live is None or migrate is None or migrate.lint == "off":
         return
-    context, live = rollout.project.context, rollout.ledger.get(rollout.live)
-    shipped = {migration.id for migration in load(rollout.stack, live.build).migrations}
+    context, shipped = rollout.project.context, set(rollout.stack.migrations(rollout.live))
     files = migration_files({name: context / name for name in read_source(context).files}, migrate)
     yield from unsafe_sql(migrate, [path for id_, path in files.items() if id_ not in shipped])
 

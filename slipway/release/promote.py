@@ -20,7 +20,6 @@ from slipway.release.migrate import Schema
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import env_of, secret_names
 from slipway.release.switch import prepare, switch_to
-from slipway.secrets.contract import config_version
 from slipway.settings.errors import NeedsPerson, SlipwayError
 from slipway.settings.outputs import Role
 from slipway.storage.ledger import Ledger
@@ -152,8 +151,7 @@ def _restore_boot_documents(rollout: Rollout, failed: Shipment) -> None:
 
 def _warn_of_another_config(rollout: Rollout, live: Release) -> None:
     """The secret store holds one value for each secret, not one for each release."""
-    now = config_version(rollout.app, rollout.project.stack, rollout.outputs, rollout.secrets)
-    if live.config != now:
+    if live.config != rollout.stack.config_version:
         rollout.warnings.append(
             f"settings or secrets have changed since release {live.number}: hosts that start from now on "
             "run it with today's values"

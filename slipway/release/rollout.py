@@ -86,11 +86,6 @@ class Rollout:
         return self.stack.fleet.outputs
 
     @property
-    def secrets(self) -> Mapping[str, str]:
-        """Every value of the stack's secret store, by name."""
-        return self.stack.secrets
-
-    @property
     def site(self) -> str:
         """The site's host and port, as clients send it in the Host header."""
         return urlsplit(self.outputs.url).netloc
@@ -101,7 +96,7 @@ class Rollout:
 
     def shipment(self, release: Release) -> Shipment:
         """`release`, which was shipped before, with its manifest from the builds bucket."""
-        return Shipment(release, lambda: load(self.stack, release.build))
+        return Shipment(release, lambda: self.stack.manifest(release.build))
 
 
 @dataclass(frozen=True)
@@ -178,10 +173,3 @@ def open_rollout(
         hosts=Membership(stack, found, progress, warnings),
         warnings=warnings,
     )
-
-
-def load(stack: LiveStack, build: str) -> Manifest:
-    """The manifest of a build that was published before."""
-    from slipway.build.manifest import load_manifest  # noqa: PLC0415 - a warm rollback does not need it
-
-    return load_manifest(stack.bucket, build)

@@ -14,7 +14,7 @@ class Smoke(Phase[None]):
     shipment: Shipment
 
     def run(self, rollout: Rollout) -> None:
-        app, values = rollout.app, dict(rollout.stack.smoke_env)
+        app, values = rollout.app, rollout.stack.env("smoke")
         rollout.hosts.each(
             rollout.hosts.web,
             lambda host: host.agent.smoke(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.secrets.contract import compose
 from slipway.settings.outputs import Role
 
 WORTH_REPORTING_SECONDS = 0.5
@@ -85,6 +84,6 @@ def secret_names(rollout: Rollout) -> list[str]:
 def env_of(rollout: Rollout, role: Role, *scopes: str) -> dict[str, dict[str, str]]:
     """By scope, the env that hosts of `role` hold; `scopes` are added."""
     return {
-        scope: compose(rollout.app, rollout.project.stack, rollout.outputs, rollout.secrets, scope)
+        scope: rollout.stack.env(scope)
         for scope in (*rollout.app.on_role(role), *SCOPES_BESIDE_PROCESSES, *scopes)
     }
