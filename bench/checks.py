@@ -1,6 +1,6 @@
 """How long reading hosts takes: testinfra over the stack's ssh_config against testinfra over a plain one.
 
-    uv run python bench/checks.py [--stack local] [--rounds 3] [--project .]
+    uv run python -m bench.checks [--stack local] [--rounds 3] [--project .] [--json]
 
 Both read the same from the same hosts in turns, one host after the other, and must find the same. The stack's
 ssh_config keeps one connection open for each host (ControlMaster); `plain` is the same file without that, so
@@ -9,14 +9,17 @@ every read is a handshake. Goal: at least 5 times faster than plain.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench.record import note, parser, record
+from checks.kit.hosts import Hosts
+from slipway.settings.project import open_project
+from slipway.stack import LiveStack
 
 GOAL = 5.0
 READS: tuple[tuple[str, Callable[[Any], object]], ...] = (
@@ -37,40 +40,36 @@ READS: tuple[tuple[str, Callable[[Any], object]], ...] = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--stack", default="local")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--project", type=Path, default=Path.cwd())
-    asked = parser.parse_args()
-    os.chdir(asked.project)
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    from checks.kit.hosts import Hosts  # noqa: PLC0415 - found by the line before
-    from slipway.stack import open_live  # noqa: PLC0415
+    wanted = parser(__doc__)
+    wanted.add_argument("--stack", default="local")
+    wanted.add_argument("--rounds", type=int, default=3)
+    wanted.add_argument("--project", type=Path, default=Path.cwd())
+    given = wanted.parse_args()
 
-    outputs = open_live(asked.stack).outputs
-    without = outputs.model_copy(update={"ssh_config": str(plain(outputs.ssh_config_path, asked.project))})
+    outputs = LiveStack(open_project(given.stack, given.project)).outputs
+    without = outputs.model_copy(update={"ssh_config": str(plain(outputs.ssh_config_path, given.project))})
     ways = {"stack": Hosts(outputs), "plain": Hosts(without)}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(asked.rounds):
-        read: list[list[object]] = []
+    for number in range(given.rounds):
+        found: dict[str, list[object]] = {}
         for name, hosts in ways.items():
-            spent, found = timed(hosts)
+            spent, found[name] = timed(hosts)
             seconds[name].append(spent)
-            read.append(found)
-        if any(found != read[0] for found in read):
-            sys.exit(f"they did not read the same: {read}")
-        times = "  ".join(f"{name} {spent[-1] * 1000:.0f} ms" for name, spent in seconds.items())
-        print(f"{number + 1:>3}  {len(read[0])} reads on {len(outputs.hosts)} hosts:  {times}", flush=True)
-    stack = statistics.median(seconds["stack"])
-    ratio = statistics.median(seconds["plain"]) / stack
-    print(f"{ratio:5.1f} times faster than testinfra over a plain ssh_config (medians)")
-    print(f"{stack / (len(READS) * len(outputs.hosts)) * 1000:5.1f} ms for one read")
-    return 0 if ratio >= GOAL else 1
+        if found["stack"] != found["plain"]:
+            sys.exit(f"they did not read the same: {found}")
+        times = "  ".join(f"{name} {spent[-1]:.2f} s" for name, spent in seconds.items())
+        note(f"{number + 1:>3}  {len(found['stack'])} reads on {len(outputs.hosts)} hosts:  {times}")
+    reads = len(READS) * len(outputs.hosts)
+    stack, without_control = (statistics.median(seconds[name]) for name in ("stack", "plain"))
+    how = f"{reads} reads on {len(outputs.hosts)} hosts, median of {given.rounds} rounds"
+    record("checks.reads", stack, "s", how)
+    record("checks.reads.plain", without_control, "s", how)
+    record("checks.read", stack / reads, "s", "one read")
+    record("checks.reads.ratio", without_control / stack, "times", how)
+    return 0 if without_control / stack >= GOAL else 1
 
 
-def timed(hosts: Any) -> tuple[float, list[object]]:
+def timed(hosts: Hosts) -> tuple[float, list[object]]:
     """Seconds that all reads take on all hosts, and what was read."""
     began = time.perf_counter()
     found = [read(hosts[name]) for name in hosts for _, read in READS]

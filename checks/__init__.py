@@ -1,7 +1,8 @@
-"""Proof on live hosts: every promise of the production checklist, tried from outside and read on the hosts.
+"""Does the live stack keep the promises of the production checklist? pytest and testinfra on live hosts.
 
     pytest checks/ --stack local
 
-A check is one sentence with an id, a standard, a severity and a remedy. `kit/` is what checks are made with;
-`exposed/` tries from outside, `hosts/` reads on every host, `data/` asks the services that keep things.
+A check is one sentence with an id, a standard, a severity and a remedy. `exposed/` tries from outside, as a
+client on the internet; `hosts/` reads every host; `data/` connects to the data services; `project/` reads the
+repository and the release record. `kit/` is what they are made with.
 """

@@ -62,7 +62,8 @@ def deploy(plan: FleetPlan, host: Host, digest: str) -> None:
 
 def install_packages(wanted: list[str]) -> None:
     """Only what is missing: a baked image needs neither package lists nor network."""
-    missing = [name for name in wanted if name not in current_host.get_fact(DebPackages)]
+    installed = current_host.get_fact(DebPackages)
+    missing = [name for name in wanted if name not in installed]
     if not missing:
         return
     if current_host.get_fact(Command, command="dpkg --audit"):

@@ -1,4 +1,4 @@
-"""Runs the project's checks against its live stack: pytest in a process of its own.
+"""Runs a project's checks against its live stack, as pytest in a separate process.
 
 checked = run(open_project("prod"), severity="high")
 checked.good, checked.failed, checked.report
@@ -20,7 +20,7 @@ from slipway.settings.project import Project
 
 Severity = Literal["critical", "high", "medium", "low"]
 
-OF_THE_KIT = Path(__file__).parents[1] / "checks"
+KIT_CHECKS = Path(__file__).parents[1] / "checks"
 _USAGE_ERROR = 4
 """pytest's own exit code."""
 
@@ -38,19 +38,19 @@ class Failed:
 
 @dataclass(frozen=True)
 class Checked(Reports):
-    """What a run of the checks came to."""
+    """A finished run of the checks, with its reports."""
 
     code: int
-    """0: something was proved, and nothing failed; 1: a check failed, or nothing was proved; 2: bad input."""
+    """0: a check passed and none failed; 1: a check failed, or none passed; 2: bad input."""
 
     @property
     def good(self) -> bool:
-        """Was something proved, and did nothing fail?"""
+        """Whether a check passed and none failed."""
         return self.code == 0
 
     @property
     def failed(self) -> list[Failed]:
-        """The checks that failed, as they were run."""
+        """The checks that failed, in the order of the run."""
         return [
             Failed(each["id"], each["host"], each["reason"], each["remedy"])
             for each in self.document.get("results", [])
@@ -69,7 +69,7 @@ def run(
     folder: Path | None = None,
     output: int | IO[str] | None = None,
 ) -> Checked:
-    """Runs the checks of `severity` and worse, and waits for their end.
+    """Run the checks of `severity` and worse, and wait for their end.
 
     `output` gets what pytest prints (default: this process's own standard output). Reports go to `folder`,
     by default .slipway/<stack>/checks. Raises BadInput if there are no checks, or no pytest to run them.
@@ -90,8 +90,8 @@ def run(
 
 
 def find_checks(project: Project) -> Path:
-    """The project's own checks, or those that came with slipway. Raises BadInput if there are neither."""
-    for folder in (project.root / "checks", OF_THE_KIT):
+    """The project's own checks, or slipway's. Raises BadInput if there are neither."""
+    for folder in (project.root / "checks", KIT_CHECKS):
         if (folder / "conftest.py").is_file():
             return folder
     raise BadInput(

@@ -19,7 +19,7 @@ SECONDS = 10
 
 @dataclass(frozen=True)
 class Place:
-    """Where a service is, and where a tunnel to it begins on this machine."""
+    """A service of the stack, and the local end of a tunnel to it."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Place:
 
     @classmethod
     def of(cls, live: LiveStack, url: str) -> Place:
-        """The place that an output's URL names; its `${secret:…}` is filled in."""
+        """The place in an output's URL, whose `${secret:…}` is replaced by the value."""
         parts = urlsplit(re.sub(r"\$\{secret:(\w+)\}", lambda match: live.secret(match[1]), url))
         host, port = parts.hostname or "", parts.port or 0
         return cls(
@@ -52,27 +52,27 @@ def tunnel(live: LiveStack, host: str, port: int) -> int:
 
 
 def database_url(live: LiveStack) -> str:
-    """The app's own; ends the check if the stack has no database of the platform."""
+    """The app's URL; ends the check if the platform provides no database."""
     if live.outputs.database is None:
         not_evaluated("the database is one of your own, or there is none (slipway:database)")
     return live.outputs.database.url
 
 
 def owner_url(live: LiveStack) -> str:
-    """The migrations' own."""
+    """The URL of the migrations' role."""
     database_url(live)
     return live.outputs.database.migrate_url if live.outputs.database else ""
 
 
 def ca_file(live: LiveStack) -> str:
-    """The CA that signed the services' certificates, on this machine; empty: the system's."""
+    """Path of the CA that signed the services' certificates; empty: the system's CAs."""
     return live.outputs.builds.ca_file or live.outputs.ca_file
 
 
 def connect_database(
     live: LiveStack, url: str, *, sslmode: str = "verify-full", password: str | None = None, name: str = ""
 ) -> psycopg.Connection[tuple[object, ...]]:
-    """A connection by `url`, through a tunnel, its certificate held to the name in the URL."""
+    """A connection by `url` through a tunnel; the certificate must be for the name in the URL."""
     place = Place.of(live, url)
     return psycopg.connect(
         host=place.host,
@@ -90,16 +90,16 @@ def connect_database(
 
 
 def ask(
-    connection: psycopg.Connection[tuple[object, ...]], question: str, *values: object
+    connection: psycopg.Connection[tuple[object, ...]], query: str, *values: object
 ) -> list[tuple[object, ...]]:
-    """The rows that answer `question`, whose `%s` are `values`."""
+    """The rows of a query, whose `%s` are `values`."""
     with connection.cursor() as cursor:
-        cursor.execute(question.encode(), values or None)
+        cursor.execute(query.encode(), values or None)
         return cursor.fetchall()
 
 
 def connect_redis(live: LiveStack, *, password: str | None = None) -> redis.Redis:
-    """Redis by the app's URL; another or no password (empty) on demand."""
+    """Redis by the app's URL, or with another `password`; empty: without one."""
     if live.outputs.redis is None:
         not_evaluated("the stack has no Redis (slipway:redis)")
     place = Place.of(live, live.outputs.redis.url)
@@ -110,7 +110,7 @@ def connect_redis(live: LiveStack, *, password: str | None = None) -> redis.Redi
         username=place.user or None,
         password=given or None,
         ssl=place.tls,
-        # The tunnel's own end has another name than the certificate; the chain is still checked.
+        # The tunnel ends on 127.0.0.1, which the certificate does not name; the chain is still verified.
         ssl_check_hostname=False,
         socket_timeout=SECONDS,
         retry=Retry(NoBackoff(), 0),

@@ -13,9 +13,9 @@ from checks.kit.hosts import Host, Hosts
 from slipway.stack import LiveStack
 
 HOURS = 26
-"""Age of the newest backup at most: a day, and two hours for the run itself."""
+"""Highest age of the newest backup: a day, and two hours for the backup itself."""
 DRILL_BYTES = 2_000_000_000
-"""A larger dump takes too long to restore between two requests: --invasive does it."""
+"""A larger dump takes long to restore, so only --invasive does it."""
 
 
 @check(
@@ -51,7 +51,7 @@ def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     asvs="13.3.1",
     why="whoever can read a backup has the whole database",
-    remedy="0600, in a folder of root's",
+    remedy="chmod 600 the files, and chmod 700 their folder, owned by root",
 )
 def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -78,7 +78,7 @@ def test_the_newest_backup_can_be_restored(
     name = live.outputs.database.name if live.outputs.database else ""
     scratch = f"slipway_drill_{secrets.token_hex(4)}"
     psql = "runuser -u postgres -- psql -X -q -A -t -v ON_ERROR_STOP=1"
-    # One statement counts every table: no table's name is put into a command line.
+    # One statement counts every table, so that no table name is part of a command line.
     count = (
         "SELECT relname, (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', "
         "nspname, relname), false, true, '')))[1]::text FROM pg_class c "
@@ -105,7 +105,7 @@ def test_the_newest_backup_can_be_restored(
 
 
 def _made_after_the_release(live: LiveStack, written: float) -> bool:
-    """Then it must hold every table that is here; one made before a migration need not."""
+    """Then it must have every table of the database; a backup from before a migration need not."""
     head = live.ledger.head()
     if head.live is None:
         return False

@@ -16,7 +16,7 @@ from slipway.stack import Bucket, BucketError, BucketOutput, LiveStack
     severity="critical",
     asvs="13.2.2",
     why="whoever can write builds decides what every host runs",
-    remedy="hosts get an account that reads (reader_access_key); aws: the instance role",
+    remedy="give hosts a read-only account (reader_access_key); aws: the instance role",
 )
 def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     builds = live.outputs.builds
@@ -30,7 +30,7 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     severity="critical",
     asvs="13.2.2",
     why="a compromised app must not be able to change what is released",
-    remedy="one account for uploads, another for builds",
+    remedy="use one account for uploads and another for builds",
 )
 def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     bucket = open_bucket(live, live.outputs.builds, _uploads(live))
@@ -62,7 +62,7 @@ def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
     severity="critical",
     asvs="13.2.3",
     why="a store that accepts any key protects nothing",
-    remedy="is the S3 server's own authentication on?",
+    remedy="is authentication enabled on the S3 server?",
 )
 def test_a_wrong_key_is_refused_by_buckets(live: LiveStack) -> None:
     uploads = _uploads(live)

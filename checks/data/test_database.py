@@ -13,22 +13,22 @@ from checks.kit.hosts import Hosts
 from slipway.stack import LiveStack
 
 Url = Callable[[LiveStack], str]
-"""Whose: the app's, or the migrations'."""
+"""The app's URL, or the migrations'."""
 Database = psycopg.Connection[tuple[object, ...]]
 SPARE = 10
-"""Connections that are left for people and backups."""
+"""Connections that stay free for people and backups."""
 
 
 @pytest.fixture(scope="module")
 def app(live: LiveStack) -> Generator[Database]:
-    """Connected as the app is."""
+    """A connection with the app's role."""
     with connect_database(live, database_url(live)) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
 def owner(live: LiveStack) -> Generator[Database]:
-    """Connected as migrations are."""
+    """A connection with the migrations' role."""
     with connect_database(live, owner_url(live)) as connection:
         yield connection
 
@@ -39,7 +39,7 @@ def owner(live: LiveStack) -> Generator[Database]:
     asvs="12.3.1",
     standard="DevSec postgres-06",
     why="without TLS anyone on the network path reads every row",
-    remedy="pg_hba with hostssl only; aws: rds.force_ssl=1",
+    remedy="allow only hostssl in pg_hba; aws: rds.force_ssl=1",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
 def test_the_database_refuses_connections_in_the_clear(live: LiveStack, whose: Url) -> None:
@@ -68,7 +68,7 @@ def test_the_databases_certificate_is_checked(live: LiveStack, whose: Url) -> No
     severity="critical",
     asvs="13.2.3",
     why="a database that accepts any password protects nothing",
-    remedy="scram-sha-256 in pg_hba, never trust",
+    remedy="use scram-sha-256 in pg_hba, never trust",
 )
 def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     try:
@@ -85,7 +85,7 @@ def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     asvs="13.2.2",
     standard="DevSec postgres-07",
     why="an injected statement can do what the app's role can",
-    remedy="the app has a role of its own: no superuser, no owner",
+    remedy="give the app its own role, which is neither superuser nor owner",
 )
 def test_the_apps_role_is_no_superuser(app: Database) -> None:
     attributes = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
@@ -100,7 +100,7 @@ def test_the_apps_role_is_no_superuser(app: Database) -> None:
     severity="high",
     asvs="13.2.2",
     why="a role that may change the schema may also drop it",
-    remedy="tables belong to the migrations' role; the app gets SELECT, INSERT, UPDATE, DELETE",
+    remedy="let the migrations' role own the tables, and grant the app SELECT, INSERT, UPDATE, DELETE",
 )
 def test_the_app_cannot_change_the_schema(app: Database) -> None:
     schema = ask(app, "SELECT has_schema_privilege('public', 'CREATE')")[0][0]

@@ -13,12 +13,12 @@ from slipway.stack import LiveStack
 
 MEMORY_PERCENT = 80
 SAMPLE = 2000
-"""Keys that are looked at."""
+"""Keys that are read at most."""
 
 
 @pytest.fixture(scope="module")
 def info(live: LiveStack) -> dict[str, Any]:
-    """INFO of everything."""
+    """Redis' INFO."""
     return cast("Any", connect_redis(live)).info("everything")
 
 
@@ -43,7 +43,7 @@ def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> N
     "I4",
     severity="high",
     why="the queue needs features of version 7, and version 6 gets no fixes any more",
-    remedy="Debian 12 and ElastiCache have 7",
+    remedy="use Debian 12 or ElastiCache, which have version 7",
 )
 def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
     version = str(info["redis_version"])
@@ -57,7 +57,7 @@ def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
     remedy="appendonly yes (slipway up); aws: snapshots",
 )
 def test_redis_survives_a_restart(info: dict[str, Any], live: LiveStack) -> None:
-    if live.outputs.platform == "aws":
+    if live.outputs.has_managed_redis:
         assert int(info["connected_slaves"]) >= 1, "it has no replica"
         return
     assert int(info["aof_enabled"]) == 1, "appendonly is off"
@@ -81,7 +81,7 @@ def test_redis_evicts_nothing(info: dict[str, Any]) -> None:
     "I4",
     severity="high",
     why="when Redis is full, every write fails",
-    remedy="a larger machine, or fewer and shorter keys; the alarm redis-memory stands at the same share",
+    remedy="use a larger server, or fewer and shorter keys; the alarm redis-memory has the same limit",
 )
 def test_redis_has_memory_left(info: dict[str, Any]) -> None:
     most = int(info["maxmemory"])
@@ -119,10 +119,10 @@ def test_every_key_has_the_stacks_prefix(live: LiveStack) -> None:
     remedy="-@admin -@dangerous in the ACL (slipway up)",
 )
 def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
-    # ElastiCache has none of these commands, and says so by another error.
-    refused = (NoPermissionError, ResponseError) if live.outputs.platform == "aws" else (NoPermissionError,)
+    # ElastiCache does not know these commands, and answers with another error.
+    refused = (NoPermissionError, ResponseError) if live.outputs.has_managed_redis else (NoPermissionError,)
     client = connect_redis(live)
-    # None of these changes anything, should it be let through.
+    # None of these changes anything if it is allowed.
     for command in (
         "CONFIG SET lua-time-limit 5000",
         "ACL LIST",

@@ -12,7 +12,7 @@ from checks.kit.hosts import Host, Hosts, name_of
 from slipway.stack import LiveStack, Role
 
 WAITING = 1000
-"""I10's alarm stands there too."""
+"""The same limit as I10's alarm."""
 
 
 def _metrics(live: LiveStack, host: Host) -> str:
@@ -64,7 +64,7 @@ def test_haproxy_serves_its_metrics(live: LiveStack, host: Host) -> None:
     "I10",
     severity="high",
     why="a job that waits too long is as bad as a lost one",
-    remedy="more worker hosts or instances; slipway logs --process worker",
+    remedy="add worker hosts or instances; slipway logs --process worker shows errors",
 )
 def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     waiting = _of_the_stack(live, hosts, "queue")
@@ -106,7 +106,7 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     "S6",
     severity="medium",
     why="a failing cron entry is often noticed weeks later",
-    remedy="slipway logs --process cron",
+    remedy="slipway logs --process cron shows why",
     roles=("web", "worker"),
 )
 def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
@@ -120,7 +120,7 @@ def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
     "S5",
     severity="high",
     why="a process that is killed before it drained drops requests and sockets",
-    remedy="drain_seconds of the process in slipway.toml: at least its own shutdown window",
+    remedy="set drain_seconds of the process in slipway.toml to at least its own shutdown window",
     roles=("web", "worker"),
 )
 def test_processes_get_time_to_drain(live: LiveStack, role: Role, app_services: list[Host]) -> None:

@@ -1,1 +1,1 @@
-"""What anyone on the internet can try: transport, headers, authority, limits."""
+"""Checks from outside: what a client on the internet can see and do."""

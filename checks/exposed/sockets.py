@@ -1,4 +1,4 @@
-"""A WebSocket as checks use it, and the trials that take seconds: they begin with the run."""
+"""WebSockets of the app, and the trials that wait for the server to close one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from slipway.stack import CheckSocket, WebSocket
 from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
-"""How much later than declared a server may close: its clock ticks, ours waits for the frame."""
+"""How much later than declared a server may close a socket."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Closed:
     """How a socket ended."""
 
     after: float | None
-    """Seconds from opening; None: it was still open when we stopped waiting."""
+    """Seconds from opening; None: it was still open at the end of the wait."""
     code: int = 0
-    """1006: without a close frame."""
+    """WebSocket close code; 1006: without a close frame."""
 
 
 def app_socket(site: Site) -> WebSocket:
@@ -49,7 +49,7 @@ def declared(site: Site) -> CheckSocket:
 
 @contextlib.contextmanager
 def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[websocket.WebSocket]:
-    """A socket that has signed in by the messages of `websocket.open`, and heard the answer."""
+    """A socket that has signed in by the messages of `websocket.open`, and received the answers."""
     of_app = app_socket(site)
     captures: Mapping[str, str] = {}
     if of_app.open:
@@ -66,7 +66,7 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
 
 @functools.cache
 def _captures(site: Site) -> Mapping[str, str]:
-    """One sign-in for all sockets of a run: hashing passwords is what takes time."""
+    """One sign-in for all sockets of a run: hashing a password takes most of the time."""
     return sign_in_person(site, site.live).session.captures
 
 
@@ -77,7 +77,7 @@ def echo(site: Site, client: websocket.WebSocket, number: int = 7) -> str:
 
 
 def heard(client: websocket.WebSocket, text: str, seconds: float = 5.0) -> str:
-    """The first message that holds `text`; AssertionError if none comes in time."""
+    """The first message that contains `text`. Raises AssertionError if none arrives in time."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         client.settimeout(left)
@@ -91,7 +91,7 @@ def heard(client: websocket.WebSocket, text: str, seconds: float = 5.0) -> str:
 
 
 def watch_close(client: websocket.WebSocket, began: float, at_most: float) -> Closed:
-    """Waits for the server to close, saying nothing."""
+    """Wait for the server to close, without sending anything."""
     while (left := began + at_most - time.monotonic()) > 0:
         client.settimeout(left)
         try:
@@ -106,13 +106,13 @@ def watch_close(client: websocket.WebSocket, began: float, at_most: float) -> Cl
 
 
 def _frame(client: websocket.WebSocket) -> tuple[int, bytes]:
-    """The next frame, control frames too: opcode and content."""
+    """Opcode and content of the next frame, which may be a control frame."""
     opcode, frame = cast("tuple[int, Any]", cast("Any", client).recv_data_frame(control_frame=True))
     return opcode, frame.data if frame else b""
 
 
 @begun_early
-def silent_stranger(site: Site) -> Closed:
+def socket_without_sign_in(site: Site) -> Closed:
     """A socket that never signs in."""
     seconds = (site.live.number(declared(site).auth_ms) or 0) / 1000
     if seconds > site.patience:
@@ -125,8 +125,8 @@ def silent_stranger(site: Site) -> Closed:
 
 
 @begun_early
-def silent_user(site: Site) -> Closed:
-    """A socket that signs in and says nothing more."""
+def silent_socket(site: Site) -> Closed:
+    """A socket that signs in and then sends nothing."""
     seconds = (site.live.number(declared(site).idle_ms) or 0) / 1000
     if seconds > site.patience:
         return Closed(None)
@@ -135,7 +135,7 @@ def silent_user(site: Site) -> Closed:
 
 
 def parsed(message: str) -> dict[str, object]:
-    """A message that is a JSON object."""
+    """A message as a JSON object. Raises AssertionError if it is none."""
     found: object = json.loads(message)
     if not isinstance(found, dict):
         raise AssertionError(f"the message is no JSON object: {message[:80]!r}")

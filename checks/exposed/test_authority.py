@@ -43,7 +43,7 @@ def test_signed_in_users_are_accepted(person: Person) -> None:
     asvs="8.2.1",
     standard="OWASP API5:2023",
     why="an ordinary account must not be able to do what admins do",
-    remedy="answer 403, by the role in the database and not by the token's word",
+    remedy="answer 403 by the role in the database, not by the token's claim",
 )
 def test_users_are_no_admins(person: Person) -> None:
     method, path = declared_request(person.site, "admin")
@@ -58,7 +58,7 @@ def test_users_are_no_admins(person: Person) -> None:
     asvs="9.1.1",
     standard="OWASP API2:2023",
     why="if the signature is not verified, anyone can forge a token",
-    remedy="verify signature and algorithm before anything in a token is believed",
+    remedy="verify signature and algorithm before reading a token",
 )
 def test_forged_tokens_are_refused(person: Person) -> None:
     method, path = declared_request(person.site, "signed_in")
@@ -125,7 +125,7 @@ def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
     severity="high",
     asvs="8.3.1",
     why="a user's token must not give access to what only timers may call",
-    remedy="cron routes take CRON_SECRET and nothing else",
+    remedy="accept only CRON_SECRET on cron routes",
 )
 def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     paths = [cron.path for cron in person.site.live.app.cron.values() if cron.path]
@@ -142,7 +142,7 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     severity="high",
     asvs="3.5.1",
     why="another site's page could send requests with the session cookie",
-    remedy="compare Origin on routes that take a cookie, or ask for a CSRF token",
+    remedy="compare Origin on routes that accept a cookie, or require a CSRF token",
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
     cookies = [line.partition(";")[0] for line in person.cookies if not line.startswith(STICKY_COOKIE)]

@@ -9,7 +9,7 @@ from checks.kit.site import Site, declared_request
 
 
 def _foreign(site: Site) -> list[str]:
-    """Origins that are not ours, and those that a careless comparison takes for ours."""
+    """Foreign origins, also those that a careless comparison mistakes for the site's."""
     name = site.live.host_name
     return [
         "https://evil.example",
@@ -27,7 +27,7 @@ def _foreign(site: Site) -> list[str]:
     asvs="3.4.2",
     standard="Mozilla Observatory: cors",
     why="any page that a signed-in user opens could read the user's data",
-    remedy="compare Origin with a list, whole and exactly; never echo it",
+    remedy="compare the whole Origin with a list; never echo it",
 )
 def test_foreign_origins_may_not_read(site: Site) -> None:
     path = declared_request(site, "signed_in")[1]

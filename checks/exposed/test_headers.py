@@ -112,7 +112,7 @@ def test_referrers_are_kept_short(site: Site) -> None:
     asvs="13.4.6",
     standard="DevSec nginx-02",
     why="a version number tells an attacker which vulnerabilities to try",
-    remedy="take Server and X-Powered-By away, or their version",
+    remedy="remove Server and X-Powered-By, or their version",
 )
 def test_no_header_shows_a_version(site: Site) -> None:
     for path in PATHS:

@@ -84,8 +84,8 @@ def test_no_path_leaves_the_public_folder(site: Site) -> None:
         "/assets/..%2f..%2fpackage.json",
     ):
         body = _raw_body(site, path)
-        assert "root:x:0:0" not in body, f"{path} hands out /etc/passwd"
-        assert '"dependencies"' not in body, f"{path} hands out package.json"
+        assert "root:x:0:0" not in body, f"{path} exposes /etc/passwd"
+        assert '"dependencies"' not in body, f"{path} exposes package.json"
 
 
 @check(
@@ -105,7 +105,7 @@ def test_source_maps_are_not_served(site: Site) -> None:
     for path in {f"{asset}.map", *([f"{asset.rpartition('/')[0]}/{named[1]}"] if named else [])}:
         status = site.get(path).status_code
         assert status in GONE, f"{path} answers {status}"
-    assert "sourceMappingURL=data:" not in script.text, f"{asset} carries its source map"
+    assert "sourceMappingURL=data:" not in script.text, f"{asset} contains its source map"
 
 
 @check(
@@ -133,7 +133,7 @@ def test_errors_for_malformed_requests_expose_no_internals(site: Site) -> None:
     severity="medium",
     asvs="16.5.1",
     why="an error page must not expose what else exists",
-    remedy="one handler for all unknown routes",
+    remedy="use one handler for all unknown routes",
 )
 def test_errors_for_unknown_pages_expose_no_internals(site: Site) -> None:
     for path in ("/no-such-page", "/api/no-such-route", "/%00", "/%ff"):

@@ -21,7 +21,7 @@ AT_ONCE = 16
     asvs="2.4.1",
     standard="OWASP API4:2023",
     why="without a limit one client can use up the capacity; trusting X-Forwarded-For defeats the limit",
-    remedy="count by the entry that our own proxy appended: TRUSTED_PROXY_HOPS and the edge's limits",
+    remedy="count by the address that the own proxy appended: TRUSTED_PROXY_HOPS and the edge's limits",
 )
 def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site) -> None:
     answers = _flood(site)
@@ -51,7 +51,7 @@ def test_a_refused_client_gets_retry_after(site: Site) -> None:
     asvs="6.3.1",
     standard="OWASP API2:2023",
     why="without a limit, passwords can be guessed as fast as the site answers",
-    remedy="limit wrong passwords by account, whoever asks",
+    remedy="limit wrong passwords by account, from any address",
 )
 def test_passwords_cannot_be_guessed_at_speed(site: Site) -> None:
     declared = site.live.app.checks
@@ -138,7 +138,7 @@ def test_a_foreign_host_header_is_refused(site: Site) -> None:
     severity="high",
     asvs="4.1.3",
     why="a client must not be able to pretend to be a load test or another address",
-    remedy="the edge takes X-Load-Test, X-Real-IP and X-Forwarded-* from outside away and sets its own",
+    remedy="the edge removes X-Load-Test, X-Real-IP and X-Forwarded-* from requests and sets its own",
 )
 def test_headers_that_only_the_edge_may_set_have_no_effect(site: Site) -> None:
     method, path = declared_request(site, "limited")
@@ -173,7 +173,7 @@ def _flood(site: Site) -> list[httpx.Response]:
 
 
 def _taker(site: Site) -> str:
-    """A path that takes a body."""
+    """A path that accepts a body."""
     declared = site.live.app.checks.malformed
     return declared.partition(" ")[2] if declared else "/"
 

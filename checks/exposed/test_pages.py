@@ -21,7 +21,7 @@ _NAMED = re.compile(r"""["'(]([^"'()\s]+\.(?:js|mjs|css|json|html|webmanifest))(
     severity="critical",
     asvs="13.3.1",
     why="everything in a page or its scripts is public, and stays in caches",
-    remedy="a new value at once; then none behind a client prefix of slipway.toml, and none in the build",
+    remedy="replace the secret; then keep secrets out of the build and of names with a client prefix",
 )
 def test_no_secret_reaches_browsers(site: Site) -> None:
     secrets = {name: pieces([value]) for name, value in site.live.secrets.items()}

@@ -16,8 +16,8 @@ from checks.exposed.sockets import (
     echo,
     heard,
     opened,
-    silent_stranger,
-    silent_user,
+    silent_socket,
+    socket_without_sign_in,
     watch_close,
 )
 from checks.kit.background import Background
@@ -61,11 +61,11 @@ def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
     asvs="4.4.3",
     why="sockets that never sign in cost memory, and may receive messages",
     remedy="close with 4401 or 1008 when the client does not sign in within the time-out",
-    waits_for=(silent_stranger,),
+    waits_for=(socket_without_sign_in,),
 )
 def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).auth_ms, "auth_ms")
-    closed = background.result(silent_stranger)
+    closed = background.result(socket_without_sign_in)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
@@ -77,12 +77,12 @@ def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Backgr
     severity="medium",
     asvs="7.3.1",
     why="idle sockets pile up until no new one can be opened",
-    remedy="close sockets that say nothing for checks.websocket.idle_ms",
-    waits_for=(silent_user,),
+    remedy="close sockets that send nothing for checks.websocket.idle_ms",
+    waits_for=(silent_socket,),
 )
 def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).idle_ms, "idle_ms")
-    closed = background.result(silent_user)
+    closed = background.result(silent_socket)
     assert closed.after is not None, (
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
@@ -139,7 +139,7 @@ def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     severity="medium",
     asvs="2.2.1",
     why="unvalidated messages reach the app's logic",
-    remedy="check every message against its schema, and answer with an error",
+    remedy="validate every message against its schema, and answer with an error",
 )
 def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     of_checks = declared(site)

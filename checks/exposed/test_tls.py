@@ -16,7 +16,7 @@ from checks.kit.site import TIMEOUT, Site
 
 YEAR_SECONDS = 31_536_000
 MIN_DAYS = 14
-"""I10's alarm stands there too."""
+"""The same limit as I10's alarm."""
 WEAK_CIPHERS = "RC4:3DES:NULL:aNULL:EXPORT:DES:MD5:PSK:kRSA"
 """Broken, unauthenticated, or without forward secrecy."""
 
@@ -27,7 +27,7 @@ WEAK_CIPHERS = "RC4:3DES:NULL:aNULL:EXPORT:DES:MD5:PSK:kRSA"
     asvs="3.4.1",
     standard="Mozilla Observatory: hsts",
     why="one request over plain HTTP is enough for an attacker on the network to steal a session",
-    remedy="the edge sends it: is something in front of it taking headers away?",
+    remedy="the edge sends it: does something in front of it remove headers?",
 )
 def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     for path in ("/", "/no-such-page"):
@@ -159,7 +159,7 @@ def test_the_redirect_to_https_leads_nowhere_else(site: Site) -> None:
 
 
 def _certificate(site: Site) -> x509.Certificate:
-    """Whatever is shown: whether it is trusted is another check's question."""
+    """The site's certificate, trusted or not."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")

@@ -45,7 +45,7 @@ def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None
     severity="high",
     asvs="5.2.2",
     why="an uploaded HTML page could run scripts in other users' browsers",
-    remedy="allow the types that are wanted, by name",
+    remedy="allow only a list of content types",
 )
 def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> None:
     upload = _upload(site)
@@ -60,7 +60,7 @@ def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> Non
     severity="high",
     asvs="14.2.1",
     why="a long-lived link may be shared or leaked",
-    remedy="presign for minutes",
+    remedy="presign URLs for minutes",
 )
 def test_presigned_urls_live_for_minutes(person: Person) -> None:
     _, _, seconds = _begin(person, 10)
@@ -88,7 +88,7 @@ def test_a_presigned_url_accepts_only_what_was_announced(person: Person) -> None
     severity="high",
     asvs="14.2.1",
     why="a changed URL must not open another object",
-    remedy="presign by the bucket's own signature; no other way in",
+    remedy="give access by presigned URLs only",
 )
 def test_a_changed_presigned_url_is_refused(person: Person) -> None:
     url, key, _ = _begin(person, 10)
@@ -126,7 +126,7 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
     asvs="8.2.2",
     standard="OWASP API1:2023",
     why="object keys can be guessed or leaked, so the owner must be checked",
-    remedy="scope keys to their owner, and compare",
+    remedy="put the owner into the key, and compare it",
 )
 def test_another_users_upload_is_refused(site: Site, person: Person) -> None:
     upload = _upload(site)
@@ -148,12 +148,12 @@ def test_another_users_upload_is_refused(site: Site, person: Person) -> None:
     severity="medium",
     asvs="14.2.1",
     why="a link that works after its expiry gives access for good",
-    remedy="let the object store check the signature's life",
+    remedy="let the object store check the expiry of the signature",
 )
 def test_an_expired_presigned_url_is_refused(person: Person) -> None:
     url, _, _ = _begin(person, 10)
     if "X-Amz-Date=" not in url:
-        pytest.fail("the presigned URL carries no date")
+        pytest.fail("the presigned URL has no date")
     head, _, rest = url.partition("X-Amz-Date=")
     old = f"{head}X-Amz-Date=20200101T000000Z{rest[16:]}"
     kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))

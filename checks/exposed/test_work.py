@@ -45,7 +45,7 @@ def _call(
     severity="critical",
     asvs="9.1.1",
     why="without a signature, anyone can send events in a partner's name",
-    remedy="verify the signature over the bytes that came",
+    remedy="verify the signature over the raw body",
 )
 def test_an_unsigned_webhook_is_refused(site: Site) -> None:
     hook = _webhook(site)
@@ -116,7 +116,7 @@ def test_a_user_reads_what_was_written(site: Site, person: Person) -> None:
     severity="high",
     asvs="2.2.1",
     why="mass assignment lets a client set a role, an owner or an id",
-    remedy="check bodies against a strict schema",
+    remedy="validate bodies against a strict schema",
 )
 def test_unknown_fields_are_refused_or_ignored(site: Site, person: Person) -> None:
     write = site.live.app.checks.write
@@ -130,6 +130,6 @@ def test_unknown_fields_are_refused_or_ignored(site: Site, person: Person) -> No
         if write.undo:
             person.ask(write.undo, {"id": str(created.get("id", ""))})
         taken = [name for name, value in planted.items() if created.get(name) == value]
-        assert not taken, f"taken over: {', '.join(taken)}"
+        assert not taken, f"accepted: {', '.join(taken)}"
     else:
         assert 400 <= answer.status_code < 500, f"it is answered with {answer.status_code}"

@@ -65,7 +65,7 @@ def reached_from_here(live: LiveStack) -> list[str]:
     remedy="slipway up: it writes sshd's settings; what overrides them in /etc/ssh/sshd_config.d?",
 )
 def test_ssh_takes_keys_only(host: Host) -> None:
-    # sshd -T merges sshd's files, includes and defaults: no file of its own says what holds.
+    # sshd -T merges sshd's files, includes and defaults: no single file shows the result.
     lines = host.check_output("sshd -T").splitlines()
     settings = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
     wanted = {
@@ -98,7 +98,7 @@ def test_no_account_has_an_empty_password(host: Host) -> None:
     severity="high",
     standard="Lynis AUTH-9204",
     why="a second account with user id 0 is an easily overlooked backdoor",
-    remedy="give the account an id of its own",
+    remedy="give the account its own user id",
 )
 def test_only_root_is_root(host: Host) -> None:
     accounts = [line.split(":") for line in host.file("/etc/passwd").content_string.splitlines()]

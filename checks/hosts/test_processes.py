@@ -78,14 +78,14 @@ def test_app_processes_do_not_keep_dying(app_services: list[Host]) -> None:
     severity="medium",
     asvs="16.2.1",
     why="alarms and searches need log lines that a program can parse",
-    remedy="log one JSON object a line with time, level and service",
+    remedy="log one JSON object per line, with time, level and service",
     roles=("web", "worker"),
 )
 def test_the_app_logs_json_lines(host: Host, app_services: list[Host]) -> None:
     for unit in (service.name for service in app_services):
         # testinfra has no module for the journal. _SYSTEMD_UNIT: what the unit's own processes wrote, without
         # systemd's lines about the unit.
-        log = host.check_output("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_UNIT={unit}")
+        log = host.run("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_UNIT={unit}").stdout
         # Until systemd has executed the unit's program, its own lines count as the unit's.
         lines = [line for line in log.splitlines() if line.strip() and "systemd" not in line]
         objects = [each for each in map(_json, lines) if each is not None]
@@ -117,7 +117,7 @@ def test_the_app_runs_in_production_mode(host: Host, app_services: list[Host], l
     "P9",
     severity="medium",
     why="if the app can change its code, what runs may differ from what was built",
-    remedy="builds are laid out read-only for the app's user",
+    remedy="slipway release lays builds out read-only for the app's user: what changed the mode?",
     roles=("web", "worker"),
 )
 def test_the_app_cannot_write_its_own_code(host: Host) -> None:
@@ -163,7 +163,7 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
     "P9",
     severity="medium",
     why="a setting changed by hand makes one host differ, and the next release removes it",
-    remedy="slipway release ships a configuration as it ships a build",
+    remedy="change the setting in slipway.toml or the stack, and run slipway release",
 )
 def test_hosts_run_the_released_configuration(live: LiveStack) -> None:
     head = live.ledger.head()

@@ -45,7 +45,7 @@ def test_no_unit_has_failed(host: Host) -> None:
     severity="medium",
     standard="Lynis TIME-3104",
     why="tokens and signatures expire wrongly, and logs do not line up, if clocks differ",
-    remedy="systemctl status systemd-timesyncd; may the host ask a time server?",
+    remedy="systemctl status systemd-timesyncd; can the host reach a time server?",
 )
 def test_clocks_agree(hosts: Hosts) -> None:
     # testinfra has no module for the time of day.
@@ -77,7 +77,7 @@ def test_time_is_synchronised(host: Host) -> None:
     remedy="unattended-upgrades installs them every night: run apt-get upgrade to see what prevents it",
 )
 def test_security_updates_install_themselves(host: Host) -> None:
-    # apt-config merges apt's files: no file of its own says what holds.
+    # apt-config merges apt's files: no single file shows the result.
     periodic = host.check_output("apt-config dump APT::Periodic::Unattended-Upgrade")
     assert '"1"' in periodic, "unattended upgrades are off"
     assert host.service("apt-daily-upgrade.timer").is_enabled, "apt-daily-upgrade.timer is not enabled"
@@ -103,7 +103,7 @@ def test_no_security_update_is_pending(host: Host) -> None:
     "I11",
     severity="high",
     why="a full disk stops the database, the logs and the next release",
-    remedy="slipway prunes old builds; journald and backups have limits of their own",
+    remedy="slipway prunes old builds, and journald and backups have limits: du -x / shows what grows",
 )
 def test_disks_have_room(host: Host) -> None:
     # testinfra's mount_point() knows a file system's options, not its usage. df prints what it can of these.
@@ -122,7 +122,7 @@ def test_disks_have_room(host: Host) -> None:
     "I11",
     severity="medium",
     why="when memory runs out, the kernel kills a process of its choice",
-    remedy="a larger machine, or fewer instances (processes.NAME.instances)",
+    remedy="use a larger server, or fewer instances (processes.NAME.instances)",
 )
 def test_memory_has_room(host: Host) -> None:
     info = dict(line.split(":", 1) for line in host.file("/proc/meminfo").content_string.splitlines())

@@ -1,1 +1,1 @@
-"""What checks are made with: the mark, the verdicts, the live stack, the reports."""
+"""What are checks made with? The marker and verdicts, the site, the hosts, the plugin, the reports."""

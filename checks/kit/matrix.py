@@ -1,4 +1,4 @@
-"""Every check as a table: row, id, severity, standards, why and remedy; made from the code.
+"""docs/checks-matrix.md: every check with its row, severity, standards, reason and remedy.
 
 python -m checks.kit.matrix > docs/checks-matrix.md
 """
@@ -16,8 +16,8 @@ from checks.kit.check import SEVERITIES, Check, row_order
 FOLDER = Path(__file__).parents[1]
 HEAD = """\
 # The checks
-Made from the code by `python -m checks.kit.matrix > docs/checks-matrix.md`; how to run them is in
-[checks.md](checks.md). ASVS is OWASP ASVS 5.0. A check that carries several rows stands under its first.
+Written by `python -m checks.kit.matrix > docs/checks-matrix.md`; how to run them is in
+[checks.md](checks.md). ASVS is OWASP ASVS 5.0. A check with several rows is listed under the first.
 
 """
 WANTED = (
@@ -27,15 +27,15 @@ WANTED = (
     *(f"X{number}" for number in range(1, 18)),
 )
 """The rows of the production checklist that have a live side."""
-CARRIED_ELSEWHERE = {
-    "P7": "sender domain, sandbox and bounce alarms are SES' own: infra/aws/mail.py, proved by tests/infra",
+PROVED_ELSEWHERE = {
+    "P7": "sender domain, sandbox and bounce alarms belong to SES: infra/aws/mail.py, tested by tests/infra",
     "S9": "the router under a second runtime is tested where it is built: script/test board",
 }
-"""Rows without a check, and who carries them."""
+"""Rows without a check, and what proves them."""
 
 
 def all_checks() -> list[Check]:
-    """Every check of the folder, by row and severity."""
+    """Every check, by row and severity."""
     found: dict[str, Check] = {}
     for file in sorted(FOLDER.glob("*/test_*.py")):
         module = importlib.import_module(f"checks.{file.parent.name}.{file.stem}")
@@ -49,19 +49,18 @@ def all_checks() -> list[Check]:
 
 
 def render(checks: Iterable[Check]) -> str:
-    """The document."""
     rows: dict[str, list[Check]] = {}
     for each in checks:
         rows.setdefault(each.rows[0], []).append(each)
     parts = [f"## {row}\n\n{_table(those)}" for row, those in rows.items()]
-    elsewhere = "".join(f"- **{row}**: {who}\n" for row, who in CARRIED_ELSEWHERE.items())
-    return f"{HEAD}{chr(10).join(parts)}\n## Rows that are carried elsewhere\n\n{elsewhere}"
+    elsewhere = "".join(f"- **{row}**: {proof}\n" for row, proof in PROVED_ELSEWHERE.items())
+    return f"{HEAD}{chr(10).join(parts)}\n## Rows that are proved elsewhere\n\n{elsewhere}"
 
 
 def uncovered(checks: Iterable[Check]) -> list[str]:
-    """Wanted rows that neither a check nor anybody else carries."""
+    """Rows that neither a check nor anything else proves."""
     covered = {row for each in checks for row in each.rows}
-    return [row for row in WANTED if row not in covered and row not in CARRIED_ELSEWHERE]
+    return [row for row in WANTED if row not in covered and row not in PROVED_ELSEWHERE]
 
 
 def _table(checks: Iterable[Check]) -> str:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from checks.kit.check import SEVERITIES, VERDICTS, row_order
 from checks.kit.results import Past, Result, Run, remember
 from slipway import reports
-from slipway.reports import Case, markdown_cell, markdown_row
+from slipway.reports import Case, cell
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 LONGEST = 600
@@ -80,7 +80,7 @@ def markdown(run: Run) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
     release = "" if run.release is None else f", release {run.release}"
     lines = [
-        f"### {markdown_cell(run.stack)}: checks {'passed' if run.good else '**failed**'}",
+        f"### {cell(run.stack)}: checks {'passed' if run.good else '**failed**'}",
         "",
         f"{counts} in {run.seconds:.0f} s{release}.",
         "",
@@ -88,8 +88,7 @@ def markdown(run: Run) -> str:
     if run.failed:
         lines += ["| check | on | what was found | remedy |", "|---|---|---|---|"]
         lines += [
-            markdown_row(*map(markdown_cell, (each.id, each.host, each.reason, each.remedy)))
-            for each in run.failed
+            reports.row(*map(cell, (each.id, each.host, each.reason, each.remedy))) for each in run.failed
         ]
         lines.append("")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The site as a client on the internet sees it: HTTP, sockets, TLS; nothing here knows the hosts."""
+"""The site as clients on the internet see it, anonymous or signed in: HTTP, WebSockets, TLS."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ TIMEOUT = 10.0
 
 
 class Site:
-    """The live site. Requests pass the per-address limits by the stack's load key unless `limited`."""
+    """The live site. The load key exempts its requests from the per-address limits, except `limited`."""
 
     def __init__(self, live: LiveStack, *, patience: float) -> None:
         self.live = live
         self.patience = patience
-        """Seconds that one check may wait for one thing."""
+        """Longest wait of one check, in seconds."""
 
     @cached_property
     def client(self) -> httpx.Client:
-        """Past the per-address limits; keeps connections, follows no redirect, keeps no cookie."""
+        """A client exempt from the per-address limits; it keeps connections, but no cookies."""
         return self.new_client({LOAD_HEADER: self.live.load_key} if self.live.load_key else {})
 
     @cached_property
@@ -42,7 +42,7 @@ class Site:
         return self.new_client({})
 
     def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
-        """A client of its own; paths are relative to the site's URL."""
+        """A new client that sends `headers`; paths are relative to the site's URL."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(
             base_url=self._base, headers={"Host": self.authority, **headers}, verify=self.tls_context(),
@@ -50,15 +50,15 @@ class Site:
         )  # fmt: skip
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request past the limits."""
+        """One request, exempt from the per-address limits."""
         return self.client.request(method, path, **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """GET, past the limits."""
+        """One GET request, exempt from the per-address limits."""
         return self.request("GET", path, **options)
 
     def at_uploads(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """One request to where browsers reach the uploads bucket; `path` is absolute or a presigned URL."""
+        """One request to the uploads bucket as browsers reach it; `path` is a path or a presigned URL."""
         uploads = self.live.outputs.uploads
         if uploads is None:
             raise AssertionError("the stack has no uploads bucket")
@@ -66,7 +66,7 @@ class Site:
         url = urlsplit(path if path.startswith("https://") else endpoint + path)
         name = url.hostname or ""
         of_site = name == self.live.host_name or name.endswith(f".{self.live.host_name}")
-        # Like the site's own name, one below it may resolve nowhere yet.
+        # A name below the site's may not resolve yet, like the site's own.
         host = self.live.address[0] if of_site else name
         return self._elsewhere.request(
             method, url._replace(netloc=f"{host}:{url.port or 443}").geturl(),
@@ -79,11 +79,11 @@ class Site:
         return httpx.Client(verify=self.tls_context(), timeout=TIMEOUT)
 
     def tls_context(self) -> ssl.SSLContext:
-        """Trusts what the site's certificate should be signed by."""
+        """A context that trusts the CA of the site's certificate."""
         return ssl.create_default_context(cafile=self.live.outputs.ca_file or None)
 
     def connect(self, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
-        """A TLS connection to the site, by its name."""
+        """A TLS connection to the site; its certificate must be for the site's name."""
         plain = socket.create_connection(self.live.address, timeout=TIMEOUT)
         try:
             return (context or self.tls_context()).wrap_socket(plain, server_hostname=self.live.host_name)
@@ -94,9 +94,10 @@ class Site:
     def socket(
         self, path: str | None = None, *, origin: str | None = "", headers: dict[str, str] | None = None
     ) -> websocket.WebSocket:
-        """A WebSocket to `path` (default: slipway.toml's) past the limits. `origin`: "" is the site's own.
+        """A WebSocket to `path` (default: slipway.toml's), exempt from the limits unless `headers` are given.
 
-        Raises websocket.WebSocketBadStatusException if the handshake is refused.
+        `origin`: "" is the site's own, None sends none. Raises websocket.WebSocketBadStatusException if the
+        handshake is refused.
         """
         of_app = self.live.app.websocket
         where = path or (of_app.path if of_app else "/ws")
@@ -114,7 +115,7 @@ class Site:
         return client
 
     def wait_until_ready(self) -> None:
-        """The only place that tries again: a site that has just been released may need a moment."""
+        """Wait at most `patience` for the health path. Nothing else in the checks retries."""
         path = self.live.cheap_path
         deadline = time.monotonic() + self.patience
         while True:
@@ -131,13 +132,12 @@ class Site:
             time.sleep(0.2)
 
     def close(self) -> None:
-        """Close kept connections."""
         self.client.close()
         self.limited.close()
 
     @property
     def authority(self) -> str:
-        """Host and port, as in the Host header."""
+        """The value of the Host header: host and port."""
         return self.live.url.partition("://")[2]
 
     @property
@@ -146,21 +146,18 @@ class Site:
         return f"https://{host}:{port}"
 
     def _name(self, request: httpx.Request) -> None:
-        """The certificate must be the site's, although the connection may go to an address."""
+        """Verify the certificate for the site's name, although the connection may go to an address."""
         request.extensions["sni_hostname"] = self.live.host_name
-
-
-# The smoke user, signed in, as checks use it.
 
 
 @dataclass(frozen=True)
 class Person:
-    """A signed-in user of the site."""
+    """The smoke user, signed in."""
 
     site: Site
     session: Session
     cookies: tuple[str, ...]
-    """Every Set-Cookie of the sign-in, as it came."""
+    """Every Set-Cookie header of the sign-in."""
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request as this user."""
@@ -170,7 +167,7 @@ class Person:
     def ask(
         self, request: str, values: Mapping[str, str] | None = None, body: object = None
     ) -> httpx.Response:
-        """`request` is `METHOD /path`; `${…}` are filled from `values`, `"${size}"` as a number."""
+        """Send `request`, `METHOD /path`; `${name}` becomes its value, and `"${size}"` a number."""
         method, _, path = request.partition(" ")
         for name, value in (values or {}).items():
             path = path.replace(f"${{{name}}}", value)
@@ -178,7 +175,7 @@ class Person:
 
 
 def sign_in_person(site: Site, live: LiveStack) -> Person:
-    """Signs the smoke user in by the steps that the app's smoke test has for it."""
+    """Sign the smoke user in by the steps of `[[smoke.steps]]`."""
     cookies: list[str] = []
 
     def send(method: str, path: str, headers: Mapping[str, str], body: object) -> Answer:
@@ -198,13 +195,10 @@ def _filled(body: object, values: Mapping[str, str]) -> object:
     return json.loads(text)
 
 
-# What the app declares for checks, or the word that it does not.
-
-
 def declared_request(
     site: Site, key: Literal["signed_in", "admin", "malformed", "limited"]
 ) -> tuple[str, str]:
-    """Method and path of a request that `[checks]` names; ends the check if it does not."""
+    """Method and path of a request that `[checks]` declares; ends the check if it does not."""
     given = cast("str | None", getattr(site.live.app.checks, key))
     if given is None:
         not_evaluated(f"declare checks.{key} in slipway.toml")

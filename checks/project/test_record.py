@@ -13,7 +13,7 @@ from checks.kit.check import check, not_evaluated
 from slipway.stack import LiveStack, SlipwayError
 
 LOAD_DAYS = 30
-"""How old a load test of the stack may be."""
+"""Highest age of the last load test that passed."""
 
 
 @check(

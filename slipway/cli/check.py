@@ -1,4 +1,4 @@
-"""`slipway check`: proof on the live hosts, and from outside, that the stack keeps its promises."""
+"""`slipway check`: prove on the live stack that it keeps the promises of the production checklist."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ def check(
         typer.Option("--only", help="A row of the checklist or a check: X1, X1/hsts-…; may be repeated."),
     ] = None,
     severity: Annotated[
-        str, typer.Option("--severity", help="Only these and worse: low, medium, high, critical.")
+        str,
+        typer.Option("--severity", help="Only this severity and worse: low, medium, high, critical."),
     ] = "low",
     host: Annotated[
-        list[str] | None, typer.Option("--host", help="Only what is read on this host; may be repeated.")
+        list[str] | None, typer.Option("--host", help="Only the checks on this host; may be repeated.")
     ] = None,
     invasive: Annotated[
-        bool, typer.Option("--invasive", help="Also what would disturb users of the stack.")
+        bool, typer.Option("--invasive", help="Also run the checks that would disturb users.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Prove that the live stack keeps the promises of the production checklist.
 
-    The same as `pytest checks/ --stack STACK`. Safe on prod: what would disturb users runs only with
-    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Ends with 0 if all is well, with 1
-    if a check failed or nothing was proved, with 2 if it could not begin.
+    The same as `pytest checks/ --stack STACK`. Safe on prod: checks that would disturb users run only with
+    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Exit code 0: a check passed and none
+    failed; 1: a check failed, or none passed; 2: the checks could not start.
 
     [dim]Examples:[/]
       slipway check
@@ -45,7 +46,9 @@ def check(
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     if severity not in ("critical", "high", "medium", "low"):
-        raise BadInput(f"--severity: there is no {severity!r}", remedy="one of critical, high, medium, low")
+        raise BadInput(
+            f"--severity: {severity!r} is not a severity", remedy="use one of critical, high, medium, low"
+        )
     checked = run(
         open_project(stack),
         only=only or (),

@@ -23,11 +23,11 @@ __all__ = [
     "Reports",
     "add_run",
     "add_to_ci_summary",
+    "cell",
     "junit",
-    "markdown_cell",
-    "markdown_row",
     "read_runs",
     "render",
+    "row",
     "write_whole",
 ]
 
@@ -113,16 +113,16 @@ def junit(name: str, started: datetime, seconds: float, cases: Iterable[Case]) -
     return Xml.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def markdown_cell(text: str) -> str:
-    """`text` from outside, escaped: it cannot end the cell or the table, and holds no markup."""
+def cell(text: str) -> str:
+    """`text` from outside, escaped for a Markdown table: it cannot end the cell, and is no markup."""
     flat = " ".join(text.split())
     for sign in "\\`*_[]|":
         flat = flat.replace(sign, f"\\{sign}")
     return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def markdown_row(*cells: str) -> str:
-    """One row of a Markdown table; the cells are escaped already."""
+def row(*cells: str) -> str:
+    """One row of a Markdown table; its cells are escaped already."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -159,3 +159,13 @@ class Outputs(Output):
     def ssh_config_path(self) -> Path:
         """`ssh_config` as a path."""
         return Path(self.ssh_config)
+
+    @property
+    def host_cookie(self) -> str:
+        """Name of the cookie that holds a client's host; empty behind an ALB, which encrypts its value."""
+        return "" if self.cloud else STICKY_COOKIE
+
+    @property
+    def has_managed_redis(self) -> bool:
+        """Whether the provider runs Redis (ElastiCache): replicated, and without administrative commands."""
+        return self.cloud is not None and bool(self.cloud.cache)

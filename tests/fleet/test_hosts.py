@@ -60,7 +60,7 @@ def test_a_set_up_that_was_cut_off_before_its_reload_is_finished(fleet: Project)
     assert set_up(plan)["edge"] == ["haproxy reload", "digest"]
 
 
-def test_a_configuration_that_haproxy_refuses_is_told_and_the_old_one_serves_on(fleet: Project):
+def test_a_configuration_that_haproxy_refuses_is_reported_and_the_old_one_serves_on(fleet: Project):
     plan = plan_of(fleet)
     before = on(fleet, "edge", "sha256sum /etc/haproxy/haproxy.cfg")
     broken = plan.app.model_copy(update={"private_paths": ["/a } oops {"]})
@@ -117,10 +117,10 @@ def test_redis_wants_its_password_and_keeps_what_it_has(fleet: Project):
 
 
 def test_a_backup_can_be_read_again(fleet: Project):
-    told = json.loads(on(fleet, "data1", "slipway-backup drill"))
-    listing = on(fleet, "data1", f"pg_restore --list {told['file']}")
+    backup = json.loads(on(fleet, "data1", "slipway-backup drill"))
+    listing = on(fleet, "data1", f"pg_restore --list {backup['file']}")
     assert f"dbname: {database(fleet)}" in listing
-    assert told["bytes"] > 0
+    assert backup["bytes"] > 0
 
 
 def test_sshd_takes_keys_only(fleet: Project):

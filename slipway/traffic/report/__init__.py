@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from slipway.reports import add_to_ci_summary, write_whole
 from slipway.traffic.report.ci import junit, markdown
 from slipway.traffic.report.history import remember
 from slipway.traffic.report.html import page
@@ -20,25 +20,15 @@ def write_reports(run: RunResult, samples: Samples, folder: Path) -> list[Path]:
     In a CI job that has a summary (`GITHUB_STEP_SUMMARY`), the run is added to it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "results.json", run.model_dump_json(indent=1) + "\n")
-    _write(folder / "samples.json", json.dumps(samples.to_json(), separators=(",", ":")) + "\n")
+    write_whole(folder / "results.json", run.model_dump_json(indent=1) + "\n")
+    write_whole(folder / "samples.json", json.dumps(samples.to_json(), separators=(",", ":")) + "\n")
     past = remember(run, folder / "history.jsonl")
     summary = markdown(run, past)
     written = [
-        _write(folder / "report.html", page(run, past)),
+        write_whole(folder / "report.html", page(run, past)),
         folder / "results.json",
-        _write(folder / "junit.xml", junit(run)),
-        _write(folder / "summary.md", summary),
+        write_whole(folder / "junit.xml", junit(run)),
+        write_whole(folder / "summary.md", summary),
     ]
-    if told := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(told).open("a") as file:
-            file.write(summary + "\n")
+    add_to_ci_summary(summary)
     return written
-
-
-def _write(file: Path, text: str) -> Path:
-    """At once: a reader never sees half of a report."""
-    fresh = file.with_suffix(f"{file.suffix}.{os.getpid()}.new")
-    fresh.write_text(text)
-    fresh.replace(file)
-    return file

@@ -1,55 +1,41 @@
-"""A load run as JUnit XML: a test case for each threshold."""
+"""A load run for CI: JUnit XML, and the summary on the page of a job."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree import ElementTree as Xml
 
+from slipway import reports
+from slipway.reports import Case, cell, row
 from slipway.traffic.report.history import Past, changes
 from slipway.traffic.results import RunResult
 from slipway.traffic.thresholds import DASH, ThresholdResult
 
 
 def junit(run: RunResult) -> str:
-    """The XML text. No data is a failure here too; `not judged` is skipped."""
-    suite = Xml.Element(
-        "testsuite",
-        name=f"{run.profile} load on {run.stack}",
-        timestamp=run.started.isoformat(timespec="seconds"),
-        time=f"{run.seconds:.3f}",
-        tests=str(len(run.thresholds) + 1),
-        failures=str(run.counts["fail"] + run.counts["no data"] + (not run.passed)),
-        skipped=str(run.counts["not judged"]),
-        errors="0",
+    """JUnit XML: a case for the run and for each threshold. `no data` fails; `not judged` is skipped."""
+    cases = [_run_case(run), *map(_case, run.thresholds)]
+    return reports.junit(f"{run.profile} load on {run.stack}", run.started, run.seconds, cases)
+
+
+def _run_case(run: RunResult) -> Case:
+    """The run as a case: a run without a threshold must not look green."""
+    return Case(
+        classname="load",
+        name="run",
+        seconds=run.seconds,
+        failure="" if run.passed else run.exit_code.meaning,
+        details=f"exit code {run.exit_code.value}\n{run.why_ended}",
     )
-    suite.append(_whole(run))
-    for finding in run.thresholds:
-        suite.append(_case(finding))
-    return Xml.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
-def _whole(run: RunResult) -> Xml.Element:
-    """The run as a case of its own: a run without a finding cannot look green."""
-    case = Xml.Element("testcase", classname="load", name="run", time=f"{run.seconds:.3f}")
-    if not run.passed:
-        failure = Xml.SubElement(case, "failure", message=run.exit_code.meaning)
-        failure.text = f"exit code {run.exit_code.value}: {run.exit_code.meaning}\n{run.why_ended}".strip()
-    return case
-
-
-def _case(finding: ThresholdResult) -> Xml.Element:
-    case = Xml.Element(
-        "testcase",
-        classname=f"load.{finding.kind or 'run'}",
-        name=f"{finding.name} {finding.measure}".strip(),
-        time="0",
+def _case(result: ThresholdResult) -> Case:
+    return Case(
+        classname=f"load.{result.kind or 'run'}",
+        name=f"{result.name} {result.measure}".strip(),
+        failure=result.sentence if result.verdict in {"fail", "no data"} else "",
+        details=f"samples: {result.samples}",
+        skipped=result.sentence if result.verdict == "not judged" else "",
     )
-    if finding.verdict in {"fail", "no data"}:
-        failure = Xml.SubElement(case, "failure", message=finding.sentence)
-        failure.text = f"{finding.sentence}\nsamples: {finding.samples}"
-    elif finding.verdict == "not judged":
-        Xml.SubElement(case, "skipped", message=finding.sentence)
-    return case
 
 
 MOST_MISSED = 30
@@ -60,7 +46,7 @@ def markdown(run: RunResult, past: Sequence[Past]) -> str:
     """The text. `past`: runs of this profile, this one last."""
     release = "" if run.release is None else f", release {run.release}"
     lines = [
-        f"### {_cell(run.stack)}: {_cell(run.profile)} load {'passed' if run.passed else '**failed**'}",
+        f"### {cell(run.stack)}: {cell(run.profile)} load {'passed' if run.passed else '**failed**'}",
         "",
         f"Exit code {run.exit_code.value}: {run.exit_code.meaning}. {run.seconds:.0f} s{release}, "
         f"{sum(each.count for each in run.requests):,} samples, "
@@ -75,16 +61,16 @@ def markdown(run: RunResult, past: Sequence[Past]) -> str:
         "",
     ]
     if run.why_ended:
-        lines += [f"ConnectionEnded early: {_cell(run.why_ended)}.", ""]
+        lines += [f"ConnectionEnded early: {cell(run.why_ended)}.", ""]
     missed = [each for each in run.thresholds if each.verdict in {"fail", "no data"}]
     if missed:
         lines += ["| verdict | of | what | found | limit |", "|---|---|---|---|---|"]
         lines += [
-            _row(each.verdict, *map(_cell, (each.subject, each.measure, each.found, each.limit)))
+            row(each.verdict, *map(cell, (each.subject, each.measure, each.found, each.limit)))
             for each in missed[:MOST_MISSED]
         ]
         if len(missed) > MOST_MISSED:
-            lines.append(_row("…", f"{len(missed) - MOST_MISSED} more", "", "", ""))
+            lines.append(row("…", f"{len(missed) - MOST_MISSED} more", "", "", ""))
         lines.append("")
     if run.requests:
         lines += [*_requests(run, past), ""]
@@ -102,9 +88,9 @@ def _requests(run: RunResult, past: Sequence[Past]) -> list[str]:
         head,
         "|---|---|--:|--:|--:|--:|--:|---|",
         *(
-            _row(
-                _cell(each.kind),
-                _cell(each.name),
+            row(
+                cell(each.kind),
+                cell(each.name),
                 f"{each.count:,}",
                 f"{each.failed:,}",
                 *map(_ms, (each.p50, each.p95, each.p99)),
@@ -115,17 +101,5 @@ def _requests(run: RunResult, past: Sequence[Past]) -> list[str]:
     ]
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def _ms(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f} ms" if value >= 100 else f"{value:.1f} ms"
-
-
-def _cell(text: str) -> str:
-    """Text of others, which must end neither the cell nor the table, and be no markup."""
-    flat = " ".join(text.split())
-    for sign in "\\`*_[]|":
-        flat = flat.replace(sign, f"\\{sign}")
-    return flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

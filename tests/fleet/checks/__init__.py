@@ -1,1 +1,1 @@
-"""Every check, seen red on a fleet that breaks its promise, and green again."""
+"""Each check must fail on a fleet that breaks its promise, and pass again afterwards."""

@@ -1,4 +1,4 @@
-"""Ways to break a live host, each taken back whatever happens."""
+"""Ways to break a live host. Each is undone, whatever happens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for i in $(seq 100); do now=$(pid); [ -n "$now" ] && [ "$now" != "$was" ] && exi
 
 
 def on(site: Site, host: str, script: str, stdin: str | None = None) -> str:
-    """What `script` prints on `host`, as root; AssertionError with what it complained of."""
+    """What `script` prints on `host`, as root. Raises AssertionError with its output if it fails."""
     argv = ["docker", "exec", "-i", site.container(host), "sh", "-c", script]
     done = subprocess.run(argv, input=stdin or "", capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{host}: {script[:200]}\n{done.stdout}{done.stderr}"
@@ -93,19 +93,19 @@ def without(name: str, condition: str = "") -> str:
 
 
 def uploads(*lines: str) -> Break:
-    """The edge with `lines` in what lies before the uploads bucket."""
+    """The edge with `lines` in its frontend of the uploads bucket."""
     return edge(*lines, at="    http-request deny deny_status 404 unless { path_beg /")
 
 
 def answered(status: int, body: str, condition: str, kind: str = "application/json", *headers: str) -> str:
-    """The edge's line that answers by itself."""
+    """A line that makes the edge answer by itself."""
     text = body.replace("\\", "\\\\").replace("'", "").replace(" ", "\\ ").replace('"', '\\"')
     more = "".join(f" hdr {name} {value}" for name, value in (each.split(": ") for each in headers))
     return f"http-request return status {status} content-type {kind}{more} string {text} if {condition}"
 
 
 def together(*breaks: Break) -> Break:
-    """Several at once."""
+    """Several breaks at once."""
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
@@ -142,7 +142,7 @@ def settings(pattern: str, new: str, name: str = "board/slipway.toml") -> Break:
 
 
 def wait_until(what: str, good: Callable[[], bool], seconds: float = 20) -> None:
-    """Waits for the fleet to come round."""
+    """Wait until `good` returns true."""
     ends = time.monotonic() + seconds
     while not good():
         assert time.monotonic() < ends, f"{what}: not within {seconds:g} s"
@@ -200,7 +200,7 @@ def with_secret(then: Callable[[str], Break]) -> Break:
 
 
 def sql(what: str, undo: str) -> Break:
-    """Statements as the superuser, and what takes it back; `{name}` is the database's name."""
+    """Statements as the superuser, and those that undo them; `{name}` is the database's name."""
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:

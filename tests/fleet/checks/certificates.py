@@ -44,7 +44,7 @@ def _issue(site: Site, name: str, days: int, rsa_bits: int, own_authority: bool)
     issuer = (
         authority.subject
         if not own_authority
-        else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+        else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "unknown authority")])
     )
     now = datetime.now(UTC)
     made = (

@@ -1,4 +1,4 @@
-"""A fleet that has a way back, and the promise that it is whole when all sabotage is over."""
+"""A fleet with a release to roll back to, on which all checks pass before and after the sabotage."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="package")
 def whole(live_site: Site) -> Generator[Site]:
-    """The live site with two releases, all checks green before the first sabotage and after the last."""
+    """The live site with two releases. All checks pass before the first sabotage and after the last."""
     if not live_site.project.state_dir.joinpath("sabotage").exists() or live_site.live() < 2:
-        live_site.change("a second release, so that there is a way back")
+        live_site.change("a second release, so that there is one to roll back to")
         live_site.release()
     live_site.wait_until_healthy()
     _all_green(live_site, "before any sabotage")
     yield live_site
     live_site.wait_until_healthy()
-    _all_green(live_site, "after all sabotage was taken back")
+    _all_green(live_site, "after all sabotage was undone")
 
 
 def _all_green(site: Site, when: str) -> None:

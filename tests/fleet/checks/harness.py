@@ -1,4 +1,4 @@
-"""Runs checks against the fleet as `pytest checks/` does, and holds what they say against what was broken."""
+"""Runs checks against the fleet as `pytest checks/` does, and compares their results with what was broken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 90
 
 @dataclass(frozen=True)
 class Found:
-    """What one run of checks came to."""
+    """The results of one run of checks."""
 
     code: int
     results: tuple[dict[str, Any], ...]
@@ -26,7 +26,7 @@ class Found:
     """What was printed."""
 
     def ids(self, verdict: str) -> set[str]:
-        """The checks that came to `verdict` somewhere."""
+        """The checks that have `verdict` on some host."""
         return {str(each["id"]) for each in self.results if each["verdict"] == verdict}
 
     def reason(self, check: str) -> str:
@@ -38,21 +38,21 @@ class Found:
 
 @dataclass(frozen=True)
 class Case:
-    """One sabotage: what is broken, and by whom it must be told."""
+    """One sabotage: what is broken, and which checks must fail."""
 
     name: str
     broken: Callable[[Any], AbstractContextManager[object]]
-    """Of the site: breaks it, and puts it back whatever happens."""
+    """Breaks the site that it gets, and undoes it whatever happens."""
     red: tuple[str, ...]
-    """Ids of the checks that must fail; all others that are asked must not."""
-    ask: tuple[str, ...] = ()
-    """Rows and checks that are run; default: those that must fail."""
+    """Ids of the checks that must fail; all others that run must not."""
+    run: tuple[str, ...] = ()
+    """Rows and checks that run; default: those that must fail."""
     says: str = ""
     """Text in the first one's reason."""
     options: tuple[str, ...] = ()
     """Further options of the run."""
     alone: bool = False
-    """Is so much broken that no other check can be asked meanwhile?"""
+    """Whether so much is broken that no other check can run meanwhile."""
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
@@ -70,23 +70,23 @@ def run_checks(root: Path, *only: str, options: tuple[str, ...] = ()) -> Found:
     return Found(code, tuple(reports.document.get("results", [])), (folder / "said").read_text())
 
 
-_mended: set[str] = set()
-"""What the case before this one broke: it must be green by now."""
+_undone: set[str] = set()
+"""Checks that the previous case made fail: they must pass by now."""
 
 
 def prove(site: Any, case: Case) -> None:
-    """The case's checks are red while it lasts, no other that is asked, and those of the last case are green.
+    """The case's checks fail while it lasts, no others that run do, and the previous case's pass again.
 
-    So each run shows two things, and half of the runs are saved. The last case's are seen by the run of all
-    checks at the end.
+    So each run shows two things, which saves half of the runs. The run of all checks at the end shows that
+    those of the last case pass.
     """
-    before = set[str]() if case.alone else _mended - set(case.red)
+    before = set[str]() if case.alone else _undone - set(case.red)
     with case.broken(site):
-        found = run_checks(site.root, *(case.ask or case.red), *before, options=case.options)
+        found = run_checks(site.root, *(case.run or case.red), *before, options=case.options)
     wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
     if not case.alone:
-        _mended.clear()
-    _mended.update(case.red)
+        _undone.clear()
+    _undone.update(case.red)
     assert set(wrong) == set(case.red), f"{wrong}\n{found.said}"
     assert found.code == 1, found.said
     assert case.says in wrong[case.red[0]], wrong

@@ -1,4 +1,4 @@
-"""Backups that are old, loose, cut off or not made at all, seen red."""
+"""Backup checks fail for backups that are old, readable by others, truncated or not made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BACKUPS = (
         red=("I12/backups-are-made-every-night",),
     ),
     Case(
-        "backups for all",
+        "backups that others can read",
         done(
             "data1",
             f"touch {DUMPS}/loose.dump; touch -d '9 days ago' {DUMPS}/loose.dump; chmod 644 {DUMPS}/loose.dump",  # noqa: E501 - a shell's line
@@ -37,7 +37,7 @@ BACKUPS = (
         says="loose",
     ),
     Case(
-        "a backup that is cut off",
+        "a truncated backup",
         done(
             "data1",
             f"umask 077; f=$(ls -t {DUMPS}/*.dump | head -1); head -c 2000 $f > {DUMPS}/cut.dump",
@@ -49,5 +49,5 @@ BACKUPS = (
 
 
 @pytest.mark.parametrize("case", BACKUPS, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

@@ -1,4 +1,4 @@
-"""Who may do what with buckets, seen red where others may too."""
+"""Bucket checks fail where an account has more permissions than it should."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def another_account(site: Site) -> AbstractContextManager[None]:
     def change(text: str) -> str:
         accounts = json.loads(text)
         known = accounts["accessAccounts"]
-        known["nobody"] = {**known[uploads.access_key], "access": "nobody", "role": "admin"}
+        known["no-such-account"] = {**known[uploads.access_key], "access": "no-such-account", "role": "admin"}
         return json.dumps(accounts)
 
     return rewritten(site, "data1", "/var/lib/versitygw/iam/users.json", change, RESTART_S3)
@@ -70,16 +70,16 @@ BUCKETS = (
         policy("uploads", "s3:PutObject", effect="Deny"),
         red=("I6/the-apps-account-can-use-its-own-bucket",),
     ),
-    Case("an account that nobody made", another_account, red=("I7/a-wrong-key-is-refused-by-buckets",)),
+    Case("an unknown account", another_account, red=("I7/a-wrong-key-is-refused-by-buckets",)),
     Case(
-        "builds that anybody may change",
+        "builds that any account may change",
         policy("builds", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
         red=("I7/hosts-may-read-builds-and-not-write-them", "I7/the-apps-account-cannot-touch-builds"),
-        ask=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
+        run=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
     ),
 )
 
 
 @pytest.mark.parametrize("case", BUCKETS, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

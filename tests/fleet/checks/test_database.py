@@ -1,4 +1,4 @@
-"""What is promised of PostgreSQL, seen red on one that does not keep it."""
+"""PostgreSQL checks fail on a server with weaker settings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ FRESH = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 
 
 DATABASE = (
     Case(
-        "connections in the clear",
+        "connections without TLS",
         together(
             file("data1", HBA, "^hostssl", "host", RELOAD_DATABASE),
             file("data1", POOLER, "sslmode = require", "sslmode = allow", RELOAD_POOLER),
         ),
         red=("I5/the-database-refuses-connections-in-the-clear",),
-        ask=("I5",),
+        run=("I5",),
     ),
     Case(
-        "a certificate of nobody's",
+        "a certificate of an unknown authority",
         done(
             "data1",
             "cd /etc/slipway/pgbouncer && cp -p server.crt /root/p.crt && cp -p server.key /root/p.key && openssl req -x509 -newkey ec "  # noqa: E501 - a shell's line
@@ -55,7 +55,7 @@ DATABASE = (
         red=("I7/the-app-cannot-change-the-schema",),
     ),
     Case(
-        "everybody makes tables",
+        "PUBLIC may create tables",
         sql("GRANT CREATE ON SCHEMA public TO PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
         red=("I7/public-may-not-create-in-the-schema", "I7/the-app-cannot-change-the-schema"),
         says="PUBLIC",
@@ -67,7 +67,7 @@ DATABASE = (
         says="elsewhere",
     ),
     Case(
-        "waits without end",
+        "no time-outs",
         sql(
             f"ALTER ROLE {{name}}_app SET lock_timeout = 0; {FRESH}",
             f"ALTER ROLE {{name}}_app SET lock_timeout = '5s'; {FRESH}",
@@ -82,7 +82,7 @@ DATABASE = (
         says="500",
     ),
     Case(
-        "slow queries in silence",
+        "slow queries are not logged",
         sql(
             "ALTER SYSTEM SET log_min_duration_statement = -1; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)",
             "ALTER SYSTEM RESET log_min_duration_statement; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)",
@@ -102,5 +102,5 @@ DATABASE = (
 
 
 @pytest.mark.parametrize("case", DATABASE, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

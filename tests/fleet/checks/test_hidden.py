@@ -1,4 +1,4 @@
-"""What the public must not find, seen red where it is there."""
+"""Checks of what the public must not reach fail where it is reachable."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ HIDDEN = (
         says="/ready",
     ),
     Case(
-        "metrics are public, written another way",
+        "metrics are public by another spelling",
         edge(answered(200, "up 1", "{ path_beg //metrics }", "text/plain")),
         red=("X11/private-paths-are-private-however-they-are-written",),
-        ask=("X11/private",),
+        run=("X11/private",),
         says="//metrics",
     ),
     Case(
@@ -54,7 +54,7 @@ HIDDEN = (
         "source maps are served",
         edge(answered(200, "{}", "{ path_end .map }")),
         red=("P10/source-maps-are-not-served",),
-        ask=("P10",),
+        run=("P10",),
     ),
     Case(
         "a stack trace for a malformed request",
@@ -76,11 +76,11 @@ HIDDEN = (
         "health without a version",
         edge(answered(200, '{"status":"ok","timestamp":1,"uptime":1}', "{ path /health }")),
         red=("X11/health-reports-status-time-and-version",),
-        ask=("X11/health",),
+        run=("X11/health",),
         says="version",
     ),
     Case(
-        "health tells an address",
+        "health shows an address",
         edge(
             answered(
                 200,
@@ -89,11 +89,11 @@ HIDDEN = (
             )
         ),
         red=("X11/health-exposes-no-internals",),
-        ask=("X11/health",),
+        run=("X11/health",),
         says="10.1.2.3",
     ),
     Case(
-        "health tells too much",
+        "health shows internals",
         edge(
             answered(
                 200,
@@ -102,18 +102,18 @@ HIDDEN = (
             )
         ),
         red=("X11/health-exposes-no-internals",),
-        ask=("X11/health",),
+        run=("X11/health",),
         says="postgres",
     ),
 )
 
 
 @pytest.mark.parametrize("case", HIDDEN, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)
 
 
-def test_a_slow_health_path_is_told(whole: Site) -> None:
+def test_a_slow_health_path_fails(whole: Site) -> None:
     slow = 'core.register_action("slow", {"http-req"}, function(txn) core.msleep(300) end)'
     case = Case(
         "slow health",

@@ -1,4 +1,4 @@
-"""What is read on hosts, seen red on a host that is not as it should be."""
+"""Host checks fail on a host that is set up differently."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shadow(host: str, program: str, script: str) -> Break:
 
 
 def state(change: Callable[[dict[str, object]], object]) -> Break:
-    """The worker's own state told otherwise."""
+    """The worker's state file with every slot changed."""
 
     def changed(text: str) -> str:
         document = json.loads(text)
@@ -52,9 +52,9 @@ def state(change: Callable[[dict[str, object]], object]) -> Break:
     return lambda site: rewritten(site, "worker1", STATE, changed)
 
 
-def retold(slot: dict[str, object], was: str, **told: object) -> None:
+def restate(slot: dict[str, object], was: str, **changes: object) -> None:
     if slot["state"] == was:
-        slot.update(told)
+        slot.update(changes)
 
 
 ROGUE = "slipway-rogue@blue-1"
@@ -68,7 +68,7 @@ ENTRY = (
             "rm /etc/ssh/sshd_config.d/00-loose.conf",
         ),
         red=("I7/ssh-takes-keys-only",),
-        ask=("I7/ssh", "I7/no-account", "I7/only-root", "I7/nothing", "I7/the-firewall"),
+        run=("I7/ssh", "I7/no-account", "I7/only-root", "I7/nothing", "I7/the-firewall"),
     ),
     Case(
         "an account without a password",
@@ -81,7 +81,7 @@ ENTRY = (
         red=("I7/only-root-is-root",),
     ),
     Case(
-        "a firewall that lets all in",
+        "a firewall that accepts everything",
         done(
             "worker1",
             f"nft 'add chain {CHAIN} {{ policy accept ; }}'",
@@ -90,19 +90,19 @@ ENTRY = (
         red=("I7/the-firewall-drops-by-default",),
     ),
     Case(
-        "something listens",
+        "an unexpected port listens",
         background("web2", "loose-listener", "python3 -m http.server 9999"),
         red=("I7/nothing-unexpected-listens",),
         says="9999",
     ),
     Case(
-        "a web host reaches what is not for it",
+        "a web host reaches another service",
         together(background("data1", "loose-listener", "python3 -m http.server 9090"), opened("data1", 9090)),
         red=("I7/a-web-host-cannot-reach-other-services", "I7/nothing-unexpected-listens"),
         says="9090",
     ),
     Case(
-        "Redis for the world",
+        "Redis is reachable from outside",
         opened("data1", 6379),
         red=("I4/the-public-cannot-reach-the-data",),
         says="6379",
@@ -131,17 +131,17 @@ PROCESSES = (
             "NoNewPrivileges=no",
         ),
         red=("P9/app-units-are-hardened",),
-        ask=("P9/app",),
+        run=("P9/app",),
         says="exposure",
     ),
     Case(
-        "a unit that stays down",
+        "a unit that is not restarted",
         drop_in("Restart=no"),
         red=("I3/app-processes-are-restarted",),
-        ask=("I3/app",),
+        run=("I3/app",),
     ),
     Case(
-        "no time to leave", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-drain",), says="1 s"
+        "no time to drain", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-drain",), says="1 s"
     ),
     Case(
         "a process that keeps dying",
@@ -164,19 +164,19 @@ PROCESSES = (
     ),
     Case(
         "a host on another release",
-        state(lambda slot: retold(slot, "live", release=1)),
+        state(lambda slot: restate(slot, "live", release=1)),
         red=("P9/all-hosts-run-the-live-release",),
         says="worker1",
     ),
     Case(
-        "a configuration of nobody's",
-        state(lambda slot: retold(slot, "live", config="by-hand")),
+        "a configuration that was not released",
+        state(lambda slot: restate(slot, "live", config="by-hand")),
         red=("S8/hosts-run-the-released-configuration",),
         says="by-hand",
     ),
     Case(
-        "nothing kept to go back to",
-        state(lambda slot: retold(slot, "warm", state="empty")),
+        "no release kept for a rollback",
+        state(lambda slot: restate(slot, "warm", state="empty")),
         red=("S4/the-last-release-is-kept-for-a-rollback",),
         says="worker1",
     ),
@@ -184,12 +184,12 @@ PROCESSES = (
 
 SECRETS = (
     Case(
-        "an env file for all",
+        "an env file that others can read",
         done("web1", "chmod 644 /etc/slipway/env/*/web.env", "chmod 600 /etc/slipway/env/*/web.env"),
         red=("I9/only-root-can-read-env-files",),
     ),
     Case(
-        "a private key for all",
+        "a private key that others can read",
         done(
             "data1",
             "chmod 644 /etc/slipway/pgbouncer/server.key",
@@ -231,7 +231,7 @@ SECRETS = (
 
 SYSTEM = (
     Case(
-        "a unit that does not come back",
+        "a unit that is not enabled",
         done("web1", "systemctl disable -q slipway-restore", "systemctl enable -q slipway-restore"),
         red=("I3/services-start-at-boot",),
         says="slipway-restore",
@@ -243,12 +243,12 @@ SYSTEM = (
         says="loose-end",
     ),
     Case(
-        "a clock that is wrong",
+        "a clock with another time",
         shadow("web2", "date", "exec /bin/date -d +90seconds +%%s.%%N"),
         red=("I11/clocks-agree",),
     ),
     Case(
-        "a machine whose clock nobody sets",
+        "a clock that is not synchronised",
         together(
             shadow("edge", "systemd-detect-virt", "echo none"), shadow("edge", "timedatectl", "echo no")
         ),
@@ -306,5 +306,5 @@ SYSTEM = (
 
 
 @pytest.mark.parametrize("case", [*ENTRY, *PROCESSES, *SECRETS, *SYSTEM], ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

@@ -1,4 +1,4 @@
-"""What is asked too much and too often, and what sockets may do, seen red on a site without those limits."""
+"""Checks of limits and sockets fail on a site without them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.fleet.checks.breaking import answered, edge, settings, together, web_
 from tests.fleet.checks.harness import Case, prove, run_checks
 from tests.fleet.site import Site
 
-NOBODY = '{ id: "00000000-0000-4000-8000-000000000000", name: "nobody", role: "member" }'
+UNKNOWN_USER = '{ id: "00000000-0000-4000-8000-000000000000", name: "unknown", role: "member" }'
 
 LIMITS = (
     Case(
@@ -31,10 +31,10 @@ LIMITS = (
         says="none refused",
     ),
     Case(
-        "a client may say that it is our load test",
+        "any client may claim to be a load test",
         edge(drop="del-header x-load-test", at="    acl named_well"),
         red=("X8/headers-that-only-the-edge-may-set-have-no-effect",),
-        says="let in",
+        says="is accepted",
     ),
     Case(
         "no Retry-After",
@@ -60,7 +60,7 @@ LIMITS = (
             drop="body_over_limit",
         ),
         red=("X9/a-chunked-body-over-the-limit-is-refused",),
-        ask=("X9/a-body", "X9/a-chunked"),
+        run=("X9/a-body", "X9/a-chunked"),
     ),
     Case(
         "headers of any size",
@@ -71,7 +71,7 @@ LIMITS = (
         red=("X9/headers-over-the-limit-are-refused",),
     ),
     Case(
-        "any name is ours",
+        "any Host is accepted",
         edge(drop="acl our_name|if !our_name", at="    # Per client address"),
         red=("X8/a-foreign-host-header-is-refused",),
     ),
@@ -108,27 +108,27 @@ SOCKETS = (
             "X7/too-many-messages-are-refused",
             "X7/too-many-sockets-of-one-address-are-refused",
         ),
-        ask=("X12", "X7/too-many-messages", "X7/too-many-sockets"),
+        run=("X12", "X7/too-many-messages", "X7/too-many-sockets"),
     ),
     Case(
-        "silent sockets stay",
+        "idle sockets stay open",
         settings("^idle_ms = .*$", "idle_ms = 1000"),
         red=("X12/a-silent-socket-is-closed",),
         says="still open",
     ),
     Case(
-        "what fits no schema is taken",
+        "messages without a schema are accepted",
         settings("^invalid = .*$", """invalid = '{"type":"PING","meta":{},"payload":{"n":1}}'"""),
         red=("X12/a-message-that-fits-no-schema-is-refused",),
     ),
     Case(
-        "tokens that nobody verifies",
-        web_source("src/auth/tokens.ts", "return claims &&", f"if (!claims) return {NOBODY}; return"),
+        "tokens are not verified",
+        web_source("src/auth/tokens.ts", "return claims &&", f"if (!claims) return {UNKNOWN_USER}; return"),
         red=("X12/a-wrong-token-does-not-sign-in",),
-        ask=("X12/a-wrong-token", "X12/a-socket-opens"),
+        run=("X12/a-wrong-token", "X12/a-socket-opens"),
     ),
     Case(
-        "messages that reach nobody",
+        "messages are not broadcast",
         edge(answered(201, '{"id":"none"}', "{ path /api/tasks } { method POST }")),
         red=("X14/a-message-reaches-clients-on-every-host", "S2/a-user-reads-what-was-written"),
     ),
@@ -147,7 +147,7 @@ SOCKETS = (
 
 
 @pytest.mark.parametrize("case", [*LIMITS, *SOCKETS], ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)
 
 

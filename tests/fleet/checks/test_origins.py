@@ -1,4 +1,4 @@
-"""What pages of other sites may do, seen red where it is too much: CORS and cookies."""
+"""CORS and cookie checks fail where other sites may do too much."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ORIGINS = (
             header("Vary", "Origin"),
         ),
         red=("X3/foreign-origins-may-not-read", "X3/foreign-origins-get-no-preflight"),
-        ask=("X3",),
+        run=("X3",),
     ),
     Case(
-        "an origin that only begins like ours",
+        "an origin with our name as its prefix",
         edge(
             header(
                 "Access-Control-Allow-Origin",
@@ -36,7 +36,7 @@ ORIGINS = (
             )
         ),
         red=("X3/foreign-origins-may-not-read", "X3/foreign-origins-get-no-preflight"),
-        ask=("X3",),
+        run=("X3",),
         says="localhost.evil.example",
     ),
     Case(
@@ -51,41 +51,41 @@ ORIGINS = (
             "X3/foreign-origins-may-not-read",
             "X3/foreign-origins-get-no-preflight",
         ),
-        ask=("X3",),
+        run=("X3",),
     ),
-    Case("no Vary", edge(without("Vary")), red=("X3/answers-vary-by-origin",), ask=("X3",)),
+    Case("no Vary", edge(without("Vary")), red=("X3/answers-vary-by-origin",), run=("X3",)),
     Case(
         "a bucket for every origin",
         uploads(header("Access-Control-Allow-Origin", "*")),
         red=("X3/the-uploads-bucket-is-for-the-frontend-only",),
-        ask=("X3",),
+        run=("X3",),
     ),
 )
 
 COOKIES = (
     Case(
-        "cookies for scripts",
+        "cookies that scripts can read",
         edge(cookie("HttpOnly")),
         red=("X4/session-cookies-are-hidden-from-scripts", "X4/the-sticky-cookie-is-secure"),
-        ask=("X4",),
+        run=("X4",),
     ),
     Case(
-        "cookies in the clear",
+        "cookies without Secure",
         edge(cookie("Secure")),
         red=("X4/session-cookies-travel-by-tls-only", "X4/the-sticky-cookie-is-secure"),
-        ask=("X4",),
+        run=("X4",),
     ),
     Case(
-        "cookies of every site",
+        "cookies without SameSite",
         edge(cookie("SameSite")),
         red=("X4/session-cookies-stay-on-the-site",),
-        ask=("X4",),
+        run=("X4",),
     ),
     Case(
         "cookies for the whole domain",
         edge(r"http-after-response replace-header Set-Cookie '^(.*)$' '\1; Domain=example.com'"),
         red=("X4/session-cookies-are-for-this-host-only",),
-        ask=("X4",),
+        run=("X4",),
     ),
     Case(
         "a foreign page reads with the cookie",
@@ -104,5 +104,5 @@ COOKIES = (
 
 
 @pytest.mark.parametrize("case", [*ORIGINS, *COOKIES], ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

@@ -1,4 +1,4 @@
-"""The project beside its stack, seen red when its contract, its git or its record is not as it should be."""
+"""Project checks fail when the env contract, the repository or the release record is wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENV = r"^SERVICE_NAME = "
 
 
 def stored(key: str, change: Callable[[dict[str, Any]], object]) -> Break:
-    """An object of the ledger told otherwise; `{live}` in the key is the live release."""
+    """A changed object of the ledger; `{live}` in the key is the live release."""
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
@@ -29,11 +29,11 @@ def stored(key: str, change: Callable[[dict[str, Any]], object]) -> Break:
         name = next(name for name in bucket.list("") if key.format(live=f"{site.live():08d}") in name)
         found = bucket.get_json(name)
         assert found
-        told = json.loads(json.dumps(found[0]))
-        change(told)
-        assert told != found[0], f"{name}: {told}"
+        changed = json.loads(json.dumps(found[0]))
+        change(changed)
+        assert changed != found[0], f"{name}: {changed}"
         try:
-            bucket.put_json(name, told)
+            bucket.put_json(name, changed)
             yield
         finally:
             bucket.put_json(name, found[0])
@@ -65,18 +65,18 @@ def shared_secret(site: Site) -> Generator[None]:
         assert slipway(site.root, "secrets", "set", "CRON_SECRET", stdin=secrets["CRON_SECRET"]).code == 0
 
 
-def load_run(**told: object) -> Break:
-    """What the last load test left."""
-    line = json.dumps({"profile": "expected", "passed": True, "started": time.time(), **told}) + "\n"
+def load_run(**values: object) -> Break:
+    """The history of load tests with one run."""
+    line = json.dumps({"profile": "expected", "passed": True, "started": time.time(), **values}) + "\n"
     return lambda site: local_file(site, ".slipway/local/load/history.jsonl", lambda _: line)
 
 
 CASES = (
     Case(
         "a variable without a value",
-        settings(ENV, 'NOBODY_GAVE_IT = { secret = true, scope = ["web"] }\nSERVICE_NAME = '),
+        settings(ENV, 'HAS_NO_VALUE = { secret = true, scope = ["web"] }\nSERVICE_NAME = '),
         red=("P2/the-env-contract-is-met",),
-        says="NOBODY_GAVE_IT",
+        says="HAS_NO_VALUE",
     ),
     Case(
         "an example that lacks a name",
@@ -98,20 +98,20 @@ CASES = (
         says="WEBHOOK_SECRET",
     ),
     Case(
-        "a release of nobody's",
-        stored("{live}", lambda told: told.update(actor="")),
+        "a release without an actor",
+        stored("{live}", lambda record: record.update(actor="")),
         red=("X17/every-release-has-an-author-and-a-source",),
     ),
     Case(
-        "no way back",
-        stored("head", lambda told: told.update(previous=999_999)),
+        "no earlier release",
+        stored("head", lambda record: record.update(previous=999_999)),
         red=("S4/there-is-a-release-to-roll-back-to",),
         says="999999",
     ),
-    Case("a load test that was not passed", load_run(passed=False), red=("S3/the-expected-load-was-tested",)),
+    Case("a load test that did not pass", load_run(passed=False), red=("S3/the-expected-load-was-tested",)),
 )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

@@ -1,4 +1,4 @@
-"""What is promised of Redis and of the queue in it, seen red on one that does not keep it."""
+"""Redis and queue checks fail on a server with weaker settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REDIS_CASES = (
     Case(
         "Redis as it comes from the package",
         together(
-            done("data1", "true", RESTART_REDIS),  # the last to be taken back
+            done("data1", "true", RESTART_REDIS),  # the last to be undone
             file("data1", REDIS, "^protected-mode yes$", "protected-mode no"),
             file("data1", "/etc/redis/users.acl", r"#[0-9a-f]{64} (.*)$", "nopass ~* &* +@all"),
             file("data1", "/etc/redis/memory.conf", "maxmemory .*", "maxmemory 0"),
@@ -57,7 +57,7 @@ REDIS_CASES = (
             "I10/redis-has-memory-left",
             "I7/the-app-may-not-administer-redis",
         ),
-        ask=("I4/redis", "I10/redis", "I7/the-app-may-not"),
+        run=("I4/redis", "I10/redis", "I7/the-app-may-not"),
     ),
     Case(
         "an old Redis",
@@ -74,7 +74,7 @@ REDIS_CASES = (
         "a queue that a restart empties",
         file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS),
         red=("I4/redis-survives-a-restart",),
-        ask=("I4/redis",),
+        run=("I4/redis",),
     ),
     Case(
         "keys of another stack",
@@ -83,7 +83,7 @@ REDIS_CASES = (
         says="other-stack",
     ),
     Case(
-        "a queue that nobody works off",
+        "a queue without a worker",
         together(IDLE_WORKER, LONG_QUEUE),
         red=("S10/the-queue-is-short",),
         says="1001",
@@ -92,5 +92,5 @@ REDIS_CASES = (
 
 
 @pytest.mark.parametrize("case", REDIS_CASES, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

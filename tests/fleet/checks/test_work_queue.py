@@ -1,4 +1,4 @@
-"""Work that nobody measures, does or winds, seen red."""
+"""Checks of metrics, the queue and cron entries fail where these do not work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORK = (
         red=("I11/the-app-serves-its-metrics",),
     ),
     Case(
-        "work that was given up",
+        "a dead job",
         sql(
             "INSERT INTO outbox (topic, payload, dedupe_key, dead_at) VALUES ('none', '{}', 'sabotage', now())",  # noqa: E501 - a shell's line
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
@@ -34,7 +34,7 @@ WORK = (
         red=("S10/the-dead-letter-queue-is-empty",),
     ),
     Case(
-        "a clock that nobody winds",
+        "a cron entry without a timer",
         done(
             "web1",
             "systemctl list-units --type=timer --state=active --plain --no-legend 'slipway-cron-outbox*' | grep -q . && systemctl stop slipway-cron-outbox.timer",  # noqa: E501 - a shell's line
@@ -57,5 +57,5 @@ WORK = (
 
 
 @pytest.mark.parametrize("case", WORK, ids=str)
-def test_it_is_told(whole: Site, case: Case) -> None:
+def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

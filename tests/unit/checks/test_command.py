@@ -48,13 +48,13 @@ def test_a_severity_that_is_not_there_is_bad_input(project: Project) -> None:
 
 
 def test_the_projects_own_checks_come_first(project: Project) -> None:
-    assert find_checks(project) == checking.OF_THE_KIT
+    assert find_checks(project) == checking.KIT_CHECKS
     own_checks(project, "")
     assert find_checks(project) == project.root / "checks"
 
 
 def test_without_any_checks_it_is_bad_input(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "OF_THE_KIT", project.root / "nowhere")
+    monkeypatch.setattr(checking, "KIT_CHECKS", project.root / "nowhere")
     with pytest.raises(BadInput, match="no folder checks/"):
         find_checks(project)
 

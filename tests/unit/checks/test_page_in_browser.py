@@ -130,7 +130,7 @@ def test_what_a_server_said_is_text_and_never_runs(tab: Page, file: Path) -> Non
     assert NASTY in tab.value("document.querySelector('.reason').innerText")
 
 
-def test_earlier_runs_are_told(tab: Page, file: Path) -> None:
+def test_earlier_runs_are_shown(tab: Page, file: Path) -> None:
     tab.open(file)
     assert tab.value("document.querySelectorAll('svg.past g').length") == 3
     assert "1 failed (X1/HSTS-covers-a-year)" in tab.value(

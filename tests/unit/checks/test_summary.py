@@ -1,4 +1,4 @@
-"""What the page of a CI job shows of a run of the checks."""
+"""The summary of a run of the checks on a CI job's page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from checks.kit.results import Result, Run
 
 def result(verdict: str, **more: str) -> Result:
     given = {"id": "X3/docs-are-hidden", "rows": ["X3"], "title": "docs are hidden", "severity": "high"}
-    told = {"remedy": "hide | them"}
-    return Result.model_validate({**given, **told, "verdict": verdict, **more})
+    more_fields = {"remedy": "hide | them"}
+    return Result.model_validate({**given, **more_fields, "verdict": verdict, **more})
 
 
 def run(*results: Result) -> Run:

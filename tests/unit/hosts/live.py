@@ -49,8 +49,8 @@ class Echo(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         received = len(self.rfile.read(length)) if length else self._chunks()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        told: dict[str, Any] = {"path": self.path, "headers": headers, "received": received}
-        body = json.dumps(told | {"server": self.connection.getsockname()[1]}).encode()
+        received_by_app: dict[str, Any] = {"path": self.path, "headers": headers, "received": received}
+        body = json.dumps(received_by_app | {"server": self.connection.getsockname()[1]}).encode()
         self.send_response(404 if self.path == MISSING else 200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Powered-By", "vanity")

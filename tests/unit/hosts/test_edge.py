@@ -208,8 +208,8 @@ def test_the_log_tells_a_load_test_from_users_and_never_its_key(plan: FleetPlan,
                 line = log.recv(65536).decode()
                 assert KEY["X-Slipway-Load"] not in line
                 if '{"' in line:
-                    told = json.loads(line[line.index('{"') :])
-                    said[told["path"]] = told["load"]
+                    entry = json.loads(line[line.index('{"') :])
+                    said[entry["path"]] = entry["load"]
     assert said == {"/as-a-user": "-", "/under-load": "1"}
 
 
@@ -237,7 +237,7 @@ def test_many_bodies_at_once_do_not_end_the_edge(plan: FleetPlan, tmp_path: Path
     ):
         answers = set[int]().union(*crowd.map(visit, range(32)))
     said = (tmp_path / "said").read_text()
-    # The test's own app may be too slow for some; an edge that died answers nobody.
+    # The test's own app may be too slow for some; an edge that crashed answers no request.
     assert 200 in answers
     assert answers <= {200, 503}, said
     assert "attempt to index" not in said

@@ -18,7 +18,7 @@ def test_data_answers_web_and_worker_and_the_edge_only_for_uploads(plan: FleetPl
     assert lines["7070"].startswith("ip saddr { 10.7.0.11, 10.7.0.12, 10.7.0.13, 10.7.0.14 } tcp")
 
 
-def test_web_answers_the_edge_alone_and_a_worker_nobody(plan: FleetPlan):
+def test_web_answers_only_the_edge_and_a_worker_no_one(plan: FleetPlan):
     assert [line.split(" accept")[0] for line in rules(plan, plan.outputs.host("web1"))] == [
         "ip saddr { 10.7.0.11 } tcp dport 8080"
     ]

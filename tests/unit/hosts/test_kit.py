@@ -85,9 +85,9 @@ def test_a_host_makes_of_its_kit_what_the_operators_plan_says(plan: FleetPlan, r
     assert {path for path in mine if mine[path] != its[path]} == {"/etc/slipway/host.json"}
     assert operations(aws, host) == operations(there, host)
     assert "slipway-converge.timer" in operations(there, host)
-    told = json.loads(its["/etc/slipway/host.json"].data)
-    assert told["cloud"] == {"region": "eu-central-1", "boot_secret": f"arn:{role}"}
-    assert told["builds"]["access_key"] == told["builds"]["secret_key"] == ""
+    written = json.loads(its["/etc/slipway/host.json"].data)
+    assert written["cloud"] == {"region": "eu-central-1", "boot_secret": f"arn:{role}"}
+    assert written["builds"]["access_key"] == written["builds"]["secret_key"] == ""
 
 
 def test_the_deploy_runs_from_the_kits_own_sources(plan: FleetPlan, tmp_path: Path):
@@ -134,9 +134,9 @@ def test_hosts_find_the_python_packages_by_the_index_which_is_written_last():
 def test_a_bare_machine_can_unpack_it_and_its_digest_is_pinned_by_the_pointer(plan: FleetPlan):
     objects = kit_objects(on_aws(plan), "web", PYTHON)
     (key, archive), (pointer_key, pointer) = objects.items()
-    told = json.loads(pointer)
-    assert (told["key"], pointer_key) == (key, "setup/web.json")
-    assert told["sha256"] == hashlib.sha256(archive).hexdigest()
+    index = json.loads(pointer)
+    assert (index["key"], pointer_key) == (key, "setup/web.json")
+    assert index["sha256"] == hashlib.sha256(archive).hexdigest()
     assert gzip.decompress(archive)
 
 

@@ -96,7 +96,7 @@ def test_the_candidate_looks_to_the_app_as_if_it_came_through_the_edge(host: Web
     )
 
 
-def test_instances_are_asked_for_the_path_in_the_map(host: WebHost):
+def test_health_checks_of_instances_use_the_path_in_the_map(host: WebHost):
     host.set_map(**{"ready-blue": MISSING})
     deadline = time.monotonic() + 10
     while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:

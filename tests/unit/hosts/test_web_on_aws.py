@@ -67,10 +67,10 @@ def test_only_what_the_load_balancer_appended_is_believed_request_by_request(ser
             "2001:db8::7",
             "198.51.100.1",
         ):  # one kept connection, as it keeps them
-            told = client.get(
+            answer = client.get(
                 "/", headers=via("6.6.6.6", address, CF_Connecting_IP="7.7.7.7", X_Real_IP="8.8.8.8")
             )
-            seen = told.json()["headers"]
+            seen = answer.json()["headers"]
             assert (seen["x-forwarded-for"], seen["x-real-ip"]) == (address, address)
             assert (seen["x-forwarded-proto"], seen["x-forwarded-host"]) == ("https", SITE)
             assert "cf-connecting-ip" not in seen
