@@ -19,7 +19,7 @@ CA_YEARS = 10
 LEAF_DAYS = 397
 """Browsers take no longer-lived certificate (CA/Browser Forum, 398 days)."""
 RENEW_DAYS = 30
-"""A certificate with less than this left is made anew by the next `up`."""
+"""A certificate with less than this left is replaced by the next `up`."""
 
 _SKEW = timedelta(hours=1)
 
@@ -54,7 +54,7 @@ def make_authority(name: str) -> Authority:
 def ensure_leaf_pem(held: bytes | None, authority: Authority, hosts: Sequence[str]) -> bytes:
     """PEM of a server certificate for `hosts` (DNS names and addresses), followed by its key.
 
-    It is `held` while that is good; made anew when its names differ, when `authority` did not sign it, or 30
+    It is `held` while that is good; replaced when its names differ, when `authority` did not sign it, or 30
     days before its end. ValueError: the authority's key is not one that `make_authority` made.
     """
     names = list(dict.fromkeys(hosts))
@@ -160,6 +160,6 @@ def _days_left(certificate: x509.Certificate) -> int:
 def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except Exception:  # whatever is wrong with it, it is made anew
+    except Exception:  # whatever is wrong with it, it is replaced
         return False
     return True

@@ -82,9 +82,6 @@ class DataServices:
         return f"postgres://{role}:${{secret:{password}}}@{where}?sslmode=verify-full"
 
 
-# The platform's own secrets: passwords of the data services and keys of the S3 accounts, made once.
-
-
 DATABASE_OWNER = "PLATFORM_DATABASE_OWNER_PASSWORD"
 DATABASE_APP = "PLATFORM_DATABASE_APP_PASSWORD"
 REDIS = "PLATFORM_REDIS_PASSWORD"

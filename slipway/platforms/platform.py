@@ -62,7 +62,7 @@ class Difference:
     name: str
     type: str
     path: str
-    """Of the property; empty: the whole resource."""
+    """Path of the property; empty: the whole resource."""
     was: str
     """As the last update left it: shortened, secrets redacted."""
     found: str

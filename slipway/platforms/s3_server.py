@@ -80,9 +80,6 @@ def keep(part: Path) -> Path:
     return cached()
 
 
-# The S3 server's binary for a data host that has none yet.
-
-
 _ELF = b"\x7fELF"
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 """e_machine of an ELF header, as `uname -m` calls it."""

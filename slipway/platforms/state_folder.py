@@ -1,4 +1,4 @@
-"""One `up` or `down` of a fleet at a time."""
+"""A stack's state folder: one `up` or `down` at a time, and files that others cannot read."""
 
 from __future__ import annotations
 
@@ -31,9 +31,6 @@ def only_one(project: Project) -> Generator[None]:
         yield
     finally:
         os.close(handle)
-
-
-# Files that are nobody else's to read.
 
 
 def write_private(path: Path, content: bytes) -> None:

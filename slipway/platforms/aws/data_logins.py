@@ -1,4 +1,6 @@
-"""The app's database and its two roles, made through a host: the database is open to nobody else."""
+"""Logins for the data services: database roles, Redis' token, the key of R2 uploads.
+
+Database and Redis accept connections from hosts only, so both are reached through one."""
 
 from __future__ import annotations
 
@@ -108,7 +110,7 @@ def _redacted(text: str, hidden: list[str]) -> str:
 
 # Redis' password on AWS: ElastiCache is asked to demand it, without the value ever reaching Pulumi's state.
 #
-# Whether that is still to be done is asked of Redis itself, from a host: ElastiCache's own flags do not tell
+# Redis itself is asked, from a host, whether that is still to be done: ElastiCache's own flags do not say
 # whether the token is ours.
 
 
@@ -145,7 +147,7 @@ class Door:
 def steps(door: Door) -> list[Strategy]:
     """What ElastiCache is to be asked, in this order. Pure.
 
-    ROTATE adds a token beside what was valid before; SET makes it the only way in.
+    ROTATE adds a token beside what was valid before; SET makes it the only valid one.
     """
     if door.open:
         return ["SET"] if door.known else ["ROTATE", "SET"]
@@ -162,7 +164,7 @@ def ensure_token(
     """
     wanted = steps(ask(host, url, token))
     for strategy in wanted:
-        progress.line(f"Redis: {_TOLD[strategy]}; this takes ElastiCache some minutes")
+        progress.line(f"Redis: {_REPORTED[strategy]}; this takes ElastiCache some minutes")
         session.call(
             "elasticache", "modify_replication_group", ReplicationGroupId=group, AuthToken=token,
             AuthTokenUpdateStrategy=strategy, ApplyImmediately=True,
@@ -172,7 +174,10 @@ def ensure_token(
         progress.line("Redis: the token before stays valid too (docs/aws.md says how to end that)")
 
 
-_TOLD: dict[Strategy, str] = {"ROTATE": "the token becomes valid", "SET": "the token becomes the only way in"}
+_REPORTED: dict[Strategy, str] = {
+    "ROTATE": "the token becomes valid",
+    "SET": "the token becomes the only valid one",
+}
 
 
 def ask(host: FleetHost, url: str, token: str) -> Door:
@@ -208,7 +213,7 @@ def _wait(session: AwsSession, group: str) -> None:
 
 # Uploads on R2: the secret key that belongs to the stack's token, made without Pulumi's state ever using it.
 #
-# Pulumi makes the token and so is told its first value. That value is rolled away here before anyone uses it:
+# Pulumi creates the token and so learns its first value. That value is rolled here before it is used:
 # Cloudflare answers with a new one, of which the SHA-256 is the secret key, and the first one is void.
 # https://developers.cloudflare.com/r2/api/tokens/
 

@@ -26,7 +26,7 @@ class AwsInput(BadInput):
 
 @dataclass(frozen=True)
 class Cause:
-    """What some codes mean. `input`: is it for the person to mend (exit 2), or may it pass (exit 1)?"""
+    """What some codes mean. `input`: must the person correct it (exit 2), or may it pass (exit 1)?"""
 
     codes: frozenset[str]
     what: str
@@ -109,7 +109,7 @@ SILENT = frozenset({"PutSecretValue", "ModifyReplicationGroup"})
 """Operations that carry values of secrets: what AWS says to them is not repeated, only its code."""
 
 
-def told(error: Exception, *, service: str, operation: str, region: str) -> AwsInput | AwsRefused:
+def explained(error: Exception, *, service: str, operation: str, region: str) -> AwsInput | AwsRefused:
     """The failure of botocore's call as ours. `service` as IAM spells it, `operation` as the API does."""
     code, said = _code(error)
     action = f"{service}:{operation}"

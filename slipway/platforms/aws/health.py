@@ -74,9 +74,6 @@ def site_problem(outputs: Outputs) -> str | None:
     return None
 
 
-# Waiting for hosts: an instance takes minutes from its start to being a host that can be worked with.
-
-
 ARRIVAL_SECONDS = 900
 ARRIVAL_POLL_SECONDS = 5.0
 
@@ -84,13 +81,13 @@ ARRIVAL_POLL_SECONDS = 5.0
 def wait_for_hosts(project: Project, outputs: Outputs, progress: Progress) -> Opened:
     """The outputs with all hosts, once none is still starting; NeedsPerson names those that never come."""
     ends = time.monotonic() + ARRIVAL_SECONDS
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     while True:
         opened = with_hosts(project, outputs)
         for name, why in opened.absent.items():
-            if told.get(name) != why:
+            if reported.get(name) != why:
                 progress.host(name, why)
-        told = dict(opened.absent)
+        reported = dict(opened.absent)
         starting = [name for name, why in opened.absent.items() if why.startswith(STARTING)]
         if not starting and opened.outputs.hosts:
             return opened

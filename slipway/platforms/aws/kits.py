@@ -38,7 +38,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
         stack=project.stack,
         secrets=secrets,
         ca_file=ca_file,
-        # The load balancer shows the site's certificate, and no host has one of its own.
+        # The load balancer has the site's certificate; hosts have none.
         site_pem=Path(os.devnull),
         host_pems={},
         ssh_access="loopback",
@@ -56,9 +56,6 @@ def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]
     plan = fleet_plan(project, outputs, secrets, bundle)
     by_role = {role: kit_digest(plan, role) for role in ROLES}
     return {host.name: by_role[host.role] for host in outputs.hosts}
-
-
-# Hosts that are there already, brought in line by the kit that new ones set themselves up with.
 
 
 SECONDS = 1200
@@ -127,7 +124,7 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
 
 # The authorities that certify a stack's data services: what hosts have as `/etc/slipway/ca.pem`.
 #
-# RDS has authorities of its own, whose certificates are fetched from AWS once; RDS Proxy and ElastiCache are
+# RDS has its own authorities, whose certificates are fetched from AWS once; RDS Proxy and ElastiCache are
 # certified by Amazon's public ones. Both are kept in one file beside the kits.
 
 

@@ -66,9 +66,6 @@ def cloud_of(outputs: Outputs) -> Cloud:
     return outputs.cloud
 
 
-# A stack's outputs on AWS: from the parameter that `pulumi up` wrote, else from Pulumi itself.
-
-
 PULUMI_SECONDS = 60
 
 

@@ -155,13 +155,10 @@ def _values(text: str, name: str) -> dict[str, str]:
     return cast("dict[str, str]", content)
 
 
-# Boot secrets: what a host that starts by itself reads to know which release is live.
-
-
 def write_boot_documents(session: AwsSession, cloud: Cloud, documents: Mapping[Role, str]) -> None:
     """Replace the boot secret of every role in `documents`, all at once. New hosts follow it from now on.
 
-    The documents hold the app's env, secrets included: none is ever told. BadInput: one is too large.
+    The documents hold the app's env, secrets included, and appear in no message. BadInput: one is too large.
     """
     for role, text in documents.items():
         size = len(text.encode())

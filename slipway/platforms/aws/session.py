@@ -9,7 +9,7 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slipway.platforms.aws.failures import told
+from slipway.platforms.aws.failures import explained
 from slipway.settings.errors import BadInput
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class AwsSession:
             return getattr(client, operation)(**given)
         except Exception as error:
             meta = client.meta
-            raise told(
+            raise explained(
                 error,
                 service=str(meta.service_model.signing_name),
                 operation=str(meta.method_to_api_mapping[operation]),
@@ -78,7 +78,7 @@ class AwsSession:
                     raise NoCredentialsError
                 frozen = found.get_frozen_credentials()
             except Exception as error:
-                raise told(error, service="sts", operation="credentials", region=self.region) from None
+                raise explained(error, service="sts", operation="credentials", region=self.region) from None
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
 
     def _client(self, service: str) -> Any:
@@ -88,7 +88,7 @@ class AwsSession:
                 try:
                     self._clients[service] = self._made(service)
                 except Exception as error:
-                    raise told(error, service=service, operation="connect", region=self.region) from None
+                    raise explained(error, service=service, operation="connect", region=self.region) from None
             return self._clients[service]
 
     def _made(self, service: str) -> Any:

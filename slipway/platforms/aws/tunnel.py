@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from slipway.fleet.ssh_errors import NO_SESSION
 from slipway.platforms.aws import light
-from slipway.platforms.aws.failures import told
+from slipway.platforms.aws.failures import explained
 from slipway.platforms.aws.session import AwsSession
 from slipway.settings.errors import BadInput, SlipwayError
 
@@ -67,14 +67,14 @@ def _call(session: AwsSession, service: str, operation: str, given: dict[str, An
         return light.call(service, operation, session.region, given)
     except light.Answered as refused:
         name = light.TARGETS[service, operation].rpartition(".")[2]
-        raise told(refused, service=service, operation=name, region=session.region) from None
+        raise explained(refused, service=service, operation=name, region=session.region) from None
 
 
 RENEW_SECONDS = 12 * 3600
 
 
 def ssh_key(state_dir: Path) -> Path:
-    """Path of the private key; its public half is beside it, `.pub`. Made anew twice a day."""
+    """Path of the private key; its public half is beside it, `.pub`. Replaced twice a day."""
     folder = state_dir / "ssh"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "operator"
@@ -131,7 +131,7 @@ def find_plugin() -> str:
         raise BadInput(f"{PLUGIN} is not on PATH: hosts on AWS are reached by it", remedy=INSTALL) from None
     version = done.stdout.strip()
     if not re.fullmatch(r"\d+(\.\d+){2,3}", version):
-        raise BadInput(f"{PLUGIN} does not tell its version", remedy=INSTALL)
+        raise BadInput(f"{PLUGIN} does not print its version", remedy=INSTALL)
     if tuple(int(part) for part in version.split(".")) <= NEWER_THAN:
         newest = ".".join(str(part) for part in NEWER_THAN)
         raise BadInput(f"{PLUGIN} {version} is too old: newer than {newest} is needed", remedy=INSTALL)
@@ -149,7 +149,7 @@ def main() -> NoReturn:
     parser.add_argument("port", type=int)
     given = parser.parse_args()
     try:
-        # Asked first: a session that nobody takes up stays open for minutes.
+        # Checked first: a session that is not taken up stays open for minutes.
         if not shutil.which(PLUGIN):
             raise BadInput(f"{PLUGIN} is not on PATH", remedy=INSTALL)
         key = Path(f"{given.key}.pub").read_text().strip()

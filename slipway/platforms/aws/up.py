@@ -107,9 +107,6 @@ def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Pro
         progress.line(f"the site cannot be reached: {problem}")
 
 
-# Provisioning from `slipway up`: Pulumi's engine, if its command line is on this machine.
-
-
 def can_provision() -> bool:
     """Is the engine's command line here?"""
     return shutil.which("pulumi") is not None

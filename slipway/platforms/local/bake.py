@@ -110,8 +110,6 @@ def packages_script(role: Role) -> str:
     return f"{step}\n{disable}\nrm -f {NO_STARTS[0]}\n"
 
 
-# Bake: run a recipe's script in a container of its parent and keep the result as an image.
-#
 # Run-and-commit and not `docker build`: it needs no builder plugin, and downloads are kept in volumes.
 
 

@@ -74,12 +74,9 @@ def _repeat(flag: str, values: Iterable[str]) -> list[str]:
     return [part for value in values for part in (flag, value)]
 
 
-# What docker says about one host's container.
-
-
 @dataclass(frozen=True)
 class ContainerState:
-    """One container of a fleet as docker tells it."""
+    """One container of a fleet, as docker reports it."""
 
     host: str
     root: str
@@ -112,9 +109,6 @@ class ContainerState:
             since=facts["State"]["StartedAt"],
             address=next((str(network["IPAddress"]) for network in networks.values()), ""),
         )
-
-
-# The hosts' containers: made, started, or made anew when what they are made from has changed.
 
 
 # A new system disk has the image's units; those of releases were on the old one.
@@ -249,9 +243,6 @@ class Containers:
             ("/etc/slipway/setup.digest", 0o644, b""),
         )
         self.docker.run("cp", "-", f"{spec.name}:/", stdin=as_tar(files))
-
-
-# Ctrl-C at a moment that suits: after a short step, not in the middle of it.
 
 
 @contextmanager

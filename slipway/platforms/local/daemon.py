@@ -94,9 +94,6 @@ def _start(docker: Docker) -> None:
     start_dockerd(lambda seconds: wait_until_up(docker, seconds) is None)
 
 
-# Start dockerd where no service manager does: detached, with a log, and around the known troubles.
-
-
 LOG = Path("/var/log/slipway/dockerd.log")
 PID_FILE = Path("/var/run/docker.pid")
 LEGACY_TABLES = Path("/run/slipway/iptables-legacy")
@@ -145,7 +142,7 @@ def remove_stale(pid_file: Path) -> None:
 
 
 def _spawn(argv: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """dockerd in a session of its own: it must outlive this command and not hear its Ctrl-C."""
+    """dockerd in a new session: it must outlive this command and not receive its Ctrl-C."""
     with log.open("ab") as output:
         return subprocess.Popen(
             argv,

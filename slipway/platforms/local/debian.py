@@ -141,7 +141,7 @@ def _available_memory() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-# Where this machine gets Debian packages from, so that the hosts use the same mirror, keys and settings.
+# This machine's Debian mirror, keys and apt settings, which the hosts use too.
 
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

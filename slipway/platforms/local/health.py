@@ -148,9 +148,6 @@ def _journal(fleet: Containers, host: str, unit: str) -> list[str]:
     return text.splitlines()
 
 
-# What a machine's kernel must allow before it can carry many systemd hosts.
-
-
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024
 """A systemd host takes 7 to 10 of these, all of the same user; Linux gives 128; without, it exits."""

@@ -96,7 +96,7 @@ def data_packages_recipe(base: str) -> Recipe:
 
 @dataclass(frozen=True)
 class _Kitchen:
-    """Where images are made: the daemon, the mirror and whom to tell."""
+    """Where images are made: the daemon, the mirror and the progress."""
 
     docker: Docker
     mirror: Mirror | None
@@ -165,9 +165,6 @@ class _Kitchen:
             )
         self.progress.line(f"building versitygw {VERSION} with Go from Debian's backports, in a container")
         return build_in_container(self.docker, base, self.mirror.backports())
-
-
-# The S3 server's binary by way of Docker: from its image, or built in a container with Debian's Go.
 
 
 IMAGE = f"versity/versitygw:{VERSION}"

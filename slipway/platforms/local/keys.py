@@ -50,9 +50,6 @@ def _ensure(path: Path) -> SshKey:
     return SshKey(path, public.decode())
 
 
-# The local fleet's certificate authority and certificates: PEM files in the stack's state folder.
-
-
 @dataclass(frozen=True)
 class AuthorityFiles:
     """PEM files: the CA's certificate (for everyone) and its key (0600)."""
@@ -79,7 +76,7 @@ def ensure_ca(state_dir: Path, name: str) -> AuthorityFiles:
 def ensure_leaf(state_dir: Path, ca: AuthorityFiles, name: str, hosts: Sequence[str]) -> Path:
     """One PEM file (0600) with a server certificate for `hosts` (DNS names and addresses) and its key.
 
-    Made anew when missing, when its names differ, when `ca` did not sign it, or 30 days before its end.
+    Replaced when missing, when its names differ, when `ca` did not sign it, or 30 days before its end.
     """
     leaf = state_dir / "tls" / f"{name}.pem"
     try:

@@ -1,6 +1,6 @@
 """Which hosts a local fleet has, and each one's address, ports and disks. Pure: a table made from settings.
 
-Addresses and ports depend on a host's name only, so that adding web3 moves nobody else.
+Addresses and ports depend on a host's name only, so that adding web3 moves no other host.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LOOPBACK = "127.0.0.1"
 UPLOADS_PORT_ON_EDGE = 8444
 
 UNITS_DISK = "/etc/systemd/system"
-"""Holds the units of releases, and of all else; `containers` renews all else when a host is made anew."""
+"""Holds the units of releases and all others; `containers` renews the others in a new container."""
 
 DISKS = ("/etc/slipway", "/var/lib/slipway", "/srv/slipway", UNITS_DISK)
-"""What every host keeps when its container is made anew: releases, their envs and its state."""
+"""What every host keeps when its container is replaced: releases, their envs and its state."""
 
 DATA_DISKS = (
     "/etc/postgresql",
@@ -66,7 +66,7 @@ def lay_out(stack: Stack, network: IPv4Network) -> list[LocalHost]:
     for host in hosts:
         for port, _, setting in host.published:
             if ports[port] > 1 or port > 65535:
-                problem = "is no port" if port > 65535 else "is asked for twice"
+                problem = "is no port" if port > 65535 else "is used twice"
                 where = f"Pulumi.{stack.name}.yaml slipway:local {setting}"
                 raise BadInput(
                     f"{where}: port {port}, for {host.name}, {problem}",
@@ -89,9 +89,6 @@ def _host(stack: Stack, network: IPv4Network, role: Role, number: int) -> LocalH
         published=tuple(published),
         disks=(*DISKS, *DATA_DISKS) if role == "data" else DISKS,
     )
-
-
-# The stack outputs of a local fleet, composed from its settings and its hosts. Pure.
 
 
 def compose_outputs(

@@ -49,7 +49,7 @@ def choose_subnet(fleet: str, taken: Iterable[IPv4Network], remembered: str | No
             return subnet
     raise SlipwayError(
         "no free /24 for the fleet's network in 172.28.0.0-172.31.255.255 or 10.213.0.0/16",
-        remedy="remove networks nobody uses: docker network prune",
+        remedy="remove unused networks: docker network prune",
     )
 
 
@@ -68,9 +68,6 @@ def _routes(table: Path = Path("/proc/net/route")) -> list[IPv4Network]:
         for address, mask in found
         if any(mask)
     ]
-
-
-# Are the ports free that the fleet wants on 127.0.0.1? If not: which, who has it, and what to change.
 
 
 def refuse_ports_in_use(docker: Docker, stack: str, hosts: Iterable[LocalHost]) -> None:

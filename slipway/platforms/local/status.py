@@ -31,7 +31,7 @@ class HostState:
 
 @dataclass(frozen=True)
 class FleetState:
-    """`problem` says why docker cannot tell; then there are no hosts."""
+    """`problem`: why docker does not answer; then there are no hosts."""
 
     hosts: tuple[HostState, ...]
     problem: str = ""

@@ -150,7 +150,7 @@ def signer_of(allowed_signers: str, public_key: str) -> str:
     return ""
 
 
-# Signatures of approvals: OpenSSH's own (`ssh-keygen -Y`), so that a key in an agent or token will do.
+# Signatures are OpenSSH's own (`ssh-keygen -Y`), so that a key in an agent or on a token can sign.
 
 
 NAMESPACE = "slipway-approval"

@@ -91,7 +91,7 @@ def refuse_unfit(plan: Plan, urns: Sequence[str]) -> None:
         if not refused[urn].approvable:
             raise BadInput(
                 f"{urn} cannot be approved: {refused[urn].why}",
-                remedy="take the protection away in an update of its own first",
+                remedy="take the protection away in a separate update first",
             )
     if not urns:
         raise BadInput("name what may be destroyed, by its URN", details=lines)

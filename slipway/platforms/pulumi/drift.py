@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from slipway.platforms.platform import SEVERITIES, Difference, Severity
-from slipway.platforms.pulumi.open import open_stack, told
+from slipway.platforms.pulumi.open import explained, open_stack
 from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
@@ -27,7 +27,7 @@ def drift(project: Project, progress: Progress) -> list[Difference]:
     """Ask the cloud for every resource and compare; the worst first. Changes nothing, not even the state."""
     stack = open_stack(project, progress, make=False)
     events: list[EngineEvent] = []
-    with progress.phase("refresh"), told("looking for drift"):
+    with progress.phase("refresh"), explained("looking for drift"):
         result = stack.preview_refresh(on_event=events.append, color="never")
     steps = [step_of(metadata, logical=True) for metadata in _ended(events)]
     odd = unread(steps, {str.__str__(op): number for op, number in (result.change_summary or {}).items()})
@@ -40,7 +40,7 @@ def drift(project: Project, progress: Progress) -> list[Difference]:
 
 
 def differences(events: Iterable[EngineEvent]) -> list[Difference]:
-    """What the events of a refresh tell of, the worst first. Pure."""
+    """The differences in the events of a refresh, the worst first. Pure."""
     found = [each for metadata in _ended(events) for each in _of(metadata)]
     return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.urn, each.path))
 
@@ -64,13 +64,10 @@ def _of(told_of: StepEventMetadata) -> list[Difference]:
             level, why = "low", "the program does not set it"
         found.append(Difference(level, told_of.urn, name, told_of.type, path, was, now, why))
     if not found:
-        # The engine blots secrets out before it tells, so all that is left is that something differs.
+        # The engine redacts secrets in its events, so all that is known is that something differs.
         level, why = ("high", "a secret value differs") if holds_secret(told_of.old.outputs) else ODD
         found.append(Difference(level, told_of.urn, name, told_of.type, "", HIDDEN, HIDDEN, why))
     return found
-
-
-# How bad it is that a property differs from what the program says. One table, read from its top.
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     Rule(r"lb/listener|lb/trustStore|acm/", r".", "high", "how the site is reached and proves itself"),
     Rule(r"wafv2|webAcl|cloudflare:index/ruleset", r".", "high", "what is let in"),
     Rule(r"cloudflare:index/zoneSetting", r".", "high", "how Cloudflare reaches the origin"),
-    Rule(r"cloudtrail|flowLog|[aA]larm|budgets", r".", "medium", "something happens and nobody sees it"),
+    Rule(r"cloudtrail|flowLog|[aA]larm|budgets", r".", "medium", "something may happen unnoticed"),
     Rule(r"autoscaling/group", r"^(desiredCapacity|instances)\b", "low", "scaling moves it"),
 )
 
@@ -118,16 +115,13 @@ def severity_of_loss(token: str) -> tuple[Severity, str]:
     return ("high", f"gone: {why}") if found == "high" else ("medium", "gone")
 
 
-# Where two property maps differ, and in what: short enough to print, and without secrets. Pure.
-
-
 LONGEST = 80
 HIDDEN = "[secret]"
 ABSENT = "(none)"
 _MACHINERY = "__"
 """How the engine's own properties begin: __provider, __defaults."""
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - a mark, no password
-"""The key by which the engine's documents tell a secret from any other object."""
+"""The key by which the engine's documents mark a secret."""
 _SECRET_NAMES = re.compile(r"password|passwd|secret(?!s?Arn|.*(Arn|Name|Id)$)|token|private|credential", re.I)
 _SECRET_VALUES = re.compile("|".join(pattern.decode() for pattern in KNOWN_KEYS.values()))
 
@@ -138,7 +132,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str,
 
 
 def holds_secret(value: object) -> bool:
-    """Is there a secret, blotted out by the engine, anywhere in `value`?"""
+    """Is there a secret, redacted by the engine, anywhere in `value`?"""
     return _SECRET_MARK in json.dumps(value, default=str)
 
 

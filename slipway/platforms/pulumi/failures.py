@@ -1,4 +1,4 @@
-"""What the engine says when it cannot work, and what a person should do. Pure: a table of its own words."""
+"""The engine's failures, by its own words, with remedies; and whose lock is in the way. Pure."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ def _first_errors(text: str) -> list[str]:
     return list(dict.fromkeys(errors + raised))[:_LINES]
 
 
-# The stack's lock as the engine's message tells of it: whose it is, and whether its owner is dead.
-#
-# File and S3 backends name every lock's owner:
+# File and S3 backends name every lock's owner in their message:
 # `…json: created by root@ci-7 (pid 4123) at 2026-05-01T10:00:00Z`.
 
 
@@ -189,7 +187,7 @@ def is_ours_and_dead(lock: Lock) -> bool:
 
 
 def process_began(pid: int) -> float | None:
-    """When the process began, seconds since the epoch; None if there is none. 0 if nothing tells."""
+    """When the process began, seconds since the epoch; None if there is none; 0 if it is unknown."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

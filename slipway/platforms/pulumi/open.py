@@ -38,7 +38,7 @@ def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:
         workspace = open_workspace(project, progress)
     except InvalidVersionError as error:
         raise BadInput(f"the Pulumi CLI does not fit: {error}", remedy="install a newer one") from None
-    with told(f"opening stack {name}"):
+    with explained(f"opening stack {name}"):
         try:
             return Stack.select(name, workspace)
         except StackNotFoundError:
@@ -65,7 +65,7 @@ def refuse_missing() -> None:
 
 
 @contextmanager
-def told(doing: str, *, locks_too: bool = True) -> Generator[None]:
+def explained(doing: str, *, locks_too: bool = True) -> Generator[None]:
     """Failures of the CLI inside become slipway's: message, remedy, exit code.
 
     Unless `locks_too`, ConcurrentUpdateError passes, for a caller who can do something about it.
@@ -85,13 +85,10 @@ def outputs_of(stack: Stack) -> dict[str, Any]:
     return {name: output.value for name, output in stack.outputs().items() if not output.secret}
 
 
-# Asks the engine what an update would do, and reads the answer in full or not at all.
-
-
 def preview(project: Project, stack: Stack, progress: Progress, file: Path) -> Plan:
     """The plan of an update, against the cloud as it is now; the engine's own record of it goes to `file`."""
     events: list[EngineEvent] = []
-    with progress.phase("preview"), told("the preview"):
+    with progress.phase("preview"), explained("the preview"):
         file.parent.mkdir(parents=True, exist_ok=True)
         # The API swallows what a callback raises, so this one only collects.
         result = stack.preview(refresh=True, plan=str(file), on_event=events.append, color="never")

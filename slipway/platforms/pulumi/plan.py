@@ -32,7 +32,7 @@ class Step:
     type: str
     """Token: `aws:rds/instance:Instance`."""
     id: str = ""
-    """Of the resource that is there before, as its provider calls it."""
+    """The provider's id of the existing resource."""
     was_protected: bool = False
     is_protected: bool = False
     custom: bool = True
@@ -44,7 +44,7 @@ class Step:
     diffs: tuple[str, ...] = ()
     """Properties that change."""
     inputs: str = ""
-    """Digest of what it is to become; secret values are blotted out before."""
+    """Digest of what it is to become; secret values are redacted before."""
 
     @property
     def name(self) -> str:
@@ -69,20 +69,20 @@ def read_steps(events: Iterable[EngineEvent]) -> tuple[Step, ...]:
     )
 
 
-def step_of(told: StepEventMetadata, *, logical: bool = False) -> Step:
-    """One step, of what an event tells of it. In a refresh every step counts as `logical`."""
-    changed = {*(told.diffs or ()), *(told.detailed_diff or {})}
-    inputs: Mapping[str, object] = (told.new.inputs if told.new else None) or {}
+def step_of(event: StepEventMetadata, *, logical: bool = False) -> Step:
+    """The step that an event describes. In a refresh every step counts as `logical`."""
+    changed = {*(event.diffs or ()), *(event.detailed_diff or {})}
+    inputs: Mapping[str, object] = (event.new.inputs if event.new else None) or {}
     return Step(
-        op=told.op.value,
-        urn=told.urn,
-        type=told.type,
-        id=told.old.id if told.old else "",
-        was_protected=bool(told.old and told.old.protect),
-        is_protected=bool(told.new and told.new.protect),
-        custom=any(state is not None and bool(state.custom) for state in (told.old, told.new)),
-        logical=logical or bool(told.logical),
-        keys=tuple(sorted(told.keys or ())),
+        op=event.op.value,
+        urn=event.urn,
+        type=event.type,
+        id=event.old.id if event.old else "",
+        was_protected=bool(event.old and event.old.protect),
+        is_protected=bool(event.new and event.new.protect),
+        custom=any(state is not None and bool(state.custom) for state in (event.old, event.new)),
+        logical=logical or bool(event.logical),
+        keys=tuple(sorted(event.keys or ())),
         diffs=tuple(sorted(changed)),
         inputs=hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest(),
     )
@@ -94,11 +94,8 @@ def unread(steps: Sequence[Step], counted: Mapping[str, int]) -> list[str]:
     The Automation API drops an event that it cannot parse, with no more than a warning.
     """
     read = Counter(step.op for step in steps if step.logical and not step.is_default_provider)
-    told = dict(counted)
-    return sorted(op for op in {*read, *told} - IDLE if read[op] != told.get(op, 0))
-
-
-# A plan: the steps of one preview, and the digest by which an approval knows it.
+    expected = dict(counted)
+    return sorted(op for op in {*read, *expected} - IDLE if read[op] != expected.get(op, 0))
 
 
 @dataclass(frozen=True)
@@ -137,9 +134,6 @@ def _properties(step: Step) -> list[object]:
     return [list(step.keys), list(step.diffs), step.inputs]
 
 
-# Judges a plan: which of its steps may not be taken, and why. Pure.
-
-
 @dataclass(frozen=True)
 class Refusal:
     """A resource that the plan would destroy."""
@@ -176,9 +170,6 @@ def _judge(step: Step) -> Refusal | None:
     if lost:
         return Refusal(step.urn, step.name, what, f"with it goes {lost}{because}", approvable=True)
     return None
-
-
-# Which resources hold what cannot be made again, and what is lost with each. The one table of them.
 
 
 STATEFUL: dict[str, str] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from slipway.platforms.pulumi.approval import approved_urns, committed_approvers
 from slipway.platforms.pulumi.failures import is_locked, is_ours_and_dead, locked, may_break, read_locks
-from slipway.platforms.pulumi.open import open_stack, outputs_of, preview, told
+from slipway.platforms.pulumi.open import explained, open_stack, outputs_of, preview
 from slipway.platforms.pulumi.plan import IDLE, Plan, Refusal, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
@@ -26,7 +26,7 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
 
     `break_lock`: the owner of a lock that a person knows to be dead (`root@ci-7:4123`).
     BadInput: CLI, backend, passphrase or credentials are missing, or the plan destroys what holds data and
-    nobody approved it; LeaseHeld: another update runs. Nothing was touched then. SlipwayError: a step failed.
+    no approval counts; LeaseHeld: another update runs. Nothing was touched then. SlipwayError: a step failed.
     """
     stack = open_stack(project, progress, make=True)
     from pulumi.automation import ConcurrentUpdateError  # noqa: PLC0415
@@ -46,7 +46,7 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
         if interrupted.killed is not None:
             release_lock_of(stack, interrupted.killed, progress)
         raise
-    with told("reading the stack outputs"):
+    with explained("reading the stack outputs"):
         return Outputs.model_validate(outputs_of(stack))
 
 
@@ -55,7 +55,7 @@ def _judged_update(project: Project, stack: Stack, progress: Progress) -> None:
         plan = preview(project, stack, progress, Path(folder) / "plan.json")
         refuse_unapproved(project, plan)
         show = Show(progress)
-        with progress.phase("update"), told("the update", locks_too=False):
+        with progress.phase("update"), explained("the update", locks_too=False):
             # Held to the plan, the engine stops rather than do what was not judged.
             stack.up(refresh=True, plan=str(plan.file), on_event=show, color="never")
 
@@ -84,7 +84,7 @@ def _approved(project: Project, plan: Plan) -> tuple[frozenset[str], list[str]]:
 
 def _remedy(plan: Plan, refused: list[Refusal]) -> str:
     if any(not refusal.approvable for refusal in refused):
-        return "take the protection away in an update of its own first, then ask for an approval"
+        return "take the protection away in a separate update first, then ask for an approval"
     urns = " ".join(f"'{refusal.urn}'" for refusal in refused)
     return (
         "if that is not meant, change the program back; "
@@ -92,11 +92,8 @@ def _remedy(plan: Plan, refused: list[Refusal]) -> str:
     )
 
 
-# Gets past a stale lock, and leaves none behind: only one whose owner is known to be dead is removed.
-
-
 def remove_locks(stack: Stack, message: str, progress: Progress, *, named: str = "") -> None:
-    """Remove the locks that the engine's `message` tells of, if they may be. LeaseHeld: they may not."""
+    """Remove the locks in the engine's `message`. LeaseHeld: they may not be removed."""
     locks = read_locks(message)
     why = may_break(locks, named=named, is_ours_and_dead=is_ours_and_dead)
     if not why:
@@ -129,9 +126,6 @@ def _locked(stack: Stack) -> str:
     return ""
 
 
-# Tells of an update while it runs: a line for each resource that is begun, done or failed.
-
-
 _COLOURS = re.compile(r"<\{%[^%]*%\}>")
 
 
@@ -152,9 +146,9 @@ class Show:
             self._progress.host(_name(ended.metadata.urn), f"{ended.metadata.op.value} done")
         if failed := event.res_op_failed_event:
             self._progress.host(_name(failed.metadata.urn), f"{failed.metadata.op.value} failed")
-        if (told := event.diagnostic_event) and not told.ephemeral:
-            text = _COLOURS.sub("", told.message).strip()
-            if told.severity == "error":
+        if (diagnostic := event.diagnostic_event) and not diagnostic.ephemeral:
+            text = _COLOURS.sub("", diagnostic.message).strip()
+            if diagnostic.severity == "error":
                 self.errors.append(text)
             if text:
                 self._progress.line(text)

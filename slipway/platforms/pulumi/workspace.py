@@ -43,9 +43,6 @@ def open_workspace(project: Project, progress: Progress) -> Workspace:
     )
 
 
-# The CLI as a process that a Ctrl-C stops in an orderly way first, and kills second.
-
-
 ORDERLY_SECONDS = 600
 """How long steps that have begun may take to end after the first Ctrl-C: a database takes its minutes."""
 
@@ -85,10 +82,10 @@ class Cli(PulumiCommand):
             encoding="utf-8",
             start_new_session=True,
         ) as process:
-            out, told = _gather(process.stdout, on_output)
-            err, told_err = _gather(process.stderr, on_error)
+            out, out_reader = _gather(process.stdout, on_output)
+            err, err_reader = _gather(process.stderr, on_error)
             code = self._wait(process)
-            for reader in (told, told_err):
+            for reader in (out_reader, err_reader):
                 reader.join()
         result = CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
         if code != 0:
@@ -132,7 +129,7 @@ def in_session(leader: int) -> list[int]:
 
 
 def _gather(
-    stream: IO[str] | None, tell: Callable[[str], object] | None
+    stream: IO[str] | None, each_line: Callable[[str], object] | None
 ) -> tuple[list[str], threading.Thread]:
     """Lines of `stream` as they come, in a list that grows until the thread ends."""
     lines: list[str] = []
@@ -140,8 +137,8 @@ def _gather(
     def read() -> None:
         for line in stream or ():
             lines.append(line.rstrip())
-            if tell:
-                tell(lines[-1])
+            if each_line:
+                each_line(lines[-1])
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()

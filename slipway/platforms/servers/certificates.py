@@ -26,7 +26,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
 def ensure_certificates(store: SecretStore, project: Project) -> dict[str, str]:
-    """All entries of the store, after those that are missing, or end soon, or name others, are made anew."""
+    """All entries of the store. Certificates that are missing, end soon or have other names are replaced."""
     held = store.read()
     wanted = fleet_certificates(held, project)
     made = {name: value for name, value in wanted.items() if held.get(name) != value}
@@ -48,9 +48,6 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
         for entry, hosts in names.items()
     }
     return {CA_CERTIFICATE: authority.certificate.decode(), CA_KEY: authority.key.decode(), **leaves}
-
-
-# The site's certificate as a person gives it: does it fit the site, and will browsers take it?
 
 
 WARN_DAYS = 30

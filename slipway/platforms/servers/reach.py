@@ -42,7 +42,7 @@ class Found:
 
 
 def reach(fleet: Fleet, fleet_id: str, progress: Progress) -> dict[str, Found]:
-    """Ask every server at once. All that is wrong is told together.
+    """Ask every server at once. All problems are reported together.
 
     BadInput (2): a host key that is not the pinned one, an ssh key that is not accepted, or a server that
     cannot be what the settings say. SlipwayError (1): a server that does not answer.
@@ -101,7 +101,7 @@ def unfit(host: FleetHost, found: Found, fleet_id: str) -> list[str]:
         problems.append(f"{host.name} belongs to the fleet {found.fleet}: one server is in one fleet")
     elif found.role and found.role != host.role:
         problems.append(
-            f"{host.name} was set up as {found.role}, and the settings say {host.role}: install it anew first"
+            f"{host.name} was set up as {found.role}, and the settings say {host.role}: reinstall it first"
         )
     return problems
 
@@ -119,7 +119,7 @@ def _no_root(host: FleetHost, said: str) -> BadInput:
 
 
 _INPUT = {
-    "key mismatch": "if the server was installed anew on purpose, put its new host key into the settings; "
+    "key mismatch": "if the server was reinstalled on purpose, put its new host key into the settings; "
     "if not, find out who answers",
     "not accepted": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its "
     "public half into the user's ~/.ssh/authorized_keys on the server",
@@ -128,7 +128,7 @@ _INPUT = {
 
 
 def _told(error: FleetError) -> SlipwayError:
-    """The exit code tells whether something that was given is wrong, or a server is down."""
+    """The exit code says whether the settings or keys are wrong, or a server is down."""
     lines: list[str] = []
     remedies: list[str] = []
     given = False

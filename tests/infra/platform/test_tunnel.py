@@ -124,7 +124,7 @@ def test_the_plugin_must_be_there_and_new_enough(way: Way, aws_env: pytest.Monke
     with pytest.raises(BadInput, match="is too old"):
         find_plugin()
     aws_env.setenv("RELAY_VERSION", "nonsense")
-    with pytest.raises(BadInput, match="does not tell its version"):
+    with pytest.raises(BadInput, match="does not print its version"):
         find_plugin()
     aws_env.setenv("PATH", "/nowhere")
     with pytest.raises(BadInput, match="is not on PATH") as caught:
