@@ -32,7 +32,7 @@ LOG_FIELDS = {
 
 @dataclass(frozen=True)
 class Uploads:
-    """Where browsers' uploads go."""
+    """Where the edge sends browsers' uploads, and under which host name."""
 
     address: str
     bucket: str
@@ -50,7 +50,7 @@ def deploy(plan: FleetPlan, _host: Host) -> None:
 
 
 def configuration(plan: FleetPlan) -> str:
-    """haproxy.cfg of the edge."""
+    """The text of haproxy.cfg, with TLS, limits and all web hosts."""
     limits = plan.app.limits
     return render(
         "haproxy/edge.cfg.j2",

@@ -148,5 +148,4 @@ class _Captured(logging.Handler):
         self.lines.append(record.getMessage())
 
     def tail(self) -> tuple[str, ...]:
-        """The last lines."""
         return tuple(self.lines[-_LINES:])

@@ -57,7 +57,7 @@ def empty_map(plan: FleetPlan) -> str:
 
 
 def configuration(plan: FleetPlan) -> str:
-    """haproxy.cfg of a web host."""
+    """The text of haproxy.cfg, with both slots and, behind a load balancer, the limits."""
     return render(
         "haproxy/web.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,

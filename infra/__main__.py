@@ -1,9 +1,10 @@
-"""The Pulumi program: what one stack consists of. `pulumi up` runs it; nothing in it asks the network."""
+"""The Pulumi program: what one stack consists of. `pulumi up` runs it; it uses no network."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Mapping
+import importlib
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,47 +14,43 @@ import pulumi
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project, open_project
 
+PROGRAMS = {"aws": "infra.aws.program", "local": "infra.local.program"}
+"""By platform, the module whose `program` declares a stack. It is imported only when used: the providers'
+libraries take seconds."""
+
 
 def main() -> None:
     """Declare the stack that Pulumi selected, and export its outputs."""
     try:
         outputs = declare(open_project(pulumi.get_stack(), Path.cwd()))
     except SlipwayError as error:
-        # Pulumi tells it without a traceback: it is the user's to correct.
+        # A RunError is shown without a traceback: it is an error in the settings.
         raise pulumi.RunError("\n".join(filter(None, (str(error), *error.details, error.remedy)))) from error
     for name, value in outputs.items():
         pulumi.export(name, value)
 
 
 def declare(project: Project) -> Mapping[str, Any]:
-    """Everything of `project`'s stack. Returns the stack outputs: each a field of `Outputs`, by its name.
+    """Declare everything in `project`'s stack. Returns the stack outputs: each a field of `Outputs`, by name.
 
-    Raises BadInput for platform servers, where Pulumi makes nothing.
+    Raises BadInput if the stack's platform is not made by Pulumi.
     """
-    with _no_collection():
-        return _platform(project)(project)
-
-
-def _platform(project: Project) -> Callable[[Project], Mapping[str, Any]]:
-    match project.stack.platform:
-        case "aws":
-            # Each platform's providers are imported only where they are used: that takes seconds.
-            from infra.aws.program import program  # noqa: PLC0415
-        case "local":
-            from infra.local.program import program  # noqa: PLC0415
-        case "servers":
-            raise BadInput(
-                f"stack {project.stack.name} is on platform servers: they are there already, and "
-                "Pulumi makes nothing for it",
-                remedy=f"set them up with `slipway up --stack {project.stack.name}`",
-            )
-    return program
+    stack = project.stack
+    module = PROGRAMS.get(stack.platform)
+    if module is None:
+        raise BadInput(
+            f"stack {stack.name} is on platform {stack.platform}: its hosts exist already, and Pulumi makes"
+            " nothing for it",
+            remedy=f"set them up with `slipway up --stack {stack.name}`",
+        )
+    with _without_garbage_collection():
+        return importlib.import_module(module).program(project)
 
 
 @contextmanager
-def _no_collection() -> Generator[None]:
-    """The providers' libraries are a hundred thousand objects that stay: looking through them again and again
-    for garbage, while they are imported one by one, was an eighth of this program's time.
+def _without_garbage_collection() -> Generator[None]:
+    """Importing the providers' libraries makes a hundred thousand objects, none of them garbage: collecting
+    meanwhile took an eighth of this program's time.
     """
     gc.disable()
     try:

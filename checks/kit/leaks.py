@@ -17,7 +17,7 @@ SEPARATORS = " \t\0\"'`=:@/,;&?|()[]{}<>\\"
 """A secret and a text are both split at these, and their pieces compared."""
 
 _SEARCH = """
-import glob, hashlib, json, subprocess
+import hashlib, json, subprocess
 wanted, lengths = set(json.loads('{digests}')), set(json.loads('{lengths}'))
 between = str.maketrans(dict.fromkeys(json.loads(bytes.fromhex('{separators}')), ' '))
 def holds(text):

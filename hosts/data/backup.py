@@ -22,7 +22,7 @@ FOLDER = "/var/backups/slipway"
 
 
 def deploy(plan: FleetPlan, _host: Host) -> None:
-    """Command, settings and timer."""
+    """The backup command with its settings, and the timer that starts it every night."""
     if not postgres.wanted(plan):
         return
     files.put(name=COMMAND, src=template("data/backup.py"), dest=COMMAND, mode="755")

@@ -93,7 +93,9 @@ def _facts(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, Any
 def _sources() -> dict[str, bytes]:
     """What the deploy imports and renders, and the program that starts it."""
     found = {f"hosts/{path.relative_to(_HOSTS).as_posix()}": path for path in _HOSTS.rglob("*.py")}
-    found |= {f"slipway/settings/{path.name}": path for path in _SETTINGS.glob("*.py")}
+    found |= {
+        f"slipway/settings/{path.relative_to(_SETTINGS).as_posix()}": path for path in _SETTINGS.rglob("*.py")
+    }
     found["slipway/__init__.py"] = _SETTINGS.parent / "__init__.py"
     for folder in _HERE_ONLY:
         for path in (TEMPLATES / folder).iterdir():

@@ -1,1 +1,1 @@
-"""What a stack has on AWS: a component for each concern."""
+"""What a stack has on AWS: a file for each service, each with a component that makes it."""

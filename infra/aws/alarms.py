@@ -1,4 +1,4 @@
-"""What is watched, and who hears of it: CloudWatch alarms made of the alert table, one topic, e-mail."""
+"""CloudWatch alarms made from the alert table, and the topic that sends them by e-mail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slipway.settings.aws_names import AwsNames
 
 @dataclass(frozen=True)
 class AlarmsArgs:
-    """Who is told, and what CloudWatch knows the stack's parts by. None: the stack has no such part."""
+    """Who is notified, and the dimensions of the stack's parts. None: the stack has no such part."""
 
     names: AwsNames
     settings: Alerts
@@ -41,13 +41,13 @@ class AlarmsArgs:
     proxy: pulumi.Input[str] | None = None
     """Name of the RDS Proxy."""
     queue: bool = True
-    """Do the hosts tell how many jobs wait and have failed?"""
+    """Do the hosts report how many jobs wait and have failed?"""
 
 
 class Alarms(pulumi.ComponentResource):
     """One encrypted topic (SNS.1), a subscription for each address, and every alarm that applies (I10).
 
-    Alarms say when they are over as well. Addresses get mail once their owner has confirmed.
+    Alarms also notify when they are over. An address receives mail once its owner has confirmed.
     """
 
     topic_arn: pulumi.Output[str]
@@ -144,7 +144,8 @@ def parts(args: AlarmsArgs) -> Parts:
         "firewall": absent
         if args.web_acl is None
         else [{"WebACL": args.web_acl, "Region": args.names.region, "Rule": "ALL"}],
-        # A group's nodes are called after it: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html
+        # A group's nodes are named after it:
+        # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html
         "cache": absent
         if args.cache is None
         else [
@@ -179,20 +180,15 @@ def _queries(alarm: PlannedAlarm) -> list[aws.cloudwatch.MetricAlarmMetricQueryA
     return [*taken, formula]
 
 
-# Which alarms a stack has: the rows of the alert table that it has the parts for.
-#
-# The table itself is slipway/settings/alerts_table.py, shared with the Prometheus rules of platform servers.
-
-
 Dimensions = Mapping[str, pulumi.Input[str]]
 Parts = Mapping[Part, Sequence[Dimensions]]
-"""What CloudWatch knows each part by; a part of several pieces (Redis' nodes) has an alarm for each."""
+"""By part, its dimensions; a part of several pieces (Redis' nodes) has an alarm for each."""
 Comparison = Literal["GreaterThanThreshold", "LessThanThreshold"]
 
 
 @dataclass(frozen=True)
 class PlannedMetric:
-    """One metric of an alarm, with its real namespace and dimensions."""
+    """One metric of an alarm, with its namespace and dimensions."""
 
     namespace: str
     name: str
@@ -202,7 +198,7 @@ class PlannedMetric:
 
 @dataclass(frozen=True)
 class PlannedAlarm:
-    """One alarm, complete but for where it is told."""
+    """One alarm, without the topic that it notifies."""
 
     name: str
     """`errors-5xx`, or `redis-memory-2` for the second piece of a part."""
@@ -214,7 +210,7 @@ class PlannedAlarm:
 
 
 def planned_alarms(settings: Alerts, fleet: str, parts: Parts) -> list[PlannedAlarm]:
-    """The alarms of stack `fleet`: a row whose metrics are of parts that it lacks has none."""
+    """The alarms of stack `fleet`: one for each row of `ALERTS` whose parts the stack has."""
     return [
         _planned(alert, alert.cloudwatch, settings, fleet, parts, piece)
         for alert in ALERTS
@@ -246,6 +242,6 @@ def _planned(
 
 
 def said(alert: Alert, threshold: float) -> str:
-    """What is wrong, with the number."""
+    """The alarm's description, with its threshold."""
     values: dict[str, Any] = {"threshold": f"{threshold:g}"}
     return alert.what.format(**values)

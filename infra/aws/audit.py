@@ -1,4 +1,4 @@
-"""Who did what in the account: a trail of every call to AWS's API."""
+"""Audit logs: CloudTrail for calls to AWS's API, and the VPC's flow log for connections."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from infra.aws.limits import retention_days
 from slipway.settings.aws_names import AwsNames
 
 KEPT_DAYS = 365
-"""How long the trail is kept (CIS AWS Foundations asks for a year)."""
+"""Retention of the trail (CIS AWS Foundations requires a year)."""
 
 
 @dataclass(frozen=True)
 class AuditArgs:
-    """Whose trail."""
+    """The stack that has the trail, and its key."""
 
     names: AwsNames
     key_arn: pulumi.Input[str]
@@ -32,7 +32,7 @@ class AuditArgs:
 class Audit(pulumi.ComponentResource):
     """A trail over all regions (CloudTrail.1), encrypted (CloudTrail.2), with file validation (CloudTrail.4).
 
-    It lies in a bucket of its own that only CloudTrail writes (CloudTrail.6). One in an account is enough.
+    It has its own bucket, which only CloudTrail writes to (CloudTrail.6). One trail for an account is enough.
     """
 
     trail_arn: pulumi.Output[str]
@@ -68,12 +68,9 @@ class Audit(pulumi.ComponentResource):
         self.register_outputs({"trailArn": self.trail_arn, "bucket": self.bucket})
 
 
-# The flow log: which connections were tried in the network, accepted or refused.
-
-
 @dataclass(frozen=True)
 class FlowLogArgs:
-    """Of which VPC, and for how long."""
+    """The VPC, and the log's retention."""
 
     names: AwsNames
     vpc_id: pulumi.Input[str]
@@ -124,7 +121,7 @@ class FlowLog(pulumi.ComponentResource):
 
 
 def _trust(account: str) -> dict[str, object]:
-    """Only the flow logs of this account: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html."""
+    """Flow logs of this account only: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html."""
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -1,4 +1,4 @@
-"""The stack's buckets: builds, uploads, and the load balancer's logs."""
+"""The stack's S3 buckets: builds, uploads, and the load balancer's logs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _BROWSER_SECONDS = 3600
 
 @dataclass(frozen=True)
 class StorageArgs:
-    """Whose buckets, and for how long they keep what is no longer current."""
+    """The buckets' settings, key and origins."""
 
     names: AwsNames
     settings: Buckets
     key_arn: pulumi.Input[str]
-    """Of the stack's KMS key."""
+    """ARN of the stack's KMS key."""
     origins: Sequence[str]
-    """Whose pages may upload: `https://board.example.com`."""
+    """Origins whose pages may upload: `https://board.example.com`."""
     log_days: int
-    """How long the load balancer's logs are kept."""
+    """Retention of the load balancer's logs."""
     uploads: bool = True
-    """False: there are none, or they live elsewhere."""
+    """False: the stack has no uploads, or keeps them elsewhere."""
     protect: bool = True
 
 
 class Storage(pulumi.ComponentResource):
-    """Three private buckets (two without uploads), encrypted, versioned, reached by TLS only.
+    """Three private buckets (two without uploads), encrypted, versioned, TLS only.
 
-    builds: releases, ledger, hosts' public keys; hosts only read it, but for their own key.
+    builds: releases, ledger, hosts' public keys; a host may read it and write its own key.
     uploads: with CORS for the site's own origins (I6).
-    logs: the load balancer's access and connection logs (ELB.5), thrown away after `log_days`. Encrypted with
-    S3's own key, since the load balancer cannot write with another.
+    logs: the load balancer's access and connection logs (ELB.5), deleted after `log_days`. Encrypted with
+    S3's own key: the load balancer cannot use another.
     """
 
     builds_bucket: pulumi.Output[str]
@@ -49,7 +49,7 @@ class Storage(pulumi.ComponentResource):
     uploads_arn: pulumi.Output[str] | None
     logs_bucket: pulumi.Output[str]
     logs_ready: pulumi.Resource
-    """Who delivers logs depends on this: AWS tries the bucket's policy at once."""
+    """Resources that deliver logs depend on this: AWS tests the bucket policy when they are made."""
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Storage", name, None, opts)
@@ -100,41 +100,38 @@ class Storage(pulumi.ComponentResource):
 
 
 def explicit_origins(origins: Sequence[str]) -> list[str]:
-    """`origins` as they are. Raises BadInput for a wildcard: any page on the internet could then upload."""
+    """`origins` without duplicates. Raises BadInput for a wildcard: any page on the internet could upload."""
     for origin in origins:
         if "*" in origin or not origin.startswith(("https://", "http://localhost")):
             raise BadInput(
                 f'slipway:aws.buckets.origins: must be like "https://app.example.com", got "{origin}"',
-                remedy="list every origin whose pages may upload; a wildcard lets in all of them",
+                remedy="list every origin whose pages may upload; a wildcard allows every page",
             )
     return list(dict.fromkeys(origins))
 
 
-# One private bucket with everything that a bucket of a stack has.
-
-
 @dataclass(frozen=True)
 class BucketArgs:
-    """One bucket."""
+    """One bucket's name, policy, key and retention."""
 
     bucket: str
-    """Its physical name."""
+    """Physical name."""
     policy: pulumi.Input[str]
-    """JSON of its bucket policy."""
+    """Bucket policy, as JSON."""
     key_arn: pulumi.Input[str] | None
-    """KMS key of its objects; None: S3's own."""
+    """KMS key for objects; None: S3's own key."""
     old_version_days: int
     unfinished_days: int
     expire_days: int | None = None
-    """After which objects are deleted; None: never."""
+    """Days after which objects are deleted; None: never."""
     protect: bool = True
 
 
 class SealedBucket(pulumi.ComponentResource):
-    """A bucket that nobody can make public, by policy or by ACL (S3.1, S3.2, S3.3, S3.8, S3.12).
+    """A bucket that cannot be made public, by policy or by ACL (S3.1, S3.2, S3.3, S3.8, S3.12).
 
-    Only TLS (S3.5, in the given policy); encrypted at rest (S3.17); versioned (S3.14), with old versions and
-    unfinished uploads thrown away in time (S3.13). Never emptied by Pulumi.
+    TLS only (S3.5, in the given policy); encrypted at rest (S3.17); versioned (S3.14); old versions and
+    incomplete uploads expire (S3.13). Pulumi never empties it.
     """
 
     bucket: pulumi.Output[str]
@@ -171,8 +168,8 @@ class SealedBucket(pulumi.ComponentResource):
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=child,
         )
-        _throw_away(name, made, args, pulumi.ResourceOptions(parent=self, depends_on=[versions]))
-        # After the block: S3 refuses to change both at once.
+        _expire(name, made, args, pulumi.ResourceOptions(parent=self, depends_on=[versions]))
+        # After the block: S3 rejects concurrent changes of both.
         aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=made.id,
@@ -194,7 +191,7 @@ def _encrypt(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.Re
         rules=[
             aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
                 apply_server_side_encryption_by_default=by_default,
-                # One data key for many objects: fewer calls to KMS, which costs by the call.
+                # One data key for many objects: KMS charges by the call.
                 bucket_key_enabled=args.key_arn is not None,
             )
         ],
@@ -202,7 +199,7 @@ def _encrypt(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.Re
     )
 
 
-def _throw_away(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
+def _expire(name: str, bucket: aws.s3.Bucket, args: BucketArgs, opts: pulumi.ResourceOptions) -> None:
     every = aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
     rules = [
         aws.s3.BucketLifecycleConfigurationRuleArgs(

@@ -1,4 +1,4 @@
-"""An alarm on the bill, before it is one."""
+"""AWS Budgets: notifications before the month's bill exceeds its budget."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pulumi_aws as aws
 from slipway.settings.aws import Budget as BudgetSettings
 from slipway.settings.aws_names import FLEET_TAG, AwsNames
 
-_TOLD = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
-"""Of what, and from how many percent of the budget on."""
+_THRESHOLDS = (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+"""Actual or forecast cost, and the percentage of the budget at which a notification is sent."""
 
 
 @dataclass(frozen=True)
 class BudgetArgs:
-    """Whose bill, and who is told."""
+    """The budget, and who is notified."""
 
     names: AwsNames
     settings: BudgetSettings
@@ -26,10 +26,10 @@ class BudgetArgs:
 
 
 class Budget(pulumi.ComponentResource):
-    """A monthly budget of what carries this stack's tag; told at 80 and 100 percent, and by forecast.
+    """A monthly budget for resources with this stack's tag; notifies at 80 and 100 percent, and by forecast.
 
-    AWS counts by tag only after the tag `slipway:fleet` is activated under cost allocation tags, once in an
-    account, by hand: until then the sum is 0.
+    AWS counts by tag only after `slipway:fleet` was activated under cost allocation tags, once for each
+    account, by hand: until then the total is 0.
     """
 
     def __init__(self, name: str, args: BudgetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,7 +55,7 @@ class Budget(pulumi.ComponentResource):
                     subscriber_sns_topic_arns=[args.topic_arn],
                     subscriber_email_addresses=list(args.emails) or None,
                 )
-                for of, percent in _TOLD
+                for of, percent in _THRESHOLDS
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -16,37 +16,37 @@ from slipway.settings.aws_names import AwsNames
 
 PORT = 6379
 SHARDS = 2
-"""With cluster mode."""
+"""Number of shards in cluster mode."""
 
 
 @dataclass(frozen=True)
 class CacheArgs:
-    """What Redis is made of."""
+    """Settings of Redis, its network and its clients."""
 
     names: AwsNames
     settings: CacheSettings
     vpc_id: pulumi.Input[str]
     subnet_ids: list[Output[str]]
-    """Of the data tier, one a zone."""
+    """Data subnets, one for each zone."""
     key_arn: pulumi.Input[str]
     clients: Mapping[str, pulumi.Input[str]]
-    """Who may connect: what it is → its security group."""
+    """By description, the security group of each client that may connect."""
     log_days: int
     protect: bool
     """Does Pulumi refuse to delete it?"""
 
 
 class Cache(pulumi.ComponentResource):
-    """A Redis replication group in subnets without a way out.
+    """A Redis replication group in subnets without a route to the internet.
 
-    Daily snapshots (ElastiCache.1), minor versions by themselves (.2), failover to another zone if it has
-    replicas (.3), encrypted at rest with the stack's key (.4) and on the way, TLS being required (.5), a
-    password (.6), and `noeviction`, so that no queued job is ever thrown away for want of memory.
+    Daily snapshots (ElastiCache.1), automatic minor version upgrades (.2), failover to another zone if it has
+    replicas (.3), encryption at rest with the stack's key (.4), TLS required (.5), a password (.6), and
+    `noeviction`, so that no queued job is lost when memory is full.
 
-    The password (AUTH token) is not here: any value given to Pulumi is in its state. The group is made with
-    TLS required and no token, and `slipway up` sets the token out of band (ModifyReplicationGroup: ROTATE,
-    then SET) before any host has an env that names this Redis. Pulumi ignores the token from then on, so that
-    no update takes it away; only the stack's hosts get as far as being asked for it.
+    The password (AUTH token) is not set here: a value that Pulumi knows is stored in its state. The group is
+    made with TLS required and without a token, and `slipway up` sets the token (ModifyReplicationGroup:
+    ROTATE, then SET) before any host has an env that names this Redis. Pulumi ignores changes of the token,
+    so no update removes it; and only the stack's hosts can connect at all.
     """
 
     id: Output[str]

@@ -1,4 +1,4 @@
-"""The hosts: as many of each role as there should be, at any time."""
+"""The hosts: an Auto Scaling group for each role, and the times that scaling waits."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from slipway.settings.aws_names import AwsNames
 
 @dataclass(frozen=True)
 class ComputeArgs:
-    """What the hosts are made of."""
+    """Settings, app and surroundings of the hosts."""
 
     names: AwsNames
     settings: Aws
     app: App
-    """Its drain and boot times are the groups'."""
+    """Its drain and boot times decide the groups' timeouts."""
     subnet_ids: list[Output[str]]
-    """Private, one a zone."""
+    """Private subnets, one for each zone."""
     profiles: Mapping[str, pulumi.Input[str]]
     """ARN of the instance profile, by role."""
     security_group_ids: Mapping[str, pulumi.Input[str]]
-    """By role."""
+    """Security group of the hosts, by role."""
     key_arn: pulumi.Input[str]
     target_group_arn: pulumi.Input[str]
 
@@ -41,7 +41,7 @@ class ComputeArgs:
 class Compute(pulumi.ComponentResource):
     """A `HostGroup` for each role: web, behind the load balancer, and worker.
 
-    Made after the data: that takes RDS a quarter of an hour, in which hosts could only wait to be set up.
+    Made after database and Redis: RDS takes a quarter of an hour, and hosts could only wait meanwhile.
     """
 
     group_names: dict[str, Output[str]]
@@ -80,46 +80,43 @@ class Compute(pulumi.ComponentResource):
         ).group_name
 
 
-# How long a leaving host is given: of the app's own drains, so that no setting can be shorter than them.
-
-
 SLACK = 30
-"""Seconds beyond the app's own drain."""
+"""Seconds added to the app's own drain time."""
 _LONGEST_HOOK = 7200
-"""The longest time-out of a hook that Auto Scaling takes, in seconds; the shortest is 30."""
+"""Auto Scaling's maximum for a hook's timeout, in seconds; the minimum is 30."""
 
 
 def longest_drain(app: App, role: str) -> int:
-    """Of the processes on hosts of `role`, in seconds; 0 if there are none."""
+    """The longest drain of a process on hosts of `role`, in seconds; 0 if there are none."""
     return max((process.drain_seconds for process in app.on_role(role).values()), default=0)
 
 
 def deregistration_seconds(settings: LoadBalancer, app: App) -> int:
-    """From a host's leaving the target group to the end of its connections: as set, or drain plus slack."""
+    """Time for a host's connections after it leaves the target group: as set, or the drain plus slack."""
     if settings.deregistration_seconds is not None:
         return settings.deregistration_seconds
     return min(longest_drain(app, "web") + SLACK, 3600)
 
 
 def leaving_seconds(app: App, role: str) -> int:
-    """How long Auto Scaling waits for a host of `role` that leaves, before it is ended: at most 2 hours.
+    """How long Auto Scaling waits before it terminates a leaving host of `role`: at most 2 hours.
 
-    The host notices, lets the load balancer turn away, and drains (hosts/agent/leave.py).
+    Meanwhile the host notices, is deregistered from the load balancer, and drains (hosts/agent/leave.py).
     """
     noticed = NOTICE_SECONDS + int(DEREGISTER_SECONDS)
     return min(noticed + longest_drain(app, role) + SLACK, _LONGEST_HOOK)
 
 
 def boot_seconds(app: App, role: str) -> int:
-    """From launch to ready: the machine, its set-up and the app's own boot."""
+    """Seconds from launch to ready: the instance's boot, its set-up and the app's boot."""
     slowest = max((process.boot_seconds for process in app.on_role(role).values()), default=0)
     return _MACHINE_SECONDS + slowest
 
 
 def grace_seconds(app: App, role: str) -> int:
-    """How long a new host may try to set itself up, before Auto Scaling takes its unreadiness for a failure.
+    """How long a new host may take to set itself up before Auto Scaling replaces it as unhealthy.
 
-    It gets no requests meanwhile; a shorter time would end hosts that still wait for what they need.
+    It receives no requests meanwhile; a shorter time would terminate hosts that still wait for a dependency.
     """
     return PATIENCE_MINUTES * 60 + boot_seconds(app, role)
 
@@ -128,39 +125,36 @@ _MACHINE_SECONDS = 240
 """Boot, packages and kit of a new host: an allowance, not a measurement."""
 
 
-# The hosts of one role: how many, and how they come, are replaced and leave.
-
-
 LIFETIME_SECONDS = 30 * 24 * 3600
-"""Oldest host: after it, one on the newest image takes its place."""
+"""Maximum age of a host: then one with the newest image replaces it."""
 BUSY_PERCENT = 60.0
-"""Mean CPU beyond which hosts are added."""
+"""Target of mean CPU use: above it, hosts are added."""
 
 
 @dataclass(frozen=True)
 class HostGroupArgs:
-    """One role's group."""
+    """One role's group: template, network and timeouts."""
 
     template: LaunchTemplateArgs
     subnet_ids: Sequence[Output[str]]
-    """One a zone."""
+    """One for each zone."""
     target_group_arns: Sequence[pulumi.Input[str]]
-    """The load balancer's, whose health checks then decide; empty: EC2's do."""
+    """Target groups, whose health checks then decide; empty: EC2's status checks do."""
     boot_seconds: int
-    """From launch to ready, as a rule."""
+    """Usual time from launch to ready."""
     grace_seconds: int
-    """From launch on, in which a host that is not ready is left alone."""
+    """Time after launch in which a host that is not ready is not replaced."""
     leaving_seconds: int
-    """For a host that has left, until it is ended."""
+    """Time between a host's leaving and its termination."""
     log_days: int
 
 
 class HostGroup(pulumi.ComponentResource):
     """An Auto Scaling group over all zones (AutoScaling.1, .2, .9), with its launch template.
 
-    Whenever a host is replaced, for a new template, age, or bad health, the new one comes first and no host
-    too few serves. A leaving host is taken from the load balancer, its connections drain there, and it is
-    then given the time of its processes' drain. `group_log` takes what its hosts log.
+    When a host is replaced (new template, age, bad health), the new host starts first, so capacity never
+    drops. A leaving host is deregistered from the load balancer, its connections drain, and its processes
+    then have their drain time. The log group receives what its hosts log.
     """
 
     group_name: Output[str]
@@ -185,7 +179,7 @@ class HostGroup(pulumi.ComponentResource):
             max_size=size.max,
             vpc_zone_identifiers=list(args.subnet_ids),
             launch_template=aws.autoscaling.GroupLaunchTemplateArgs(
-                # The version itself and not "$Latest": a new one is then a change that Pulumi sees.
+                # The version itself instead of "$Latest": Pulumi then sees a new one as a change.
                 id=template.id,
                 version=template.latest_version.apply(str),
             ),
@@ -205,7 +199,7 @@ class HostGroup(pulumi.ComponentResource):
                     max_healthy_percentage=healthy,
                     instance_warmup=str(args.boot_seconds),
                     skip_matching=True,
-                    # AWS can only go back to a template that names its image itself.
+                    # AWS can roll back only to a template that names an image id.
                     auto_rollback=args.template.image.startswith("ami-"),
                 ),
             ),
@@ -255,5 +249,5 @@ def _scale(name: str, group: aws.autoscaling.Group, opts: ResourceOptions) -> No
 
 
 def most_healthy_percent(fewest: int) -> int:
-    """How far a group of `fewest` hosts may grow while they are replaced: by one host, in percent of all."""
+    """Limit of a group of `fewest` hosts during replacement: one host more, in percent of all."""
     return 100 + math.ceil(100 / fewest) if fewest else 200

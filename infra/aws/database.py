@@ -1,4 +1,4 @@
-"""The database: PostgreSQL on RDS, encrypted, backed up, and reached by the stack's own hosts."""
+"""The database: PostgreSQL on RDS, encrypted, backed up, reachable from the stack's own hosts only."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from slipway.settings.aws_names import AwsNames
 
 PORT = 5432
 MASTER = "postgres"
-"""The master user: RDS makes and rotates its password; only `slipway up` uses it, to make the app's roles."""
+"""The master user: RDS sets and rotates its password; only `slipway up` uses it, to make the app's roles."""
 LOGS = ("postgresql", "upgrade")
 
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """What the database is made of."""
+    """Settings of the database, its network, proxy and clients."""
 
     names: AwsNames
     settings: DatabaseSettings
     vpc_id: pulumi.Input[str]
     subnet_ids: list[Output[str]]
-    """Of the data tier, one a zone."""
+    """Data subnets, one for each zone."""
     key_arn: pulumi.Input[str]
     clients: Mapping[str, pulumi.Input[str]]
-    """Who may connect: what it is → its security group."""
+    """By description, the security group of each client that may connect."""
     proxy_role_arn: pulumi.Input[str] | None
-    """By which the proxy reads `proxy_secret_arn`; None: no proxy."""
+    """Role with which the proxy reads `proxy_secret_arn`; None: no proxy."""
     proxy_secret_arn: pulumi.Input[str]
     log_days: int
     protect: bool
@@ -44,14 +44,14 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """RDS for PostgreSQL in subnets without a way out, and a proxy before it if set.
+    """RDS for PostgreSQL in subnets without a route to the internet, and a proxy in front if set.
 
-    Not public (RDS.2), encrypted with the stack's key (RDS.3), TLS only (rds.force_ssl), a standby if set
-    (RDS.5), enhanced metrics (RDS.6), deletion protection if set (RDS.8), its logs in CloudWatch (RDS.9,
-    RDS.36), automated backups that outlive it and carry its tags (RDS.11, RDS.17), minor versions by
-    themselves (RDS.13). Three things stand before its loss, each a setting of its own: Pulumi's `protect`,
-    AWS's deletion protection, and a final snapshot. The master password is RDS's own (Secrets Manager); no
-    value of it reaches Pulumi. The app's roles are made by `slipway up`.
+    Not public (RDS.2), encrypted with the stack's key (RDS.3), TLS only (RDS.38), a standby if set (RDS.5),
+    enhanced monitoring (RDS.6), deletion protection if set (RDS.8), its logs in CloudWatch (RDS.9, RDS.36),
+    automated backups that outlive it and carry its tags (RDS.11, RDS.17), automatic minor version upgrades
+    (RDS.13). Three protections against deletion, each with its own setting: Pulumi's `protect`, AWS's
+    deletion protection, and a final snapshot. RDS keeps the master password in Secrets Manager; Pulumi never
+    has its value. `slipway up` makes the app's roles.
     """
 
     identifier: Output[str]
@@ -62,7 +62,7 @@ class Database(pulumi.ComponentResource):
     database_name: str
     proxy_name: Output[str] | None
     log_group: Output[str]
-    """Where PostgreSQL's own log is."""
+    """CloudWatch log group of PostgreSQL's log."""
 
     def __init__(self, name: str, args: DatabaseArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Database", name, None, opts)
@@ -125,7 +125,7 @@ class Database(pulumi.ComponentResource):
             skip_final_snapshot=not settings.final_snapshot,
             final_snapshot_identifier=f"{fleet}-final" if settings.final_snapshot else None,
             deletion_protection=settings.deletion_protection,
-            # A minor version that you named is yours to change.
+            # If the settings pin a minor version, RDS must not upgrade it.
             auto_minor_version_upgrade=settings.version == major_version(settings.version),
             allow_major_version_upgrade=False,
             apply_immediately=False,
@@ -147,7 +147,7 @@ class Database(pulumi.ComponentResource):
         ).name
 
     def _logs(self) -> list[aws.cloudwatch.LogGroup]:
-        """Made before RDS would: its own would be kept for ever."""
+        """Made here because RDS would make log groups without retention."""
         return [
             aws.cloudwatch.LogGroup(
                 f"{self._name}-log-{log}",
@@ -178,36 +178,33 @@ class Database(pulumi.ComponentResource):
 
 
 def database_name(names: AwsNames) -> str:
-    """Of the database, and the beginning of its roles' names: PostgreSQL's names have no hyphens unquoted."""
+    """Name of the database and prefix of its roles: unquoted names in PostgreSQL have no hyphens."""
     return names.stack.project.replace("-", "_")
 
 
-# PostgreSQL's own settings on RDS.
-
-
 PARAMETERS: tuple[tuple[str, str, Literal["immediate", "pending-reboot"]], ...] = (
-    # Nothing without TLS (RDS.38).
+    # TLS only (RDS.38).
     ("rds.force_ssl", "1", "immediate"),
-    # What an operator asks for first: who came, what was slow, what waited, what went wrong.
+    # For operators: connections, slow statements, lock waits, spills to disk.
     ("log_connections", "1", "immediate"),
     ("log_disconnections", "1", "immediate"),
     ("log_min_duration_statement", "500", "immediate"),
     ("log_lock_waits", "1", "immediate"),
     ("log_temp_files", "10240", "immediate"),
     ("log_autovacuum_min_duration", "10000", "immediate"),
-    # A forgotten transaction holds locks and keeps vacuum from its work.
+    # An abandoned transaction holds locks and blocks vacuum.
     ("idle_in_transaction_session_timeout", "60000", "immediate"),
     ("shared_preload_libraries", "pg_stat_statements", "pending-reboot"),
 )
-"""Name, value, when it takes effect. Times in milliseconds, sizes in kB."""
+"""Name, value and when it takes effect. Times in milliseconds, sizes in kB."""
 
 
 def database_parameters(
     name: str, names: AwsNames, settings: DatabaseSettings, opts: ResourceOptions
 ) -> Output[str]:
-    """Name of a parameter group of `PARAMETERS`.
+    """Make a parameter group of `PARAMETERS`; returns its name.
 
-    Its physical name holds the major version: a group of the next one can then stand beside it.
+    The name contains the major version, so that the group of the next version can exist beside it.
     """
     major = major_version(settings.version)
     return aws.rds.ParameterGroup(
@@ -228,15 +225,12 @@ def major_version(version: str) -> str:
     return version.partition(".")[0]
 
 
-# The role by which RDS writes the machine's own metrics (enhanced monitoring).
-
-
 _POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
-"""AWS's own: writes to the log group RDSOSMetrics and nowhere else."""
+"""AWS's managed policy: allows writing to the log group RDSOSMetrics only."""
 
 
 def metrics_role(name: str, names: AwsNames, opts: ResourceOptions) -> Output[str]:
-    """Its ARN, once the policy is attached: RDS tries the role at once."""
+    """Make the role for enhanced monitoring; the ARN is known once its policy is attached."""
     role = aws.iam.Role(
         f"{name}-role",
         name=f"{names.fleet}-metrics",

@@ -1,4 +1,4 @@
-"""The pooler: RDS Proxy, which keeps connections to the database few and survives its failover."""
+"""The pooler: RDS Proxy, which limits connections to the database and keeps clients through a failover."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _PORT = 5432
 
 @dataclass(frozen=True)
 class DatabaseProxyArgs:
-    """What stands behind the proxy, and who before it."""
+    """The proxy's database, role, secret, network and clients."""
 
     names: AwsNames
     vpc_id: pulumi.Input[str]
     subnet_ids: list[Output[str]]
     role_arn: pulumi.Input[str]
-    """By which it reads the secret."""
+    """Role with which it reads the secret."""
     secret_arn: pulumi.Input[str]
-    """Holds the app role's name and password."""
+    """Secret with the app role's name and password."""
     instance_identifier: pulumi.Input[str]
     database_group_id: pulumi.Input[str]
     clients: Mapping[str, pulumi.Input[str]]
-    """What it is → its security group."""
+    """By description, the security group of each client that may connect."""
 
 
 class DatabaseProxy(pulumi.ComponentResource):
-    """An RDS Proxy that takes TLS only (RDS.43) and signs in as the app's role.
+    """An RDS Proxy that accepts TLS only (RDS.43) and signs in as the app's role.
 
-    Its certificate is of Amazon's public authority, not of RDS's own: who checks it (`verify-full`) must
-    trust both, since migrations go to the database directly. Until `slipway up` has filled the secret, the
-    proxy exists and answers nobody.
+    Amazon's public authority issues its certificate, and RDS's own authority the database's: a client that
+    verifies (`verify-full`) must trust both, since migrations connect to the database directly. Until
+    `slipway up` has filled the secret, the proxy accepts no connection.
     """
 
     name: Output[str]
@@ -73,7 +73,7 @@ class DatabaseProxy(pulumi.ComponentResource):
             f"{name}-targets",
             db_proxy_name=proxy.name,
             connection_pool_config=aws.rds.ProxyDefaultTargetGroupConnectionPoolConfigArgs(
-                # The rest is for migrations and the operator, who come directly.
+                # The rest is for migrations and operators, which connect directly.
                 max_connections_percent=80,
                 max_idle_connections_percent=40,
                 connection_borrow_timeout=30,

@@ -1,4 +1,4 @@
-"""The site's certificate: asked for, proved by DNS, and waited for."""
+"""The site's domain: its certificate in ACM, validated by DNS, and its records in Route 53."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from infra.aws.mail import DnsRecord
 
 @dataclass(frozen=True)
 class CertificateArgs:
-    """For which name, and where it is proved."""
+    """The domain, and where its validation record is made."""
 
     domain: str
     given_arn: str
-    """Of a certificate of your own; empty: one is made."""
+    """ARN of a certificate of your own; empty: one is requested."""
     hosted_zone: str
-    """Route 53 zone in which the proof is written; empty: somebody else writes it (`validation`)."""
+    """Route 53 zone for the validation record; empty: the record is made elsewhere (`validation`)."""
 
 
 class Proof(NamedTuple):
-    """The DNS record by which ACM sees that the domain is ours."""
+    """The DNS record with which ACM validates the domain."""
 
     name: Output[str]
     type: Output[str]
@@ -33,17 +33,17 @@ class Proof(NamedTuple):
 
 
 class Certificate(pulumi.ComponentResource):
-    """A certificate of the load balancer (ELB.2), which ACM renews as long as the proof stands.
+    """The load balancer's certificate (ELB.2), which ACM renews as long as the validation record exists.
 
-    `issued` is its ARN once ACM has issued it. Where Cloudflare answers for the domain, its part writes
-    `validation` and says so to `issued`; where nobody here does, you write it, and `pulumi up` waits.
+    `issued` is its ARN once ACM has issued it. If Cloudflare hosts the domain, `infra.cloudflare` makes the
+    record and passes its name to `issued`; if no provider here does, you make it, and `pulumi up` waits.
     """
 
     domain: str
     validation: Proof | None
-    """None: the certificate is your own, or Route 53 has the proof already."""
+    """None: the certificate is your own, or Route 53 has the record already."""
     requested_arn: Output[str]
-    """Known at once, of use only when issued."""
+    """Known before the certificate is issued; not usable until then."""
 
     def __init__(self, name: str, args: CertificateArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Certificate", name, None, opts)
@@ -79,7 +79,7 @@ class Certificate(pulumi.ComponentResource):
                 type=proof.type,
                 records=[proof.value],
                 ttl=300,
-                # A proof is the same for every certificate of this domain in the account.
+                # Every certificate for this domain in the account has the same record.
                 allow_overwrite=True,
                 opts=self._child,
             )
@@ -89,7 +89,7 @@ class Certificate(pulumi.ComponentResource):
         return certificate.arn
 
     def issued(self, proved_by: pulumi.Input[str] | None = None) -> Output[str]:
-        """The ARN, once it is issued. `proved_by`: name of the record that another part wrote."""
+        """The ARN, once it is issued. `proved_by`: name of the validation record if it is made elsewhere."""
         if self._issued is None:
             self._issued = self._validated(self.requested_arn, proved_by)
         return self._issued
@@ -103,12 +103,9 @@ class Certificate(pulumi.ComponentResource):
         ).certificate_arn
 
 
-# The site's name in Route 53, where Cloudflare does not answer for it.
-
-
 @dataclass(frozen=True)
 class SiteNameArgs:
-    """Which name leads to which load balancer."""
+    """The domain, its zone and the load balancer."""
 
     domain: str
     hosted_zone: str
@@ -117,7 +114,7 @@ class SiteNameArgs:
 
 
 class SiteName(pulumi.ComponentResource):
-    """An alias of the load balancer: it follows the load balancer's addresses by itself."""
+    """An alias record for the load balancer in Route 53, for a domain that is not on Cloudflare."""
 
     def __init__(self, name: str, args: SiteNameArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:SiteName", name, None, opts)
@@ -141,7 +138,7 @@ class SiteName(pulumi.ComponentResource):
 def proof_records(
     name: str, hosted_zone: str, records: Sequence[DnsRecord], opts: ResourceOptions | None = None
 ) -> None:
-    """Write `records`, which prove that a domain is ours, into a Route 53 zone."""
+    """Make validation `records` in a Route 53 zone."""
     for number, record in enumerate(records, start=1):
         aws.route53.Record(
             f"{name}-proof-{number}",

@@ -1,4 +1,4 @@
-"""Endpoints: how hosts reach AWS's own services without crossing the internet."""
+"""VPC endpoints: hosts reach AWS's services without crossing the internet."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pulumi import Output, ResourceOptions
 from slipway.settings.aws_names import AwsNames
 
 SERVICES = ("ssm", "ssmmessages", "ec2messages", "secretsmanager", "logs", "kms")
-"""Sessions, secrets and logs: what a host must reach even while the NAT gateway of its zone is gone."""
+"""Sessions, secrets and logs: what a host must reach even when its zone's NAT gateway is down."""
 
 
 @dataclass(frozen=True)
 class EndpointsArgs:
-    """Where the endpoints are, and for whom."""
+    """The endpoints' network and services."""
 
     names: AwsNames
     vpc_id: pulumi.Input[str]
     cidr: str
-    """Of the VPC: who may use them."""
+    """Address range of the VPC, whose members may use them."""
     subnet_ids: list[Output[str]]
-    """One a zone."""
+    """One for each zone."""
     route_table_ids: list[Output[str]]
-    """Whose S3 traffic takes the gateway endpoint."""
+    """Route tables whose S3 traffic uses the gateway endpoint."""
     services: bool
-    """The interface endpoints too? Each costs by the hour and zone."""
+    """Are interface endpoints made too? Each costs by the hour and zone."""
 
 
 class Endpoints(pulumi.ComponentResource):
-    """The S3 gateway endpoint, and interface endpoints of `SERVICES` if asked for (EC2.10, EC2.55 to .60)."""
+    """The S3 gateway endpoint, and interface endpoints for `SERVICES` if set (EC2.10, EC2.55 to .60)."""
 
     s3_id: Output[str]
 

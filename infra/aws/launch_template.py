@@ -1,4 +1,4 @@
-"""The launch template: what a new host of one role is, before it sets itself up."""
+"""The launch template: image, disk, network, metadata and user data of a new host of one role."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from slipway.settings.aws import Group
 from slipway.settings.aws_names import ROLE_TAG, AwsNames
 
 ROOT_DEVICE = "/dev/xvda"
-"""Where Debian's images have their root: another device's settings would leave it unencrypted."""
+"""Root device of Debian's images: settings for another device would leave it unencrypted."""
 
 
 @dataclass(frozen=True)
 class LaunchTemplateArgs:
-    """One role's hosts."""
+    """Settings of one role's hosts."""
 
     names: AwsNames
     role: str
@@ -31,9 +31,9 @@ class LaunchTemplateArgs:
 
 
 def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) -> aws.ec2.LaunchTemplate:
-    """A host that gives credentials by IMDSv2 only and to no container (EC2.8, AutoScaling.3, AutoScaling.4).
+    """A host that gives its credentials to IMDSv2 only, one hop (EC2.8, AutoScaling.3, AutoScaling.4).
 
-    An encrypted disk (EC2.7), no public address (EC2.25, AutoScaling.5), no key pair; metrics each minute.
+    Encrypted disk (EC2.7), no public address (EC2.25, AutoScaling.5), no key pair; metrics every minute.
     """
     tags = host_tags(args.names, args.role)
     return aws.ec2.LaunchTemplate(
@@ -45,7 +45,7 @@ def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) 
         user_data=encoded_user_data(args.names, args.role),
         update_default_version=True,
         ebs_optimized="true",
-        # A host that shuts itself down is not coming back: the group makes another.
+        # A host that shuts down does not return: the group starts another.
         instance_initiated_shutdown_behavior="terminate",
         iam_instance_profile=aws.ec2.LaunchTemplateIamInstanceProfileArgs(arn=args.profile_arn),
         metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
@@ -84,18 +84,15 @@ def launch_template(name: str, args: LaunchTemplateArgs, opts: ResourceOptions) 
 
 
 def host_tags(names: AwsNames, role: str) -> dict[str, str]:
-    """Of a host: slipway finds it by them. The provider's default tags do not reach what a group launches."""
+    """Tags by which slipway finds a host; a group's instances do not get the provider's default tags."""
     return {**names.tags, ROLE_TAG: role, "Name": names.group(role)}
 
 
-# User data: the first thing a new host runs.
-
-
 def encoded_user_data(names: AwsNames, role: str) -> str:
-    """What a launch template of `role` carries, in base64.
+    """User data of hosts of `role`, in base64: the first script that a new host runs.
 
-    Made of names alone: what a host sets itself up with lies in the builds bucket, so that another kit or
-    release is no reason to replace hosts.
+    It contains names only. What a host sets itself up with is in the builds bucket, so a new kit or release
+    does not change the template and replaces no host.
     """
     text = user_data(names, role, names.region, names.bucket("builds"))
     return base64.b64encode(text.encode()).decode()

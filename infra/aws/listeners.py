@@ -1,4 +1,4 @@
-"""The load balancer's ports: 80 sends on to 443, 443 speaks TLS and forwards what is for the public."""
+"""The load balancer's listeners: port 80 redirects to 443, and 443 forwards public paths to the hosts."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from slipway.settings.aws_names import AwsNames
 HSTS = "max-age=31536000; includeSubDomains"
 """The same max-age as the edge of platform `servers` sends."""
 OWN_PATHS = ("/-",)
-"""slipway's own, on hosts: never for the public."""
+"""slipway's own paths on hosts, which are never public."""
 
 
 @dataclass(frozen=True)
 class ListenersArgs:
-    """What comes in, and where it goes."""
+    """Load balancer, target group, certificate, TLS policy and private paths."""
 
     names: AwsNames
     load_balancer_arn: pulumi.Input[str]
     target_group_arn: pulumi.Input[str]
     certificate_arn: pulumi.Input[str]
-    """Of an issued certificate: AWS refuses any other."""
+    """ARN of an issued certificate: AWS rejects any other."""
     ssl_policy: str
     private_paths: Sequence[str]
-    """Answered with 404."""
+    """Paths that are answered with 404."""
     origin_ca: str
-    """PEM of the authority whose client certificates are asked for (Cloudflare's); empty: nobody's."""
+    """PEM of the authority that client certificates must come from (Cloudflare's); empty: none needed."""
     bundle_bucket: pulumi.Input[str]
-    """Where the trust store's bundle lies."""
+    """Bucket of the trust store's certificate bundle."""
 
 
 class Listeners(pulumi.ComponentResource):
     """HTTP that only redirects (ELB.1) and HTTPS with an explicit TLS policy (ELB.17).
 
-    Every answer carries HSTS and none says which server gave it. Private paths, and all below them, are
-    answered with 404 before any host sees them. With `origin_ca`, a client without a certificate of its
-    authority does not get past the handshake.
+    Every response has an HSTS header and no Server header. Private paths, and everything below them, are
+    answered with 404 by the load balancer. With `origin_ca`, the handshake fails for a client without a
+    certificate from that authority.
     """
 
     arn: Output[str]
-    """Of the HTTPS listener."""
+    """ARN of the HTTPS listener."""
 
     def __init__(self, name: str, args: ListenersArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Listeners", name, None, opts)
@@ -115,21 +115,18 @@ def _mutual(name: str, args: ListenersArgs, opts: ResourceOptions) -> aws.lb.Lis
 
 
 def path_and_below(path: str) -> list[str]:
-    """Patterns for `path` itself and everything under it, but not for what merely begins like it."""
+    """Patterns for `path` and everything below it, but not for paths that only start with the same text."""
     own = path.rstrip("/")
     return [own, f"{own}/*"] if own else ["/"]
 
 
-# Whose client certificates the load balancer takes: those of the authority of Cloudflare's origin pulls.
-
-
 BUNDLE_KEY = "edge/origin-ca.pem"
-"""In the builds bucket: the load balancer's API takes a bundle from S3 only."""
+"""Key in the builds bucket: the load balancer's API reads a bundle from S3 only."""
 
 
 @dataclass(frozen=True)
 class TrustStoreArgs:
-    """Which authority, and where its certificate may lie."""
+    """The authority, and the bucket for its certificate."""
 
     names: AwsNames
     bucket: pulumi.Input[str]
@@ -138,7 +135,7 @@ class TrustStoreArgs:
 
 
 class TrustStore(pulumi.ComponentResource):
-    """An authority's certificate in S3 and a trust store made of it, for mutual TLS."""
+    """An authority's certificate in S3 and a trust store made from it, for mutual TLS."""
 
     arn: Output[str]
 

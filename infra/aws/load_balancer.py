@@ -1,4 +1,4 @@
-"""The load balancer: where the internet, or Cloudflare alone, reaches the web hosts."""
+"""The load balancer and its target group: from the internet, or Cloudflare only, to the web hosts."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 @dataclass(frozen=True)
 class LoadBalancerArgs:
-    """What the load balancer is made of."""
+    """Settings of the load balancer, its network and its logs."""
 
     names: AwsNames
     settings: LoadBalancerSettings
     vpc_id: pulumi.Input[str]
     subnet_ids: list[Output[str]]
-    """Public, one a zone."""
+    """Public subnets, one for each zone."""
     deregistration_seconds: int
     logs_bucket: pulumi.Input[str]
     logs_ready: pulumi.Resource
-    """AWS tries whether it may write logs at once: the bucket's policy must be there."""
+    """AWS tests at once whether it may write logs, so the bucket policy must exist before."""
     key_arn: pulumi.Input[str]
     proxy_addresses: Sequence[str]
-    """Cloudflare's ranges, IPv4 and IPv6, if it is in front: nobody else is let in. Empty: everybody is."""
+    """Cloudflare's IPv4 and IPv6 ranges, if only they may connect. Empty: everyone may."""
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer over all zones (ELB.13).
 
-    Invalid headers are dropped (ELB.4), requests that proxies could read differently refused (ELB.12), access
-    and connections logged (ELB.5), deletion refused if set (ELB.6). The client's address is appended to
-    X-Forwarded-For, so that what a client claims there stands further left than what is true. Firewall:
-    `WebAcl`. Its ports open with `Listeners`, which need a certificate first. Behind Cloudflare, only its
-    addresses get to them.
+    Invalid headers are dropped (ELB.4), ambiguous requests rejected (ELB.12), requests and connections logged
+    (ELB.5), deletion refused if set (ELB.6). The client's address is appended to X-Forwarded-For, so the last
+    entry is the true one, whatever the client sent. `WebAcl` is the firewall, and `Listeners`, which need a
+    certificate first, open the ports. Behind Cloudflare, only its addresses may connect.
     """
 
     arn: Output[str]
@@ -98,7 +97,7 @@ class LoadBalancer(pulumi.ComponentResource):
         )
 
     def _security_group(self) -> aws.ec2.SecurityGroup:
-        """Who gets to the ports; what leaves is said where the hosts are (`Compute`)."""
+        """Ingress rules of the load balancer; `HostAccess` has its egress rules."""
         group = aws.ec2.SecurityGroup(
             f"{self._name}-group",
             vpc_id=self._args.vpc_id,
@@ -111,7 +110,7 @@ class LoadBalancer(pulumi.ComponentResource):
             for index, addresses in enumerate(proxy or EVERYWHERE):
                 six = ":" in addresses
                 aws.vpc.SecurityGroupIngressRule(
-                    # By place in the list, not by address: a changed range is an update of its rule.
+                    # Named by position, not by address: a changed range updates its rule.
                     f"{self._name}-from-{port}-{index}",
                     security_group_id=group.id,
                     description=f"{'Cloudflare' if proxy else 'Internet'} to {port}",
@@ -140,13 +139,10 @@ class LoadBalancer(pulumi.ComponentResource):
         ).acl_name
 
 
-# The target group: which web hosts take requests, and which of them takes the next.
-
-
 HOST_PORT = 8080
-"""HAProxy on web hosts (templates/haproxy/web.cfg.j2)."""
+"""Port of HAProxy on web hosts (templates/haproxy/web.cfg.j2)."""
 READY_PATH = "/-/slipway/ready"
-"""Answered by HAProxy for the live slot: 200 once its release is ready, or while there never was any."""
+"""HAProxy answers 200 once the live release is ready, or while nothing was ever released."""
 
 
 def target_group(
@@ -159,7 +155,7 @@ def target_group(
 ) -> aws.lb.TargetGroup:
     """The web hosts: sticky by the load balancer's cookie, checked for readiness (I2, I3).
 
-    A host is taken out after two failed checks and taken back after two good ones.
+    Two failed checks take a host out of service, two passed ones put it back.
     """
     return aws.lb.TargetGroup(
         f"{name}-targets",

@@ -1,4 +1,4 @@
-"""Sending mail as a domain: proved by DKIM, over TLS only, stopped before AWS stops it."""
+"""SES: mail from the domain, with DKIM, over TLS only, and alarms before AWS suspends sending."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from slipway.settings.aws import Mail as MailSettings
 from slipway.settings.aws_names import AwsNames
 
 _DKIM_TOKENS = 3
-"""As many as SES gives a domain."""
+"""The number of DKIM records that SES gives a domain."""
 
 
 @dataclass(frozen=True)
 class MailArgs:
-    """Whose mail, and where is told what came back."""
+    """The domain, and the topic for bounces and complaints."""
 
     names: AwsNames
     settings: MailSettings
@@ -26,7 +26,7 @@ class MailArgs:
 
 @dataclass(frozen=True)
 class DnsRecord:
-    """One DNS record that somebody must make."""
+    """A DNS record that the domain's zone must have."""
 
     name: pulumi.Output[str]
     type: str
@@ -36,9 +36,9 @@ class DnsRecord:
 class Mail(pulumi.ComponentResource):
     """A domain identity with DKIM, a configuration set that delivers by TLS only, and two alarms.
 
-    Bounces, complaints and rejections go to the stack's topic; addresses that bounced or complained are not
-    written to again. `records` prove the domain: Cloudflare's or Route 53's zone must have them. The hosts'
-    roles may send from this domain only, and by this configuration set (I15).
+    Bounces, complaints and rejections are sent to the stack's topic; SES sends nothing more to addresses
+    that bounced or complained. `records` validate the domain: its zone in Cloudflare or Route 53 must have
+    them. The hosts' roles may send from this domain only, with this configuration set (I15).
     """
 
     identity_arn: pulumi.Output[str]

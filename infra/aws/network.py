@@ -17,22 +17,22 @@ from slipway.settings.aws_names import AwsNames
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """What the network is made of."""
+    """Settings of the network."""
 
     names: AwsNames
     settings: NetworkSettings
     key_arn: pulumi.Input[str]
-    """Encrypts the flow log."""
+    """Key that encrypts the flow log."""
 
 
 class Network(pulumi.ComponentResource):
     """A VPC over two or three zones.
 
-    Afterwards there are, in each zone, a public subnet (load balancer, gateways), a private one (hosts, with
-    a way out through a NAT gateway) and a data one (no way out at all); a gateway endpoint, by which S3
-    traffic stays inside and costs nothing; endpoints of the services that hosts cannot do without, if set;
-    a flow log (EC2.6); and a default security group that lets nothing through (EC2.2). No subnet gives
-    public addresses by itself (EC2.15).
+    Each zone has a public subnet (load balancer, NAT gateways), a private one (hosts, which reach the
+    internet through a NAT gateway) and a data one (no route to the internet). The VPC has a gateway endpoint
+    for S3, which keeps that traffic internal and free; interface endpoints for other services, if set; a
+    flow log (EC2.6); and a default security group without rules (EC2.2). No subnet assigns public addresses
+    (EC2.15).
     """
 
     vpc_id: Output[str]
@@ -69,7 +69,7 @@ class Network(pulumi.ComponentResource):
         private_tables, ways_out = self._private_routes(public, private, internet)
         self._use(self._table("data"), "data", data)
         self.vpc_id = self._vpc.id
-        # With the way out: who is in a subnet needs it from the first moment to the last.
+        # Depends on the routes: a host needs them as long as it exists.
         self.public_subnet_ids = [_after(subnet.id, internet.id) for subnet in public]
         self.private_subnet_ids = [
             _after(subnet.id, way_out.id) for subnet, way_out in zip(private, ways_out, strict=True)
@@ -196,34 +196,31 @@ class Network(pulumi.ComponentResource):
 
 
 def _after(subnet_id: Output[str], *others: Output[str]) -> Output[str]:
-    """`subnet_id`, for those who also need `others` to be there."""
+    """`subnet_id`, known once `others` exist too."""
     return Output.all(subnet_id, *others).apply(lambda ids: str(ids[0]))
 
 
-# How a VPC's addresses are divided: public, private and data subnets, one of each in every zone.
-
-
 ZONE_LETTERS = "abc"
-"""In names: the first, second and third zone, whatever AWS calls them."""
+"""Suffixes of names for the first, second and third zone."""
 
 
 @dataclass(frozen=True)
 class Subnets:
-    """Address ranges, in the order of the zones."""
+    """Address ranges of the subnets, in the order of the zones."""
 
     public: list[str]
-    """Load balancer and gateways."""
+    """For the load balancer and NAT gateways."""
     private: list[str]
-    """Hosts."""
+    """For hosts."""
     data: list[str]
-    """Database and Redis: no way out."""
+    """For the database and Redis; no route to the internet."""
 
 
 def subnets(cidr: str, zones: int) -> Subnets:
     """Divide `cidr` for `zones` zones (3 at most).
 
-    Hosts get a quarter of the VPC in each zone. The last quarter is cut in eight: public subnets from its
-    beginning, data subnets from its middle. A third zone added later moves none of the first two.
+    Hosts have a quarter of the VPC in each zone. The last quarter is divided by eight: public subnets from
+    its start, data subnets from its middle. Adding a third zone later changes none of the first two.
     """
     *hosts, rest = IPv4Network(cidr).subnets(prefixlen_diff=2)
     small = list(rest.subnets(prefixlen_diff=3))
@@ -235,5 +232,5 @@ def subnets(cidr: str, zones: int) -> Subnets:
 
 
 def zone_names(region: str, letters: str, zones: int) -> list[str]:
-    """`us-east-1a`, `us-east-1b`, …: by rule and not by look-up, so that the program asks nobody."""
+    """`us-east-1a`, `us-east-1b`, …: by rule, because the program makes no look-ups."""
     return [f"{region}{letter}" for letter in letters[:zones]]

@@ -1,4 +1,4 @@
-"""The stack outputs: what platform aws promises to the pipeline, in the model that both read."""
+"""The stack outputs: what platform aws provides to the release pipeline, in their shared model."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from slipway.settings.outputs import Bucket, Cloud, Database, Outputs, Redis, Se
 from slipway.settings.outputs import Output as Part
 
 CA_FILE = "/etc/slipway/ca.pem"
-"""On hosts: RDS's authorities and the public ones. RDS itself is certified by the former; RDS Proxy,
-ElastiCache and S3 by Amazon's public authority."""
+"""Authorities on hosts: RDS's own, which certify the database, and the public ones, which certify RDS Proxy,
+ElastiCache and S3."""
 DATABASE_PASSWORD = "PLATFORM_DATABASE_APP_PASSWORD"  # noqa: S105 - the name of an entry, not its value
 OWNER_PASSWORD = "PLATFORM_DATABASE_OWNER_PASSWORD"  # noqa: S105 - the name of an entry, not its value
 REDIS_PASSWORD = "PLATFORM_REDIS_PASSWORD"  # noqa: S105 - the name of an entry, not its value
@@ -30,7 +30,7 @@ REDIS_PASSWORD = "PLATFORM_REDIS_PASSWORD"  # noqa: S105 - the name of an entry,
 
 @dataclass(frozen=True)
 class CloudParts:
-    """What `Outputs.cloud` is made of; None: the stack has no such part."""
+    """The parts of `Outputs.cloud`; None: the stack has no such part."""
 
     group_names: Mapping[str, Input[str]]
     boot_secret_arns: Mapping[str, Input[str]]
@@ -44,12 +44,12 @@ class CloudParts:
 
 @dataclass(frozen=True)
 class OutputsArgs:
-    """What the outputs are made of; None: the stack has no such part."""
+    """The parts of the outputs; None: the stack has no such part."""
 
     names: AwsNames
     builds_bucket: Input[str]
     uploads: Input[Mapping[str, Any]] | None
-    """As `uploads_output` says it."""
+    """From `uploads_output`."""
     app_secret_arn: Input[str]
     cloud: CloudParts
 
@@ -57,8 +57,8 @@ class OutputsArgs:
 class PublishedOutputs(pulumi.ComponentResource):
     """The stack outputs, each field of `Outputs` by its name, and all of them in one SSM parameter.
 
-    slipway and the hosts read the parameter, so that neither needs the Pulumi command line or its state. It
-    holds names and addresses, and where secrets are, but no value of one.
+    slipway and the hosts read the parameter, so neither needs Pulumi's command line or state. It holds names,
+    addresses and the locations of secrets, but no secret value.
     """
 
     fields: dict[str, Output[Any]]
@@ -98,7 +98,7 @@ class PublishedOutputs(pulumi.ComponentResource):
 def uploads_output(
     names: AwsNames, on_s3: Output[str] | None, on_r2: R2Uploads | None
 ) -> Output[Mapping[str, Any]] | None:
-    """Where uploads live: the stack's S3 bucket, R2 with a token of its own, or nowhere."""
+    """Where uploads are kept: the stack's S3 bucket, R2 with its own token, or nowhere."""
     if on_r2 is None:
         return None if on_s3 is None else _s3_bucket(names, on_s3)
     return Output.all(on_r2.bucket, on_r2.access_key).apply(
@@ -115,7 +115,7 @@ def uploads_output(
 
 
 def _s3_bucket(names: AwsNames, bucket: Input[str]) -> Output[Mapping[str, Any]]:
-    """A bucket that operator and hosts reach with the credentials they have anyway."""
+    """A bucket that operators and hosts use with their AWS credentials."""
     return Output.from_input(bucket).apply(lambda name: _plain(Bucket(bucket=name, region=names.region)))
 
 

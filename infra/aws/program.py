@@ -1,4 +1,4 @@
-"""What a stack on platform aws consists of, in the order in which its parts build on each other."""
+"""What a stack on platform aws consists of, in the order in which its parts depend on each other."""
 
 from __future__ import annotations
 
@@ -190,13 +190,10 @@ def program(project: Project) -> Mapping[str, Any]:
     ), here).fields  # fmt: skip
 
 
-# The AWS account that this stack is made in, and no other.
-
-
 def aws_provider(names: AwsNames, profile: str) -> aws.Provider:
-    """The one provider of all parts: it refuses any other account and tags all it makes.
+    """The provider of all AWS resources: it refuses any other account, and tags everything.
 
-    Explicit, so that neither an environment variable nor a stray `aws:region` decides where a stack is.
+    Explicit, so that no environment variable or `aws:region` decides where a stack is.
     """
     return aws.Provider(
         "aws",

@@ -1,6 +1,6 @@
-"""Who may connect to what: rules between security groups, each a resource of its own.
+"""Security groups of the hosts, and rules between security groups.
 
-A rule inside a security group and one beside it would take each other away at every update.
+Each rule is a resource: a rule inside a group and one beside it would remove each other at every update.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def let_in(
     port: int,
     opts: ResourceOptions,
 ) -> None:
-    """Let each of `clients` (what it is → its security group) connect to `group_id` on `port`."""
+    """Allow `clients` (security group by description) to connect to `group_id` on `port`: both rules."""
     for who, client in clients.items():
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-from-{who}",
@@ -37,29 +37,26 @@ def let_in(
         )
 
 
-# Who reaches the hosts: the load balancer, on one port. Nobody else, and no ssh.
-
-
 @dataclass(frozen=True)
 class HostAccessArgs:
-    """Where the hosts are, and before whom."""
+    """The hosts' VPC and the load balancer's security group."""
 
     names: AwsNames
     vpc_id: pulumi.Input[str]
     load_balancer_group_id: pulumi.Input[str]
-    """Security group that requests come from."""
+    """Security group of the load balancer, which sends requests."""
 
 
 class HostAccess(pulumi.ComponentResource):
     """A security group for the hosts of each role (EC2.13, EC2.14, EC2.19): made before the hosts are.
 
-    Web hosts take the load balancer's connections on one port, workers take none: operators come through
-    Systems Manager, which a host calls itself. Outwards a host may ask anybody: packages, AWS, the app's
-    partners.
+    Web hosts accept the load balancer's connections on one port, workers accept none. Operators connect by
+    Systems Manager, to which a host connects itself. Outgoing connections are allowed to any address:
+    packages, AWS, the app's partners.
     """
 
     group_ids: dict[str, Output[str]]
-    """By role."""
+    """Security group, by role."""
 
     def __init__(self, name: str, args: HostAccessArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:HostAccess", name, None, opts)
@@ -88,7 +85,7 @@ class HostAccess(pulumi.ComponentResource):
         return group.id
 
     def _requests(self, web: Output[str]) -> None:
-        """From the load balancer to HAProxy, said at both ends."""
+        """From the load balancer to HAProxy: its egress rule and the hosts' ingress rule."""
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-web-from-load-balancer",
             security_group_id=web,

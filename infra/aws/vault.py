@@ -1,4 +1,4 @@
-"""The stack's key and the shells of its secrets: what values will be kept in, and who may never see them."""
+"""The stack's KMS key and its empty secrets, with the policies of both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slipway.settings.aws_names import HOST_ROLES, AwsNames
 
 @dataclass(frozen=True)
 class VaultArgs:
-    """Whose vault, and how long what is deleted from it can be brought back."""
+    """The stack, and how long a deleted key or secret can be restored."""
 
     names: AwsNames
     recovery_days: int
@@ -24,10 +24,11 @@ class VaultArgs:
 class Vault(pulumi.ComponentResource):
     """One KMS key and four Secrets Manager secrets of one stack.
 
-    The key rotates every year (KMS.4); its policy leaves decisions to the account's IAM policies, but refuses
-    roles of other fleets. The secrets are empty: values come by `slipway secrets` and by releases, never by
-    Pulumi, whose state would keep them. Each secret's policy refuses roles of other fleets and accounts, and
-    a boot secret's refuses hosts of the other role. What is deleted can be brought back for `recovery_days`.
+    The key rotates every year (KMS.4); its policy leaves access to the account's IAM policies, but denies it
+    to roles of other fleets. The secrets are empty: `slipway secrets` and releases set values, never Pulumi,
+    whose state would keep them. Each secret's policy denies access to roles of other fleets and accounts,
+    and a boot secret's to hosts of the other role. Deleted keys and secrets can be restored for
+    `recovery_days`.
     """
 
     key_arn: pulumi.Output[str]
@@ -49,14 +50,14 @@ class Vault(pulumi.ComponentResource):
         )
         aws.kms.Alias(f"{name}-alias", name=names.key_alias, target_key_id=key.key_id, opts=self._child())
         self.key_arn = key.arn
-        self.app_secret_arn = self._shell(
+        self.app_secret_arn = self._empty_secret(
             f"{name}-app", names.app_secret, "The app's secrets and the platform's"
         )
-        self.database_secret_arn = self._shell(
+        self.database_secret_arn = self._empty_secret(
             f"{name}-database", names.database_secret, "The app's database role, for RDS Proxy"
         )
         self.boot_secret_arns = {
-            role: self._shell(
+            role: self._empty_secret(
                 f"{name}-boot-{role}", names.boot_secret(role), f"What a new {role} host starts", role
             )
             for role in HOST_ROLES
@@ -68,7 +69,9 @@ class Vault(pulumi.ComponentResource):
             "bootSecretArns": self.boot_secret_arns,
         })  # fmt: skip
 
-    def _shell(self, name: str, secret_name: str, what: str, role: str | None = None) -> pulumi.Output[str]:
+    def _empty_secret(
+        self, name: str, secret_name: str, what: str, role: str | None = None
+    ) -> pulumi.Output[str]:
         secret = aws.secretsmanager.Secret(
             name,
             name=secret_name,

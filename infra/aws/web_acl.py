@@ -1,4 +1,4 @@
-"""The firewall before the load balancer: AWS's managed rules and a rate rule for each client address."""
+"""The load balancer's firewall: AWS's managed rules, and a rate limit for each client address."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from infra.aws.limits import retention_days
 from slipway.settings.aws_names import AwsNames
 
 LOG_PREFIX = "aws-waf-logs-"
-"""AWS WAF writes to log groups that are called so and to no others."""
+"""AWS WAF writes only to log groups with this prefix."""
 CLIENT_HEADER = "CF-Connecting-IP"
-"""Who the client is, behind Cloudflare. Cloudflare sets it, whatever the client sent; X-Forwarded-For begins
-with what the client sent, and AWS WAF looks at the first address of a header."""
+"""The client's address behind Cloudflare, which overwrites what the client sent. X-Forwarded-For starts with
+what the client sent, and AWS WAF uses a header's first address."""
 
 
 @dataclass(frozen=True)
 class ManagedRules:
-    """One of AWS's rule groups."""
+    """One of AWS's managed rule groups."""
 
     name: str
     counted: tuple[str, ...] = ()
-    """Rules that count and do not block."""
+    """Rules of the group that only count."""
     direct_only: bool = False
-    """Looks at the connection's own address: of no use behind Cloudflare."""
+    """Does it examine the connection's address, which behind Cloudflare is never the client's?"""
 
 
 MANAGED = (
     ManagedRules("AWSManagedRulesAmazonIpReputationList", direct_only=True),
-    # Bodies have a limit of their own (limits.body_bytes), and 8 KB is too little for an API; clients without
-    # User-Agent are programs, which an API has among its users.
+    # limits.body_bytes already limits bodies, and 8 KB is too little for an API. Clients without User-Agent
+    # are programs, and an API has such users.
     ManagedRules("AWSManagedRulesCommonRuleSet", ("SizeRestrictions_BODY", "NoUserAgent_HEADER")),
     ManagedRules("AWSManagedRulesKnownBadInputsRuleSet"),
     ManagedRules("AWSManagedRulesSQLiRuleSet"),
 )
-"""In this order. https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html"""
+"""In order of evaluation. https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html"""
 
 
 @dataclass(frozen=True)
 class WebAclArgs:
-    """What is guarded, and how strictly."""
+    """The load balancer, and the limits."""
 
     names: AwsNames
     load_balancer_arn: pulumi.Input[str]
@@ -55,8 +55,8 @@ class WebAclArgs:
 class WebAcl(pulumi.ComponentResource):
     """A web ACL on the load balancer (ELB.16) with a log of what it blocked or counted (WAF.11).
 
-    It blocks an address beyond its requests in five minutes, then applies `MANAGED`. Log lines hold no
-    credentials: `Authorization` and `Cookie` are left out.
+    It blocks an address that exceeds its requests in five minutes, then applies `MANAGED`. `Authorization`
+    and `Cookie` are redacted in the log.
     """
 
     acl_name: Output[str]
@@ -73,7 +73,7 @@ class WebAcl(pulumi.ComponentResource):
             default_action=aws.wafv2.WebAclDefaultActionArgs(allow=aws.wafv2.WebAclDefaultActionAllowArgs()),
             visibility_config=aws.wafv2.WebAclVisibilityConfigArgs(
                 cloudwatch_metrics_enabled=True,
-                # CloudWatch's dimension WebACL has this as its value.
+                # The value of CloudWatch's dimension WebACL.
                 metric_name=args.names.fleet,
                 sampled_requests_enabled=True,
             ),

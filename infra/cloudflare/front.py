@@ -1,4 +1,4 @@
-"""Cloudflare before the load balancer: names, TLS, firewall and cache."""
+"""Cloudflare in front of the load balancer: DNS records, certificates and zone settings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from infra.cloudflare.rulesets import Rulesets, RulesetsArgs
 from slipway.settings.aws import Cloudflare
 
 AUTOMATIC = 1
-"""TTL of a proxied record: Cloudflare's own."""
+"""TTL of a proxied record: Cloudflare decides."""
 
 
 @dataclass(frozen=True)
 class FrontArgs:
-    """Whose zone, which name, and what stands behind it."""
+    """The zone, the domain and the origin."""
 
     settings: Cloudflare
     domain: str
@@ -27,15 +27,15 @@ class FrontArgs:
 
 
 class Front(pulumi.ComponentResource):
-    """The site's name leads to Cloudflare, and Cloudflare leads to the load balancer.
+    """A proxied record for the domain, with the load balancer as its origin.
 
-    With `manage_zone`, the zone's settings, firewall, rate limit and cache rules are made too. A name more
-    than one label below the zone is not covered by the certificate that Cloudflare gives every zone: it gets
-    one of its own (Advanced Certificate Manager, which costs by the month).
+    With `manage_zone`, the zone's settings, firewall, rate limit and cache rules are made too. Cloudflare's
+    universal certificate does not cover a name more than one label below the zone; such a name has a
+    certificate of its own (Advanced Certificate Manager, which costs by the month).
     """
 
     site: pulumi.Output[str]
-    """The site's name, once its record is there."""
+    """The domain, known once its record exists."""
 
     def __init__(self, name: str, args: FrontArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:cloudflare:Front", name, None, opts)
@@ -76,22 +76,16 @@ class Front(pulumi.ComponentResource):
 
 
 def covered_by_zone(domain: str, zone: str) -> bool:
-    """Does the certificate that every zone has, for `zone` and `*.zone`, cover `domain`?"""
+    """Does the universal certificate, for `zone` and `*.zone`, cover `domain`?"""
     return domain == zone or "." not in domain.removesuffix(f".{zone}")
 
 
-# By what right Cloudflare is asked: a token in the environment.
-
-
 def cloudflare_provider() -> cloudflare.Provider:
-    """The one provider of all Cloudflare parts. It takes `CLOUDFLARE_API_TOKEN` from the environment.
+    """The provider of all Cloudflare resources. It reads `CLOUDFLARE_API_TOKEN` from the environment.
 
-    Explicit and without arguments: a token given here would be in Pulumi's state.
+    It has no arguments: a token passed here would be stored in Pulumi's state.
     """
     return cloudflare.Provider("cloudflare")
-
-
-# Zone-wide settings: strict TLS, and what sockets and browsers need. One stack a zone makes them.
 
 
 SETTINGS = {
@@ -106,19 +100,19 @@ SETTINGS = {
     "http3": "on",
     "brotli": "on",
     "browser_check": "on",
-    # A replayed first flight would be a replayed request.
+    # Early data can be replayed, and with it a request.
     "0rtt": "off",
-    # Scripts are the app's own: neither moved nor delayed.
+    # Cloudflare must not move or delay the app's scripts.
     "rocket_loader": "off",
 }
 """https://developers.cloudflare.com/api/resources/zones/subresources/settings/"""
 
 
 class ZoneSettings(pulumi.ComponentResource):
-    """TLS is checked at both ends (`strict`), nothing below TLS 1.2, sockets pass, HTTP/3 is offered.
+    """Zone-wide settings: verified TLS to the origin, TLS 1.2 or later, WebSockets, HTTP/3.
 
-    `tls_client_auth` and the switch beside it make Cloudflare show its certificate to every origin
-    of the zone (authenticated origin pulls), which the load balancer asks for.
+    One stack of each zone makes them. `tls_client_auth` and `AuthenticatedOriginPullsSettings` make
+    Cloudflare send its client certificate to every origin of the zone, which the load balancer requires.
     """
 
     def __init__(self, name: str, zone: str, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -138,14 +132,11 @@ class ZoneSettings(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-# DNS records by which ACM and SES see that a domain is ours.
-
-
 _SECONDS = 300
 
 
 class Proof(Protocol):
-    """A record that somebody asks for. Names and values may end with a dot."""
+    """A DNS record with which ACM or SES validates a domain. Name and value may end with a dot."""
 
     @property
     def name(self) -> pulumi.Input[str]: ...
@@ -157,17 +148,17 @@ class Proof(Protocol):
 
 @dataclass(frozen=True)
 class ProofsArgs:
-    """In which zone, and what by a short name each: `certificate`, `mail-1`."""
+    """The zone, and the records by a short name: `certificate`, `dkim-1`."""
 
     zone: str
     records: Mapping[str, Proof]
 
 
 class Proofs(pulumi.ComponentResource):
-    """Records that are answered as they are, never by Cloudflare's proxy."""
+    """Validation records, not proxied by Cloudflare."""
 
     names: dict[str, pulumi.Output[str]]
-    """By short name: the record's name, once it is there."""
+    """By short name: the record's name, known once it exists."""
 
     def __init__(self, name: str, args: ProofsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:cloudflare:Proofs", name, None, opts)
@@ -189,5 +180,5 @@ class Proofs(pulumi.ComponentResource):
 
 
 def without_dot(text: str) -> str:
-    """A full name as Cloudflare writes it: `_x.example.com`."""
+    """A name as Cloudflare stores it: `_x.example.com`."""
     return text.removesuffix(".")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SOURCE = "https://www.cloudflare.com/ips/"
 READ_ON = "2026-09-29"
-"""Day of the newest copy of the source that this table agrees with."""
+"""Date of the newest copy of the source with the same ranges."""
 
 IPV4 = (
     "103.21.244.0/22",
@@ -48,7 +48,7 @@ FINGERPRINT = "9a1ac2b4be15f9f27eee20a734cba4e9898f61001b3bd7c84b69b56a3e25a2b9"
 
 
 def changes(published_v4: str, published_v6: str) -> list[str]:
-    """What the published lists (a range a line) have and this table has not (`+`), and the reverse (`-`)."""
+    """Ranges that only the published lists have (`+`), and that only this table has (`-`); one in a line."""
     held = {ip_network(text) for text in (*IPV4, *IPV6)}
     published = {ip_network(text) for text in (*published_v4.split(), *published_v6.split())}
     return [f"+ {each}" for each in _in_order(published - held)] + [

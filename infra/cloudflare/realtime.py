@@ -17,10 +17,10 @@ from slipway.settings.errors import BadInput
 from slipway.settings.stack import Stack
 
 SCRIPT = Path("worker/dist/worker.js")
-"""In the app's folder: what its build made, one module."""
+"""The built script, one module, in the app's folder."""
 BUILD = "bun run worker:build"
 CLASS, BINDING = "Board", "BOARD"
-"""The Durable Object's class in the script, and the name by which the script reaches it."""
+"""Binding with which the script reaches its Durable Object class."""
 CONNECTIONS = "MAX_CONNECTIONS"
 COMPATIBLE_WITH = "2025-09-01"
 _FIRST = "v1"
@@ -28,22 +28,22 @@ _FIRST = "v1"
 
 @dataclass(frozen=True)
 class RealtimeArgs:
-    """Which script runs where, and how many sockets one object takes."""
+    """The script, its domain and its settings."""
 
     settings: Cloudflare
     fleet: str
     domain: str
     app_dir: Path
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the script is told besides; nothing secret."""
+    """Plain variables of the script; no secrets."""
 
 
 class Realtime(pulumi.ComponentResource):
-    """The Worker, its Durable Object, and a name with a certificate of its own; no other name leads to it.
+    """The Worker, its Durable Object, and a custom domain with its own certificate as the only name.
 
-    Secrets of the Worker are set outside (`wrangler secret put`), and Pulumi keeps those that are there.
-    Cloudflare takes the migration that makes the object's class once only (pulumi-cloudflare#1215):
-    `worker_migrated` says that it has.
+    The Worker's secrets are set outside of Pulumi (`wrangler secret put`), which keeps them. Cloudflare
+    accepts the migration that creates the object's class only once (pulumi-cloudflare#1215): after that,
+    `worker_migrated` must be true.
     """
 
     host: str
@@ -66,7 +66,7 @@ class Realtime(pulumi.ComponentResource):
                 cloudflare.WorkersScriptBindingArgs(
                     name=BINDING, type="durable_object_namespace", class_name=CLASS
                 ),
-                *_told({**args.variables, CONNECTIONS: str(settings.worker_connections)}),
+                *_bindings({**args.variables, CONNECTIONS: str(settings.worker_connections)}),
             ],
             keep_bindings=["secret_text"],
             migrations=None
@@ -96,7 +96,7 @@ class Realtime(pulumi.ComponentResource):
         self.register_outputs({"host": self.host, "script": self.script})
 
 
-def _told(variables: Mapping[str, str]) -> list[cloudflare.WorkersScriptBindingArgs]:
+def _bindings(variables: Mapping[str, str]) -> list[cloudflare.WorkersScriptBindingArgs]:
     return [
         cloudflare.WorkersScriptBindingArgs(name=name, type="plain_text", text=text)
         for name, text in sorted(variables.items())
@@ -104,7 +104,7 @@ def _told(variables: Mapping[str, str]) -> list[cloudflare.WorkersScriptBindingA
 
 
 def built_script(app_dir: Path) -> str:
-    """The Worker's code. Raises BadInput if it was not built."""
+    """The Worker's code. Raises BadInput if it is not built."""
     path = app_dir / SCRIPT
     if not path.is_file():
         raise BadInput(
@@ -114,18 +114,15 @@ def built_script(app_dir: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-# What the Worker is told: the settings that the app's web process has, and no secret.
-
-
 def worker_variables(app: App, stack: Stack) -> dict[str, str]:
-    """The plain entries of `[env]` that reach `web`, as this stack has them, and the site's address.
+    """The plain entries of `[env]` for process `web`, with this stack's overrides, and PUBLIC_URL.
 
-    So a limit that is changed for the app is changed for the Worker. Secrets and what comes from the stack's
-    outputs (URLs with passwords in them) are left out; it is given its secrets outside of Pulumi.
+    A limit that changes for the app thus changes for the Worker. Secrets, and values from the stack outputs
+    (URLs with passwords), are left out: the Worker's secrets are set outside of Pulumi.
     """
-    told = {
+    given = {
         name: stack.env.get(name, var.value)
         for name, var in app.env.items()
         if not var.secret and var.source is None and reaches(var, "web")
     }
-    return {name: value for name, value in told.items() if value} | {"PUBLIC_URL": f"https://{stack.domain}"}
+    return {name: value for name, value in given.items() if value} | {"PUBLIC_URL": f"https://{stack.domain}"}

@@ -1,6 +1,6 @@
-"""Cloudflare's firewall, rate limit and cache before the site.
+"""Cloudflare's firewall, rate limit and cache rules.
 
-One stack a zone makes them: a zone has one ruleset of each phase.
+One stack of each zone makes them: a zone has one ruleset for each phase.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 MANAGED = "efb7b8c949ac4650a09736fc376e9aee"
-"""Cloudflare Managed Ruleset, the same id in every account (from the Pro plan on)."""
+"""Id of the Cloudflare Managed Ruleset, the same in every account (Pro plan or higher)."""
 _STATIC = ("css", "gif", "ico", "jpg", "jpeg", "js", "mjs", "png", "svg", "webp", "woff", "woff2")
 _PERIOD = 10
-"""Seconds over which requests are counted and for which is blocked: what every plan has."""
+"""Seconds for which requests are counted, and then blocked: available on every plan."""
 
 
 @dataclass(frozen=True)
 class RulesetsArgs:
-    """For which names, and from when on an address is blocked."""
+    """The zone, the domain and the limit."""
 
     zone: str
     domain: str
@@ -28,9 +28,9 @@ class RulesetsArgs:
 
 
 class Rulesets(pulumi.ComponentResource):
-    """Cloudflare's managed rules; a limit of requests per client address; static files from its cache (I13).
+    """Cloudflare's managed rules, a rate limit for each client address, and a cache for static files (I13).
 
-    They hold for the domain and the names below it, so that a preview beside prod has them as well.
+    They apply to the domain and the names below it, so that a preview beside prod has them too.
     """
 
     def __init__(self, name: str, args: RulesetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -40,7 +40,7 @@ class Rulesets(pulumi.ComponentResource):
         if args.managed_rules:
             self._ruleset("managed", "http_request_firewall_managed", [_managed(ours)])
         self._ruleset("limit", "http_ratelimit", [_limit(ours, args.requests_per_10_seconds)])
-        # Of two cache rules that fit, the later one decides.
+        # If two cache rules match, the later one decides.
         self._ruleset("cache", "http_request_cache_settings", [_pass(ours), _keep(args.domain)])
         self.register_outputs({})
 
@@ -57,12 +57,12 @@ class Rulesets(pulumi.ComponentResource):
 
 
 def hosts_expression(domain: str) -> str:
-    """Requests to the domain or a name below it."""
+    """Expression: requests to the domain or a name below it."""
     return f'(http.host eq "{domain}" or ends_with(http.host, ".{domain}"))'
 
 
 def static_expression(domain: str) -> str:
-    """Requests that read a static file, by its extension; never what is below /api."""
+    """Expression: requests that read a static file, by its extension, but not below /api."""
     extensions = " ".join(f'"{each}"' for each in _STATIC)
     return (
         f'{hosts_expression(domain)} and http.request.method in {{"GET" "HEAD"}}'
@@ -89,7 +89,7 @@ def _limit(ours: str, requests: int) -> cloudflare.RulesetRuleArgs:
         expression=ours,
         action="block",
         ratelimit=cloudflare.RulesetRuleRatelimitArgs(
-            # Counted in each data centre: the colo must be among the characteristics.
+            # Requests are counted in each data centre, so the colo must be a characteristic.
             characteristics=["cf.colo.id", "ip.src"],
             period=_PERIOD,
             requests_per_period=requests,
@@ -102,7 +102,7 @@ def _limit(ours: str, requests: int) -> cloudflare.RulesetRuleArgs:
 def _pass(ours: str) -> cloudflare.RulesetRuleArgs:
     return cloudflare.RulesetRuleArgs(
         ref="pass",
-        description="Answers of the app are nobody else's",
+        description="Responses of the app are never cached",
         expression=ours,
         action="set_cache_settings",
         action_parameters=cloudflare.RulesetRuleActionParametersArgs(cache=False),
@@ -111,8 +111,8 @@ def _pass(ours: str) -> cloudflare.RulesetRuleArgs:
 
 
 def _keep(domain: str) -> cloudflare.RulesetRuleArgs:
-    # How long is the app's to say. If it says nothing, nothing is kept: releases must not mix.
-    as_told = cloudflare.RulesetRuleActionParametersEdgeTtlArgs(mode="bypass_by_default")
+    # The app's headers decide how long. Without them nothing is cached: releases must not mix.
+    by_header = cloudflare.RulesetRuleActionParametersEdgeTtlArgs(mode="bypass_by_default")
     browser = cloudflare.RulesetRuleActionParametersBrowserTtlArgs(mode="respect_origin")
     return cloudflare.RulesetRuleArgs(
         ref="keep",
@@ -120,7 +120,7 @@ def _keep(domain: str) -> cloudflare.RulesetRuleArgs:
         expression=static_expression(domain),
         action="set_cache_settings",
         action_parameters=cloudflare.RulesetRuleActionParametersArgs(
-            cache=True, edge_ttl=as_told, browser_ttl=browser, respect_strong_etags=True
+            cache=True, edge_ttl=by_header, browser_ttl=browser, respect_strong_etags=True
         ),
         enabled=True,
     )

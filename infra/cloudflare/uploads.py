@@ -1,4 +1,4 @@
-"""Uploads on R2: a bucket, and a token that reaches nothing else."""
+"""Uploads on R2: a bucket, and a token for that bucket only."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WRITE_OBJECTS = "2efd5506f9c8494dacb1fa10a3e7d5b6"
 """Permission groups "Workers R2 Storage Bucket Item Read" and "… Write", the same in every account:
 https://developers.cloudflare.com/r2/api/tokens/"""
 SECRET = "PLATFORM_UPLOADS_SECRET_KEY"  # noqa: S105 - the name of an entry, not its value
-"""Entry of the stack's secret store with the key that belongs to the token."""
+"""Entry in the stack's secret store with the token's secret key."""
 _DAY = 86_400
 _BROWSER_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class UploadsArgs:
-    """Whose bucket, and whose pages may upload."""
+    """The bucket, and the origins whose pages may upload."""
 
     account: str
     fleet: str
@@ -33,12 +33,12 @@ class UploadsArgs:
 
 
 class Uploads(pulumi.ComponentResource):
-    """A private bucket with CORS for the site's origins, and a token for its objects alone (I6, I7).
+    """A private bucket with CORS for the site's origins, and a token for its objects only (I6, I7).
 
-    The token's id is the access key; its secret key is the SHA-256 of the token's value. Whoever makes a
-    token is told its first value, and so the state has it, encrypted. That value is never used: before the
-    first release it is rolled (`PUT /accounts/<account>/tokens/<id>/value`, after which the first one is
-    void), and the digest of the new one goes into the secret store (`SECRET`). No output holds either.
+    The token's id is the access key; its secret key is the SHA-256 of the token's value. Cloudflare returns
+    a new token's value to Pulumi, whose state stores it, encrypted. That value is never used: `slipway up`
+    rolls it before the first release (`PUT /accounts/<account>/tokens/<id>/value` invalidates it) and stores
+    the digest of the new value in the secret store (`SECRET`). No output contains either.
     """
 
     bucket: pulumi.Output[str]
@@ -55,7 +55,7 @@ class Uploads(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         _cors(name, args, bucket, child)
-        _throw_away(name, args, bucket, child)
+        _expire(name, args, bucket, child)
         token = cloudflare.AccountToken(
             f"{name}-token",
             account_id=args.account,
@@ -78,7 +78,7 @@ class Uploads(pulumi.ComponentResource):
 
 
 def token_scope(account: str, bucket: str) -> dict[str, str]:
-    """What the token is good for: the objects of one bucket."""
+    """The token's scope: the objects of one bucket."""
     return {f"com.cloudflare.edge.r2.bucket.{account}_default_{bucket}": "*"}
 
 
@@ -103,9 +103,7 @@ def _cors(name: str, args: UploadsArgs, bucket: cloudflare.R2Bucket, opts: pulum
     )
 
 
-def _throw_away(
-    name: str, args: UploadsArgs, bucket: cloudflare.R2Bucket, opts: pulumi.ResourceOptions
-) -> None:
+def _expire(name: str, args: UploadsArgs, bucket: cloudflare.R2Bucket, opts: pulumi.ResourceOptions) -> None:
     after = cloudflare.R2BucketLifecycleRuleAbortMultipartUploadsTransitionConditionArgs(
         max_age=args.unfinished_days * _DAY, type="Age"
     )

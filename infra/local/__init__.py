@@ -1,5 +1,1 @@
-"""The local fleet as Pulumi resources: a dynamic provider over what `slipway up` and `slipway down` do."""
-
-from infra.local.program import program
-
-__all__ = ["program"]
+"""The local fleet as a Pulumi resource: a dynamic provider that runs `slipway up` and `slipway down`."""

@@ -1,4 +1,4 @@
-"""What a stack on platform local consists of: one fleet."""
+"""What a stack on platform local consists of: one fleet of containers on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from slipway.settings.project import Project
 def program(project: Project) -> Mapping[str, pulumi.Output[object]]:
     """Declare the fleet; returns the stack outputs by name, each a field of `Outputs`.
 
-    The same fleet that `slipway up` makes: whichever of the two came first, the other goes on from there.
+    It is the fleet that `slipway up` makes, so either command continues what the other started.
     """
     fleet = Fleet(
         "fleet",
@@ -33,9 +33,6 @@ def program(project: Project) -> Mapping[str, pulumi.Output[object]]:
     return {field: fleet.promised(field) for field in Outputs.model_fields}
 
 
-# The resource: a fleet of containers on this machine.
-
-
 @dataclass(frozen=True)
 class FleetArgs:
     """What a fleet is made from."""
@@ -44,16 +41,16 @@ class FleetArgs:
     """Folder of Pulumi.yaml, absolute: the provider's process has a working directory of its own."""
     stack: str
     settings: str
-    """Digest of all that it is made from; another one brings the hosts in line."""
+    """Digest of everything the hosts are set up from; when it changes, they are brought in line."""
 
 
 class Fleet(Resource, module="slipway", name="Fleet"):
-    """Afterwards every host of the stack runs and is set up, as after `slipway up`; no release is touched."""
+    """A fleet whose hosts all run and are set up, as after `slipway up`; releases are not touched."""
 
     outputs: pulumi.Output[dict[str, Any]]
     """The stack outputs (`slipway.settings.outputs.Outputs`)."""
     states: pulumi.Output[dict[str, str]]
-    """By host, what its container does: running, exited, missing, …"""
+    """By host, its container's state: running, exited, missing, …"""
 
     def __init__(self, name: str, args: FleetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(FleetProvider(), name, {**asdict(args), "outputs": None, "states": None}, opts)
@@ -67,16 +64,13 @@ class Fleet(Resource, module="slipway", name="Fleet"):
         return self.outputs.apply(pick)
 
 
-# What a fleet is made from, as one digest: if that is what it was made from, there is nothing to do.
-
-
 _CODE = ("*.py", "data/*.py", "agent/*.py")
 _ELSEWHERE = ("aws", "cloud-init")
 """Templates of other platforms."""
 
 
 def wanted_digest(project: Project) -> str:
-    """64 hex characters over the stack's and app's settings and the code that sets hosts up. No secrets."""
+    """SHA-256 over the settings of stack and app and the code that sets hosts up, in hex. No secrets."""
     settings = {
         "stack": project.stack.model_dump(mode="json"),
         "app": project.app.model_dump(mode="json"),

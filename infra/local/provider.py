@@ -1,7 +1,8 @@
-"""The provider: makes, compares, reads and removes a fleet.
+"""The dynamic provider of the local fleet: create, diff, read, update, delete, each a run of slipway.
 
-Pulumi stores this class in the state by its name only (it has no fields, and nothing of it is secret), and
-runs it in a process of its own.
+Pulumi stores this class in the state by its name only (it has no fields, and nothing in it is secret) and
+runs it in a process of its own. Its methods are called in gRPC's threads, and setting hosts up needs a main
+thread without another event loop: that is why they start a process.
 """
 
 from __future__ import annotations
@@ -11,48 +12,47 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
 from slipway.settings.stack_file import STATE_FOLDER
 
-if TYPE_CHECKING:
-    from slipway.platforms.local.status import FleetState
-
 MADE_FROM = ("root", "stack", "settings")
 RUNNING = "running"
+UNKNOWN = "unknown"
+"""State of a host while Docker does not run and cannot report it: the next update starts the host."""
+STATUS = "slipway.platforms.local.status"
+"""`python -m` of this prints a fleet's outputs and its containers' states as JSON."""
 
 Properties = dict[str, Any]
 
 
 class FleetProvider(ResourceProvider):
-    """`slipway up`, `status` and `down` as the engine asks for them. Imports late: a diff needs little."""
+    """What the engine calls for a fleet. Never a replacement: data stays."""
 
     serialize_as_secret_always = False
 
     def create(self, props: Properties) -> CreateResult:
-        """Bring the fleet up; one that `slipway up` made is taken over."""
-        from slipway.settings.project import open_project  # noqa: PLC0415
+        """Bring the fleet up, or take over one that `slipway up` made."""
+        from slipway.settings.project import open_project  # noqa: PLC0415 - a diff does not need it
 
         made = self._bring_up(props)
         return CreateResult(open_project(props["stack"], Path(props["root"])).fleet_id, made)
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
-        """A change of what it is made from, or a host that does not run. Never a replacement."""
+        """Different settings, or a host that does not run."""
         changed = any(_olds.get(key) != _news.get(key) for key in MADE_FROM)
-        return DiffResult(changes=changed or asleep(_olds.get("states") or {}), replaces=[])
+        return DiffResult(changes=changed or has_stopped_hosts(_olds.get("states") or {}), replaces=[])
 
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
-        """Bring the fleet in line; data stays."""
+        """Bring the fleet in line with its settings."""
         return UpdateResult(self._bring_up(_news))
 
     def read(self, id_: str, props: Properties) -> ReadResult:
-        """What is there now. A fleet of which no container is left is gone."""
+        """The fleet as it is now; a fleet without containers is gone."""
         found = read_fleet(props["root"], props["stack"])
-        if found is None:
-            return ReadResult("", {})
-        return ReadResult(id_, {**props, **found})
+        return ReadResult("", {}) if found is None else ReadResult(id_, {**props, **found})
 
     def delete(self, _id: str, _props: Properties) -> None:
         """Remove hosts, network, data, certificates and secrets."""
@@ -63,43 +63,57 @@ class FleetProvider(ResourceProvider):
         return {**{key: props[key] for key in MADE_FROM}, **(read_fleet(props["root"], props["stack"]) or {})}
 
 
-def asleep(states: dict[str, str]) -> bool:
+def has_stopped_hosts(states: dict[str, str]) -> bool:
     """Does any host not run?"""
     return any(state != RUNNING for state in states.values())
 
 
-# Runs slipway for the provider, in a process of its own.
-#
-# Setting hosts up wants a main thread and no other event loop; the provider's calls come in gRPC's threads.
-
-
 def bring_up(root: str, stack: str) -> None:
-    """`slipway up`."""
-    _slipway(root, "up", "--stack", stack)
+    """Run `slipway up`."""
+    _run(root, "slipway", "up", "--stack", stack, "--json")
 
 
 def take_down(root: str, stack: str) -> None:
-    """`slipway down --volumes`, and what the operator's side keeps of the stack with it."""
-    _slipway(root, "down", "--stack", stack, "--volumes")
+    """Run `slipway down --volumes`, and delete what the operator's side keeps for the stack."""
+    _run(root, "slipway", "down", "--stack", stack, "--volumes", "--json")
     kept = Path(root) / STATE_FOLDER
     shutil.rmtree(kept / stack, ignore_errors=True)
     if kept.is_dir() and not any(kept.iterdir()):
         kept.rmdir()
 
 
-def _slipway(root: str, *arguments: str) -> None:
-    """Run a command; its progress goes to the engine's log line by line, its failure to the engine."""
-    command = [sys.executable, "-m", "slipway", *arguments, "--json"]
+def read_fleet(root: str, stack: str) -> dict[str, Any] | None:
+    """`outputs` and `states` of the fleet; None if nothing of it is left."""
+    return fleet_of(json.loads(_run(root, STATUS, stack)))
+
+
+def fleet_of(status: dict[str, Any]) -> dict[str, Any] | None:
+    """The same from the document that `STATUS` prints. Pure."""
+    outputs: dict[str, Any] = status["outputs"] or {}
+    states: dict[str, str] = status["states"]
+    if status["problem"]:
+        states = dict.fromkeys((host["name"] for host in outputs.get("hosts", [])), UNKNOWN)
+    gone = not outputs or all(state == "missing" for state in states.values())
+    return None if gone else {"outputs": outputs, "states": states}
+
+
+def _run(root: str, module: str, *arguments: str) -> str:
+    """Run a module; returns its standard output. Its progress goes to the engine's log line by line.
+
+    Raises RuntimeError with the message, details and remedy of a command that failed.
+    """
     with subprocess.Popen(
-        command, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+        [sys.executable, "-m", module, *arguments],
+        cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
         if running.stdout is None or running.stderr is None:
             raise RuntimeError("no pipes")
-        for line in running.stderr:  # the document on standard output is shorter than a pipe
+        for line in running.stderr:  # the document on standard output fits into the pipe's buffer
             print(line.rstrip(), flush=True)  # the engine reads it
         document = running.stdout.read()
     if running.returncode:
-        _fail(arguments[0], document, running.returncode)
+        _fail(f"{module} {arguments[0]}", document, running.returncode)
+    return document
 
 
 def _fail(command: str, document: str, code: int) -> NoReturn:
@@ -107,37 +121,7 @@ def _fail(command: str, document: str, code: int) -> NoReturn:
         error = json.loads(document)["error"]
         reason = "\n".join(part for part in (error["message"], *error["details"], error["remedy"]) if part)
     except (ValueError, KeyError, TypeError):
-        reason = f"`slipway {command}` ended with exit code {code}"
-    # What a provider raises is shown as a traceback; a person needs its last line only.
+        reason = f"`{command}` ended with exit code {code}"
+    # The engine shows a provider's exception as a traceback; a person needs its last line only.
     sys.tracebacklimit = 0
     raise RuntimeError(reason) from None
-
-
-# A fleet as it is at this moment.
-
-
-UNKNOWN = "unknown"
-"""State of a host of which Docker cannot tell, because it does not run: the next update starts it."""
-
-
-def read_fleet(root: str, stack: str) -> dict[str, Any] | None:
-    """`outputs` and `states` of the fleet; None if nothing of it is left."""
-    from slipway.platforms.local.status import fleet_state  # noqa: PLC0415
-    from slipway.platforms.local.up import OUTPUTS  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
-
-    project = open_project(stack, Path(root))
-    try:
-        outputs: dict[str, Any] = json.loads((project.state_dir / OUTPUTS).read_bytes())
-    except FileNotFoundError:
-        outputs = {}
-    states = host_states(fleet_state(project), [host["name"] for host in outputs.get("hosts", [])])
-    gone = not outputs or all(state == "missing" for state in states.values())
-    return None if gone else {"outputs": outputs, "states": states}
-
-
-def host_states(now: FleetState, known: list[str]) -> dict[str, str]:
-    """By host, its state; of the hosts that are `known`, unknown where Docker does not answer. Pure."""
-    if now.problem:
-        return dict.fromkeys(known, UNKNOWN)
-    return {host.name: host.state for host in now.hosts}

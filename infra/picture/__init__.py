@@ -1,1 +1,1 @@
-"""A stack at a glance: its resources by concern as SVG, and what it costs a month."""
+"""A stack at a glance: its resources by concern as SVG, and its estimated monthly cost."""

@@ -1,7 +1,7 @@
-"""What a stack costs a month before anybody uses it: fixed prices only, at the fewest hosts. An estimate.
+"""An estimate of a stack's monthly cost without traffic: fixed prices only, with the minimum of hosts.
 
-Not in it, because it depends on use: data transfer, NAT traffic, S3, logs, load balancer capacity beyond one
-unit, backups beyond the database's size, mail, requests, KMS calls; and Cloudflare's plan.
+Not included, because it depends on use: data transfer, NAT traffic, S3, logs, load balancer capacity beyond
+one unit, backups beyond the database's size, mail, requests, KMS calls; and Cloudflare's plan.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ _VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge
 
 @dataclass(frozen=True)
 class Item:
-    """So many of one thing, for one concern."""
+    """A number of one item, for one concern."""
 
     concern: str
     what: str
-    """As in the price table."""
+    """The item's name in the price table."""
     count: float
 
     @property
     def usd(self) -> float | None:
-        """A month; None: the table has no price."""
+        """Cost of a month; None: the table has no price."""
         price = prices().by_item.get(self.what)
         return None if price is None else round(price.usd * self.count, 2)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The estimate."""
+    """The estimate: all items."""
 
     items: tuple[Item, ...]
 
     @property
     def usd(self) -> float:
-        """A month, of what has a price."""
+        """Monthly cost of all items with a price."""
         return round(sum(item.usd or 0 for item in self.items), 2)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """What the table has no price for."""
+        """Items without a price."""
         return tuple(sorted({item.what for item in self.items if item.usd is None}))
 
     def as_json(self) -> dict[str, object]:
@@ -80,7 +80,7 @@ class Cost:
 
 
 def cost(graph: Graph) -> Cost:
-    """Of a recorded stack."""
+    """The estimate for a recorded stack."""
     counted: dict[tuple[str, str], float] = {}
     for concern, what, count in _all(graph):
         counted[concern, what] = counted.get((concern, what), 0) + count
@@ -132,28 +132,25 @@ def _network(graph: Graph) -> Counted:
 
 
 def _masters(graph: Graph) -> int:
-    """RDS keeps its master user's password in a secret of its own."""
+    """RDS makes one secret more for the master user's password."""
     return sum(
         1 for each in graph.of("aws:rds/instance:Instance") if each.inputs.get("manageMasterUserPassword")
     )
 
 
-# The price table `prices.toml`: list prices with their date and source.
-
-
 @dataclass(frozen=True)
 class Price:
-    """Of one thing."""
+    """The price of one item."""
 
     usd: float
-    """For a month of it."""
+    """USD for a month."""
     source: str
     verified: bool
 
 
 @dataclass(frozen=True)
 class Prices:
-    """The table."""
+    """The table `prices.toml`: list prices with date and region."""
 
     date: str
     region: str
@@ -162,7 +159,7 @@ class Prices:
 
 @cache
 def prices() -> Prices:
-    """As the file has it, hourly prices times the hours of a month."""
+    """The table, with hourly prices multiplied by the hours of a month."""
     document = tomllib.loads(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"))
     found: dict[str, Price] = {}
     for group in document["price"]:

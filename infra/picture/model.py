@@ -1,4 +1,4 @@
-"""What a picture shows: a card for each concern, and lines between those that need one another."""
+"""What a picture shows: a card for each concern, and lines between concerns that depend on each other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLACES: dict[str, tuple[int, str, str]] = {
     "slipway:aws:Budget": (5, "Budget", "an alarm on the bill"),
     "slipway:aws:Mail": (5, "Mail", "identity, bounces"),
 }
-"""By component: its column, its title, and what it is."""
+"""By component: its column, title and description."""
 
 STATEFUL_WORDS = {"database instance", "replication group", "bucket", "key", "secret", "r2 bucket"}
 _WORDS = {
@@ -71,14 +71,14 @@ class Card:
     title: str
     about: str
     kinds: tuple[tuple[str, int], ...]
-    """What it is made of, the most telling first: a kind in words and how many there are."""
+    """Kinds of resources and their number, the most informative first."""
     resources: int
     holds_data: bool
 
 
 @dataclass(frozen=True)
 class Line:
-    """`source` needs `target`; `weight` inputs come from there."""
+    """`source` depends on `target`, from which `weight` of its inputs come."""
 
     source: str
     target: str
@@ -122,7 +122,7 @@ class Picture:
 
 
 def picture(graph: Graph) -> Picture:
-    """The picture of a recorded stack. Concerns without a place of their own stand last."""
+    """The picture of a recorded stack. Concerns that are not in the table come last."""
     above = {each.urn: _concern(each, graph) for each in graph}
     order = list(PLACES)
     tops = [each for each in graph if not each.parent and not each.custom]
@@ -140,7 +140,7 @@ def picture(graph: Graph) -> Picture:
 
 
 def _concern(resource: Resource, graph: Graph) -> str:
-    """URN of the top-level component that it is part of; empty: of none."""
+    """URN of the top-level component that contains it; empty: none."""
     while resource.parent:
         found = graph.by_urn(resource.parent)
         if found is None:

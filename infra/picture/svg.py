@@ -1,4 +1,4 @@
-"""Draws a picture as SVG: readable on light and on dark, with nothing to fetch."""
+"""Draws a picture as SVG, for light and dark backgrounds, without external resources."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _card(box: Box) -> str:
 
 
 def _line(line: Line, boxes: dict[str, Box], lines: tuple[Line, ...]) -> str:
-    """From the one that needs to the one that is needed; the ends of a side are spread over it."""
+    """From the dependent card to its dependency; the ends on one side of a card are spread over it."""
     one, other = boxes[line.source], boxes[line.target]
     out = [each for each in lines if each.source == line.source]
     into = [each for each in lines if each.target == line.target]
@@ -122,16 +122,13 @@ def _legend(places: Layout) -> str:
     left = places.columns[0][1] if places.columns else 0
     return (
         f'<text class="sub" x="{left:g}" y="{places.height - 24:g}">'
-        "A line leads from what needs to what it needs. "
-        f'<tspan class="data">Green</tspan> holds data that nobody can make again.</text>'
+        "A line leads from a concern to what it depends on. "
+        f'<tspan class="data">Green</tspan> holds data that cannot be recreated.</text>'
     )
 
 
 def _short(kind: str) -> str:
     return kind if len(kind) <= 25 else kind[:24].rstrip() + "…"
-
-
-# Where everything of a picture stands, in pixels. Pure.
 
 
 WIDTH, GAP, COLUMN_GAP = 204, 20, 68
@@ -142,7 +139,7 @@ MOST_ROWS = 6
 
 @dataclass(frozen=True)
 class Box:
-    """A card's place."""
+    """A card's position and size, in pixels."""
 
     card: Card
     x: float
@@ -151,28 +148,28 @@ class Box:
 
     @property
     def right(self) -> float:
-        """Its right side."""
+        """x of the right side."""
         return self.x + WIDTH
 
     @property
     def bottom(self) -> float:
-        """Its lower side."""
+        """y of the lower side."""
         return self.y + self.height
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All places, and the size of the whole."""
+    """All positions, and the size of the picture, in pixels."""
 
     boxes: tuple[Box, ...]
     columns: tuple[tuple[str, float], ...]
-    """Headings and where their columns begin."""
+    """Headings, and the x where their columns begin."""
     width: float
     height: float
 
 
 def rows(card: Card) -> list[tuple[str, int]]:
-    """The kinds that a card has room for; the rest is summed up."""
+    """The kinds that fit on a card; the others are summed up."""
     if len(card.kinds) <= MOST_ROWS:
         return list(card.kinds)
     shown = list(card.kinds[: MOST_ROWS - 1])
@@ -180,7 +177,7 @@ def rows(card: Card) -> list[tuple[str, int]]:
 
 
 def layout(picture: Picture) -> Layout:
-    """Columns from the client to the ground; each column is centred on the tallest."""
+    """Positions in columns from the client to the data; each column is centred on the tallest."""
     used = [index for index in range(len(COLUMNS)) if any(card.column == index for card in picture.cards)]
     stacks = {index: [card for card in picture.cards if card.column == index] for index in used}
     heights = {index: _height(cards) for index, cards in stacks.items()}

@@ -22,8 +22,8 @@ from slipway.settings.errors import SlipwayError
 
 
 def main() -> int:
-    """Exit code 0 with a graph, that of the error otherwise."""
-    gc.disable()  # a short life: nothing of it is worth collecting
+    """Print the graph or the error; returns the exit code."""
+    gc.disable()  # the process is too short-lived to collect garbage
     parser = argparse.ArgumentParser(prog="python -m infra.recording")
     parser.add_argument("root", type=Path)
     parser.add_argument("stack")
@@ -35,8 +35,8 @@ def main() -> int:
         document, code = _record(given.root.resolve(), given.stack, given.answer), 0
     except Exception as error:
         known = _cause(error)
-        document, code = (_told(known), known.exit_code) if known else (_failed(error), 1)
-    out.write(json.dumps(document))  # not json.dump: that one is pure Python
+        document, code = (_as_json(known), known.exit_code) if known else (_failed(error), 1)
+    out.write(json.dumps(document))  # json.dump is pure Python, and slow
     out.close()
     return code
 
@@ -63,12 +63,12 @@ def _record(root: Path, stack: str, answer: str) -> dict[str, Any]:
         answer=function,
     )
     if attempts:
-        raise ProgramFailed("the program body reached outside", details=attempts)
+        raise ProgramFailed("the program body used the network or started a process", details=attempts)
     return graph.as_json()
 
 
-def _told(error: SlipwayError) -> dict[str, Any]:
-    """With the names of all its classes: the other process knows one of them."""
+def _as_json(error: SlipwayError) -> dict[str, Any]:
+    """The error as JSON, with the names of all its classes: the other process knows at least one."""
     kinds = [each.__name__ for each in type(error).__mro__]
     details = list(error.details)
     return {"error": {"kinds": kinds, "message": error.message, "remedy": error.remedy, "details": details}}
@@ -77,11 +77,11 @@ def _told(error: SlipwayError) -> dict[str, Any]:
 def _failed(error: Exception) -> dict[str, Any]:
     blocks = traceback.format_exception(error)[-12:]
     details = [line for block in blocks for line in block.rstrip().splitlines()]
-    return _told(ProgramFailed(f"the program failed: {error}", details=details))
+    return _as_json(ProgramFailed(f"the program failed: {error}", details=details))
 
 
 def _cause(error: BaseException) -> SlipwayError | None:
-    """Pulumi wraps what a resource's registration raised; the person wants the inside."""
+    """The SlipwayError inside Pulumi's own exceptions, if there is one."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, SlipwayError):
@@ -93,4 +93,4 @@ def _cause(error: BaseException) -> SlipwayError | None:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # taking the SDK's classes apart one by one would take a second
+    os._exit(code)  # deallocating the SDK's classes would take a second

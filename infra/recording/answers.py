@@ -1,7 +1,7 @@
-"""What a resource answers when it is registered: its inputs, and references in place of what AWS would make.
+"""The outputs of a recorded resource: its inputs, and references in place of values that AWS would compute.
 
-A reference is the text that Terraform would write, `${aws_lb.edge.arn}`. It flows through `apply`, `concat`
-and `json.dumps` unharmed, so that the graph shows what depends on what.
+A reference is what Terraform would write: `${aws_lb.edge.arn}`. It passes through `apply`, `concat` and
+`json.dumps` unchanged, so that the graph shows every dependency.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from infra.recording.graph import Resource
 from infra.recording.sdk import declared_fields, declared_outputs, resource_class, snake_case
 
 Answer = Callable[[Resource], Mapping[str, Any]]
-"""Given a resource without outputs, those of its outputs (by wire name) that shall not be the default."""
+"""From a resource without outputs: the outputs, by wire name, that differ from the default."""
 
 _PLAIN = (str, int, float, bool)
 _NESTING = 3
 _LENGTHS = {"tokens": 3}
-"""By name, lists whose length is known: SES gives a domain three DKIM tokens."""
+"""Known lengths of lists, by name: SES gives a domain three DKIM tokens."""
 
 
 def default_answers(resource: Resource) -> dict[str, Any]:
-    """Every output that the SDK says is always there and that is not given as an input.
+    """Every required output in the SDK that is not an input.
 
-    Lists have one entry, objects their fields, maps nothing. An optional output that is not given is left
-    out: the program has to live with its absence.
+    Lists have one entry, objects their fields, maps none. Optional outputs are left out, so the program must
+    work without them.
     """
     cls = resource_class(resource.type)
     if cls is None or not resource.address:
@@ -42,7 +42,7 @@ def default_answers(resource: Resource) -> dict[str, Any]:
 
 
 def identifier(resource: Resource) -> str:
-    """The physical id it is given: a reference, or for what Terraform does not know its logical name."""
+    """The physical id: a reference, or the logical name of a resource that Terraform does not have."""
     if not resource.custom:
         return ""
     return f"${{{resource.address}.id}}" if resource.address else f"{resource.name}-id"
@@ -53,7 +53,7 @@ def _attribute(python_name: str) -> str:
 
 
 def _value(kind: Any, place: str, depth: int) -> Any:
-    """A value of `kind` whose texts refer to `place`; None if it may be absent (of a whole output only)."""
+    """A value of `kind` whose texts refer to `place`; None for a whole output that is optional."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         there = [each for each in inside if each is not type(None)]
@@ -71,7 +71,7 @@ def _value(kind: Any, place: str, depth: int) -> Any:
 
 
 def _object(kind: Any, place: str, depth: int) -> dict[str, Any]:
-    """Terraform's AWS provider keeps single objects in lists of one."""
+    """An object; Terraform's AWS provider puts single objects into lists of one."""
     if not isinstance(kind, type) or depth < 0:
         return {}
     inside = place if place.endswith("]") or place.startswith("cloudflare_") else f"{place}[0]"

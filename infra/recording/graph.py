@@ -1,4 +1,4 @@
-"""What a program asked for: its resources and its outputs, as plain data that goes to JSON and back."""
+"""The recorded graph: a program's resources and outputs, as plain data that converts to JSON and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slipway.settings.errors import BadInput
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource as the program registered it. Inputs and outputs have the wire's names (`camelCase`)."""
+    """One resource as the program registered it. Inputs and outputs have wire names (`camelCase`)."""
 
     type: str
     """Token: `aws:lb/loadBalancer:LoadBalancer`, or a component's: `slipway:aws:LoadBalancer`."""
@@ -22,9 +22,9 @@ class Resource:
     """Logical name."""
     urn: str
     inputs: dict[str, Any]
-    """Plain data; what comes from other resources is the text of a reference: `${aws_lb.edge.arn}`."""
+    """Plain data; a value from another resource is the text of a reference: `${aws_lb.edge.arn}`."""
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
-    """What the program got back: inputs and answers; a component's registered outputs."""
+    """What the program received: inputs and answers; for a component, its registered outputs."""
     custom: bool = True
     """False: a component."""
     parent: str = ""
@@ -37,9 +37,9 @@ class Resource:
     import_id: str = ""
     deleted_with: str = ""
     depends_on: tuple[str, ...] = ()
-    """URNs of all that must exist before, given in the options or by inputs; sorted."""
+    """URNs of its dependencies, from options and inputs; sorted."""
     property_depends_on: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    """The same by input."""
+    """URNs of dependencies, by input."""
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Resource:
     terraform_type: str = ""
     """`aws_lb`; empty for components and providers."""
     terraform_name: str = ""
-    """The logical name, fit for Terraform."""
+    """The logical name as a valid Terraform name."""
 
     @property
     def address(self) -> str:
@@ -66,13 +66,13 @@ class Resource:
 
 @dataclass(frozen=True)
 class Graph:
-    """All of one stack, resources sorted by URN."""
+    """A whole stack, resources sorted by URN."""
 
     project: str
     stack: str
     resources: tuple[Resource, ...]
     outputs: dict[str, Any]
-    """What the program exports."""
+    """The stack outputs."""
     secret_outputs: tuple[str, ...] = ()
     """Dotted paths of exports marked secret."""
 
@@ -95,11 +95,11 @@ class Graph:
         return next((each for each in self.resources if each.urn == urn), None)
 
     def by_address(self, address: str) -> Resource | None:
-        """The resource that references name so: `aws_lb.edge`."""
+        """The resource with this address in references: `aws_lb.edge`."""
         return next((each for each in self.resources if each.address == address), None)
 
     def children(self, urn: str) -> list[Resource]:
-        """Those whose parent is `urn`."""
+        """The resources whose parent is `urn`."""
         return [each for each in self.resources if each.parent == urn]
 
     def as_json(self) -> dict[str, Any]:
@@ -108,14 +108,11 @@ class Graph:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Graph:
-        """The other way. Raises BadInput if `data` is not a recorded graph."""
+        """The graph from `as_json`. Raises BadInput if `data` is not a recorded graph."""
         try:
             return TypeAdapter(cls).validate_python(data)
         except ValidationError as error:
             raise BadInput(f"not a recorded graph: {error}", remedy="record the stack again") from None
-
-
-# References between recorded resources: `${aws_lb.edge.arn}` inside any text of an input.
 
 
 _REFERENCE = re.compile(
@@ -126,14 +123,14 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference, found in a text."""
+    """One reference, `${aws_lb.edge.arn}`, in a text of an input."""
 
     type: str
     """`aws_lb`"""
     name: str
     """`edge`"""
     attribute: str
-    """`arn`, or what follows it in full: `domain_validation_options)[0].resource_record_name`."""
+    """`arn`, or a longer path: `domain_validation_options)[0].resource_record_name`."""
     text: str
     """As written, with `${` and `}`."""
 
@@ -144,9 +141,9 @@ class Reference:
 
 
 def references(value: Any) -> Iterator[Reference]:
-    """Every reference in `value` (a text, or plain data with texts in it), in order.
+    """Every reference in `value` (text, or plain data that contains text), in order.
 
-    `${aws:userid}` and `${secret:NAME}` are none: those are for IAM and for slipway.
+    `${aws:userid}` and `${secret:NAME}` are not references: IAM and slipway use them.
     """
     if isinstance(value, str):
         for found in _REFERENCE.finditer(value):

@@ -1,4 +1,4 @@
-"""Stands where the engine would: writes down every registration and answers it."""
+"""A resource monitor in place of the engine: it records every registration and answers it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STACK = "pulumi:pulumi:Stack"
 
 
 class RecordingMonitor(MockMonitor):
-    """Registrations come from several threads; `graph()` is for after the program has ended."""
+    """Several threads register resources; call `graph()` after the program has ended."""
 
     def __init__(self, project: str, stack: str, answer: Answer | None = None) -> None:
         super().__init__(_NoLookUps())
@@ -36,12 +36,12 @@ class RecordingMonitor(MockMonitor):
         self._stack_urn = ""
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """As the engine makes it: with the types of all parents, which the SDK's own mocks leave out."""
+        """The URN that the engine would make, with the types of all parents; the SDK's mocks omit them."""
         above = f"{parent.split('::')[2]}$" if parent else ""
         return f"urn:pulumi:{self._stack}::{self._project}::{above}{type_}::{name}"
 
     def graph(self) -> Graph:
-        """What was recorded."""
+        """Everything recorded, resources sorted by URN."""
         resources: list[Resource] = []
         for urn, resource in sorted(self._recorded.items()):
             outputs = resource.outputs | plain(self._registered.get(urn, {})).value
@@ -50,7 +50,7 @@ class RecordingMonitor(MockMonitor):
         return Graph(self._project, self._stack, tuple(resources), exported.value, exported.secrets)
 
     def RegisterResource(self, request: Any) -> Any:
-        """The engine's call of the same name."""
+        """The engine's method of this name: record a resource and return its outputs."""
         if request.type == _STACK:
             self._stack_urn = self.make_urn("", request.type, request.name)
             return resource_pb2.RegisterResourceResponse(urn=self._stack_urn)
@@ -68,20 +68,20 @@ class RecordingMonitor(MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=answer)
 
     def ReadResource(self, request: Any) -> Any:
-        """Resources that exist elsewhere (`X.get(…)`) are look-ups."""
+        """The engine's method of this name: `X.get(…)` looks up an existing resource, which is refused."""
         raise ProgramFailed(
             f"the program looks up {request.type} {request.name}",
             remedy="take what it needs from the stack's settings: the program body makes no network call",
         )
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
-        """The engine's call of the same name: a component's outputs, or the stack's."""
+        """The engine's method of this name: outputs of a component or of the stack."""
         _ensure_event_loop()
         self._registered[request.urn] = rpc.deserialize_properties(request.outputs)
         return empty_pb2.Empty()
 
     def _answered(self, resource: Resource, raw: dict[str, Any]) -> tuple[Resource, dict[str, Any]]:
-        """With its outputs, and the same as they go over the wire (secrets marked)."""
+        """The resource with its outputs, and the outputs for the wire, with secrets marked."""
         given = default_answers(resource)
         if self._answer is not None:
             given |= dict(self._answer(resource))
@@ -151,12 +151,9 @@ def _with(resource: Resource, *, outputs: dict[str, Any]) -> Resource:
     return replace(resource, outputs=outputs)
 
 
-# The engine's values as plain data: secrets unwrapped and their places noted, assets by what they are.
-
-
 @dataclass(frozen=True)
 class Plain:
-    """JSON-able data, and the dotted paths in it that were marked secret."""
+    """Data for JSON, and the dotted paths in it that were marked secret."""
 
     value: Any
     secrets: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Records a stack in a process of its own: no credentials, no network, nothing left behind."""
+"""Records a stack in a separate process without credentials or network, which leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from slipway.settings.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFai
 
 
 class ProgramFailed(SlipwayError):
-    """The Pulumi program failed, or did what it must not: a look-up, a connection, a second use of a name."""
+    """The Pulumi program failed, or did something forbidden: a look-up, a connection, a duplicate name."""
 
     exit_code = 1
 
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
-"""Of the environment: no credentials, and not PYTHONDONTWRITEBYTECODE: compiling the SDK anew takes 5 s."""
+"""Environment variables that are kept: no credentials, and not PYTHONDONTWRITEBYTECODE, because compiling the
+SDK every time takes 5 s."""
 _KINDS: dict[str, type[SlipwayError]] = {
     each.__name__: each for each in (BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, ProgramFailed)
 }
@@ -40,8 +41,8 @@ def record(
     """The graph of stack `stack` of the project at `root` (the folder of Pulumi.yaml).
 
     `answer` must be importable (a function of a module, not a lambda): the recording process calls it.
-    Raises what the program raises of slipway's errors (BadInput for an unknown stack, …), and ProgramFailed
-    for anything else, a connection or a look-up among them.
+    Raises slipway's errors as the program raises them (BadInput for an unknown stack, …), and ProgramFailed
+    for anything else, including a connection or a look-up.
     """
     command = [sys.executable, "-m", "infra.recording", str(root), stack]
     if answer is not None:
@@ -71,7 +72,7 @@ def record(
 
 
 def _bytecode() -> dict[str, str]:
-    """Where compiled modules are kept, if not beside their sources."""
+    """Where compiled modules are stored, if not beside their sources."""
     if "PYTHONDONTWRITEBYTECODE" not in os.environ:
         return {}
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -1,5 +1,8 @@
-"""Runs a program's body in this process against the recording monitor. Pulumi's runtime is global state:
-one run of a whole program a process (`record`); `record_component` is for tests that build a single one."""
+"""Runs a program's body in this process against the recording monitor.
+
+Pulumi's runtime is global state, so `record` runs a whole program in a process of its own;
+`record_component` is for tests of single components.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,15 @@ from infra.recording.monitor import RecordingMonitor
 def run(
     body: Callable[[], Any], *, project: str, stack: str, root: str = "", answer: Answer | None = None
 ) -> Graph:
-    """What `body` registers and exports. Raises what it raises.
+    """The resources that `body` registers, and its exports. Raises what `body` raises.
 
-    Never a dry run: a preview skips what stands in `apply`, and with it every assertion there.
+    Never a dry run: a preview skips functions in `apply`, and with them their assertions.
     """
     monitor = RecordingMonitor(project, stack, answer)
 
     async def settled() -> None:
         body()
-        # Pulumi's own wait looks at every pending output after each one that is done: quadratic.
+        # Pulumi's own wait is quadratic: it examines every pending output after each one that completes.
         while pending := [each for each in _outputs() if not each.done()]:
             await asyncio.wait(pending)
 
@@ -57,7 +60,7 @@ def run(
 def record_component(
     make: Callable[[], Any], *, project: str = "board", stack: str = "test", answer: Answer | None = None
 ) -> Graph:
-    """The graph of what `make` builds. If it returns a mapping, that is exported."""
+    """The graph of the resources that `make` declares. A mapping that it returns is exported."""
 
     def body() -> None:
         made = make()
@@ -69,5 +72,5 @@ def record_component(
 
 
 def _outputs() -> list[asyncio.Task[Any]]:
-    """What the program's outputs wait for; known to a running program only."""
+    """The tasks that the running program's outputs wait for."""
     return list(cast("set[asyncio.Task[Any]]", getattr(SETTINGS, "outputs", set[Any]())))

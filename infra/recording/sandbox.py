@@ -1,4 +1,4 @@
-"""Refuses every connection of this process: a program body that needs the network fails here, loudly."""
+"""What the recording process does before the program runs: refuse connections, and import less of the SDK."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _REFUSED = {
 }
 
 attempts: list[str] = []
-"""What was refused: also if the program swallowed the error, the recording fails."""
+"""What was refused. The recording fails even if the program catches the error."""
 
 
 def go_offline() -> None:
-    """From now on, for the rest of this process. There is no way back (`sys.addaudithook`)."""
+    """Refuse every connection and subprocess from now on; irreversible (`sys.addaudithook`)."""
     sys.addaudithook(_refuse)
 
 
@@ -33,15 +33,9 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
         what = " ".join(str(each) for each in args[-1:]) if event != "subprocess.Popen" else str(args[1])
         attempts.append(f"{event} {what}")
         raise ProgramFailed(
-            f"the program body reached outside: {event} {what}",
+            f"the program body used the network or started a process: {event} {what}",
             remedy="take what it needs from the stack's settings: the program body makes no network call",
         )
-
-
-# Imports only what a program uses of `pulumi_cloudflare`.
-#
-# The package's `__init__` imports all of its 500 modules, which takes longer than recording a whole stack.
-# Pulumi itself runs the program with the package as it is.
 
 
 _PACKAGE = "pulumi_cloudflare"
@@ -49,7 +43,12 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def install() -> None:
-    """Does nothing if the package is imported already, or is not there."""
+    """Import only the modules of `pulumi_cloudflare` that a program uses.
+
+    The package's `__init__` imports all 500 of its modules, which takes longer than recording a stack.
+    Pulumi itself runs the program with the unchanged package. Does nothing if the package is already
+    imported, or absent.
+    """
     spec = None if _PACKAGE in sys.modules else importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.submodule_search_locations is None:
         return
@@ -61,7 +60,7 @@ def install() -> None:
 
 
 class _Lean(ModuleType):
-    """The package, each of its names imported when it is asked for."""
+    """The package, whose names are imported at first use."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

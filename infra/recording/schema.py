@@ -1,6 +1,6 @@
-"""Checks a resource's inputs against the provider's typed SDK, nested ones too.
+"""Checks a resource's inputs, nested ones included, against the provider's typed SDK.
 
-The engine's mocks accept anything: a misspelt key in a dict literal, text where a number belongs. The SDK
+The engine's mocks accept anything: a misspelt key in a dict literal, text in place of a number. The SDK
 knows every name and type, so introspection finds both.
 """
 
@@ -22,11 +22,11 @@ from infra.recording.graph import Resource, references
 from infra.recording.sdk import resource_class, type_hints
 
 Fields = dict[str, tuple[Any, bool]]
-"""By wire name: the type, and whether it must be given."""
+"""By wire name: the type, and whether it is required."""
 
 
 def breaches(resource: Resource) -> list[str]:
-    """What is wrong with the inputs; nothing for components and providers. `edge.accessLogs.bukket: …`."""
+    """What is wrong with the inputs: `edge.accessLogs.bukket: …`. Nothing for components and providers."""
     cls = resource_class(resource.type)
     if cls is None:
         return [] if not resource.address else [f"{resource.type}: the SDK has no such resource"]
@@ -85,7 +85,7 @@ def _object(value: Mapping[str, Any], args: type, place: str) -> Iterator[str]:
 
 
 def _value(value: Any, kind: Any, place: str) -> Iterator[str]:
-    """Tries every type that is allowed here; the breaches of the one that came closest."""
+    """The breaches against whichever allowed type fits best."""
     choices = list(_choices(kind))
     if value is None or not choices or Any in choices:
         return
@@ -94,7 +94,7 @@ def _value(value: Any, kind: Any, place: str) -> Iterator[str]:
 
 
 def _choices(kind: Any) -> Iterator[Any]:
-    """`Input[Optional[T]]`, a union of T, awaitables and outputs of it, and None, is T."""
+    """The plain types in `Input[Optional[T]]`: a union of T, awaitables and outputs of T, and None."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         for each in inside:
@@ -152,7 +152,7 @@ def _each_of_list(value: Any, kind: Any, place: str) -> Iterator[str]:
 
 
 def _plain(value: Any, kind: type, place: str) -> Iterator[str]:
-    """A reference to another resource may stand for a number or a boolean, but not beside other text."""
+    """A number or boolean may be a reference to another resource, if there is no other text."""
     if isinstance(value, str) and kind is not str:
         found = [each.text for each in references(value)]
         if found == [value]:

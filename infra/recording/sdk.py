@@ -1,4 +1,4 @@
-"""The providers' typed SDK, read by introspection: the class of a token, and the outputs it declares."""
+"""The providers' SDK, read by introspection: classes, their outputs, and Terraform's names for them."""
 
 from __future__ import annotations
 
@@ -54,18 +54,13 @@ def declared_fields(cls: type) -> dict[str, tuple[str, Any]]:
 
 
 def type_hints(of: Any, names: dict[str, Any]) -> dict[str, Any]:
-    """The annotations of `of`, in which the SDK's modules use one name for types of their own.
+    """The annotations of `of`, resolved in its own module: several modules use the same names for types.
 
-    `typing` keeps what a quoted name came to, and shares it between equal annotations of different modules:
-    rds' ParameterGroupParameterArgs would be docdb's if that was asked for first. Local names that are not
-    the global ones make it look again.
+    `typing` caches how a quoted name was resolved and shares that between equal annotations of different
+    modules: rds' ParameterGroupParameterArgs would be docdb's if that was resolved first. A separate dict of
+    local names prevents that.
     """
     return typing.get_type_hints(of, globalns=names, localns=dict(names))
-
-
-# What Terraform calls a resource: answers of the recorder are references in its language.
-#
-# The SDK does not carry Terraform's names. Most follow a rule; `EXCEPTIONS` are those that do not.
 
 
 EXCEPTIONS = {
@@ -95,10 +90,10 @@ EXCEPTIONS = {
     "aws:sesv2/emailIdentity:EmailIdentity": "aws_sesv2_email_identity",
     "aws:s3/bucketObjectv2:BucketObjectv2": "aws_s3_object",
 }
-"""Whole tokens."""
+"""Terraform's types that do not follow the rule, by token. The SDK does not have them."""
 
 MODULES_WITHOUT_PREFIX = {"ec2", "index"}
-"""Their resources are named after themselves alone: `aws:ec2/subnet:Subnet` is `aws_subnet`."""
+"""Modules that are not part of Terraform's names: `aws:ec2/subnet:Subnet` is `aws_subnet`."""
 MODULES_RENAMED = {"cloudwatch": "cloudwatch", "route53": "route53"}
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -116,7 +111,7 @@ def terraform_type(token: str) -> str:
 
 
 def terraform_name(logical_name: str) -> str:
-    """The logical name with what Terraform does not take in a name replaced; starts with a letter or `_`."""
+    """The logical name as a valid Terraform name, which starts with a letter or `_`."""
     name = re.sub(r"[^A-Za-z0-9_-]", "-", logical_name)
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 

@@ -1,7 +1,7 @@
-"""What is watched (I10): one table, from which CloudWatch alarms and Prometheus rules are made.
+"""The alerts (I10): one table from which CloudWatch alarms and Prometheus rules are made.
 
-infra/aws/alarms.py makes the alarms of platform aws; hosts/alert_rules.py the rules for platform servers. It
-lies here because infra and the rest share only settings. Thresholds: the stack's `slipway:aws.alerts`.
+infra/aws/alarms.py makes the alarms of platform aws, hosts/alert_rules.py the rules for platform servers; the
+table is here because they share settings only. Thresholds: the stack's `slipway:aws.alerts`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from slipway.settings.aws import Alerts
 Part = Literal[
     "balancer", "targets", "firewall", "certificate", "cache", "database", "database_log", "proxy", "fleet"
 ]
-"""Of what a metric is: decides its dimensions."""
+"""The part of a stack that a metric belongs to, which decides its dimensions."""
 FLEET = "slipway"
-"""CloudWatch namespace of what hosts and log filters measure is `slipway/<fleet>`."""
+"""CloudWatch namespace of metrics from hosts and log filters: `slipway/<fleet>`."""
 ENOUGH = 20
-"""Fewer requests in a period say nothing about a share."""
+"""Minimum number of requests in a period for a meaningful percentage."""
 _GB = 1024**3
 
 
@@ -35,7 +35,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Log:
-    """Lines of a log that are counted as `metric`, in the fleet's own namespace."""
+    """Log lines that are counted as `metric`, in the fleet's own namespace."""
 
     metric: str
     pattern: str
@@ -44,40 +44,40 @@ class Log:
 
 @dataclass(frozen=True)
 class CloudWatch:
-    """How CloudWatch sees it: in `breaching` of the last `periods` periods of `seconds` each."""
+    """The CloudWatch alarm: raised by `breaching` of the last `periods` periods of `seconds` each."""
 
     metrics: Mapping[str, Metric]
-    """By the name that `formula` calls it."""
+    """Metrics, by their name in `formula`."""
     formula: str = ""
-    """Empty: the only metric as it is."""
+    """Metric math; empty: the only metric itself."""
     seconds: int = 60
     periods: int = 5
     breaching: int = 3
     missing: Literal["breaching", "notBreaching", "missing"] = "notBreaching"
-    """What no data means."""
+    """How missing data is treated."""
     log: Log | None = None
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that somebody must know of."""
+    """One alert: what is wrong, when, and what to do."""
 
     id: str
     what: str
-    """A sentence with `{threshold}`."""
+    """What is wrong: a sentence with `{threshold}`."""
     remedy: str
     severity: Literal["page", "ticket"]
-    """Wakes somebody, or waits until the morning."""
+    """`page` wakes somebody; `ticket` can wait."""
     threshold: Callable[[Alerts], float]
     cloudwatch: CloudWatch | None
     prometheus: str = ""
-    """Expression that is true when it is wrong; `{threshold}`, `{app}`. Empty: hosts have no such thing."""
+    """Prometheus expression, true if it is wrong, with `{threshold}` and `{app}`. Empty: AWS only."""
     below: bool = False
-    """Wrong below the threshold, not above it."""
+    """Is it wrong below the threshold, in place of above?"""
     minutes: int = 5
-    """For how long it must be wrong (Prometheus)."""
+    """How long it must be wrong (Prometheus)."""
     exporters: tuple[str, ...] = field(default=())
-    """What Prometheus needs besides the hosts' HAProxy and the app's /metrics."""
+    """Exporters that Prometheus needs besides the hosts' HAProxy and the app's /metrics."""
 
 
 _BALANCER, _CACHE, _RDS = "AWS/ApplicationELB", "AWS/ElastiCache", "AWS/RDS"
@@ -95,7 +95,7 @@ ALERTS = (
     ),
     Alert(
         "errors-5xx",
-        "more than {threshold} percent of answers are 5xx",
+        "more than {threshold} percent of responses are 5xx",
         "slipway status; if it began with a release: slipway rollback",
         "page",
         lambda alerts: alerts.error_percent,
@@ -105,7 +105,7 @@ ALERTS = (
                 "own": Metric(_BALANCER, "HTTPCode_ELB_5XX_Count", "Sum", "balancer"),
                 "requests": Metric(_BALANCER, "RequestCount", "Sum", "balancer"),
             },
-            # What nobody counted is 0; a handful of requests is no share.
+            # Missing data is 0; too few requests give no percentage.
             f"IF(FILL(requests, 0) >= {ENOUGH}, 100 * (FILL(targets, 0) + FILL(own, 0)) / requests, 0)",
         ),
         '100 * sum(rate(haproxy_frontend_http_responses_total{{proxy="https",code="5xx"}}[5m]))'
@@ -131,7 +131,7 @@ ALERTS = (
     Alert(
         "unhealthy-host",
         "a web host has not answered the readiness check for a while",
-        "slipway status; a host that does not come back is replaced by itself on AWS",
+        "slipway status; on AWS a host that does not come back is replaced automatically",
         "ticket",
         lambda _: 0,
         CloudWatch(
@@ -144,8 +144,8 @@ ALERTS = (
     ),
     Alert(
         "redis-memory",
-        "Redis uses more than {threshold} percent of its memory; when it is full, jobs are refused",
-        "take a larger slipway:aws.cache.type, or find out what fills the queue",
+        "Redis uses more than {threshold} percent of its memory; when it is full, new jobs fail",
+        "set a larger slipway:aws.cache.type, or find out what fills the queue",
         "page",
         lambda alerts: alerts.redis_memory_percent,
         CloudWatch(
@@ -161,14 +161,14 @@ ALERTS = (
         "slipway status: do the workers run? More of them: slipway:aws.worker.max",
         "page",
         lambda alerts: alerts.queue_length,
-        # Without the database or Redis the app tells no number: silence is as bad as a long queue.
+        # Without the database or Redis the app exposes no number: missing data is as bad as a long queue.
         CloudWatch({"waiting": Metric(FLEET, "QueueWaiting", "Maximum", "fleet")}, missing="breaching"),
         'max({app}_queue_jobs{{state="waiting"}}) > {threshold} '
         'or absent({app}_queue_jobs{{state="waiting"}})',
     ),
     Alert(
         "dead-letters",
-        "jobs have failed for good",
+        "jobs have failed permanently",
         "the worker's log names them; correct the cause, then retry or remove them",
         "ticket",
         lambda _: 0,
@@ -237,7 +237,7 @@ ALERTS = (
     ),
     Alert(
         "limited",
-        "limits turned away more than {threshold} requests in 5 minutes",
+        "limits rejected more than {threshold} requests in 5 minutes",
         "an attack, or a limit that is too low: the firewall's sampled requests show who",
         "ticket",
         lambda alerts: float(alerts.limited_per_5_minutes),

@@ -1,7 +1,7 @@
-"""Settings of platform `aws`: what a stack's infrastructure is made of, and how much of it.
+"""Settings of platform `aws`: a stack's infrastructure and its sizes.
 
-The defaults here are production's. `PREVIEW` is what other purposes get instead: the same parts, cheaper and
-quicker to throw away. Both are only defaults: a stack's file overrides any of them.
+The defaults here are production's. `PREVIEW` has those of other purposes: the same parts, cheaper and
+quicker to delete. A stack's file overrides any of them.
 """
 
 from __future__ import annotations
@@ -20,63 +20,63 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
 class Network(Setting):
-    """VPC, zones and the way out."""
+    """VPC, zones, NAT gateways and endpoints."""
 
     cidr: str = "10.20.0.0/16"
-    """Of the VPC; /16 to /20."""
+    """Address range of the VPC; /16 to /20."""
     zones: int = Field(default=2, ge=2, le=3)
     """Availability zones: a load balancer needs two."""
     zone_letters: ZoneLetters = "abc"
-    """Which, in this order. Not every account has every zone: `aws ec2 describe-availability-zones`."""
+    """Letters of the zones, in order. Not every account has all: `aws ec2 describe-availability-zones`."""
     nat: Literal["per_zone", "one"] = "per_zone"
-    """Gateways for the hosts' way out: one a zone survives the loss of a zone, one in all costs less."""
+    """NAT gateways: one per zone survives the loss of a zone, a single one costs less."""
     endpoints: bool = True
-    """Endpoints of AWS's services inside the network? S3's is free and always there; the others (sessions,
-    secrets, logs, keys) keep hosts manageable while a gateway is gone, and cost by the hour and zone."""
+    """Are there VPC endpoints for AWS's services? S3's is free and always there. Others (sessions, secrets,
+    logs, keys) keep hosts manageable while a NAT gateway is down, and cost by the hour and zone."""
     flow_log_days: int = Field(default=30, ge=1)
-    """How long refused and accepted connections are kept."""
+    """Retention of the flow log of accepted and rejected connections, in days."""
 
 
 class Group(Setting):
     """Hosts of one role: an Auto Scaling group."""
 
     type: str = "t3.medium"
-    """EC2 instance type; of the architecture that the builds are made for."""
+    """EC2 instance type, of the architecture that builds are made for."""
     min: int = Field(default=2, ge=0, le=64)
-    """Fewest hosts."""
+    """Minimum number of hosts."""
     max: int = Field(default=6, ge=1, le=64)
-    """Most hosts; at least one more than `min`, so that hosts can be replaced one by one."""
+    """Maximum number of hosts; more than `min`, so that hosts can be replaced one by one."""
     disk_gb: int = Field(default=20, ge=8, le=1000)
-    """Size of the encrypted disk."""
+    """Size of the encrypted disk, in GB."""
 
 
 class LoadBalancer(Setting):
-    """The Application Load Balancer and the firewall before it."""
+    """The Application Load Balancer and its firewall."""
 
     ssl_policy: str = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
     """TLS 1.2 with forward secrecy, and 1.3 (ELB.17)."""
     algorithm: Literal["least_outstanding_requests", "round_robin"] = "least_outstanding_requests"
-    """How a new client's host is chosen."""
+    """How the host of a new client is chosen."""
     slow_start_seconds: int = Field(default=0, ge=0, le=900)
     """0 or 30 to 900; only with `round_robin`."""
     sticky_seconds: int = Field(default=86_400, ge=1, le=604_800)
-    """Life of the cookie that brings a client back to its host."""
+    """Lifetime of the stickiness cookie, in seconds."""
     idle_seconds: int = Field(default=120, ge=30, le=4000)
-    """After which a silent connection is closed: well above the app's heartbeat."""
+    """Seconds after which a silent connection is closed: well above the app's heartbeat."""
     heartbeat_seconds: int = Field(default=30, ge=5, le=300)
-    """At least how often every open socket carries a message; Cloudflare drops silent ones at about 100 s."""
+    """Maximum seconds between messages on an open socket; Cloudflare closes silent ones after about 100."""
     deregistration_seconds: int | None = Field(default=None, ge=0, le=3600)
-    """From a host's leaving to the end of its connections. None: the app's longest drain plus 30."""
+    """Seconds that connections have to finish when a host leaves. None: the app's longest drain plus 30."""
     health_seconds: int = Field(default=10, ge=5, le=30)
-    """Between two readiness checks (I3: 30 at most)."""
+    """Seconds between two readiness checks (I3: 30 at most)."""
     deletion_protection: bool = True
-    """Does AWS refuse to delete it? (ELB.6)"""
+    """Does AWS refuse to delete the load balancer? (ELB.6)"""
     log_days: int = Field(default=90, ge=1)
-    """How long access and connection logs are kept."""
+    """Retention of access and connection logs, in days."""
     firewall: bool = True
-    """A web ACL with AWS's managed rules and a rate rule?"""
+    """Is there a web ACL with AWS's managed rules and a rate limit?"""
     requests_per_5_minutes: int = Field(default=3000, ge=100, le=2_000_000)
-    """Per client address; beyond it the firewall blocks."""
+    """Requests allowed from one client address in 5 minutes; the firewall blocks more."""
 
 
 class Database(Setting):
@@ -85,27 +85,27 @@ class Database(Setting):
     type: str = "db.t4g.medium"
     """Instance class."""
     version: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] = "16"
-    """Major version; minor ones come by themselves in the maintenance window."""
+    """Major version; minor versions are upgraded automatically in the maintenance window."""
     storage_gb: int = Field(default=50, ge=20, le=16_000)
-    """At first."""
+    """Initial storage, in GB."""
     max_storage_gb: int = Field(default=200, ge=20, le=65_536)
-    """To which it grows by itself."""
+    """Upper limit for storage autoscaling, in GB."""
     multi_az: bool = True
-    """A standby in another zone?"""
+    """Is there a standby in another zone?"""
     pooler: Literal["rds_proxy", "none"] = "rds_proxy"
-    """What keeps connections to the database few."""
+    """What limits the number of connections to the database."""
     backup_days: int = Field(default=14, ge=1, le=35)
-    """How long automated backups are kept: to any second of that time."""
+    """Retention of automated backups, in days: restore to any second of that time."""
     backup_window: Window = "02:00-03:00"
-    """UTC."""
+    """Daily backup window, UTC."""
     maintenance_window: WeeklyWindow = "sun:03:30-sun:04:30"
-    """UTC; must not overlap the backup window."""
+    """Weekly maintenance window, UTC; must not overlap the backup window."""
     deletion_protection: bool = True
-    """Does AWS refuse to delete it? (RDS.8)"""
+    """Does AWS refuse to delete the database? (RDS.8)"""
     final_snapshot: bool = True
     """Is a snapshot taken before it is deleted?"""
     insights_days: Literal[7, 93, 186, 372, 731] = 7
-    """How long Performance Insights are kept; 7 days are free."""
+    """Retention of Performance Insights, in days; 7 are free."""
 
 
 class Cache(Setting):
@@ -114,15 +114,15 @@ class Cache(Setting):
     type: str = "cache.t4g.small"
     """Node type."""
     version: Annotated[str, StringConstraints(pattern=r"^7\.\d+$")] = "7.1"
-    """Of Redis."""
+    """Version of Redis."""
     replicas: int = Field(default=1, ge=0, le=5)
-    """Besides the primary; with one or more, failover is automatic."""
+    """Number of replicas; with one or more, failover is automatic."""
     cluster_mode: bool = False
-    """Sharded? Queues on BullMQ cannot use it."""
+    """Is Redis sharded? Queues on BullMQ cannot use that."""
     eviction: Literal["noeviction", "allkeys-lru", "volatile-lru", "volatile-ttl"] = "noeviction"
-    """What happens when memory is full; with queues nothing may be thrown away."""
+    """What is evicted when memory is full; with queues, nothing may be."""
     snapshot_days: int = Field(default=7, ge=0, le=35)
-    """How long daily snapshots are kept."""
+    """Retention of daily snapshots, in days."""
     final_snapshot: bool = True
     """Is a snapshot taken before it is deleted?"""
 
@@ -131,78 +131,78 @@ class Buckets(Setting):
     """The stack's S3 buckets."""
 
     old_version_days: int = Field(default=30, ge=1)
-    """How long overwritten and deleted objects can be brought back."""
+    """Days for which overwritten and deleted objects can be restored."""
     unfinished_days: int = Field(default=2, ge=1)
-    """After which unfinished uploads are thrown away."""
+    """Days after which incomplete uploads are deleted."""
     origins: list[str] = Field(default_factory=list)
     """Origins whose pages may upload; default: the site's own. Never `*`."""
     uploads_prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+/)+$")] = "users/"
-    """Under which the app keeps uploads: its hosts may touch nothing else there. Ends with `/`."""
+    """Prefix of the app's uploads, the only part of the bucket its hosts may use. Ends with `/`."""
 
 
 class GitHub(Setting):
-    """The repository whose workflows release, by OIDC: no key is stored anywhere."""
+    """The repository whose workflows release, by OIDC, without stored keys."""
 
     repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
     """`owner/name`."""
     environment: str = ""
     """The GitHub environment that may release this stack; default: the stack's name."""
     provider: Literal["create", "existing"] = "create"
-    """An account has one identity provider for GitHub: `existing` if another stack made it."""
+    """An account has one identity provider for GitHub: `existing` if another stack has made it."""
 
 
 class Alerts(Setting):
-    """Who hears of what is wrong, and from when on it is (I10)."""
+    """Who is notified by alarms, and their thresholds (I10)."""
 
     emails: list[Email] = Field(default_factory=list[str])
-    """Each confirms once."""
+    """Addresses that are notified; each confirms once."""
     p95_ms: float = Field(default=500, gt=0)
-    """Slowest tolerable p95 at the load balancer."""
+    """Maximum p95 latency at the load balancer, in milliseconds."""
     error_percent: float = Field(default=1, gt=0, le=100)
-    """Highest share of 5xx answers."""
+    """Maximum percentage of 5xx responses."""
     redis_memory_percent: float = Field(default=80, gt=0, le=100)
-    """Highest use of Redis' memory."""
+    """Maximum use of Redis' memory, in percent."""
     queue_length: int = Field(default=1000, ge=1)
-    """Most waiting jobs."""
+    """Maximum number of waiting jobs."""
     certificate_days: int = Field(default=14, ge=1)
-    """Fewest days that the certificate is still good for."""
+    """Minimum days until the certificate expires."""
     limited_per_5_minutes: int = Field(default=500, ge=1)
-    """Most requests that limits turned away."""
+    """Maximum number of requests that limits reject in 5 minutes."""
 
 
 class Mail(Setting):
-    """SES: sending mail as a domain of yours."""
+    """SES: mail from your domain."""
 
     domain: str
-    """That mail is sent from."""
+    """Domain that mail is sent from."""
     bounce_percent: float = Field(default=5, gt=0, le=100)
-    """AWS pauses sending at 10."""
+    """Maximum bounce rate; AWS pauses sending at 10."""
     complaint_percent: float = Field(default=0.1, gt=0, le=100)
-    """AWS pauses sending at 0.5."""
+    """Maximum complaint rate; AWS pauses sending at 0.5."""
 
 
 class Budget(Setting):
-    """An alarm on the bill."""
+    """A budget that notifies before it is exceeded."""
 
     monthly_usd: int = Field(ge=1)
-    """Told at 80 and 100 percent, and when the forecast passes it."""
+    """US dollars a month; notifies at 80 and 100 percent, and when the forecast exceeds it."""
 
 
 class Aws(Setting):
     """One stack on AWS."""
 
     account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-    """The only account this stack may be made in."""
+    """The only account in which this stack may be made."""
     region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
-    """Where everything is."""
+    """Region of all resources."""
     profile: str = ""
-    """Of your AWS configuration; empty: as the AWS command line would choose."""
+    """Profile in your AWS configuration; empty: the one that the AWS command line would use."""
     image: str = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
     """Machine image of the hosts: an `ami-…`, or a parameter that names the newest Debian 12."""
     hosted_zone: str = ""
-    """Route 53 zone of the domain, `Z…`, if Cloudflare does not answer for it."""
+    """Route 53 zone of the domain, `Z…`, if the domain is not on Cloudflare."""
     certificate: str = ""
-    """ARN of a certificate of your own; empty: one is made, and proved by DNS."""
+    """ARN of a certificate of your own; empty: one is requested and validated by DNS."""
     network: Network = Network()
     """See below."""
     web: Group = Group()
@@ -218,7 +218,7 @@ class Aws(Setting):
     buckets: Buckets = Buckets()
     """See below."""
     secret_recovery_days: int = Field(default=30, ge=7, le=30)
-    """How long a deleted secret and key can be brought back."""
+    """Days for which a deleted secret or key can be restored."""
     alerts: Alerts = Alerts()
     """See below."""
     github: GitHub | None = None
@@ -226,38 +226,38 @@ class Aws(Setting):
     mail: Mail | None = None
     """See below; absent: no mail."""
     budget: Budget | None = None
-    """See below; absent: no alarm."""
+    """See below; absent: no budget."""
     audit: bool = True
-    """A trail of every call to the account's API? Once in an account is enough."""
+    """Is there a trail of all API calls? One for an account is enough."""
     protect: bool = True
-    """Does Pulumi refuse to delete what holds data? AWS's own protections are apart."""
+    """Does Pulumi refuse to delete resources that hold data? AWS's own protections are other settings."""
 
 
 class Cloudflare(Setting):
-    """Cloudflare in front: DNS, strict TLS, its firewall and cache; the hosts see only its addresses."""
+    """Cloudflare in front: DNS, strict TLS, firewall, cache; only its addresses reach the load balancer."""
 
     account: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     """Account id."""
     zone: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     """Zone id."""
     zone_name: str
-    """Name of the zone; the stack's domain lies in it."""
+    """Name of the zone that contains the stack's domain."""
     manage_zone: bool = True
-    """Zone-wide settings (TLS, cache) by this stack? One stack a zone does."""
+    """Does this stack manage zone-wide settings (TLS, cache)? One stack of each zone does."""
     edge_certificate: Literal["universal", "advanced"] = "universal"
-    """`universal` covers the zone and one label below it; `advanced` any name, and costs by the month."""
+    """`universal` covers the zone and one label below; `advanced` covers any name, and costs by the month."""
     uploads: Literal["s3", "r2"] = "s3"
-    """Where uploads live."""
+    """Where uploads are kept."""
     worker: bool = False
-    """The real-time router as a Worker with Durable Objects, at `rt.<domain>`?"""
+    """Is the real-time router deployed as a Worker with Durable Objects, at `rt.<domain>`?"""
     worker_connections: int = Field(default=10_000, ge=1, le=32_768)
-    """Most sockets of one Durable Object."""
+    """Maximum number of sockets of one Durable Object."""
     worker_migrated: bool = False
-    """Turn on after the Worker's first `up`: Cloudflare makes a Durable Object's class once only."""
+    """Turn on after the Worker's first `up`: Cloudflare creates a Durable Object's class only once."""
     managed_rules: bool = True
-    """Cloudflare's managed firewall rules? They need the Pro plan."""
+    """Are Cloudflare's managed firewall rules on? They need the Pro plan."""
     requests_per_10_seconds: int = Field(default=200, ge=10)
-    """Per client address; beyond it Cloudflare blocks."""
+    """Requests allowed from one client address in 10 seconds; Cloudflare blocks more."""
 
 
 PREVIEW: dict[str, Any] = {
@@ -275,13 +275,13 @@ PREVIEW: dict[str, Any] = {
     "audit": False,
     "protect": False,
 }  # fmt: skip
-"""What a stack that is not production has instead of the defaults above, key by key."""
+"""Defaults of stacks that are not production, where they differ from the defaults above."""
 
 
 def with_defaults(given: Any, purpose: Purpose) -> Any:
-    """`given` (the `slipway:aws` mapping) with what it leaves out filled in for `purpose`.
+    """`given` (the `slipway:aws` mapping) with the defaults of `purpose` for missing keys.
 
-    What is not a mapping is left as it is: the model says what is wrong with it.
+    Anything but a mapping is returned unchanged: validation reports it.
     """
     return _merged(PREVIEW, given) if purpose == "preview" else given
 

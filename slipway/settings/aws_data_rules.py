@@ -1,4 +1,4 @@
-"""Rules on what keeps data: database, cache, and the windows in which AWS works on them."""
+"""Rules on settings of database and cache, and on their backup and maintenance windows."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = 24 * 60
 _WEEK = 7 * _DAY
 _SHORTEST_WINDOW = 30
-"""Minutes; AWS takes none shorter."""
+"""Minutes; AWS's minimum."""
 _LONGEST_WINDOW = _DAY
 _DATABASE_TYPE = re.compile(r"^db\.[a-z]+\d+[a-z0-9-]*\.[a-z0-9-]+$")
 _CACHE_TYPE = re.compile(r"^cache\.[a-z]+\d+[a-z0-9-]*\.[a-z0-9-]+$")
 _GROWTH = 1.1
-"""RDS User Guide: the most that storage grows to is at least 10 % more than what is allocated."""
+"""RDS User Guide: the limit of storage autoscaling is at least 10 % above the allocated storage."""
 _CACHE_VERSIONS = ("7.0", "7.1")
-"""What ElastiCache offers of Redis 7."""
+"""ElastiCache's versions of Redis 7."""
 
 Span = tuple[int, int]
 """First minute and length in minutes."""
 
 
 def data_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
-    """What is wrong with database and cache, where the stack has them."""
+    """What is wrong with database and cache, if the stack has them."""
     if stack.database == "postgres":
         yield from _database(aws.database)
     if stack.redis:
@@ -45,7 +45,7 @@ def _database(database: Database) -> Iterator[Broken]:
         yield (
             ("aws", "database", "max_storage_gb"),
             f"must be at least a tenth more than storage_gb ({database.storage_gb}),"
-            f" got {database.max_storage_gb}: AWS refuses less",
+            f" got {database.max_storage_gb}: AWS rejects less",
             f"at least {-(-database.storage_gb * 11 // 10)}",
         )
     yield from _windows(database)
@@ -61,7 +61,7 @@ def _cache(cache: Cache) -> Iterator[Broken]:
     if cache.version not in _CACHE_VERSIONS:
         yield (
             ("aws", "cache", "version"),
-            f"must be {' or '.join(_CACHE_VERSIONS)}, got {shown(cache.version)}: the ones of ElastiCache",
+            f"must be {' or '.join(_CACHE_VERSIONS)}, got {shown(cache.version)}: ElastiCache has no others",
             "",
         )
 
@@ -84,19 +84,19 @@ def _windows(database: Database) -> Iterator[Broken]:
         yield (
             ("aws", "database", "maintenance_window"),
             f"{database.maintenance_window} overlaps the backup window {database.backup_window}:"
-            " AWS refuses that",
+            " AWS rejects that",
             "let one begin after the other has ended",
         )
 
 
 def daily_span(window: str) -> Span | None:
-    """`02:00-03:00` in minutes of the day; it may reach past midnight. None: no such time."""
+    """`02:00-03:00` in minutes of the day; it may extend past midnight. None: not a valid time."""
     start, end = (_minute(time) for time in window.split("-"))
     return None if start is None or end is None else (start, (end - start) % _DAY)
 
 
 def weekly_span(window: str) -> Span | None:
-    """`sun:03:30-sun:04:30` in minutes from Monday on; it may reach past Sunday. None: no such time."""
+    """`sun:03:30-sun:04:30` in minutes since Monday; it may extend past Sunday. None: not a valid time."""
     days, minutes = zip(*((when[:3], _minute(when[4:])) for when in window.split("-")), strict=True)
     if None in minutes or not set(days) <= set(_DAYS):
         return None
@@ -105,9 +105,9 @@ def weekly_span(window: str) -> Span | None:
 
 
 def overlap(daily: Span, weekly: Span) -> bool:
-    """Do a window of every day and one of a week share a minute?"""
+    """Do a daily and a weekly window share a minute?"""
     start, end = weekly[0], weekly[0] + weekly[1]
-    # From the day before, whose window may reach past midnight, to the end of a week that began on Sunday.
+    # From the day before, whose window may extend past midnight, to a week that began on Sunday.
     begins = (day * _DAY + daily[0] for day in range(-1, 15))
     return any(begin < end and start < begin + daily[1] for begin in begins)
 

@@ -1,4 +1,4 @@
-"""Whether an app fits a stack on AWS: drains, queues, connections, limits: what only both together tell."""
+"""Whether an app fits a stack on AWS: rules on drains, queues, connections and limits that need both."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken
 
 _POOL_NAMES = ("DATABASE_POOL_SIZE", "DB_POOL_SIZE", "DATABASE_POOL_MAX", "DB_POOL_MAX", "PGPOOL_MAX")
-"""Env entries by which apps are told how many connections a process may open."""
+"""Common names of env entries for the size of a process' connection pool."""
 _HOP_NAMES = ("TRUSTED_PROXY_HOPS", "TRUST_PROXY_HOPS", "PROXY_HOPS")
-"""Env entries by which apps are told how many entries of X-Forwarded-For are ours."""
+"""Common names of env entries for the number of trusted proxies in X-Forwarded-For."""
 _CLOUDFLARE_BODY = 100 * 1000 * 1000
-"""Bytes. Cloudflare's limit on a request body on its free and pro plans; more is answered with 413."""
+"""Bytes. Cloudflare's limit for a request body on its free and pro plans; it answers 413 beyond."""
 
 
 def unfit_on_aws(app: App, stack: Stack) -> Iterator[Broken]:
-    """Where `stack`'s AWS settings contradict `app`: key path in the stack's file, problem, remedy."""
+    """Everything in `stack`'s AWS settings that contradicts `app`."""
     if stack.aws is None:
         return
     yield from _drain(app, stack.aws)
@@ -38,7 +38,7 @@ def unfit_on_aws(app: App, stack: Stack) -> Iterator[Broken]:
 
 
 def longest_drain(app: App) -> int:
-    """Seconds that the slowest process on a web host may take to leave."""
+    """The longest drain of a process on a web host, in seconds."""
     return max((process.drain_seconds for process in app.on_role("web").values()), default=0)
 
 
@@ -59,7 +59,7 @@ def _hosts(app: App, aws: Aws) -> Iterator[Broken]:
     if app.on_role("worker") and aws.worker.min < 1:
         yield (
             ("aws", "worker", "min"),
-            f"is 0, and {next(iter(app.on_role('worker')))} runs on worker hosts: nobody would do its work",
+            f"is 0, and {next(iter(app.on_role('worker')))} runs on worker hosts: its work would not be done",
             "at least 1",
         )
 
@@ -75,7 +75,7 @@ def _silence(app: App, aws: Aws) -> Iterator[Broken]:
 
 
 def _firewall(app: App, aws: Aws) -> Iterator[Broken]:
-    """One that blocks before the app's own limit answers 429 blocks those who obey the limit."""
+    """A firewall limit below the app's own would block clients that obey the app's."""
     minute = app.limits.requests_per_minute
     if aws.load_balancer.firewall and aws.load_balancer.requests_per_5_minutes < 5 * minute:
         yield (
@@ -92,15 +92,15 @@ def _hops(app: App, stack: Stack) -> Iterator[Broken]:
             yield (
                 ("env", name),
                 f'must be 1, got "{stack.env[name]}": the web host\'s HAProxy leaves one entry in'
-                " X-Forwarded-For, the client's; with another number all clients are taken for one",
+                " X-Forwarded-For, the client's; with another number all clients count as one",
                 "remove it, and let slipway.toml say 1",
             )
 
 
 def queue_signs(app: App) -> str:
-    """Why `app` is taken to keep a queue in Redis; empty if it is not.
+    """Why `app` seems to keep a queue in Redis; empty if it does not.
 
-    No setting says so: a process that takes no requests, and is given Redis, takes its work from there.
+    No setting says so: a process that serves no requests and has a Redis URL takes its work from there.
     """
     given = [
         (process, name)
@@ -123,14 +123,14 @@ def _queues(app: App, aws: Aws) -> Iterator[Broken]:
     if aws.cache.cluster_mode:
         yield (
             ("aws", "cache", "cluster_mode"),
-            f"must be off: {signs}, and BullMQ and its like move jobs between keys, which shards forbid",
+            f"must be off: {signs}, and BullMQ moves jobs between keys, which a sharded Redis forbids",
             "remove it; a larger cache.type holds more",
         )
     if aws.cache.eviction != "noeviction":
         yield (
             ("aws", "cache", "eviction"),
-            f'must be noeviction, got "{aws.cache.eviction}": {signs}, and jobs would be thrown away',
-            "remove it; the alarm on memory tells before it is full",
+            f'must be noeviction, got "{aws.cache.eviction}": {signs}, and jobs would be lost',
+            "remove it; an alarm is raised before memory is full",
         )
 
 
@@ -140,7 +140,7 @@ def _connections(app: App, stack: Stack, aws: Aws) -> Iterator[Broken]:
     size = stack.env.get(pool, app.env[pool].value or "") if pool else ""
     if most is None or pool is None or not size.isdigit():
         return
-    # On web hosts the old release stays beside the new one; of the workers one kind runs at a time.
+    # On web hosts the old release runs beside the new one; workers of one release run at a time.
     needed = int(size) * sum(
         process.instances * (2 * aws.web.max if app.role_of(name) == "web" else aws.worker.max)
         for name, process in app.processes.items()
@@ -168,7 +168,7 @@ def _cloudflare(app: App, cloudflare: Cloudflare) -> Iterator[Broken]:
     if body > _CLOUDFLARE_BODY:
         yield (
             ("cloudflare",),
-            f"lets no body over {_CLOUDFLARE_BODY} bytes through, and limits.body_bytes is {body}",
+            f"rejects bodies over {_CLOUDFLARE_BODY} bytes, and limits.body_bytes is {body}",
             "let browsers upload to the bucket directly, and lower limits.body_bytes",
         )
     if cloudflare.worker and app.websocket is None:
@@ -177,9 +177,6 @@ def _cloudflare(app: App, cloudflare: Cloudflare) -> Iterator[Broken]:
             "is on, and the app has no [websocket]: there is nothing for the Worker to serve",
             "remove it",
         )
-
-
-# What AWS types of machine are and bear: read off their names.
 
 
 Architecture = Literal["amd64", "arm64"]
@@ -204,11 +201,11 @@ _MOST_CONNECTIONS = 5_000
 """RDS for PostgreSQL's default is LEAST(DBInstanceClassMemory/9531392, 5000).
 Source: AWS Prescriptive Guidance, "Tuning PostgreSQL parameters: max_connections"."""
 RESERVED_CONNECTIONS = 8
-"""Of these the app gets none: 3 for superusers, 2 for RDS, and 3 for a migration and its backup."""
+"""Connections the app cannot use: 3 for superusers, 2 for RDS, and 3 for a migration and its backup."""
 
 
 def architecture_of_type(instance_type: str) -> Architecture | None:
-    """Of an EC2 instance type; None if it is not one. A `g` right after the generation is Graviton."""
+    """Architecture of an EC2 instance type; None if it is not one. A `g` after the generation is Graviton."""
     found = EC2_TYPE.match(instance_type)
     if not found:
         return None
@@ -216,15 +213,16 @@ def architecture_of_type(instance_type: str) -> Architecture | None:
 
 
 def architecture_of_image(image: str) -> Architecture | None:
-    """Of a machine image, if its name says so; an `ami-…` does not."""
+    """Architecture of a machine image, if its name contains it; an `ami-…` does not."""
     words = re.split(r"[/.:-]", image)
     return next((found for word, found in _IMAGE_WORDS.items() if word in words), None)
 
 
 def most_connections(database_type: str) -> int | None:
-    """What RDS for PostgreSQL sets max_connections to on `db.…`; None for a class not known here.
+    """RDS for PostgreSQL's max_connections on `db.…`; None for a class not known here.
 
-    By the class's full memory: what RDS keeps of it is not published; the real number is a little lower.
+    Computed from the class's full memory; RDS reserves an unpublished part, so the real number is a little
+    lower.
     """
     memory = _memory_gib(database_type)
     return None if memory is None else min(memory * _GIB // _BYTES_PER_CONNECTION, _MOST_CONNECTIONS)

@@ -1,4 +1,4 @@
-"""Rules on what stands before the hosts: load balancer, certificate, Cloudflare, and names in DNS."""
+"""Rules on settings of load balancer, certificate, Cloudflare, DNS names and mail."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from slipway.settings.violations import Broken, shown
 _ZONE_ID = re.compile(r"^Z[A-Z0-9]{5,31}$")
 _NAME = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$")
 _MODERN_TLS = re.compile(r"^ELBSecurityPolicy-(TLS13-1-[23]|TLS-1-2|FS-1-2)-")
-"""Names of AWS' policies that take nothing below TLS 1.2 (ELB.17)."""
+"""Names of AWS's policies without TLS below 1.2 (ELB.17)."""
 _SLOW_START = 30
 """AWS: 0, or 30 to 900 seconds."""
 _CLOUDFLARE_SILENCE = 100
-"""Seconds after which Cloudflare closes a connection that carries nothing."""
+"""Seconds after which Cloudflare closes a silent connection."""
 
 
 def front_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
@@ -38,7 +38,7 @@ def _load_balancer(aws: Aws) -> Iterator[Broken]:
     if balancer.slow_start_seconds and balancer.algorithm == "least_outstanding_requests":
         yield (
             slow,
-            f"must be 0 with least_outstanding_requests, got {balancer.slow_start_seconds}: AWS refuses both",
+            f"must be 0 with least_outstanding_requests, got {balancer.slow_start_seconds}: AWS rejects both",
             'remove it, or set algorithm: "round_robin"',
         )
     elif 0 < balancer.slow_start_seconds < _SLOW_START:
@@ -46,7 +46,7 @@ def _load_balancer(aws: Aws) -> Iterator[Broken]:
     if not _MODERN_TLS.match(balancer.ssl_policy):
         yield (
             ("aws", "load_balancer", "ssl_policy"),
-            f"must be a policy that takes TLS 1.2 and newer only, got {shown(balancer.ssl_policy)}",
+            f"must be a policy for TLS 1.2 and later only, got {shown(balancer.ssl_policy)}",
             'for example "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"',
         )
 
@@ -57,7 +57,7 @@ def _heartbeat(aws: Aws, cloudflare: Cloudflare | None) -> Iterator[Broken]:
         yield (
             ("aws", "load_balancer", "idle_seconds"),
             f"must be at least twice heartbeat_seconds ({balancer.heartbeat_seconds}),"
-            f" got {balancer.idle_seconds}: one late message, and an open socket is cut",
+            f" got {balancer.idle_seconds}: one late message would close an open socket",
             f"at least {2 * balancer.heartbeat_seconds}, or a shorter heartbeat",
         )
     if cloudflare and balancer.heartbeat_seconds >= _CLOUDFLARE_SILENCE:
@@ -65,7 +65,7 @@ def _heartbeat(aws: Aws, cloudflare: Cloudflare | None) -> Iterator[Broken]:
             ("aws", "load_balancer", "heartbeat_seconds"),
             f"must be less than {_CLOUDFLARE_SILENCE} behind Cloudflare, which closes silent connections,"
             f" got {balancer.heartbeat_seconds}",
-            "30 or less leaves room for a lost one",
+            "30 or less tolerates a lost one",
         )
 
 
@@ -82,7 +82,7 @@ def _proof(stack: Stack, aws: Aws) -> Iterator[Broken]:
     elif not (aws.hosted_zone or stack.cloudflare or aws.certificate):
         yield (
             ("aws", "certificate"),
-            "nothing gives one: a new certificate needs proof by DNS, and no zone is named",
+            "is missing: a new certificate needs validation by DNS, and no zone is named",
             "set slipway:cloudflare, or aws.hosted_zone, or the ARN of a certificate of your own",
         )
 
@@ -109,13 +109,13 @@ def _origin_problem(origin: str) -> str:
     if not host or parts.scheme not in ("https", "http"):
         return "must begin with https://"
     if parts.scheme == "http" and host not in ("localhost", "127.0.0.1"):
-        return "must begin with https://: what is sent by http can be read and changed on the way"
+        return "must begin with https://: http can be read and changed in transit"
     if (
         origin != f"{parts.scheme}://{parts.netloc}"
         or "@" in parts.netloc
         or parts.netloc != parts.netloc.lower()
     ):
-        return "must be scheme, host and port in small letters and nothing else: browsers send just that"
+        return "must be scheme, host and port in small letters and nothing else, as browsers send it"
     return ""
 
 

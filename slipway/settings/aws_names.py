@@ -1,4 +1,4 @@
-"""Names of what a stack has on AWS, of project and stack alone: infra makes them, slipway finds them."""
+"""Names of a stack's resources on AWS, made from project and stack: infra creates, slipway finds by them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOST_ROLES = ("web", "worker")
 
 @dataclass(frozen=True)
 class AwsNames:
-    """Of one stack."""
+    """The names of one stack."""
 
     stack: Stack
     account: str
@@ -20,12 +20,12 @@ class AwsNames:
 
     @property
     def fleet(self) -> str:
-        """Tells this stack from all others in the account: `board-prod`. Value of the tag `slipway:fleet`."""
+        """Unique in the account: `board-prod`. Value of the tag `slipway:fleet`."""
         return self.stack.fleet_id
 
     @property
     def path(self) -> str:
-        """Under which secrets and log groups lie: `slipway/board/prod`."""
+        """Prefix of secrets and log groups: `slipway/board/prod`."""
         return f"slipway/{self.stack.project}/{self.stack.name}"
 
     @property
@@ -39,12 +39,12 @@ class AwsNames:
         return f"{self.path}/database"
 
     def boot_secret(self, role: str) -> str:
-        """Secrets Manager: all that a new host of `role` needs to start the live release by itself."""
+        """Secrets Manager: what a new host of `role` needs to start the live release."""
         return f"{self.path}/boot/{role}"
 
     @property
     def outputs_parameter(self) -> str:
-        """SSM parameter: the stack outputs as JSON; they hold no value of a secret."""
+        """SSM parameter: the stack outputs as JSON; they contain no secret value."""
         return f"/{self.path}/outputs"
 
     @property
@@ -57,7 +57,7 @@ class AwsNames:
         return f"/{self.path}/{what}"
 
     def bucket(self, what: str) -> str:
-        """S3 bucket; these names are shared by all of AWS, hence the account."""
+        """S3 bucket; with the account, because the names are global in AWS."""
         return f"{self.fleet}-{what}-{self.account}"
 
     def group(self, role: str) -> str:
@@ -66,7 +66,7 @@ class AwsNames:
 
     @property
     def tags(self) -> dict[str, str]:
-        """On everything of the stack."""
+        """Tags of every resource of the stack."""
         return {
             "slipway:project": self.stack.project,
             "slipway:stack": self.stack.name,

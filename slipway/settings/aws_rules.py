@@ -97,10 +97,14 @@ def _certificate(stack: Stack, aws: Aws) -> Iterator[Broken]:
         yield (
             place,
             f"is of region {form[1]}, and stack {stack.name} is in {aws.region}",
-            "a load balancer takes certificates of its own region only: import or order it there",
+            "a load balancer needs a certificate in its own region: import or request it there",
         )
     elif form[2] != aws.account:
-        yield place, f"is of account {form[2]}, and the stack's is {aws.account}", "order it in this account"
+        yield (
+            place,
+            f"is of account {form[2]}, and the stack's is {aws.account}",
+            "request it in this account",
+        )
 
 
 _PARTS: dict[str, Callable[[Stack], bool]] = {
@@ -130,10 +134,10 @@ def production_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
 
 _IMAGE = re.compile(r"^(ami-([0-9a-f]{8}|[0-9a-f]{17})|resolve:ssm:/\S+)$")
 _PRIVATE = [IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-"""RFC 1918. Addresses outside belong to someone: the hosts could not reach theirs."""
+"""RFC 1918. Other addresses belong to someone, whom the hosts could not reach."""
 _WIDEST, _NARROWEST = 16, 20
-"""AWS takes a VPC of /16 to /28. Public, private and data subnets in up to three zones are sixteenths of it:
-of a /20 they are /24, where a load balancer (/27 and 8 free addresses, says AWS) and 64 hosts have room."""
+"""AWS accepts a VPC of /16 to /28. Public, private and data subnets in up to three zones are sixteenths of
+it: /24 in a /20, enough for a load balancer (AWS requires a /27 with 8 free addresses) and 64 hosts."""
 
 
 def fleet_rules(aws: Aws) -> Iterator[Broken]:
@@ -170,7 +174,7 @@ def _cidr(cidr: str) -> Iterator[Broken]:
             f"must be /{_WIDEST} to /{_NARROWEST}, got {shown(cidr)}",
             f'for example "{network.network_address}/{_WIDEST}"'
             if network.prefixlen > _NARROWEST
-            else "AWS takes no more; 3 tiers of subnets in 3 zones fit into any of these",
+            else "AWS accepts no more; 3 tiers of subnets in 3 zones fit into any of these",
         )
     elif not any(network.subnet_of(private) for private in _PRIVATE):
         yield (
@@ -210,5 +214,5 @@ def _group(role: str, group: Group, image: str) -> Iterator[Broken]:
         yield (
             ("aws", role, "max"),
             f"must be at least min + 1 = {group.min + 1}, got {group.max}",
-            "a new host comes before an old one goes",
+            "a new host starts before an old one is terminated",
         )

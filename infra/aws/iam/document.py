@@ -1,4 +1,4 @@
-"""IAM policy documents, typed: a misspelt part of a statement is an error here and not at AWS."""
+"""IAM policy documents, typed: a misspelt key is a type error here, instead of a rejection by AWS."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Principals = Mapping[Literal["AWS", "Service", "Federated"], str | Sequence[str]
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement. `not_resources` instead of `resources`: all but those.
+    """One statement. `not_resources` in place of `resources`: everything except those.
 
-    Neither is given in trust policies; `principals` are given in trust and resource policies only.
+    Trust policies have neither; only trust and resource policies have `principals`.
     """
 
     sid: str
@@ -36,7 +36,7 @@ class Statement:
             raise ValueError(f"{self.sid}: resources and not_resources exclude each other")
 
     def as_dict(self) -> dict[str, Any]:
-        """As in a policy's JSON."""
+        """The statement as a policy's JSON has it."""
         parts: dict[str, Any] = {"Sid": self.sid, "Effect": self.effect}
         if self.principals is not None:
             parts["Principal"] = "*" if self.principals == "*" else dict(self.principals)
@@ -51,7 +51,7 @@ class Statement:
 
 
 def document(*statements: Statement | None) -> dict[str, Any]:
-    """A policy of `statements`, without those that are None."""
+    """A policy document of those `statements` that are not None."""
     said = [statement.as_dict() for statement in statements if statement is not None]
     sids = [each["Sid"] for each in said]
     if len(set(sids)) != len(sids):
@@ -60,7 +60,7 @@ def document(*statements: Statement | None) -> dict[str, Any]:
 
 
 def as_json(policy: Mapping[str, Any]) -> str:
-    """The same text for the same policy."""
+    """JSON text, the same for the same policy."""
     return json.dumps(policy, separators=(",", ":"))
 
 
@@ -70,12 +70,12 @@ def arn(names: AwsNames, service: str, resource: str) -> str:
 
 
 def iam_arn(names: AwsNames, resource: str) -> str:
-    """As `arn`, for IAM, which has no region."""
+    """The same for IAM, which has no region."""
     return f"arn:{partition(names.region)}:iam::{names.account}:{resource}"
 
 
 def bucket_arn(names: AwsNames, what: str) -> str:
-    """Of the stack's bucket `what`."""
+    """ARN of the stack's bucket `what`."""
     return f"arn:{partition(names.region)}:s3:::{names.bucket(what)}"
 
 
@@ -88,6 +88,6 @@ def partition(region: str) -> str:
 
 
 def other_fleet(names: AwsNames) -> Conditions:
-    """Who asks is tagged as part of a fleet, and it is not this one. People carry no such tag."""
+    """Condition: the caller is tagged as part of another fleet. People have no such tag."""
     key = f"aws:PrincipalTag/{FLEET_TAG}"
     return {"StringNotEquals": {key: names.fleet}, "Null": {key: "false"}}

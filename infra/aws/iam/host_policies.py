@@ -1,7 +1,7 @@
-"""What a stack's hosts and its database proxy may do: least privilege, and a bar against other stacks.
+"""IAM policies of a stack's hosts and its database proxy: least privilege, and no access to other stacks.
 
-Pure: strings in, policy documents out. Every document ends with `not_others`, an explicit refusal of every
-other stack's secrets, keys, buckets and parameters, which no policy attached later can undo (I7, I8).
+Pure functions from ARNs to policy documents. Every document ends with `not_others`, an explicit deny of all
+other stacks' secrets, keys, buckets and parameters, which no policy attached later can override (I7, I8).
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from infra.aws.iam.document import Statement, arn, document, iam_arn
 from slipway.settings.aws_names import HOST_KEYS, AwsNames
 
 METRICS = "slipway"
-"""CloudWatch namespace of what hosts measure: `slipway/<fleet>`."""
+"""CloudWatch namespace of the hosts' metrics: `slipway/<fleet>`."""
 
 
 @dataclass(frozen=True)
 class Estate:
-    """What a stack has that roles may be let at: ARNs, resolved."""
+    """ARNs of what a stack's roles may use."""
 
     names: AwsNames
     key: str
     app_secret: str
     database_secret: str
     boot_secrets: Mapping[str, str]
-    """By role."""
+    """ARN of the boot secret, by role."""
     builds: str
     uploads: str = ""
-    """Empty: no bucket of the stack's on S3."""
+    """ARN of the uploads bucket; empty: none on S3."""
     uploads_prefix: str = ""
-    """Under which the app keeps uploads: `users/`."""
+    """Prefix of the app's uploads: `users/`."""
     mail_domain: str = ""
-    """That the app may send from; empty: it sends no mail."""
+    """Domain that the app may send from; empty: it sends no mail."""
 
 
 def host_policy(estate: Estate, role: str) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
             "Measure", ["cloudwatch:PutMetricData"], ["*"],
             conditions={"StringEquals": {"cloudwatch:namespace": f"{METRICS}/{names.fleet}"}},
         ),
-        # Its own group only, and no more than to say that the host has drained.
+        # For its own group only: reports that the host has drained.
         Statement("Leave", ["autoscaling:CompleteLifecycleAction"], [_own_group(names, role)]),
-        # Of AmazonSSMManagedInstanceCore what sessions need, and not its ssm:GetParameter on everything.
+        # What sessions need of AmazonSSMManagedInstanceCore, without its ssm:GetParameter on everything.
         Statement(
             "Sessions",
             [
@@ -80,7 +80,7 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
 
 
 def proxy_policy(estate: Estate) -> dict[str, Any]:
-    """RDS Proxy: the app role's name and password, and nothing else."""
+    """RDS Proxy: the secret with the app role's name and password only."""
     return document(
         Statement("ReadDatabaseSecret", _READ_SECRET, [estate.database_secret]),
         Statement(
@@ -92,7 +92,7 @@ def proxy_policy(estate: Estate) -> dict[str, Any]:
 
 
 def not_others(estate: Estate) -> tuple[Statement, ...]:
-    """Refusals of what belongs to other stacks of the account, or to nobody's stack."""
+    """Denies for everything that does not belong to this stack."""
     names = estate.names
     buckets = [estate.builds, f"{estate.builds}/*"]
     buckets += [estate.uploads, f"{estate.uploads}/*"] if estate.uploads else []
@@ -104,7 +104,7 @@ def not_others(estate: Estate) -> tuple[Statement, ...]:
         Statement("NotOthersKeys", _KEY_USES, not_resources=[estate.key], effect="Deny"),
         Statement(
             "NotOthersBuckets", ["s3:*"], not_resources=buckets, effect="Deny",
-            # Buckets of AWS's own, which its agents fetch from, are in other accounts.
+            # AWS's own buckets, which its agents read, are in other accounts.
             conditions={"StringEquals": {"s3:ResourceAccount": names.account}},
         ),
         Statement(
@@ -122,7 +122,7 @@ _KEY_USES = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataK
 
 
 def _use_key(estate: Estate, *actions: str) -> Statement:
-    """The key, but only by way of the services that keep things with it."""
+    """Use of the key, but only through the services that encrypt with it."""
     via = [_via(estate.names, service) for service in ("s3", "secretsmanager")]
     return Statement("UseKey", actions, [estate.key], conditions={"StringEquals": {"kms:ViaService": via}})
 

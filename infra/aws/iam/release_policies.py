@@ -1,4 +1,4 @@
-"""What a repository's workflows may do by OIDC, and who may take which role at all.
+"""IAM policies of a repository's workflows (GitHub OIDC), and the trust policies of all roles.
 
 Pure functions. `deploy` releases to one stack; it cannot change infrastructure. `preview` reads how a stack's
 infrastructure is set up, and none of its data.
@@ -16,11 +16,11 @@ GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 SSH_DOCUMENT = "AWS-StartSSHSession"
 SSH_USER = "admin"
-"""Of Debian's images."""
+"""User of Debian's images."""
 
 
 def deploy_policy(estate: Estate) -> dict[str, Any]:
-    """`slipway release` and `rollback`: builds and ledger, the stack's secrets, its hosts by session."""
+    """`slipway release` and `rollback`: builds, ledger, the stack's secrets, sessions on its hosts."""
     names = estate.names
     boot = list(estate.boot_secrets.values())
     instances = arn(names, "ec2", "instance/*")
@@ -36,13 +36,13 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             "ReadSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             [estate.app_secret],
         ),
-        # Written whole at every promote, which makes the new version the current one; never read here.
+        # Replaced at every promote; never read.
         Statement("WriteBootSecrets", ["secretsmanager:PutSecretValue"], boot),
         Statement(
             "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [estate.key],
             conditions={"StringEquals": {"kms:ViaService": via}},
         ),
-        # These have no resource-level permissions: they show what there is, not what is in it.
+        # Actions without resource-level permissions; they list resources, not contents.
         Statement(
             "FindHosts",
             [
@@ -55,8 +55,8 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
         Statement(
             "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
         ),
-        # The check makes the document count even where none is named: a session without one would be a shell
-        # that no ssh key guards.
+        # The check applies the document's permission even if no document is named: such a session would be a
+        # shell without an ssh key.
         Statement(
             "StartSessions", ["ssm:StartSession"], [instances],
             conditions={
@@ -81,7 +81,7 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
 
 
 def preview_policy(estate: Estate) -> dict[str, Any]:
-    """`pulumi preview` of a pull request: how things are set up; no object, value or log line, no change."""
+    """`pulumi preview` of a pull request: reads configuration; no objects, values, logs or changes."""
     return document(
         Statement("SeeHowThingsAre", _SEEN, ["*"]),
         Statement("SeeNoData", _DATA, ["*"], effect="Deny"),
@@ -93,7 +93,7 @@ def preview_policy(estate: Estate) -> dict[str, Any]:
 
 
 def github_trust(names: AwsNames, repository: str, subject: str) -> dict[str, Any]:
-    """Who may take a role: jobs of `repository` whose `subject` is exactly this, and nobody else.
+    """Trust policy: only jobs of `repository` with exactly this `subject` may assume the role.
 
     `subject`: `environment:prod` or `pull_request`.
     """
@@ -107,8 +107,8 @@ def github_trust(names: AwsNames, repository: str, subject: str) -> dict[str, An
 
 
 def service_trust(names: AwsNames, service: str) -> dict[str, Any]:
-    """A role that only AWS's `service` takes, for this account (no confused deputy)."""
-    # EC2 sends no source account when it hands a host its role.
+    """Trust policy: only AWS's `service` may assume the role, for this account (no confused deputy)."""
+    # EC2 sends no source account when it assumes a host's role.
     account = {} if service.startswith("ec2.") else {"StringEquals": {"aws:SourceAccount": names.account}}
     return document(
         Statement("Service", ["sts:AssumeRole"], principals={"Service": service}, conditions=account)

@@ -1,6 +1,7 @@
-"""What keys, secrets, buckets and topics themselves allow and refuse, whatever a role's policy says.
+"""Policies of keys, secrets, buckets and topics.
 
-A role of another fleet in the same account is refused by its tag even if its own policy were too wide (I8).
+They deny access to roles of other fleets in the account, by tag, even if such a role's own IAM policy is too
+wide (I8).
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from slipway.settings.aws_names import ROLE_TAG, AwsNames
 _AUTO_SCALING = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 _USE_KEY = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 NOTIFIERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com")
-"""Services that put messages into the stack's encrypted topic."""
+"""Services that publish to the stack's encrypted topic."""
 
 
 def key_policy(names: AwsNames) -> dict[str, Any]:
-    """KMS: the account's IAM policies decide, other fleets never; AWS's services for this account's parts."""
+    """Key policy: access by the account's IAM policies, never for other fleets; and AWS's services."""
     account = {"StringEquals": {"aws:SourceAccount": names.account}}
     auto_scaling = {
         "StringEquals": {"kms:CallerAccount": names.account},
@@ -45,7 +46,7 @@ def key_policy(names: AwsNames) -> dict[str, Any]:
             principals={"Service": "cloudtrail.amazonaws.com"},
             conditions={"StringEquals": {"aws:SourceArn": trail_arn(names)}},
         ),
-        # The condition and not the principal names the role: a principal that does not exist yet is refused.
+        # The role is in the condition: AWS rejects a principal that does not exist yet.
         Statement("HostDisks", _USE_KEY, ["*"], principals={"AWS": "*"}, conditions=auto_scaling),
         Statement(
             "HostDiskGrants", ["kms:CreateGrant"], ["*"], principals={"AWS": "*"},
@@ -55,7 +56,7 @@ def key_policy(names: AwsNames) -> dict[str, Any]:
 
 
 def secret_policy(names: AwsNames, role: str | None = None) -> dict[str, Any]:
-    """Secrets Manager: nobody of another fleet or account; with `role`, no host of another role either."""
+    """Secret policy: no other fleet or account; with `role`, no host of another role either."""
     key = f"aws:PrincipalTag/{ROLE_TAG}"
     other_role = {"StringNotEquals": {key: role or ""}, "Null": {key: "false"}}
     read = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
@@ -77,7 +78,7 @@ def secret_policy(names: AwsNames, role: str | None = None) -> dict[str, Any]:
 
 
 def bucket_policy(names: AwsNames, what: str) -> dict[str, Any]:
-    """S3: only by TLS 1.2 and better (S3.5), nobody of another fleet; `logs` takes the load balancer's."""
+    """Bucket policy: TLS 1.2 or later (S3.5), no other fleet; `logs` accepts the load balancer's logs."""
     own = bucket_arn(names, what)
     return document(
         *_sealed(names, own),
@@ -86,7 +87,7 @@ def bucket_policy(names: AwsNames, what: str) -> dict[str, Any]:
 
 
 def trail_bucket_policy(names: AwsNames) -> dict[str, Any]:
-    """S3: the bucket of the account's trail, written by CloudTrail alone."""
+    """Bucket policy of the account's trail: only CloudTrail writes."""
     own = bucket_arn(names, "audit")
     source = {"aws:SourceArn": trail_arn(names)}
     service = "cloudtrail.amazonaws.com"
@@ -105,7 +106,7 @@ def trail_bucket_policy(names: AwsNames) -> dict[str, Any]:
 
 
 def topic_policy(names: AwsNames, topic: str) -> dict[str, Any]:
-    """SNS: this account's alarms, budget and mail events are put in; nothing without TLS."""
+    """Topic policy: this account's alarms, budgets and mail events may publish, over TLS only."""
     return document(
         Statement(
             "Notifiers", ["sns:Publish"], [topic], principals={"Service": list(NOTIFIERS)},
@@ -119,7 +120,7 @@ def topic_policy(names: AwsNames, topic: str) -> dict[str, Any]:
 
 
 def trail_arn(names: AwsNames) -> str:
-    """Of the stack's trail, before it exists: its key and bucket name it."""
+    """ARN of the stack's trail, needed by its key and bucket before it exists."""
     return arn(names, "cloudtrail", f"trail/{names.fleet}")
 
 

@@ -1,4 +1,4 @@
-"""Who is who: the hosts' roles, the database proxy's, and those that workflows take by OIDC."""
+"""IAM roles: the hosts', the database proxy's, and those that workflows assume by OIDC."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from slipway.settings.aws import GitHub
 from slipway.settings.aws_names import HOST_ROLES, ROLE_TAG, AwsNames
 
 _RELEASE_SECONDS = 3600
-"""How long a workflow's credentials are good: AWS's least for a role's longest session."""
+"""Lifetime of a workflow's credentials: AWS's minimum for a role's maximum session."""
 
 
 @dataclass(frozen=True)
 class IdentityArgs:
-    """Whose roles, and the ARNs of what they may be let at."""
+    """ARNs of what the roles may use, and who may assume them."""
 
     names: AwsNames
     key_arn: pulumi.Input[str]
@@ -37,22 +37,22 @@ class IdentityArgs:
     boot_secret_arns: Mapping[str, pulumi.Input[str]]
     builds_arn: pulumi.Input[str]
     uploads_arn: pulumi.Input[str] | None = None
-    """None: no uploads bucket on S3."""
+    """None: the stack has no uploads bucket on S3."""
     uploads_prefix: str = ""
-    """Under which the app keeps uploads: `users/`."""
+    """Prefix of the app's uploads: `users/`."""
     mail_domain: str = ""
-    """That the app may send from; empty: it sends no mail."""
+    """Domain that the app may send from; empty: it sends no mail."""
     github: GitHub | None = None
     proxy: bool = True
     """Is there an RDS Proxy?"""
 
 
 class Identity(pulumi.ComponentResource):
-    """Roles of one stack; none has a key that could be stolen (IAM.3), none is wider than its use (I7).
+    """Roles of one stack; none has an access key (IAM.3), each has least privilege (I7).
 
-    web, worker: one role and one instance profile each. proxy: RDS Proxy's, if there is one.
-    deploy, preview: with `github`, taken by its workflows with OIDC; the trust policies ask for exactly this
-    repository, and for its environment (deploy) or a pull request (preview).
+    web, worker: one role and one instance profile each. proxy: RDS Proxy's, if there is one. deploy,
+    preview: with `github`, assumed by its workflows with OIDC; the trust policies require exactly this
+    repository, and its environment (deploy) or a pull request (preview).
     """
 
     profiles: dict[str, pulumi.Output[str]]

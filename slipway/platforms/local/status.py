@@ -1,7 +1,13 @@
-"""What a local fleet's hosts are doing, as docker sees it; for `slipway doctor`."""
+"""The state of a local fleet's containers.
+
+`python -m slipway.platforms.local.status <stack>` prints it with the stack outputs as JSON, for the Pulumi
+provider of the local fleet (`infra/local/provider.py`).
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -9,7 +15,9 @@ from slipway.platforms.local.containers import Fleet
 from slipway.platforms.local.daemon import why_not
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.layout import lay_out
-from slipway.settings.project import Project
+from slipway.platforms.local.up import OUTPUTS
+from slipway.settings.errors import SlipwayError
+from slipway.settings.project import Project, open_project
 
 
 @dataclass(frozen=True)
@@ -47,3 +55,32 @@ def fleet_state(project: Project) -> FleetState:
             for name in names
         )
     )
+
+
+def report(project: Project) -> dict[str, object]:
+    """The fleet as JSON: `outputs` (null before the first `up`), `states` by host, `problem`."""
+    try:
+        outputs: object = json.loads((project.state_dir / OUTPUTS).read_bytes())
+    except FileNotFoundError:
+        outputs = None
+    now = fleet_state(project)
+    return {
+        "outputs": outputs,
+        "states": {host.name: host.state for host in now.hosts},
+        "problem": now.problem,
+    }
+
+
+def main(stack: str) -> int:
+    """Print the report, or the error as every command does with --json. Returns the exit code."""
+    try:
+        document, code = report(open_project(stack)), 0
+    except SlipwayError as error:
+        wrong = {"message": error.message, "remedy": error.remedy, "details": list(error.details)}
+        document, code = {"error": wrong}, error.exit_code
+    sys.stdout.write(json.dumps(document) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportUnknownVariableType]
 
-from infra.local import provider as act
+from infra.local import provider
 from infra.local.program import wanted_digest
-from infra.local.provider import UNKNOWN, FleetProvider, host_states
-from slipway.platforms.local.status import FleetState, HostState
+from infra.local.provider import UNKNOWN, FleetProvider, fleet_of, read_fleet
 from slipway.settings.project import Project
 
-PLUGIN = Path(act.__file__).parent / "plugin" / "pulumi-resource-pulumi-python"
+PLUGIN = Path(provider.__file__).parent / "plugin" / "pulumi-resource-pulumi-python"
 MADE = {"root": "/srv/board", "stack": "local", "settings": "a", "states": {"web1": "running"}}
 
 
@@ -60,16 +59,36 @@ def test_the_digest_follows_the_settings(project: Project) -> None:
     assert wanted_digest(changed) != wanted_digest(project)
 
 
+OUTPUTS = {"hosts": [{"name": "edge"}, {"name": "web1"}]}
+
+
 def test_where_docker_does_not_answer_the_hosts_are_unknown_and_not_gone() -> None:
-    assert host_states(FleetState((), "the daemon does not run"), ["edge"]) == {"edge": UNKNOWN}
-    seen = FleetState((HostState("edge", "running"), HostState("web1", "missing")))
-    assert host_states(seen, ["edge"]) == {"edge": "running", "web1": "missing"}
+    found = fleet_of({"outputs": OUTPUTS, "states": {}, "problem": "the daemon does not run"})
+    assert found == {"outputs": OUTPUTS, "states": {"edge": UNKNOWN, "web1": UNKNOWN}}
 
 
-def test_a_failure_is_told_with_its_remedy_and_no_traceback(tmp_path: Path) -> None:
+def test_a_fleet_is_gone_when_no_container_or_no_outputs_are_left() -> None:
+    seen = {"edge": "running", "web1": "missing"}
+    there = {"outputs": OUTPUTS, "states": seen}
+    assert fleet_of({**there, "problem": ""}) == there
+    missing = dict.fromkeys(seen, "missing")
+    assert fleet_of({"outputs": OUTPUTS, "states": missing, "problem": ""}) is None
+    assert fleet_of({"outputs": None, "states": seen, "problem": ""}) is None
+
+
+def test_a_fleet_that_was_never_up_is_read_as_gone(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nmain: infra/\n")
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  slipway:platform: local\n")
+    (tmp_path / "slipway.toml").write_text(
+        'name = "shop"\nruntime = { name = "none" }\n[processes.web]\ncommand = "./shop"\n'
+    )
+    assert read_fleet(str(tmp_path), "local") is None
+
+
+def test_a_failure_is_reported_with_its_remedy_and_no_traceback(tmp_path: Path) -> None:
     script = (
-        "from infra.local import act; import sys, traceback\n"
-        "try: act.bring_up(sys.argv[1], 'local')\n"
+        "from infra.local import provider; import sys, traceback\n"
+        "try: provider.bring_up(sys.argv[1], 'local')\n"
         "except RuntimeError: print(traceback.format_exc())"
     )
     ran = subprocess.run(

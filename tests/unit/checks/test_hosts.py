@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from checks.kit.hosts import Host, Hosts, name_of
-from checks.kit.leaks import search_on
+from checks.kit.leaks import pieces, search_on
 from slipway.fleet.ssh_config import control_folder
 from slipway.settings.outputs import Bucket, Outputs, SecretStore
 from tests.sshd import find_sshd, serve
@@ -84,3 +86,14 @@ def test_a_secret_is_found_on_a_host_without_being_in_the_command(host: Host) ->
     secret = "quite-a-long-secret"
     program = f"print(json.dumps([holds('token={secret[:9]}' + '{secret[9:]}'), holds('harmless text')]))"
     assert search_on(host, [secret], program) == [True, False]
+
+
+def test_testinfras_processes_show_whole_command_lines(host: Host) -> None:
+    secret = "quite-another-long-secret"
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)", "a name", "x" * 500, f"--token={secret}"]
+    with subprocess.Popen(sleep) as process:
+        try:
+            found = [each.pid for each in host.process.filter() if pieces([secret]) & pieces([each.args])]
+            assert process.pid in found
+        finally:
+            process.kill()

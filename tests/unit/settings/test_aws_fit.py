@@ -57,7 +57,7 @@ idle_seconds = 60
             "aws.load_balancer.requests_per_5_minutes",
             "limits.requests_per_minute is 600, so 3000 in 5 minutes",
         ),
-        ({"env": {"TRUSTED_PROXY_HOPS": "2"}}, "env.TRUSTED_PROXY_HOPS", "all clients are taken for one"),
+        ({"env": {"TRUSTED_PROXY_HOPS": "2"}}, "env.TRUSTED_PROXY_HOPS", "all clients count as one"),
         (
             {"cloudflare": {"requests_per_10_seconds": 99}},
             "cloudflare.requests_per_10_seconds",
@@ -92,8 +92,8 @@ def test_a_smaller_pool_makes_room_without_a_pooler(project: Path):
     assert len(refused(project, aws=without, env={"DATABASE_POOL_SIZE": "7"})) == 1
 
 
-def test_cloudflare_lets_no_large_body_through_and_its_worker_needs_a_socket(project: Path):
+def test_cloudflare_rejects_large_bodies_and_its_worker_needs_a_socket(project: Path):
     (project / "app" / "slipway.toml").write_text(APP)
-    assert "lets no body over 100000000 bytes through" in refused(project)[0]
+    assert "rejects bodies over 100000000 bytes" in refused(project)[0]
     (project / "app" / "slipway.toml").write_text(QUEUELESS)
     assert "there is nothing for the Worker to serve" in refused(project, cloudflare={"worker": True})[0]

@@ -35,7 +35,7 @@ def test_the_projects_own_stacks_are_taken():
 def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
     assert refused(project, aws={"load_balancer": {"slow_start_seconds": 60}}) == [
         "Pulumi.prod.yaml:9 slipway:aws.load_balancer.slow_start_seconds: must be 0 with"
-        " least_outstanding_requests, got 60: AWS refuses both"
+        " least_outstanding_requests, got 60: AWS rejects both"
         ' (remove it, or set algorithm: "round_robin")'
     ]
 
@@ -51,7 +51,7 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         (
             {"load_balancer": {"idle_seconds": 59}},
             "load_balancer.idle_seconds",
-            "at least twice heartbeat_seconds (30), got 59: one late message, and an open socket is cut",
+            "at least twice heartbeat_seconds (30), got 59: one late message would close an open socket",
         ),
         (
             {"load_balancer": {"idle_seconds": 400, "heartbeat_seconds": 100}},
@@ -61,12 +61,12 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         (
             {"load_balancer": {"ssl_policy": "ELBSecurityPolicy-2016-08"}},
             "load_balancer.ssl_policy",
-            'takes TLS 1.2 and newer only, got "ELBSecurityPolicy-2016-08"',
+            'for TLS 1.2 and later only, got "ELBSecurityPolicy-2016-08"',
         ),
         (
             {"load_balancer": {"ssl_policy": "ELBSecurityPolicy-TLS13-1-0-2021-06"}},
             "load_balancer.ssl_policy",
-            "takes TLS 1.2 and newer only",
+            "for TLS 1.2 and later only",
         ),
         ({"web": {"type": "m7g.large"}}, "web.type", "m7g.large is arm64 and the image is for amd64"),
         ({"worker": {"type": "db.t3.medium"}}, "worker.type", 'must be an EC2 instance type, got "db.t3'),
@@ -88,7 +88,7 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         (
             {"database": {"backup_window": "03:00-04:00"}},
             "database.maintenance_window",
-            "sun:03:30-sun:04:30 overlaps the backup window 03:00-04:00: AWS refuses that",
+            "sun:03:30-sun:04:30 overlaps the backup window 03:00-04:00: AWS rejects that",
         ),
         ({"database": {"backup_window": "02:00-02:29"}}, "database.backup_window", "must be 30 minutes"),
         ({"database": {"backup_window": "24:00-25:00"}}, "database.backup_window", "minutes that exist"),
@@ -107,7 +107,7 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         ({"buckets": {"origins": ["*"]}}, "buckets.origins[0]", "with `*` any page could upload"),
         ({"buckets": {"origins": ["https://*.acme.dev"]}}, "buckets.origins[0]", "any page could upload"),
         ({"buckets": {"origins": ["board.acme.dev"]}}, "buckets.origins[0]", "must begin with https://"),
-        ({"buckets": {"origins": ["http://acme.dev"]}}, "buckets.origins[0]", "read and changed on the way"),
+        ({"buckets": {"origins": ["http://acme.dev"]}}, "buckets.origins[0]", "read and changed in transit"),
         ({"buckets": {"origins": ["https://acme.dev/"]}}, "buckets.origins[0]", "and nothing else"),
         ({"hosted_zone": "Z0123456789"}, "hosted_zone", "and slipway:cloudflare both answer"),
         ({"mail": {"domain": "acme.io"}}, "mail.domain", "acme.io is not in Cloudflare's zone acme.dev"),
@@ -141,7 +141,7 @@ def test_what_aws_would_refuse_is_refused_first(project: Path, aws: Settings, ke
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"cloudflare": None}, "aws.certificate: nothing gives one: a new certificate needs proof by DNS"),
+        ({"cloudflare": None}, "aws.certificate: is missing: a new certificate needs validation by DNS"),
         (
             {"cloudflare": None, "aws": {"hosted_zone": "acme.dev"}},
             "aws.hosted_zone: must be the id of a Route 53 zone",
