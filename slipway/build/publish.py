@@ -12,19 +12,17 @@ from dataclasses import dataclass
 
 from slipway.build.build import Build
 from slipway.build.cache import file_digest
-from slipway.build.manifest import Layer, load_manifest
+from slipway.build.manifest import Layer, input_key
 from slipway.progress import Progress, Silent
 from slipway.settings.errors import SlipwayError
 from slipway.storage.bucket import Bucket, Conflict
-
-__all__ = ["PublishReport", "load_manifest", "publish"]
 
 AT_ONCE = 3
 
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What went over the wire: digests of the layers that were sent and that were there, and bytes sent."""
+    """What was sent: digests of the layers that were uploaded and that were there already, and bytes."""
 
     build: str
     uploaded: list[str]
@@ -33,7 +31,7 @@ class PublishReport:
 
 
 def publish(build: Build, bucket: Bucket, *, progress: Progress | None = None) -> PublishReport:
-    """Upload what `bucket` lacks of `build`, verified by checksum. May be repeated, and cut short, at will.
+    """Upload what `bucket` lacks of `build`, verified by checksum. Safe to repeat and to interrupt.
 
     Raises SlipwayError if a layer in this machine's cache was damaged; BucketError from the bucket.
     """
@@ -57,11 +55,6 @@ def publish(build: Build, bucket: Bucket, *, progress: Progress | None = None) -
         reused=[digest for digest, count in zip(digests, sent, strict=True) if not count],
         bytes=sum(sent),
     )
-
-
-def input_key(digest: str) -> str:
-    """The key under which the build of an input (`sha256:<hex>`) is found."""
-    return f"inputs/{digest.removeprefix('sha256:')}.json"
 
 
 def _send(build: Build, layer: Layer, bucket: Bucket, line: Callable[[str], None]) -> int:

@@ -1,6 +1,6 @@
-"""The pinned runtime: fetched once, first on PATH of every build command, shipped as a layer of its own.
+"""The pinned runtime: fetched once, first on PATH of every build command, shipped as its own layer.
 
-Hosts need no runtime installed, and neither does the operator's machine: what built it is what runs it.
+Neither hosts nor the operator's machine need a runtime installed: the runtime that built the app runs it.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def architecture() -> str:
     return ARCHITECTURES[machine]
 
 
-def install(runtime: Runtime, told: Callable[[str], None] = lambda _: None) -> Installed | None:
+def install(runtime: Runtime, line: Callable[[str], None] = lambda _: None) -> Installed | None:
     """The pinned runtime from the cache, fetched if it is not there; None for `none`."""
     if runtime.name == "none":
         return None
     home = cache.cache_dir() / "runtimes" / f"{runtime.name}-{runtime.version}-{architecture()}"
     if not home.exists():
-        told(f"fetching {runtime.name} {runtime.version}")
+        line(f"fetching {runtime.name} {runtime.version}")
         home.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
             made = Path(folder) / "home"
@@ -69,7 +69,7 @@ def install(runtime: Runtime, told: Callable[[str], None] = lambda _: None) -> I
 
 
 def runtime_layer(runtime: Runtime, installed: Installed) -> Packed:
-    """The runtime as a layer; packed once a machine."""
+    """The runtime as a layer; packed once per machine."""
     key = settings_digest(runtime.name, runtime.version, architecture(), LEVEL)
     if known := recalled(cache.recall("runtimes", key)):
         return known
@@ -132,9 +132,9 @@ def _take(binary: Path, target: Path) -> None:
 def fetch_package(name: str, version: str, destination: Path) -> None:
     """Unpack `name`@`version` of the npm registry into `destination` (as `package/…`), its integrity proved.
 
-    npm fetches it, so its configuration (NPM_CONFIG_REGISTRY, .npmrc, sign-in) holds. Raises BadInput when
-    the registry does not have that version, SlipwayError when it cannot be reached or sends something else
-    than it promised.
+    npm fetches it, so its configuration (NPM_CONFIG_REGISTRY, .npmrc, sign-in) applies. Raises BadInput when
+    the registry does not have that version, SlipwayError when it cannot be reached or sends other content
+    than its integrity states.
     """
     spec = f"{name}@{version}"
     destination.mkdir(parents=True, exist_ok=True)
@@ -142,8 +142,8 @@ def fetch_package(name: str, version: str, destination: Path) -> None:
     if not isinstance(promised, str):
         raise _no_such(name, version)
     packed = json.loads(_npm(["pack", spec, "--json", "--ignore-scripts"], spec, destination))
-    told = cast("dict[str, Any]", packed[0] if isinstance(packed, list) else next(iter(packed.values())))
-    archive = destination / str(told["filename"]).removeprefix("@").replace("/", "-")
+    made = cast("dict[str, Any]", packed[0] if isinstance(packed, list) else next(iter(packed.values())))
+    archive = destination / str(made["filename"]).removeprefix("@").replace("/", "-")
     _prove(archive, promised, spec)
     with tarfile.open(archive) as tar:
         # Debian 12's Python has no `filter` argument; there, what was just proved to be npm's is trusted.
@@ -157,20 +157,20 @@ def _npm(arguments: list[str], spec: str, directory: Path) -> str:
     done = subprocess.run(
         [*_npm_command(), *arguments, "--silent"], cwd=directory, capture_output=True, text=True, check=False
     )
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode == 0:
         return done.stdout
-    if "E404" in said or "ETARGET" in said:
+    if "E404" in output or "ETARGET" in output:
         raise _no_such(*spec.rsplit("@", 1))
     raise SlipwayError(
         f"{spec} could not be fetched from the npm registry",
         remedy="is the network up, and the registry right (npm config get registry)?",
-        details=[line for line in said.splitlines() if line.strip()][-5:],
+        details=[line for line in output.splitlines() if line.strip()][-5:],
     )
 
 
 def _npm_command() -> list[str]:
-    """npm, or where there is none the one that a Python package brings."""
+    """npm, or else the npm of a Python package."""
     if shutil.which("npm"):
         return ["npm"]
     if shutil.which("uvx"):
@@ -188,12 +188,12 @@ def _prove(archive: Path, promised: str, spec: str) -> None:
         archive.unlink()
         raise SlipwayError(
             f"{spec} is not what the npm registry promised: {algorithm} {got}, expected {expected}",
-            remedy="try again; if it stays, the registry or a proxy before it serves a changed file",
+            remedy="try again; if it persists, the registry or a proxy in front of it serves a changed file",
         )
 
 
 def _no_such(name: str, version: str) -> BadInput:
     return BadInput(
         f"runtime.version: the npm registry has no {name}@{version}",
-        remedy=f"`npm view {name} versions` tells which there are",
+        remedy=f"`npm view {name} versions` lists the versions",
     )

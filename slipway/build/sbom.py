@@ -79,7 +79,7 @@ def _component(package: Package) -> Any:
 
 
 def _hashes(integrity: str) -> list[tuple[str, str]]:
-    """(CycloneDX name, hex) of what a lock file promises."""
+    """(CycloneDX name, hex) of the hashes in a lock file's integrity."""
     found: list[tuple[str, str]] = []
     for bits, separator, content in re.findall(r"sha(1|256|384|512)([-:])(\S+)", integrity):
         digits = content if separator == ":" else base64.b64decode(content).hex()

@@ -15,10 +15,10 @@ from pathlib import Path
 from slipway.settings.errors import BadInput
 
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
-"""Never source, wherever it lies: git's own store, and slipway's (keys of a local fleet)."""
+"""Never part of the source: git's own store, and slipway's (keys of a local fleet)."""
 
 HOOKED = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
-"""What git sets for its hooks; a release run from one must still see the context's own repository."""
+"""Variables that git sets for hooks; a release run from a hook must see the context's own repository."""
 
 LEFT_OUT_WITHOUT_GIT = [
     "**/node_modules",
@@ -28,7 +28,7 @@ LEFT_OUT_WITHOUT_GIT = [
     "**/.env.local",
     "**/.DS_Store",
 ]
-"""Left out of a context that no .gitignore describes."""
+"""Left out of a context without git, and so without .gitignore."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Source:
 
     @property
     def dirty(self) -> bool:
-        """Does the context differ from its commit?"""
+        """Whether the context differs from its commit."""
         return bool(self.changed)
 
 
 def read_source(root: Path) -> Source:
-    """List the context at `root`: what git tracks or would track, else every file but the usual litter.
+    """List the context at `root`: what git tracks or would track, else every file except caches and secrets.
 
     Raises BadInput if there is no such folder, nothing in it, or a link that leads out of it.
     """
@@ -74,9 +74,9 @@ def read_source(root: Path) -> Source:
 
 
 def is_work_tree(root: Path) -> bool:
-    """Does git look after `root`?
+    """Whether `root` is in a git work tree.
 
-    Raises BadInput if a repository is there but git is missing or refuses it: without git nobody knows
+    Raises BadInput if a repository is there but git is missing or refuses it: without git it is unknown
     which files are ignored, and those may hold secrets.
     """
     if _git(root, "rev-parse", "--is-inside-work-tree") == "true":
@@ -92,7 +92,7 @@ def is_work_tree(root: Path) -> bool:
 
 
 def refuse_dirty(source: Source) -> None:
-    """BadInput, naming the files, unless the context is exactly a commit."""
+    """Raise BadInput, naming the files, unless the context is exactly a commit."""
     if not source.sha:
         raise BadInput(
             f"{source.root} is not at a commit, and this stack builds commits only (allow_dirty: false)",
@@ -126,7 +126,7 @@ def copy_files(root: Path, files: Iterable[str], destination: Path) -> None:
 
 
 def refuse_strange(root: Path, files: Iterable[str]) -> None:
-    """BadInput for a link out of `root`, a pipe, socket or device among `files`: no host could unpack it."""
+    """Raise BadInput for a link out of `root`, a pipe, socket or device: no host could unpack it."""
     for name in files:
         path = root / name
         mode = path.lstat().st_mode
@@ -157,7 +157,7 @@ def _clone(origin: Path, target: Path, size: int) -> None:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """What git says, without the last line break; empty if it refuses or is not there."""
+    """git's output without the last line break; empty if it fails or is missing."""
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(root), *arguments],
@@ -178,7 +178,7 @@ def _tracked(root: Path) -> list[str]:
         if path.is_dir() and not path.is_symlink():  # a submodule, or a repository inside this one
             inner = _tracked(path) if (path / ".git").exists() else _walk(path)
             names += [f"{name.rstrip('/')}/{below}" for below in inner]
-        elif path.is_symlink() or path.exists():  # tracked but deleted: the dirty flag tells
+        elif path.is_symlink() or path.exists():  # tracked but deleted: it counts as a change
             names.append(name)
     return names
 
@@ -211,11 +211,6 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     """
     compiled = [_compiled(pattern) for pattern in patterns]
     return lambda path: any(regex.match(path) for regex in compiled)
-
-
-def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Is `path`, or a folder above it, named by one of `patterns`?"""
-    return matcher(patterns)(path)
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from slipway.cli import (
@@ -21,7 +23,6 @@ from slipway.cli import (
     secrets,
     status,
     up,
-    version,
 )
 
 app = typer.Typer(
@@ -34,7 +35,25 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 failed, the fleet is as it was · 2 bad input · 3 the lease is held · "
     "4 the fleet needs a person",
 )
-app.callback()(version.root)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - 10 ms for one rare option
+
+        typer.echo(f"slipway {version('slipway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Ship a web app to a live fleet without losing a request, and go back in a second."""
+
+
 app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("release")(release.release)

@@ -40,7 +40,7 @@ def say(text: str = "") -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print rows under headings, as wide as they need to be; no colour where no terminal is."""
+    """Print rows under headings; without colour where standard output is no terminal."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not every command prints a table
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

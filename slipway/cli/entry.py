@@ -14,13 +14,13 @@ from slipway.settings.errors import SlipwayError
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with the code that tells what happened."""
+    """Run the command line and exit with the code that says what happened."""
     signal.signal(signal.SIGTERM, _interrupt)
     as_json = "--json" in sys.argv[1:]
     try:
-        # Nothing that is imported becomes garbage; looking for it costs a tenth of the start-up.
+        # Imported modules never become garbage; collecting during imports costs a tenth of the start-up time.
         gc.set_threshold(50_000, 20, 20)
-        from slipway.cli.app import app  # noqa: PLC0415 - so that an import can be interrupted cleanly too
+        from slipway.cli.app import app  # noqa: PLC0415 - Ctrl-C during the import must be reported too
 
         app(standalone_mode=True)
     except SlipwayError as failure:
@@ -28,7 +28,7 @@ def main() -> NoReturn:
         sys.exit(failure.exit_code)
     except KeyboardInterrupt:
         report(
-            SlipwayError("interrupted", remedy="run the command again: it goes on from what is there"),
+            SlipwayError("interrupted", remedy="run the command again: it continues from the current state"),
             as_json=as_json,
         )
         sys.exit(130)
@@ -39,7 +39,7 @@ def main() -> NoReturn:
 
 
 def report(failure: SlipwayError, *, as_json: bool) -> None:
-    """Print a failure: as JSON on standard output if asked, and for people on standard error."""
+    """Print a failure on standard error and, with `--json`, as JSON on standard output."""
     if as_json:
         error = {
             "message": failure.message,
@@ -57,6 +57,6 @@ def report(failure: SlipwayError, *, as_json: bool) -> None:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """A terminated command undoes its work just as one that got Ctrl-C."""
+    """SIGTERM ends a command as Ctrl-C does, so that it undoes its work."""
     del signum, frame
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
 """Progress of long work: what a command shows a person while it runs.
 
-`Progress` is the interface that the rest of the kit uses. `Live` redraws a terminal, `Lines` prints one line
-per fact (CI logs, pipes, `--json` on standard error), `Silent` prints nothing (tests).
+`Progress` is the interface that the rest of the kit uses. `Live` redraws a terminal, `Lines` prints one
+line per event (CI logs, pipes, `--json` on standard error), `Silent` prints nothing (tests).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["Progress", "Silent", "for_stream"]
 
 
 class Progress(Protocol):
-    """Told by long work what it is doing. All methods may be called from any thread."""
+    """Receives what long work is doing. All methods may be called from any thread."""
 
     def phase(self, name: str, text: str = "") -> AbstractContextManager[None]:
-        """The work inside the `with` is phase `name`; timed; an exception marks it failed."""
+        """Run the `with` block as phase `name`: timed, and marked as failed by an exception."""
         ...
 
     def host(self, host: str, text: str) -> None:
@@ -27,29 +27,25 @@ class Progress(Protocol):
         ...
 
     def line(self, text: str) -> None:
-        """A fact worth keeping on screen."""
+        """A line that stays on the screen."""
         ...
 
 
 class Silent:
-    """Says nothing."""
+    """Prints nothing: for tests, and for callers without progress."""
 
     @contextmanager
     def phase(self, name: str, text: str = "") -> Generator[None]:
-        """Run the work."""
         del name, text
         yield
 
-    def host(self, host: str, text: str) -> None:
-        """Say nothing."""
+    def host(self, host: str, text: str) -> None: ...
 
-    def line(self, text: str) -> None:
-        """Say nothing."""
+    def line(self, text: str) -> None: ...
 
 
 def for_stream(stream: TextIO) -> Progress:
     """The output that suits `stream`: redrawn on a terminal, plain lines elsewhere."""
-
     if not stream.isatty():
         return Lines(stream)
 
@@ -69,7 +65,7 @@ class Lines:
 
     @contextmanager
     def phase(self, name: str, text: str = "") -> Generator[None]:
-        """Announce the phase, run the work, tell how long it took."""
+        """Print when the phase starts and how long it took."""
         outer, self._phase = self._phase, name
         self._write(name, text or "…")
         began = time.monotonic()
@@ -84,11 +80,9 @@ class Lines:
             self._phase = outer
 
     def host(self, host: str, text: str) -> None:
-        """One line for a host."""
         self._write(self._phase, f"{host}: {text}")
 
     def line(self, text: str) -> None:
-        """One line."""
         self._write(self._phase, text)
 
     def _write(self, phase: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Progress on a terminal: redrawn, phases with their times, below the running phase what each host does."""
+"""Progress on a terminal: phases with their times and, below the running one, what each host does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Running:
 
 
 class Live:
-    """Draws the running phases below the lines that are done."""
+    """Draws the running phases below the finished lines."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False)
@@ -36,7 +36,7 @@ class Live:
 
     @contextmanager
     def phase(self, name: str, text: str = "") -> Generator[None]:
-        """Show the phase as running, then leave one line about how it ended."""
+        """Show the phase as running, then keep one line on how it ended."""
         running = _Running(name, text)
         self._push(running)
         try:
@@ -91,7 +91,7 @@ class Live:
 
 
 def _by_text(hosts: dict[str, str]) -> dict[str, list[str]]:
-    """Hosts that ended alike share a line."""
+    """Hosts by their last text, so that those with the same text share a line."""
     lines: dict[str, list[str]] = {}
     for host, text in hosts.items():
         lines.setdefault(text, []).append(host)

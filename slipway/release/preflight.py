@@ -171,7 +171,8 @@ def proof(rollout: Rollout) -> Iterable[Problem]:
 
 def source_secrets(rollout: Rollout) -> Iterable[Problem]:
     """No secret value, key of a well-known kind or filled-in .env file is in what would be shipped (P5)."""
-    for found in scan(rollout.project, rollout.stack.secrets):
+    source = read_source(rollout.project.context)
+    for found in scan(source.root, source.files, rollout.stack.secrets, rollout.project.app):
         yield Problem(
             f"{found.where}: {found.what}", "remove it from the source, and rotate it: it has been seen"
         )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from slipway.platforms.servers.outputs import SITE
-from slipway.secrets.store import is_platform
 from slipway.settings.app import App
 from slipway.settings.env import misfits
 from slipway.settings.stack import Stack
@@ -20,8 +18,8 @@ Kind = Literal["missing", "contract", "development", "entropy", "duplicate", "sh
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
-    """One thing about one secret; no field ever holds a value."""
+class SecretProblem:
+    """One problem of one secret; no field contains a value."""
 
     name: str
     kind: Kind
@@ -37,12 +35,12 @@ def check(
     stack: Stack,
     secrets: Mapping[str, str],
     others: Mapping[str, Mapping[str, str]] | None = None,
-) -> list[Finding]:
+) -> list[SecretProblem]:
     """What is wrong with `secrets` on `stack`; empty if nothing is.
 
     `others` are the secrets of further stacks that could be read, by stack: no value may be in two.
     """
-    findings: list[Finding] = []
+    problems: list[SecretProblem] = []
     for name, var in sorted(app.env.items()):
         if not var.secret:
             continue
@@ -52,36 +50,30 @@ def check(
         )
         if not value:
             if not var.optional:
-                findings.append(
-                    Finding(name, "missing", "is missing", remedy.replace(" --rotate " + name, ""))
+                problems.append(
+                    SecretProblem(name, "missing", "is missing", remedy.replace(" --rotate " + name, ""))
                 )
             continue
-        findings += [
-            Finding(name, "contract", problem, remedy) for problem in misfits(var, value, stack.name)
+        problems += [
+            SecretProblem(name, "contract", problem, remedy) for problem in misfits(var, value, stack.name)
         ]
-        findings += [Finding(name, _kind(kind), problem, remedy) for kind, problem in weaknesses(value)]
-    findings += _duplicates(stack, secrets)
-    findings += _shared(stack, secrets, others or {})
-    return findings
-
-
-def unused(app: App, secrets: Iterable[str]) -> list[str]:
-    """Names in the store that neither the app's env contract nor the platform knows; harmless, but unused."""
-    known = {name for name, var in app.env.items() if var.secret}
-    return sorted(name for name in secrets if name not in {*known, SITE} and not is_platform(name))
+        problems += [SecretProblem(name, _kind(kind), problem, remedy) for kind, problem in weaknesses(value)]
+    problems += _duplicates(stack, secrets)
+    problems += _shared(stack, secrets, others or {})
+    return problems
 
 
 def _kind(weakness: str) -> Kind:
     return "development" if weakness == "development" else "entropy"
 
 
-def _duplicates(stack: Stack, secrets: Mapping[str, str]) -> list[Finding]:
+def _duplicates(stack: Stack, secrets: Mapping[str, str]) -> list[SecretProblem]:
     first: dict[str, str] = {}
-    findings: list[Finding] = []
+    problems: list[SecretProblem] = []
     for name, value in sorted(secrets.items()):
         if value in first:
-            findings.append(
-                Finding(
+            problems.append(
+                SecretProblem(
                     name,
                     "duplicate",
                     f"has the same value as {first[value]}",
@@ -89,14 +81,14 @@ def _duplicates(stack: Stack, secrets: Mapping[str, str]) -> list[Finding]:
                 )
             )
         first.setdefault(value, name)
-    return findings
+    return problems
 
 
 def _shared(
     stack: Stack, secrets: Mapping[str, str], others: Mapping[str, Mapping[str, str]]
-) -> list[Finding]:
+) -> list[SecretProblem]:
     return [
-        Finding(
+        SecretProblem(
             name,
             "shared",
             f"has the same value as {their_name} of stack {their_stack}",
@@ -111,7 +103,7 @@ def _shared(
 
 
 FEWEST_BITS = 48
-"""Below this estimate a value can be tried out offline in hours."""
+"""Below this estimate a value can be guessed offline within hours."""
 
 _EXACT = frozenset(
     """admin changeit changeme default dev development dummy example foobar guest insecure letmein local

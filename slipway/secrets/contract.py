@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(r"\$\{secret:([A-Z][A-Z0-9_]*)\}")
 
 
 class _Unset(Exception):
-    """Nothing gives this variable; the text says why, the remedy what to do."""
+    """This variable has no value; the text says why, the remedy what to do."""
 
     def __init__(self, why: str, remedy: str = "") -> None:
         super().__init__(why)
@@ -175,20 +175,20 @@ def env_example(app: App) -> str:
 
 
 def _describe(var: EnvVar) -> str:
-    said = [f"{var.describe.rstrip('.')}."] if var.describe else []
+    sentences = [f"{var.describe.rstrip('.')}."] if var.describe else []
     if var.secret:
-        said.append("Secret.")
+        sentences.append("Secret.")
     if var.source:
-        said.append(f"On a stack: {var.source}.")
+        sentences.append(f"On a stack: {var.source}.")
     if var.kind != "string":
-        said.append(f"Form: {var.kind}.")
+        sentences.append(f"Form: {var.kind}.")
     if var.min_length:
-        said.append(f"At least {var.min_length} characters.")
+        sentences.append(f"At least {var.min_length} characters.")
     if var.client:
-        said.append("Browsers see it.")
+        sentences.append("Browsers see it.")
     if var.optional:
-        said.append("Optional.")
-    return " ".join(said)
+        sentences.append("Optional.")
+    return " ".join(sentences)
 
 
 def _quoted(value: str) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
 import shlex
-from collections.abc import Mapping, MutableMapping
-from typing import Any, cast
+from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 _OPEN, _CLOSE = "\u2039", "\u203a"
-"""Single angle quotation marks, which stand in no value and no shell."""
+"""Single angle quotation marks: they occur in no value and mean nothing to a shell."""
 
 
 class Redactor:
-    """Replaces each secret, in whatever shape it appears, by its name. Also a structlog processor."""
+    """Replaces each secret, in whatever form it appears, by its name."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._names: dict[str, str] = {}
@@ -30,61 +28,20 @@ class Redactor:
         return f"Redactor({len(self._names)} forms)"
 
     def text(self, text: str) -> str:
-        """`text` without secrets. Give it whole lines: a value cut in two is not recognised."""
+        """`text` without secrets. Pass whole lines: a value that is cut in two is not recognised."""
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: _OPEN + self._names[match[0]] + _CLOSE, text)
 
-    def data(self, value: Any) -> Any:
-        """`value` (as in JSON) with all text redacted, keys too; what JSON has no form for, as text."""
-        match value:
-            case None | bool() | int() | float():
-                clean = value
-            case bytes():
-                clean = self.text(value.decode(errors="replace")).encode()
-            case Mapping():
-                items = cast("Mapping[Any, Any]", value).items()
-                clean = {self.data(key): self.data(item) for key, item in items}
-            case list() | tuple() | set() | frozenset():
-                clean = [self.data(item) for item in cast("list[Any]", value)]
-            case _:
-                clean = self.text(str(value))
-        return clean
-
-    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """structlog processor: put it after `format_exc_info`, before the renderer."""
-        del logger, method
-        return cast("dict[str, Any]", self.data(event))
-
-
-class RedactingFilter(logging.Filter):
-    """Redacts the records of a standard handler, tracebacks included; it lets every record pass."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        super().__init__()
-        self._redactor = redactor
-        self._formatter = logging.Formatter()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Changes `record` in place."""
-        record.msg = self._redactor.text(record.getMessage())
-        record.args = ()
-        if record.exc_info:
-            record.exc_text = self._redactor.text(self._formatter.formatException(record.exc_info))
-            record.exc_info = None
-        if record.stack_info:
-            record.stack_info = self._redactor.text(record.stack_info)
-        return True
-
 
 SHORTEST = 6
-"""Values with fewer characters would be found everywhere by chance."""
+"""Shorter values would match ordinary text by chance."""
 _SHORTEST_LINE = 16
 _SHORTEST_BASE64 = 8
 
 
 def forms(value: str) -> set[str]:
-    """Every text by which `value` may appear; empty if it is too short to be recognised."""
+    """Every form in which `value` may appear; empty if it is too short to be recognised."""
     if len(value) < SHORTEST:
         return set()
     found = _escaped(value) | _base64(value.encode())
@@ -111,12 +68,12 @@ def _escaped(value: str) -> set[str]:
 
 
 def _base64(raw: bytes) -> set[str]:
-    """Base64 of `raw` by itself and inside a longer text (`user:password`), where it may be shifted."""
+    """Base64 of `raw` alone and inside a longer text (`user:password`), where it may be shifted."""
     found: set[str] = set()
     for shift in range(3):
         padded = b"\0" * shift + raw
         text = base64.b64encode(padded).decode()
-        # Characters that mix in bits of the neighbours differ from case to case: only the middle is certain.
+        # The first and last characters also encode bits of the neighbours: only the middle is certain.
         start = (shift * 8 + 5) // 6
         end = len(padded) * 8 // 6
         middle = text[start:end]

@@ -1,5 +1,5 @@
-"""Finds secrets among the files that would be shipped (P5): values of the stack's store, keys of well-known
-kinds, and `.env` files that hold values."""
+"""Finds secrets in the files that would be shipped (P5): values of the stack's store, keys of well-known
+kinds, and `.env` files with values."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from slipway.secrets.check import is_development_value
 from slipway.secrets.redact import forms
-
-if TYPE_CHECKING:
-    from slipway.settings.app import App
-    from slipway.settings.project import Project
+from slipway.settings.app import App
 
 SHORTEST = 8
-"""Values with fewer characters would be found in ordinary source by chance."""
+"""Shorter values would match ordinary source by chance."""
 
 KNOWN_KEYS: dict[str, bytes] = {
     "an AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -34,9 +30,9 @@ KNOWN_KEYS: dict[str, bytes] = {
     "a Google API key": rb"\bAIza[0-9A-Za-z_-]{35}\b",
     "a SendGrid key": rb"\bSG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}",
 }
-"""What a key looks like, by what it is."""
+"""Pattern of a key, by its kind."""
 _DOCUMENTED = re.compile(rb"EXAMPLE|example|0{8}|x{8}|X{8}|1234567890")
-"""Keys in manuals, which open nothing."""
+"""Keys in documentation, which give no access."""
 _KNOWN = re.compile(b"|".join(b"(%s)" % pattern for pattern in KNOWN_KEYS.values()))
 _KINDS = tuple(KNOWN_KEYS)
 _TEMPLATES = (".example", ".sample", ".template", ".dist", ".defaults")
@@ -58,18 +54,8 @@ class Leak:
         return f"{self.file}:{self.line}"
 
 
-def scan(project: Project, secrets: Mapping[str, str]) -> list[Leak]:
-    """Secrets in the app's context, as a build would take it (what git ignores is not in it)."""
-    from slipway.build.source import read_source  # noqa: PLC0415 - only a release needs it
-
-    source = read_source(project.context)
-    return scan_files(source.root, source.files, secrets, project.app)
-
-
-def scan_files(
-    root: Path, files: Iterable[str], secrets: Mapping[str, str], app: App | None = None
-) -> list[Leak]:
-    """Secrets in `files` (relative to `root`), sorted by place. Links and empty files are passed over."""
+def scan(root: Path, files: Iterable[str], secrets: Mapping[str, str], app: App | None = None) -> list[Leak]:
+    """Secrets in `files` (relative to `root`), sorted by place. Links and empty files are skipped."""
     names, values = _values(secrets)
     leaks: set[Leak] = set()
     for file in files:
@@ -112,7 +98,7 @@ def _is_env_file(name: str) -> bool:
 
 
 def _env_values(file: str, path: Path, app: App | None) -> Iterator[Leak]:
-    """Assignments that give a value; in a template, only those of names that are secrets."""
+    """Assignments of a value to a secret; in a template, unless it is a development value."""
     is_template = path.name.endswith(_TEMPLATES)
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         match = _ASSIGNED.match(line)
@@ -129,7 +115,7 @@ def _env_values(file: str, path: Path, app: App | None) -> Iterator[Leak]:
 
 
 def _is_secret(name: str, app: App | None) -> bool:
-    """By the env contract; a name that it does not know, by how it sounds."""
+    """Whether `name` is a secret: by the env contract, or by its words if the contract does not have it."""
     if app is not None and name in app.env:
         return app.env[name].secret
     return bool(

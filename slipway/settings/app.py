@@ -73,7 +73,7 @@ class Process(Setting):
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"] = "SIGTERM"
     """Signal on which the process finishes its work and exits."""
     drain_seconds: int = Field(default=10, ge=1, le=3600)
-    """From the stop signal to SIGKILL. Must be at least the app's own shutdown window."""
+    """Time from the stop signal to SIGKILL. Must be at least the app's own shutdown window."""
     overlap: bool = False
     """Workers only: old and new instances may run at the same time during a release."""
     memory_max: Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")] = "512M"

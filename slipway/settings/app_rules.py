@@ -101,7 +101,7 @@ def _inside_the_context(app: App) -> Iterator[Broken]:
             yield (
                 place,
                 f"must stay inside the build's context, got {shown(path)}",
-                "give it relative to build.context; widen the context if it lies above",
+                "give it relative to build.context; if it lies above, widen the context",
             )
     if app.migrate and not app.migrate.files.endswith(".sql"):
         yield (

@@ -26,8 +26,8 @@ def known_scopes(app: App) -> list[str]:
 def reaches(var: EnvVar, scope: str) -> bool:
     """True if `var` is in the env of `scope`.
 
-    Without a scope of its own it goes to every process, task and cron entry; plain settings (`value`) go to
-    migrations too, but credentials only where they are named. Smoke steps see what is named for them.
+    Without a scope it reaches every process, task and cron entry; plain values reach migrations too, but
+    credentials only where their scope names them. Smoke steps get only what is scoped to them.
     """
     if var.scope:
         return scope in var.scope

@@ -1,9 +1,9 @@
-"""What can go wrong for a user, and the exit code that tells the kinds apart.
+"""What can go wrong for a user: one error class per exit code.
 
 0 done · 1 failed and the fleet is as it was · 2 bad input · 3 the lease is held · 4 the fleet needs a person
 
-A load test tells more apart (`slipway.traffic.results`): 1 a threshold is missed · 5 no data, or too little ·
-6 the load generator was saturated or lost a worker · 7 the target refused everybody or could not be reached
+Load tests use further codes (`slipway.traffic.results`): 1 a threshold is missed · 5 no data, or too little ·
+6 the load generator was saturated or lost a worker · 7 the target refused every user or could not be reached
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ class LeaseHeld(SlipwayError):
 
 
 class NeedsPerson(SlipwayError):
-    """The fleet could be neither finished nor undone by machine; `remedy` says what a person has to do."""
+    """The fleet could be neither finished nor undone automatically; `remedy` says what a person has to do."""
 
     exit_code = 4

@@ -33,7 +33,7 @@ class Threshold(Setting):
     """`HTTP`, `WS connect`, `WS open`, `WS echo`, `WS broadcast`, `WS backlog`, `WS session`, `visit`,
     or a scenario's own."""
     name: str = ""
-    """Name in the report: `GET /api/tasks`; empty: every name of the kind, each by itself."""
+    """Name in the report: `GET /api/tasks`; empty: every name of the kind, each separately."""
     p50_ms: float | None = Field(default=None, gt=0)
     """Highest median."""
     p95_ms: float | None = Field(default=None, gt=0)
@@ -60,9 +60,9 @@ class Load(Setting):
     paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
     """Public pages, requested in turn."""
     p95_ms: float = Field(default=500, gt=0)
-    """Highest p95 under load, of each kind and name by itself."""
+    """Highest p95 under load, for each kind and name separately."""
     error_ratio: float = Field(default=0.01, ge=0, le=1)
-    """Highest share of failed requests under load, of each kind and name by itself."""
+    """Highest share of failed requests under load, for each kind and name separately."""
     min_samples: int = Field(default=20, ge=1)
     """Samples needed for a verdict; too few are a failure."""
     arrivals: float = Field(default=10, ge=0, le=100_000)
@@ -88,4 +88,4 @@ class Load(Setting):
     profiles: dict[ProfileName, LoadSize] = Field(default_factory=dict[ProfileName, LoadSize])
     """Sizes of single profiles; see below."""
     thresholds: list[Threshold] = Field(default_factory=list[Threshold])
-    """By kind and name; see below. Where two match, the one with a name takes precedence."""
+    """Bounds by kind and name; see below. Where two match, the one with a name takes precedence."""

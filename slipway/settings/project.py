@@ -1,4 +1,4 @@
-"""A project opened for one stack: where it lies, its app, its stack, and whether the two fit."""
+"""A project opened for one stack: its folders, its app, its stack, and whether the two fit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def open_project(stack_name: str, start: Path | None = None) -> Project:
     """The project around `start` (default: the working directory) with stack `stack_name`.
 
     Raises BadInput: no project, no such stack, or anything wrong in Pulumi.<stack>.yaml or slipway.toml,
-    each by itself or the two together.
+    each alone or the two together.
     """
     root = find_root(start or Path.cwd())
     stack = load_stack(root, stack_name)
@@ -68,16 +68,16 @@ def open_project(stack_name: str, start: Path | None = None) -> Project:
 
 def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:
     """Raises InvalidSettings with everything in which `app` and `stack` contradict each other."""
-    asked = list(unmet_demands(app, stack))
-    given = [*bad_overrides(app, stack), *unfit_on_aws(app, stack)]
-    if not asked and not given:
+    unmet = list(unmet_demands(app, stack))
+    wrong = [*bad_overrides(app, stack), *unfit_on_aws(app, stack)]
+    if not unmet and not wrong:
         return
     toml = app_dir / FILE_NAME
     lines, name = toml_lines(toml), display_name(toml)
     file = read_yaml(stack_path(root, stack.name))
     raise InvalidSettings(
-        [Violation(name, lines.line(key), dotted(key), problem, remedy) for key, problem, remedy in asked]
-        + [stack_violation(file, *each) for each in given]
+        [Violation(name, lines.line(key), dotted(key), problem, remedy) for key, problem, remedy in unmet]
+        + [stack_violation(file, *each) for each in wrong]
     )
 
 

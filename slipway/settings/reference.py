@@ -1,4 +1,4 @@
-"""Writes docs/slipway-toml.md from the models, so that the manual and the program cannot differ.
+"""Writes docs/slipway-toml.md from the models, so that manual and program always agree.
 
 python -m slipway.settings.reference > docs/slipway-toml.md
 """
@@ -79,14 +79,14 @@ _OPENING = """\
 
 <!-- Made from the models by `python -m slipway.settings.reference`; change those. -->
 
-What slipway needs to know of an app to ship it. The file lies in the app's folder, which the stack names by
-`slipway:app`. Unknown keys and what cannot work are refused, all at once, with file, line, key and remedy:
+What slipway needs to know about an app to ship it. The file is in the app's folder, which the stack names by
+`slipway:app`. Unknown keys and contradictions are refused, all at once, with file, line, key and remedy:
 
 ```
 slipway.toml:41 processes.web.health: must start with "/", got "health" (write "/health")
 ```
 
-The smallest one:
+The smallest file:
 
 ```toml
 name = "board"
@@ -101,11 +101,11 @@ _ENV = """\
 An entry is written `NAME = {{ … }}`. Hosts add PORT and HOST for the process `web`, and SLIPWAY_RELEASE,
 SLIPWAY_BUILD, SLIPWAY_HOST and SLIPWAY_SLOT for every process; these may not be declared.
 
-Who gets an entry: without `scope`, every process, one-off tasks and cron commands; plain values go to
-migrations too, credentials only where they are named. With `scope`, exactly the processes it names and, of
-{scopes}, those it names. Smoke steps and the meter are filled from scope `smoke`.
+Who gets an entry: without `scope`, every process, one-off tasks and cron commands; plain values reach
+migrations too, credentials only where `scope` names them. With `scope`, exactly the processes that it names,
+and those of {scopes} that it names. Smoke steps and the meter use scope `smoke`.
 
-`from` takes one of these. An entry whose output the stack does not have is refused, unless it is optional:
+`from` takes one of these. An entry whose output the stack does not have is refused unless it is optional:
 
 | output | part of the platform | holds a credential |
 |---|---|---|
@@ -115,7 +115,7 @@ migrations too, credentials only where they are named. With `scope`, exactly the
 _STACK = """\
 ## The stack: `slipway:` keys in Pulumi.NAME.yaml
 
-The same file is read by `pulumi`; other namespaces (`aws:region`) are left to their owners.
+`pulumi` reads the same file; slipway ignores keys of other namespaces (`aws:region`).
 """
 
 
@@ -176,8 +176,8 @@ def _kind(field: FieldInfo) -> str:
             if (limit := getattr(rule, attribute, None)) is not None:
                 bounds.append(f"{sign} {limit:g}")
     patterns = [str(rule.pattern) for rule in field.metadata if getattr(rule, "pattern", None)]
-    said = [_pattern(pattern) for pattern in patterns] or [_type(field.annotation)]
-    return ", ".join([*said, *bounds])
+    text = [_pattern(pattern) for pattern in patterns] or [_type(field.annotation)]
+    return ", ".join([*text, *bounds])
 
 
 def _type(annotation: Any) -> str:
@@ -185,18 +185,18 @@ def _type(annotation: Any) -> str:
     match get_origin(annotation):
         case origin if origin is Annotated:
             rule = next((each for each in members[1:] if isinstance(each, StringConstraints)), None)
-            said = _pattern(str(rule.pattern)) if rule and rule.pattern else _type(members[0])
+            text = _pattern(str(rule.pattern)) if rule and rule.pattern else _type(members[0])
         case origin if origin in (Union, types.UnionType):
-            said = " or ".join(dict.fromkeys(_type(each) for each in members if each is not type(None)))
+            text = " or ".join(dict.fromkeys(_type(each) for each in members if each is not type(None)))
         case origin if origin is Literal:
-            said = " or ".join(f"`{json.dumps(each)}`" for each in members)
+            text = " or ".join(f"`{json.dumps(each)}`" for each in members)
         case origin if origin is list:
-            said = f"list of {_PLURALS.get(members[0], _type(members[0]))}"
+            text = f"list of {_PLURALS.get(members[0], _type(members[0]))}"
         case origin if origin is dict:
-            said = f"table of {_PLURALS.get(members[1], _type(members[1]))}"
+            text = f"table of {_PLURALS.get(members[1], _type(members[1]))}"
         case _:
-            said = "table" if _is_table(annotation) else _NAMES.get(annotation, "anything")
-    return said
+            text = "table" if _is_table(annotation) else _NAMES.get(annotation, "anything")
+    return text
 
 
 def _pattern(pattern: str) -> str:

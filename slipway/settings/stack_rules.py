@@ -123,14 +123,14 @@ def _twice(stack: Stack) -> Iterator[Broken]:
 
 
 def _kept(stack: Stack) -> str:
-    """What this stack's data host would keep. Builds are on it whatever else is."""
+    """What this stack's data host would keep: always the builds."""
     services = (
         ("PostgreSQL", stack.database == "postgres"),
         ("Redis", stack.redis),
         ("uploads", stack.uploads),
     )
-    asked = [name for name, wanted in services if wanted]
-    return f"it keeps the builds{''.join(f', {name}' for name in asked)}"
+    kept = [name for name, wanted in services if wanted]
+    return f"it keeps the builds{''.join(f', {name}' for name in kept)}"
 
 
 def _is_address(text: str) -> bool:

@@ -12,7 +12,7 @@ from slipway.settings.violations import Broken, KeyPath, shown
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 COUNTER = "n"
-"""The one name the meter fills by itself, in `websocket.echo`."""
+"""The only name that the meter fills, in `websocket.echo`."""
 
 
 def traffic_rules(app: App) -> Iterator[Broken]:
@@ -104,8 +104,8 @@ def _thresholds(app: App) -> Iterator[Broken]:
     for index, threshold in enumerate(app.load.thresholds):
         place: KeyPath = ("load", "thresholds", index)
         if (threshold.kind, threshold.name) in seen:
-            said = f"{shown(threshold.kind)} {threshold.name}".rstrip()
-            yield (*place, "kind"), f"{said} has a threshold already", "write all its bounds in one table"
+            named = f"{shown(threshold.kind)} {threshold.name}".rstrip()
+            yield (*place, "kind"), f"{named} has a threshold already", "write all its bounds in one table"
         seen.add((threshold.kind, threshold.name))
         if threshold.kind.startswith("WS ") and app.websocket is None:
             yield (*place, "kind"), "needs [websocket], and there is none", "add it, or remove the threshold"

@@ -21,7 +21,7 @@ from slipway.settings.errors import BadInput
 from slipway.settings.schema import PATH_PATTERN, PATTERNS
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""
+"""Place of a value in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""
 
 Broken = tuple[KeyPath, str, str]
 """What a rule found: key path, problem, remedy."""
@@ -77,13 +77,13 @@ def dotted(path: KeyPath) -> str:
 
 
 def shown(value: object) -> str:
-    """`value` as it may stand in a message: quoted, and cut if it is long."""
+    """`value` as a message shows it: quoted, and shortened if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 2]}…{text[-1]}"
 
 
 def display_name(path: Path) -> str:
-    """`path` relative to the working directory when it lies below it, else in full."""
+    """`path` relative to the working directory if it is below it, else in full."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -110,33 +110,36 @@ _BOUNDS: dict[str, tuple[str, str]] = {
 def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[KeyPath, str, str]:
     """Key path, problem and remedy of one pydantic error on data for `model`."""
     path: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
-    return path, *_said(error, path, model)
+    return path, *_problem(error, path, model)
 
 
-def _said(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
+def _problem(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
     got = "" if _may_be_secret(path) else f", got {shown(error['input'])}"
     context: Mapping[str, Any] = error.get("ctx") or {}
     match error["type"]:
         case "extra_forbidden":
-            said = _unknown_key(path, model)
+            found = _unknown_key(path, model)
         case "missing":
-            said = "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
+            found = "is required", f"add {dotted(path[-1:])} to {_table_name(path[:-1])}"
         case "string_pattern_mismatch":
-            said = _pattern(str(context["pattern"]), error["input"], got)
+            found = _pattern(str(context["pattern"]), error["input"], got)
         case "literal_error":
             expected = str(context["expected"]).replace("'", '"')
-            said = f"must be {expected}{got}", _near(error["input"], _choices(model, path))
+            found = f"must be {expected}{got}", _near(error["input"], _choices(model, path))
         case "string_too_short":
-            said = "must not be empty", ""
+            found = "must not be empty", ""
         case "value_error":
-            said = str(context["error"]), ""
+            found = str(context["error"]), ""
         case kind if kind in _BOUNDS:
             words, key = _BOUNDS[kind]
-            said = f"must be {words} {context[key]:g}{got}", ""
+            found = f"must be {words} {context[key]:g}{got}", ""
         case kind:
             wanted = next((words for start, words in _KINDS.items() if kind.startswith(f"{start}_")), None)
-            said = (f"must be {wanted}" if wanted else error["msg"][:1].lower() + error["msg"][1:]) + got, ""
-    return said
+            found = (
+                (f"must be {wanted}" if wanted else error["msg"][:1].lower() + error["msg"][1:]) + got,
+                "",
+            )
+    return found
 
 
 def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
@@ -147,12 +150,12 @@ def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
 
 
 def did_you_mean(given: object, known: list[str]) -> str:
-    """`did you mean "x"?` if something known is near, else what is known."""
+    """`did you mean "x"?` if something similar is known, else the list of what is known."""
     return _near(given, known) or (f"known: {', '.join(known)}" if known else "")
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
-    """The keys a table of `model` may have, as they are written in the file."""
+    """The keys of a table of `model`, as they are written in the file."""
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -176,7 +179,7 @@ def _near(given: object, known: list[str]) -> str:
 
 
 def _may_be_secret(path: KeyPath) -> bool:
-    """A value in the env contract: someone may have written a real one there by mistake."""
+    """True in the env contract, where someone may have written a real secret by mistake."""
     return path[:1] == ("env",) and (len(path) == 2 or path[-1] == "value")
 
 

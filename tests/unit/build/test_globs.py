@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.build.source import matches
+from slipway.build.source import matcher
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from slipway.build.source import matches
     ],
 )
 def test_a_glob_names(pattern: str, path: str) -> None:
-    assert matches(path, [pattern])
+    assert matcher([pattern])(path)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_a_glob_names(pattern: str, path: str) -> None:
     ],
 )
 def test_a_glob_does_not_name(pattern: str, path: str) -> None:
-    assert not matches(path, [pattern])
+    assert not matcher([pattern])(path)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.secrets.check import check, unused, weaknesses
+from slipway.secrets.check import check, weaknesses
 from slipway.secrets.contract import generate
 from slipway.settings.app import App
 from slipway.settings.errors import BadInput
@@ -18,7 +18,7 @@ Secrets = dict[str, str]
 
 
 def kinds(app: App, stack: Stack, secrets: Secrets) -> dict[str, str]:
-    return {finding.name: finding.kind for finding in check(app, stack, secrets)}
+    return {found.name: found.kind for found in check(app, stack, secrets)}
 
 
 def test_fitting_secrets_have_no_findings(app: App, stack: Stack, secrets: Secrets):
@@ -26,18 +26,18 @@ def test_fitting_secrets_have_no_findings(app: App, stack: Stack, secrets: Secre
 
 
 def test_what_is_missing_says_how_it_is_made_or_set(app: App, stack: Stack):
-    findings = {finding.name: finding for finding in check(app, stack, {})}
-    assert set(findings) == {"JWT_SECRET", "STRIPE_KEY", "SMOKE_PASSWORD"}
-    assert findings["JWT_SECRET"].remedy == "slipway secrets generate --stack preview"
-    assert findings["STRIPE_KEY"].remedy == "slipway secrets set STRIPE_KEY --stack preview"
+    problems = {found.name: found for found in check(app, stack, {})}
+    assert set(problems) == {"JWT_SECRET", "STRIPE_KEY", "SMOKE_PASSWORD"}
+    assert problems["JWT_SECRET"].remedy == "slipway secrets generate --stack preview"
+    assert problems["STRIPE_KEY"].remedy == "slipway secrets set STRIPE_KEY --stack preview"
 
 
 def test_a_short_secret_is_found(app: App, stack: Stack, secrets: Secrets):
-    findings = check(app, stack, secrets | {"JWT_SECRET": "k9Q2wL7xVbN4mZ8r"})
-    assert [(finding.kind, finding.problem) for finding in findings] == [
+    problems = check(app, stack, secrets | {"JWT_SECRET": "k9Q2wL7xVbN4mZ8r"})
+    assert [(found.kind, found.problem) for found in problems] == [
         ("contract", "must be at least 32 characters, has 16")
     ]
-    assert findings[0].remedy == "slipway secrets generate --rotate JWT_SECRET --stack preview"
+    assert problems[0].remedy == "slipway secrets generate --rotate JWT_SECRET --stack preview"
 
 
 def test_a_test_key_is_right_in_preview_and_wrong_in_prod(app: App, stack: Stack, secrets: Secrets):
@@ -88,26 +88,25 @@ def test_random_bytes_are_strong_in_hex_and_base64(raw: bytes):
 
 
 def test_one_value_under_two_names_is_found(app: App, stack: Stack, secrets: Secrets):
-    findings = check(app, stack, secrets | {"SMOKE_PASSWORD": secrets["PLATFORM_REDIS_PASSWORD"]})
-    assert [(finding.name, finding.problem) for finding in findings] == [
+    problems = check(app, stack, secrets | {"SMOKE_PASSWORD": secrets["PLATFORM_REDIS_PASSWORD"]})
+    assert [(found.name, found.problem) for found in problems] == [
         ("SMOKE_PASSWORD", "has the same value as PLATFORM_REDIS_PASSWORD")
     ]
 
 
 def test_a_value_of_another_stack_is_found(app: App, stack: Stack, secrets: Secrets):
     prod = {"JWT_SECRET": secrets["JWT_SECRET"], "OTHER": "s0mething-quite-else"}
-    findings = check(app, stack, secrets, others={"prod": prod, "preview": secrets})
-    assert [finding.problem for finding in findings] == ["has the same value as JWT_SECRET of stack prod"]
+    problems = check(app, stack, secrets, others={"prod": prod, "preview": secrets})
+    assert [found.problem for found in problems] == ["has the same value as JWT_SECRET of stack prod"]
 
 
-def test_no_finding_holds_a_value(app: App, stack: Stack):
+def test_no_problem_holds_a_value(app: App, stack: Stack):
     weak = {"JWT_SECRET": "hunter22", "STRIPE_KEY": "hunter22", "SMOKE_PASSWORD": "changeme"}
     assert "hunter22" not in repr(check(app, stack, weak, others={"prod": weak}))
 
 
-def test_litter_in_the_store_is_no_fault_but_can_be_listed(app: App, stack: Stack, secrets: Secrets):
+def test_an_entry_that_the_contract_does_not_know_is_no_problem(app: App, stack: Stack, secrets: Secrets):
     assert check(app, stack, secrets | {"OLD_KEY": "q8Rk2Vw5Zt7Yb3Nm"}) == []
-    assert unused(app, [*secrets, "OLD_KEY", "SLIPWAY_LOAD_KEY"]) == ["OLD_KEY"]
 
 
 def test_generate_fills_what_is_missing_and_leaves_what_is_there(app: App, stack: Stack):

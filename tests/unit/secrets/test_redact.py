@@ -2,16 +2,13 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import logging
 from urllib.parse import quote, quote_plus, urlencode
 
-import structlog
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from slipway.secrets.redact import RedactingFilter, Redactor
+from slipway.secrets.redact import Redactor
 
 CANARY = 'c4n@ry/"töken"\\ +7'
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_categories=["Cs", "Cc"])
@@ -70,50 +67,6 @@ def test_a_pem_key_is_hidden_line_by_line():
     assert redactor.text(key) == "‹TLS_KEY›"
     assert redactor.text(f"line: {lines[1]}") == "line: ‹TLS_KEY›"
     assert redactor.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
-
-
-def test_data_is_cleaned_to_its_depths_and_keeps_its_shape():
-    clean = Redactor({"K": CANARY}).data(
-        {"a": [1, None, {"b": CANARY}], CANARY: (True, 2.5), "e": ValueError(CANARY)}
-    )
-    assert clean == {"a": [1, None, {"b": "‹K›"}], "‹K›": [True, 2.5], "e": "‹K›"}
-
-
-def test_structlog_prints_no_secret_not_even_in_a_traceback():
-    out = io.StringIO()
-    log = structlog.wrap_logger(
-        structlog.PrintLogger(out),
-        processors=[
-            structlog.processors.format_exc_info,
-            Redactor({"K": CANARY}),
-            structlog.processors.JSONRenderer(),
-        ],
-    )
-    try:
-        raise ValueError(f"cannot sign in with {CANARY}")
-    except ValueError:
-        log.exception("failed", url=f"https://u:{quote(CANARY, safe='')}@h", tried=[CANARY])
-    assert "‹K›" in json.loads(out.getvalue())["tried"]
-    assert CANARY not in out.getvalue()
-    assert json.dumps(CANARY)[1:-1] not in out.getvalue()
-    assert quote(CANARY, safe="") not in out.getvalue()
-
-
-def test_standard_logging_prints_no_secret_not_even_in_arguments_or_a_traceback():
-    out = io.StringIO()
-    handler = logging.StreamHandler(out)
-    handler.addFilter(RedactingFilter(Redactor({"K": CANARY})))
-    log = logging.Logger("canary")
-    log.addHandler(handler)
-    log.warning("tried %s and %r", CANARY, {"k": CANARY})
-    try:
-        raise ValueError(CANARY)
-    except ValueError:
-        log.exception("failed", stack_info=True)
-    assert CANARY not in out.getvalue()
-    assert repr(CANARY)[1:-1] not in out.getvalue()
-    assert out.getvalue().startswith("tried ‹K› and {'k': '‹K›'}")
-    assert "Traceback" in out.getvalue()
 
 
 def test_a_redactor_shows_nothing_of_itself():

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from slipway.secrets.contract import env_example
-from slipway.secrets.scan import scan_files
+from slipway.secrets.scan import scan
 from slipway.settings.app import App
 
 VALUE = "vQzjdh7sL85ukZhx+7yTjVb1fitl6nMbB9biq/rsVSg="
@@ -17,7 +17,7 @@ def leaks(folder: Path, files: dict[str, str | bytes], app: App | None = None) -
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = scan_files(folder, files, {"JWT_SECRET": VALUE, "SHORT": "1234"}, app)
+    found = scan(folder, files, {"JWT_SECRET": VALUE, "SHORT": "1234"}, app)
     assert VALUE not in repr(found)
     return [f"{leak.where}: {leak.what}" for leak in found]
 
@@ -92,4 +92,4 @@ def test_the_generated_template_names_every_variable_and_passes_the_scan(tmp_pat
 def test_links_are_passed_over(tmp_path: Path):
     (tmp_path / "real").write_text(VALUE)
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert scan_files(tmp_path, ["link", "gone"], {"JWT_SECRET": VALUE}) == []
+    assert scan(tmp_path, ["link", "gone"], {"JWT_SECRET": VALUE}) == []
