@@ -43,7 +43,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "hosts.agent",
             "The program on each host that stages, boots, switches and retires releases.",
         ),
-        Term("engine", "slipway.platforms.aws.pulumi", "Pulumi's engine, and nothing else."),
+        Term("engine", "slipway.platforms.pulumi", "Pulumi's engine, and nothing else."),
     ),
     "What is shipped": (
         Term("build", "slipway.build.build:Build", "An immutable artifact named by its content."),

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
+from slipway.platforms.platform import Platform, platform_of
 from slipway.secrets.redact import Redactor
 from slipway.settings.app import App, WebSocket
 from slipway.settings.checks import CheckSocket, CheckUpload, CheckWebhook, Number
@@ -104,32 +105,19 @@ class LiveStack:
 
     # what the platform provides
 
+    @cached_property
+    def platform(self) -> Platform:
+        """Where the stack's hosts live."""
+        return platform_of(self.project)
+
     @property
     def outputs(self) -> Outputs:
         """The stack outputs. Raises BadInput if the stack is not up."""
         with self._opening:  # several threads may read it at once, and on some platforms that is slow
             if self._outputs is None:
-                self._outputs = self._open_outputs()
+                opened = self.platform.open()
+                self._outputs, self.absent = opened.outputs, opened.absent
             return self._outputs
-
-    def _open_outputs(self) -> Outputs:
-        if self.project.stack.platform == "aws":
-            from slipway.platforms.aws.open import open_outputs as find_outputs  # noqa: PLC0415
-
-            opened = find_outputs(self.project)
-            self.absent = opened.absent
-            return opened.outputs
-        if self.project.stack.platform == "servers":
-            from slipway.platforms.servers.outputs import open_outputs  # noqa: PLC0415 - only where it is the platform
-
-            return open_outputs(self.project, self.secrets)
-        path = self.project.state_dir / "outputs.json"
-        if not path.exists():
-            raise BadInput(
-                f"stack {self.project.stack.name} is not up: {path} does not exist",
-                remedy=f"slipway up --stack {self.project.stack.name}",
-            )
-        return Outputs.model_validate_json(path.read_text())
 
     @property
     def url(self) -> str:
@@ -154,7 +142,7 @@ class LiveStack:
     def plain_address(self) -> tuple[str, int]:
         """Host and port that answer plain HTTP with a redirect to HTTPS."""
         host, _ = self.address
-        return host, self.stack.local.http_port if self.stack.platform == "local" else 80
+        return host, self.platform.plain_port
 
     @property
     def cheap_path(self) -> str:
@@ -166,9 +154,7 @@ class LiveStack:
     @cached_property
     def secrets(self) -> Mapping[str, str]:
         """Every value of the stack's secret store, by name."""
-        from slipway.secrets.store import open_store  # noqa: PLC0415
-
-        return open_store(self.project).read()
+        return self.platform.secrets
 
     def secret(self, name: str) -> str:
         """The value called `name`; empty if the store has none."""
@@ -211,14 +197,10 @@ class LiveStack:
     @cached_property
     def fleet(self) -> Fleet:
         """The hosts, reached over kept ssh connections."""
-        return Fleet(self.outputs, self._discovery())
+        return Fleet(self.outputs, self._hosts_now if self.platform.hosts_come_and_go else None)
 
-    def _discovery(self) -> Callable[[], Outputs] | None:
-        if self.project.stack.platform != "aws":
-            return None
-        from slipway.platforms.aws.open import with_hosts  # noqa: PLC0415
-
-        return lambda: with_hosts(self.project, self.outputs).outputs
+    def _hosts_now(self) -> Outputs:
+        return self.platform.rediscover(self.outputs).outputs
 
     @property
     def app_hosts(self) -> list[FleetHost]:
@@ -233,26 +215,16 @@ class LiveStack:
     @cached_property
     def write_boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
-        if self.project.stack.platform != "aws":
+        if not self.platform.hosts_come_and_go:
             return None
-        from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
-        from slipway.platforms.aws.secrets_manager import write_boot_documents  # noqa: PLC0415
-        from slipway.platforms.aws.session import session_of  # noqa: PLC0415
-
-        return partial(write_boot_documents, session_of(self.project), cloud_of(self.outputs))
+        return partial(self.platform.write_boot_documents, self.outputs)
 
     # the record of releases
 
     @cached_property
     def bucket(self) -> Bucket:
         """The builds bucket."""
-        from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415
-
-        if self.project.stack.platform == "aws":
-            from slipway.platforms.aws.session import session_of  # noqa: PLC0415
-
-            return open_bucket(self.outputs, {}, session_of(self.project).credentials)
-        return open_bucket(self.outputs, self.secrets)
+        return self.platform.builds_bucket(self.outputs)
 
     @cached_property
     def ledger(self) -> Ledger:

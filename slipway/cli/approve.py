@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from slipway.cli.console import Json, Stack, emit_json, progress, say
+from slipway.settings.errors import BadInput
+
+LONGEST = timedelta(hours=24)
+_DURATION = re.compile(r"^(\d+)\s*(m|h)$")
 
 
 def approve(
@@ -25,16 +31,27 @@ def approve(
     [dim]Examples:[/]
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
-    from slipway.platforms.aws.pulumi.approve import approve as sign_for  # noqa: PLC0415
-    from slipway.platforms.aws.pulumi.approve import duration  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     holds = duration(lasts)
-    path, approval = sign_for(
-        open_project(stack), urns, lasts=holds, reason=reason, progress=progress(as_json=json)
+    approved = platform_of(open_project(stack)).approve(
+        urns, lasts=holds, reason=reason, progress=progress(as_json=json)
     )
     if json:
-        emit_json({"file": str(path), **approval.model_dump(mode="json")})
+        emit_json({"file": str(approved.file), **approved.document})
         return
-    say(f"approved by {approval.approved_by} until {approval.expires_at:%Y-%m-%d %H:%M} UTC: {path}")
+    say(f"approved by {approved.approved_by} until {approved.expires_at:%Y-%m-%d %H:%M} UTC: {approved.file}")
     say("commit it, or copy it to where the update runs; then `slipway up` goes on")
+
+
+def duration(text: str) -> timedelta:
+    """`30m`, `2h`. BadInput: anything else, or more than a day."""
+    found = _DURATION.match(text.strip())
+    lasts = timedelta(**{{"m": "minutes", "h": "hours"}[found[2]]: int(found[1])}) if found else timedelta()
+    if not timedelta() < lasts <= LONGEST:
+        raise BadInput(
+            f'--for {text}: must be a number of minutes or hours, at most 24h, got "{text}"',
+            remedy="--for 2h, or --for 30m",
+        )
+    return lasts

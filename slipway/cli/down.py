@@ -22,10 +22,10 @@ def down(
       slipway down --stack local
       slipway down --stack local --volumes
     """
-    from slipway.platforms.platform import take_down  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    take_down(open_project(stack), volumes=volumes, progress=progress(as_json=json))
+    platform_of(open_project(stack)).take_down(progress(as_json=json), volumes=volumes)
     if json:
         emit_json({"stack": stack, "down": True, "volumes_deleted": volumes})
     else:

@@ -28,12 +28,11 @@ def drift(
       slipway drift --stack prod
       slipway drift --stack prod --at-least high --json
     """
-    from slipway.platforms.aws.pulumi.drift import ORDER  # noqa: PLC0415
-    from slipway.platforms.aws.pulumi.drift import drift as look  # noqa: PLC0415
+    from slipway.platforms.platform import SEVERITIES, platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    found = look(open_project(stack), progress(as_json=json))
-    serious = [each for each in found if ORDER.index(each.severity) <= ORDER.index(at_least)]
+    found = platform_of(open_project(stack)).drift(progress(as_json=json))
+    serious = [each for each in found if SEVERITIES.index(each.severity) <= SEVERITIES.index(at_least)]
     if json:
         emit_json({"stack": stack, "drift": bool(serious), "differences": [asdict(each) for each in found]})
     elif found:

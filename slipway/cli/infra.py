@@ -138,7 +138,7 @@ def _recorded(stack: str) -> tuple[Graph, Project]:
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
-    if project.stack.platform != "aws":
+    if project.stack.aws is None:
         raise BadInput(
             f'stack "{stack}" is on platform {project.stack.platform}: there is no infrastructure to show',
             remedy="name a stack on aws: --stack prod",

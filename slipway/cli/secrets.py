@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say, table
-from slipway.platforms.servers.outputs import SITE as SITE_CERTIFICATE
-from slipway.settings.errors import BadInput
-
-if TYPE_CHECKING:
-    from slipway.settings.project import Project
 
 app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
 
@@ -33,12 +28,12 @@ def generate(
       slipway secrets generate --stack preview
       slipway secrets generate --stack prod --rotate JWT_SECRET
     """
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.secrets.contract import generate as make  # noqa: PLC0415
-    from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
-    store = open_store(project)
+    store = platform_of(project).secret_store()
     made = make(project.app, store.names(), rotate=tuple(rotate or ()))
     if made:
         store.update(made)
@@ -61,18 +56,14 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
       pass show stripe/live | slipway secrets set STRIPE_SECRET_KEY --stack prod
       slipway secrets set SITE_CERTIFICATE --stack prod < site.pem
     """
-    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    project = open_project(stack)
-    store = open_store(project)
+    platform = platform_of(open_project(stack))
     value = _ask(name)
-    warnings = _judge(project, name, value)
-    store.set(name, value)
-    then = "it reaches the app with the next release"
-    if name == SITE_CERTIFICATE and project.stack.platform == "servers":
-        then = f"the edge shows it after `slipway up --stack {stack}`"
-    say(f"{name} is set for {stack}; {then}")
+    warnings = platform.check_secret(name, value)
+    platform.secret_store().set(name, value)
+    say(f"{name} is set for {stack}; {platform.takes_effect(name)}")
     for line in warnings:
         say(f"warning: {line}")
 
@@ -80,10 +71,10 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
 @app.command("unset")
 def unset(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     """Remove one secret from the store."""
-    from slipway.secrets.store import open_store  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    store = open_store(open_project(stack))
+    store = platform_of(open_project(stack)).secret_store()
     store.unset(name)
     say(f"{name} is removed from {stack}")
 
@@ -95,11 +86,12 @@ def list_names(
     json: Json = False,
 ) -> None:
     """List names, never values, and which of the contract are missing."""
-    from slipway.secrets.store import app_names, open_store  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
+    from slipway.secrets.store import app_names  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
-    have = set(open_store(project).names())
+    have = set(platform_of(project).secret_store().names())
     wanted = {name: var for name, var in project.app.env.items() if var.secret}
     names = sorted(have | set(wanted))
     if not everything:
@@ -121,13 +113,12 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     [dim]Examples:[/]
       slipway secrets check --stack prod
     """
+    from slipway.platforms.platform import other_secrets, platform_of  # noqa: PLC0415
     from slipway.secrets.check import check as findings_of  # noqa: PLC0415
-    from slipway.secrets.others import other_stacks  # noqa: PLC0415
-    from slipway.secrets.store import open_store  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
     project = open_project(stack)
-    findings = findings_of(project.app, project.stack, open_store(project).read(), other_stacks(project))
+    findings = findings_of(project.app, project.stack, platform_of(project).secrets, other_secrets(project))
     if json:
         emit_json([{"name": f.name, "problem": f.problem, "remedy": f.remedy} for f in findings])
     else:
@@ -159,29 +150,11 @@ def share(
     [dim]Examples:[/]
       slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack preview
     """
-    from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415
-    from slipway.secrets.identity import Identity  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    project = open_project(stack)
-    if project.stack.platform == "aws":
-        raise BadInput(
-            f"the secrets of {stack} are in AWS Secrets Manager, which asks IAM who may read them",
-            remedy="give the person a role that may (docs/aws.md)",
-        )
-    store = AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
-    store.add_recipient(recipient)
+    platform_of(open_project(stack)).share_secrets(recipient)
     say(f"{recipient} can read and write the secrets of {stack} now")
-
-
-def _judge(project: Project, name: str, value: str) -> list[str]:
-    """Warnings; BadInput for a site's certificate that does not fit the site."""
-    if name != SITE_CERTIFICATE or project.stack.platform != "servers":
-        return []
-    from slipway.platforms.servers.certificates import judge  # noqa: PLC0415 - cryptography is slow to import
-    from slipway.platforms.servers.outputs import site_names  # noqa: PLC0415
-
-    return judge(value, site_names(project.stack), project.stack.name).warnings()
 
 
 def _ask(name: str) -> str:

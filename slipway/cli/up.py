@@ -28,10 +28,10 @@ def up(
       slipway up
       slipway up --stack prod --json
     """
-    from slipway.platforms.platform import bring_up  # noqa: PLC0415
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.settings.project import open_project  # noqa: PLC0415
 
-    outputs = bring_up(open_project(stack), progress(as_json=json), break_lock=break_lock)
+    outputs = platform_of(open_project(stack)).bring_up(progress(as_json=json), break_lock=break_lock)
     if json:
         emit_json(outputs.model_dump(mode="json"))
         return

@@ -1,22 +1,16 @@
-"""The operator's machine: tools, Docker, room, and ports for a local fleet."""
+"""The operator's machine: Python, OpenSSH, git, disk space, package registry."""
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from ipaddress import IPv4Network
 from pathlib import Path
 
-from slipway.platforms.diagnosis import Finding, fail, ok, warn
-from slipway.platforms.local.daemon import why_not
-from slipway.platforms.local.docker import Docker, find_docker
-from slipway.platforms.local.layout import lay_out
-from slipway.platforms.local.network import is_free, owner
+from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.settings.project import Project
 
 LEAST_GIB = 2
@@ -24,7 +18,7 @@ ENOUGH_GIB = 10
 REGISTRY_SECONDS = 15
 
 
-def python(project: Project | None) -> Iterable[Finding]:
+def python(project: Project | None) -> Iterable[Diagnosis]:
     """Python itself, and uv where the app's builds need it."""
     yield ok(f"Python {platform.python_version()} at {sys.executable}")
     needs_uv = project is not None and project.app.runtime.name == "python"
@@ -36,7 +30,7 @@ def python(project: Project | None) -> Iterable[Finding]:
         yield warn("uv is not on PATH", "pipx install uv; only apps on Python need it to be built")
 
 
-def ssh_client(project: Project | None) -> Iterable[Finding]:
+def ssh_client(project: Project | None) -> Iterable[Diagnosis]:
     """OpenSSH, by which hosts are reached."""
     del project
     missing = [tool for tool in ("ssh", "ssh-keygen") if shutil.which(tool) is None]
@@ -46,7 +40,7 @@ def ssh_client(project: Project | None) -> Iterable[Finding]:
         yield ok("OpenSSH client is installed")
 
 
-def git(project: Project | None) -> Iterable[Finding]:
+def git(project: Project | None) -> Iterable[Diagnosis]:
     """git, by which a build knows its commit."""
     del project
     if shutil.which("git"):
@@ -55,56 +49,7 @@ def git(project: Project | None) -> Iterable[Finding]:
         yield warn("git not found: builds will not name their commit", "apt-get install git")
 
 
-def docker(project: Project | None) -> Iterable[Finding]:
-    """Docker, for local fleets: there, running, and open to this user."""
-    if project is not None and project.stack.platform != "local":
-        return
-    binary = find_docker()
-    if binary is None:
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            yield warn(
-                "Docker is not installed", "`slipway up --stack local` installs it from the distribution"
-            )
-        else:
-            yield fail("Docker is not installed", "sudo apt-get install docker.io")
-        return
-    problem = why_not(Docker(binary))
-    if problem is None:
-        yield ok("Docker's daemon answers")
-    elif "permission denied" in problem.lower():
-        yield fail(
-            "Docker refuses this user: no permission on its socket",
-            "sudo usermod -aG docker $USER and sign in again",
-        )
-    elif os.geteuid() == 0:
-        yield warn(f"Docker's daemon does not answer: {problem}", "`slipway up --stack local` starts it")
-    else:
-        yield fail(f"Docker's daemon does not answer: {problem}", "sudo systemctl start docker")
-
-
-def ports(project: Project | None) -> Iterable[Finding]:
-    """The ports of a local fleet are its own, or free."""
-    if project is None or project.stack.platform != "local":
-        return
-    client = Docker(find_docker() or "docker")
-    running: set[str] = set()
-    if find_docker() and why_not(client) is None:
-        running = set(client.text("ps", "--format", "{{.Names}}").split())
-    taken = [
-        (port, setting, owner(client, port) if running else "another program")
-        for host in lay_out(project.stack, IPv4Network("10.0.0.0/24"))
-        if f"{project.fleet_id}-{host.name}" not in running
-        for port, _, setting in host.published
-        if not is_free(port)
-    ]
-    for port, setting, who in taken:
-        where = f"Pulumi.{project.stack.name}.yaml slipway:local {setting}"
-        yield fail(f"{where}: port {port} is taken by {who}", f"stop it, or set {setting} to a free port")
-    if not taken:
-        yield ok("the fleet's ports on 127.0.0.1 are free or its own")
-
-
-def disk(project: Project | None) -> Iterable[Finding]:
+def disk(project: Project | None) -> Iterable[Diagnosis]:
     """Room for builds, and for the containers of a local fleet."""
     places = {
         Path(project.root if project else Path.cwd()),
@@ -128,7 +73,7 @@ def disk(project: Project | None) -> Iterable[Finding]:
             yield ok(said)
 
 
-def npm_registry(project: Project | None) -> Iterable[Finding]:
+def npm_registry(project: Project | None) -> Iterable[Diagnosis]:
     """The registry that Bun and Node come from answers."""
     if project is not None and project.app.runtime.name not in {"bun", "node"}:
         return

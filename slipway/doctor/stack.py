@@ -1,4 +1,4 @@
-"""What the stack's own files say: its age key, its secrets, whether it was brought up."""
+"""The stack: its secrets; and, once it is up, its hosts, clocks, certificate and lease."""
 
 from __future__ import annotations
 
@@ -8,61 +8,38 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.platforms.diagnosis import Finding, fail, ok, warn
-from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
+from slipway.platforms.platform import platform_of
+from slipway.platforms.site_certificate import WARN_DAYS, days_left
 from slipway.secrets.check import check
-from slipway.secrets.identity import Identity
-from slipway.secrets.store import open_store
-from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import read_lease
 
-
-def age_key(project: Project) -> Iterable[Finding]:
-    """Someone here can open the stack's secrets."""
-    if project.stack.platform == "aws":
-        return
-    identity = Identity.of_stack(project.stack)
-    try:
-        identity.keys()
-    except BadInput as problem:
-        if identity.may_create and identity.file is not None and not identity.file.exists():
-            yield warn(
-                f"there is no age key yet in {identity.where}",
-                f"`slipway secrets generate --stack {project.stack.name}` makes one",
-            )
-        else:
-            yield fail(problem.message, problem.remedy)
-        return
-    if identity.file is not None and identity.file.stat().st_mode & 0o077:
-        yield warn(f"others may read {identity.where}", f"chmod 600 {identity.file}")
-    yield ok(f"the age key in {identity.where} is good")
+SKEW_WARN_SECONDS = 2.0
+SKEW_FAIL_SECONDS = 30.0
 
 
-def secrets(project: Project) -> Iterable[Finding]:
+def secrets(project: Project) -> Iterable[Diagnosis]:
     """Every secret that the app asks for is there, strong and its own."""
-    found = check(project.app, project.stack, open_store(project).read())
+    found = check(project.app, project.stack, platform_of(project).secrets)
     for finding in found:
         yield fail(f"secret {finding}", finding.remedy)
     if not found:
         yield ok("every secret that the app asks for is there and strong")
 
 
-def brought_up(opened: LiveStack) -> Iterable[Finding]:
+def brought_up(opened: LiveStack) -> Iterable[Diagnosis]:
     """The stack has outputs: `slipway up` or Pulumi made it."""
     outputs = opened.outputs
     yield ok(f"stack {outputs.stack} is up at {outputs.url}, {len(outputs.hosts)} hosts")
+    for name, why in opened.absent.items():
+        yield warn(f"{name} is {why}", f"slipway status --stack {outputs.stack} in a few minutes")
+    if not outputs.hosts:
+        yield fail("the stack has no host", f"slipway up --stack {outputs.stack}")
 
 
-# The live stack: hosts answer, clocks agree, the certificate lasts, nobody left a lease behind.
-
-
-SKEW_WARN_SECONDS = 2.0
-SKEW_FAIL_SECONDS = 30.0
-
-
-def hosts(opened: LiveStack) -> Iterable[Finding]:
+def hosts(opened: LiveStack) -> Iterable[Diagnosis]:
     """Every host is reached by ssh, and its clock agrees with this machine's."""
     fleet = opened.fleet
     try:
@@ -88,14 +65,15 @@ def _skew(host: FleetHost) -> float:
     return float(said) - (before + time.time()) / 2
 
 
-def certificate(opened: LiveStack) -> Iterable[Finding]:
+def certificate(opened: LiveStack) -> Iterable[Diagnosis]:
     """The site's certificate is valid for its name and for a while."""
     outputs = opened.outputs
+    renewal = opened.platform.renewal(outputs)
     name = urlsplit(outputs.url).hostname
     try:
         days = days_left(outputs)
     except ssl.SSLCertVerificationError as error:
-        yield fail(f"the certificate of {name} is not valid: {error.verify_message}", renewal(outputs))
+        yield fail(f"the certificate of {name} is not valid: {error.verify_message}", renewal)
         return
     except OSError as error:
         yield fail(f"{outputs.url} cannot be reached: {error}", f"slipway up --stack {outputs.stack}")
@@ -104,14 +82,14 @@ def certificate(opened: LiveStack) -> Iterable[Finding]:
         yield warn(f"{outputs.url} is served without TLS", "set slipway:domain, and bring the stack up again")
         return
     said = f"the certificate of {name} lasts {days:.0f} more days"
-    yield warn(said, renewal(outputs)) if days < WARN_DAYS else ok(said)
+    yield warn(said, renewal) if days < WARN_DAYS else ok(said)
 
 
-def lease(opened: LiveStack) -> Iterable[Finding]:
+def lease(opened: LiveStack) -> Iterable[Diagnosis]:
     """No command holds the stack, or left it half-way."""
     held = read_lease(opened.bucket, opened.outputs.stack)
     if held is None:
-        yield ok("nobody holds the stack's lease")
+        yield ok("the stack's lease is free")
         return
     age = opened.bucket.server_time() - held.heartbeat
     yield warn(

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """`fail`: the stack cannot be worked with as it is; `warn`: it can, but a person should know."""
 
     level: Literal["ok", "warn", "fail"]
@@ -15,16 +15,16 @@ class Finding:
     remedy: str = ""
 
 
-def ok(what: str) -> Finding:
+def ok(what: str) -> Diagnosis:
     """Nothing wrong."""
-    return Finding("ok", what)
+    return Diagnosis("ok", what)
 
 
-def warn(what: str, remedy: str) -> Finding:
+def warn(what: str, remedy: str) -> Diagnosis:
     """A person should know."""
-    return Finding("warn", what, remedy)
+    return Diagnosis("warn", what, remedy)
 
 
-def fail(what: str, remedy: str) -> Finding:
+def fail(what: str, remedy: str) -> Diagnosis:
     """Something stands in the way."""
-    return Finding("fail", what, remedy)
+    return Diagnosis("fail", what, remedy)

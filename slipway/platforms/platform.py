@@ -1,64 +1,228 @@
-"""Which code brings a platform's hosts up, and takes them down."""
+"""Platform: where a stack's hosts live, behind one interface.
+
+`platform_of(project)` is the one place that chooses a platform by its name. `local`, `servers` and `aws` have
+a folder each; a platform's modules are imported when one of its methods needs them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
+from slipway.secrets.store import SecretStore
+from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings.outputs import Outputs, Role
 from slipway.settings.project import Project
+from slipway.settings.stack_file import load_stack, stack_names
+
+if TYPE_CHECKING:
+    from slipway.platforms.diagnosis import Diagnosis
+    from slipway.storage.bucket import Bucket
+
+CLASSES: dict[str, str] = {
+    "local": "slipway.platforms.local.platform:LocalPlatform",
+    "servers": "slipway.platforms.servers.platform:ServersPlatform",
+    "aws": "slipway.platforms.aws.platform:AwsPlatform",
+}
+"""By name, where a platform's class is."""
+FIRST = "local"
+"""The platform that a machine without a project is examined for: most people start with it."""
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The worst first."""
+
+Examination = Callable[[], Iterable["Diagnosis"]]
+"""One thing that the doctor looks at; its name is shown if it fails unexpectedly."""
 
 
-def bring_up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
-    """Bring the stack's hosts up and in line with its settings; idempotent.
+@dataclass(frozen=True)
+class Opened:
+    """A stack that is up, at this moment."""
 
-    `break_lock` (platform aws): owner of a lock on the engine's state that a person knows to be dead.
-    """
-    if break_lock and project.stack.platform != "aws":
-        raise BadInput(
-            f"--break-lock {break_lock}: stack {project.stack.name} is on platform {project.stack.platform}, "
-            "where there is no engine and no lock of it",
-            remedy="leave it out",
-        )
-    match project.stack.platform:
-        case "local":
-            from slipway.platforms.local.up import up  # noqa: PLC0415 - each platform's imports are heavy
-
-            return up(project, progress)
-        case "servers":
-            from slipway.platforms.servers.up import up as set_up  # noqa: PLC0415
-
-            return set_up(project, progress)
-        case "aws":
-            from slipway.platforms.aws.up import up as bring_in_line  # noqa: PLC0415
-
-            return bring_in_line(project, progress, break_lock=break_lock)
+    outputs: Outputs
+    """With the hosts that can be worked with."""
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name, instances that cannot be worked with (still starting, or leaving), and why."""
 
 
-def take_down(project: Project, *, volumes: bool, progress: Progress) -> None:
-    """Take a local fleet down; other platforms are not ours to delete."""
-    if project.stack.platform != "local":
-        raise BadInput(
-            f"stack {project.stack.name} is on platform {project.stack.platform}: `down` is for local fleets",
-            remedy=f"pulumi destroy --stack {project.stack.name}" if project.stack.platform == "aws" else "",
-        )
-    from slipway.platforms.local.up import down  # noqa: PLC0415
+@dataclass(frozen=True)
+class Difference:
+    """One property of one resource that is not as the last update left it; or the resource, if it is gone."""
 
-    down(project, volumes=volumes, progress=progress)
+    severity: Severity
+    urn: str
+    name: str
+    type: str
+    path: str
+    """Of the property; empty: the whole resource."""
+    was: str
+    """As the last update left it: shortened, secrets redacted."""
+    found: str
+    """As it is now."""
+    why: str
 
 
-def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
-    """By host, the digest of the set-up that the settings of this moment ask for."""
-    if project.stack.platform == "aws":
-        from slipway.platforms.aws.kits import setup_digests as of_kits  # noqa: PLC0415
+@dataclass(frozen=True)
+class Approved:
+    """A signed approval of one plan."""
 
-        return of_kits(project, outputs, secrets)
-    from hosts.digest import setup_digest  # noqa: PLC0415 - only a release asks
+    file: Path
+    approved_by: str
+    expires_at: datetime
+    document: dict[str, object]
+    """The approval as JSON."""
 
-    if project.stack.platform == "servers":
-        from slipway.platforms.servers.up import fleet_plan  # noqa: PLC0415
-    else:
-        from slipway.platforms.local.up import fleet_plan  # noqa: PLC0415
-    plan = fleet_plan(project, outputs, secrets)
-    return {host.name: setup_digest(plan, host) for host in outputs.hosts}
+
+class Platform(ABC):
+    """One stack on its platform. Creating one costs nothing and reads nothing."""
+
+    hosts_come_and_go: bool = False
+    """Are hosts added and removed without `slipway up`, for example by an Auto Scaling group?"""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @property
+    def name(self) -> str:
+        """The platform's name, for messages."""
+        return self.project.stack.platform
+
+    @abstractmethod
+    def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
+        """Bring the stack's hosts up and in line with its settings; idempotent.
+
+        `break_lock`: owner of a lock on the engine's state that a person knows to be dead. Raises BadInput
+        before anything is changed; NeedsPerson if a host or service does not come up.
+        """
+
+    def take_down(self, progress: Progress, *, volumes: bool) -> None:
+        """Stop the hosts; with `volumes`, delete them with their data. BadInput where `up` makes no hosts."""
+        del progress, volumes
+        self._refuse("`down` is for local fleets")
+
+    @abstractmethod
+    def open(self) -> Opened:
+        """The outputs and the hosts of this moment. BadInput if the stack is not up."""
+
+    def rediscover(self, outputs: Outputs) -> Opened:
+        """`outputs` with the hosts of this moment. Costs nothing unless `hosts_come_and_go`."""
+        return Opened(outputs)
+
+    @abstractmethod
+    def secret_store(self) -> SecretStore:
+        """Where the stack's secrets are kept; touches nothing before the first read or write."""
+
+    @cached_property
+    def secrets(self) -> Mapping[str, str]:
+        """Every value of the secret store, by name; read once."""
+        return self.secret_store().read()
+
+    @abstractmethod
+    def share_secrets(self, public_key: str) -> None:
+        """Let another person's age key read and write the secrets. BadInput if the store takes no keys."""
+
+    def opens_secrets_for(self, other: Project) -> bool:
+        """May a command that works on `other`, a stack of the same project, read this stack's secrets?
+
+        False where that takes credentials which such a command does not need otherwise.
+        """
+        del other
+        return True
+
+    def check_secret(self, name: str, value: str) -> list[str]:
+        """Warnings about a value that is about to be set. BadInput, without the value, if it does not fit."""
+        del name, value
+        return []
+
+    def takes_effect(self, name: str) -> str:
+        """When a secret that was set takes effect, as the end of a sentence."""
+        del name
+        return "it reaches the app with the next release"
+
+    def builds_bucket(self, outputs: Outputs) -> Bucket:
+        """The builds bucket, with this platform's credentials and transport."""
+        from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415 - not every command reads the bucket
+
+        return open_bucket(outputs, self.secrets)
+
+    @abstractmethod
+    def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+        """By host, the digest that it has once it is set up for the settings of this moment."""
+
+    def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
+        """Replace, by role, what a new host starts by itself. Only where `hosts_come_and_go`."""
+        del outputs, documents
+        self._refuse("no host starts by itself")
+
+    @property
+    def plain_port(self) -> int:
+        """The port that answers plain HTTP with a redirect to HTTPS."""
+        return 80
+
+    @abstractmethod
+    def renewal(self, outputs: Outputs) -> str:
+        """What renews the site's certificate: a remedy for one that ends soon."""
+
+    def drift(self, progress: Progress) -> list[Difference]:
+        """What differs from what the last update left, the worst first; changes nothing."""
+        del progress
+        self._refuse("Pulumi makes nothing for it, so nothing can drift")
+
+    def approve(self, urns: Sequence[str], *, lasts: timedelta, reason: str, progress: Progress) -> Approved:
+        """Sign for the destruction of `urns` by the plan of this moment."""
+        del urns, lasts, reason, progress
+        self._refuse("Pulumi makes nothing for it, so nothing needs an approval")
+
+    @staticmethod
+    def machine_examinations() -> tuple[Examination, ...]:
+        """What the platform needs of the operator's machine, whatever the stack."""
+        return ()
+
+    def examinations(self) -> tuple[Examination, ...]:
+        """What the platform needs of the machine and the account for this stack, up or not."""
+        return ()
+
+    def _refuse_break_lock(self, break_lock: str) -> None:
+        if break_lock:
+            raise BadInput(
+                f"--break-lock {break_lock}: stack {self.project.stack.name} is on platform {self.name}, "
+                "where `up` runs no engine and leaves no lock",
+                remedy="leave it out",
+            )
+
+    def _refuse(self, why: str, remedy: str = "") -> NoReturn:
+        raise BadInput(f"stack {self.project.stack.name} is on platform {self.name}: {why}", remedy=remedy)
+
+
+def platform_of(project: Project) -> Platform:
+    """The platform of `project`'s stack."""
+    return class_named(project.stack.platform)(project)
+
+
+def class_named(platform: str) -> type[Platform]:
+    """The class of the platform called `platform`."""
+    module, _, name = CLASSES[platform].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def other_secrets(project: Project) -> dict[str, dict[str, str]]:
+    """By stack, the secrets of the project's other stacks that can be read here; finds values used twice."""
+    found: dict[str, dict[str, str]] = {}
+    for name in stack_names(project.root):
+        if name == project.stack.name:
+            continue
+        try:
+            other = platform_of(replace(project, stack=load_stack(project.root, name)))
+            if other.opens_secrets_for(project):
+                found[name] = dict(other.secrets)
+        except SlipwayError:
+            continue  # another team's stack, or one whose settings are broken: not this stack's fault
+    return found

@@ -1,4 +1,4 @@
-"""The certificate that the site shows: how long it lasts, and who renews it."""
+"""The certificate that the site shows: how long it lasts, as a client sees it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from slipway.platforms.servers.outputs import SITE
 from slipway.settings.outputs import Outputs
 
 WARN_DAYS = 14
@@ -33,13 +32,3 @@ def days_left(outputs: Outputs) -> float | None:
     ):
         ends = ssl.cert_time_to_seconds(str((secured.getpeercert() or {})["notAfter"]))
     return (ends - time.time()) / _DAY_SECONDS
-
-
-def renewal(outputs: Outputs) -> str:
-    """What a person does about it: `up` alone if the fleet's own authority signed it."""
-    if outputs.platform == "aws":
-        return "AWS renews it by itself, as long as the DNS record that proved it is there (docs/aws.md)"
-    up = f"slipway up --stack {outputs.stack}"
-    if outputs.platform == "servers" and not outputs.ca_file:
-        return f"slipway secrets set {SITE} --stack {outputs.stack} < site.pem, then {up}"
-    return f"{up} renews it"

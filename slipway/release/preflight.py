@@ -18,12 +18,12 @@ from hosts.plan import SETUP_DIGEST
 from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
-from slipway.platforms.site_certificate import WARN_DAYS, days_left, renewal
+from slipway.platforms.platform import other_secrets, platform_of
+from slipway.platforms.site_certificate import WARN_DAYS, days_left
 from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.check import check as check_secrets
-from slipway.secrets.others import other_stacks
 from slipway.secrets.scan import scan
 from slipway.settings.app import Migrate
 from slipway.settings.errors import BadInput, ReleaseFailed, SlipwayError
@@ -105,7 +105,7 @@ def _safely(check: Check, rollout: Rollout) -> list[Problem]:
 def env_contract(rollout: Rollout) -> Iterable[Problem]:
     """Every secret that the env contract needs is there and strong (P2, P4, P6)."""
     project = rollout.project
-    for found in check_secrets(project.app, project.stack, rollout.stack.secrets, other_stacks(project)):
+    for found in check_secrets(project.app, project.stack, rollout.stack.secrets, other_secrets(project)):
         yield Problem(f"secret {found.name}: {found.problem}", found.remedy)
 
 
@@ -138,17 +138,18 @@ def disk(rollout: Rollout) -> Iterable[Problem]:
 def certificate(rollout: Rollout) -> Iterable[Problem]:
     """The site's certificate is valid and will be for a while (X1)."""
     outputs = rollout.outputs
+    renewal = platform_of(rollout.project).renewal(outputs)
     name = urlsplit(outputs.url).hostname
     try:
         days = days_left(outputs)
     except ssl.SSLCertVerificationError as failure:
-        yield Problem(f"the certificate of {name} is not valid: {failure.verify_message}", renewal(outputs))
+        yield Problem(f"the certificate of {name} is not valid: {failure.verify_message}", renewal)
         return
     except OSError as failure:
         yield Problem(f"{outputs.url} cannot be reached: {failure}", "slipway up; then slipway doctor")
         return
     if days is not None and days < WARN_DAYS:
-        yield Problem(f"the certificate of {name} ends in {days:.0f} days", renewal(outputs), refuses=False)
+        yield Problem(f"the certificate of {name} ends in {days:.0f} days", renewal, refuses=False)
 
 
 def proof(rollout: Rollout) -> Iterable[Problem]:

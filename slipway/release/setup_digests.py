@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from slipway.platforms.platform import setup_digests as computed
+from slipway.platforms.platform import platform_of
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
@@ -27,7 +27,7 @@ def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]
         found = {}
     if found.get("key") == key and isinstance(digests := found.get("digests"), dict):
         return {str(host): str(digest) for host, digest in digests.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    digests = computed(project, outputs, secrets)
+    digests = platform_of(project).setup_digests(outputs, secrets)
     # Computing may have made a certificate that was missing, which changes the key: compute it again.
     kept.write_text(json.dumps({"key": _key(project, outputs, secrets), "digests": digests}))
     return digests

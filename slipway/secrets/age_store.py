@@ -19,17 +19,8 @@ from slipway.secrets import age
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import refuse_bad_entry
 from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
-from slipway.settings.stack_file import STATE_FOLDER
 
 _SCHEMA = 1
-
-
-def default_path(root: Path, stack: Stack) -> Path:
-    """`secrets/<stack>.age` beside Pulumi.yaml in `root`; a local fleet's stays uncommitted in its state."""
-    if stack.platform == "local":
-        return root / STATE_FOLDER / stack.name / "secrets.age"
-    return root / "secrets" / f"{stack.name}.age"
 
 
 class AgeStore:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from slipway.settings.errors import BadInput
 
-if TYPE_CHECKING:
-    from slipway.settings.project import Project
-
+SITE_CERTIFICATE = "SITE_CERTIFICATE"
+"""Entry that a person sets where the fleet's own edge terminates TLS: certificate, chain and key, PEM."""
 PLATFORM_PREFIXES = ("PLATFORM_", "SLIPWAY_")
 """Entries that `slipway up` makes for the platform and for itself (SLIPWAY_LOAD_KEY)."""
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]*$")
@@ -38,19 +37,6 @@ class SecretStore(Protocol):
     def unset(self, name: str) -> None:
         """Removes one value; BadInput if it is not there."""
         ...
-
-
-def open_store(project: Project) -> SecretStore:
-    """The secret store of `project`'s stack; touches nothing before the first read or write."""
-    if project.stack.platform == "aws":
-        from slipway.platforms.aws.secrets_manager import AwsStore  # noqa: PLC0415 - only where it is the platform
-        from slipway.platforms.aws.session import names_of, session_of  # noqa: PLC0415
-
-        return AwsStore(session_of(project), names_of(project.stack).app_secret, project.stack.name)
-    from slipway.secrets.age_store import AgeStore, default_path  # noqa: PLC0415 - age only where it is used
-    from slipway.secrets.identity import Identity  # noqa: PLC0415
-
-    return AgeStore(default_path(project.root, project.stack), Identity.of_stack(project.stack))
 
 
 def is_platform(name: str) -> bool:

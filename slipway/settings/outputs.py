@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from slipway.settings.platform_facts import PlatformName
+
 Role = Literal["edge", "web", "worker", "data"]
 
 LOAD_HEADER = "X-Slipway-Load"
@@ -124,7 +126,7 @@ class Outputs(Output):
     """One stack, as the pipeline sees it."""
 
     stack: str
-    platform: Literal["local", "servers", "aws"]
+    platform: PlatformName
     url: str
     """Public URL of the app, without a trailing slash."""
     connect: str = ""

@@ -123,8 +123,8 @@ def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
 
 def _workers(stack: Stack) -> int | None:
     """Number of worker hosts; None where the platform decides."""
-    if stack.platform == "local":
+    if "local" in stack.facts.sections:
         return stack.local.worker
-    if stack.platform == "servers":
+    if "servers" in stack.facts.sections:
         return sum(server.role == "worker" for server in stack.servers)
     return None

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
 from slipway.settings.outputs import Role
+from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
 from slipway.settings.schema import Name, Setting
 
 
@@ -94,7 +95,7 @@ class Stack(Setting):
     name: Name
     project: str
     """The `name` of Pulumi.yaml; with the stack's name it identifies a fleet on one machine."""
-    platform: Literal["local", "servers", "aws"]
+    platform: PlatformName
     """Where the hosts live: containers on this machine, servers that you rent, or AWS."""
     purpose: Purpose = "preview"
     """Decides the defaults of `aws`; by default a stack named prod or production is `production`."""
@@ -130,6 +131,11 @@ class Stack(Setting):
         """Identifies this fleet among all on one machine and in one account: `board-local`."""
         return f"{self.project}-{self.name}"
 
+    @property
+    def facts(self) -> PlatformFacts:
+        """What is known about the stack's platform."""
+        return facts_of(self.platform)
+
     @model_validator(mode="before")
     @classmethod
     def _by_purpose(cls, given: Any) -> Any:
@@ -145,7 +151,7 @@ class Stack(Setting):
 
     @model_validator(mode="after")
     def _servers_fit(self) -> Self:
-        if self.platform == "servers" and not self.servers:
+        if "servers" in self.facts.sections and not self.servers:
             raise ValueError("platform servers needs servers: name, role, address, ssh, host_key of each")
         names = [server.name for server in self.servers]
         if len(set(names)) != len(names):

@@ -30,6 +30,8 @@ from slipway.settings.violations import (
 PROJECT_FILE = "Pulumi.yaml"
 STATE_FOLDER = ".slipway"
 """Beside Pulumi.yaml: what the operator's side keeps for each stack; not committed."""
+OUTPUTS_FILE = "outputs.json"
+"""In a stack\'s state folder: the outputs of a local fleet, written by `slipway up`."""
 NAMESPACE = "slipway:"
 _STACK_NAME = re.compile(NAME_PATTERN)
 _GIVEN_BY_FILES = {"name", "project"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from slipway.settings.aws_rules import broken_aws_rules
+from slipway.settings.platform_facts import section_owners
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -18,9 +19,6 @@ _DOMAIN = re.compile(
 _PUBLIC = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 _LONGEST_FLEET_ID = 54
 """A bucket's name has 63 characters at most, and `-uploads` is appended."""
-
-_SECTIONS = {"local": ("local",), "servers": ("servers",), "aws": ("aws", "cloudflare")}
-"""By platform, the settings that no other platform has."""
 
 
 def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
@@ -37,22 +35,21 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
             f"must be a domain name, got {shown(stack.domain)}",
             'for example "app.example.com"',
         )
-    elif stack.platform != "local" and stack.domain == "localhost":
+    elif stack.facts.needs_domain and stack.domain == "localhost":
         yield ("domain",), f"is required on platform {stack.platform}", 'for example "app.example.com"'
-    own = _SECTIONS[stack.platform]
-    for platform, keys in _SECTIONS.items():
-        for key in (each for each in keys if each not in own and each in stack.model_fields_set):
-            yield (key,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
-    yield from _ports(stack)
-    yield from _machines(stack)
-    if "aws" in own and stack.aws is None:
+    for section, platform in section_owners().items():
+        if section in stack.model_fields_set and section not in stack.facts.sections:
+            yield (section,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
+    if "local" in stack.facts.sections:
+        yield from _ports(stack)
+    if "servers" in stack.facts.sections:
+        yield from _servers(stack)
+    if "aws" in stack.facts.sections and stack.aws is None:
         yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
     yield from broken_aws_rules(stack)
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:
-    if stack.platform != "local":
-        return
     local = stack.local
     hosts = 1 + local.web + local.worker + 1
     taken = {local.ssh_port + index: "ssh_port" for index in range(hosts)}
@@ -69,9 +66,7 @@ def _ports(stack: Stack) -> Iterator[Broken]:
         taken.setdefault(port, key)
 
 
-def _machines(stack: Stack) -> Iterator[Broken]:
-    if stack.platform != "servers":
-        return
+def _servers(stack: Stack) -> Iterator[Broken]:
     roles = [server.role for server in stack.servers]
     for role, why in (("edge", "it takes requests"), ("web", "it answers them"), ("data", _kept(stack))):
         if role not in roles:

@@ -77,7 +77,7 @@ def target_of(live: LiveStack, client: Literal["load", "meter"] = "load") -> Tar
         app=live.app,
         values=dict(live.smoke_env),
         load_key=live.load_key,
-        homes=() if outputs.platform == "aws" else tuple(host.name for host in outputs.by_role("web")),
+        homes=tuple(host.name for host in outputs.by_role("web")) if outputs.host_cookie else (),
         client=client,
     )
 

@@ -14,7 +14,7 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.local.network import is_free
-from slipway.platforms.local.up import down, up
+from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.settings.project import Project, open_project
@@ -46,7 +46,7 @@ def fleet() -> Generator[Project]:
             (root / "age.key").write_text(f"{age.new_key()}\n")
         refresh_app(root)
         project = open_project("local", root)
-        up(project, Silent())
+        platform_of(project).bring_up(Silent())
         yield project
         if not os.environ.get(KEEP):
             _wipe(root)
@@ -106,5 +106,5 @@ def _wipe(root: Path) -> None:
     if (root / "Pulumi.local.yaml").exists():
         if not (root / "board" / "slipway.toml").exists():
             refresh_app(root)
-        down(open_project("local", root), volumes=True, progress=Silent())
+        platform_of(open_project("local", root)).take_down(Silent(), volumes=True)
     shutil.rmtree(root, ignore_errors=True)

@@ -10,7 +10,7 @@ from hosts.plan import FleetPlan
 from hosts.set_up import set_up
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.up import fleet_plan
-from slipway.secrets.store import open_store
+from slipway.platforms.platform import platform_of
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 from tests.fleet.site import Site
@@ -39,7 +39,7 @@ def outputs_of(project: Project) -> Outputs:
 
 
 def plan_of(project: Project) -> FleetPlan:
-    return fleet_plan(project, outputs_of(project), open_store(project).read())
+    return fleet_plan(project, outputs_of(project), platform_of(project).secret_store().read())
 
 
 def reaches(project: Project, host: str, target: str, port: int) -> bool:

@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from slipway.fleet.ssh import Connection
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.containers import Containers, ContainerState
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.status import fleet_state
-from slipway.platforms.local.up import down, up
+from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
-from slipway.secrets.store import open_store
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project, open_project
@@ -33,8 +31,12 @@ def psql(project: Project, statement: str) -> str:
     return on(project, "data1", f'su postgres -c "psql -qAt -c \\"{statement}\\""').strip()
 
 
+def states(project: Project) -> dict[str, ContainerState]:
+    return Containers(Docker(), project).states()
+
+
 def started(project: Project) -> dict[str, str]:
-    return {host.name: host.since for host in fleet_state(project).hosts}
+    return {name: state.since for name, state in states(project).items()}
 
 
 def outputs_of(project: Project) -> Outputs:
@@ -43,7 +45,7 @@ def outputs_of(project: Project) -> Outputs:
 
 def test_up_again_changes_nothing(fleet: Project):
     before = started(fleet), outputs_of(fleet)
-    assert (started(fleet), up(fleet, Silent())) == (before[0], before[1])
+    assert (started(fleet), platform_of(fleet).bring_up(Silent())) == (before[0], before[1])
 
 
 def test_ports_are_open_on_loopback_only(fleet: Project):
@@ -60,7 +62,7 @@ def test_ports_are_open_on_loopback_only(fleet: Project):
 
 
 def test_secrets_are_in_no_output_and_no_container_description(fleet: Project):
-    values = open_store(fleet).read().values()
+    values = platform_of(fleet).secrets.values()
     names = [f"{fleet.fleet_id}-{host.name}" for host in outputs_of(fleet).hosts]
     told = Docker().text("inspect", *names) + (fleet.state_dir / "outputs.json").read_text()
     assert values
@@ -70,7 +72,7 @@ def test_secrets_are_in_no_output_and_no_container_description(fleet: Project):
 def test_hosts_come_back_by_themselves_with_addresses_names_and_keys(fleet: Project):
     outputs = outputs_of(fleet)
     Docker().run("restart", *(f"{fleet.fleet_id}-{host.name}" for host in outputs.hosts), timeout=120)
-    up(fleet, Silent())
+    platform_of(fleet).bring_up(Silent())
     for host in outputs.hosts:
         assert on(fleet, "web1", f"getent hosts {host.name}").split()[0] == host.address
         done = Connection(host.name, outputs.ssh_config_path).run(["hostname"])
@@ -81,10 +83,10 @@ def test_data_is_kept_over_down_and_up(fleet: Project):
     psql(fleet, "CREATE TABLE IF NOT EXISTS kept (said text)")
     psql(fleet, "INSERT INTO kept VALUES ('before down')")
     on(fleet, "web1", "echo kept > /var/lib/slipway/kept")
-    down(fleet, progress=Silent())
-    assert {host.state for host in fleet_state(fleet).hosts} == {"exited"}
-    down(fleet, progress=Silent())
-    up(fleet, Silent())
+    platform_of(fleet).take_down(Silent(), volumes=False)
+    assert {each.state for each in states(fleet).values()} == {"exited"}
+    platform_of(fleet).take_down(Silent(), volumes=False)
+    platform_of(fleet).bring_up(Silent())
     assert psql(fleet, "SELECT DISTINCT said FROM kept") == "before down"
     assert on(fleet, "web1", "cat /var/lib/slipway/kept") == "kept\n"
     psql(fleet, "DROP TABLE kept")
@@ -95,9 +97,9 @@ def test_lost_hosts_are_made_again_with_their_data(fleet: Project):
     psql(fleet, "INSERT INTO kept VALUES ('before the loss')")
     Docker().run("kill", f"{fleet.fleet_id}-web1")
     Docker().run("rm", "--force", f"{fleet.fleet_id}-data1", f"{fleet.fleet_id}-web2")
-    assert {host.name: host.state for host in fleet_state(fleet).hosts}["data1"] == "missing"
-    up(fleet, Silent())
-    assert {host.state for host in fleet_state(fleet).hosts} == {"running"}
+    assert "data1" not in states(fleet)
+    platform_of(fleet).bring_up(Silent())
+    assert {each.state for each in states(fleet).values()} == {"running"}
     assert psql(fleet, "SELECT DISTINCT said FROM kept") == "before the loss"
     psql(fleet, "DROP TABLE kept")
 
@@ -108,12 +110,12 @@ def test_web_hosts_come_and_go_and_move_nobody(fleet: Project):
     kept = settings.read_text()
     try:
         settings.write_text(kept + "    web: 3\n")
-        more = up(open_project("local", fleet.root), Silent())
+        more = platform_of(open_project("local", fleet.root)).bring_up(Silent())
     finally:
         settings.write_text(kept)
     assert [host.name for host in more.by_role("web")] == ["web1", "web2", "web3"]
     assert "web3" in on(fleet, "edge", "cat /etc/haproxy/haproxy.cfg")
-    fewer = up(open_project("local", fleet.root), Silent())
+    fewer = platform_of(open_project("local", fleet.root)).bring_up(Silent())
     assert [host.name for host in fewer.by_role("web")] == ["web1", "web2"]
     assert started(fleet) == before
 
@@ -124,8 +126,8 @@ def another(tmp_path: Path, name: str, **local: int) -> Generator[Project]:
     refresh_app(root)
     project = open_project("local", root)
     yield project
-    down(project, volumes=True, progress=Silent())
-    assert Fleet(Docker(), project).states() == {}
+    platform_of(project).take_down(Silent(), volumes=True)
+    assert states(project) == {}
     assert Docker().inspect("network", project.fleet_id) == []
 
 
@@ -133,8 +135,8 @@ def test_a_port_in_use_is_told_with_its_owner_and_nothing_is_made(fleet: Project
     taken = fleet.stack.local.https_port
     with another(tmp_path, "sliptest2", http_port=taken) as project:
         with pytest.raises(BadInput) as caught:
-            up(project, Silent())
-        assert Fleet(Docker(), project).states() == {}
+            platform_of(project).bring_up(Silent())
+        assert states(project) == {}
     assert caught.value.message == (
         f"Pulumi.local.yaml slipway:local http_port: port {taken} is taken by container {fleet.fleet_id}-edge"
     )
@@ -146,24 +148,24 @@ def test_a_port_that_a_program_has_is_told_with_its_name(fleet: Project, tmp_pat
         holder.listen()
         port = holder.getsockname()[1]
         with another(tmp_path, "sliptest3", https_port=port) as project, pytest.raises(BadInput, match="pid"):
-            up(project, Silent())
+            platform_of(project).bring_up(Silent())
 
 
 def test_a_fleet_of_the_same_name_in_another_folder_is_not_touched(fleet: Project, tmp_path: Path):
     root = tmp_path / "copy"
     shutil.copytree(fleet.root, root, ignore=shutil.ignore_patterns(".slipway"))
     for attempt in (
-        lambda: up(open_project("local", root), Silent()),
-        lambda: down(open_project("local", root), volumes=True, progress=Silent()),
+        lambda: platform_of(open_project("local", root)).bring_up(Silent()),
+        lambda: platform_of(open_project("local", root)).take_down(Silent(), volumes=True),
     ):
         with pytest.raises(BadInput, match=f"belongs to {fleet.root}"):
             attempt()
-    assert {host.state for host in fleet_state(fleet).hosts} == {"running"}
+    assert {each.state for each in states(fleet).values()} == {"running"}
 
 
 def test_down_where_nothing_is_does_nothing(tmp_path: Path):
     with another(tmp_path, "sliptest4") as project:
-        down(project, progress=Silent())
+        platform_of(project).take_down(Silent(), volumes=False)
         assert (
             subprocess.run(["docker", "volume", "ls", "-q"], capture_output=True, check=True).stdout.find(
                 b"sliptest4"

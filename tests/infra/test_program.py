@@ -219,7 +219,7 @@ def test_slipway_up_hands_the_engine_no_program_that_breaks_a_severe_rule(
     def up(given: Project, *_: object, **__: object) -> None:
         ran.append(given.stack.name)
 
-    monkeypatch.setattr("slipway.platforms.aws.pulumi.up", up)
+    monkeypatch.setattr("slipway.platforms.pulumi.up.up", up)
     assert provision(open_project("prod", project), Silent())
     assert ran == ["prod"]
     main = project / "infra" / "__main__.py"

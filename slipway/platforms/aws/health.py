@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import time
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from slipway.platforms.aws.open import Opened, with_hosts
+from slipway.platforms.aws.discovery import STARTING
+from slipway.platforms.aws.open import with_hosts
 from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
+from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
+from slipway.platforms.platform import Opened
 from slipway.platforms.site_certificate import days_left
 from slipway.progress import Progress
-from slipway.settings.errors import NeedsPerson
+from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.outputs import Cloud, Outputs
 from slipway.settings.project import Project
 
@@ -85,13 +91,31 @@ def wait_for_hosts(project: Project, outputs: Outputs, progress: Progress) -> Op
             if told.get(name) != why:
                 progress.host(name, why)
         told = dict(opened.absent)
-        if not opened.starting and opened.outputs.hosts:
+        starting = [name for name, why in opened.absent.items() if why.startswith(STARTING)]
+        if not starting and opened.outputs.hosts:
             return opened
         if time.monotonic() > ends:
-            late = ", ".join(opened.starting) or "any host"
+            late = ", ".join(starting) or "any host"
             raise NeedsPerson(
                 f"{late} did not become ready within {ARRIVAL_SECONDS // 60} minutes",
                 details=[f"{name}: {why}" for name, why in opened.absent.items()],
                 remedy="the instance's system log in the EC2 console says how far its set-up came",
             )
         time.sleep(ARRIVAL_POLL_SECONDS)
+
+
+def programs() -> Iterable[Diagnosis]:
+    """The plugin reaches hosts, pulumi provisions, the aws command line signs in."""
+    try:
+        yield ok(f"{PLUGIN} {find_plugin()} is installed")
+    except BadInput as problem:
+        yield fail(problem.message, problem.remedy)
+    if shutil.which("pulumi"):
+        yield ok("pulumi is on PATH")
+    else:
+        yield warn(
+            "pulumi is not on PATH: `slipway up` cannot change what exists, only set up what is there",
+            "https://www.pulumi.com/docs/install/",
+        )
+    if shutil.which("aws") is None:
+        yield warn("the aws command line is not on PATH: no `aws sso login` here", "pipx install awscli")

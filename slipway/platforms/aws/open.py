@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from slipway.fleet.open_bucket import open_bucket
 from slipway.fleet.ssh_config import write_ssh_config
-from slipway.platforms.aws.discovery import STARTING, Seen, discover, look
+from slipway.platforms.aws.discovery import Seen, discover, look
 from slipway.platforms.aws.failures import AwsRefused
 from slipway.platforms.aws.session import AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import proxy_command, ssh_key
+from slipway.platforms.platform import Opened
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Cloud, Outputs
 from slipway.settings.project import Project
@@ -24,19 +23,6 @@ from slipway.storage.bucket import Bucket
 
 CONNECT_SECONDS = 14
 """To the host's first word, through Systems Manager; a bit less than the whole attempt may take."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The outputs with the hosts that can be worked with, and by name why others cannot, yet or any more."""
-
-    outputs: Outputs
-    absent: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    @property
-    def starting(self) -> list[str]:
-        """Names of those that will be there soon."""
-        return [name for name, why in self.absent.items() if why.startswith(STARTING)]
 
 
 def open_outputs(project: Project) -> Opened:

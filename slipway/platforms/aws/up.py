@@ -25,7 +25,7 @@ from slipway.platforms.aws.tunnel import find_plugin
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
-from slipway.secrets.store import SecretStore, open_store
+from slipway.secrets.store import SecretStore
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
 from slipway.settings.errors import BadInput
@@ -44,7 +44,7 @@ SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.
 """The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
 
 
-def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
+def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: str = "") -> Outputs:
     """Provision, if the engine is at hand, and bring all hosts in line with the settings.
 
     BadInput: wrong account, no rights, never provisioned; then nothing was touched. NeedsPerson: something
@@ -62,7 +62,6 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
             outputs = read_outputs(session, project)
             bucket = builds_bucket(session, outputs)
         with progress.phase("secrets"):
-            store = open_store(project)
             secrets = ensure_platform_secrets(store, SECRETS)
             _uploads_on_r2(project, outputs, store)
         with progress.phase("kits"):
@@ -133,13 +132,13 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
     `break_lock`: owner of a lock on the stack's state that a person knows to be dead.
     """
     if not can_provision():
-        progress.line("provisioning is skipped: the pulumi CLI is not on PATH; what exists is used as it is")
+        progress.line("provisioning is skipped: the pulumi CLI is not on PATH; existing resources are used")
         return False
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
-    from slipway.platforms.aws.pulumi import up  # noqa: PLC0415 - the engine's own imports are heavy
+    from slipway.platforms.pulumi.up import up as update  # noqa: PLC0415 - slow to import
 
-    up(project, progress, break_lock=break_lock)
+    update(project, progress, break_lock=break_lock)
     return True
 
 

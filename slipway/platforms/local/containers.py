@@ -125,7 +125,7 @@ cp -a {UNITS_DISK}/. /disk/
 
 
 @dataclass(frozen=True)
-class Fleet:
+class Containers:
     """One fleet's containers and volumes on this machine."""
 
     docker: Docker
@@ -133,7 +133,7 @@ class Fleet:
 
     @property
     def name(self) -> str:
-        """Fleet id, network name, and prefix of every container and volume."""
+        """Containers id, network name, and prefix of every container and volume."""
         return self.project.fleet_id
 
     @property

@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.platforms.local.debian import install
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.progress import Progress
@@ -23,7 +24,7 @@ def ensure_daemon(progress: Progress) -> Docker:
     if binary is None:
         binary = _install(progress)
     docker = Docker(binary)
-    problem = why_not(docker)
+    problem = docker.problem()
     if problem is None:
         return docker
     if "permission denied" in problem.lower():
@@ -45,18 +46,10 @@ def ensure_daemon(progress: Progress) -> Docker:
     return docker
 
 
-def why_not(docker: Docker) -> str | None:
-    """None if the daemon answers, else what the client says."""
-    done = docker.run("version", "--format", "{{.Server.Version}}", check=False, timeout=20)
-    if done.returncode == 0:
-        return None
-    return done.stderr.decode(errors="replace").strip() or "no message"
-
-
 def wait_until_up(docker: Docker, seconds: float = START_SECONDS) -> str | None:
     """None once the daemon answers; after `seconds`, why it does not."""
     deadline = time.monotonic() + seconds
-    while (problem := why_not(docker)) is not None and time.monotonic() < deadline:
+    while (problem := docker.problem()) is not None and time.monotonic() < deadline:
         time.sleep(0.3)
     return problem
 
@@ -195,3 +188,28 @@ def _legacy_tables() -> Path:
         if legacy and not link.is_symlink():
             link.symlink_to(legacy)
     return LEGACY_TABLES
+
+
+def docker() -> Iterable[Diagnosis]:
+    """Docker is installed, runs, and accepts this user."""
+    binary = find_docker()
+    if binary is None:
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            yield warn(
+                "Docker is not installed", "`slipway up --stack local` installs it from the distribution"
+            )
+        else:
+            yield fail("Docker is not installed", "sudo apt-get install docker.io")
+        return
+    problem = Docker(binary).problem()
+    if problem is None:
+        yield ok("Docker's daemon answers")
+    elif "permission denied" in problem.lower():
+        yield fail(
+            "Docker refuses this user: no permission on its socket",
+            "sudo usermod -aG docker $USER and sign in again",
+        )
+    elif os.geteuid() == 0:
+        yield warn(f"Docker's daemon does not answer: {problem}", "`slipway up --stack local` starts it")
+    else:
+        yield fail(f"Docker's daemon does not answer: {problem}", "sudo systemctl start docker")

@@ -65,6 +65,13 @@ class Docker:
             raise DockerError((kind, "inspect", *names), missing)
         return cast(list[dict[str, Any]], json.loads(done.stdout or b"[]"))
 
+    def problem(self) -> str | None:
+        """None if the daemon answers, else the client's message."""
+        done = self.run("version", "--format", "{{.Server.Version}}", check=False, timeout=20)
+        if done.returncode == 0:
+            return None
+        return done.stderr.decode(errors="replace").strip() or "no message"
+
     def image_id(self, tag: str) -> str | None:
         """The id of a local image, None if there is none."""
         found = self.inspect("image", tag)

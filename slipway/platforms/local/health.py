@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import DockerError
 from slipway.platforms.local.layout import LOOPBACK, LocalHost
 from slipway.progress import Progress
@@ -21,7 +21,7 @@ SERVICE_SECONDS = 60.0
 RELEASE_SECONDS = 60.0
 
 
-def wait_for_ssh(fleet: Fleet, hosts: Sequence[LocalHost]) -> None:
+def wait_for_ssh(fleet: Containers, hosts: Sequence[LocalHost]) -> None:
     """Return once every host's sshd answers on its published port."""
     for host in hosts:
         if not _until(SSH_SECONDS, lambda port=host.ssh_port: _greets(port)):
@@ -32,7 +32,7 @@ def wait_for_ssh(fleet: Fleet, hosts: Sequence[LocalHost]) -> None:
             )
 
 
-def wait_for_services(fleet: Fleet, outputs: Outputs) -> None:
+def wait_for_services(fleet: Containers, outputs: Outputs) -> None:
     """Return once PostgreSQL, PgBouncer, Redis, S3 and the edge answer; else NeedsPerson with a log."""
     data = outputs.by_role("data")[0]
     services = [("versitygw", S3_PORT)]
@@ -61,7 +61,7 @@ def wait_for_services(fleet: Fleet, outputs: Outputs) -> None:
         )
 
 
-def wait_for_releases(fleet: Fleet, hosts: Sequence[LocalHost], progress: Progress) -> None:
+def wait_for_releases(fleet: Containers, hosts: Sequence[LocalHost], progress: Progress) -> None:
     """Return once the web hosts among `hosts` serve the release they served before; those without one do not.
 
     A release that does not come back is said and no error: the next release may be its remedy.
@@ -73,19 +73,19 @@ def wait_for_releases(fleet: Fleet, hosts: Sequence[LocalHost], progress: Progre
             progress.line(f"{host.name}: its release does not serve yet; see slipway status")
 
 
-def _has_release(fleet: Fleet, host: LocalHost) -> bool:
+def _has_release(fleet: Containers, host: LocalHost) -> bool:
     script = "jq -r '.active // empty' /var/lib/slipway/state.json 2>/dev/null || true"
     return bool(fleet.docker.execute(fleet.container(host.name), script).strip())
 
 
-def _serves(fleet: Fleet, host: LocalHost) -> bool:
+def _serves(fleet: Containers, host: LocalHost) -> bool:
     """Asked as the edge asks, on the host itself."""
     url = f"http://{host.address}:8080/-/slipway/ready"
     script = f"curl --silent --output /dev/null --max-time 3 --write-out '%{{http_code}}' {url} || true"
     return fleet.docker.execute(fleet.container(host.name), script).strip() == "200"
 
 
-def _why_no_boot(fleet: Fleet, host: LocalHost) -> str:
+def _why_no_boot(fleet: Containers, host: LocalHost) -> str:
     """A host that starts again and again never got as far as a log: its systemd had no inotify instance."""
     if fleet.states()[host.name].state == "restarting":
         return f"{INOTIFY_REMEDY}, then slipway up again"
@@ -111,7 +111,7 @@ def _greets(port: int) -> bool:
 
 
 def _silent(
-    fleet: Fleet, host: str, address: str, services: Sequence[tuple[str, int]]
+    fleet: Containers, host: str, address: str, services: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int]]:
     """The services that refuse connections, asked on the host itself: its firewall keeps us out."""
     ports = " ".join(str(port) for _, port in services)
@@ -137,7 +137,7 @@ def _speaks_tls(outputs: Outputs) -> bool:
         return False
 
 
-def _journal(fleet: Fleet, host: str, unit: str) -> list[str]:
+def _journal(fleet: Containers, host: str, unit: str) -> list[str]:
     """The last lines a unit logged."""
     try:
         text = fleet.docker.execute(

@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, collapse_addresses
 from pathlib import Path
 
-from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.layout import LOOPBACK, LocalHost
+from slipway.platforms.diagnosis import Diagnosis, fail, ok
+from slipway.platforms.local.docker import Docker, find_docker
+from slipway.platforms.local.layout import LOOPBACK, LocalHost, lay_out
 from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings.stack import Stack
 
 _POOLS = [IPv4Network(f"172.{second}.0.0/16") for second in (28, 29, 30, 31)] + [IPv4Network("10.213.0.0/16")]
 
@@ -108,3 +110,23 @@ def owner(docker: Docker, port: int) -> str:
         if found:
             return f"{found[1]} (pid {found[2]})"
     return "another program"
+
+
+def examine_ports(stack: Stack, fleet: str) -> Iterable[Diagnosis]:
+    """The ports that `fleet` publishes are its own, or free."""
+    client = Docker(find_docker() or "docker")
+    running: set[str] = set()
+    if find_docker() and client.problem() is None:
+        running = set(client.text("ps", "--format", "{{.Names}}").split())
+    taken = [
+        (port, setting, owner(client, port) if running else "another program")
+        for host in lay_out(stack, IPv4Network("10.0.0.0/24"))
+        if f"{fleet}-{host.name}" not in running
+        for port, _, setting in host.published
+        if not is_free(port)
+    ]
+    for port, setting, who in taken:
+        where = f"Pulumi.{stack.name}.yaml slipway:local {setting}"
+        yield fail(f"{where}: port {port} is taken by {who}", f"stop it, or set {setting} to a free port")
+    if not taken:
+        yield ok("the fleet's ports on 127.0.0.1 are free or its own")

@@ -11,13 +11,12 @@ import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from slipway.platforms.local.containers import Fleet
-from slipway.platforms.local.daemon import why_not
+from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.layout import lay_out
-from slipway.platforms.local.up import OUTPUTS
 from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project, open_project
+from slipway.settings.stack_file import OUTPUTS_FILE
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class FleetState:
 def fleet_state(project: Project) -> FleetState:
     """The state of every host that the stack should have, and of any other container of the fleet."""
     binary = find_docker()
-    problem = why_not(Docker(binary)) if binary else "Docker is not installed"
+    problem = Docker(binary).problem() if binary else "Docker is not installed"
     if binary is None or problem:
         return FleetState((), problem or "")
-    states = Fleet(Docker(binary), project).states()
+    states = Containers(Docker(binary), project).states()
     wanted = [host.name for host in lay_out(project.stack, IPv4Network("192.0.2.0/24"))]
     names = [*wanted, *sorted(states.keys() - set(wanted))]
     return FleetState(
@@ -60,7 +59,7 @@ def fleet_state(project: Project) -> FleetState:
 def report(project: Project) -> dict[str, object]:
     """The fleet as JSON: `outputs` (null before the first `up`), `states` by host, `problem`."""
     try:
-        outputs: object = json.loads((project.state_dir / OUTPUTS).read_bytes())
+        outputs: object = json.loads((project.state_dir / OUTPUTS_FILE).read_bytes())
     except FileNotFoundError:
         outputs = None
     now = fleet_state(project)

@@ -1,4 +1,4 @@
-"""`slipway up` of a local fleet: from whatever is there to five hosts that are set up and healthy."""
+"""`slipway up` and `slipway down` of a local fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from hosts.plan import FleetPlan
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import ensure_platform_secrets
-from slipway.platforms.local.containers import Fleet
+from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.daemon import ensure_daemon
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.local.health import raise_limits, wait_for_releases, wait_for_services, wait_for_ssh
@@ -20,34 +20,33 @@ from slipway.platforms.local.layout import LocalHost, compose_outputs, lay_out
 from slipway.platforms.local.network import ensure_network
 from slipway.platforms.state_folder import only_one, write_private
 from slipway.progress import Progress
-from slipway.secrets.age_store import default_path
-from slipway.secrets.store import open_store
+from slipway.secrets.age_store import AgeStore
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
-OUTPUTS = "outputs.json"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
-def up(project: Project, progress: Progress) -> Outputs:
-    """Bring the fleet up, or in line with its settings; what is as it should be is left alone.
+def up(project: Project, store: AgeStore, outputs_file: Path, progress: Progress) -> Outputs:
+    """Bring the fleet up, or in line with its settings; what is right already is left alone.
 
-    Cold some minutes, warm some seconds. BadInput: Docker or a port is missing; NeedsPerson: a host or
-    service does not come up.
+    Minutes the first time, seconds later. Writes `outputs_file`. BadInput: Docker or a port is missing;
+    NeedsPerson: a host or service does not come up.
     """
     from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
-        secrets = ensure_platform_secrets(open_store(project))
+        secrets = ensure_platform_secrets(store)
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
-            fleet = Fleet(docker, project)
+            fleet = Containers(docker, project)
             fleet.refuse_foreign(fleet.states(), gone_too=True)
         with progress.phase("images"):
             images = ensure_images(docker, project.stack.local.image, progress)
         with progress.phase("containers"):
-            subnet = ensure_network(docker, fleet.name, fleet.labels, _remembered_subnet(project))
+            subnet = ensure_network(docker, fleet.name, fleet.labels, _remembered_subnet(outputs_file))
             hosts = lay_out(project.stack, subnet)
-            outputs = _outputs(project, hosts)
+            outputs = _outputs(project, hosts, store.path)
             raise_limits(progress)
             started = fleet.ensure(hosts, images, progress)
             wait_for_ssh(fleet, hosts)
@@ -56,40 +55,34 @@ def up(project: Project, progress: Progress) -> Outputs:
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
-        write_private(project.state_dir / OUTPUTS, outputs.model_dump_json(indent=2).encode() + b"\n")
+        write_private(outputs_file, outputs.model_dump_json(indent=2).encode() + b"\n")
     return outputs
 
 
-def _outputs(project: Project, hosts: list[LocalHost]) -> Outputs:
+def _outputs(project: Project, hosts: list[LocalHost], secrets: Path) -> Outputs:
     keys = {host.name: host_key(project.state_dir, host.name).public for host in hosts}
     outputs = compose_outputs(
         project.stack,
         hosts,
         keys,
         state_dir=project.state_dir.resolve(),
-        secrets=default_path(project.root, project.stack),
+        secrets=secrets,
     )
     write_ssh_config(outputs.hosts, project.state_dir, operator_key(project.state_dir).path)
     return outputs
 
 
-def _remembered_subnet(project: Project) -> str | None:
-    """The subnet of the fleet's last time, so that addresses and certificates stay as they were."""
+def _remembered_subnet(outputs_file: Path) -> str | None:
+    """The subnet that the fleet had before: with it, addresses and certificates stay."""
     try:
-        held = Outputs.model_validate_json((project.state_dir / OUTPUTS).read_bytes())
+        held = Outputs.model_validate_json(outputs_file.read_bytes())
     except (OSError, ValueError):
         return None
     return str(IPv4Network(f"{held.hosts[0].address}/24", strict=False)) if held.hosts else None
 
 
-# What a fleet's hosts are to be set up with: its outputs, the app's needs, secrets and certificates.
-
-
-LOOPBACK_NAMES = ("localhost", "127.0.0.1")
-
-
 def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
-    """The plan that `up` brings hosts in line with; missing and ending certificates are made."""
+    """What hosts are set up with. Certificates that are missing or end soon are made."""
     stack = project.stack
     ca = ensure_ca(project.state_dir, project.fleet_id)
     edge = [host.address for host in outputs.by_role("edge")]
@@ -112,18 +105,15 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
     )
 
 
-# `slipway down` of a local fleet: hosts are switched off and keep everything, or go with all their data.
-
-
 def down(project: Project, *, volumes: bool = False, progress: Progress) -> None:
-    """Switch the fleet off; with `volumes`, remove hosts, network, data and certificates.
+    """Stop the hosts; with `volumes`, remove hosts, network, data and certificates.
 
-    Does nothing where nothing is. Secrets stay: they are the stack's and not the fleet's.
+    Does nothing if there is no fleet. Secrets stay: they belong to the stack, not to the fleet.
     """
     if find_docker() is None:
         return
     with only_one(project), progress.phase("down"):
-        fleet = Fleet(ensure_daemon(progress), project)
+        fleet = Containers(ensure_daemon(progress), project)
         states = fleet.states()
         fleet.refuse_foreign(states, gone_too=False)
         for host in states:

@@ -15,10 +15,9 @@ from slipway.platforms.servers.outputs import (
     CA_KEY,
     DATA_CERTIFICATE,
     FLEET_SITE,
-    SITE,
     site_names,
 )
-from slipway.secrets.store import SecretStore
+from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings.errors import BadInput
 from slipway.settings.project import Project
 
@@ -42,7 +41,7 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
         authority = make_authority(project.fleet_id)
     data = next(server for server in project.stack.servers if server.role == "data")
     names = {DATA_CERTIFICATE: [data.name, data.address, *LOOPBACK_NAMES]}
-    if not held.get(SITE):
+    if not held.get(SITE_CERTIFICATE):
         names[FLEET_SITE] = site_names(project.stack)
     leaves = {
         entry: ensure_leaf_pem(held.get(entry, "").encode(), authority, hosts).decode()
@@ -70,9 +69,9 @@ class SiteCertificate:
         found: list[str] = []
         days = (self.ends - (now or datetime.now(UTC))).days
         if days < WARN_DAYS:
-            found.append(f"{SITE} ends in {days} days")
+            found.append(f"{SITE_CERTIFICATE} ends in {days} days")
         if not self.has_chain:
-            found.append(f"{SITE} holds one certificate and no chain: some clients will not trust it")
+            found.append(f"{SITE_CERTIFICATE} holds no chain: some clients will not trust the certificate")
         return found
 
 
@@ -121,7 +120,7 @@ def _covers(pattern: str, name: str) -> bool:
 
 def _refused(problem: str, stack: str) -> BadInput:
     return BadInput(
-        f"{SITE} {problem}",
+        f"{SITE_CERTIFICATE} {problem}",
         remedy="certificate, chain and private key, in this order, in one file: "
-        f"slipway secrets set {SITE} --stack {stack} < site.pem",
+        f"slipway secrets set {SITE_CERTIFICATE} --stack {stack} < site.pem",
     )

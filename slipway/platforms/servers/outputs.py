@@ -1,4 +1,4 @@
-"""Names of the secret store's entries that hold certificates: PEM, with their keys."""
+"""A stack of servers: its outputs, composed from the settings; and the files that ssh and TLS need."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from pathlib import Path
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import DataServices
 from slipway.platforms.state_folder import keep_private
-from slipway.secrets.age_store import default_path
+from slipway.secrets.store import SITE_CERTIFICATE
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Host, Outputs, SecretStore
 from slipway.settings.project import Project
 from slipway.settings.stack import Server, Stack
 
-SITE = "SITE_CERTIFICATE"
-"""The site's own, from a public authority: set by a person; certificate, chain and key in one text."""
+KEY, KEY_FILE = "SLIPWAY_SSH_KEY", "SLIPWAY_SSH_KEY_FILE"
+"""Environment variables: the text of the ssh key, or the path of its file."""
 
 CA_CERTIFICATE = "PLATFORM_CA_CERTIFICATE"
 CA_KEY = "PLATFORM_CA_KEY"
-"""The fleet's authority, which hosts trust."""
+"""Entries of the secret store: the fleet's authority, which hosts trust."""
 DATA_CERTIFICATE = "PLATFORM_DATA_CERTIFICATE"
-"""Of the data host's services, by the fleet's authority."""
+"""Entry: the certificate of the data host's services, signed by the fleet's authority."""
 FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
-"""Of the site, by the fleet's authority: shown while there is no SITE_CERTIFICATE."""
+"""Entry: the site's certificate by the fleet's authority, used while there is no SITE_CERTIFICATE."""
 
 
-# The stack outputs of a fleet of servers, composed from its settings alone. Pure; every command does it.
+def secrets_file(project: Project) -> Path:
+    """The stack's encrypted file, beside Pulumi.yaml: to be committed."""
+    return project.root / "secrets" / f"{project.stack.name}.age"
 
 
 def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site: bool) -> Outputs:
@@ -78,9 +80,6 @@ def _host(server: Server) -> Host:
     )
 
 
-# Opens a stack of servers: its outputs, and on this machine the files that ssh and TLS need to reach it.
-
-
 def open_outputs(project: Project, secrets: Mapping[str, str]) -> Outputs:
     """The outputs, with ssh_config, known_hosts and CA certificate in the state folder as they must be.
 
@@ -102,18 +101,11 @@ def lay_out(project: Project, secrets: Mapping[str, str]) -> Outputs:
     outputs = compose_outputs(
         project.stack,
         state_dir=project.state_dir.resolve(),
-        secrets=default_path(project.root, project.stack),
-        public_site=bool(secrets.get(SITE)),
+        secrets=secrets_file(project),
+        public_site=bool(secrets.get(SITE_CERTIFICATE)),
     )
     write_ssh_config(outputs.hosts, project.state_dir.resolve(), ssh_identity(project.state_dir.resolve()))
     return outputs
-
-
-# The private ssh key by which this person or CI job signs in to servers.
-
-
-KEY = "SLIPWAY_SSH_KEY"
-KEY_FILE = "SLIPWAY_SSH_KEY_FILE"
 
 
 def ssh_identity(state_dir: Path, env: Mapping[str, str] | None = None) -> Path | None:

@@ -18,7 +18,6 @@ from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
     FLEET_SITE,
-    SITE,
     lay_out,
     open_outputs,
     site_names,
@@ -26,13 +25,13 @@ from slipway.platforms.servers.outputs import (
 from slipway.platforms.servers.reach import Found, reach
 from slipway.platforms.state_folder import keep_private, only_one
 from slipway.progress import Progress
-from slipway.secrets.store import SecretStore, open_store
+from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
 
-def up(project: Project, progress: Progress) -> Outputs:
+def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
     """Set all servers up, or bring them in line with the settings. New servers take minutes, else seconds.
 
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
@@ -41,9 +40,8 @@ def up(project: Project, progress: Progress) -> Outputs:
     from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
 
     with only_one(project):
-        store = open_store(project)
         held = store.read()
-        site_warnings = _judge_site(project, held.get(SITE))
+        site_warnings = _judge_site(project, held.get(SITE_CERTIFICATE))
         with progress.phase("reach"):
             fleet = Fleet(lay_out(project, held))
             found = reach(fleet, project.fleet_id, progress)
@@ -66,7 +64,7 @@ def _judge_site(project: Project, pem: str | None) -> list[str]:
         return judge(pem, site_names(project.stack), project.stack.name).warnings()
     return [
         "the site's certificate is by the fleet's own authority, which browsers do not trust: "
-        f"slipway secrets set {SITE} --stack {project.stack.name} < site.pem, then slipway up"
+        f"slipway secrets set {SITE_CERTIFICATE} --stack {project.stack.name} < site.pem, then slipway up"
     ]
 
 
@@ -97,9 +95,6 @@ def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
     return said
 
 
-# What servers are set up with; the same on every machine that has the age key.
-
-
 def fleet_plan(
     project: Project, outputs: Outputs, secrets: Mapping[str, str], versitygw: Path | None = None
 ) -> FleetPlan:
@@ -125,7 +120,7 @@ def fleet_plan(
         stack=project.stack,
         secrets=secrets,
         ca_file=laid("ca.pem", CA_CERTIFICATE),
-        site_pem=laid("site.pem", SITE, FLEET_SITE),
+        site_pem=laid("site.pem", SITE_CERTIFICATE, FLEET_SITE),
         host_pems={host.name: laid("data.pem", DATA_CERTIFICATE) for host in outputs.by_role("data")},
         versitygw=versitygw or find_versitygw(),
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.aws.pulumi.approval import (
+from slipway.cli.approve import duration
+from slipway.platforms.pulumi.approval import (
     Approval,
     SignedApproval,
     approved_urns,
@@ -23,8 +24,8 @@ from slipway.platforms.aws.pulumi.approval import (
     sign,
     signer_of,
 )
-from slipway.platforms.aws.pulumi.approve import duration, refuse_unfit
-from slipway.platforms.aws.pulumi.plan import Plan, Step
+from slipway.platforms.pulumi.approve import refuse_unfit
+from slipway.platforms.pulumi.plan import Plan, Step
 from slipway.settings.errors import BadInput
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen")

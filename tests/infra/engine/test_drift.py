@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pulumi.automation.events import EngineEvent
 
-from slipway.platforms.aws.pulumi.drift import RULES, differences, differing, severity, severity_of_loss
-from slipway.platforms.aws.pulumi.plan import judge, read_steps, unread
+from slipway.platforms.pulumi.drift import RULES, differences, differing, severity, severity_of_loss
+from slipway.platforms.pulumi.plan import judge, read_steps, unread
 
 EVENTS = Path(__file__).parent / "events"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.platforms.aws.pulumi.failures import explain
-from slipway.platforms.aws.pulumi.open import open_stack
+from slipway.platforms.pulumi.failures import explain
+from slipway.platforms.pulumi.open import open_stack
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput, SlipwayError
 from slipway.settings.project import Project

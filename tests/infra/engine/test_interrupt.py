@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slipway.platforms.aws.pulumi import up
-from slipway.platforms.aws.pulumi.workspace import in_session, kill_session
+from slipway.platforms.pulumi.up import up
+from slipway.platforms.pulumi.workspace import in_session, kill_session
 from slipway.progress import Silent
 from slipway.settings.errors import LeaseHeld
 from tests.infra.engine.conftest import World
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 UP = """
 import sys
 from pathlib import Path
-from slipway.platforms.aws.pulumi import up
+from slipway.platforms.pulumi.up import up
 from slipway.progress import Lines
 from slipway.settings.app import App
 from slipway.settings.project import Project

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from slipway.platforms.aws.pulumi.plan import DESTROYING, STATEFUL, Plan, Step, judge, unread
+from slipway.platforms.pulumi.plan import DESTROYING, STATEFUL, Plan, Step, judge, unread
 
 DATABASE = "aws:rds/instance:Instance"
 

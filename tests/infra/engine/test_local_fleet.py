@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.aws.pulumi import available
 from slipway.platforms.local.docker import find_docker
+from slipway.platforms.platform import platform_of
+from slipway.platforms.pulumi.open import available
 from slipway.secrets import age
-from slipway.secrets.store import open_store
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import open_project
 from tests.fleet.command import slipway
@@ -88,7 +88,7 @@ def test_the_whole_way(root: Path, pulumi: Pulumi) -> None:
     assert "2 unchanged" in pulumi("up", "--yes", "--skip-preview")
 
     state = pulumi("stack", "export")
-    values = open_store(open_project("local", root)).read()
+    values = platform_of(open_project("local", root)).secret_store().read()
     assert f"{NAME}-local" in state
     assert [name for name, value in values.items() if len(value) >= 8 and value in state] == []
 

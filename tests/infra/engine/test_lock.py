@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slipway.platforms.aws.pulumi.failures import (
+from slipway.platforms.pulumi.failures import (
     Lock,
     explain,
     is_ours_and_dead,

@@ -5,7 +5,7 @@ import pytest
 from slipway.platforms.aws.open import cloud_of
 from slipway.platforms.aws.secrets_manager import MAX_BYTES, AwsStore, Held, write_boot_documents
 from slipway.platforms.aws.session import session_of
-from slipway.secrets.store import open_store
+from slipway.platforms.platform import platform_of
 from slipway.settings.errors import BadInput, SlipwayError
 from tests.infra.platform.world import World
 
@@ -13,7 +13,7 @@ from tests.infra.platform.world import World
 @pytest.fixture
 def store(world: World) -> AwsStore:
     world.provision()
-    opened = open_store(world.project)
+    opened = platform_of(world.project).secret_store()
     assert isinstance(opened, AwsStore)
     return opened
 
@@ -108,7 +108,7 @@ def test_more_than_aws_takes_is_refused_without_a_word_of_it(store: AwsStore):
 
 
 def test_a_secret_that_is_not_there_or_marked_for_deletion_is_told(world: World):
-    store = open_store(world.project)
+    store = platform_of(world.project).secret_store()
     with pytest.raises(BadInput, match="has no secret slipway/board/prod/app in us-east-1") as caught:
         store.read()
     assert "slipway up --stack prod" in caught.value.remedy

@@ -20,8 +20,7 @@ from slipway.platforms.aws import kits as ca_bundle
 from slipway.platforms.aws import kits as set_up
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
-from slipway.platforms.aws.up import up
-from slipway.platforms.platform import bring_up
+from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.outputs import Outputs
@@ -90,7 +89,7 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
 ):
     instance = launch(world, way)
     heard = Heard()
-    (host,) = bring_up(world.project, heard).hosts
+    (host,) = platform_of(world.project).bring_up(heard).hosts
     assert host.ssh_host == instance
     assert heard.phases == ["account", "provision", "secrets", "kits", "hosts", "set up", "data", "health"]
     assert f"{host.name}: setting up" in heard.told
@@ -120,14 +119,14 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     launch(world, way)
-    (host,) = up(world.project, Heard()).hosts
+    (host,) = platform_of(world.project).bring_up(Heard()).hosts
     secrets = world.secret(world.names.app_secret)
     opened = open_outputs(world.project).outputs
     (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
     (tmp_path / "kit.tar.gz").unlink()
     monkeypatch.setattr(python_packages, "build_all", lambda: pytest.fail("the packages are in the bucket"))
     heard = Heard()
-    up(world.project, heard)
+    platform_of(world.project).bring_up(heard)
     assert f"{host.name}: set up already" in heard.told
     assert not (tmp_path / "kit.tar.gz").exists()
     assert world.secret(world.names.app_secret) == secrets
@@ -140,7 +139,7 @@ def test_a_wrong_account_is_refused_before_anything_is_touched(world: World, way
     object.__setattr__(world.project, "stack", other)
     heard = Heard()
     with pytest.raises(BadInput, match="may only be in account 210987654321"):
-        up(world.project, heard)
+        platform_of(world.project).bring_up(heard)
     assert heard.phases == ["account"]
     assert way.fake.heard == []
 
@@ -148,7 +147,7 @@ def test_a_wrong_account_is_refused_before_anything_is_touched(world: World, way
 def test_without_pulumi_and_outputs_there_is_nothing_to_work_with(world: World, way: Way, outputs: Outputs):
     way.fake.answers["GetParameter"] = way.fake.refusing("ParameterNotFound")
     with pytest.raises(BadInput, match="the pulumi CLI is not on PATH") as caught:
-        up(world.project, Silent())
+        platform_of(world.project).bring_up(Silent())
     assert "pulumi" in caught.value.remedy
     keys = world.client("s3").list_objects_v2(Bucket=world.names.bucket("builds")).get("Contents", [])
     assert keys == []
@@ -161,7 +160,7 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_SECONDS", 0.5)
     monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_POLL_SECONDS", 0.1)
     with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
-        up(world.project, Silent())
+        platform_of(world.project).bring_up(Silent())
     assert "has not published its ssh host key" in caught.value.details[0]
 
 
@@ -178,7 +177,7 @@ def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_
     world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     launch(world, way)
-    opened = up(world.project, Silent())
+    opened = platform_of(world.project).bring_up(Silent())
     monkeypatch.setattr(set_up, "RUN", REAL_RUN)
     secrets = world.secret(world.names.app_secret)
     plan = fleet_plan(world.project, opened, secrets, world.project.state_dir / "tls/ca.pem")
@@ -209,7 +208,7 @@ def test_an_examples_values_are_refused_before_anything_is_asked_or_made(
     stack = world.project.stack.model_copy(update={"aws": aws.model_copy(update={"alerts": alerts})})
     heard = Heard()
     with pytest.raises(BadInput, match="example's values") as refused:
-        up(replace(world.project, stack=stack), heard)
+        platform_of(replace(world.project, stack=stack)).bring_up(heard)
     told = "\n".join(refused.value.details)
     assert 'slipway:aws.account: "123456789012"' in told
     assert 'slipway:domain: "board.example"' in told

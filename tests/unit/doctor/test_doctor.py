@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from slipway.doctor import Finding, checks, diagnose, examine, machine
+from slipway.doctor import Diagnosis, checks, diagnose, examine, machine
+from slipway.platforms.local import daemon
+from slipway.platforms.local.platform import LocalPlatform
 from slipway.settings.errors import SlipwayError
 from slipway.settings.project import Project, open_project
 
@@ -44,7 +46,7 @@ def project(folder: Path) -> Project:
     return open_project("local", folder)
 
 
-def of(findings: Iterable[Finding], level: str) -> str:
+def of(findings: Iterable[Diagnosis], level: str) -> str:
     return "\n".join(f"{found.what} -> {found.remedy}" for found in findings if found.level == level)
 
 
@@ -88,9 +90,9 @@ def test_a_port_in_use_names_its_setting(project: Project) -> None:
         )
         there = replace(project, stack=stack)
         assert f"Pulumi.local.yaml slipway:local https_port: port {port} is taken" in of(
-            machine.ports(there), "fail"
+            LocalPlatform(there).ports(), "fail"
         )
-    assert "https_port" not in of(machine.ports(there), "fail")
+    assert "https_port" not in of(LocalPlatform(there).ports(), "fail")
 
 
 @pytest.mark.parametrize(
@@ -105,16 +107,16 @@ def test_a_docker_that_does_not_answer_is_told_by_its_reason(
     says: str, root: bool, level: str, remedy: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands(project.root, monkeypatch, docker=f"echo '{says}' >&2; exit 1")
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 0 if root else 1000)
-    assert remedy in of(machine.docker(project), level)
+    monkeypatch.setattr(daemon.os, "geteuid", lambda: 0 if root else 1000)
+    assert remedy in of(daemon.docker(), level)
 
 
 def test_a_missing_docker_and_ssh_say_which_package_to_install(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands(project.root, monkeypatch)
-    monkeypatch.setattr(machine.os, "geteuid", lambda: 1000)
-    assert "apt-get install docker.io" in of(machine.docker(project), "fail")
+    monkeypatch.setattr(daemon.os, "geteuid", lambda: 1000)
+    assert "apt-get install docker.io" in of(daemon.docker(), "fail")
     assert "apt-get install openssh-client" in of(machine.ssh_client(project), "fail")
 
 
@@ -133,14 +135,14 @@ def test_an_npm_registry_that_does_not_answer_is_a_warning(
 
 
 def test_a_check_that_breaks_is_a_finding_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(project: Project | None) -> Iterable[Finding]:
+    def broken(project: Project | None) -> Iterable[Diagnosis]:
         raise ZeroDivisionError("accident")
 
-    def refused(project: Project | None) -> Iterable[Finding]:
+    def refused(project: Project | None) -> Iterable[Diagnosis]:
         raise SlipwayError("no", remedy="ask again")
 
     monkeypatch.setattr(checks, "MACHINE", (broken, refused, machine.python))
     found = diagnose(None)
-    assert "broken could not be looked at: ZeroDivisionError: accident" in of(found, "fail")
+    assert "broken could not be examined: ZeroDivisionError: accident" in of(found, "fail")
     assert "no -> ask again" in of(found, "fail")
     assert "Python 3" in of(found, "ok")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slipway.platforms.data_host import NAMES, ensure_platform_secrets
-from slipway.platforms.local.containers import Fleet, spec_of
+from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.layout import compose_outputs, lay_out
@@ -146,7 +146,7 @@ def test_a_start_that_fails_leaves_no_half_made_container(project: Project, fake
     )})  # fmt: skip
     script = '[ "$1" = cp ] && cat > /dev/null\n[ "$1" = start ] && exit 1\nexit 0'
     with recorded(fake, tmp_path, script) as (docker, log), pytest.raises(Exception, match="docker start"):
-        Fleet(docker, project).ensure(lay_out(free, NETWORK), IMAGES, Silent())  # pyright: ignore[reportArgumentType]
+        Containers(docker, project).ensure(lay_out(free, NETWORK), IMAGES, Silent())  # pyright: ignore[reportArgumentType]
     lines = log.read_text().splitlines()
     removed = next(line for line in lines if line.startswith("rm "))
     assert all(f"board-local-{host}" in removed for host in ("edge", "web1", "web2", "worker1", "data1"))
@@ -160,6 +160,6 @@ def test_a_fleet_of_another_folder_is_refused(project: Project, fake: Fake, tmp_
     }
     answer = f"case $1 in ps) echo abc;; container) echo '{json.dumps([entry])}';; esac"
     with recorded(fake, tmp_path, answer) as (docker, _):
-        fleet = Fleet(docker, project)
+        fleet = Containers(docker, project)
         with pytest.raises(BadInput, match="belongs to /"):
             fleet.refuse_foreign(fleet.states(), gone_too=False)

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.platforms.aws.pulumi.approval import approved_urns, committed_approvers
-from slipway.platforms.aws.pulumi.failures import is_locked, is_ours_and_dead, locked, may_break, read_locks
-from slipway.platforms.aws.pulumi.open import open_stack, outputs_of, preview, told
-from slipway.platforms.aws.pulumi.plan import IDLE, Plan, Refusal, judge
+from slipway.platforms.pulumi.approval import approved_urns, committed_approvers
+from slipway.platforms.pulumi.failures import is_locked, is_ours_and_dead, locked, may_break, read_locks
+from slipway.platforms.pulumi.open import open_stack, outputs_of, preview, told
+from slipway.platforms.pulumi.plan import IDLE, Plan, Refusal, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
@@ -31,7 +31,7 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
     stack = open_stack(project, progress, make=True)
     from pulumi.automation import ConcurrentUpdateError  # noqa: PLC0415
 
-    from slipway.platforms.aws.pulumi.workspace import Interrupted  # noqa: PLC0415 - both need the package pulumi
+    from slipway.platforms.pulumi.workspace import Interrupted  # noqa: PLC0415 - both need the package pulumi
 
     try:
         try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from slipway.platforms.aws.pulumi.approval import (
+from slipway.platforms.pulumi.approval import (
     FILE,
     Approval,
     SignedApproval,
@@ -22,14 +21,11 @@ from slipway.platforms.aws.pulumi.approval import (
     sign,
     signer_of,
 )
-from slipway.platforms.aws.pulumi.open import open_stack, preview
-from slipway.platforms.aws.pulumi.plan import Plan, judge
+from slipway.platforms.pulumi.open import open_stack, preview
+from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project
-
-LONGEST = timedelta(hours=24)
-_DURATION = re.compile(r"^(\d+)\s*(m|h)$")
 
 
 def approve(
@@ -99,15 +95,3 @@ def refuse_unfit(plan: Plan, urns: Sequence[str]) -> None:
             )
     if not urns:
         raise BadInput("name what may be destroyed, by its URN", details=lines)
-
-
-def duration(text: str) -> timedelta:
-    """`30m`, `2h`. BadInput: anything else, or more than a day."""
-    found = _DURATION.match(text.strip())
-    lasts = timedelta(**{{"m": "minutes", "h": "hours"}[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < lasts <= LONGEST:
-        raise BadInput(
-            f'--for {text}: must be a number of minutes or hours, at most 24h, got "{text}"',
-            remedy="--for 2h, or --for 30m",
-        )
-    return lasts

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.platforms.aws.pulumi.failures import explain
-from slipway.platforms.aws.pulumi.plan import Plan, read_steps, unread
+from slipway.platforms.pulumi.failures import explain
+from slipway.platforms.pulumi.plan import Plan, read_steps, unread
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, NeedsPerson
 from slipway.settings.project import Project
@@ -31,7 +31,7 @@ def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:
     from pulumi.automation import Stack  # noqa: PLC0415 - 0.4 s, and only this way needs it
     from pulumi.automation.errors import InvalidVersionError, StackNotFoundError  # noqa: PLC0415
 
-    from slipway.platforms.aws.pulumi.workspace import open_workspace  # noqa: PLC0415
+    from slipway.platforms.pulumi.workspace import open_workspace  # noqa: PLC0415
 
     name = project.stack.name
     try:

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from slipway.platforms.aws.pulumi.open import open_stack, told
-from slipway.platforms.aws.pulumi.plan import STATEFUL, step_of, unread
+from slipway.platforms.platform import SEVERITIES, Difference, Severity
+from slipway.platforms.pulumi.open import open_stack, told
+from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
 from slipway.settings.errors import NeedsPerson
@@ -20,23 +21,6 @@ if TYPE_CHECKING:
 
 
 ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One property of one resource; or the resource, if it is gone."""
-
-    severity: Severity
-    urn: str
-    name: str
-    type: str
-    path: str
-    """Empty: the whole resource."""
-    was: str
-    """As the last update left it, shortened, secrets blotted out."""
-    found: str
-    """As it is now."""
-    why: str
 
 
 def drift(project: Project, progress: Progress) -> list[Difference]:
@@ -58,7 +42,7 @@ def drift(project: Project, progress: Progress) -> list[Difference]:
 def differences(events: Iterable[EngineEvent]) -> list[Difference]:
     """What the events of a refresh tell of, the worst first. Pure."""
     found = [each for metadata in _ended(events) for each in _of(metadata)]
-    return sorted(found, key=lambda each: (ORDER.index(each.severity), each.urn, each.path))
+    return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.urn, each.path))
 
 
 def _ended(events: Iterable[EngineEvent]) -> list[StepEventMetadata]:
@@ -87,10 +71,6 @@ def _of(told_of: StepEventMetadata) -> list[Difference]:
 
 
 # How bad it is that a property differs from what the program says. One table, read from its top.
-
-
-Severity = Literal["high", "medium", "low"]
-ORDER: tuple[Severity, ...] = ("high", "medium", "low")
 
 
 @dataclass(frozen=True)

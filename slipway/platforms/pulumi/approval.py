@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slipway.platforms.aws.pulumi.plan import Plan
+from slipway.platforms.pulumi.plan import Plan
 from slipway.settings.errors import BadInput
 
 FOLDER = "approvals"

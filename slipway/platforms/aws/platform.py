@@ -1,0 +1,106 @@
+"""Platform `aws`, behind the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from slipway.platforms.aws.session import check_account, names_of, session_of
+from slipway.platforms.platform import Examination, Opened
+from slipway.platforms.pulumi import PulumiManaged
+from slipway.progress import Progress
+from slipway.secrets.store import SecretStore
+from slipway.settings.errors import BadInput
+from slipway.settings.outputs import Outputs, Role
+from slipway.settings.project import Project
+
+if TYPE_CHECKING:
+    from slipway.platforms.diagnosis import Diagnosis
+    from slipway.storage.bucket import Bucket
+
+
+class AwsPlatform(PulumiManaged):
+    """Hosts in Auto Scaling groups behind a load balancer, and AWS's data services; Pulumi makes them all."""
+
+    hosts_come_and_go = True
+
+    def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
+        """Account, provision, secrets, kits, hosts, set-up, data, health."""
+        from slipway.platforms.aws.up import up  # noqa: PLC0415
+
+        return up(self.project, self.secret_store(), progress, break_lock=break_lock)
+
+    def take_down(self, progress: Progress, *, volumes: bool) -> None:
+        """Refused: Pulumi made the stack, and Pulumi deletes it."""
+        del progress, volumes
+        self._refuse("`down` is for local fleets", f"pulumi destroy --stack {self.project.stack.name}")
+
+    def open(self) -> Opened:
+        """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""
+        from slipway.platforms.aws.open import open_outputs  # noqa: PLC0415
+
+        return open_outputs(self.project)
+
+    def rediscover(self, outputs: Outputs) -> Opened:
+        """The members of the Auto Scaling groups at this moment."""
+        from slipway.platforms.aws.open import with_hosts  # noqa: PLC0415
+
+        return with_hosts(self.project, outputs)
+
+    def secret_store(self) -> SecretStore:
+        """One secret of Secrets Manager."""
+        from slipway.platforms.aws.secrets_manager import AwsStore  # noqa: PLC0415
+
+        stack = self.project.stack
+        return AwsStore(session_of(self.project), names_of(stack).app_secret, stack.name)
+
+    def share_secrets(self, public_key: str) -> None:
+        """Refused: IAM grants access."""
+        del public_key
+        raise BadInput(
+            f"the secrets of {self.project.stack.name} are in AWS Secrets Manager, where IAM grants access",
+            remedy="give the person a role that may read them (docs/aws.md)",
+        )
+
+    def opens_secrets_for(self, other: Project) -> bool:
+        """Only for stacks of the same account, whose commands have its credentials anyway."""
+        mine, theirs = self.project.stack.aws, other.stack.aws
+        return mine is not None and theirs is not None and mine.account == theirs.account
+
+    def builds_bucket(self, outputs: Outputs) -> Bucket:
+        """Reached directly, with the session's credentials."""
+        from slipway.platforms.aws.open import builds_bucket  # noqa: PLC0415
+
+        return builds_bucket(session_of(self.project), outputs)
+
+    def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+        """The digests of the kits by which hosts set themselves up."""
+        from slipway.platforms.aws.kits import setup_digests  # noqa: PLC0415
+
+        return setup_digests(self.project, outputs, secrets)
+
+    def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
+        """A secret for each role, which a new host reads."""
+        from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
+        from slipway.platforms.aws.secrets_manager import write_boot_documents  # noqa: PLC0415
+
+        write_boot_documents(session_of(self.project), cloud_of(outputs), documents)
+
+    def renewal(self, outputs: Outputs) -> str:
+        """AWS Certificate Manager renews it."""
+        del outputs
+        return "AWS renews it by itself, as long as the DNS record that proved it is there (docs/aws.md)"
+
+    def examinations(self) -> tuple[Examination, ...]:
+        """Credentials, and the programs that reach hosts and provision."""
+        from slipway.platforms.aws.health import programs  # noqa: PLC0415
+
+        return (self.credentials, programs)
+
+    def credentials(self) -> Iterable[Diagnosis]:
+        """There are credentials, and they are of the stack's account."""
+        from slipway.platforms.diagnosis import ok  # noqa: PLC0415
+
+        check_account(session_of(self.project), self.project.stack)
+        account = self.project.stack.aws.account if self.project.stack.aws else ""
+        yield ok(f"AWS credentials are of account {account}, as the settings say")

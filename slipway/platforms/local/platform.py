@@ -1,0 +1,83 @@
+"""Platform `local`, behind the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.platforms.own_hosts import OwnHosts
+from slipway.platforms.platform import Examination, Opened
+from slipway.platforms.pulumi import PulumiManaged
+from slipway.progress import Progress
+from slipway.settings.errors import BadInput
+from slipway.settings.outputs import Outputs
+from slipway.settings.stack_file import OUTPUTS_FILE
+
+if TYPE_CHECKING:
+    from hosts.plan import FleetPlan
+    from slipway.platforms.diagnosis import Diagnosis
+
+
+class LocalPlatform(PulumiManaged, OwnHosts):
+    """A fleet of systemd hosts on this machine, run as Docker containers."""
+
+    @property
+    def secrets_file(self) -> Path:
+        """In the state folder: a local fleet's secrets are not committed."""
+        return self.project.state_dir / "secrets.age"
+
+    @property
+    def outputs_file(self) -> Path:
+        """The stack outputs that the last `up` wrote."""
+        return self.project.state_dir / OUTPUTS_FILE
+
+    def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
+        """Docker, images, containers, set-up, health. Minutes the first time, seconds later."""
+        self._refuse_break_lock(break_lock)
+        from slipway.platforms.local.up import up  # noqa: PLC0415
+
+        return up(self.project, self.secret_store(), self.outputs_file, progress)
+
+    def take_down(self, progress: Progress, *, volumes: bool) -> None:
+        """Stop the containers; with `volumes`, remove them with network, data and certificates."""
+        from slipway.platforms.local.up import down  # noqa: PLC0415
+
+        down(self.project, volumes=volumes, progress=progress)
+
+    def open(self) -> Opened:
+        """What the last `up` wrote down."""
+        if not self.outputs_file.exists():
+            raise BadInput(
+                f"stack {self.project.stack.name} is not up: {self.outputs_file} does not exist",
+                remedy=f"slipway up --stack {self.project.stack.name}",
+            )
+        return Opened(Outputs.model_validate_json(self.outputs_file.read_text()))
+
+    def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
+        """Missing and ending certificates are made."""
+        from slipway.platforms.local.up import fleet_plan  # noqa: PLC0415
+
+        return fleet_plan(self.project, outputs, secrets)
+
+    @property
+    def plain_port(self) -> int:
+        """The edge's published port."""
+        return self.project.stack.local.http_port
+
+    @staticmethod
+    def machine_examinations() -> tuple[Examination, ...]:
+        """Docker."""
+        from slipway.platforms.local.daemon import docker  # noqa: PLC0415
+
+        return (docker,)
+
+    def examinations(self) -> tuple[Examination, ...]:
+        """Docker, the published ports, the age key."""
+        return (*self.machine_examinations(), self.ports, *super().examinations())
+
+    def ports(self) -> Iterable[Diagnosis]:
+        """The ports on 127.0.0.1 are free, or the fleet's own."""
+        from slipway.platforms.local.network import examine_ports  # noqa: PLC0415
+
+        return examine_ports(self.project.stack, self.project.fleet_id)

@@ -1,0 +1,78 @@
+"""Platforms `local` and `servers` share this: pyinfra sets hosts up over ssh; secrets are in an age file."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
+from slipway.platforms.platform import Examination, Platform
+from slipway.secrets.age_store import AgeStore
+from slipway.secrets.identity import Identity
+from slipway.settings.errors import BadInput
+from slipway.settings.outputs import Outputs
+
+if TYPE_CHECKING:
+    from hosts.plan import FleetPlan
+
+
+class OwnHosts(Platform):
+    """A platform whose data services run on a host of the fleet."""
+
+    @property
+    @abstractmethod
+    def secrets_file(self) -> Path:
+        """The stack's encrypted file."""
+
+    @abstractmethod
+    def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
+        """What the hosts are set up with."""
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The age key of this person or CI job."""
+        return Identity.of_stack(self.project.stack)
+
+    def secret_store(self) -> AgeStore:
+        """The age-encrypted file."""
+        return AgeStore(self.secrets_file, self.identity)
+
+    def share_secrets(self, public_key: str) -> None:
+        """Add a recipient to the file."""
+        self.secret_store().add_recipient(public_key)
+
+    def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+        """The digests of what pyinfra would place on each host."""
+        from hosts.digest import setup_digest  # noqa: PLC0415 - only a release needs it
+
+        plan = self.fleet_plan(outputs, secrets)
+        return {host.name: setup_digest(plan, host) for host in outputs.hosts}
+
+    def renewal(self, outputs: Outputs) -> str:
+        """`up` renews what the fleet's own authority signed."""
+        return f"slipway up --stack {outputs.stack} renews it"
+
+    def examinations(self) -> tuple[Examination, ...]:
+        """The age key."""
+        return (self.age_key,)
+
+    def age_key(self) -> Iterable[Diagnosis]:
+        """The stack's secrets can be opened here."""
+        identity = self.identity
+        try:
+            identity.keys()
+        except BadInput as problem:
+            if identity.may_create and identity.file is not None and not identity.file.exists():
+                yield warn(
+                    f"there is no age key yet in {identity.where}",
+                    f"`slipway secrets generate --stack {self.project.stack.name}` makes one",
+                )
+            else:
+                yield fail(problem.message, problem.remedy)
+            return
+        if identity.file is not None and identity.file.stat().st_mode & 0o077:
+            yield warn(f"others may read {identity.where}", f"chmod 600 {identity.file}")
+        yield ok(f"the age key in {identity.where} is good")

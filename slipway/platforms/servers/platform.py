@@ -1,0 +1,64 @@
+"""Platform `servers`, behind the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.platforms.own_hosts import OwnHosts
+from slipway.platforms.platform import Opened
+from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
+from slipway.progress import Progress
+from slipway.secrets.store import SITE_CERTIFICATE
+from slipway.settings.outputs import Outputs
+
+if TYPE_CHECKING:
+    from hosts.plan import FleetPlan
+
+
+class ServersPlatform(OwnHosts):
+    """Debian machines that someone else provides; slipway sets them up and never creates or deletes one."""
+
+    @property
+    def secrets_file(self) -> Path:
+        """Beside Pulumi.yaml, to be committed."""
+        return secrets_file(self.project)
+
+    def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
+        """Reach, secrets, set-up, health. Minutes on new servers, seconds later."""
+        self._refuse_break_lock(break_lock)
+        from slipway.platforms.servers.up import up  # noqa: PLC0415
+
+        return up(self.project, self.secret_store(), progress)
+
+    def open(self) -> Opened:
+        """The outputs follow from the settings; the secret store says whether the stack was brought up."""
+        return Opened(open_outputs(self.project, self.secrets))
+
+    def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
+        """The certificates are those of the secret store."""
+        from slipway.platforms.servers.up import fleet_plan  # noqa: PLC0415
+
+        return fleet_plan(self.project, outputs, secrets)
+
+    def check_secret(self, name: str, value: str) -> list[str]:
+        """The site's certificate must fit the site."""
+        if name != SITE_CERTIFICATE:
+            return []
+        from slipway.platforms.servers.certificates import judge  # noqa: PLC0415 - cryptography is slow to import
+
+        return judge(value, site_names(self.project.stack), self.project.stack.name).warnings()
+
+    def takes_effect(self, name: str) -> str:
+        """The edge gets the site's certificate from `up`."""
+        if name != SITE_CERTIFICATE:
+            return super().takes_effect(name)
+        return f"the edge uses it after `slipway up --stack {self.project.stack.name}`"
+
+    def renewal(self, outputs: Outputs) -> str:
+        """A certificate from a public authority is renewed by a person."""
+        if outputs.ca_file:
+            return super().renewal(outputs)
+        replace = f"slipway secrets set {SITE_CERTIFICATE} --stack {outputs.stack} < site.pem"
+        return f"{replace}, then slipway up --stack {outputs.stack}"

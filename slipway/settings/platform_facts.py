@@ -1,0 +1,38 @@
+"""What the settings know about each platform: one table, by the platform's name.
+
+What a platform does is in slipway/platforms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PlatformName = Literal["local", "servers", "aws"]
+
+
+@dataclass(frozen=True)
+class PlatformFacts:
+    """One platform."""
+
+    sections: tuple[str, ...]
+    """Keys of a stack's settings that no other platform reads."""
+    needs_domain: bool = True
+    """Is the site's name the user's own? A local fleet may be `localhost`."""
+
+
+PLATFORMS: dict[PlatformName, PlatformFacts] = {
+    "local": PlatformFacts(sections=("local",), needs_domain=False),
+    "servers": PlatformFacts(sections=("servers",)),
+    "aws": PlatformFacts(sections=("aws", "cloudflare")),
+}
+
+
+def facts_of(platform: PlatformName) -> PlatformFacts:
+    """The row of `platform`."""
+    return PLATFORMS[platform]
+
+
+def section_owners() -> dict[str, PlatformName]:
+    """By section of the settings, the platform that reads it."""
+    return {section: name for name, facts in PLATFORMS.items() for section in facts.sections}
