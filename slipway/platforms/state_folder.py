@@ -1,7 +1,5 @@
 """One `up` or `down` of a fleet at a time."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Generator

@@ -1,7 +1,5 @@
 """Judges a stack's secrets against the app's env contract: what is missing, weak, guessable or used twice."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

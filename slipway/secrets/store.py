@@ -1,7 +1,5 @@
 """Where a stack's secret values are kept: one interface, whatever the platform."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol

@@ -1,7 +1,5 @@
 """What the engine says when it cannot work, and what a person should do. Pure: a table of its own words."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import re

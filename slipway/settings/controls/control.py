@@ -4,8 +4,6 @@ A row of the tables beside this file gives the demand on the settings (`producti
 the recorded graph (`infra.policies`), and the line in docs/infrastructure.md.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
