@@ -8,7 +8,7 @@ from slipway.traffic import App, HttpUser, sign_in_steps, signed_in_steps
 
 
 class Api(HttpUser):
-    """Somebody with an account: reads what there is, and now and then adds something and takes it back."""
+    """A user with an account: reads, and now and then adds something and deletes it again."""
 
     weight = 1
     writes_one_in = 10

@@ -11,7 +11,7 @@ FILE_OF_THE_PAGE = re.compile(r"""(?:src|href)=["'](/[^"'#?]+\.(?:js|mjs|css|svg
 
 
 class Browser(HttpUser):
-    """Somebody who comes by: opens the public pages one after the other, with all that belongs to them."""
+    """A visitor with a browser: opens the public pages one after the other, with their files."""
 
     weight = 4
 

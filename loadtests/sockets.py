@@ -20,7 +20,7 @@ class Watcher(SocketUser):
 
 
 class SlowReader(SocketUser):
-    """On a train: for seconds nothing arrives, then all of it at once. Loses nothing, slows nobody down."""
+    """A client on a train: receives nothing for seconds, then everything at once. It must lose nothing."""
 
     weight = 1
     tunnel_seconds = 3.0

@@ -1,4 +1,4 @@
-"""`slipway infra graph|cost|check`: a stack's infrastructure, looked at before it exists."""
+"""`slipway infra graph|cost|check`: a stack's infrastructure before it exists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Look at a stack's infrastructure before it costs a cent: no engine, credentials or network.",
+    help="Show a stack's infrastructure before it exists: needs no engine, credentials or network.",
 )
 
 PROD = "prod"
@@ -59,7 +59,7 @@ def graph(
 
 @app.command("cost")
 def cost(stack: Stack = PROD, json: Json = False) -> None:
-    """Estimate what a stack costs a month before anybody uses it, at list prices.
+    """Estimate a stack's monthly cost without traffic, at list prices.
 
     [dim]Examples:[/]
       slipway infra cost --stack prod
@@ -95,7 +95,7 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
 
 @app.command("check")
 def check(stack: Stack = PROD, json: Json = False) -> None:
-    """Judge a stack by the policy rules; ends with exit code 1 if one is broken.
+    """Check a stack against the policy rules; exit code 1 if one is broken.
 
     [dim]Examples:[/]
       slipway infra check --stack prod

@@ -36,11 +36,9 @@ def load(
     ] = None,
     arrivals: Annotated[
         float | None,
-        typer.Option("--arrivals", help="Visits begun a second at one times the profile's size."),
+        typer.Option("--arrivals", help="Visits per second at scale 1."),
     ] = None,
-    sockets: Annotated[
-        int | None, typer.Option("--sockets", help="WebSockets open at one times the profile's size.")
-    ] = None,
+    sockets: Annotated[int | None, typer.Option("--sockets", help="WebSockets open at scale 1.")] = None,
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="Processes that send, on each machine.")
     ] = 1,

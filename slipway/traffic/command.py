@@ -50,7 +50,7 @@ class Load:
     """Locust's page instead of a run that starts and ends by itself."""
     i_know: bool = False
     folder: Path | None = None
-    """Of the reports; None: .slipway/<stack>/load."""
+    """Where reports go; None: .slipway/<stack>/load."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Loaded(Reports):
 
     @property
     def meaning(self) -> str:
-        """Of the exit code."""
+        """The exit code in words."""
         return self.code.meaning
 
     @property

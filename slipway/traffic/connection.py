@@ -26,7 +26,6 @@ __all__ = ["Closed", "Connection", "HttpClient", "open_connection", "open_websoc
 
 SHORTEST_WAIT = 0.0005
 BLOCK = 65536
-TEXT_IN_ONE_FRAME, LENGTH_16 = 0x81, 126
 _poll: Any = monkey.get_original("select", "poll")
 
 
@@ -74,26 +73,6 @@ class Connection:
         found = self._held[self._at : self._at + size]
         self._at += len(found)
         return found
-
-    def text(self) -> bytes | None:
-        """The next message if it is text in a single frame that is here already, else None.
-
-        Nearly all messages are. websocket-client parses every frame in four reads and several objects: with
-        it alone a socket user reaches 0.7 of a bare loop's rate, with this 0.9 (bench/load.py). All other
-        frames are left to websocket-client.
-        """
-        if self._at >= len(self._held):
-            self._fill()
-        held, at = self._held, self._at
-        if len(held) - at < 4 or held[at] != TEXT_IN_ONE_FRAME or held[at + 1] > LENGTH_16:
-            return None
-        begin, length = at + 2, held[at + 1]
-        if length == LENGTH_16:
-            begin, length = at + 4, int.from_bytes(held[at + 2 : at + 4], "big")
-        if len(held) - begin < length:
-            return None
-        self._at = begin + length
-        return held[begin : self._at]
 
     def send(self, data: bytes) -> int:
         """How many bytes the kernel took; TimeoutError if none within `gettimeout()` seconds."""

@@ -84,8 +84,6 @@ class Conversation:
         """By the number of each echo that has no answer yet, when it was due."""
         self._listener = Listener(broadcasts) if broadcasts else None
         self._receives = BROADCAST
-        self._frame_begun = False
-        """True while websocket-client has read a part of a frame."""
         self._leaves, self._cut = until
         self._due = 0.0
 
@@ -190,10 +188,6 @@ class Conversation:
         """Wait for a message and handle it; False if none came in time."""
         self._connection.until = until
         try:
-            if not self._frame_begun and (text := self._connection.text()) is not None:
-                self._handle(text)
-                return True
-            self._frame_begun = True
             answer = cast("tuple[int, ABNF]", self._socket.recv_data_frame())  # pyright: ignore[reportUnknownMemberType]
         except (TimeoutError, websocket.WebSocketTimeoutException):
             return False
@@ -203,7 +197,6 @@ class Conversation:
             raise ConnectionEnded(problem_of(error)) from None
         except websocket.WebSocketException as error:
             raise ConnectionEnded(problem_of(error), kind="protocol") from None
-        self._frame_begun = False
         opcode, frame = answer
         data = bytes(frame.data) if isinstance(frame.data, bytes) else b""
         if opcode == ABNF.OPCODE_CLOSE:

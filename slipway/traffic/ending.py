@@ -1,4 +1,4 @@
-"""Whatever ends a run, it is judged and reported: its time, a threshold, a person, SIGTERM, SIGHUP.
+"""A run is judged and reported however it ends: on time, by a threshold, a person, SIGTERM or SIGHUP.
 
 Locust by itself ends on SIGTERM without a report and with exit code 0.
 """
@@ -44,7 +44,7 @@ def _at_once() -> float:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What was ordered of a run, and where its reports go."""
+    """What a run is to send, how it is judged, and where its reports go."""
 
     stack: str
     profile: str
@@ -59,7 +59,7 @@ class RunSpec:
     min_samples: int | None = None
     url: str = ""
     release: int | None = None
-    hide: Callable[[str], str] = str
+    redact: Callable[[str], str] = str
     """Takes secrets out of a text."""
 
     def asked(self, started: float) -> Plan:
@@ -99,7 +99,7 @@ class _Ending:
         if self._headless:
             # Until the contrary is proved: also an error in here must not end with 0.
             self._environment.process_exit_code = int(ExitCode.NO_DATA)
-            # Locust leaves by sys.exit, and tells nobody, when no workers come.
+            # When no workers come, locust leaves by sys.exit without an event.
             atexit.register(self._report)
             gevent.signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
 
@@ -120,7 +120,7 @@ class _Ending:
             assert self._asked is not None
             if why := certain_failure(self._recorder.samples, self._order.load, self._asked, time.time()):
                 self._aborted = why
-                _log.error("ended early: %s", self._order.hide(why))
+                _log.error("ended early: %s", self._order.redact(why))
                 runner: Any = self._environment.runner
                 (runner.quit if self._headless else runner.stop)()
                 return
@@ -130,7 +130,7 @@ class _Ending:
         self._report()
 
     def _on_quitting(self, **_: object) -> None:
-        """A signal comes here first: stop, so that workers tell the last they know."""
+        """Called first on a signal: stop, so that workers send their last samples."""
         runner = self._environment.runner
         if runner is not None and runner.state in {STATE_RUNNING, STATE_SPAWNING}:
             if isinstance(runner, MasterRunner):
@@ -158,7 +158,7 @@ class _Ending:
             stopped=stopped,
             aborted=self._aborted,
             lost_workers=self._recorder.lost,
-            hide=self._order.hide,
+            redact=self._order.redact,
         )
         self._environment.process_exit_code = int(outcome.exit_code)
         files = write_reports(outcome, self._recorder.samples, self._order.folder)
@@ -166,12 +166,12 @@ class _Ending:
 
 
 def _tell(outcome: RunResult, files: list[Path]) -> None:
-    """In the log, as locust tells everything."""
+    """Log the result, as locust logs everything."""
     for finding in outcome.thresholds:
         if finding.verdict in {"fail", "no data"}:
             _log.error("%s: %s", finding.verdict, finding.sentence)
-    tell = _log.info if outcome.passed else _log.error
-    tell("%s (exit code %d): %s", outcome.exit_code.meaning, outcome.exit_code, files[0])
+    log = _log.info if outcome.passed else _log.error
+    log("%s (exit code %d): %s", outcome.exit_code.meaning, outcome.exit_code, files[0])
 
 
 def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folder: Path | None) -> None:
@@ -195,7 +195,7 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
         min_samples=run.profile.min_samples,
         url=run.target.url,
         release=_release(live),
-        hide=live.redact,
+        redact=live.redact,
     )
     recorder = report_at_the_end(environment, order, run)
     annotations: list[ReleaseEvents] = []

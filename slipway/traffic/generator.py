@@ -1,7 +1,7 @@
 """A process of the load generator, started by another: `python -m slipway.traffic.generator LOCUST-OPTIONS`.
 
 It reads on standard input the target (`Handover`), and ends in order when that is closed: a generator whose
-starter was killed, or whose ssh connection broke, must not go on loading a stack that nobody watches.
+starter was killed, or whose ssh connection broke, must not go on loading a stack unattended.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ __all__ = ["Identity"]
 FRESH_SECONDS = 240.0
 """As long as the shortest-lived tokens in use can be trusted to last (commonly five minutes)."""
 RETRY_SECONDS = 1.0
-"""After a failed sign-in, nobody tries again for so long."""
+"""Pause after a failed sign-in."""
 
 
 class Identity:

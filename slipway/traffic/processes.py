@@ -47,7 +47,7 @@ def take(handover: Handover) -> Target:
 
 
 def target_given() -> Target | None:
-    """Where this process was told to target at; None: it has to read the stack by itself."""
+    """The target that this process was started with; None: it reads the stack itself."""
     return _given[0] if _given else None
 
 
@@ -63,8 +63,8 @@ class Worker:
 
     name: str
     process: subprocess.Popen[bytes]
-    told: bool = False
-    """Was the person told that it has ended?"""
+    reported: bool = False
+    """True once its end has been shown."""
 
 
 @dataclass
@@ -81,9 +81,9 @@ class Processes:
 
     def lost(self) -> list[Worker]:
         """Workers that ended otherwise than because their leader said so; each once."""
-        found = [each for each in self.workers if not each.told and each.process.poll()]
+        found = [each for each in self.workers if not each.reported and each.process.poll()]
         for each in found:
-            each.told = True
+            each.reported = True
         return found
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ class Stage:
     """A stretch of a profile; load and sockets go in a straight line from where the last stage ended."""
 
     seconds: float
-    """Of the profile in its own length. 0: a step."""
+    """Length in the unstretched profile; 0: a step."""
     load: float
     """Arrivals at its end, as a multiple of the profile's size."""
     sockets: float
@@ -122,7 +122,7 @@ def profile_of(name: str, app: App) -> Profile:
     sockets = _size(size.sockets, load.sockets, shape.most_sockets) if app.websocket else 0
     if arrivals == 0 and sockets == 0:
         raise BadInput(
-            f"load profile {name}: nobody would come",
+            f"load profile {name}: the profile defines no load",
             remedy="set load.arrivals or load.sockets in slipway.toml",
         )
     stretch = size.seconds / sum(stage.seconds for stage in shape.stages) if size.seconds else 1.0

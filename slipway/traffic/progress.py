@@ -16,7 +16,7 @@ __all__ = ["LINE_SECONDS", "LOOK_SECONDS", "ReleaseEvents", "live_line"]
 
 LINE_SECONDS = 5
 LATE_SECONDS = 2
-"""Samples of workers arrive within a second; only seconds that are complete are told."""
+"""Samples of workers arrive within a second; only complete seconds are shown."""
 
 
 def live_line(samples: Samples, profile: Profile, at: float, now: float) -> str:
@@ -55,17 +55,17 @@ TOLD: Final[Mapping[tuple[str, What], str]] = {
     ("end", "failed"): "failed",
     ("end", "undone"): "undone",
 }
-"""The events that users may feel, or that tell how it ended."""
+"""The events that users may feel, and how a release ended."""
 
 
 class ReleaseEvents:
-    """Events of all releases since a moment, each told once."""
+    """Events of all releases since a moment, each returned once."""
 
     def __init__(self, ledger: Reading, since: float) -> None:
         """`since`: seconds since 1970."""
         self._ledger, self._since = ledger, since
         self._seen: dict[int, int] = {}
-        """Record → how many of its events were told or are too old."""
+        """Record → how many of its events were returned or are too old."""
         self._over: set[int] = set()
 
     def look(self) -> list[Annotation]:
@@ -81,7 +81,7 @@ class ReleaseEvents:
                 continue
             events = self._ledger.events(release.number)
             for event in events[self._seen.get(release.number, 0) :]:
-                if event.at.timestamp() >= self._since and (text := told(release, event)):
+                if event.at.timestamp() >= self._since and (text := describe(release, event)):
                     yield Annotation(round(event.at.timestamp(), 3), text)
             self._seen[release.number] = len(events)
             # A promoted release is still retired afterwards.
@@ -89,7 +89,7 @@ class ReleaseEvents:
                 self._over.add(release.number)
 
 
-def told(record: Release, event: Event) -> str:
+def describe(record: Release, event: Event) -> str:
     """The event in a few words; empty for what no user feels. Pure."""
     what = TOLD.get((event.phase, event.event), "")
     who = f"rollback to release {record.target}" if record.kind == "rollback" else f"release {record.number}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slipway.settings.errors import SlipwayError
 from slipway.settings.load import Load
 from slipway.traffic.samples import Annotation, Cell, Key, Samples
 from slipway.traffic.saturation import saturation
@@ -18,7 +17,7 @@ from slipway.traffic.time_series import Point, points_of
 
 
 class ExitCode(IntEnum):
-    """What a CI job can tell apart."""
+    """How a run ended, as a CI job sees it."""
 
     PASSED = 0
     MISSED = 1
@@ -38,13 +37,13 @@ MEANINGS = {
     ExitCode.MISSED: "a threshold is missed",
     ExitCode.BAD_INPUT: "the settings or the command line refuse this run; nothing was sent",
     ExitCode.NO_DATA: "no data, or too little of it for a verdict: nothing is proved",
-    ExitCode.GENERATOR: "the load generator was saturated or lost a worker: the numbers tell of it alone",
+    ExitCode.GENERATOR: "the load generator was saturated or lost a worker: the target is not proved",
     ExitCode.REFUSED: "the target refused every request or could not be reached",
 }
 
 
 def exit_code_of(thresholds: Sequence[ThresholdResult], cells: Mapping[Key, Cell]) -> ExitCode:
-    """The first that fits: what makes the rest of the thresholds worth nothing comes before them."""
+    """The first that fits: what makes the other results worthless comes first."""
     if not cells:
         return ExitCode.NO_DATA
     if all(cell.good.count == 0 for cell in cells.values()):
@@ -58,12 +57,6 @@ def exit_code_of(thresholds: Sequence[ThresholdResult], cells: Mapping[Key, Cell
     if not proved or any(each.verdict == "no data" for each in thresholds):
         return ExitCode.NO_DATA
     return ExitCode.PASSED
-
-
-class TargetRefused(SlipwayError):
-    """The target cannot be reached, or lets no load in."""
-
-    exit_code: ClassVar[int] = int(ExitCode.REFUSED)
 
 
 End = Literal["finished", "stopped", "aborted"]
@@ -83,7 +76,7 @@ class Request(BaseModel):
     failed: int
     per_second: float
     p50: float | None
-    """Of the good answers, in ms, as the rest; None without any."""
+    """Median of the good answers in ms, as the other times; None without any."""
     p95: float | None
     p99: float | None
     longest: float | None
@@ -113,7 +106,7 @@ class RunResult(BaseModel):
     arrivals: int = 0
     dropped: int = 0
     processes: int = 0
-    """Of the generator."""
+    """Processes of the generator."""
     lost_workers: list[str] = []
     annotations: list[Annotation] = []
     windows: list[tuple[float, float]] = []
@@ -135,7 +128,7 @@ class RunResult(BaseModel):
 
     @property
     def kinds(self) -> list[str]:
-        """Of the requests, each once."""
+        """Kinds of the requests, each once."""
         return list(dict.fromkeys(request.kind for request in self.requests))
 
 
@@ -151,11 +144,11 @@ def result_of(
     stopped: float,
     aborted: str = "",
     lost_workers: Sequence[str] = (),
-    hide: Callable[[str], str] = str,
+    redact: Callable[[str], str] = str,
 ) -> RunResult:
     """Judge `samples` of a run that ended at `stopped` (seconds since 1970). Pure.
 
-    `aborted`: why a threshold ended it. `hide` takes secrets out of a text, for example `LiveStack.redact`.
+    `aborted`: why a threshold ended it. `redact` takes secrets out of a text, for example `LiveStack.redact`.
     """
     seconds = max(0.0, stopped - asked.started)
     early = seconds < asked.seconds - SPARE_SECONDS
@@ -180,20 +173,20 @@ def result_of(
         started=datetime.fromtimestamp(asked.started, UTC),
         seconds=round(seconds, 3),
         ended="aborted" if aborted else "stopped" if early else "finished",
-        why_ended=hide(aborted),
+        why_ended=redact(aborted),
         exit_code=exit_code_of(thresholds, cells),
-        thresholds=[_hidden(each, hide) for each in sorted(thresholds, key=_urgency)],
-        requests=[_request(key, cell, seconds, hide) for key, cell in cells.items()],
+        thresholds=[_redacted(each, redact) for each in sorted(thresholds, key=_urgency)],
+        requests=[_request(key, cell, seconds, redact) for key, cell in cells.items()],
         sockets_asked=asked.sockets,
         sockets_peak=max(samples.sockets().values(), default=0),
         arrivals=sum(slot.arrivals.count for slot in slots),
         dropped=sum(slot.dropped for slot in slots),
         processes=len(samples.readings),
         lost_workers=list(lost_workers),
-        annotations=_annotations(samples, hide),
+        annotations=_annotations(samples, redact),
         windows=[(begin, min(end, seconds)) for begin, end in asked.windows if begin < seconds],
         limits={key.kind: dict(limits_for(load, key.kind, "").times) for key in cells},
-        points=points_of(samples, asked.started, hide),
+        points=points_of(samples, asked.started, redact),
     )
 
 
@@ -214,14 +207,14 @@ def _ending(seconds: float, asked: Plan, aborted: str) -> list[ThresholdResult]:
     ]
 
 
-def _request(key: Key, cell: Cell, seconds: float, hide: Callable[[str], str]) -> Request:
+def _request(key: Key, cell: Cell, seconds: float, redact: Callable[[str], str]) -> Request:
     times = cell.good
     errors: dict[str, int] = {}
     for reason, count in sorted(cell.errors.items(), key=lambda each: (-each[1], each[0])):
-        errors[hide(reason)] = errors.get(hide(reason), 0) + count
+        errors[redact(reason)] = errors.get(redact(reason), 0) + count
     return Request(
         kind=key.kind,
-        name=hide(key.name),
+        name=redact(key.name),
         count=cell.count,
         failed=cell.failed,
         per_second=round(cell.count / seconds, 2) if seconds else 0.0,
@@ -237,16 +230,16 @@ def _rounded(ms: float | None) -> float | None:
     return None if ms is None else round(ms, 2)
 
 
-def _annotations(samples: Samples, hide: Callable[[str], str]) -> list[Annotation]:
+def _annotations(samples: Samples, redact: Callable[[str], str]) -> list[Annotation]:
     """Each text once, when it was first seen: every process of the generator sees a new release."""
     first: dict[str, float] = {}
     for at, text in sorted(samples.annotations):
-        first.setdefault(hide(text), at)
+        first.setdefault(redact(text), at)
     return [Annotation(at, text) for text, at in first.items()]
 
 
-def _hidden(finding: ThresholdResult, hide: Callable[[str], str]) -> ThresholdResult:
-    return finding.model_copy(update={"name": hide(finding.name), "found": hide(finding.found)})
+def _redacted(finding: ThresholdResult, redact: Callable[[str], str]) -> ThresholdResult:
+    return finding.model_copy(update={"name": redact(finding.name), "found": redact(finding.found)})
 
 
 def _urgency(finding: ThresholdResult) -> tuple[int, str, str]:

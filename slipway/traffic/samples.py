@@ -18,7 +18,7 @@ OTHER = "other reasons"
 
 
 class Key(NamedTuple):
-    """Of what a sample is. Kinds (`HTTP`, `WS echo`, …) are never mixed in one percentile."""
+    """Kind and name of a sample. Kinds (`HTTP`, `WS echo`, …) are never mixed in one percentile."""
 
     kind: str
     name: str
@@ -152,7 +152,7 @@ class Samples:
         self.readings: dict[str, dict[int, Reading]] = {}
         """By process of the generator, then as slots."""
         self.annotations: set[Annotation] = set()
-        self._begin, self._slot = -1, Slot()  # the slot asked for last: nearly always the one asked for next
+        self._begin, self._slot = -1, Slot()  # the slot of the last call, nearly always that of the next
 
     def slot(self, at: float) -> Slot:
         """The slot of a moment in seconds since 1970, made if need be."""
@@ -290,13 +290,13 @@ OPEN: Final = "WS open"
 ECHO: Final = "WS echo"
 """A message there and its answer back, from the moment at which it was meant to be sent."""
 BROADCAST: Final = "WS broadcast"
-"""From a write's intended start by one user until another user's socket tells of it."""
+"""From when a write by one user was due until another user's socket receives it."""
 BACKLOG: Final = "WS backlog"
 """The same for a user that reads nothing for a while: how old things are when it has caught up."""
 SESSION: Final = "WS session"
 """How long a connection lasted; an error if it ended other than by an orderly goodbye."""
 VISIT: Final = "visit"
-"""A visit that could not go on, and no request of its own to blame for it: always an error."""
+"""A visit that could not go on though no request of it failed: always an error."""
 
 ONCE: Final = frozenset({CONNECT, OPEN, SESSION})
 """Kinds that come once a connection, most of them as the load rises: judged in the whole run."""

@@ -1,4 +1,4 @@
-"""Was the load generator itself the bottleneck? Then its numbers tell of it, and not of the target. Pure."""
+"""Was the load generator itself the bottleneck? Its numbers then describe the generator, not the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATE_MS = 200.0
 
 
 def saturation(samples: Samples, asked: Plan) -> list[ThresholdResult]:
-    """What tells whether the generator kept up: one finding for each sign that was measured."""
+    """Whether the generator kept up: one result for each sign that was measured."""
     inside = asked.judges(samples.width)
     found: list[ThresholdResult] = []
     seen = {

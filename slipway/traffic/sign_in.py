@@ -143,7 +143,7 @@ def names_in(template: str) -> set[str]:
 
 
 def sign_in_steps(app: App) -> list[Step]:
-    """The smoke steps that make a stranger somebody.
+    """The smoke steps that sign a user in.
 
     Those that capture what sockets' messages and headers name, those that send a value of the env, and
     whatever these need themselves.

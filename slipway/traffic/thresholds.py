@@ -1,4 +1,4 @@
-"""What a run was to bring: without it nobody can tell a quiet target from a generator that did nothing."""
+"""What a load run must show, and what it showed: the plan, its thresholds, and the result of each."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Plan:
     sockets: int = 0
     """To be open at the same time at the peak."""
     kinds: frozenset[str] = frozenset()
-    """Of which there must be data."""
+    """Kinds that must have data."""
     min_samples: int | None = None
-    """Where neither kind nor name has a threshold of its own; None: as `load.min_samples` says."""
+    """For kinds and names without a threshold; None: `load.min_samples`."""
 
     @property
     def seconds(self) -> float:
@@ -78,7 +78,7 @@ class ThresholdResult(BaseModel):
 
     @property
     def subject(self) -> str:
-        """Of what it tells."""
+        """Kind and name, or `run`."""
         return f"{self.kind} {self.name}".strip() or "run"
 
     @property
@@ -168,13 +168,13 @@ def _that_count(samples: Samples, load: Load, asked: Plan) -> dict[Key, Cell]:
 def _cell(key: Key, cell: Cell, bounds: Limits) -> list[ThresholdResult]:
     """An error is one however few samples there are; times need enough of them."""
     many = cell.count
-    told = partial(ThresholdResult, kind=key.kind, name=key.name, samples=many)
+    result = partial(ThresholdResult, kind=key.kind, name=key.name, samples=many)
     missed = cell.error_ratio > bounds.error_ratio
     enough = many >= bounds.min_samples
     found: list[ThresholdResult] = []
     if missed or enough:
         found.append(
-            told(
+            result(
                 measure="errors",
                 verdict="fail" if missed else "pass",
                 found=f"{share(cell.error_ratio)} ({cell.failed} of {many})",
@@ -184,11 +184,11 @@ def _cell(key: Key, cell: Cell, bounds: Limits) -> list[ThresholdResult]:
     if not enough:
         verdict = "no data" if bounds.required else "not judged"
         limit = f"at least {bounds.min_samples}"
-        return [*found, told(measure="samples", verdict=verdict, found=str(many), limit=limit)]
+        return [*found, result(measure="samples", verdict=verdict, found=str(many), limit=limit)]
     for percent, limit in bounds.times.items():
         ms = cell.good.percentile(PERCENTS[percent])
         found.append(
-            told(
+            result(
                 measure=percent,
                 verdict="no data" if ms is None else "pass" if ms <= limit else "fail",
                 found="no good answer" if ms is None else milliseconds(ms),
@@ -246,7 +246,7 @@ def _sockets(samples: Samples, load: Load, asked: Plan) -> list[ThresholdResult]
 MARGIN = 1.25
 """More than the rate so far may still come, by this much."""
 LEAST_SECONDS = 5.0
-"""Of the time that counts, before anything is foretold from it."""
+"""Judged seconds before a failure can be certain."""
 
 
 def certain_failure(samples: Samples, load: Load, asked: Plan, now: float) -> str | None:

@@ -19,7 +19,7 @@ class KindPoint(BaseModel):
     per_second: float
     failed_per_second: float
     p50: float | None
-    """Of the good answers that came in it, in ms, as the rest; None if none came."""
+    """Median of the good answers in ms, as the other percentiles; None if there were none."""
     p95: float | None
     p99: float | None
 
@@ -37,12 +37,12 @@ class Point(BaseModel):
     arrivals_per_second: float = 0.0
     dropped_per_second: float = 0.0
     cpu: float | None = None
-    """Of the busiest process of the generator, as a share of a core."""
+    """CPU use of the generator's busiest process, as a share of a core."""
     lag_ms: float | None = None
-    """Of the slowest event loop among them."""
+    """Lag of the slowest event loop among its processes."""
 
 
-def points_of(samples: Samples, started: float, hide: Callable[[str], str] = str) -> list[Point]:
+def points_of(samples: Samples, started: float, redact: Callable[[str], str] = str) -> list[Point]:
     """The run since `started` (seconds since 1970), without a gap."""
     if samples.span is None:
         return []
@@ -52,7 +52,9 @@ def points_of(samples: Samples, started: float, hide: Callable[[str], str] = str
         wide.widen(wide.width * 2)
     sockets = samples.sockets()
     begin = first // wide.width * wide.width
-    return [_point(wide, at, started, sockets, samples.width, hide) for at in range(begin, after, wide.width)]
+    return [
+        _point(wide, at, started, sockets, samples.width, redact) for at in range(begin, after, wide.width)
+    ]
 
 
 def _point(
@@ -61,12 +63,12 @@ def _point(
     started: float,
     sockets: dict[int, int],
     fine: int,
-    hide: Callable[[str], str],
+    redact: Callable[[str], str],
 ) -> Point:
     slot = wide.slots.get(at)
     kinds: dict[str, Cell] = {}
     for key, cell in slot.cells.items() if slot else ():
-        kinds.setdefault(hide(key.kind), Cell()).merge(cell)
+        kinds.setdefault(redact(key.kind), Cell()).merge(cell)
     readings = [seen[at] for seen in wide.readings.values() if at in seen]
     open_ = [sockets[begin] for begin in range(at, at + wide.width, fine) if begin in sockets]
     return Point(

@@ -55,7 +55,7 @@ class Look:
     lack: list[str]
     """Packages that are not installed."""
     commit: str
-    """Of the clone; empty if it is none."""
+    """Commit of the clone; empty if it is none."""
     cores: int
 
 
@@ -117,7 +117,7 @@ def worker_host(written: str, ssh_config: Path | None = None) -> WorkerHost:
     found = _WRITTEN.match(written)
     if found is None or found["ssh"].isdecimal():
         raise BadInput(
-            f"--workers: {written!r} is no machine",
+            f"--workers: {written!r} is not a valid host",
             remedy="write user@host:/path/of/the/clone; more processes on this machine: --processes",
         )
     return WorkerHost(found["ssh"], found["folder"] or "slipway", ssh_config)
@@ -129,7 +129,7 @@ def _last_line(text: str) -> str:
 
 
 def look_at(hosts: Sequence[WorkerHost], target: Target, root: Path) -> list[tuple[WorkerHost, Look]]:
-    """All at once; what is wrong with any is told before anything is sent."""
+    """Inspect all hosts at once. Raises BadInput for any that cannot take part, before anything is sent."""
     if not hosts:
         return []
     if target.address[0] in ("127.0.0.1", "::1", "localhost") and not all(host.is_here for host in hosts):

@@ -1,1 +1,1 @@
-"""The infrastructure, proved before it costs a cent."""
+"""Tests of the infrastructure before it exists: the recorded program, its policy rules, and an emulator."""

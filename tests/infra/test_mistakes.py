@@ -161,7 +161,7 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
         "aws:iam/rolePolicy:RolePolicy", statement("policy", Action=["s3:*"], Resource=["*"]),
         "policies-without-wildcards",
     ),
-    "production let at preview's secret": (
+    "production allowed to read preview's secret": (
         "aws:iam/rolePolicy:RolePolicy", statement("policy", Resource=[OTHERS_SECRET]),
         "policies-of-this-stack",
     ),
@@ -180,7 +180,7 @@ MISTAKES: dict[str, tuple[str, Change, str]] = {
         "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", lambda _: None, "vpc-default-group-empty",
     ),
     "any account": ("pulumi:providers:aws", given("allowedAccountIds", "[]"), "provider-one-account"),
-    "an alarm that tells nobody": (
+    "an alarm that notifies no one": (
         "aws:cloudwatch/metricAlarm:MetricAlarm", given("alarmActions", []), "alarms-tell",
     ),
     "flexible TLS at Cloudflare": (

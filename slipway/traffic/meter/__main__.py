@@ -1,4 +1,4 @@
-"""The meter in a process of its own: `python -m slipway.traffic.meter --rps 300 --seconds 30 < target.json`.
+"""The meter as a process, for tests: `python -m slipway.traffic.meter --rps 300 --seconds 30 < target.json`.
 
 The target comes as JSON on standard input, because it holds secrets; the report goes to standard output.
 """

@@ -34,7 +34,7 @@ class Abnormal(Exception):
 
 
 class Socket:
-    """One of the meter's WebSocket clients, with a connection of its own."""
+    """One of the meter's WebSocket clients, each with its connection and cookies."""
 
     def __init__(self, number: int, target: Target, identity: Identity, tally: Tally, seconds: float) -> None:
         """`seconds`: how long the run takes."""

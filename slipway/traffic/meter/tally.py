@@ -20,7 +20,7 @@ NO_RELEASE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an answer's headers told: X-Served-By and X-Release, each empty if it told nothing."""
+    """X-Served-By and X-Release of an answer, each empty if it has none."""
 
     host: str = ""
     release: str = ""
@@ -226,7 +226,7 @@ SATURATED_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a measurement was asked for."""
+    """What a measurement is to send."""
 
     url: str
     rps: float

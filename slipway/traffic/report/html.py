@@ -120,7 +120,7 @@ def charts_of(run: RunResult) -> list[Chart]:
     charts.append(Chart("Rate", "/s", [_rate(run, kind, number) for number, kind in enumerate(kinds)]))
     charts.append(Chart("Errors", "/s", [_errors(run, kind, number) for number, kind in enumerate(kinds)]))
     if run.sockets_asked or run.sockets_peak:
-        asked = [Limit(f"{run.sockets_asked} asked for", run.sockets_asked)] if run.sockets_asked else []
+        asked = [Limit(f"{run.sockets_asked} expected", run.sockets_asked)] if run.sockets_asked else []
         charts.append(Chart("Open sockets", "", [Line("open", "c0", [p.sockets for p in run.points])], asked))
     if run.arrivals or run.dropped:
         charts.append(_arrivals(run))

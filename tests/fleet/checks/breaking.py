@@ -14,7 +14,7 @@ from tests.fleet.site import Site
 Break = Callable[[Site], AbstractContextManager[object]]
 
 EDGE = "/etc/haproxy/haproxy.cfg"
-HERE = "    # A name that is not ours"
+HERE = "    acl our_name "
 """Before this line of the edge's configuration: after the headers, before what is denied."""
 RELOAD = """
 pid() { echo show info | socat -T1 unix-connect:/run/haproxy/admin.sock - | sed -n 's/^Pid: //p'; }

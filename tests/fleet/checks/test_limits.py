@@ -72,7 +72,7 @@ LIMITS = (
     ),
     Case(
         "any Host is accepted",
-        edge(drop="acl our_name|if !our_name", at="    # Per client address"),
+        edge(drop="acl our_name|if !our_name", at="    http-request track-sc0 "),
         red=("X8/a-foreign-host-header-is-refused",),
     ),
 )

@@ -70,7 +70,7 @@ TRANSPORT = (
                 "ssl-default-bind-options ssl-min-ver TLSv1.0",
             ),
             drop="ssl-default-bind-ciphers ",
-            at="    # Mozilla's",
+            at="    ssl-default-bind-ciphersuites ",
         ),
         red=("X1/old-tls-is-refused",),
         run=("X1/old-tls", "X1/tls-1-3", "X1/hsts"),
@@ -81,7 +81,7 @@ TRANSPORT = (
         edge(
             "ssl-default-bind-ciphers ALL:eNULL:@SECLEVEL=0",
             drop="ssl-default-bind-ciphers ",
-            at="    # Mozilla's",
+            at="    ssl-default-bind-ciphersuites ",
         ),
         red=("X1/weak-ciphers-are-refused",),
         run=("X1",),

@@ -1,4 +1,4 @@
-"""GitHub's way in as AWS has it."""
+"""GitHub's identity provider and roles, as AWS has them."""
 
 from __future__ import annotations
 

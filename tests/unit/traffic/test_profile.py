@@ -64,7 +64,7 @@ def test_settling_takes_at_most_half_of_a_window():
     ("name", "load", "said"),
     [
         ("marathon", {}, "there is no load profile 'marathon'"),
-        ("expected", {"arrivals": 0}, "nobody would come"),
+        ("expected", {"arrivals": 0}, "the profile defines no load"),
     ],
 )
 def test_what_sends_nothing_is_refused(name: str, load: dict[str, float], said: str):

@@ -102,7 +102,7 @@ def test_secrets_do_not_get_into_what_is_reported() -> None:
         stack="preview",
         profile="expected",
         stopped=START + 30,
-        hide=lambda text: text.replace("s3cret", "***"),
+        redact=lambda text: text.replace("s3cret", "***"),
         aborted="s3cret",
     )
     assert "s3cret" not in done.model_dump_json()

@@ -70,7 +70,7 @@ def test_a_machine_is_written_with_the_folder_of_its_clone(written: str, ssh: st
 
 @pytest.mark.parametrize("written", ["4", "-oProxyCommand=x", "ci@host:", "a b", "ci@host:/a:/b"])
 def test_what_is_no_machine_is_refused_with_how_to_write_one(written: str) -> None:
-    with pytest.raises(BadInput, match="is no machine") as refused:
+    with pytest.raises(BadInput, match="is not a valid host") as refused:
         worker_host(written)
     assert "user@host:/path" in refused.value.remedy
 
