@@ -1,7 +1,5 @@
 """What a person sees while a load test runs: a line every few seconds, and the steps of releases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Final
 
