@@ -126,7 +126,7 @@ _WORDS = frozenset(
 
 
 def weaknesses(value: str) -> list[tuple[str, str]]:
-    """Kind (`development` or `entropy`) and problem of each way in which `value` is weak."""
+    """Kind (`development` or `entropy`) and problem of each weakness of `value`."""
     if is_development_value(value):
         return [("development", "is a well-known value from documentation or development")]
     bits = guess_bits(value)

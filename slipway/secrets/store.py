@@ -38,7 +38,7 @@ class SecretStore(Protocol):
 
 
 def is_platform(name: str) -> bool:
-    """True for entries that `slipway up` makes and `secrets list` hides unless asked for all."""
+    """True for entries that `slipway up` makes and `secrets list` hides without `--all`."""
     return name.startswith(PLATFORM_PREFIXES)
 
 

@@ -159,7 +159,7 @@ class Control:
     """One row."""
 
     id: str
-    """Of the policy rule: `database-deletion-protection`."""
+    """The policy rule's name: `database-deletion-protection`."""
     controls: tuple[str, ...]
     """What asks for it: controls of AWS Security Hub (`RDS.8`), rows of the production checklist (`I8`)."""
     severity: Severity
