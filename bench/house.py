@@ -12,7 +12,7 @@ from pathlib import PurePath
 from statistics import median
 
 ROOMS = ("slipway", "hosts", "infra", "checks", "loadtests")
-PLATFORM = re.compile(r"""platform\s*(==|!=|in\b|not in\b)|case "(aws|hosts|servers|local)\"""")
+PLATFORM = re.compile(r"""platform\s*(==|!=)|\.platform (not )?in\b|case "(aws|hosts|servers|local)\"""")
 SHORT = 4
 """Words of a docstring that is likely to repeat the name it documents."""
 

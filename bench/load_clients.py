@@ -48,7 +48,7 @@ def target(port: int, seconds: float, rate: float, sockets: int) -> Target:
 
 
 class Times:
-    """Every response time that locust is told of."""
+    """Every response time that locust records."""
 
     def __init__(self, environment: Environment) -> None:
         self.ms: list[float] = []

@@ -1,7 +1,5 @@
 """The Pulumi program: what one stack consists of. `pulumi up` runs it; it uses no network."""
 
-from __future__ import annotations
-
 import gc
 import importlib
 from collections.abc import Generator, Mapping

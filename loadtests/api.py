@@ -1,7 +1,5 @@
 """Programs and pages that use the API with an account."""
 
-from __future__ import annotations
-
 import random
 
 from slipway.traffic import App, HttpUser, sign_in_steps, signed_in_steps

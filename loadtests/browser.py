@@ -1,7 +1,5 @@
 """People with a browser."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

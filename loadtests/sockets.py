@@ -1,7 +1,5 @@
 """People who leave the page open, and what they hear of each other."""
 
-from __future__ import annotations
-
 import time
 
 from slipway.traffic import App, HttpUser, SocketUser, fill_body, pick

@@ -26,13 +26,23 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "slipway.settings.stack:Stack",
             "One environment (`prod`, `preview`, `local`), under the same name in Pulumi and everywhere else.",
         ),
-        Term("platform", "slipway.platforms.platform:Platform"),
+        Term(
+            "platform",
+            "slipway.platforms.platform:Platform",
+            "Where a stack's hosts live, behind one interface: `aws`, `servers` or `local`.",
+        ),
         Term("server", "slipway.settings.stack:Server"),
-        Term("host", "slipway.settings.outputs:Host"),
+        Term(
+            "host", "slipway.settings.outputs:Host", "A member of the fleet: a Debian system with one role."
+        ),
         Term("role", "slipway.settings.outputs:Role", "What a host does: `edge`, `web`, `worker` or `data`."),
-        Term("fleet", "slipway.fleet.fleet:Fleet"),
+        Term("fleet", "slipway.fleet.fleet:Fleet", "A stack's hosts, by role."),
         Term("machine", "", "The operator's own computer, where the command line runs."),
-        Term("stack outputs", "slipway.settings.outputs:Outputs"),
+        Term(
+            "stack outputs",
+            "slipway.settings.outputs:Outputs",
+            "What a platform promises to the pipeline: URL, hosts, buckets, database, Redis, secret store.",
+        ),
         Term(
             "set-up",
             "hosts",
@@ -47,11 +57,23 @@ TERMS: dict[str, tuple[Term, ...]] = {
     ),
     "What is shipped": (
         Term("build", "slipway.build.build:Build", "An immutable artifact named by its content."),
-        Term("layer", "slipway.build.layer:Layer"),
-        Term("manifest", "slipway.build.manifest:Manifest"),
-        Term("release", "slipway.storage.records:Release"),
+        Term("layer", "slipway.build.manifest:Layer"),
+        Term(
+            "manifest",
+            "slipway.build.manifest:Manifest",
+            "What a build consists of: layers by digest, commit, migrations, SBOM.",
+        ),
+        Term(
+            "release",
+            "slipway.storage.records:Release",
+            "A build with a config version and a schema head, shipped to a stack under a number.",
+        ),
         Term("last known good", "slipway.storage.ledger:Ledger", "The newest release that was promoted."),
-        Term("migration", "slipway.release.migrate:Migrate"),
+        Term(
+            "migration",
+            "slipway.release.migrate:Migrate",
+            "A change of the database schema, run once from the new build, forward only.",
+        ),
         Term(
             "env contract",
             "slipway.secrets.contract",
@@ -59,10 +81,10 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
     ),
     "How a release runs": (
-        Term("phase", "slipway.release.phase:Phase"),
+        Term("phase", "slipway.release.rollout:Phase"),
         Term(
             "slot",
-            "hosts.agent.slot",
+            "hosts.agent.state",
             "`blue` or `green`: the two places on a host where a release can run. Nothing else is called a slot.",
         ),
         Term(
@@ -70,8 +92,16 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "hosts.web",
             "The port on loopback that always routes to the idle slot, for smoke tests.",
         ),
-        Term("switch", "slipway.release.switch:Switch"),
-        Term("observe window", "slipway.release.observe:Observe"),
+        Term(
+            "switch",
+            "slipway.release.switch:Switch",
+            "All web hosts route to the new slot, in one command each; then the workers hand over.",
+        ),
+        Term(
+            "observe window",
+            "slipway.release.observe:Observe",
+            "The time after a switch in which errors and latency decide whether the release stays.",
+        ),
         Term(
             "hold time", "slipway.settings.app:Retire", "How long the old slot stays warm after a promotion."
         ),
@@ -80,11 +110,23 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "hosts.agent.retire",
             "Closing a slot: clients are notified, given time, then closed in order.",
         ),
-        Term("membership", "slipway.release.membership:Membership"),
-        Term("ledger", "slipway.storage.ledger:Ledger"),
+        Term(
+            "membership",
+            "slipway.release.membership:Membership",
+            "The hosts that run the app now: those that joined during a command, and those that left.",
+        ),
+        Term(
+            "ledger",
+            "slipway.storage.ledger:Ledger",
+            "The append-only record of releases in the stack's builds bucket.",
+        ),
         Term("record", "slipway.storage.records:Release", "One release's events in the ledger."),
         Term("head", "slipway.storage.records:Head"),
-        Term("lease", "slipway.storage.lease:Lease"),
+        Term(
+            "lease",
+            "slipway.storage.lease:Lease",
+            "The lock on deployments of a stack. It expires, so a killed command does not block the next for long.",
+        ),
         Term(
             "fence",
             "slipway.storage.lease",
@@ -101,10 +143,20 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "check", "checks", "A test against the live stack, with an id, a severity, a reason and a remedy."
         ),
         Term("finding", "checks", "What a check reports when it fails."),
-        Term("diagnosis", "slipway.platforms.diagnosis:Diagnosis"),
-        Term("problem", "slipway.release.preflight:Problem"),
-        Term("leak", "slipway.secrets.scan:Leak"),
-        Term("control", "slipway.settings.controls:Control"),
+        Term(
+            "diagnosis", "slipway.platforms.diagnosis:Diagnosis", "What doctor found wrong, and the remedy."
+        ),
+        Term(
+            "problem",
+            "slipway.release.preflight:Problem",
+            "What preflight found that stands in the way of a release.",
+        ),
+        Term("leak", "slipway.secrets.scan:Leak", "A secret that the scan found in a file."),
+        Term(
+            "control",
+            "slipway.settings.controls:Control",
+            "A setting that an AWS control (RDS.8, ELB.4 …) demands: one row gives the demand, the policy rule and the docs.",
+        ),
         Term(
             "policy rule",
             "infra.policies",
@@ -113,7 +165,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
         Term("sabotage", "tests.fleet.checks", "Breaking a live host on purpose, to see its check fail."),
     ),
     "Load": (
-        Term("profile", "slipway.traffic.profile:Profile"),
+        Term(
+            "profile",
+            "slipway.traffic.profile:Profile",
+            "How many visits a second a load run makes, over time.",
+        ),
         Term(
             "visit",
             "slipway.traffic.schedule",

@@ -4,8 +4,6 @@ checked = run(open_project("prod"), severity="high")
 checked.good, checked.failed, checked.report
 """
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys

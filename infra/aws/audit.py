@@ -1,7 +1,5 @@
 """Audit logs: CloudTrail for calls to AWS's API, and the VPC's flow log for connections."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

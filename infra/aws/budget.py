@@ -1,7 +1,5 @@
 """AWS Budgets: notifications before the month's bill exceeds its budget."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

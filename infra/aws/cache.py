@@ -1,7 +1,5 @@
 """Redis: ElastiCache for queues, cache and rate limits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

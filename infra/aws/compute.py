@@ -1,7 +1,5 @@
 """The hosts: an Auto Scaling group for each role, and the times that scaling waits."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The database: PostgreSQL on RDS, encrypted, backed up, reachable from the stack's own hosts only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The pooler: RDS Proxy, which limits connections to the database and keeps clients through a failover."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The site's domain: its certificate in ACM, validated by DNS, and its records in Route 53."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """VPC endpoints: hosts reach AWS's services without crossing the internet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pulumi

@@ -1,7 +1,5 @@
 """The launch template: image, disk, network, metadata and user data of a new host of one role."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 

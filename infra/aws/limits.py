@@ -1,7 +1,5 @@
 """AWS's limits on values: lengths of names, and retention periods of log groups."""
 
-from __future__ import annotations
-
 import hashlib
 
 LOAD_BALANCER = 32

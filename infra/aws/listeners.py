@@ -1,7 +1,5 @@
 """The load balancer's listeners: port 80 redirects to 443, and 443 forwards public paths to the hosts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

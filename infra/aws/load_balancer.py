@@ -1,7 +1,5 @@
 """The load balancer and its target group: from the internet, or Cloudflare only, to the web hosts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SES: mail from the domain, with DKIM, over TLS only, and alarms before AWS suspends sending."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The network: a VPC whose hosts and data cannot be reached from the internet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 

@@ -1,7 +1,5 @@
 """The stack outputs: what platform aws provides to the release pipeline, in their shared model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What a stack on platform aws consists of, in the order in which its parts depend on each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Each rule is a resource: a rule inside a group and one beside it would remove each other at every update.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The stack's KMS key and its empty secrets, with the policies of both."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pulumi

@@ -1,7 +1,5 @@
 """The load balancer's firewall: AWS's managed rules, and a rate limit for each client address."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pulumi

@@ -1,7 +1,5 @@
 """Cloudflare in front of the load balancer: DNS records, certificates and zone settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol

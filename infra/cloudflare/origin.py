@@ -4,8 +4,6 @@ Source of the ranges: https://www.cloudflare.com/ips/ (as text: /ips-v4 and /ips
 `python -m infra.cloudflare.origin` compares the table with it. Cloudflare announces changes months ahead.
 """
 
-from __future__ import annotations
-
 import sys
 import urllib.request
 from ipaddress import IPv4Network, IPv6Network, ip_network

@@ -1,7 +1,5 @@
 """The app's real-time router as a Worker with a Durable Object, at `rt.<domain>` (I14)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 One stack of each zone makes them: a zone has one ruleset for each phase.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pulumi

@@ -1,7 +1,5 @@
 """Uploads on R2: a bucket, and a token for that bucket only."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

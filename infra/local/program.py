@@ -1,7 +1,5 @@
 """What a stack on platform local consists of: one fleet of containers on this machine."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

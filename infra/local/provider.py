@@ -5,8 +5,6 @@ runs it in a process of its own. Its methods are called in gRPC's threads, and s
 thread without another event loop: that is why they start a process.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ Not included, because it depends on use: data transfer, NAT traffic, S3, logs, l
 one unit, backups beyond the database's size, mail, requests, KMS calls; and Cloudflare's plan.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a picture shows: a card for each concern, and lines between concerns that depend on each other."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

@@ -196,7 +196,7 @@ def layout(picture: Picture) -> Layout:
 
 
 def card_height(card: Card) -> float:
-    """Of one card."""
+    """The height of one card."""
     return HEAD + ROW * len(rows(card)) + FOOT
 
 

@@ -3,8 +3,6 @@
 Offline: `slipway infra check --stack prod`. As a CrossGuard pack: `infra/policies/pack/`.
 """
 
-from __future__ import annotations
-
 from infra.policies import account, data, iam, site
 from infra.policies.rule import PolicyViolation, Rule, World, judge, rule_of
 from slipway.settings.controls import CONTROLS

@@ -1,7 +1,5 @@
 """Rules on the account, the network and the hosts that need more than one input."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from infra.policies.reading import at, entries

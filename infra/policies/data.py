@@ -1,7 +1,5 @@
 """Rules on database, Redis, buckets, secrets and Pulumi's state that need more than one input."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """Rules on IAM: who may do what, and that no two stacks share what keeps data or secrets."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The rules as a CrossGuard policy pack: the same functions, called by the engine before it acts."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads resources' inputs: nested values, lists, parameter groups, IAM policy documents."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """A policy rule: a control as it is checked on resources; and how a stack is judged by rules."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

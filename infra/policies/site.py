@@ -1,7 +1,5 @@
 """Rules on Cloudflare, firewall, load balancer and listeners that need more than one input."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

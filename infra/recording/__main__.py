@@ -1,7 +1,5 @@
 """`python -m infra.recording <root> <stack>`: the graph as JSON on standard output, or `{"error": …}`."""
 
-from __future__ import annotations
-
 import argparse
 import gc
 import importlib

@@ -4,8 +4,6 @@ A reference is what Terraform would write: `${aws_lb.edge.arn}`. It passes throu
 `json.dumps` unchanged, so that the graph shows every dependency.
 """
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Callable, Mapping

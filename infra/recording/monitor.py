@@ -1,7 +1,5 @@
 """A resource monitor in place of the engine: it records every registration and answers it."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass, replace
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Records a stack in a separate process without credentials or network, which leaves nothing behind."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

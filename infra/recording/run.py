@@ -4,8 +4,6 @@ Pulumi's runtime is global state, so `record` runs a whole program in a process 
 `record_component` is for tests of single components.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """What the recording process does before the program runs: refuse connections, and import less of the SDK."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import re

@@ -4,8 +4,6 @@ The engine's mocks accept anything: a misspelt key in a dict literal, text in pl
 knows every name and type, so introspection finds both.
 """
 
-from __future__ import annotations
-
 import enum
 import importlib
 import inspect

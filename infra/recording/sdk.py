@@ -1,7 +1,5 @@
 """The providers' SDK, read by introspection: classes, their outputs, and Terraform's names for them."""
 
-from __future__ import annotations
-
 import importlib
 import re
 import typing

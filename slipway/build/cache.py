@@ -7,8 +7,6 @@
   work/<app>.<n>/            where a build runs; locked, and emptied before and after
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

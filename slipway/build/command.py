@@ -1,7 +1,5 @@
 """One command of a build: what it can see, its output streamed and kept, its time limited."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -3,8 +3,6 @@
 The manifest is written last, so a manifest in the bucket promises that everything it names is there.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 Neither hosts nor the operator's machine need a runtime installed: the runtime that built the app runs it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The context: which files are source, what git knows of them, and a clean copy of them."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The tree of commands. Each command imports what it needs when it runs: a rollback has one second."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

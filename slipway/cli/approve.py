@@ -1,7 +1,5 @@
 """`slipway approve`: allow one plan to destroy what holds data."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Annotated

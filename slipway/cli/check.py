@@ -1,7 +1,5 @@
 """`slipway check`: prove on the live stack that it keeps the promises of the production checklist."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """What commands share: options that behave the same everywhere; output as JSON, or as text and tables."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Sequence

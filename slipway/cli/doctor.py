@@ -1,7 +1,5 @@
 """`slipway doctor`: what is right and wrong with this machine and a stack, and what to do about it."""
 
-from __future__ import annotations
-
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, table

@@ -1,7 +1,5 @@
 """`slipway down`: take a local fleet down."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`slipway drift`: what in the cloud is not as the last update left it."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Entry point: runs the commands and turns every failure into a message, a remedy and an exit code."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

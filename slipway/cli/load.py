@@ -1,7 +1,5 @@
 """`slipway load`: does the stack carry the load that slipway.toml expects?"""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

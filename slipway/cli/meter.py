@@ -1,7 +1,5 @@
 """`slipway meter`: steady traffic at a live stack, and the truth about every request and socket."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

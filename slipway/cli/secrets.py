@@ -1,7 +1,5 @@
 """`slipway secrets …`: a stack's secret store. No value is ever an argument, and none is printed."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`slipway up`: bring a stack's fleet up, or bring it in line with its settings."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Which checks there are, and how they run: all of a kind at once, and none can stop another."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The operator's machine: Python, OpenSSH, git, disk space, package registry."""
 
-from __future__ import annotations
-
 import platform
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The stack: its secrets; and, once it is up, its hosts, clocks, certificate and lease."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Values of secrets (the env of a release, what smoke steps fill in) go over stand
 change a host carry the fence of the lease, and are refused by the host when a newer one was seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 

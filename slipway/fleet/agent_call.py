@@ -1,7 +1,5 @@
 """One call of the host agent: the request is its standard input, the answer its last line of output."""
 
-from __future__ import annotations
-
 import json
 import queue
 import threading

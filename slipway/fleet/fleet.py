@@ -1,7 +1,5 @@
 """The fleet: a stack's hosts, and how to work on several at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast

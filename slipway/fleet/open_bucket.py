@@ -1,7 +1,5 @@
 """How the operator reaches the builds bucket: its account, and the tunnel if one is needed."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """One run of a local program: write its input, read its output line by line, stop it at its timeout."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import socket

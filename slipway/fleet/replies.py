@@ -1,7 +1,5 @@
 """The host agent's answers, typed. Keys that this version does not know are ignored."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator

@@ -1,7 +1,5 @@
 """A kept ssh connection to one host: the first command opens it, the next ones take some 25 ms."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import socket

@@ -1,7 +1,5 @@
 """A stack's ssh_config: pinned host keys, kept connections. ssh, pyinfra and testinfra read the same one."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import socket

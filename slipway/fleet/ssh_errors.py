@@ -1,7 +1,5 @@
 """How reaching a host fails: ssh's messages turned into errors with a remedy."""
 
-from __future__ import annotations
-
 from slipway.settings.errors import SlipwayError
 
 

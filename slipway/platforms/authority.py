@@ -3,8 +3,6 @@
 Pure: PEM in, PEM out. Where a platform keeps them is its own business.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """What a fleet's own data host gives, as stack outputs: buckets, database, Redis. Pure."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The S3 server's binary on the operator's machine: found, or built as a Go module."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

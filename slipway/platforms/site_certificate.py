@@ -1,7 +1,5 @@
 """The certificate that the site shows: how long it lasts, as a client sees it."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time

@@ -1,7 +1,5 @@
 """A stack's state folder: one `up` or `down` at a time, and files that others cannot read."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Generator

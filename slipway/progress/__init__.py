@@ -4,8 +4,6 @@
 line per event (CI logs, pipes, `--json` on standard error), `Silent` prints nothing (tests).
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Generator

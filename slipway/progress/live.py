@@ -1,7 +1,5 @@
 """Progress on a terminal: phases with their times and, below the running one, what each host does."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Generator

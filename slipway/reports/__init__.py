@@ -4,8 +4,6 @@ What a report says is its owner's: `checks/kit/report.py` for checks, `slipway/t
 room has what both formats share.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The three things we ask of age (pyrage ships no types, so they are given here)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, cast
 

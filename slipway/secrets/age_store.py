@@ -4,8 +4,6 @@ The file is armored age around `{"schema": 1, "values": {NAME: value}}`. Beside 
 the public keys that can open it, one a line; every write encrypts to all of them.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

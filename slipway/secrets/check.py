@@ -1,7 +1,5 @@
 """Judges a stack's secrets against the app's env contract: what is missing, weak, guessable or used twice."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter
@@ -128,7 +126,7 @@ _WORDS = frozenset(
 
 
 def weaknesses(value: str) -> list[tuple[str, str]]:
-    """Kind (`development` or `entropy`) and problem of each way in which `value` is weak."""
+    """Kind (`development` or `entropy`) and problem of each weakness of `value`."""
     if is_development_value(value):
         return [("development", "is a well-known value from documentation or development")]
     bits = guess_bits(value)

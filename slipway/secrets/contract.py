@@ -1,7 +1,5 @@
 """The env contract at work: generate secrets, compose the envs, version them, write .env.example."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

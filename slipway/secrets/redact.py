@@ -1,7 +1,5 @@
 """Keeps secret values, in whatever form they appear, out of everything that is printed, logged or written."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -1,8 +1,6 @@
 """Finds secrets in the files that would be shipped (P5): values of the stack's store, keys of well-known
 kinds, and `.env` files with values."""
 
-from __future__ import annotations
-
 import fnmatch
 import mmap
 import re

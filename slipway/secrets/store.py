@@ -1,7 +1,5 @@
 """Where a stack's secret values are kept: one interface, whatever the platform."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -40,7 +38,7 @@ class SecretStore(Protocol):
 
 
 def is_platform(name: str) -> bool:
-    """True for entries that `slipway up` makes and `secrets list` hides unless asked for all."""
+    """True for entries that `slipway up` makes and `secrets list` hides without `--all`."""
     return name.startswith(PLATFORM_PREFIXES)
 
 

@@ -4,8 +4,6 @@ infra/aws/alarms.py makes the alarms of platform aws, hosts/alert_rules.py the r
 table is here because they share settings only. Thresholds: the stack's `slipway:aws.alerts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal

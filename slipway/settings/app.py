@@ -4,8 +4,6 @@ Every key is here once, with its default; unknown keys are refused. `app_file.py
 `file:line key: what is wrong, and what would be right`. The text below each key is its text in the manual.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 

@@ -3,8 +3,6 @@
 The schema says what each key may hold; a rule says which keys contradict each other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

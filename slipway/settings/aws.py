@@ -4,8 +4,6 @@ The defaults here are production's. `PREVIEW` has those of other purposes: the s
 quicker to delete. A stack's file overrides any of them.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints

@@ -1,7 +1,5 @@
 """Rules on settings of database and cache, and on their backup and maintenance windows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Whether an app fits a stack on AWS: rules on drains, queues, connections and limits that need both."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Literal

@@ -1,7 +1,5 @@
 """Rules on settings of load balancer, certificate, Cloudflare, DNS names and mail."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit

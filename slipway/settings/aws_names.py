@@ -1,7 +1,5 @@
 """Names of a stack's resources on AWS, made from project and stack: infra creates, slipway finds by them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from slipway.settings.stack import Stack

@@ -4,8 +4,6 @@ Here: the account, names, network and hosts, and what production demands. Rules 
 `aws_fit`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network

@@ -3,8 +3,6 @@
 Every key is optional. A check whose key is left out is reported as not evaluated, never as passed.
 """
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from slipway.settings.schema import EnvName, HttpPath, Request, Setting

@@ -1,7 +1,5 @@
 """The env contract: who gets a variable, what its value may be, which outputs it may name, and its rules."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterator

@@ -6,8 +6,6 @@ Load tests use further codes (`slipway.traffic.results`): 1 a threshold is misse
 6 the load generator was saturated or lost a worker · 7 the target refused every user or could not be reached
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

@@ -4,8 +4,6 @@
 profiles are in slipway/traffic/profile.py; here is only how large they are for this app.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator

@@ -5,8 +5,6 @@ No field holds a secret value: a `*_secret` field names an entry of the stack's 
 `${secret:NAME}` inside a URL is filled from the store when an env is composed.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

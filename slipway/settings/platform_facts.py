@@ -3,8 +3,6 @@
 What a platform does is in slipway/platforms.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """A project opened for one stack: its folders, its app, its stack, and whether the two fit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

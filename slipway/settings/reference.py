@@ -3,8 +3,6 @@
 python -m slipway.settings.reference > docs/slipway-toml.md
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import json

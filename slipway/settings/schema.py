@@ -3,8 +3,6 @@
 PATTERNS holds the words with which errors and the reference describe each form.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints

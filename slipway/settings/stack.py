@@ -3,8 +3,6 @@
 The same file is read by `pulumi up` and by slipway, so a stack has one place for its settings.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal, Self, cast
 
 from pydantic import Field, model_validator

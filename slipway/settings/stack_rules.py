@@ -1,7 +1,5 @@
 """Rules across the settings of a stack: names, ports, servers; those of AWS are in `aws_rules`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address

@@ -1,7 +1,5 @@
 """Rules on what sends traffic: smoke steps, WebSocket messages, load and observation."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

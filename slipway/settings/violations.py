@@ -3,8 +3,6 @@
 `explain` puts what pydantic found into these words.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

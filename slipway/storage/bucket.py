@@ -1,7 +1,5 @@
 """An S3 bucket with conditional writes: JSON objects for the ledger, files for layers."""
 
-from __future__ import annotations
-
 import hashlib
 import html
 import io

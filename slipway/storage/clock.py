@@ -3,8 +3,6 @@
 Leases are judged by this one clock, so that two operators with wrong clocks agree on what has expired.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from email.utils import parsedate_to_datetime

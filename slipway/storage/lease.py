@@ -4,8 +4,6 @@ The lease object is never deleted. Released, it stays as a tombstone with its fe
 is greater. Whether it has expired is judged by the bucket's clock.
 """
 
-from __future__ import annotations
-
 import getpass
 import os
 import secrets

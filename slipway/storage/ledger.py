@@ -4,8 +4,6 @@ Every write checks the lease first and carries its fence. A command may be kille
 then leaves a record that has not ended (`unfinished`) and a head that still names what served before.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime

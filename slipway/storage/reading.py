@@ -1,7 +1,5 @@
 """Reading a stack's ledger: what serves, what is good, what was left unfinished. Needs no lease."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

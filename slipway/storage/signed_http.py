@@ -5,8 +5,6 @@ Used for S3 (storage/bucket.py) and for the AWS calls that open a connection to 
 it is not obstore.
 """
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import re

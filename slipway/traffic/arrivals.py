@@ -5,8 +5,6 @@ they send nothing, and the stand-still hardly shows (coordinated omission). Here
 free user, and are timed from when they were due.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """What one user writes and all listeners must receive: when it was written, and who has missed it."""
 
-from __future__ import annotations
-
 import re
 import time
 import uuid

@@ -4,8 +4,6 @@ done = run(open_project("preview"), Load("expected"))
 done.good, done.code, done.misses, done.report
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import time

@@ -6,8 +6,6 @@ gevent's own socket and ssl modules are used, so that the meter runs in a proces
 # gevent and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Mapping

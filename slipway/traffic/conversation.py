@@ -1,7 +1,5 @@
 """An open WebSocket as its user lives it: what was sent, what is received, and how it ends."""
 
-from __future__ import annotations
-
 import random
 import re
 import struct

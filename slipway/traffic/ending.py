@@ -3,8 +3,6 @@
 Locust by itself ends on SIGTERM without a report and with exit code 0.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import os

@@ -4,8 +4,6 @@ It reads on standard input the target (`Handover`), and ends in order when that 
 starter was killed, or whose ssh connection broke, must not go on loading a stack unattended.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

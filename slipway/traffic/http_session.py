@@ -6,8 +6,6 @@ Certificates are verified, lost requests are seen, and a visit's first request i
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
-from __future__ import annotations
-
 import time
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@
 Signing in hashes a password: if each client did, that would be most of the load.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM end a run with the report so far."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Generator

@@ -6,8 +6,6 @@ Whatever is secret is read from the stack's secret store in this process; nothin
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
-from __future__ import annotations
-
 import logging
 import sys
 from functools import cache

@@ -1,7 +1,5 @@
 """What `slipway load` hands to each process of the generator, on its standard input: secrets are in it."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import subprocess

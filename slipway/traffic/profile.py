@@ -1,7 +1,5 @@
 """Profiles as data: how a load rises, stays and falls. How large they are for an app is in slipway.toml."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast

@@ -1,7 +1,5 @@
 """What a person sees while a load test runs: a line every few seconds, and the steps of releases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -45,7 +43,7 @@ def live_line(samples: Samples, profile: Profile, at: float, now: float) -> str:
 
 LOOK_SECONDS: Final = 2.0
 """How often to look: annotations carry the time of their event, so a later look makes none of them late."""
-TOLD: Final[Mapping[tuple[str, What], str]] = {
+SHOWN: Final[Mapping[tuple[str, What], str]] = {
     ("boot", "started"): "boots",
     ("switch", "started"): "switch begins",
     ("switch", "done"): "switched",
@@ -91,6 +89,6 @@ class ReleaseEvents:
 
 def describe(record: Release, event: Event) -> str:
     """The event in a few words; empty for what no user feels. Pure."""
-    what = TOLD.get((event.phase, event.event), "")
+    what = SHOWN.get((event.phase, event.event), "")
     who = f"rollback to release {record.target}" if record.kind == "rollback" else f"release {record.number}"
     return f"{who}: {what}" if what else ""

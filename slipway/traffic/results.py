@@ -1,7 +1,5 @@
 """How a load run ends, by exit code; 0 to 4 mean what they mean for every command of slipway."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """Was the load generator itself the bottleneck? Its numbers then describe the generator, not the target."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from slipway.traffic.histogram import Histogram

@@ -1,7 +1,5 @@
 """When users arrive and how many sockets are open, worked out beforehand: nothing in here waits or sends."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

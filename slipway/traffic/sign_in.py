@@ -1,7 +1,5 @@
 """Signing in as the smoke steps do, whatever client sends them: checks and load tests bring their own."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

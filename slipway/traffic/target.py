@@ -1,7 +1,5 @@
 """The target of traffic: all that load tests and the meter need to know of a stack."""
 
-from __future__ import annotations
-
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """What a load run must show, and what it showed: the plan, its thresholds, and the result of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """A run over time, as charts show it: at most a few hundred points, however long it was. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict

@@ -3,8 +3,6 @@
 All of them are spawned at the start, and most wait: when they act is decided by the profile, not by locust.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Locust's own protocol knows neither passwords nor encryption, so it goes through
 starts the workers: the master listens on loopback only, and a port on the worker's loopback leads back to it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The processes of a run: which users each has, which part of the load it sends, and when all start."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ function BodyLimit:http_payload(txn, message)
     local ahead = message:input()
     self.seen = self.seen + ahead
     if self.seen > BodyLimit.limit then
-        -- An error is the only way in 2.6 to stop the stream here; the response becomes a 413 on its way out.
+        -- In HAProxy 2.6 only an error stops the stream here; the response leaves as a 413.
         txn:set_var("txn.body_over_limit", true)
         error("request body over the limit")
     end

@@ -1,7 +1,5 @@
 """IAM policy documents, typed: a misspelt key is a type error here, instead of a rejection by AWS."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Pure functions from ARNs to policy documents. Every document ends with `not_othe
 other stacks' secrets, keys, buckets and parameters, which no policy attached later can override (I7, I8).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

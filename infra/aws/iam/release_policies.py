@@ -4,8 +4,6 @@ Pure functions. `deploy` releases to one stack; it cannot change infrastructure.
 infrastructure is set up, and none of its data.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from infra.aws.iam.document import Statement, arn, document, iam_arn, partition

@@ -4,8 +4,6 @@ They deny access to roles of other fleets in the account, by tag, even if such a
 wide (I8).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from infra.aws.iam.document import Statement, arn, bucket_arn, document, iam_arn, other_fleet, partition

@@ -1,7 +1,5 @@
 """IAM roles: the hosts', the database proxy's, and those that workflows assume by OIDC."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The pack, run by the engine: `pulumi preview --stack prod --policy-pack infra/policies/pack`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A host's ssh key is trusted because of where it lies: below `hosts/` in the buil
 write under its own `aws:userid` alone (`<unique id of its role>:<instance id>`), which nobody can choose.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """What AWS says when it does not do a thing, in words a person can act on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, cast
 

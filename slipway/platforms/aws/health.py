@@ -1,7 +1,5 @@
 """Does the stack serve: does the load balancer find its hosts healthy, and does the site answer?"""
 
-from __future__ import annotations
-
 import shutil
 import ssl
 import time

@@ -3,8 +3,6 @@
 Every host's way is a process of its own. Used where credentials are in the environment, as in CI.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

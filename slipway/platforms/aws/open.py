@@ -1,7 +1,5 @@
 """Opening a stack on AWS: its outputs, its hosts of this moment, and what ssh needs to reach them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

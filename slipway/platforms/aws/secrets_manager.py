@@ -4,8 +4,6 @@ A change is made to the version that was read and no other. Secrets Manager has 
 moving a label is one: `UpdateSecretVersionStage` refuses unless AWSCURRENT is where the caller saw it.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ ssh runs this as its ProxyCommand. It has EC2 Instance Connect give the host our
 starts a session, and becomes AWS' session-manager-plugin, which speaks for it on standard input and output.
 """
 
-from __future__ import annotations
-
 import argparse
 import fcntl
 import json

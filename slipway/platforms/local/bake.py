@@ -1,7 +1,5 @@
 """What is baked into the hosts' images: packages only. How they are configured is hosts/' business."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

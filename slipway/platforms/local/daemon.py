@@ -1,7 +1,5 @@
 """A Docker whose daemon answers: found, started or installed, or a message that says what to do."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The docker command line, typed: what the local fleet asks of it, and its failures in words."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

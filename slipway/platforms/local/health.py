@@ -1,7 +1,5 @@
 """Is a local fleet healthy: does sshd answer on every host, do the data services, does the edge speak TLS?"""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time

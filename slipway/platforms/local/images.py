@@ -3,8 +3,6 @@
 Cold, the base is made while versitygw is built and roles are baked side by side; warm, all are found.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor

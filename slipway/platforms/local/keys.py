@@ -1,7 +1,5 @@
 """Keys of the local fleet: the operator's ssh key, and a host key for each host, made here and so pinned."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

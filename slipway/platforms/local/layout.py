@@ -3,8 +3,6 @@
 Addresses and ports depend on a host's name only, so that adding web3 moves no other host.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

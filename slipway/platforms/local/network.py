@@ -1,7 +1,5 @@
 """The fleet's own network: a free /24, found once and kept for as long as the fleet lives."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import re

@@ -4,8 +4,6 @@
 provider of the local fleet (`infra/local/provider.py`).
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import dataclass

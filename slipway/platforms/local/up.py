@@ -1,7 +1,5 @@
 """`slipway up` and `slipway down` of a local fleet."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from ipaddress import IPv4Network

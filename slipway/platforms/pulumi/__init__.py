@@ -1,7 +1,5 @@
 """Pulumi's engine, run with care: preview, judge, approve, update, find drift."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import timedelta
 

@@ -3,8 +3,6 @@
 Kept as `approvals/<stack>-<plan>.json` beside Pulumi.yaml: `{"approval": {…}, "signature": "…"}`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Approves a plan: previews it, shows what would be destroyed, and signs for it."""
 
-from __future__ import annotations
-
 import difflib
 import tempfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The engine's failures, by its own words, with remedies; and whose lock is in the way. Pure."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import re

@@ -1,7 +1,5 @@
 """The project's folder as the Automation API sees it. Never changes which stack a bare `pulumi` acts on."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The fleet's own certificates, made by `up` and kept in the secret store, so that all have the same."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

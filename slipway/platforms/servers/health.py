@@ -1,7 +1,5 @@
 """Do the fleet's services answer every host that uses them, through every firewall in between?"""
 
-from __future__ import annotations
-
 import json
 import socket
 import ssl

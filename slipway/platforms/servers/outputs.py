@@ -1,7 +1,5 @@
 """A stack of servers: its outputs, composed from the settings; and the files that ssh and TLS need."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

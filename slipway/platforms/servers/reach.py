@@ -1,7 +1,5 @@
 """Is every server there, the one that was meant, and one that can be set up? Changes nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from ipaddress import ip_address
 

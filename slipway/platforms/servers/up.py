@@ -3,8 +3,6 @@
 Everything in it may be cut off at any moment and done again: what is as it should be is left alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What every stack on AWS keeps: one row a control, for settings, policy rules and docs."""
 
-from __future__ import annotations
-
 from slipway.settings.controls.account import ACCOUNT
 from slipway.settings.controls.control import (
     SEVERITIES,

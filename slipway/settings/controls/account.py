@@ -1,7 +1,5 @@
 """Controls on the account: providers, network, hosts, IAM, logs and alarms."""
 
-from __future__ import annotations
-
 from slipway.settings.controls import tokens as on
 from slipway.settings.controls.control import (
     AtLeast,

@@ -4,8 +4,6 @@ A row of the tables beside this file gives the demand on the settings (`producti
 the recorded graph (`infra.policies`), and the line in docs/infrastructure.md.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
@@ -161,7 +159,7 @@ class Control:
     """One row."""
 
     id: str
-    """Of the policy rule: `database-deletion-protection`."""
+    """The policy rule's name: `database-deletion-protection`."""
     controls: tuple[str, ...]
     """What asks for it: controls of AWS Security Hub (`RDS.8`), rows of the production checklist (`I8`)."""
     severity: Severity

@@ -1,7 +1,5 @@
 """Controls on what keeps data: database, Redis, buckets, keys and secrets."""
 
-from __future__ import annotations
-
 from slipway.settings.controls import tokens as on
 from slipway.settings.controls.control import (
     AtLeast,

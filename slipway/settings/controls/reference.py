@@ -1,7 +1,5 @@
 """Writes the controls into docs/infrastructure.md: `python -m slipway.settings.controls.reference`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Controls on the path of a request: Cloudflare, firewall, load balancer, listeners, targets."""
 
-from __future__ import annotations
-
 from slipway.settings.controls import tokens as on
 from slipway.settings.controls.control import (
     AtLeast,

@@ -1,7 +1,5 @@
 """Pulumi's type tokens of the resources that controls are about."""
 
-from __future__ import annotations
-
 PROVIDER = "pulumi:providers:aws"
 TRAIL = "aws:cloudtrail/trail:Trail"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"

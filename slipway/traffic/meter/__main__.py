@@ -3,8 +3,6 @@
 The target comes as JSON on standard input, because it holds secrets; the report goes to standard output.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -3,8 +3,6 @@
 # geventhttpclient is partly untyped.
 # pyright: reportUnknownMemberType=false
 
-from __future__ import annotations
-
 import ssl
 
 import websocket

@@ -1,7 +1,5 @@
 """`slipway meter` without its command line: bounds, live lines, the report, the exit code."""
 
-from __future__ import annotations
-
 import sys
 
 from rich.console import Console

@@ -7,8 +7,6 @@ start, and which patches the standard library of the process that imports it.
 # gevent is partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """What a measurement found. `python -m slipway.traffic.meter --schema` prints the JSON schema of `Report`."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

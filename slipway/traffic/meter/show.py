@@ -1,7 +1,5 @@
 """The measurement for people: a line a second while it runs, tables at the end."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

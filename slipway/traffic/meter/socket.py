@@ -1,7 +1,5 @@
 """A WebSocket client of the meter: opens, signs in, echoes every second, and stays connected."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from math import inf

@@ -1,7 +1,5 @@
 """The count of everything that happened, from which the report is made."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence

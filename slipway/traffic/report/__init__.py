@@ -1,7 +1,5 @@
 """The reports of a load run: HTML for people, JSON for machines, JUnit and a summary for CI, the history."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The upright axis of a chart: from where to where it goes, and which values it names. Pure."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

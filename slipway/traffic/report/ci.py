@@ -1,7 +1,5 @@
 """A load run for CI: JUnit XML, and the summary on the page of a job."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from slipway import reports

@@ -1,7 +1,5 @@
 """A run beside the last one of the same stack and profile, and the history that both stand in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict

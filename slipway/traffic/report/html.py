@@ -1,7 +1,5 @@
 """A load run as one HTML page that needs nothing else: verdicts, charts, requests, errors, earlier runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
