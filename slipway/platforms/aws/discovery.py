@@ -1,7 +1,7 @@
 """Which hosts a stack has at this moment: the members of its Auto Scaling groups that can be worked with.
 
 A host's ssh key is trusted because of where it lies: below `hosts/` in the builds bucket an instance may
-write under its own `aws:userid` alone (`<unique id of its role>:<instance id>`), which nobody can choose.
+write under its own `aws:userid` alone (`<unique id of its role>:<instance id>`), which no host can choose.
 """
 
 import re

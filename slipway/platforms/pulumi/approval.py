@@ -170,7 +170,7 @@ def ensure_key(path: Path) -> str:
 
     BadInput: SLIPWAY_APPROVAL_KEY names a file that does not exist.
     """
-    # Of a key in an agent or on a token only the public half is a file, and that names it.
+    # For a key in an agent or on a token only the public half is a file, and that file names the key.
     public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
     if not path.exists() and not public.exists():
         if os.environ.get(KEY_FILE):

@@ -122,7 +122,7 @@ _INPUT = {
     "not accepted": "give your key by SLIPWAY_SSH_KEY_FILE (or SLIPWAY_SSH_KEY, its text), and put its "
     "public half into the user's ~/.ssh/authorized_keys on the server",
 }
-"""Kinds of failure that a person mends in what was given, and how."""
+"""Kinds of failure that the user can fix in the settings, and how."""
 
 
 def _told(error: FleetError) -> SlipwayError:
