@@ -111,3 +111,5 @@ def test_every_visit_that_is_due_is_sent_or_counted_as_dropped_whenever_a_proces
     # A process gets an equal part of each kind of visit, and finds a user of its own for it.
     came = Counter(each.headers["X-Who"] for each in site.seen)
     assert all(count <= DUE / 2 / processes for count in came.values())
+    # The processes that are on time send visits of both kinds.
+    assert {who.split()[0] for who in came} == {"left", "right"}
