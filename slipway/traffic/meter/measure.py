@@ -1,7 +1,7 @@
 """The measurement: requests at fixed times, and sockets, in greenlets of the calling thread.
 
-It is the load tests' generator without locust, which is slow to import and patches the standard library of the
-process that imports it.
+It is the load tests' generator without locust, which is slow to import and patches the standard library of
+the process that imports it.
 """
 
 # gevent is partly untyped.
