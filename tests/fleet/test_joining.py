@@ -13,13 +13,15 @@ import pytest
 from hosts.kit.archive import kit_digest
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.platform import LocalPlatform
+from slipway.platforms.platform import Opened
 from slipway.progress import Silent
 from slipway.release import preflight
 from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
-from slipway.settings.outputs import Outputs
+from slipway.settings.outputs import Outputs, Role
 from slipway.stack import LiveStack
 from tests.fleet.cloud import AroundFleet, Instance, around
 from tests.fleet.site import Site
@@ -52,23 +54,26 @@ def cloud(live_site: Site) -> Generator[AroundFleet]:
     with around(live_site.project) as made, pytest.MonkeyPatch.context() as patch:
         digests = preflight.setup_digests
 
-        def open_outputs(_: LiveStack) -> Outputs:
-            return made.outputs()
+        def opened(_: LocalPlatform) -> Opened:
+            return Opened(made.outputs())
 
-        def discovery(_: LiveStack) -> Callable[[], Outputs]:
-            return made.outputs
+        def rediscovered(_: LocalPlatform, outputs: Outputs) -> Opened:
+            del outputs
+            return Opened(made.outputs())
 
-        def documents(_: LiveStack) -> Callable[..., None]:
-            return made.keep
+        def keep(_: LocalPlatform, outputs: Outputs, documents: Mapping[Role, str]) -> None:
+            del outputs
+            made.keep(documents)
 
         def expected(project: Any, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
             plan = made.plan()
             own = {each.name: kit_digest(plan, each.role) for each in made.instances}
             return digests(project, made.local, secrets) | own
 
-        patch.setattr(LiveStack, "_open_outputs", open_outputs)
-        patch.setattr(LiveStack, "_discovery", discovery)
-        patch.setattr(LiveStack, "write_boot_documents", property(documents))
+        patch.setattr(LocalPlatform, "hosts_come_and_go", True)
+        patch.setattr(LocalPlatform, "open", opened)
+        patch.setattr(LocalPlatform, "rediscover", rediscovered)
+        patch.setattr(LocalPlatform, "write_boot_documents", keep)
         patch.setattr(preflight, "setup_digests", expected)
         yield made
 

@@ -29,7 +29,7 @@ def kinds(report: Report) -> set[str]:
 
 def test_sockets_that_echo_pass_and_are_counted() -> None:
     report = measured(echo_forever, seconds=3)
-    assert report.passed
+    assert report.passed, report
     assert report.sockets.opened == report.sockets.open == 3
     assert 8 <= report.sockets.echoes <= 9
     assert report.per_second[1].sockets.open == 3
@@ -90,7 +90,7 @@ def test_notice_then_an_orderly_code_is_a_reconnect_and_no_fault() -> None:
 
     with serving(talk=drain_first) as site:
         report = measure(target_at(site.url, websocket=WebSocket(echo=ECHO)), 0, 3, 2)
-    assert report.passed
+    assert report.passed, report
     assert (report.sockets.opened, report.sockets.reconnected, report.sockets.abnormal) == (3, 3, 0)
     assert report.sockets.open == 3
 
@@ -148,7 +148,7 @@ def test_a_socket_signs_in_with_the_captured_token_before_it_echoes() -> None:
 
     with serving(sign_in, talk) as site:
         report = measure(sign_in_target(site), 0, 2, 2)
-    assert report.passed
+    assert report.passed, report
     assert json.loads(heard[0]) == {"type": "AUTH", "token": 'a"b'}
 
 
