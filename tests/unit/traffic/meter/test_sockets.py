@@ -34,6 +34,8 @@ def test_sockets_that_echo_pass_and_are_counted() -> None:
     assert report.sockets.opened == report.sockets.open == sockets
     # One echo a second and socket; a busy machine opens sockets late and so sends fewer.
     assert sockets <= report.sockets.echoes <= seconds * sockets
+    open_seconds = sum(each.sockets.open for each in report.per_second)
+    assert abs(report.sockets.echoes - open_seconds) <= sockets
     assert max(each.sockets.open for each in report.per_second) == sockets
     assert report.echo_ms.p95 is not None
 
