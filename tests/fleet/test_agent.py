@@ -65,10 +65,14 @@ def test_a_switch_killed_at_any_instant_leaves_a_host_that_serves_and_that_the_n
 ):
     other = web.live
     ended: Counter[str] = Counter()
+    longest = 0.09
     for turn in range(KILLS):
         target = SECOND if turn % 2 == 0 else other
-        after = f"{random.uniform(0.01, 0.09):.4f}"
-        ended[web.sh(KILL, str(web.fence), str(target), after).strip()] += 1
+        after = random.uniform(0, longest)
+        code = web.sh(KILL, str(web.fence), str(target), f"{after:.4f}").strip()
+        ended[code] += 1
+        # How long a switch takes depends on the machine: the kills come within the time that it took here.
+        longest = longest * 1.3 if code == "137" else after
         assert ask_8080(web) == "200"
         web.do(("retire", "switch")[turn % 2], **({"release": target} if turn % 2 else {}))
         assert len(set(web.routes())) == 1
