@@ -130,7 +130,9 @@ class _Run:
 
     def _each_second(self) -> None:
         while True:
-            sleep_until(self._tally.zero + self._next_second + 1)
+            due = self._next_second + 1
+            sleep_until(self._tally.zero + due)
+            self._tally.worst_lag = max(self._tally.worst_lag, self._tally.now() - due)
             self._end_second()
 
     def _end_second(self) -> None:

@@ -92,6 +92,9 @@ class Tally:
         self.losses: list[Loss] = []
         self.kinds: Counter[str] = Counter()
         self.worst_late_ms = 0.0
+        """Of a request that was started late."""
+        self.worst_lag = 0.0
+        """Longest time in seconds that the meter's event loop stood still, as its clock noticed."""
 
     def begin(self) -> None:
         """The run starts now."""
@@ -231,6 +234,8 @@ def latency(ms: Histogram) -> Latency:
 
 
 SATURATED_SHARE = 0.01
+LAG_SECONDS = 1.0
+"""A meter that stood still for so long may itself have caused what it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +288,11 @@ def _notes(tally: Tally, plan: Plan, *, saturated: bool, ran: float) -> list[str
     if saturated:
         notes.append(
             "the meter itself was late: its latencies are no proof; use fewer requests or a freer machine"
+        )
+    if tally.worst_lag >= LAG_SECONDS:
+        notes.append(
+            f"the meter itself stood still for {tally.worst_lag:.1f} s: losses and unanswered echoes of that "
+            "time may be its own; use a freer machine"
         )
     if ran < plan.seconds - 0.5:
         notes.append(f"stopped after {ran:.0f} of {plan.seconds:g} s")
