@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from slipway.build.source import matcher
-from slipway.settings.app import Cron, Migrate, Process
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, Cron, Migrate, Process, SlipwayError
 from slipway.settings.schema import Command, Name
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import empty_slots, stage_on
-from slipway.settings.app import Migrate as Command
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import Migrate as Command
+from slipway.settings import ReleaseFailed
 
 BACKUP = "/usr/local/bin/slipway-backup"
 BACKUP_SECONDS = 1800

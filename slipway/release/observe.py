@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
-from slipway.settings.app import Observe as Limits
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import Observe as Limits
+from slipway.settings import ReleaseFailed
 
 LOOK_EVERY_SECONDS = 1.0
 BASELINE_SECONDS = 60.0
