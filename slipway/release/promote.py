@@ -124,6 +124,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
         write({role: nothing_live(role, fence=rollout.fence) for role in roles})
         return
     _warn_of_another_config(rollout, live.release)
+    app = live.app(rollout.app)
     write(
         {
             role: boot_document(
@@ -133,8 +134,8 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 fence=rollout.fence,
                 hold_seconds=rollout.app.retire.hold_seconds,
                 site=rollout.site,
-                secret_names=secret_names(rollout),
-                env=env_of(rollout, role),
+                secret_names=secret_names(app),
+                env=env_of(rollout, app, role),
             )
             for role in roles
         }
