@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ from slipway.build.manifest import Manifest, canonical, declared_by, input_key, 
 from slipway.build.runtime import architecture, install
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
-from slipway.settings.app import App
-from slipway.settings.errors import SlipwayError
-from slipway.settings.project import Project
+from slipway.settings import App, Project, SlipwayError
 from slipway.storage.bucket import BucketError
 
 if TYPE_CHECKING:

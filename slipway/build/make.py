@@ -28,8 +28,7 @@ from slipway.build.manifest import (
 from slipway.build.runtime import Installed, architecture, runtime_layer
 from slipway.build.sbom import READERS, make_sbom, read_lockfiles
 from slipway.build.source import ALWAYS_LEFT_OUT, Source, copy_files, matcher
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
+from slipway.settings import App, BadInput
 
 
 def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, Path], bytes]:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from slipway.build.source import matcher
-from slipway.settings.app import App, Cron, EnvVar, Migrate, Process, Smoke, WebSocket
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import App, BadInput, Cron, EnvVar, Migrate, Process, SlipwayError, Smoke, WebSocket
 from slipway.settings.schema import Command, EnvName, HttpPath, Name
 
 if TYPE_CHECKING:

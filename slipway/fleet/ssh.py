@@ -12,7 +12,7 @@ from pathlib import Path
 from slipway.fleet.process import Aborted, Completed, Exchange, Lines, TimedOut
 from slipway.fleet.ssh_config import control_socket, is_alive
 from slipway.fleet.ssh_errors import PASSING, HostDown, HostLost, HostTimeout, kind_of
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 CONNECT_SECONDS = 15.0
 """Limit for one attempt to connect as a whole (ssh's ConnectTimeout covers only the TCP part)."""

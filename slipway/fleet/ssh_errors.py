@@ -1,6 +1,6 @@
 """How reaching a host fails: ssh's messages turned into errors with a remedy."""
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 
 class HostDown(SlipwayError):

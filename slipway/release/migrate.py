@@ -15,7 +15,7 @@ from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import empty_slots, stage_on
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import ReleaseFailed
 
 if TYPE_CHECKING:
     from slipway.build.manifest import MigrateCommand

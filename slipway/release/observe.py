@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
 from slipway.release.verdict import Sample, hopeless, judge, longest, probes_due
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import ReleaseFailed
 
 LOOK_EVERY_SECONDS = 1.0
 BASELINE_SECONDS = 60.0

@@ -20,8 +20,7 @@ from slipway.release.migrate import Schema
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import env_of, secret_names
 from slipway.release.switch import prepare, switch_to
-from slipway.settings.errors import NeedsPerson, SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import NeedsPerson, Role, SlipwayError
 from slipway.storage.ledger import Ledger
 from slipway.storage.records import Head, Release
 

@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
-from slipway.settings.app import App
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import App, Outputs, Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger

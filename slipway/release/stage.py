@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.settings.app import App
-from slipway.settings.outputs import Role
+from slipway.settings import App, Role
 
 WORTH_REPORTING_SECONDS = 0.5
 SCOPES_BESIDE_PROCESSES = ("task", "cron")

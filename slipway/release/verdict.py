@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from slipway.settings.app import Observe as Limits
+from slipway.settings import Observe as Limits
 
 PROBES_AT_ONCE = 20
 """Most probes of one host in one look: they are requests that the app has to answer too."""

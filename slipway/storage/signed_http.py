@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import quote, urlsplit
 
 from hosts.agent.sigv4 import Credentials, Signed
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.storage.clock import ServerClock, steady
 
 _RETRY_AFTER = (0.05, 0.3, 1.0)

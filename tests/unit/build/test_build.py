@@ -15,7 +15,7 @@ import pytest
 from slipway.build.build import build, run_checks
 from slipway.build.command import BuildFailed
 from slipway.build.manifest import Manifest
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from tests.unit.build.conftest import MakeProject, commit, unpack, write
 
 LINT = "test ! -f broken || { echo lint: broken; exit 1; }"

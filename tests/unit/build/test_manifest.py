@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from slipway.build.manifest import Manifest, build_id, canonical, read_manifest, seal
-from slipway.settings.app import Cron, Process
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, Cron, Process, SlipwayError
 
 SHA = "sha256:" + "a" * 64
 

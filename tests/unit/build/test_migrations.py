@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slipway.build.manifest import folder_digest, read_migrations, unmatched_migrations
-from slipway.settings.app import Migrate
+from slipway.settings import Migrate
 from tests.unit.build.conftest import write
 
 

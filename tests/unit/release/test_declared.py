@@ -8,7 +8,7 @@ from slipway.build.manifest import Declared
 from slipway.release.rollout import Shipment
 from slipway.release.smoke import Smoke
 from slipway.release.stage import stage_on
-from slipway.settings.app import App
+from slipway.settings import App
 from tests.unit.build.test_manifest import make
 from tests.unit.release.conftest import release
 

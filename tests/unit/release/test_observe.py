@@ -13,8 +13,7 @@ from slipway.release.observe import Observe
 from slipway.release.rollout import Shipment
 from slipway.release.switch import Cutover
 from slipway.release.verdict import Sample
-from slipway.settings.app import App
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import App, ReleaseFailed
 from tests.unit.release.conftest import release
 
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.release.verdict import PROBES_AT_ONCE, Sample, hopeless, judge, longest, probes_due
-from slipway.settings.app import Observe
+from slipway.settings import Observe
 
 LIMITS = Observe(error_ratio=0.01, p95_ms=500, p95_ratio=3, p95_floor_ms=100, min_samples=20)
 GOOD = Sample(count=1000, errors=0, p95_ms=20)

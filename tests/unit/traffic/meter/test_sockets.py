@@ -9,8 +9,7 @@ import pytest
 from aiohttp import web
 
 import slipway.traffic.meter.socket
-from slipway.settings.app import Step, WebSocket
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError, Step, WebSocket
 from slipway.traffic.meter import Report, measure
 from slipway.traffic.target import Target
 from tests.unit.traffic.meter.site import Site, Talk, echo_forever, fine, serving, target_at
