@@ -176,11 +176,14 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
-    def env(self, scope: str) -> dict[str, str]:
-        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
+    def env(self, scope: str, app: App | None = None) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`, by the contract of `app` (today's).
+
+        Raises BadInput if a value is missing.
+        """
         from slipway.secrets.contract import compose  # noqa: PLC0415
 
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+        return compose(app or self.app, self.stack, self.outputs, self.secrets, scope)
 
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:

@@ -123,6 +123,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
         write({role: nothing_live(role, fence=rollout.fence) for role in roles})
         return
     _warn_of_another_config(rollout, live.release)
+    app = live.app(rollout.app)
     write(
         {
             role: boot_document(
@@ -132,8 +133,8 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 fence=rollout.fence,
                 hold_seconds=rollout.app.retire.hold_seconds,
                 site=rollout.site,
-                secret_names=secret_names(rollout),
-                env=env_of(rollout, role),
+                secret_names=secret_names(app),
+                env=env_of(rollout, app, role),
             )
             for role in roles
         }

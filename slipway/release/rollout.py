@@ -114,6 +114,10 @@ class Shipment:
         """The manifest of the release's build."""
         return self.read_manifest()
 
+    def app(self, today: App) -> App:
+        """The app as its build declares it; see `Manifest.as_declared`."""
+        return self.manifest.as_declared(today)
+
 
 class Phase(Generic[T]):
     """A step of a release: made from what earlier phases returned, it returns what later ones need.
