@@ -14,8 +14,7 @@ from typing import Protocol
 from hosts.digest import setup_digest
 from hosts.plan import SETUP_DIGEST, FleetPlan
 from hosts.run import Result, set_up_over_ssh
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Host
+from slipway.settings import Host, SlipwayError
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""

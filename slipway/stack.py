@@ -20,13 +20,24 @@ from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.secrets.redact import Redactor
-from slipway.settings.app import App, WebSocket
-from slipway.settings.checks import CheckSocket, CheckUpload, CheckWebhook, Number
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs, Role
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.project import Project, open_project
-from slipway.settings.stack import Stack
+from slipway.settings import (
+    LOAD_HEADER,
+    STICKY_COOKIE,
+    App,
+    BadInput,
+    CheckSocket,
+    CheckUpload,
+    CheckWebhook,
+    Number,
+    Outputs,
+    Project,
+    Role,
+    SlipwayError,
+    Stack,
+    WebSocket,
+    open_project,
+)
+from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
@@ -165,11 +176,14 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
-    def env(self, scope: str) -> dict[str, str]:
-        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
+    def env(self, scope: str, app: App | None = None) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`, by the contract of `app` (today's).
+
+        Raises BadInput if a value is missing.
+        """
         from slipway.secrets.contract import compose  # noqa: PLC0415
 
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+        return compose(app or self.app, self.stack, self.outputs, self.secrets, scope)
 
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:
@@ -259,7 +273,7 @@ class LiveStack:
 
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
-        from slipway.settings.env import misfits  # noqa: PLC0415
+        from slipway.settings import misfits  # noqa: PLC0415
 
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 

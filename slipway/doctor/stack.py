@@ -10,7 +10,7 @@ from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.platforms.platform import platform_of
 from slipway.platforms.site_certificate import WARN_DAYS, days_left
 from slipway.secrets.check import check
-from slipway.settings.project import Project
+from slipway.settings import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import read_lease
 

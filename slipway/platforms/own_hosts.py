@@ -12,8 +12,7 @@ from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.platforms.platform import Examination, Platform
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.identity import Identity
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, Outputs
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan

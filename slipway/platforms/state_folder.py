@@ -6,8 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.settings.errors import LeaseHeld
-from slipway.settings.project import Project
+from slipway.settings import LeaseHeld, Project
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from slipway.platforms.platform import platform_of
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import Outputs, Project
 
 SOURCES = ("hosts", "templates")
 KEPT = "setup_digests.json"

@@ -16,7 +16,7 @@ from typing import Any, cast
 from slipway.secrets import age
 from slipway.secrets.identity import Identity
 from slipway.secrets.store import refuse_bad_entry
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 _SCHEMA = 1
 

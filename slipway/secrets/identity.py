@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.secrets import age
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Stack
 
 KEY = "SLIPWAY_AGE_KEY"
 KEY_FILE = "SLIPWAY_AGE_KEY_FILE"

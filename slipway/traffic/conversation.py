@@ -12,7 +12,7 @@ import gevent
 import websocket
 from websocket import ABNF
 
-from slipway.settings.app import WebSocket
+from slipway.settings import WebSocket
 from slipway.settings.traffic_rules import COUNTER
 from slipway.traffic.broadcasts import Broadcasts, Listener
 from slipway.traffic.connection import Connection, problem_of

@@ -19,7 +19,7 @@ from slipway.platforms.aws.session import AwsSession
 from slipway.platforms.data_host import CA_ON_HOSTS, DATABASE_APP, DATABASE_OWNER, POSTGRES_PORT
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings.errors import BadInput, NeedsPerson, SlipwayError
+from slipway.settings import BadInput, NeedsPerson, SlipwayError
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan

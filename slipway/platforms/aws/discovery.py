@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.platforms.aws.session import AwsSession
+from slipway.settings import Cloud, Host, Role
 from slipway.settings.aws_names import FLEET_TAG, HOST_KEYS, ROLE_TAG
-from slipway.settings.outputs import Cloud, Host, Role
 from slipway.storage.bucket import Bucket
 
 USER = "admin"

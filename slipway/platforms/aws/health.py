@@ -14,9 +14,7 @@ from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.platforms.platform import Opened
 from slipway.platforms.site_certificate import days_left
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.outputs import Cloud, Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project
 
 HEALTHY_SECONDS = 300
 POLL_SECONDS = 3.0

@@ -14,9 +14,7 @@ from slipway.platforms.aws.failures import AwsRefused
 from slipway.platforms.aws.session import AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import proxy_command, ssh_key
 from slipway.platforms.platform import Opened
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Cloud, Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Cloud, Outputs, Project
 from slipway.storage.bucket import Bucket
 
 CONNECT_SECONDS = 14

@@ -10,9 +10,7 @@ from slipway.platforms.platform import Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs, Role
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project, Role
 
 if TYPE_CHECKING:
     from slipway.platforms.diagnosis import Diagnosis

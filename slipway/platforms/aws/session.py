@@ -10,13 +10,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from slipway.platforms.aws.failures import explained
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 if TYPE_CHECKING:
     from hosts.agent.sigv4 import Credentials
+    from slipway.settings import Project, Stack
     from slipway.settings.aws_names import AwsNames
-    from slipway.settings.project import Project
-    from slipway.settings.stack import Stack
 
 
 ATTEMPTS = 5

@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from slipway.fleet.ssh_errors import NO_SESSION
+from slipway.fleet.ssh import NO_SESSION
 from slipway.platforms.aws import light
 from slipway.platforms.aws.failures import explained
 from slipway.platforms.aws.session import AwsSession
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"
 DOCUMENT = "AWS-StartSSHSession"

@@ -26,12 +26,9 @@ from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
+from slipway.settings import BadInput, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
 from slipway.settings.violations import dotted
 from slipway.storage.bucket import Bucket
 from slipway.storage.ledger import Ledger

@@ -8,8 +8,7 @@ import tarfile
 from dataclasses import dataclass
 
 from slipway.platforms.local.docker import Docker, DockerError
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import Role, SlipwayError
 
 EVERY_HOST = (
     *(

@@ -18,9 +18,7 @@ from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.layout import LOOPBACK, UNITS_DISK, LocalHost
 from slipway.platforms.local.network import refuse_ports_in_use
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project, Role
 
 FLEET_LABEL = "slipway.fleet"
 ROOT_LABEL = "slipway.root"

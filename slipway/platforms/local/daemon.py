@@ -11,7 +11,7 @@ from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
 from slipway.platforms.local.debian import install
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 START_SECONDS = 60.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slipway.platforms.local.docker import Docker
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 ANSWER_SECONDS = 15.0
 """How long a registry has to say its first word."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 TIMEOUT = 120.0
 """Seconds for a command that only talks to the daemon."""

@@ -44,8 +44,7 @@ from slipway.platforms.s3_server import (
     part_beside,
 )
 from slipway.progress import Progress
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import Role, SlipwayError
 
 __all__ = ["VERSION", "build_in_container", "build_with", "find_versitygw", "from_image", "go_on_path"]
 

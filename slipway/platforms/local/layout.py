@@ -10,9 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from slipway.platforms.data_host import DataServices
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host, Outputs, Role, SecretStore
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Host, Outputs, Role, SecretStore, Stack
 
 LOOPBACK = "127.0.0.1"
 UPLOADS_PORT_ON_EDGE = 8444

@@ -14,8 +14,7 @@ from pathlib import Path
 from slipway.platforms.diagnosis import Diagnosis, fail, ok
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.layout import LOOPBACK, LocalHost, lay_out
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, SlipwayError, Stack
 
 _POOLS = [IPv4Network(f"172.{second}.0.0/16") for second in (28, 29, 30, 31)] + [IPv4Network("10.213.0.0/16")]
 

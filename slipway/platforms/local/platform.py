@@ -10,9 +10,7 @@ from slipway.platforms.own_hosts import OwnHosts
 from slipway.platforms.platform import Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.stack_file import OUTPUTS_FILE
+from slipway.settings import OUTPUTS_FILE, BadInput, Outputs
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan

@@ -19,8 +19,7 @@ from slipway.platforms.local.network import ensure_network
 from slipway.platforms.state_folder import only_one, write_private
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import Outputs, Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slipway.platforms.pulumi.plan import Plan
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 FOLDER = "approvals"
 

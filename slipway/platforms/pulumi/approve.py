@@ -22,8 +22,7 @@ from slipway.platforms.pulumi.approval import (
 from slipway.platforms.pulumi.open import open_stack, preview
 from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.project import Project
+from slipway.settings import BadInput, NeedsPerson, Project
 
 
 def approve(

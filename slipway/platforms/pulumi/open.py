@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.platforms.pulumi.failures import explain
 from slipway.platforms.pulumi.plan import Plan, read_steps, unread
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.project import Project
+from slipway.settings import BadInput, NeedsPerson, Project
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack

@@ -13,7 +13,7 @@ from pulumi.automation import CommandResult, LocalWorkspace, OnOutput, PulumiCom
 from pulumi.automation.errors import create_command_error
 
 from slipway.progress import Progress
-from slipway.settings.project import Project
+from slipway.settings import Project
 
 
 class Workspace(LocalWorkspace):

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.outputs import Outputs
+from slipway.settings import NeedsPerson, Outputs
 
 SERVICE_SECONDS = 60
 CONNECT_SECONDS = 3

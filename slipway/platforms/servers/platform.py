@@ -11,7 +11,7 @@ from slipway.platforms.platform import Opened
 from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE
-from slipway.settings.outputs import Outputs
+from slipway.settings import Outputs
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan

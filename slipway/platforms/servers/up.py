@@ -24,9 +24,7 @@ from slipway.platforms.servers.reach import Found, reach
 from slipway.platforms.state_folder import keep_private, only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project
 
 
 def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:

@@ -17,7 +17,7 @@ import gevent
 from gevent.pool import Group
 from geventhttpclient.response import HTTPParseError
 
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import HttpClient
 from slipway.traffic.identity import Identity

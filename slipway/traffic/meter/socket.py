@@ -6,7 +6,7 @@ from math import inf
 
 import websocket
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import open_connection, open_websocket
 from slipway.traffic.conversation import ConnectionEnded, Conversation

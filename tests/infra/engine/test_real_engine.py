@@ -13,7 +13,7 @@ from slipway.platforms.pulumi.approve import approve
 from slipway.platforms.pulumi.drift import drift
 from slipway.platforms.pulumi.up import up
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from tests.infra.engine.conftest import World
 
 pytestmark = pytest.mark.timeout(300)

@@ -7,8 +7,7 @@ from slipway.platforms.aws.health import site_problem, unhealthy, wait_for_targe
 from slipway.platforms.aws.open import cloud_of, with_hosts
 from slipway.platforms.aws.session import session_of
 from slipway.progress import Silent
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.outputs import Outputs
+from slipway.settings import NeedsPerson, Outputs
 from tests.infra.platform.world import World
 
 

@@ -14,14 +14,9 @@ from slipway.platforms.platform import Examination, Opened, Platform, other_secr
 from slipway.progress import Progress, Silent
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.store import SecretStore
-from slipway.settings import platform_facts
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Bucket, Host, Outputs
-from slipway.settings.outputs import SecretStore as StoreOutput
+from slipway.settings import App, BadInput, Bucket, Host, Outputs, Project, Stack, platform_facts
+from slipway.settings import SecretStore as StoreOutput
 from slipway.settings.platform_facts import PlatformFacts
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
 from slipway.stack import LiveStack
 from tests.unit.platforms.servers.conftest import Memory
 

@@ -10,8 +10,7 @@ import pytest
 from slipway.secrets import age
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.identity import Identity
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Stack
 
 
 @pytest.fixture

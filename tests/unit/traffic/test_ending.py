@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.results import ExitCode
 from tests.unit.traffic.site import port_for_a_master
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.report.history import past_of
 from slipway.traffic.report.html import page
 from tests.browser import WINDOWS, Page

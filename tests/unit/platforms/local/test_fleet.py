@@ -17,11 +17,7 @@ from slipway.platforms.local.layout import compose_outputs, lay_out
 from slipway.platforms.local.network import is_free, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput, LeaseHeld
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
-from slipway.settings.stack import LocalFleet, Stack
+from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Stack
 from tests.s3 import free_port
 from tests.unit.platforms.local.conftest import Fake
 

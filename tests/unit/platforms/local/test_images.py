@@ -11,8 +11,7 @@ from slipway.platforms.local.debian import Mirror, ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.images import base_recipe, find_versitygw, role_recipe
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
+from slipway.settings import BadInput, Role
 from tests.unit.platforms.local.conftest import Fake
 
 MIRROR = Mirror(

@@ -12,8 +12,7 @@ import time
 
 import pytest
 
-from slipway.settings.app import App, WebSocket
-from slipway.settings.errors import BadInput
+from slipway.settings import App, BadInput, WebSocket
 from slipway.traffic.meter import Report, measure, run
 from slipway.traffic.meter.report import Second
 from slipway.traffic.sign_in import sign_in_steps

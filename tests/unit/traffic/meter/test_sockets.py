@@ -10,8 +10,7 @@ import pytest
 from aiohttp import web
 
 import slipway.traffic.meter.socket
-from slipway.settings.app import Step, WebSocket
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError, Step, WebSocket
 from slipway.traffic.meter import Report, measure
 from slipway.traffic.meter.report import Second
 from slipway.traffic.target import Target
