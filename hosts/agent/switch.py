@@ -106,7 +106,8 @@ def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> 
 def _can_take_over(slot: Slot) -> bool:
     """Whether the slot was proved here, or only its workers failed, which the handover tries again.
 
-    A worker fails with whatever it needs, such as Redis during a restart; that must not bar its release for good.
+    A worker fails with whatever it needs, such as Redis during a restart: that must not bar its release for
+    good.
     """
     if slot.state != "failed":
         return slot.state in ("booted", "warm")
