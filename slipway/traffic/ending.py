@@ -21,10 +21,9 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRu
 
 from slipway.settings import Load, SlipwayError
 from slipway.stack import LiveStack
-from slipway.traffic.progress import LINE_SECONDS, ReleaseEvents, live_line
-from slipway.traffic.progress import LOOK_SECONDS as RELEASES_SECONDS
+from slipway.traffic.progress import EVENTS_SECONDS, LINE_SECONDS, ReleaseEvents, live_line
 from slipway.traffic.recorder import Recorder, record
-from slipway.traffic.report import write_reports
+from slipway.traffic.report.html import write_reports
 from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
 from slipway.traffic.samples import CONNECT, ECHO, HTTP
@@ -164,9 +163,9 @@ class _Ending:
 
 def _tell(outcome: RunResult, files: list[Path]) -> None:
     """Log the result, as locust logs everything."""
-    for finding in outcome.thresholds:
-        if finding.verdict in {"fail", "no data"}:
-            _log.error("%s: %s", finding.verdict, finding.sentence)
+    for result in outcome.thresholds:
+        if result.verdict in {"fail", "no data"}:
+            _log.error("%s: %s", result.verdict, result.sentence)
     log = _log.info if outcome.passed else _log.error
     log("%s (exit code %d): %s", outcome.exit_code.meaning, outcome.exit_code, files[0])
 
@@ -226,7 +225,7 @@ def _mark(recorder: Recorder, annotations: ReleaseEvents) -> None:
     started = recorder.started
     while _goes_on(recorder, started):
         _look(recorder, annotations)
-        gevent.sleep(RELEASES_SECONDS)
+        gevent.sleep(EVENTS_SECONDS)
 
 
 def _look(recorder: Recorder, annotations: ReleaseEvents) -> None:

@@ -24,7 +24,7 @@ def main() -> None:
     # Locust first: whatever is imported after it waits without holding up other users.
     from locust.main import main as locust  # noqa: PLC0415
 
-    from slipway.traffic.processes import Handover, take  # noqa: PLC0415
+    from slipway.traffic.target import Handover, take  # noqa: PLC0415
 
     handover = Handover.model_validate_json(line)
     target, me = take(handover), os.getpid()

@@ -6,8 +6,7 @@
 import time
 from typing import Any, ClassVar
 
-from locust import task
-from locust.contrib.fasthttp import FastHttpUser
+from locust import FastHttpUser, task
 from locust.env import Environment
 
 from slipway.settings import App, SlipwayError, Step
@@ -64,14 +63,6 @@ class HttpUser(FastHttpUser):
     def get(self, path: str, **options: Any) -> Any:
         """GET, as `self.client.get`."""
         return self.client.request("GET", path, **options)
-
-    def post(self, path: str, body: object = None, **options: Any) -> Any:
-        """POST with a JSON body."""
-        return self.client.request("POST", path, json=body, **options)
-
-    def delete(self, path: str, **options: Any) -> Any:
-        """DELETE, as `self.client.delete`."""
-        return self.client.request("DELETE", path, **options)
 
     def signed_in(self) -> dict[str, str]:
         """Headers of the signed-in smoke user; where the app uses cookies instead, this user now has them."""

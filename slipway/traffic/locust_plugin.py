@@ -20,10 +20,9 @@ from locust.runners import MasterRunner, WorkerRunner
 from slipway.settings import BadInput, SlipwayError
 from slipway.stack import open_live
 from slipway.traffic.ending import follow
-from slipway.traffic.processes import target_given
 from slipway.traffic.profile import SHAPES, profile_of
 from slipway.traffic.run import LoadRun
-from slipway.traffic.target import Target, target_of
+from slipway.traffic.target import Target, target_given, target_of
 from slipway.traffic.workers import EvenDispatcher, ProfileShape, user_mix
 
 __all__ = ["attach", "refuse_prod", "register"]

@@ -7,20 +7,18 @@ import random
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from functools import partial
 
 import gevent
 import websocket
 from locust import User, task
 from locust.env import Environment
 
-from slipway.settings import App, SlipwayError
+from slipway.settings import STICKY_COOKIE, App, SlipwayError
 from slipway.traffic.connection import open_connection, open_websocket, problem_of
 from slipway.traffic.conversation import ConnectionEnded, Conversation
 from slipway.traffic.run import run_of
 from slipway.traffic.samples import CONNECT, OPEN, SESSION, VISIT
 from slipway.traffic.sign_in import fill_message
-from slipway.traffic.target import STICKY_COOKIE
 
 __all__ = ["SocketUser"]
 
@@ -152,7 +150,7 @@ class SocketUser(User):
             connection,
             self.settings,
             known,
-            report=partial(self._report, path),
+            report=lambda kind, ms, error, size: run.report(kind, path, ms, error, size),
             patience=timeout,
             first_number=NUMBERS_FROM + self.number * NUMBERS_EACH,
             broadcasts=run.broadcasts,
@@ -168,9 +166,6 @@ class SocketUser(User):
                 raise
             run.report(OPEN, name, (time.perf_counter() - opened) * 1000)
         return conversation, opened
-
-    def _report(self, name: str, kind: str, ms: float, error: str | None, size: int) -> None:
-        self.load.report(kind, name, ms, error, size)
 
     def _cookies(self) -> str:
         home = self.target.home(self.number)

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from math import isinf
 from typing import Any, cast
 
-from locust import LoadTestShape
+from locust import LoadTestShape, User
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerRunner
-from locust.user import User
 
 from slipway.settings import App
 from slipway.traffic.http_user import HttpUser
-from slipway.traffic.profile import Profile
-from slipway.traffic.run import LoadRun
-from slipway.traffic.schedule import Part
+from slipway.traffic.profile import Part, Profile
+from slipway.traffic.run import LoadRun, UserMix, VisitRate, split_by_weight
 from slipway.traffic.socket_user import SocketUser
-from slipway.traffic.user_mix import UserMix, VisitRate, split_by_weight
 
 __all__ = ["EvenDispatcher", "ProfileShape", "share_out", "user_mix"]
 

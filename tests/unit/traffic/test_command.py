@@ -15,13 +15,12 @@ from slipway.cli.load import PROFILES, profiles_that_begin
 from slipway.settings import BadInput, SlipwayError, load_app
 from slipway.traffic import command
 from slipway.traffic.command import Load
-from slipway.traffic.processes import Handover, take
+from slipway.traffic.processes import Handover, look_at, take, worker_host
 from slipway.traffic.profile import SHAPES, profile_of
 from slipway.traffic.progress import live_line
 from slipway.traffic.results import ExitCode
 from slipway.traffic.samples import Samples
 from slipway.traffic.target import Target
-from slipway.traffic.worker_hosts import look_at, worker_host
 from tests.unit.traffic.a_run import START, generator, seconds
 
 BOARD = Path(__file__).parents[3] / "examples" / "board"
