@@ -28,7 +28,6 @@ from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
 from slipway.traffic.samples import CONNECT, ECHO, HTTP
 from slipway.traffic.thresholds import Plan, certain_failure
-from slipway.traffic.workers import share_out
 
 LOOK_SECONDS = 1.0
 _log = logging.getLogger("slipway.traffic")
@@ -172,7 +171,6 @@ def _tell(outcome: RunResult, files: list[Path]) -> None:
 
 def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folder: Path | None) -> None:
     """Call it once, on locust's event `init`. `live` is None in a worker, which only records its part."""
-    share_out(environment, run)
     if live is None or isinstance(environment.runner, WorkerRunner):
         record(environment, run)
         return

@@ -23,7 +23,7 @@ from slipway.traffic.ending import follow
 from slipway.traffic.profile import SHAPES, profile_of
 from slipway.traffic.run import LoadRun
 from slipway.traffic.target import Target, target_given, target_of
-from slipway.traffic.workers import EvenDispatcher, ProfileShape, user_mix
+from slipway.traffic.workers import EvenDispatcher, ProfileShape, share_out, user_mix
 
 __all__ = ["attach", "refuse_prod", "register"]
 
@@ -85,6 +85,7 @@ def attach(environment: Environment, target: Target, profile: str) -> Any:
         environment.shape_class.runner = environment.runner
     environment.events.test_start.add_listener(lambda **_: run.begin(leads=_leads(environment)))
     environment.events.test_stopping.add_listener(lambda **_: run.stop())
+    share_out(environment, run)
     return run
 
 

@@ -271,7 +271,7 @@ class Samples:
         return found
 
     @classmethod
-    def merged(cls, parts: Iterable["Samples"]) -> Self:
+    def merged(cls, parts: Iterable[Self]) -> Self:
         """All of `parts` together."""
         found = cls()
         for part in parts:

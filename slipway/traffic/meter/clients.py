@@ -1,4 +1,4 @@
-"""The meter's clients: a browser that retries where real browsers do, and a WebSocket that echoes every second."""
+"""The meter's clients: a browser that retries as real browsers do, and a WebSocket that echoes."""
 
 # geventhttpclient is partly untyped.
 # pyright: reportUnknownMemberType=false
@@ -25,7 +25,7 @@ WITHOUT_COOKIES_EVERY = 5
 
 
 class Browser:
-    """Keeps connections and cookies, sends GET requests and reports how each ended; raises nothing for what a server does."""
+    """Sends GET requests and reports how each ended; raises nothing for what a server does."""
 
     def __init__(self, number: int, target: Target, tally: Tally) -> None:
         self._tally = tally

@@ -42,8 +42,9 @@ MOST_MISSED = 30
 def markdown(run: RunResult, past: Sequence[Past]) -> str:
     """The text. `past`: runs of this profile, this one last."""
     release = "" if run.release is None else f", release {run.release}"
+    verdict = "passed" if run.passed else "**failed**"
     lines = [
-        f"### {reports.cell(run.stack)}: {reports.cell(run.profile)} load {'passed' if run.passed else '**failed**'}",
+        f"### {reports.cell(run.stack)}: {reports.cell(run.profile)} load {verdict}",
         "",
         f"Exit code {run.exit_code.value}: {run.exit_code.meaning}. {run.seconds:.0f} s{release}, "
         f"{sum(each.count for each in run.requests):,} samples, "

@@ -1,4 +1,7 @@
-"""A load run as one HTML page that needs nothing else, and the files that are written beside it."""
+"""A load run as one HTML page that needs nothing else (verdicts, charts, requests, errors, earlier runs).
+
+The other files of a report are written beside it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -40,7 +43,7 @@ def write_reports(run: RunResult, samples: Samples, folder: Path) -> list[Path]:
 
 
 def page(run: RunResult, past: Sequence[Past]) -> str:
-    """The HTML text: verdicts, charts, requests, errors, earlier runs. `past`: runs of this profile, this one last."""
+    """The HTML text. `past`: runs of this profile, this one last."""
     shown = past[-MOST_PAST:]
     before = past[-2] if len(past) > 1 else None
     errors = [
