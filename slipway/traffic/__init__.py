@@ -23,8 +23,7 @@ from slipway.traffic.sign_in import (
 
 if TYPE_CHECKING:
     from slipway.traffic.conversation import Conversation
-    from slipway.traffic.http_user import HttpUser
-    from slipway.traffic.socket_user import SocketUser
+    from slipway.traffic.users import HttpUser, SocketUser
 
 __all__ = [
     "Answer",
@@ -54,8 +53,7 @@ def __getattr__(name: str) -> object:
     """
     if name not in ("HttpUser", "SocketUser", "Conversation"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from slipway.traffic import conversation, http_user, locust_plugin, socket_user  # noqa: PLC0415
+    from slipway.traffic import locust_plugin, users  # noqa: PLC0415
 
     locust_plugin.register()
-    module = {"HttpUser": http_user, "SocketUser": socket_user, "Conversation": conversation}[name]
-    return getattr(module, name)
+    return getattr(users, name)

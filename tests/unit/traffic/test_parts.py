@@ -23,7 +23,7 @@ from pathlib import Path
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.traffic.http_user import HttpUser
+from slipway.traffic.users import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.recorder import record
 from slipway.traffic.target import Target
