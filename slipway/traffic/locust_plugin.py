@@ -1,4 +1,4 @@
-"""What `locust -f loadtests/` learns from slipway: options, stack, the users of each process, and the profile.
+"""What `locust -f loadtests/` learns from slipway: options, stack, users of each process, profile.
 
 Whatever is secret is read from the stack's secret store in this process; nothing of it is an argument.
 """

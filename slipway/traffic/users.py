@@ -1,4 +1,4 @@
-"""Users of load tests, whose scenario is the method `visit`: one comes when a visit is due, one keeps a WebSocket."""
+"""Users of load tests: one comes whenever a visit is due, one keeps a WebSocket. `visit` is the scenario."""
 
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -26,7 +26,10 @@ __all__ = ["HttpUser", "SocketUser"]
 
 
 class HttpUser(FastHttpUser):
-    """Makes a visit whenever one is due: subclass it and write `visit`. The first request of a visit is timed from when the visit was due."""
+    """Makes a visit whenever one is due: subclass it and write `visit`.
+
+    The first request of a visit is timed from when the visit was due.
+    """
 
     abstract = True
     insecure = False
