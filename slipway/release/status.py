@@ -1,6 +1,6 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,6 +10,7 @@ from slipway.progress import Progress
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
 from slipway.stack import LiveStack
+from slipway.storage.hold import Hold, read_holds
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
 
@@ -28,6 +29,8 @@ class Seen:
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name, instances that cannot be worked with (still starting, or leaving), and why."""
+    holds: Sequence[Hold] = ()
+    """What keeps releases from the stack."""
 
     @property
     def headline(self) -> str:
@@ -70,6 +73,7 @@ class Seen:
             notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
         if self.unfinished is not None:
             notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"held {hold}" for hold in self.holds]
         notes += [f"{name}: {why}" for name, why in self.absent.items()]
         return notes
 
@@ -83,6 +87,7 @@ class Seen:
             "unfinished": self.unfinished.number if self.unfinished else None,
             "lease": {"owner": self.lease.owner, "command": self.lease.command} if self.lease else None,
             "recovered": self.recovered,
+            "holds": [hold.model_dump(mode="json", exclude={"lifted_by"}) for hold in self.holds],
             "hosts": [
                 {
                     "host": name,
@@ -109,16 +114,18 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
             found = recover(open_rollout(stack, held, progress, stack.statuses))
         recovered, statuses = found.what, dict(found.rollout.statuses)
         unfinished, lease = stack.ledger.unfinished(), None
+    live = stack.ledger.live()
     return Seen(
         stack=stack.outputs.stack,
         url=stack.outputs.url,
-        live=stack.ledger.live(),
+        live=live,
         unfinished=unfinished,
         lease=lease,
         statuses=statuses,
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
         absent=stack.absent,
+        holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
 
 
