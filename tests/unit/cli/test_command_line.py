@@ -14,6 +14,7 @@ COMMANDS = (
     "rollback",
     "status",
     "history",
+    "ledger",
     "logs",
     "run",
     "secrets",
