@@ -98,10 +98,6 @@ class Graph:
         """The resource with this address in references: `aws_lb.edge`."""
         return next((each for each in self.resources if each.address == address), None)
 
-    def children(self, urn: str) -> list[Resource]:
-        """The resources whose parent is `urn`."""
-        return [each for each in self.resources if each.parent == urn]
-
     def as_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`."""
         return asdict(self)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
-from slipway.fleet.ssh_errors import NO_SESSION
+from slipway.fleet.ssh import NO_SESSION
 from slipway.platforms.aws import light
 from slipway.platforms.aws.failures import explained
 from slipway.platforms.aws.session import AwsSession

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import HostDown
 from slipway.progress import Progress
 from slipway.settings import BadInput, SlipwayError
 

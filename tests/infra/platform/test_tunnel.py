@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
-from slipway.fleet.ssh import Connection
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import Connection, HostDown
 from slipway.platforms.aws import light
 from slipway.platforms.aws.session import AwsSession
 from slipway.platforms.aws.tunnel import RENEW_SECONDS, find_plugin, ssh_key
