@@ -1,4 +1,4 @@
-"""A damaged ledger is reported as that, never as an empty stack, and repaired from its records and the hosts."""
+"""A damaged ledger is reported as that, never as an empty stack, and repaired from records and hosts."""
 
 import pytest
 
