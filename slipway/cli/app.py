@@ -13,6 +13,7 @@ from slipway.cli import (
     history,
     hold,
     infra,
+    ledger,
     load,
     logs,
     meter,
@@ -73,3 +74,4 @@ app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(infra.app, name="infra")
+app.add_typer(ledger.app, name="ledger")
