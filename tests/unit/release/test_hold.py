@@ -16,14 +16,14 @@ FREEZE = Hold(cause="person", by="ana@desk", since=NIGHT, reason="the holidays")
 ROLLED_BACK = Hold(cause="rollback", by="ana@desk", since=NIGHT, record=6, target=4, gone=5, build="b5")
 
 
-def refused(held: Hold, build: str | None = None, **options: bool) -> str:
-    found = why_refused(held, "prod", Options(**options), build)
+def refused(held: Hold, options: Options | None = None, build: str | None = None) -> str:
+    found = why_refused(held, "prod", options or Options(), build)
     return f"{found.message} → {found.remedy}" if found else ""
 
 
-@pytest.mark.parametrize("options", [{}, {"after_rollback": True}, {"automatic": True}])
-def test_a_person_s_hold_refuses_every_release(options: dict[str, bool]):
-    assert refused(FREEZE, **options) == (
+@pytest.mark.parametrize("options", [Options(), Options(after_rollback=True), Options(automatic=True)])
+def test_a_person_s_hold_refuses_every_release(options: Options):
+    assert refused(FREEZE, options) == (
         "stack prod is held by ana@desk since 2026-11-26 22:00:00 UTC: the holidays"
         " → when releases may go on: slipway resume --stack prod"
     )
@@ -31,24 +31,24 @@ def test_a_person_s_hold_refuses_every_release(options: dict[str, bool]):
 
 def test_after_a_rollback_a_person_may_ship_a_fix():
     assert not refused(ROLLED_BACK)
-    assert not refused(ROLLED_BACK, "b7")
+    assert not refused(ROLLED_BACK, build="b7")
 
 
 def test_after_a_rollback_the_same_build_is_refused():
-    found = refused(ROLLED_BACK, "b5")
+    found = refused(ROLLED_BACK, build="b5")
     assert "build b5 is the one of release 5, which a rollback took back" in found
     assert "slipway release --stack prod --after-rollback" in found
 
 
 def test_after_a_rollback_automatic_releases_wait():
-    found = refused(ROLLED_BACK, automatic=True)
+    found = refused(ROLLED_BACK, Options(automatic=True))
     assert "automatic releases (CI=true) wait" in found
     assert "slipway resume --stack prod" in found
 
 
 @pytest.mark.parametrize("build", [None, "b5", "b7"])
 def test_after_rollback_lets_any_release_go_on(build: str | None):
-    assert not refused(ROLLED_BACK, build, after_rollback=True, automatic=True)
+    assert not refused(ROLLED_BACK, Options(after_rollback=True, automatic=True), build)
 
 
 @pytest.mark.parametrize(("value", "automatic"), [("true", True), ("1", True), ("false", False), ("", False)])
