@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import Examination, Platform
+from slipway.platforms.platform import Diagnosis, Examination, Platform, fail, ok, warn
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.identity import Identity
 from slipway.settings.errors import BadInput

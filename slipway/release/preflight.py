@@ -19,7 +19,7 @@ from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
 from slipway.platforms.platform import other_secrets, platform_of
-from slipway.platforms.site_certificate import WARN_DAYS, days_left
+from slipway.platforms.site import WARN_DAYS, days_left
 from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout
 from slipway.release.setup_digests import setup_digests

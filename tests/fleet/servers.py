@@ -8,9 +8,8 @@ from pathlib import Path
 
 from slipway.platforms.local.bake import Recipe, as_tar, bake
 from slipway.platforms.local.containers import SYSTEMD
-from slipway.platforms.local.daemon import ensure_daemon
 from slipway.platforms.local.debian import ensure_debian, find_mirror
-from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.docker import Docker, ensure_daemon
 from slipway.platforms.local.images import base_recipe
 from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.network import ensure_network

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from hosts.agent.sigv4 import Credentials
-from slipway.platforms.aws.failures import CAUSES
+from slipway.platforms.aws.session import CAUSES
 from slipway.storage.signed_http import SignedHttp, Unreachable
 
 TARGETS = {

@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 
 from slipway.fleet.ssh_errors import NO_SESSION
 from slipway.platforms.aws import light
-from slipway.platforms.aws.failures import explained
-from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.aws.session import AwsSession, explained
 from slipway.settings.errors import BadInput, SlipwayError
 
 RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"

@@ -15,8 +15,7 @@ from pathlib import Path
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import LOOPBACK, UNITS_DISK, LocalHost
-from slipway.platforms.local.network import refuse_ports_in_use
+from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, LocalHost, refuse_ports_in_use
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Role

@@ -9,7 +9,7 @@ from pathlib import Path
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import DockerError
-from slipway.platforms.local.layout import LOOPBACK, LocalHost
+from slipway.platforms.local.network import LOOPBACK, LocalHost
 from slipway.progress import Progress
 from slipway.settings.errors import NeedsPerson
 from slipway.settings.outputs import Outputs

@@ -16,7 +16,7 @@ from slipway.settings.stack_file import OUTPUTS_FILE
 
 if TYPE_CHECKING:
     from hosts.plan import FleetPlan
-    from slipway.platforms.diagnosis import Diagnosis
+    from slipway.platforms.platform import Diagnosis
 
 
 class LocalPlatform(PulumiManaged, OwnHosts):
@@ -68,7 +68,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
     @staticmethod
     def machine_examinations() -> tuple[Examination, ...]:
         """Docker."""
-        from slipway.platforms.local.daemon import docker  # noqa: PLC0415
+        from slipway.platforms.local.docker import docker  # noqa: PLC0415
 
         return (docker,)
 

@@ -9,13 +9,11 @@ from hosts.plan import FleetPlan
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.local.containers import Containers
-from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.docker import find_docker
+from slipway.platforms.local.docker import ensure_daemon, find_docker
 from slipway.platforms.local.health import raise_limits, wait_for_releases, wait_for_services, wait_for_ssh
 from slipway.platforms.local.images import ensure_images, find_versitygw
 from slipway.platforms.local.keys import ensure_ca, ensure_leaf, host_key, operator_key
-from slipway.platforms.local.layout import LocalHost, compose_outputs, lay_out
-from slipway.platforms.local.network import ensure_network
+from slipway.platforms.local.network import LocalHost, compose_outputs, ensure_network, lay_out
 from slipway.platforms.state_folder import only_one, write_private
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore

@@ -11,7 +11,6 @@ from slipway.fleet.fleet import Fleet
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.s3_server import binary_for, find_versitygw
 from slipway.platforms.servers.certificates import ensure_certificates, judge
-from slipway.platforms.servers.health import site_problem, unresolved, wait_for_services
 from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
@@ -20,13 +19,17 @@ from slipway.platforms.servers.outputs import (
     open_outputs,
     site_names,
 )
-from slipway.platforms.servers.reach import Found, reach
+from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
+from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import keep_private, only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings.errors import BadInput
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
+
+RELOAD_SECONDS = 6
+"""How long the edge may take to reload its configuration."""
 
 
 def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
@@ -88,8 +91,8 @@ def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
     if missing := unresolved(site_names(project.stack)):
         edge = outputs.connect.rpartition(":")[0]
         said.append(f"no DNS yet for {' and '.join(missing)}: let it lead to {edge}")
-    if problem := site_problem(outputs):
-        said.append(f"the site cannot be reached from here: {problem}")
+    if problem := site_problem(outputs, seconds=RELOAD_SECONDS):
+        said.append(problem)
     return said
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.pulumi.open import available
+from slipway.platforms.pulumi import available
 from slipway.settings.app import App
 from slipway.settings.project import Project
 from slipway.settings.stack import Stack

@@ -9,8 +9,15 @@ import pytest
 
 from slipway.doctor import diagnose
 from slipway.platforms import platform
-from slipway.platforms.diagnosis import Diagnosis, warn
-from slipway.platforms.platform import Examination, Opened, Platform, other_secrets, platform_of
+from slipway.platforms.platform import (
+    Diagnosis,
+    Examination,
+    Opened,
+    Platform,
+    other_secrets,
+    platform_of,
+    warn,
+)
 from slipway.progress import Progress, Silent
 from slipway.release.setup_digests import setup_digests
 from slipway.secrets.store import SecretStore

@@ -13,8 +13,7 @@ from slipway.platforms.data_host import NAMES, ensure_platform_secrets
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import compose_outputs, lay_out
-from slipway.platforms.local.network import is_free, refuse_ports_in_use
+from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
 from slipway.settings.app import App
