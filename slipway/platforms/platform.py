@@ -209,13 +209,12 @@ class Platform(ABC):
         """What the platform needs of the machine and the account for this stack, up or not."""
         return ()
 
-    def _refuse_break_lock(self, break_lock: str) -> None:
-        if break_lock:
-            raise BadInput(
-                f"--break-lock {break_lock}: stack {self.project.stack.name} is on platform {self.name}, "
-                "where `up` runs no engine and leaves no lock",
-                remedy="leave it out",
-            )
+    def _refuse_break_lock(self, break_lock: str) -> NoReturn:
+        raise BadInput(
+            f"--break-lock {break_lock}: stack {self.project.stack.name} is on platform {self.name}, "
+            "where `up` runs no engine and leaves no lock",
+            remedy="leave it out",
+        )
 
     def _refuse(self, why: str, remedy: str = "") -> NoReturn:
         raise BadInput(f"stack {self.project.stack.name} is on platform {self.name}: {why}", remedy=remedy)

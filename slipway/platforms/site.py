@@ -15,7 +15,7 @@ _DAY_SECONDS = 86_400
 
 
 def site_problem(outputs: Outputs, *, seconds: float = 0) -> str:
-    """Why the site cannot be used over TLS from this machine, asked for up to `seconds`; empty if it can."""
+    """Why the site cannot be used over TLS from this machine, after trying for `seconds`; empty if it can."""
     ends = time.monotonic() + seconds
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The docker command line, typed: what the local fleet asks of it, and its failures in words."""
+"""Docker on this machine: its command line, typed, and its daemon, installed and started if necessary."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from slipway.platforms.local.debian import install
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.progress import Progress
 from slipway.settings.errors import BadInput, SlipwayError
@@ -32,7 +31,7 @@ class DockerError(SlipwayError):
 
 @dataclass(frozen=True)
 class Docker:
-    """A docker command whose daemon answers (`daemon.ensure_daemon` gives one)."""
+    """A docker command whose daemon answers (`ensure_daemon` gives one)."""
 
     binary: str = "docker"
 
@@ -76,11 +75,6 @@ class Docker:
             return None
         return done.stderr.decode(errors="replace").strip() or "no message"
 
-    def image_id(self, tag: str) -> str | None:
-        """The id of a local image, None if there is none."""
-        found = self.inspect("image", tag)
-        return str(found[0]["Id"]) if found else None
-
     def execute(self, container: str, script: str, *, stdin: bytes | None = None, timeout: float = 60) -> str:
         """Run a sh script inside a running container and return what it prints."""
         done = self.run("exec", "-i", container, "sh", "-euc", script, stdin=stdin or b"", timeout=timeout)
@@ -95,9 +89,6 @@ def find_docker() -> str | None:
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     return lines[-1] if lines else "no message"
-
-
-# A Docker whose daemon answers: found, started or installed, or a message that says what to do.
 
 
 START_SECONDS = 60.0
@@ -164,6 +155,19 @@ def _install(progress: Progress) -> str:
     if binary is None:
         raise BadInput("Docker was installed, but there is no docker command on PATH")
     return binary
+
+
+def install(*packages: str) -> None:
+    """Install packages on this machine from its distribution; needs root."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    for attempt in (command, ["apt-get", "update", "-qq"], command):
+        done = subprocess.run(attempt, check=False, capture_output=True, text=True, env=environment)
+        if done.returncode == 0 and attempt is command:
+            return
+    raise SlipwayError(
+        f"apt-get could not install {' '.join(packages)}", details=done.stderr.strip().splitlines()[-6:]
+    )
 
 
 def _start(docker: Docker) -> None:

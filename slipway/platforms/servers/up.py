@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hosts.plan import FleetPlan
+from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.s3_server import binary_for, find_versitygw
@@ -20,6 +21,7 @@ from slipway.platforms.servers.outputs import (
     site_names,
 )
 from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
+from slipway.platforms.setup_digests import setup_digests
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import keep_private, only_one
 from slipway.progress import Progress
@@ -38,8 +40,6 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
-    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
-
     with only_one(project):
         held = store.read()
         site_warnings = _judge_site(project, held.get(SITE_CERTIFICATE))
@@ -51,7 +51,8 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             secrets = _all_secrets(store, project, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
-            set_up(fleet_plan(project, outputs, secrets, server), progress)
+            plan = fleet_plan(project, outputs, secrets, server)
+            set_up(plan, progress, setup_digests(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):

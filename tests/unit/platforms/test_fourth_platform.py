@@ -18,8 +18,8 @@ from slipway.platforms.platform import (
     platform_of,
     warn,
 )
+from slipway.platforms.setup_digests import setup_digests
 from slipway.progress import Progress, Silent
-from slipway.release.setup_digests import setup_digests
 from slipway.secrets.store import SecretStore
 from slipway.settings import platform_facts
 from slipway.settings.app import App

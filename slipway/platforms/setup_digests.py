@@ -13,7 +13,8 @@ from slipway.platforms.platform import platform_of
 from slipway.settings.outputs import Outputs
 from slipway.settings.project import Project
 
-SOURCES = ("hosts", "templates")
+SOURCES = ("hosts", "templates", "slipway/settings")
+VERSIONS = "uv.lock"
 KEPT = "setup_digests.json"
 
 
@@ -41,7 +42,7 @@ def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:
     digest.update(json.dumps(dict(secrets), sort_keys=True).encode())
     root = Path(__file__).parents[2]
     files = [path for folder in SOURCES for path in (root / folder).rglob("*") if path.is_file()]
-    for line in _stats([*files, *(project.state_dir / "tls").glob("*")]):
+    for line in _stats([*files, *root.glob(VERSIONS), *(project.state_dir / "tls").glob("*")]):
         digest.update(line.encode())
     return digest.hexdigest()
 
