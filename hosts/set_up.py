@@ -38,7 +38,7 @@ def set_up(
 ) -> dict[str, list[str]]:
     """Host name to the names of the operations that changed it; empty if it was right already.
 
-    `digests`: those of `setup_digests`, if the caller has them; pyinfra is then imported only if a host is stale.
+    `digests`: those of `setup_digests`, if the caller has them: only a stale host then needs pyinfra.
     Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
     A host that failed keeps its old digest and is set up again by the next call.
     """

@@ -19,8 +19,8 @@ from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
 from slipway.platforms.platform import other_secrets, platform_of
-from slipway.platforms.setup_digests import setup_digests
 from slipway.platforms.site import WARN_DAYS, days_left
+from slipway.platforms.state_folder import setup_digests
 from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout
 from slipway.secrets.check import check as check_secrets

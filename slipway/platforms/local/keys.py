@@ -1,4 +1,7 @@
-"""Keys of the local fleet: the operator's ssh key, host keys, made here and so pinned, and TLS certificates."""
+"""Keys of the local fleet: the operator's ssh key, a host key for each host, and TLS certificates.
+
+All are made here, so host keys are pinned before the first connection.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,16 +66,17 @@ def fleet_keys(state_dir: Path, hosts: Iterable[str]) -> FleetKeys:
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files: the CA's certificate (for everyone) and, by name, server certificates with their keys (0600)."""
+    """PEM files: the CA's certificate, for everyone; by name, server certificates with their keys (0600)."""
 
     ca: Path
     servers: Mapping[str, Path]
 
 
 def ensure_certificates(state_dir: Path, fleet: str, names: Mapping[str, Sequence[str]]) -> Certificates:
-    """The fleet's CA, kept for ten years, and for each of `names` a certificate for its DNS names and addresses.
+    """The fleet's CA, kept for ten years, and a certificate for each of `names`: DNS names and addresses.
 
-    One is replaced when missing, when its names differ, when the CA did not sign it, or 30 days before its end.
+    A certificate is replaced when it is missing, when its names differ, when the CA did not sign it, or 30
+    days before its end.
     """
     folder = state_dir / "tls"
     certificate, key = folder / "ca.pem", folder / "ca.key"

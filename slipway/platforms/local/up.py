@@ -13,8 +13,7 @@ from slipway.platforms.local.health import wait_for_releases, wait_for_services,
 from slipway.platforms.local.images import ensure_images
 from slipway.platforms.local.keys import ensure_certificates, fleet_keys
 from slipway.platforms.local.network import compose_outputs, ensure_network, lay_out
-from slipway.platforms.setup_digests import setup_digests
-from slipway.platforms.state_folder import keep_private, only_one
+from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
 from slipway.settings.outputs import Outputs
@@ -75,7 +74,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
         secrets=secrets,
         ca_file=certificates.ca,
         site_pem=certificates.servers["site"],
-        host_pems=certificates.servers,
+        host_pems={host.name: certificates.servers[host.name] for host in outputs.hosts},
         ssh_access="published",
         edge_names=(*LOOPBACK_NAMES, *addresses, *(host.name for host in edge)),
     )

@@ -21,9 +21,8 @@ from slipway.platforms.servers.outputs import (
     site_names,
 )
 from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
-from slipway.platforms.setup_digests import setup_digests
 from slipway.platforms.site import site_problem
-from slipway.platforms.state_folder import keep_private, only_one
+from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings.errors import BadInput

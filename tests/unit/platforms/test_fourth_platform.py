@@ -18,7 +18,7 @@ from slipway.platforms.platform import (
     platform_of,
     warn,
 )
-from slipway.platforms.setup_digests import setup_digests
+from slipway.platforms.state_folder import setup_digests
 from slipway.progress import Progress, Silent
 from slipway.secrets.store import SecretStore
 from slipway.settings import platform_facts
