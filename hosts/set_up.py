@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from hosts.plan import SETUP_DIGEST, FleetPlan
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Host
+from slipway.settings import Host, SlipwayError
 
 if TYPE_CHECKING:
     from hosts.run import Result

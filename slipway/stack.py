@@ -20,14 +20,25 @@ from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
-from slipway.settings.app import App, WebSocket
-from slipway.settings.checks import CheckSocket, CheckUpload, CheckWebhook, Number
-from slipway.settings.env import misfits
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs, Role
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.project import Project, open_project
-from slipway.settings.stack import Stack
+from slipway.settings import (
+    LOAD_HEADER,
+    STICKY_COOKIE,
+    App,
+    BadInput,
+    CheckSocket,
+    CheckUpload,
+    CheckWebhook,
+    Number,
+    Outputs,
+    Project,
+    Role,
+    SlipwayError,
+    Stack,
+    WebSocket,
+    misfits,
+    open_project,
+)
+from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
@@ -163,9 +174,12 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
-    def env(self, scope: str) -> dict[str, str]:
-        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+    def env(self, scope: str, app: App | None = None) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`, by the contract of `app` (today's).
+
+        Raises BadInput if a value is missing.
+        """
+        return compose(app or self.app, self.stack, self.outputs, self.secrets, scope)
 
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.fleet.ssh_config import control_folder, write_ssh_config
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 from tests.s3 import free_port, wait_for_port
 
 _CONFIG = """\

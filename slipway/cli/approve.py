@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from slipway.cli.console import Json, Stack, emit_json, progress, say
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 LONGEST = timedelta(hours=24)
 _DURATION = re.compile(r"^(\d+)\s*(m|h)$")
@@ -30,7 +30,7 @@ def approve(
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     holds = duration(lasts)
     approved = platform_of(open_project(stack)).approve(

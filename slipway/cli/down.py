@@ -21,7 +21,7 @@ def down(
       slipway down --stack local --volumes
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     platform_of(open_project(stack)).take_down(progress(as_json=json), volumes=volumes)
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from slipway.cli.console import Json, Stack, emit_json, progress, say, table
-from slipway.settings.errors import NeedsPerson
+from slipway.settings import NeedsPerson
 
 
 def drift(
@@ -27,7 +27,7 @@ def drift(
       slipway drift --stack prod --at-least high --json
     """
     from slipway.platforms.platform import SEVERITIES, platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     found = platform_of(open_project(stack)).drift(progress(as_json=json))
     serious = [each for each in found if SEVERITIES.index(each.severity) <= SEVERITIES.index(at_least)]

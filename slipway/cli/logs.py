@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Stack
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 if TYPE_CHECKING:
     from slipway.fleet.fleet import FleetHost

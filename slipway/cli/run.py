@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 if TYPE_CHECKING:
     from slipway.fleet.fleet import FleetHost

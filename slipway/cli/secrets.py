@@ -28,7 +28,7 @@ def generate(
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.secrets.contract import generate as make  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     project = open_project(stack)
     store = platform_of(project).secret_store()
@@ -55,7 +55,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
       slipway secrets set SITE_CERTIFICATE --stack prod < site.pem
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     platform = platform_of(open_project(stack))
     value = _ask(name)
@@ -70,7 +70,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
 def unset(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     """Remove one secret from the store."""
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     store = platform_of(open_project(stack)).secret_store()
     store.unset(name)
@@ -86,7 +86,7 @@ def list_names(
     """List names, never values, and which of the contract are missing."""
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.secrets.store import app_names  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     project = open_project(stack)
     have = set(platform_of(project).secret_store().names())
@@ -113,7 +113,7 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     """
     from slipway.platforms.platform import other_secrets, platform_of  # noqa: PLC0415
     from slipway.secrets.check import check as findings_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     project = open_project(stack)
     findings = findings_of(project.app, project.stack, platform_of(project).secrets, other_secrets(project))
@@ -133,7 +133,7 @@ def example(stack: Stack = DEFAULT_STACK) -> None:
       slipway secrets example > .env.example
     """
     from slipway.secrets.contract import env_example  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     typer.echo(env_example(open_project(stack).app), nl=False)
 
@@ -149,7 +149,7 @@ def share(
       slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack preview
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     platform_of(open_project(stack)).share_secrets(recipient)
     say(f"{recipient} can read and write the secrets of {stack} now")

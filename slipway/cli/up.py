@@ -27,7 +27,7 @@ def up(
       slipway up --stack prod --json
     """
     from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     outputs = platform_of(open_project(stack)).bring_up(progress(as_json=json), break_lock=break_lock)
     if json:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from slipway.doctor import machine, stack
 from slipway.platforms.platform import FIRST, Diagnosis, class_named, fail, ok, platform_of, warn
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.project import Project, open_project
+from slipway.settings import BadInput, Project, SlipwayError, open_project
 from slipway.stack import LiveStack
 
 MACHINE = (machine.python, machine.ssh_client, machine.git, machine.disk, machine.npm_registry)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
-from slipway.settings.project import Project
+from slipway.settings import Project
 
 LEAST_GIB = 2
 ENOUGH_GIB = 10

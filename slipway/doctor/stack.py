@@ -9,7 +9,7 @@ from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.platforms.platform import Diagnosis, fail, ok, platform_of, warn
 from slipway.platforms.site import WARN_DAYS, days_left
 from slipway.secrets.check import check
-from slipway.settings.project import Project
+from slipway.settings import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import read_lease
 

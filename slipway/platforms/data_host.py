@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slipway.secrets.store import SecretStore
-from slipway.settings.outputs import Bucket, Database, Redis
-from slipway.settings.stack import Stack
+from slipway.settings import Bucket, Redis, Stack
+from slipway.settings.outputs import Database
 
 CA_ON_HOSTS = "/etc/slipway/ca.pem"
 S3_PORT, POSTGRES_PORT, PGBOUNCER_PORT, REDIS_PORT = 7070, 5432, 6432, 6379

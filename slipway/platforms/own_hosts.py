@@ -8,8 +8,7 @@ from hosts.plan import FleetPlan
 from hosts.set_up import setup_digests
 from slipway.platforms.platform import Diagnosis, Examination, Platform, fail, ok, warn
 from slipway.secrets.age_store import AgeStore, Identity
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, Outputs
 
 
 class OwnHosts(Platform):

@@ -16,10 +16,7 @@ from typing import Literal, NoReturn, get_args
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import Outputs, Role
-from slipway.settings.project import Project
-from slipway.settings.stack_file import load_stack, stack_names
+from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
 from slipway.storage.bucket import Bucket
 
 CLASSES: dict[str, str] = {

@@ -5,7 +5,7 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from slipway.settings.outputs import Outputs
+from slipway.settings import Outputs
 
 WARN_DAYS = 14
 """Fewer days left are worth a warning (BunShip's and our own alarm, I10)."""

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from slipway.platforms.platform import platform_of
-from slipway.settings.errors import LeaseHeld
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import LeaseHeld, Outputs, Project
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from slipway.fleet.replies import Switched
 from slipway.progress import Progress
 from slipway.release.rollout import Phase, Rollout
-from slipway.settings.errors import NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings import NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.storage.records import Release, What
 
 T = TypeVar("T")

@@ -25,8 +25,7 @@ from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout
 from slipway.secrets.check import check as check_secrets
 from slipway.secrets.scan import scan
-from slipway.settings.app import Migrate
-from slipway.settings.errors import BadInput, ReleaseFailed, SlipwayError
+from slipway.settings import BadInput, Migrate, ReleaseFailed, SlipwayError
 
 FREE_BYTES = 512 * 1024 * 1024
 SQUAWK_SECONDS = 60

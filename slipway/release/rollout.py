@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
-from slipway.settings.app import App
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import App, Outputs, Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
@@ -115,6 +113,10 @@ class Shipment:
     def manifest(self) -> Manifest:
         """The manifest of the release's build."""
         return self.read_manifest()
+
+    def app(self, today: App) -> App:
+        """The app as its build declares it; see `Manifest.as_declared`."""
+        return self.manifest.as_declared(today)
 
 
 class Phase(Generic[T]):

@@ -7,14 +7,18 @@ from slipway.release.rollout import Phase, Rollout, Shipment
 
 @dataclass(frozen=True)
 class Smoke(Phase[None]):
-    """The smoke steps of slipway.toml, and the WebSocket handshake where the app has one."""
+    """The smoke steps that the build carries, and the WebSocket handshake where the app has one.
+
+    They are those of the build's own slipway.toml: a rollback tests old code by what it promised.
+    """
 
     name = "smoke"
 
     shipment: Shipment
 
     def run(self, rollout: Rollout) -> None:
-        app, values = rollout.app, rollout.stack.env("smoke")
+        app = self.shipment.app(rollout.app)
+        values = rollout.stack.env("smoke", app)
         rollout.hosts.each(
             rollout.hosts.web,
             lambda host: host.agent.smoke(

@@ -11,7 +11,7 @@ from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import stage_on
-from slipway.settings.errors import NeedsPerson, SlipwayError
+from slipway.settings import NeedsPerson, SlipwayError
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from typing import Any, cast
 
 from slipway.secrets import age
 from slipway.secrets.store import refuse_bad_entry
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Stack
 
 _SCHEMA = 1
 

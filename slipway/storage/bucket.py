@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from hosts.agent.sigv4 import Credentials
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.storage.signed_http import Answer, Body, SignedHttp, Sink, Unreachable
 
 SINGLE_PUT_BYTES = 64 << 20

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from slipway.settings.errors import LeaseHeld, SlipwayError
+from slipway.settings import LeaseHeld, SlipwayError
 from slipway.storage.bucket import Bucket, BucketError, Conflict
 from slipway.storage.records import Head, Stored
 

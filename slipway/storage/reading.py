@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.storage.bucket import Bucket, Conflict
 from slipway.storage.records import Event, Head, Progress, Release
 

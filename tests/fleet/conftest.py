@@ -17,7 +17,7 @@ from slipway.platforms.local.network import is_free
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets import age
-from slipway.settings.project import Project, open_project
+from slipway.settings import Project, open_project
 from tests.fleet.command import slipway
 from tests.fleet.site import Site
 

@@ -17,7 +17,7 @@ from slipway.platforms.aws.session import AwsRefused, AwsSession
 from slipway.platforms.data_host import CA_ON_HOSTS, DATABASE_APP, DATABASE_OWNER, POSTGRES_PORT
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings.errors import BadInput, NeedsPerson, SlipwayError
+from slipway.settings import BadInput, NeedsPerson, SlipwayError
 
 SECONDS = 180
 

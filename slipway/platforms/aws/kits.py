@@ -18,10 +18,8 @@ from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
 from slipway.platforms.state_folder import keep_private
 from slipway.progress import Progress
+from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError
 from slipway.settings.aws_names import SETUP_KITS
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import Outputs, Role
-from slipway.settings.project import Project
 from slipway.storage.bucket import Bucket
 
 ROLES: tuple[Role, ...] = ("web", "worker")

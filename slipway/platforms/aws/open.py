@@ -21,10 +21,8 @@ from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import proxy_command, ssh_key
 from slipway.platforms.platform import Opened
+from slipway.settings import BadInput, Cloud, Host, Outputs, Project, Role
 from slipway.settings.aws_names import FLEET_TAG, HOST_KEYS, ROLE_TAG
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Cloud, Host, Outputs, Role
-from slipway.settings.project import Project
 from slipway.storage.bucket import Bucket
 
 CONNECT_SECONDS = 14

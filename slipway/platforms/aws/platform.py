@@ -11,9 +11,7 @@ from slipway.platforms.platform import Diagnosis, Examination, Opened, fail, ok,
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs, Role
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project, Role
 from slipway.storage.bucket import Bucket
 
 

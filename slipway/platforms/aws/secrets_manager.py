@@ -13,8 +13,7 @@ from typing import Any, cast
 
 from slipway.platforms.aws.session import AwsRefused, AwsSession
 from slipway.secrets.store import refuse_bad_entry
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import Cloud, Role
+from slipway.settings import BadInput, Cloud, Role, SlipwayError
 
 CURRENT = "AWSCURRENT"
 NEXT = "SLIPWAY_NEXT"

@@ -11,12 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from hosts.agent.sigv4 import Credentials
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 if TYPE_CHECKING:
+    from slipway.settings import Project, Stack
     from slipway.settings.aws_names import AwsNames
-    from slipway.settings.project import Project
-    from slipway.settings.stack import Stack
 
 
 ATTEMPTS = 5

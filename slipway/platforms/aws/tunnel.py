@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hosts.agent.sigv4 import Credentials
-from slipway.fleet.ssh_errors import NO_SESSION
+from slipway.fleet.ssh import NO_SESSION
 from slipway.platforms.aws.session import CAUSES, AwsSession, explained
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.storage.signed_http import SignedHttp, Unreachable
 
 RESPONSE = "AWS_SSM_START_SESSION_RESPONSE"

@@ -26,12 +26,9 @@ from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
+from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.outputs import Cloud, Outputs
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
 from slipway.settings.violations import dotted
 from slipway.storage.bucket import Bucket
 from slipway.storage.ledger import Ledger

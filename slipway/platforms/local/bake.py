@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from slipway.platforms.local.docker import Docker, DockerError
 from slipway.platforms.s3_server import VERSION
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import Role, SlipwayError
 
 Files = tuple[tuple[str, int, bytes], ...]
 """(absolute path, mode, content) of each."""

@@ -15,9 +15,7 @@ from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import FleetKeys
 from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, LocalHost, refuse_ports_in_use
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project, Role
 
 FLEET_LABEL = "slipway.fleet"
 ROOT_LABEL = "slipway.root"

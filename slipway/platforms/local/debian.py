@@ -15,7 +15,7 @@ from pathlib import Path
 from slipway.platforms.local.bake import SOURCES_LIST, Files
 from slipway.platforms.local.docker import Docker, install
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 ANSWER_SECONDS = 15.0
 """How long a registry has to say its first word."""

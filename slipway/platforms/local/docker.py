@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 TIMEOUT = 120.0
 """Seconds for a command that only talks to the daemon."""

@@ -10,8 +10,7 @@ from slipway.platforms.local.containers import INOTIFY_REMEDY, Containers
 from slipway.platforms.local.docker import DockerError
 from slipway.platforms.local.network import LOOPBACK, LocalHost
 from slipway.progress import Progress
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.outputs import Outputs
+from slipway.settings import NeedsPerson, Outputs
 
 SSH_SECONDS = 30.0
 SERVICE_SECONDS = 60.0

@@ -42,8 +42,7 @@ from slipway.platforms.s3_server import (
     part_beside,
 )
 from slipway.progress import Progress
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import Role, SlipwayError
 
 VERSITYGW_PATH = "/usr/local/bin/versitygw"
 """Where the data image has the S3 server."""

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from slipway.platforms.authority import Authority, ensure_leaf_pem, make_authority
 from slipway.platforms.state_folder import keep_private, write_private
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 
 @dataclass(frozen=True)

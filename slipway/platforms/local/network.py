@@ -20,9 +20,7 @@ from slipway.platforms.data_host import DataServices
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.platforms.local.keys import FleetKeys
 from slipway.platforms.platform import Diagnosis, fail, ok
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import Host, Outputs, Role, SecretStore
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Host, Outputs, Role, SecretStore, SlipwayError, Stack
 
 LOOPBACK = "127.0.0.1"
 UPLOADS_PORT_ON_EDGE = 8444

@@ -8,9 +8,7 @@ from slipway.platforms.platform import Diagnosis, Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.stack_file import OUTPUTS_FILE
+from slipway.settings import OUTPUTS_FILE, BadInput, Outputs
 
 
 class LocalPlatform(PulumiManaged, OwnHosts):

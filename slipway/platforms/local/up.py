@@ -16,9 +16,7 @@ from slipway.platforms.local.network import compose_outputs, ensure_network, lay
 from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
-from slipway.settings.stack_file import OUTPUTS_FILE
+from slipway.settings import OUTPUTS_FILE, Outputs, Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 

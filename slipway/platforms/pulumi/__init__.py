@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from slipway.platforms.platform import Approved, Difference, Platform
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 __all__ = ["PulumiManaged", "available", "refuse_missing"]
 

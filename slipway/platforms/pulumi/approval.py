@@ -19,8 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slipway.platforms.pulumi.open import open_stack, preview
 from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.project import Project
+from slipway.settings import BadInput, NeedsPerson, Project
 
 FOLDER = "approvals"
 

@@ -13,8 +13,7 @@ from slipway.platforms.pulumi.open import explained, open_stack
 from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.project import Project
+from slipway.settings import NeedsPerson, Project
 
 ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
 

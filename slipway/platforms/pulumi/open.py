@@ -27,8 +27,7 @@ from pulumi.automation.events import EngineEvent
 from slipway.platforms.pulumi.failures import explain
 from slipway.platforms.pulumi.plan import Plan, read_steps, unread
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.project import Project
+from slipway.settings import BadInput, NeedsPerson, Project
 
 
 def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:

@@ -12,9 +12,7 @@ from slipway.platforms.pulumi.failures import is_locked, is_ours_and_dead, locke
 from slipway.platforms.pulumi.open import Interrupted, explained, open_stack, outputs_of, preview
 from slipway.platforms.pulumi.plan import IDLE, Plan, Refusal, judge
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project
 
 
 def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:

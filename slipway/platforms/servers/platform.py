@@ -9,7 +9,7 @@ from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_n
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.store import SITE_CERTIFICATE
-from slipway.settings.outputs import Outputs
+from slipway.settings import Outputs
 
 
 class ServersPlatform(OwnHosts):

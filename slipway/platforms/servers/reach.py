@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import HostDown
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, NeedsPerson, SlipwayError
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, NeedsPerson, Outputs, SlipwayError
 
 LOOK_SECONDS = 30
 OLDEST = {"debian": 12, "ubuntu": 24}

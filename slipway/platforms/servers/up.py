@@ -25,9 +25,7 @@ from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project
 
 RELOAD_SECONDS = 6
 """How long the edge may take to reload its configuration."""

@@ -26,7 +26,7 @@ from slipway.platforms.pulumi.approval import (
     signer_of,
 )
 from slipway.platforms.pulumi.plan import Plan, Step
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen")
 

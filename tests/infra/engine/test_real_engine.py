@@ -12,7 +12,7 @@ from slipway.platforms.pulumi.approval import approve, ensure_key, key_file, lin
 from slipway.platforms.pulumi.drift import drift
 from slipway.platforms.pulumi.up import up
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from tests.infra.engine.conftest import World
 
 pytestmark = pytest.mark.timeout(300)

@@ -12,7 +12,7 @@ from slipway.platforms.aws.open import (
     with_hosts,
 )
 from slipway.platforms.aws.session import session_of
-from slipway.settings.outputs import Outputs
+from slipway.settings import Outputs
 from tests.infra.platform.world import KEY, World
 
 

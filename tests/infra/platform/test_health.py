@@ -8,8 +8,7 @@ from slipway.platforms.aws.session import session_of
 from slipway.platforms.aws.up import unhealthy, wait_for_targets
 from slipway.platforms.site import site_problem
 from slipway.progress import Silent
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.outputs import Outputs
+from slipway.settings import NeedsPerson, Outputs
 from tests.infra.platform.world import World
 
 

@@ -16,7 +16,7 @@ import trustme
 from slipway.platforms.aws.data_logins import Door, Strategy, ask, ensure_token, steps
 from slipway.platforms.aws.session import session_of
 from slipway.progress import Silent
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.s3 import free_port, wait_for_port

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
-from slipway.fleet.ssh import Connection
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import Connection, HostDown
 from slipway.platforms.aws.session import AwsSession
 from slipway.platforms.aws.tunnel import (
     RENEW_SECONDS,
@@ -22,7 +21,7 @@ from slipway.platforms.aws.tunnel import (
     ssh_key,
     without_botocore,
 )
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from tests.infra.platform.fake_aws import Refuse
 from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way
 

@@ -22,8 +22,7 @@ from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput, NeedsPerson
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, NeedsPerson, Outputs
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
 

@@ -21,14 +21,9 @@ from slipway.platforms.platform import (
 from slipway.platforms.state_folder import setup_digests
 from slipway.progress import Progress, Silent
 from slipway.secrets.store import SecretStore
-from slipway.settings import platform_facts
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Bucket, Host, Outputs
-from slipway.settings.outputs import SecretStore as StoreOutput
+from slipway.settings import App, BadInput, Bucket, Host, Outputs, Project, Stack, platform_facts
+from slipway.settings import SecretStore as StoreOutput
 from slipway.settings.platform_facts import PlatformFacts
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
 from slipway.stack import LiveStack
 from tests.unit.platforms.servers.conftest import Memory
 

@@ -8,7 +8,7 @@ import pytest
 from slipway.release.phases import Phases
 from slipway.release.promote import Promote, ReturnTo
 from slipway.release.rollout import Phase, Rollout
-from slipway.settings.errors import BadInput, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings import BadInput, NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.storage.records import Release
 from tests.unit.release.conftest import Ledger, World, release
 

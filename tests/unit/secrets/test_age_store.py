@@ -9,8 +9,7 @@ import pytest
 
 from slipway.secrets import age
 from slipway.secrets.age_store import AgeStore, Identity
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Stack
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from slipway.settings.errors import LeaseHeld
+from slipway.settings import LeaseHeld
 from slipway.storage.lease import Lease, LeaseLost, LeaseRecord, lease_key, read_lease
 from tests.s3 import S3
 from tests.unit.storage.memory import MemoryBucket

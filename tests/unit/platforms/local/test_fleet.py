@@ -16,11 +16,7 @@ from slipway.platforms.local.keys import FleetKeys, SshKey, fleet_keys, host_key
 from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput, LeaseHeld
-from slipway.settings.outputs import Outputs, Role
-from slipway.settings.project import Project
-from slipway.settings.stack import LocalFleet, Stack
+from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Role, Stack
 from tests.s3 import free_port
 from tests.unit.platforms.local.conftest import Fake
 

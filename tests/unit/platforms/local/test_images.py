@@ -11,8 +11,7 @@ from slipway.platforms.local.debian import Mirror, apt_files, ensure_debian, pul
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.s3_server import find_versitygw
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Role
+from slipway.settings import BadInput, Role
 from tests.unit.platforms.local.conftest import Fake
 
 MIRROR = Mirror(
