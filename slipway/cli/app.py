@@ -12,6 +12,7 @@ from slipway.cli import (
     drift,
     history,
     infra,
+    ledger,
     load,
     logs,
     meter,
@@ -70,3 +71,4 @@ app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(infra.app, name="infra")
+app.add_typer(ledger.app, name="ledger")

@@ -9,6 +9,7 @@ from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
+from slipway.settings import NeedsPerson
 from slipway.stack import LiveStack
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
@@ -109,10 +110,13 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
             found = recover(open_rollout(stack, held, progress, stack.statuses))
         recovered, statuses = found.what, dict(found.rollout.statuses)
         unfinished, lease = stack.ledger.unfinished(), None
+    live = stack.ledger.live()
+    if live is None and unfinished is None and lease is None:
+        _refuse_lost_head(stack, statuses)
     return Seen(
         stack=stack.outputs.stack,
         url=stack.outputs.url,
-        live=stack.ledger.live(),
+        live=live,
         unfinished=unfinished,
         lease=lease,
         statuses=statuses,
@@ -120,6 +124,17 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         unreachable={name: str(why) for name, why in failures.items()},
         absent=stack.absent,
     )
+
+
+def _refuse_lost_head(stack: LiveStack, statuses: Mapping[str, Status]) -> None:
+    """Raises NeedsPerson if hosts serve a release although the ledger names none as live."""
+    serving = {name: status.live.release for name, status in statuses.items() if status.live}
+    if serving:
+        raise NeedsPerson(
+            f"the ledger of stack {stack.outputs.stack} names no live release, but hosts serve one",
+            details=[f"{name} serves release {release}" for name, release in serving.items()],
+            remedy=f"slipway ledger repair --stack {stack.name}",
+        )
 
 
 def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:
