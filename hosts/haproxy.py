@@ -15,8 +15,6 @@ PACKAGES = ("haproxy",)
 CONFIG = "/etc/haproxy/haproxy.cfg"
 BODY_LIMIT = "/etc/haproxy/body_limit.lua"
 RELOAD = "/usr/local/lib/slipway/reload-haproxy"
-STREAM_SECONDS = 300
-"""Longest silence of an answer in progress, such as a slow query or a server-sent event stream."""
 MAX_CONNECTIONS = 8_000
 """Twice as many file descriptors must fit a container's usual limit of 20,000."""
 _ERROR_PAGE = "/etc/haproxy/errors/503.http"

@@ -15,6 +15,8 @@ from .state import SLOTS, State
 
 UNRELEASED = "unreleased"
 """In the map while nothing was ever released to a stack on AWS: HAProxy then answers the readiness check."""
+STREAM_SECONDS = 300
+"""HAProxy's `timeout server`: the longest silence of a stream, such as server-sent events."""
 _TIMEOUT = 3.0
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hosts import web
+from hosts.agent.observe import waits
 from hosts.plan import FleetPlan
-from tests.unit.hosts.live import MISSING, app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import HANGS, MISSING, app_on, free_port, haproxy, moved
 
 
 @dataclass
@@ -37,6 +39,10 @@ class WebHost:
 
 @pytest.fixture
 def host(plan: FleetPlan, tmp_path: Path) -> Iterator[WebHost]:
+    yield from web_host(plan, tmp_path)
+
+
+def web_host(plan: FleetPlan, tmp_path: Path) -> Iterator[WebHost]:
     ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
     slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 21002, 22001, 22002)}
     blue, green = slots["127.0.0.1:21001"], slots["127.0.0.1:22001"]
@@ -102,6 +108,44 @@ def test_health_checks_of_instances_use_the_path_in_the_map(host: WebHost):
     while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert (_state(host, "blue-1"), _state(host, "green-1")) == ("DOWN", "UP")
+
+
+def hang(host: WebHost, **headers: str) -> Future[httpx.Response]:
+    """A request on a kept connection whose answer the app does not give for a while."""
+    client = httpx.Client(base_url=host.live.base_url, timeout=30)
+    assert client.get("/", headers=headers).status_code == 200
+    pool = ThreadPoolExecutor(1)
+    return pool.submit(client.get, HANGS, headers=headers)
+
+
+def waited(host: WebHost, seconds: float) -> list[float]:
+    """What the agent reads of the requests that wait in slot blue."""
+    return waits(host.runtime("show sess").splitlines(), seconds)["blue"]
+
+
+def test_the_agent_sees_how_long_requests_wait_for_their_answer(host: WebHost, plan: FleetPlan):
+    host.set_map(active="blue", idle="green")
+    limit = plan.app.limits.response_seconds
+    time.sleep(1)
+    answers = [hang(host), hang(host, accept="text/event-stream")]
+    time.sleep(2.5)
+    assert [round(seconds) for seconds in waited(host, limit)] in ([2, 2], [3, 3], [2, 3], [3, 2])
+    assert all(answer.result().status_code == 200 for answer in answers)
+    assert waited(host, limit) == []
+
+
+def test_an_answer_that_does_not_begin_in_time_is_504_but_a_stream_may_be_silent(
+    plan: FleetPlan, tmp_path: Path
+):
+    limits = plan.app.limits.model_copy(update={"response_seconds": 1})
+    app = plan.app.model_copy(update={"limits": limits})
+    hosts = web_host(replace(plan, app=app), tmp_path)
+    host = next(hosts)
+    host.set_map(active="blue", idle="green")
+    plain, stream = hang(host), hang(host, accept="text/event-stream")
+    assert plain.result().status_code == 504
+    assert stream.result().status_code == 200
+    next(hosts, None)
 
 
 def _state(host: WebHost, server: str) -> str:
