@@ -143,9 +143,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "check", "checks", "A test against the live stack, with an id, a severity, a reason and a remedy."
         ),
         Term("finding", "checks", "What a check reports when it fails."),
-        Term(
-            "diagnosis", "slipway.platforms.diagnosis:Diagnosis", "What doctor found wrong, and the remedy."
-        ),
+        Term("diagnosis", "slipway.platforms.platform:Diagnosis", "What doctor found wrong, and the remedy."),
         Term(
             "problem",
             "slipway.release.preflight:Problem",

@@ -14,7 +14,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.traffic.target import Target
 from slipway.traffic.worker_hosts import Look, WorkerHost
 

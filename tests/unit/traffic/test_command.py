@@ -120,7 +120,7 @@ def test_a_generator_whose_starter_is_gone_ends_by_itself(target: Target, tmp_pa
         told += line
     assert process.poll() is None
     process.stdin.close()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     assert SECRET.encode() not in told
 
 

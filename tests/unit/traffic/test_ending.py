@@ -207,7 +207,7 @@ def test_a_run_that_a_signal_ends_reports_what_it_saw_and_is_no_pass(
     process = locust.start(site.url, "--headless", "-u", "4", "-r", "100")
     until(lambda: site.count > 60)
     process.send_signal(how)
-    told = ended(process, 15)
+    told = ended(process, 90)
     assert process.returncode == ExitCode.NO_DATA, told
     results = locust.results
     assert results["ended"] == "stopped"
@@ -275,7 +275,7 @@ def test_a_run_that_is_lost_ends_early_and_says_why(site: Site, locust: Locust) 
     site.delay = 0.05
     load = Load(p95_ms=20, abort_on_fail=True)
     process = locust.start(site.url, "--headless", "-u", "4", "-r", "100", "-t", "60", seconds=20, load=load)
-    told = ended(process, 40)
+    told = ended(process, 90)
     assert process.returncode == ExitCode.MISSED, told
     results = locust.results
     assert results["ended"] == "aborted"

@@ -125,7 +125,7 @@ def test_the_way_back_to_the_master_goes_through_the_ssh_connection_and_secrets_
         look = host.look()
         argv = host.argv(look, master.getsockname()[1], ["--worker", "--stack", "it's a stack"])
         done = subprocess.run(argv, input=b"hunter2\n", capture_output=True, timeout=30, check=False)
-        ear.join(timeout=10)
+        ear.join(timeout=60)
     assert done.returncode == 0, done.stderr
     arguments, given, seen = json.loads(b"".join(heard))
     assert arguments[:3] == ["--worker", "--stack", "it's a stack"]
