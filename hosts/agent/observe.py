@@ -150,7 +150,10 @@ def percentile(times: list[int], share: float) -> int:
 
 
 def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `probe`. Requests go through HAProxy, as users' requests do."""
+    """See docs/agent.md, `probe`. Requests go through HAProxy, as users' requests do.
+
+    One that gets no answer is the last: the others would only wait in the same way.
+    """
     if not host.serves:
         raise AgentError("bad_request", f"{host.name} serves no traffic")
     state = State.load(paths)
@@ -168,6 +171,8 @@ def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         status, took = ready.probe(ports[slot], request.text("path"), site, timeout)
         code = int(status) if status.isdigit() else 0
         probes.append({"status": code, "ms": round(took, 1), "error": None if code else status})
+        if not code:
+            break
     return {"answers": probes}
 
 

@@ -102,6 +102,8 @@ class Staged(Reply):
     bytes: int = 0
     seconds: float = 0
     drained_seconds: float = 0
+    altered: list[str] = Field(default_factory=list[str])
+    """Files of the kept build that had been changed on the host; they were replaced."""
 
 
 class Booted(Reply):

@@ -52,7 +52,7 @@ class Observe(Phase[Observation | None]):
         while not hopeless(new, old, limits):
             left = ends - looked
             if left <= 0:
-                if new.count >= limits.min_samples or ends >= began + longest(window):
+                if new.requests >= limits.min_samples or ends >= began + longest(window):
                     break
                 ends = min(began + longest(window), ends + window)
                 rollout.progress.line(
@@ -61,7 +61,7 @@ class Observe(Phase[Observation | None]):
                 )
                 continue
             time.sleep(min(LOOK_EVERY_SECONDS, left))
-            self._probe(rollout, probes_due(limits.min_samples - new.count, left, took, len(web)))
+            self._probe(rollout, probes_due(limits.min_samples - new.requests, left, took, len(web)))
             new = self._gather(rollout)
             rollout.progress.host("all", str(new))
             took, looked = time.monotonic() - looked, time.monotonic()

@@ -61,7 +61,7 @@ def judge(new: Sample, old: Sample, limits: Limits) -> Verdict:
 
     Too few samples fail: no data is no proof (the trap of k6#4283 and argo-rollouts#3724).
     """
-    if new.count < limits.min_samples:
+    if new.requests < limits.min_samples:
         return Verdict(False, f"only {new.count} answers seen, {limits.min_samples} are needed to judge")
     if new.error_ratio > limits.error_ratio:
         return Verdict(

@@ -78,6 +78,10 @@ def test_requests_that_never_get_an_answer_fail_a_release_whose_answers_are_all_
     assert "42 of 842 requests waited 5 s or longer for their answer, 42 still do (5.0%" in verdict.reason
 
 
+def test_a_release_that_answers_nothing_at_all_is_judged_by_what_waits():
+    assert "waited 5 s" in judge(Sample(count=15, hung=6, waiting=6), GOOD, LIMITS).reason
+
+
 def test_long_waits_that_the_old_release_had_too_are_the_apps_own():
     """Long polls, for example."""
     polls = Sample(count=900, p95_ms=20, hung=100, waiting=100)
