@@ -133,6 +133,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "The growing number that a lease hands out. A host refuses an older one.",
         ),
         Term(
+            "hold",
+            "slipway.storage.hold:Hold",
+            "What keeps releases from a stack: a person set it, or a rollback.",
+        ),
+        Term(
             "boot document",
             "slipway.release.membership",
             "What a new host reads to start the live release by itself.",

@@ -36,6 +36,10 @@ class Options:
     """None: when the schema or the config moved; True: always."""
     prove: bool | None = None
     """None: as the stack's `slipway:prove` says; False: nothing; True: also where that wants nothing."""
+    after_rollback: bool = False
+    """Release although a rollback holds the stack?"""
+    automatic: bool = False
+    """Did a machine start it, and not a person?"""
     wait_seconds: float = 0
     """How long to wait for a lease that another command holds."""
 

@@ -1,6 +1,6 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,6 +11,7 @@ from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
 from slipway.settings import NeedsPerson
 from slipway.stack import LiveStack
+from slipway.storage.hold import Hold, read_holds
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
 
@@ -29,6 +30,8 @@ class Seen:
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name, instances that cannot be worked with (still starting, or leaving), and why."""
+    holds: Sequence[Hold] = ()
+    """What keeps releases from the stack."""
 
     @property
     def headline(self) -> str:
@@ -71,6 +74,7 @@ class Seen:
             notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
         if self.unfinished is not None:
             notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"held {hold}" for hold in self.holds]
         notes += [f"{name}: {why}" for name, why in self.absent.items()]
         return notes
 
@@ -84,6 +88,7 @@ class Seen:
             "unfinished": self.unfinished.number if self.unfinished else None,
             "lease": {"owner": self.lease.owner, "command": self.lease.command} if self.lease else None,
             "recovered": self.recovered,
+            "holds": [hold.model_dump(mode="json", exclude={"lifted_by"}) for hold in self.holds],
             "hosts": [
                 {
                     "host": name,
@@ -123,6 +128,7 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
         absent=stack.absent,
+        holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
 
 
