@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.release.stage import empty_slots, stage_on
+from slipway.release.stage import stage_on
 from slipway.settings.app import Migrate as Command
 from slipway.settings.errors import ReleaseFailed
 
@@ -52,11 +52,6 @@ class Migrate(Phase[Schema]):
         self._apply(rollout, migrate)
         return Schema(head, {"backup": backup})
 
-    def undo(self, rollout: Rollout) -> None:
-        """Forward only: applied migrations stay, and the old release runs on them. The slot is emptied."""
-        if rollout.app.migrate is not None:
-            empty_slots(rollout, [migration_host(rollout)], self.shipment.number)
-
     def detail(self, result: Schema) -> Mapping[str, object]:
         return result.detail
 
@@ -76,7 +71,7 @@ class Migrate(Phase[Schema]):
             stage_on(rollout, self.shipment, host, "migrate")
             rollout.progress.host(host.name, "running migrations")
             outcome = host.agent.run(
-                fence=rollout.fence,
+                order=rollout.order,
                 release=self.shipment.number,
                 scope="migrate",
                 argv=shlex.split(migrate.command),

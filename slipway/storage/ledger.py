@@ -164,6 +164,11 @@ class Ledger(Reading):
             }
         )
 
+    def keep(self, live: int) -> None:
+        """Have `live` stay what it is, although a rollback from it had begun. Safe to repeat."""
+        if self.get(live).status == "rolled_back":
+            self.event(live, "promote", "done", {"kept": True})
+
     def _claim(self) -> None:
         """Put this lease's fence into the head before anything else is written.
 
