@@ -189,7 +189,8 @@ def serving_now(rollout: Rollout, views: Mapping[str, HostView]) -> str:
         live = rollout.ledger.head().live
     except SlipwayError as failure:
         return f"What the ledger names as live is not known: {failure.message}."
-    return what_serves(live, rollout.live, views)
+    silent = [host.name for host in rollout.hosts.all if host.name not in views]
+    return what_serves(live, rollout.live, views, silent)
 
 
 def overtaken(rollout: Rollout, failure: BaseException, *, is_certain: bool = False) -> LeaseHeld | None:

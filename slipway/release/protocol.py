@@ -159,8 +159,14 @@ def way_out(record: Release, live: int | None, hosts: Collection[HostView]) -> W
     return way_back(record, live)
 
 
-def what_serves(live: int | None, before: int | None, hosts: Mapping[str, HostView]) -> str:
-    """In a sentence: what serves at this moment, by the ledger's head (`live`) and by what each host says."""
+def what_serves(
+    live: int | None, before: int | None, hosts: Mapping[str, HostView], silent: Collection[str] = ()
+) -> str:
+    """In a sentence: what serves at this moment, by the ledger's head (`live`) and by what each host says.
+
+    `before`: what the head named when the command began; `silent`: hosts that did not answer.
+    """
+    unknown = f" {', '.join(silent)} did not say what they serve." if silent else ""
     astray = {name: host for name, host in hosts.items() if is_astray(host, live)}
     if astray:
         served = {name: host.serves for name, host in hosts.items() if host.serves is not None}
@@ -170,6 +176,13 @@ def what_serves(live: int | None, before: int | None, hosts: Mapping[str, HostVi
         }
         parts = [f"release {number} serves on {', '.join(names)}" for number, names in by_release.items()]
         named = f"release {live}" if live else "no release"
-        return f"The hosts differ: {'; '.join(parts)}. The ledger names {named} as live."
-    as_before = " as before" if live == before else " now"
-    return f"Release {live} serves{as_before}." if live else f"The stack serves nothing,{as_before}."
+        return f"The hosts differ: {'; '.join(parts)}. The ledger names {named} as live.{unknown}"
+    when = "as before" if live == before else "now"
+    where = f" on {', '.join(hosts)}" if silent else ""
+    if silent and not hosts:
+        return (
+            f"No host said what it serves. The ledger names {f'release {live}' if live else 'none'} as live."
+        )
+    return (
+        f"Release {live} serves {when}{where}." if live else f"The stack serves nothing {when}."
+    ) + unknown
