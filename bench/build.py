@@ -16,9 +16,7 @@ from pathlib import Path
 
 from bench.record import parser, record
 from slipway.build.build import build
-from slipway.settings.app import App
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
+from slipway.settings import App, Project, Stack
 
 WORDS = [f"word{number}" for number in range(5000)]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.record import note, parser, record
 from checks.kit.hosts import Hosts
-from slipway.settings.project import open_project
+from slipway.settings import open_project
 from slipway.stack import LiveStack
 
 GOAL = 5.0

@@ -18,7 +18,7 @@ import websocket
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from slipway.settings.app import App
+from slipway.settings import App
 from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.samples import ECHO, HTTP

@@ -12,7 +12,7 @@ from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import JINJA, template
 from hosts.units import unit
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = ("openssl", "postgresql-client")
 OPERATOR = "admin"

@@ -15,7 +15,7 @@ from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
 from hosts.units import at_boot, unit
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = (
     *("ca-certificates", "iproute2", "nftables", "openssh-server", "procps", "python3", "sudo"),

@@ -14,7 +14,7 @@ from hosts import aws, base, edge, web, worker
 from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.operations import install
 from hosts.plan import SETUP_DIGEST, FleetPlan
-from slipway.settings.outputs import Host, Role
+from slipway.settings import Host, Role
 
 DIGESTS = ("/etc/slipway/setup.digest", SETUP_DIGEST)
 """The second, on the system disk, is what counts: the first may outlive a rebuild on a data disk."""

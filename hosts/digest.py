@@ -17,7 +17,7 @@ from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 from hosts.deploy import packages
 from hosts.plan import FleetPlan
 from hosts.run import dry_run
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 
 def setup_digest(plan: FleetPlan, host: Host) -> str:

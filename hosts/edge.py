@@ -9,7 +9,7 @@ from hosts import haproxy
 from hosts.operations import install
 from hosts.plan import FleetPlan
 from hosts.render import render
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = haproxy.PACKAGES
 SITE_PEM = "/etc/haproxy/site.pem"

@@ -11,7 +11,7 @@ from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
 from hosts.units import at_boot, unit
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 FIREWALL = "/etc/slipway/firewall.nft"
 ANYONE = "anyone"

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host, Outputs
-from slipway.settings.stack import Stack
+from slipway.settings import App, BadInput, Host, Outputs, Stack
 
 SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 """Where a host keeps the digest of its set-up: on its system disk, so that a rebuilt host has none."""

@@ -27,7 +27,7 @@ from pyinfra.context import ctx_host, ctx_state
 from hosts.data.s3 import BINARY
 from hosts.deploy import deploy
 from hosts.plan import FleetPlan
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 _LINES = 20
 """Last lines of a failed operation that are shown."""

@@ -13,7 +13,7 @@ from hosts.base import restore_live_release
 from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = haproxy.PACKAGES
 SLOTS_MAP = "/etc/haproxy/slots.map"

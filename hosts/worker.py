@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hosts.base import restore_live_release
 from hosts.plan import FleetPlan
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES: tuple[str, ...] = ()
 

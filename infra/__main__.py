@@ -9,8 +9,7 @@ from typing import Any
 
 import pulumi
 
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.project import Project, open_project
+from slipway.settings import BadInput, Project, SlipwayError, open_project
 
 PROGRAMS = {"aws": "infra.aws.program", "local": "infra.local.program"}
 """By platform, the module whose `program` declares a stack. It is imported only when used: the providers'

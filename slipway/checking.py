@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from slipway.reports import Reports
-from slipway.settings.errors import BadInput
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project
 
 Severity = Literal["critical", "high", "medium", "low"]
 

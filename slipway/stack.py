@@ -6,33 +6,42 @@
 Opening costs nothing: each part is read when it is first used, and once.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hosts.agent.sigv4 import Credentials
+from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
+from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
-from slipway.settings.app import App, WebSocket
-from slipway.settings.checks import CheckSocket, CheckUpload, CheckWebhook, Number
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE, Outputs, Role
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.project import Project, open_project
-from slipway.settings.stack import Stack
+from slipway.settings import (
+    LOAD_HEADER,
+    STICKY_COOKIE,
+    App,
+    BadInput,
+    CheckSocket,
+    CheckUpload,
+    CheckWebhook,
+    Number,
+    Outputs,
+    Project,
+    Role,
+    SlipwayError,
+    Stack,
+    WebSocket,
+    misfits,
+    open_project,
+)
+from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
-
-if TYPE_CHECKING:
-    from slipway.build.manifest import Manifest
 
 __all__ = [
     "LOAD_HEADER",
@@ -165,11 +174,12 @@ class LiveStack:
         """Value of X-Slipway-Load, which exempts a client from the per-address limits; may be empty."""
         return self.secret(self.outputs.load_header_secret)
 
-    def env(self, scope: str) -> dict[str, str]:
-        """The env of a process, `migrate`, `task`, `cron` or `smoke`. Raises BadInput if one is missing."""
-        from slipway.secrets.contract import compose  # noqa: PLC0415
+    def env(self, scope: str, app: App | None = None) -> dict[str, str]:
+        """The env of a process, `migrate`, `task`, `cron` or `smoke`, by the contract of `app` (today's).
 
-        return compose(self.app, self.stack, self.outputs, self.secrets, scope)
+        Raises BadInput if a value is missing.
+        """
+        return compose(app or self.app, self.stack, self.outputs, self.secrets, scope)
 
     @cached_property
     def smoke_env(self) -> Mapping[str, str]:
@@ -179,8 +189,6 @@ class LiveStack:
     @cached_property
     def config_version(self) -> str:
         """12 hex digits that change when a value of any env does. Raises BadInput as `env` does."""
-        from slipway.secrets.contract import config_version  # noqa: PLC0415
-
         return config_version(self.app, self.stack, self.outputs, self.secrets)
 
     @cached_property
@@ -253,20 +261,14 @@ class LiveStack:
 
     def env_example(self) -> str:
         """The text of a `.env.example` for the app's env contract."""
-        from slipway.secrets.contract import env_example  # noqa: PLC0415
-
         return env_example(self.app)
 
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
-        from slipway.settings.env import misfits  # noqa: PLC0415
-
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
-        from slipway.build.manifest import load_manifest  # noqa: PLC0415
-
         return load_manifest(self.bucket, build)
 
     def migrations(self, release: int) -> list[str]:
@@ -282,8 +284,6 @@ class LiveStack:
 
         None: hosts use a role there, which the operator's machine cannot take.
         """
-        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
-
         key = account.reader_access_key or account.access_key
         secret = account.reader_secret_key_secret or account.secret_key_secret
         if key is None or secret is None:

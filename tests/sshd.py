@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.fleet.ssh_config import control_folder, write_ssh_config
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 from tests.s3 import free_port, wait_for_port
 
 _CONFIG = """\
@@ -83,4 +83,4 @@ def serve(program: str, folder: Path) -> Generator[Sshd]:
             shutil.rmtree(control_folder(config))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
+        process.wait(timeout=60)

@@ -87,7 +87,7 @@ def _go_dark(paths: Paths, host: Host, state: State) -> None:
 
 def _switch(paths: Paths, host: Host, state: State, slot: Slot, *, hold: float, back: bool) -> None:
     """`back`: the release was live before, and needs no more health than the one that it replaces."""
-    if slot.state not in ("booted", "warm"):
+    if not _can_take_over(slot):
         raise AgentError("not_warm", f"release {slot.release} is {slot.state} in slot {slot.name}")
     if host.serves and slot.web:
         _refuse_down(paths, slot, state.live if back else None)
@@ -105,6 +105,21 @@ def _switch(paths: Paths, host: Host, state: State, slot: Slot, *, hold: float, 
         _flip(paths, host, state, slot, hold)
     else:
         state.save()
+
+
+def _can_take_over(slot: Slot) -> bool:
+    """Whether the slot was proved here, or only its workers failed, which the handover tries again.
+
+    A worker fails with whatever it needs, such as Redis during a restart: that must not bar its release for
+    good.
+    """
+    if slot.state != "failed":
+        return slot.state in ("booted", "warm")
+    if slot.web is None:
+        return True
+    from . import systemd
+
+    return all(unit.active == "active" for unit in systemd.show(slot.web.units(slot.name)).values())
 
 
 def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:

@@ -10,8 +10,7 @@ from pyinfra.operations import files
 
 from hosts.operations import install
 from hosts.plan import FleetPlan
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host
+from slipway.settings import BadInput, Host
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 

@@ -14,7 +14,7 @@ from hosts.operations import on_change
 from hosts.plan import FleetPlan
 from hosts.render import JINJA, template
 from hosts.units import drop_in
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = ("pgbouncer",)
 

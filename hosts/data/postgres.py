@@ -10,7 +10,7 @@ from hosts.data.scram import verifier
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import JINJA, render, template
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 PACKAGES = ("postgresql",)
 

@@ -17,8 +17,7 @@ from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, BUILDS_WRITER, S3_ROOT, UPLOADS, FleetPlan
 from hosts.render import JINJA, template
 from hosts.units import daemon_reload
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host
+from slipway.settings import BadInput, Host
 
 PACKAGES: tuple[str, ...] = ()
 

@@ -15,9 +15,8 @@ import slipway.settings
 from hosts.digest import setup_digest
 from hosts.plan import FleetPlan, pack
 from hosts.render import TEMPLATES
+from slipway.settings import BadInput, Host, Role
 from slipway.settings.aws_names import SETUP_KITS
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host, Role
 
 KIT_ROLES: tuple[Role, ...] = ("web", "worker")
 PYTHON_INDEX = f"{SETUP_KITS}/python.json"
@@ -94,7 +93,8 @@ def _sources() -> dict[str, bytes]:
     """What the deploy imports and renders, and the program that starts it."""
     found = {f"hosts/{path.relative_to(_HOSTS).as_posix()}": path for path in _HOSTS.rglob("*.py")}
     found |= {
-        f"slipway/settings/{path.relative_to(_SETTINGS).as_posix()}": path for path in _SETTINGS.rglob("*.py")
+        f"slipway/settings/{path.relative_to(_SETTINGS).as_posix()}": path
+        for path in (*_SETTINGS.rglob("*.py"), _SETTINGS / "__init__.pyi")
     }
     found["slipway/__init__.py"] = _SETTINGS.parent / "__init__.py"
     for folder in _HERE_ONLY:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 """Pinned with hashes: `uv export --only-group kit`."""

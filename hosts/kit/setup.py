@@ -100,7 +100,7 @@ def set_up(kit: dict[str, Any], facts: dict[str, Any]) -> None:
     """Run the deploy of the kit's role on this host."""
     from hosts.plan import Instance, unpack  # noqa: PLC0415 - needs the packages
     from hosts.run import set_up_here  # noqa: PLC0415
-    from slipway.settings.outputs import Host  # noqa: PLC0415
+    from slipway.settings import Host  # noqa: PLC0415
 
     instance = Instance(facts["instance"], facts["endpoints"])
     plan = unpack((HERE / "plan.json").read_text(), HERE / "ca.pem", instance)

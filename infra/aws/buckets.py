@@ -10,9 +10,9 @@ import pulumi_aws as aws
 
 from infra.aws.iam.document import as_json
 from infra.aws.iam.resource_policies import bucket_policy
+from slipway.settings import BadInput
 from slipway.settings.aws import Buckets
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.errors import BadInput
 
 _BROWSER_SECONDS = 3600
 

@@ -13,7 +13,7 @@ from hosts.agent.leave import HOOK as LEAVING_HOOK
 from hosts.kit.user_data import PATIENCE_MINUTES
 from infra.aws.launch_template import LaunchTemplateArgs, host_tags, launch_template
 from infra.aws.limits import retention_days
-from slipway.settings.app import App
+from slipway.settings import App
 from slipway.settings.aws import Aws, LoadBalancer
 from slipway.settings.aws_names import AwsNames
 

@@ -37,7 +37,6 @@ class Network(pulumi.ComponentResource):
     public_subnet_ids: list[Output[str]]
     private_subnet_ids: list[Output[str]]
     data_subnet_ids: list[Output[str]]
-    s3_endpoint_id: Output[str]
 
     def __init__(self, name: str, args: NetworkArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Network", name, None, opts)
@@ -73,7 +72,7 @@ class Network(pulumi.ComponentResource):
             _after(subnet.id, way_out.id) for subnet, way_out in zip(private, ways_out, strict=True)
         ]
         self.data_subnet_ids = [subnet.id for subnet in data]
-        endpoints = Endpoints(
+        Endpoints(
             f"{name}-endpoints",
             EndpointsArgs(
                 names=args.names,
@@ -85,7 +84,6 @@ class Network(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.s3_endpoint_id = endpoints.s3_id
         FlowLog(
             f"{name}-flow-log",
             FlowLogArgs(

@@ -14,8 +14,9 @@ from infra.aws.database import PORT as DATABASE_PORT
 from infra.aws.database import Database as MadeDatabase
 from infra.cloudflare.uploads import SECRET as R2_SECRET
 from infra.cloudflare.uploads import Uploads as R2Uploads
+from slipway.settings import Bucket, Cloud, Outputs, Redis, SecretStore
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.outputs import Bucket, Cloud, Database, Outputs, Redis, SecretStore
+from slipway.settings.outputs import Database
 from slipway.settings.outputs import Output as Part
 
 CA_FILE = "/etc/slipway/ca.pem"

@@ -26,9 +26,8 @@ from infra.cloudflare.front import Front, FrontArgs, Proofs, ProofsArgs, cloudfl
 from infra.cloudflare.origin import IPV4, IPV6, origin_ca
 from infra.cloudflare.realtime import Realtime, RealtimeArgs, worker_variables
 from infra.cloudflare.uploads import Uploads, UploadsArgs
+from slipway.settings import BadInput, Project
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.errors import BadInput
-from slipway.settings.project import Project
 
 
 def program(project: Project) -> Mapping[str, Any]:

@@ -10,8 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 SOURCE = "https://www.cloudflare.com/ips/"
-READ_ON = "2026-09-29"
-"""Date of the newest copy of the source with the same ranges."""
+"""Its newest copy with the same ranges was read on 2026-09-29."""
 
 IPV4 = (
     "103.21.244.0/22",

@@ -8,11 +8,8 @@ from pathlib import Path
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from slipway.settings.app import App
+from slipway.settings import App, BadInput, Stack, reaches
 from slipway.settings.aws import Cloudflare
-from slipway.settings.env import reaches
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
 
 SCRIPT = Path("worker/dist/worker.js")
 """The built script, one module, in the app's folder."""

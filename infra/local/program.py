@@ -13,8 +13,7 @@ from pulumi.dynamic import Resource
 import hosts
 from hosts.render import TEMPLATES
 from infra.local.provider import FleetProvider
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import Outputs, Project
 
 
 def program(project: Project) -> Mapping[str, pulumi.Output[object]]:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from slipway.settings.stack_file import STATE_FOLDER
+from slipway.settings import STATE_FOLDER
 
 MADE_FROM = ("root", "stack", "settings")
 RUNNING = "running"
@@ -33,7 +33,7 @@ class FleetProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """Bring the fleet up, or take over one that `slipway up` made."""
-        from slipway.settings.project import open_project  # noqa: PLC0415 - a diff does not need it
+        from slipway.settings import open_project  # noqa: PLC0415 - a diff does not need it
 
         made = self._bring_up(props)
         return CreateResult(open_project(props["stack"], Path(props["root"])).fleet_id, made)

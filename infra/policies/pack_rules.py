@@ -19,10 +19,9 @@ from pulumi_policy import (
 from infra.policies import RULES
 from infra.policies.rule import Rule, World
 from infra.recording.graph import Graph, Resource
+from slipway.settings import BadInput, find_root, load_stack
 from slipway.settings.aws import Purpose
 from slipway.settings.controls import STOPPING
-from slipway.settings.errors import BadInput
-from slipway.settings.stack_file import find_root, load_stack
 
 
 def policies(purpose: Purpose | None = None) -> list[Policy]:

@@ -16,7 +16,7 @@ import yaml
 from infra.recording.record import ProgramFailed
 from infra.recording.sandbox import attempts, go_offline
 from infra.recording.sandbox import install as make_cloudflare_lean
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 
 def main() -> int:

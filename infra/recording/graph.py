@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,6 @@ class Graph:
     def by_address(self, address: str) -> Resource | None:
         """The resource with this address in references: `aws_lb.edge`."""
         return next((each for each in self.resources if each.address == address), None)
-
-    def children(self, urn: str) -> list[Resource]:
-        """The resources whose parent is `urn`."""
-        return [each for each in self.resources if each.parent == urn]
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`."""

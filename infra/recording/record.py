@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.recording.answers import Answer
 from infra.recording.graph import Graph
-from slipway.settings.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
 
 
 class ProgramFailed(SlipwayError):

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from slipway.build import cache
 from slipway.build.cache import settings_digest, tree_digest
 from slipway.build.command import BuildFailed, build_env, client_env, run_command
-from slipway.build.manifest import Manifest, canonical, input_key, load_manifest, read_manifest
+from slipway.build.manifest import Manifest, canonical, declared_by, input_key, load_manifest, read_manifest
 from slipway.build.runtime import architecture, install
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
-from slipway.settings.app import App
-from slipway.settings.errors import SlipwayError
-from slipway.settings.project import Project
+from slipway.settings import App, Project, SlipwayError
 from slipway.storage.bucket import BucketError
 
 if TYPE_CHECKING:
@@ -90,6 +88,7 @@ def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
     settings = app.model_dump(
         mode="json", include={"name", "runtime", "build", "processes", "cron", "migrate"}, by_alias=True
     )
+    settings["declared"] = declared_by(app).model_dump(mode="json", by_alias=True)
     return "sha256:" + settings_digest(
         tree_digest(source.root, source.files), settings, architecture(), env=public
     )

@@ -11,9 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from slipway.settings.app import App
-from slipway.settings.errors import ReleaseFailed
-from slipway.settings.stack import Stack
+from slipway.settings import App, ReleaseFailed, Stack
 
 TAIL_LINES = 30
 GRACE_SECONDS = 5

@@ -24,7 +24,7 @@ from slipway.build import cache
 from slipway.build.cache import file_digest
 from slipway.build.command import EPOCH
 from slipway.build.source import leads_out
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 LEVEL = 6
 BLOCK = 4096

@@ -19,14 +19,16 @@ from slipway.build.manifest import (
     Manifest,
     MigrateCommand,
     RuntimeOf,
+    declared_by,
+    folder_digest,
     read_migrations,
     seal,
+    unmatched_migrations,
 )
 from slipway.build.runtime import Installed, architecture, runtime_layer
 from slipway.build.sbom import READERS, make_sbom, read_lockfiles
 from slipway.build.source import ALWAYS_LEFT_OUT, Source, copy_files, matcher
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
+from slipway.settings import App, BadInput
 
 
 def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, Path], bytes]:
@@ -43,7 +45,8 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
     _refuse_missing_directories(app, entries)
     origins = {entry.name: entry.origin for entry in entries if entry.kind == "file"}
     migrations = read_migrations(origins, app.migrate)
-    notes = _notes(app, entries, found_migrations=bool(migrations))
+    unmatched = unmatched_migrations(origins, app.migrate) if app.migrate else {}
+    notes = _notes(app, entries, found_migrations=bool(migrations), unmatched=list(unmatched))
     for note in notes:
         order.line(f"note: {note}")
     packed["app"] = pack(entries, times="content", report=PackingProgress("app layer", entries, order.line))
@@ -71,7 +74,9 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
             command=app.migrate.command,
             directory=app.migrate.directory,
             timeout_seconds=app.migrate.timeout_seconds,
+            folder=folder_digest(unmatched),
         ),
+        declared=declared_by(app),
         sbom=f"sha256:{hashlib.sha256(sbom).hexdigest()}",
         input=digest,
         notes=notes,
@@ -93,7 +98,7 @@ def _refuse_missing_directories(app: App, entries: list[Entry]) -> None:
             )
 
 
-def _notes(app: App, entries: list[Entry], *, found_migrations: bool) -> list[str]:
+def _notes(app: App, entries: list[Entry], *, found_migrations: bool, unmatched: list[str]) -> list[str]:
     notes: list[str] = []
     maps = [entry.name for entry in entries if entry.name.endswith((".js.map", ".css.map", ".mjs.map"))]
     if maps:
@@ -102,7 +107,15 @@ def _notes(app: App, entries: list[Entry], *, found_migrations: bool) -> list[st
             "source; drop them with build.exclude"
         )
     if app.migrate and not found_migrations:
-        notes.append(f"migrate.files: no file of the build matches {app.migrate.files}")
+        notes.append(
+            f"migrate.files: no file of the build matches {app.migrate.files}; "
+            "every release runs the migrate command"
+        )
+    if unmatched:
+        notes.append(
+            f"migrate.files does not match {len(unmatched)} files beside the migrations ({unmatched[0]}); "
+            "the migrate command runs when one of them changes"
+        )
     return notes
 
 

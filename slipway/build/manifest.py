@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from slipway.build.source import matcher
-from slipway.settings.app import Cron, Migrate, Process
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.schema import Command, Name
+from slipway.settings import App, BadInput, Cron, EnvVar, Migrate, Process, SlipwayError, Smoke, WebSocket
+from slipway.settings.schema import Command, EnvName, HttpPath, Name
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
 
 
-SCHEMA = 1
-"""Grows with every change of shape: an older slipway must refuse what it would misread."""
+SCHEMA = 2
+"""Grows with every change of shape: an older slipway must refuse what it would misread.
+
+1: without `declared` and `migrate.folder`; such a build runs with what slipway.toml declares today.
+"""
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{12}$")]
@@ -77,14 +79,30 @@ class MigrateCommand(Part):
     """How the schema is moved from this build."""
 
     command: Command
+    """Run by sh."""
     directory: str = "."
     timeout_seconds: int
+    folder: str = ""
+    """Digest of every file beside the migrations: changes that `migrate.files` does not match count too."""
+
+
+class Declared(Part):
+    """What slipway.toml declared about this build's code.
+
+    A rollback to the build stages, boots and smoke-tests it by this, not by today's file.
+    """
+
+    env: dict[EnvName, EnvVar] = Field(default_factory=dict[str, EnvVar])
+    smoke: Smoke = Smoke()
+    websocket: WebSocket | None = None
+    probe: HttpPath | None = None
+    """`observe.probe`."""
 
 
 class Manifest(Part):
     """One build. Made by `seal`, read by `load_manifest`; the id is the hash of everything else in it."""
 
-    schema_: Literal[1] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
     id: BuildId
     app: Name
     arch: Literal["x64", "arm64"]
@@ -96,6 +114,7 @@ class Manifest(Part):
     """As in slipway.toml, with every role filled in."""
     cron: dict[Name, Cron] = Field(default_factory=dict[str, Cron])
     migrate: MigrateCommand | None = None
+    declared: Declared | None = None
     sbom: Digest
     """Digest of `builds/<id>.cdx.json`."""
     input: Digest
@@ -107,10 +126,14 @@ class Manifest(Part):
 
     @property
     def migrations_digest(self) -> str:
-        """Changes when a migration is added, removed or edited; 12 hex digits, empty without migrations."""
-        if not self.migrations:
+        """Changes with the migrations, their folder and their command; 12 hex digits.
+
+        Empty if no migration was found: whether the schema moves is then unknown.
+        """
+        if not self.migrations or self.migrate is None:
             return ""
-        return hashlib.sha256(canonical([m.model_dump() for m in self.migrations])).hexdigest()[:12]
+        content = [*(each.model_dump() for each in self.migrations), self.migrate.model_dump()]
+        return hashlib.sha256(canonical(content)).hexdigest()[:12]
 
     @property
     def schema_head(self) -> str | None:
@@ -121,6 +144,31 @@ class Manifest(Part):
     def key(self) -> str:
         """Its key in the builds bucket."""
         return f"builds/{self.id}.json"
+
+    def as_declared(self, today: App) -> App:
+        """`today` with what belongs to this build's code as it was when the build was made.
+
+        Limits, windows and hold times stay today's: they are the operator's, not the code's.
+        """
+        if self.declared is None:
+            return today
+        declared = self.declared
+        return today.model_copy(
+            update={
+                "processes": self.processes,
+                "cron": self.cron,
+                "env": declared.env,
+                "smoke": declared.smoke,
+                "websocket": declared.websocket,
+                "observe": today.observe.model_copy(update={"probe": declared.probe}),
+            }
+        )
+
+
+def declared_by(app: App) -> Declared:
+    """The part of slipway.toml that a build carries with it; texts for a person are left out."""
+    env = {name: var.model_copy(update={"describe": ""}) for name, var in app.env.items()}
+    return Declared(env=env, smoke=app.smoke, websocket=app.websocket, probe=app.observe.probe)
 
 
 def canonical(value: object) -> bytes:
@@ -145,9 +193,9 @@ def read_manifest(content: Mapping[str, Any], where: str) -> Manifest:
     Raises BadInput for a newer schema than this slipway knows, SlipwayError for a damaged one.
     """
     schema = content.get("schema")
-    if schema != SCHEMA:
+    if schema not in (1, SCHEMA):
         raise BadInput(
-            f"{where} has schema {schema}, this slipway reads {SCHEMA}",
+            f"{where} has schema {schema}, this slipway reads up to {SCHEMA}",
             remedy="a newer slipway made it: update slipway",
         )
     if content.get("id") != build_id(content):
@@ -202,6 +250,32 @@ def migration_files(files: Mapping[str, Path], migrate: Migrate | None) -> dict[
         return short if count[short] == 1 else f"{PurePosixPath(name).parent.name}/{short}"
 
     return dict(sorted((id_of(name), files[name]) for name in names))
+
+
+def unmatched_migrations(files: Mapping[str, Path], migrate: Migrate) -> dict[str, Path]:
+    """Files beside the migrations that `migrate.files` does not match, by name and sorted.
+
+    They lie in the fixed folder of the pattern, or, if it has none, where the matched files are.
+    """
+    wanted = matcher([migrate.files])
+    fixed = migrate.files.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0]
+    if fixed:
+        folders = {fixed}
+    else:
+        folders = {str(PurePosixPath(name).parent) for name in files if wanted(name)} - {"."}
+    return {
+        name: files[name]
+        for name in sorted(files)
+        if any(name.startswith(f"{folder}/") for folder in folders)
+        and not wanted(name)
+        and not name.endswith(".down.sql")
+    }
+
+
+def folder_digest(files: Mapping[str, Path]) -> str:
+    """12 hex digits over names and content; empty without files."""
+    content = [[name, hashlib.sha256(path.read_bytes()).hexdigest()] for name, path in files.items()]
+    return hashlib.sha256(canonical(content)).hexdigest()[:12] if content else ""
 
 
 def _read(id_: str, path: Path, migrate: Migrate) -> Migration:

@@ -12,7 +12,7 @@ from slipway.build.build import Build
 from slipway.build.cache import file_digest
 from slipway.build.manifest import Layer, input_key
 from slipway.progress import Progress, Silent
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.storage.bucket import Bucket, Conflict
 
 AT_ONCE = 3

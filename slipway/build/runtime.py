@@ -20,8 +20,7 @@ from typing import Any, cast
 from slipway.build import cache
 from slipway.build.cache import settings_digest
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Packed, collect, pack, recalled, record_of
-from slipway.settings.app import Runtime
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, Runtime, SlipwayError
 
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
 """Never part of the source: git's own store, and slipway's (keys of a local fleet)."""

@@ -11,7 +11,9 @@ from slipway.cli import (
     down,
     drift,
     history,
+    hold,
     infra,
+    ledger,
     load,
     logs,
     meter,
@@ -56,6 +58,8 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("release")(release.release)
 app.command("rollback")(rollback.rollback)
+app.command("hold")(hold.hold)
+app.command("resume")(hold.resume)
 app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("logs")(logs.logs)
@@ -70,3 +74,4 @@ app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(infra.app, name="infra")
+app.add_typer(ledger.app, name="ledger")

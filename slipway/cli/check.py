@@ -40,8 +40,7 @@ def check(
     """
     from slipway.checking import run  # noqa: PLC0415
     from slipway.cli.console import emit_json  # noqa: PLC0415
-    from slipway.settings.errors import BadInput  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import BadInput, open_project  # noqa: PLC0415
 
     if severity not in ("critical", "high", "medium", "low"):
         raise BadInput(

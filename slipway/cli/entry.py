@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 
 def main() -> NoReturn:

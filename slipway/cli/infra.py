@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli.console import Json, Stack, emit_json, say, table
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 if TYPE_CHECKING:
     from infra.recording import Graph
-    from slipway.settings.project import Project
+    from slipway.settings import Project
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,7 +135,7 @@ def _recorded(stack: str) -> tuple[Graph, Project]:
                 f"the Python package {package} is not installed",
                 remedy="install the group infra: uv sync --group infra",
             )
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     project = open_project(stack)
     if project.stack.aws is None:

@@ -77,7 +77,7 @@ def load(
       slipway load --profile smoke --json > load.json
     """
     from slipway.cli.console import emit_json, say  # noqa: PLC0415
-    from slipway.settings.project import open_project  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
     from slipway.traffic.command import Load, run  # noqa: PLC0415
     from slipway.traffic.worker_hosts import worker_host  # noqa: PLC0415
 

@@ -5,15 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slipway.doctor import machine, stack
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import FIRST, class_named, platform_of
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.project import Project, open_project
+from slipway.platforms.platform import FIRST, Diagnosis, class_named, fail, ok, platform_of, warn
+from slipway.settings import BadInput, Project, SlipwayError, open_project
 from slipway.stack import LiveStack
 
 MACHINE = (machine.python, machine.ssh_client, machine.git, machine.disk, machine.npm_registry)
 STACK = (stack.secrets,)
-LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease)
+LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.ledger)
 
 
 def examine(stack_name: str, start: Path | None = None) -> list[Diagnosis]:

@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import platform_of
-from slipway.platforms.site_certificate import WARN_DAYS, days_left
+from slipway.platforms.platform import Diagnosis, fail, ok, platform_of, warn
+from slipway.platforms.site import WARN_DAYS, days_left
+from slipway.release.repair import on_hosts
 from slipway.secrets.check import check
-from slipway.settings.project import Project
+from slipway.settings import Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import read_lease
+from slipway.storage.records import Head
+from slipway.storage.survey import survey
 
 SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0
+NEWEST_RECORDS = 20
+"""Records of the ledger that are read; older ones matter for the history alone."""
 
 
 def secrets(project: Project) -> Iterable[Diagnosis]:
@@ -94,3 +98,37 @@ def lease(opened: LiveStack) -> Iterable[Diagnosis]:
         f"the lease is held by {held.owner} (`{held.command}`), last renewed {max(age, 0):.0f} s ago",
         "if that command is dead, its lease expires by itself; the next command finishes or undoes its work",
     )
+
+
+def ledger(opened: LiveStack) -> Iterable[Diagnosis]:
+    """Lease, head and newest records can be read, and the hosts serve what the head names."""
+    name = opened.outputs.stack
+    found = survey(opened.bucket, name, newest=NEWEST_RECORDS)
+    repair = f"slipway ledger repair --stack {name}"
+    for damage in found.damaged:
+        yield fail(damage.message, repair)
+    if found.damaged:
+        return
+    held = read_lease(opened.bucket, name)
+    left = found.newest and not found.progress(found.newest).ended
+    if left and held is None:
+        yield fail(
+            f"release {found.newest} was left unfinished by a command that has ended",
+            f"slipway status --stack {name}: it is finished or undone",
+        )
+    if left or held is not None:
+        return
+    live = found.head.live if isinstance(found.head, Head) else None
+    try:
+        statuses = opened.statuses()
+    except FleetError:
+        return  # `hosts` reports it
+    serving = on_hosts(statuses).serving
+    wrong = [f"{host} serves release {release}" for host, release in serving.items() if release != live]
+    if wrong:
+        yield fail(
+            f"the ledger names release {live or 'none'} as live, but {', '.join(wrong)}",
+            repair if live is None else f"slipway status --stack {name}, then slipway release",
+        )
+    else:
+        yield ok(f"the ledger is whole; release {live or 'none'} is live on every web host")

@@ -149,7 +149,7 @@ class Agent:
         self,
         *,
         scope: Literal["task", "migrate"],
-        argv: Sequence[str],
+        argv: Sequence[str] = (),
         timeout: float,
         order: Order | None = None,
         release: int | None = None,
@@ -158,7 +158,10 @@ class Agent:
         directory: str | None = None,
         on_output: Lines | None = None,
     ) -> replies.Ran:
-        """Run a one-off command with a release's code and env; `on_output` is called with each line."""
+        """Run a one-off command with a release's code and env; `on_output` is called with each line.
+
+        Without `argv`, scope `migrate` runs the migrate command of the release's manifest, by sh.
+        """
         request = {
             **_ordered(order),
             "release": release,

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from slipway.fleet.process import Completed, Lines
 from slipway.fleet.replies import Reply
 from slipway.fleet.ssh import Connection
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 R = TypeVar("R", bound=Reply)
 

@@ -6,8 +6,7 @@ from typing import TypeVar, cast
 
 from slipway.fleet.agent import Agent
 from slipway.fleet.ssh import Connection
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Host, Outputs, Role
+from slipway.settings import Host, Outputs, Role, SlipwayError
 
 T = TypeVar("T")
 

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
 from slipway.fleet.ssh import Connection
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, Outputs
+from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket
 
 

@@ -7,8 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.outputs import Host
+from slipway.settings import Host, NeedsPerson
 
 CONNECT_SECONDS = 5
 _LONGEST_SOCKET_PATH = 104

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slipway.secrets.store import SecretStore
-from slipway.settings.outputs import Bucket, Database, Redis
-from slipway.settings.stack import Stack
+from slipway.settings import Bucket, Redis, Stack
+from slipway.settings.outputs import Database
 
 CA_ON_HOSTS = "/etc/slipway/ca.pem"
 S3_PORT, POSTGRES_PORT, PGBOUNCER_PORT, REDIS_PORT = 7070, 5432, 6432, 6379
@@ -96,9 +96,9 @@ RANDOM_BYTES = 24
 
 
 def ensure_platform_secrets(store: SecretStore, names: Sequence[str] = NAMES) -> dict[str, str]:
-    """The values of `names`. Missing ones are made; one that is there is never changed."""
+    """All values of the store. Missing ones of `names` are made; one that is there is never changed."""
     held = store.read()
     made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
     if made:
         store.update(made)
-    return {name: made.get(name) or held[name] for name in names}
+    return {**held, **made}

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from slipway.progress import Progress
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 VERSION = "v1.8.0"
 MODULE = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"

@@ -8,8 +8,7 @@ from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
-from slipway.settings.errors import ReleaseFailed
-from slipway.settings.outputs import Role
+from slipway.settings import ReleaseFailed, Role
 from slipway.stack import LiveStack
 
 T = TypeVar("T")

@@ -4,17 +4,22 @@ The old release goes on serving until the switch, and serves again after a rollb
 safe under it. One that is not carries the contract marker, and bars a rollback past it.
 """
 
+from __future__ import annotations
+
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import stage_on
-from slipway.settings.app import Migrate as Command
-from slipway.settings.errors import ReleaseFailed
+from slipway.settings import ReleaseFailed
+
+if TYPE_CHECKING:
+    from slipway.build.manifest import MigrateCommand
+    from slipway.storage.records import Release
 
 BACKUP = "/usr/local/bin/slipway-backup"
 BACKUP_SECONDS = 1800
@@ -41,30 +46,27 @@ class Migrate(Phase[Schema]):
 
     def run(self, rollout: Rollout) -> Schema:
         head = self.shipment.manifest.schema_head
-        migrate = rollout.app.migrate
-        if migrate is None:
+        command = self.shipment.manifest.migrate
+        if command is None:
             rollout.progress.line("the app has no migrations")
             return Schema(head, {})
-        if not self._is_needed(rollout):
-            rollout.progress.line(f"schema is at {rollout.head.schema_head}; nothing to run")
+        live = rollout.ledger.get(rollout.live) if rollout.live else None
+        why = why_run(self.shipment.release, live, wanted=rollout.options.migrate)
+        if why is None:
+            rollout.progress.line(
+                f"nothing has changed beside the migrations since release {rollout.live} "
+                f"(schema {rollout.head.schema_head}); nothing to run"
+            )
             return Schema(head, {})
+        rollout.progress.line(why)
         backup = _back_up(rollout)
-        self._apply(rollout, migrate)
-        return Schema(head, {"backup": backup})
+        self._apply(rollout, command)
+        return Schema(head, {"backup": backup, "why": why})
 
     def detail(self, result: Schema) -> Mapping[str, object]:
         return result.detail
 
-    def _is_needed(self, rollout: Rollout) -> bool:
-        """Has the schema moved since the live release, or the config that the command runs with?"""
-        if rollout.options.migrate is not None:
-            return rollout.options.migrate
-        if rollout.live is None:
-            return True
-        live, new = rollout.ledger.get(rollout.live), self.shipment.release
-        return live.migrations != new.migrations or live.config != new.config
-
-    def _apply(self, rollout: Rollout, migrate: Command) -> None:
+    def _apply(self, rollout: Rollout, command: MigrateCommand) -> None:
         host = migration_host(rollout)
         rollout.progress.host(host.name, "staging")
         try:
@@ -74,15 +76,31 @@ class Migrate(Phase[Schema]):
                 order=rollout.order,
                 release=self.shipment.number,
                 scope="migrate",
-                argv=shlex.split(migrate.command),
-                directory=migrate.directory,
-                timeout=migrate.timeout_seconds,
+                timeout=command.timeout_seconds,
             )
         except AgentError as failure:
             raise _explain(rollout, host, str(failure), failure.log) from failure
         if outcome.exit != 0:
             raise _explain(rollout, host, f"the command ended with exit code {outcome.exit}", outcome.tail)
         rollout.progress.host(host.name, f"migrated in {outcome.seconds:.1f} s")
+
+
+def why_run(new: Release, live: Release | None, *, wanted: bool | None) -> str | None:
+    """Why the migrate command runs for `new`; None: the schema cannot have moved since `live`.
+
+    A build in which no migration was found gives no reason to skip it. `wanted` None: decide here.
+    """
+    if wanted is not None:
+        return "--migrate: the command runs" if wanted else None
+    if live is None:
+        return "no release is live: the command runs"
+    if not new.migrations:
+        return "no file matches migrate.files, so the command runs every time"
+    if live.migrations != new.migrations:
+        return f"migrations have changed since release {live.number}: the command runs"
+    if live.config != new.config:
+        return f"settings have changed since release {live.number}: the command runs"
+    return None
 
 
 def migration_host(rollout: Rollout) -> FleetHost:

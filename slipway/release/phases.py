@@ -13,7 +13,7 @@ from slipway.progress import Progress
 from slipway.release.protocol import HostView, way_back, what_serves
 from slipway.release.rollout import Phase, Rollout
 from slipway.release.settle import Settled, look, settle
-from slipway.settings.errors import LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings import LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.storage.lease import LeaseLost, read_lease
 from slipway.storage.records import Release, What
 

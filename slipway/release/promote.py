@@ -21,8 +21,7 @@ from slipway.release.migrate import Schema
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import env_of, secret_names
 from slipway.release.switch import prepare, switch_to
-from slipway.settings.errors import NeedsPerson, SlipwayError
-from slipway.settings.outputs import Role
+from slipway.settings import NeedsPerson, Role, SlipwayError
 from slipway.storage.ledger import Ledger
 from slipway.storage.records import Head, Release
 
@@ -125,6 +124,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
         write({role: nothing_live(role, order=rollout.order) for role in roles})
         return
     _warn_of_another_config(rollout, live.release)
+    app = live.app(rollout.app)
     write(
         {
             role: boot_document(
@@ -134,8 +134,8 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 order=rollout.order,
                 hold_seconds=rollout.app.retire.hold_seconds,
                 site=rollout.site,
-                secret_names=secret_names(rollout),
-                env=env_of(rollout, role),
+                secret_names=secret_names(app),
+                env=env_of(rollout, app, role),
             )
             for role in roles
         }

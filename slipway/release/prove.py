@@ -10,8 +10,8 @@ from typing import cast
 
 from slipway.checking import Failed
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.settings.errors import ReleaseFailed, SlipwayError
-from slipway.settings.stack import Prove as Wanted
+from slipway.settings import Prove as Wanted
+from slipway.settings import ReleaseFailed, SlipwayError
 
 DEFAULT = Wanted(checks="high", load="smoke")
 """What `--prove` means on a stack whose settings want nothing proved."""

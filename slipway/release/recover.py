@@ -8,7 +8,7 @@ from slipway.release.promote import keep_boot_documents
 from slipway.release.protocol import Goal, HostView, Way, is_astray, view, way_back, way_out
 from slipway.release.rollout import Rollout
 from slipway.release.settle import Settled, settle
-from slipway.settings.errors import NeedsPerson
+from slipway.settings import NeedsPerson
 from slipway.storage.records import Head, Release
 
 

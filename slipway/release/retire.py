@@ -4,7 +4,7 @@ The command does not wait for that, and nothing that fails here can fail a relea
 """
 
 from slipway.release.rollout import Phase, Rollout
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 
 class Retire(Phase[None]):

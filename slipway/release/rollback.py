@@ -16,7 +16,7 @@ from slipway.release.rollout import Rollout, open_rollout
 from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
 from slipway.release.switch import Cutover, Switch, prepare, switch_to
-from slipway.settings.errors import BadInput, ReleaseFailed
+from slipway.settings import BadInput, ReleaseFailed
 from slipway.stack import LiveStack
 from slipway.storage.records import Release
 

@@ -14,9 +14,7 @@ from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
-from slipway.settings.app import App
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import App, Outputs, Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
@@ -41,6 +39,10 @@ class Options:
     """None: when the schema or the config moved; True: always."""
     prove: bool | None = None
     """None: as the stack's `slipway:prove` says; False: nothing; True: also where that wants nothing."""
+    after_rollback: bool = False
+    """Release although a rollback holds the stack?"""
+    automatic: bool = False
+    """Did a machine start it, and not a person?"""
     wait_seconds: float = 0
     """How long to wait for a lease that another command holds."""
 
@@ -138,6 +140,10 @@ class Shipment:
     def manifest(self) -> Manifest:
         """The manifest of the release's build."""
         return self.read_manifest()
+
+    def app(self, today: App) -> App:
+        """The app as its build declares it; see `Manifest.as_declared`."""
+        return self.manifest.as_declared(today)
 
 
 class Phase(Generic[T]):

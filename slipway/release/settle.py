@@ -6,13 +6,13 @@ from typing import cast
 
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.fleet.ssh_errors import HostDown, HostLost, HostTimeout
+from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
 from slipway.release.protocol import Goal, HostView, Task, is_reached, next_task, view
 from slipway.release.rollout import Rollout, Shipment
 from slipway.release.smoke import smoke_on
 from slipway.release.stage import stage_on
 from slipway.release.switch import switch_to
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 DOING: Mapping[Task, str] = {
     "stage": "staging release {release}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.settings.outputs import Role
+from slipway.settings import App, Role
 
 WORTH_REPORTING_SECONDS = 0.5
 SCOPES_BESIDE_PROCESSES = ("task", "cron")
@@ -52,26 +52,27 @@ class Stage(Phase[Slots]):
 
 def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str) -> Staged:
     """Stage the release on one host, with the env of every scope that the host runs and of `scopes`."""
+    app = shipment.app(rollout.app)
     return host.agent.stage(
         order=rollout.order,
         release=shipment.number,
         build=shipment.manifest.id,
-        manifest=shipment.manifest.model_dump(mode="json"),
+        manifest=shipment.manifest.model_dump(mode="json", exclude={"declared"}),
         config=shipment.release.config,
         site=rollout.site,
-        secret_names=secret_names(rollout),
-        env=env_of(rollout, host.role, *scopes),
+        secret_names=secret_names(app),
+        env=env_of(rollout, app, host.role, *scopes),
     )
 
 
-def secret_names(rollout: Rollout) -> list[str]:
+def secret_names(app: App) -> list[str]:
     """Variables whose values no log line may show."""
-    return [name for name, var in rollout.app.env.items() if var.secret or var.source]
+    return [name for name, var in app.env.items() if var.secret or var.source]
 
 
-def env_of(rollout: Rollout, role: Role, *scopes: str) -> dict[str, dict[str, str]]:
-    """By scope, the env that hosts of `role` hold; `scopes` are added."""
+def env_of(rollout: Rollout, app: App, role: Role, *scopes: str) -> dict[str, dict[str, str]]:
+    """By scope, the env that hosts of `role` hold for `app`; `scopes` are added."""
     return {
-        scope: rollout.stack.env(scope)
-        for scope in (*rollout.app.on_role(role), *SCOPES_BESIDE_PROCESSES, *scopes)
+        scope: rollout.stack.env(scope, app)
+        for scope in (*app.on_role(role), *SCOPES_BESIDE_PROCESSES, *scopes)
     }

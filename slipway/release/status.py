@@ -1,6 +1,6 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -11,7 +11,9 @@ from slipway.progress import Progress
 from slipway.release.protocol import is_astray, view
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
+from slipway.settings import NeedsPerson
 from slipway.stack import LiveStack
+from slipway.storage.hold import Hold, read_holds
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
 
@@ -30,6 +32,8 @@ class Seen:
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name, instances that cannot be worked with (still starting, or leaving), and why."""
+    holds: Sequence[Hold] = ()
+    """What keeps releases from the stack."""
 
     @property
     def headline(self) -> str:
@@ -72,6 +76,7 @@ class Seen:
             notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
         if self.unfinished is not None:
             notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"held {hold}" for hold in self.holds]
         notes += [f"{name}: {why}" for name, why in self.absent.items()]
         return notes
 
@@ -85,6 +90,7 @@ class Seen:
             "unfinished": self.unfinished.number if self.unfinished else None,
             "lease": {"owner": self.lease.owner, "command": self.lease.command} if self.lease else None,
             "recovered": self.recovered,
+            "holds": [hold.model_dump(mode="json", exclude={"lifted_by"}) for hold in self.holds],
             "hosts": [
                 {
                     "host": name,
@@ -112,17 +118,32 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
             recovered = recover(open_rollout(stack, held, progress, stack.statuses)).what
         statuses, failures = _ask(stack)
         unfinished, lease = stack.ledger.unfinished(), None
+    live = stack.ledger.live()
+    if live is None and unfinished is None and lease is None:
+        _refuse_lost_head(stack, statuses)
     return Seen(
         stack=stack.outputs.stack,
         url=stack.outputs.url,
-        live=stack.ledger.live(),
+        live=live,
         unfinished=unfinished,
         lease=lease,
         statuses=statuses,
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
         absent=stack.absent,
+        holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
+
+
+def _refuse_lost_head(stack: LiveStack, statuses: Mapping[str, Status]) -> None:
+    """Raises NeedsPerson if hosts serve a release although the ledger names none as live."""
+    serving = {name: status.live.release for name, status in statuses.items() if status.live}
+    if serving:
+        raise NeedsPerson(
+            f"the ledger of stack {stack.outputs.stack} names no live release, but hosts serve one",
+            details=[f"{name} serves release {release}" for name, release in serving.items()],
+            remedy=f"slipway ledger repair --stack {stack.name}",
+        )
 
 
 def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from slipway.settings.app import App
-from slipway.settings.env import misfits
-from slipway.settings.stack import Stack
+from slipway.settings import App, Stack, misfits
 
 Kind = Literal["missing", "contract", "development", "entropy", "duplicate", "shared"]
 

@@ -11,11 +11,18 @@ from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import quote
 
 from slipway.secrets.check import weaknesses
-from slipway.settings.app import App, EnvVar
-from slipway.settings.env import REFS, known_scopes, misfits, reaches, why_absent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.stack import Stack
+from slipway.settings import (
+    REFS,
+    App,
+    BadInput,
+    EnvVar,
+    Outputs,
+    Stack,
+    known_scopes,
+    misfits,
+    reaches,
+    why_absent,
+)
 
 _PLACEHOLDER = re.compile(r"\$\{secret:([A-Z][A-Z0-9_]*)\}")
 

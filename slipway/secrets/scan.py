@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slipway.secrets.check import is_development_value
 from slipway.secrets.redact import forms
-from slipway.settings.app import App
+from slipway.settings import App
 
 SHORTEST = 8
 """Shorter values would match ordinary source by chance."""

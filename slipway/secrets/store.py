@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 SITE_CERTIFICATE = "SITE_CERTIFICATE"
 """Entry that a person sets where the fleet's own edge terminates TLS: certificate, chain and key, PEM."""

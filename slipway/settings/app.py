@@ -100,10 +100,13 @@ class Cron(Setting):
 
 
 class Migrate(Setting):
-    """How the schema is migrated. Commands run from the new build with the env of scope `migrate`."""
+    """How the schema is migrated. The command runs from the new build with the env of scope `migrate`.
+
+    A release skips it only if nothing in the folder of `files` has changed; where no file matches, never.
+    """
 
     command: Command
-    """Applies every pending migration; runs once, on one host."""
+    """Run by sh, once, on one host: applies every pending migration."""
     directory: str = "."
     """Working directory inside the context."""
     files: str = "migrations/*.up.sql"
@@ -228,9 +231,9 @@ class Observe(Setting):
     p95_floor_ms: float = Field(default=100, ge=0)
     """Below this p95 a slower release is still fast enough."""
     min_samples: int = Field(default=20, ge=1)
-    """Responses needed for a verdict; too few are a failure."""
+    """Responses needed for a verdict; the window grows up to three times, or by 30 s, to get them."""
     probe: HttpPath | None = None
-    """Path of synthetic requests while there is too little traffic; default: the health path."""
+    """Path of synthetic requests, sent so that `min_samples` is reached; default: the health path."""
 
 
 class Preflight(Setting):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from hosts.agent.sigv4 import Credentials
-from slipway.settings.errors import SlipwayError
+from slipway.settings import NeedsPerson, SlipwayError
 from slipway.storage.signed_http import Answer, Body, SignedHttp, Sink, Unreachable
 
 SINGLE_PUT_BYTES = 64 << 20
@@ -31,8 +31,30 @@ class BucketError(SlipwayError):
     """The bucket could not be reached or refused the request."""
 
 
+class Damaged(NeedsPerson):
+    """An object in the bucket cannot be read: truncated, garbled, or missing beside what depends on it."""
+
+    def __init__(self, key: str, what: str, remedy: str = "") -> None:
+        stack = re.match(r"stacks/([^/]+)/", key)
+        repair = f"slipway ledger repair --stack {stack[1]}" if stack else ""
+        super().__init__(f"{key} in the builds bucket {what}", remedy=remedy or repair)
+        self.key = key
+
+
 class Conflict(Exception):
     """A conditional write failed: the object has another etag, exists already, or no longer exists."""
+
+
+def parsed(key: str, content: bytes) -> Json:
+    """The JSON object in `content`, read from `key`. Raises Damaged."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        size = f"{len(content)} bytes"
+        raise Damaged(key, f"is damaged: {size} that are not JSON") from None
+    if not isinstance(found, dict):
+        raise Damaged(key, "is damaged: it is no JSON object")
+    return cast("Json", found)
 
 
 class Bucket:
@@ -64,12 +86,12 @@ class Bucket:
         )
 
     def get_json(self, key: str) -> tuple[Json, str] | None:
-        """The object and its etag, or None if there is no such key."""
+        """The object and its etag, or None if there is no such key. Raises Damaged if it is not JSON."""
         answer = self._request("GET", key)
         if answer.status == 404 and answer.code != "NoSuchBucket":
             return None
         self._expect(answer, key)
-        return json.loads(answer.content), answer.etag
+        return parsed(key, answer.content), answer.etag
 
     def get_bytes(self, key: str) -> bytes | None:
         """The object's content, or None if there is no such key. For small objects."""

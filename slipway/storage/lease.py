@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from slipway.settings.errors import LeaseHeld, SlipwayError
-from slipway.storage.bucket import Bucket, BucketError, Conflict
+from slipway.settings import LeaseHeld, SlipwayError
+from slipway.storage.bucket import Bucket, BucketError, Conflict, Damaged
 from slipway.storage.records import Head, Stored
 
 TTL_SECONDS = 30.0
@@ -54,7 +54,7 @@ def lease_key(stack: str) -> str:
 def read_lease(bucket: Bucket, stack: str) -> LeaseRecord | None:
     """The stack's current lease; None if it is free."""
     found = bucket.get_json(lease_key(stack))
-    record = LeaseRecord.model_validate(found[0]) if found else None
+    record = LeaseRecord.read(lease_key(stack), found[0]) if found else None
     return record if record and not record.is_free(bucket.server_time()) else None
 
 
@@ -92,7 +92,7 @@ class Lease:
         while True:
             found = bucket.get_json(lease_key(stack))
             now = bucket.server_time()
-            held = LeaseRecord.model_validate(found[0]) if found else None
+            held = LeaseRecord.read(lease_key(stack), found[0]) if found else None
             if held is None or held.is_free(now):
                 fence = (held.fence if held else _fence_of_head(bucket, stack)) + 1
                 record = LeaseRecord(
@@ -192,8 +192,11 @@ class Lease:
             )
             self._record = renewed
         except Conflict:
-            found = self._bucket.get_json(lease_key(self._stack))
-            there = LeaseRecord.model_validate(found[0]) if found else None
+            try:
+                found = self._bucket.get_json(lease_key(self._stack))
+                there = LeaseRecord.read(lease_key(self._stack), found[0]) if found else None
+            except Damaged:
+                found = there = None
             if found and there and (there.fence, there.nonce) == (self._record.fence, self._record.nonce):
                 self._record, self._etag = there, found[1]  # our own write, whose answer was lost
             else:
@@ -202,8 +205,9 @@ class Lease:
 
 def _fence_of_head(bucket: Bucket, stack: str) -> int:
     """The newest fence the head knows, for when the lease object was deleted."""
-    found = bucket.get_json(f"stacks/{stack}/head.json")
-    return Head.model_validate(found[0]).fence if found else 0
+    key = f"stacks/{stack}/head.json"
+    found = bucket.get_json(key)
+    return Head.read(key, found[0]).fence if found else 0
 
 
 def _held_by(held: LeaseRecord, stack: str, now: float) -> LeaseHeld:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from slipway.settings.errors import BadInput
-from slipway.storage.bucket import Bucket, Conflict
+from slipway.settings import BadInput
+from slipway.storage.bucket import Bucket, Conflict, Damaged
 from slipway.storage.records import Event, Head, Progress, Release
 
 _READ_AT_ONCE = 8
@@ -104,7 +104,12 @@ class Reading:
 
     def _read_head(self) -> tuple[Head, str | None]:
         found = self._bucket.get_json(self._head_key)
-        return (Head.model_validate(found[0]), found[1]) if found else (Head(), None)
+        if found is None and self._records.any:
+            # The head is written before the first record: it was written just now, or it was lost.
+            found = self._bucket.get_json(self._head_key)
+            if found is None:
+                raise Damaged(self._head_key, "is missing, although the stack has releases")
+        return (Head.read(self._head_key, found[0]), found[1]) if found else (Head(), None)
 
 
 class Records:
@@ -113,6 +118,11 @@ class Records:
     def __init__(self, bucket: Bucket, stack: str) -> None:
         self._bucket = bucket
         self._root = f"stacks/{stack}/releases/"
+
+    @property
+    def any(self) -> bool:
+        """Whether there is at least one record."""
+        return next(self._bucket.list(self._root), None) is not None
 
     def newest(self, known: int) -> int:
         """The greatest existing number; `known` is one that exists (0: none is known)."""
@@ -130,12 +140,13 @@ class Records:
 
     def read(self, number: int) -> Release | None:
         """The record with the progress of its newest event; None if there is no such record."""
-        found = self._bucket.get_json(f"{self._root}{number:08d}.json")
+        key = f"{self._root}{number:08d}.json"
+        found = self._bucket.get_json(key)
         if found is None:
             return None
         _, event = self.last_event(number)
         progress = event.progress if event else Progress()
-        return Release.model_validate(found[0]).model_copy(update={"progress": progress})
+        return Release.read(key, found[0]).model_copy(update={"progress": progress})
 
     def last_event(self, number: int) -> tuple[int, Event | None]:
         """The number of a record's events, and the newest."""
@@ -156,4 +167,4 @@ class Records:
         found = self._bucket.get_json(key)
         if found is None:
             raise Conflict(key)
-        return Event.model_validate(found[0])
+        return Event.read(key, found[0])

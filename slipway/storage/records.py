@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slipway.storage.bucket import Damaged
 
 Kind = Literal["release", "rollback", "config"]
 Status = Literal["pending", "live", "promoted", "failed", "undone", "rolled_back"]
@@ -21,6 +24,15 @@ class Stored(BaseModel):
     """An object in the bucket. Unknown keys are ignored, so that an older slipway can still read it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    @classmethod
+    def read(cls, key: str, content: Mapping[str, object]) -> Self:
+        """The object that was stored at `key`. Raises Damaged if the content has another form."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, found["loc"])) for found in error.errors()[:3])
+            raise Damaged(key, f"is damaged: wrong or missing {places}") from None
 
 
 class Progress(Stored):
@@ -85,6 +97,8 @@ class Release(Stored):
     """Ids of the build's contract migrations. Once one was applied, a release without it cannot run."""
     git_sha: str = ""
     target: int | None = None
+    gone: int | None = None
+    """For a rollback: the release that it takes out of service, whether that was promoted or under way."""
     actor: str
     created: datetime
     fence: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from slipway.settings.app import App, Step
+from slipway.settings import App, Step
 from slipway.traffic.sign_in import (
     Answer,
     Send,

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from slipway.reports import Reports
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.load import LoadSize
-from slipway.settings.project import Project
+from slipway.settings import BadInput, LoadSize, Project, SlipwayError
 from slipway.stack import LiveStack
 from slipway.traffic.interrupt import ending_early
 from slipway.traffic.processes import Handover, Processes, start

@@ -12,7 +12,7 @@ import gevent
 import websocket
 from websocket import ABNF
 
-from slipway.settings.app import WebSocket
+from slipway.settings import WebSocket
 from slipway.settings.traffic_rules import COUNTER
 from slipway.traffic.broadcasts import Broadcasts, Listener
 from slipway.traffic.connection import Connection, problem_of
@@ -88,14 +88,18 @@ class Conversation:
     def every(self, seconds: float, *, at_once: bool = False) -> Iterator[None]:
         """Yields at every interval, and receives in between; an echo is timed from when its interval was due.
 
-        The first is due at a random moment within the interval, so that not all users send at once.
+        The first is due at a random moment within the interval, so that not all users send at once; with
+        `at_once` it is due now, even if it is time to leave: a connection that opens late is used once.
         """
-        due = time.perf_counter() + (0.0 if at_once else random.uniform(0, seconds))  # noqa: S311 - no secret
-        while True:
+        due = time.perf_counter()
+        if not at_once:
+            due += random.uniform(0, seconds)  # noqa: S311 - no secret
             self._receive_until(due)
+        while True:
             self._due = due
             yield
             due += seconds
+            self._receive_until(due)
 
     def echo(self) -> None:
         """Send the echo message of slipway.toml; its answer is timed when it is received."""

@@ -19,8 +19,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from slipway.settings.errors import SlipwayError
-from slipway.settings.load import Load
+from slipway.settings import Load, SlipwayError
 from slipway.stack import LiveStack
 from slipway.traffic.progress import LINE_SECONDS, ReleaseEvents, live_line
 from slipway.traffic.progress import LOOK_SECONDS as RELEASES_SECONDS

@@ -17,7 +17,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 from locust.user import User
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.traffic.connection import HttpClient
 from slipway.traffic.samples import HTTP
 from slipway.traffic.sign_in import Answer, Session, sign_in, sign_in_steps

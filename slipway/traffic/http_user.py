@@ -10,8 +10,7 @@ from locust import task
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
-from slipway.settings.app import App, Step
-from slipway.settings.errors import SlipwayError
+from slipway.settings import App, SlipwayError, Step
 from slipway.traffic.http_session import HttpSession
 from slipway.traffic.run import run_of
 from slipway.traffic.samples import VISIT

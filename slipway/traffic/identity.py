@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gevent.lock import RLock
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.traffic.sign_in import Session
 
 __all__ = ["Identity"]

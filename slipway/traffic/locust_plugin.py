@@ -17,7 +17,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.stack import open_live
 from slipway.traffic.ending import follow
 from slipway.traffic.processes import target_given

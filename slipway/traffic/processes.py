@@ -1,5 +1,6 @@
 """What `slipway load` hands to each process of the generator, on its standard input: secrets are in it."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from slipway.settings import SlipwayError
 from slipway.traffic.target import Target
 from slipway.traffic.worker_hosts import Look, WorkerHost
 
@@ -156,6 +158,12 @@ def _run(
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """A free port below those that the kernel gives to connections: the master binds it a second later."""
+    for port in range(12_000 + os.getpid() % 8_000, 32_000):
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise SlipwayError("no port from 12000 to 32000 is free for the master of the workers")

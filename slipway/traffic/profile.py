@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.load import LoadSize, ProfileName
+from slipway.settings import App, BadInput, LoadSize, ProfileName
 from slipway.traffic.schedule import Leg, Schedule
 
 __all__ = ["SHAPES", "Profile", "Shape", "Stage", "profile_of", "steady"]

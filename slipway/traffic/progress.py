@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.storage.reading import Reading
 from slipway.storage.records import Event, Release, What
 from slipway.traffic.profile import Profile

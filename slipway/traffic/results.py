@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.samples import Annotation, Cell, Key, Samples
 from slipway.traffic.saturation import saturation
 from slipway.traffic.thresholds import VERDICTS, Plan, ThresholdResult, Verdict, judge, limits_for

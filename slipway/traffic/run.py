@@ -15,7 +15,7 @@ from gevent.pool import Group
 from locust.env import Environment
 from locust.user import User
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.traffic.arrivals import VisitQueue
 from slipway.traffic.broadcasts import Broadcasts
 from slipway.traffic.http_session import HttpSession, sign_in_by

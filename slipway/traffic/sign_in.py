@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from slipway.settings.app import App, Step
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import App, BadInput, SlipwayError, Step
 
 __all__ = ["Answer", "Send", "Session", "fill", "fill_body", "identity_of", "pick", "sign_in"]
 

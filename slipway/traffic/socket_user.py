@@ -14,8 +14,7 @@ import websocket
 from locust import User, task
 from locust.env import Environment
 
-from slipway.settings.app import App
-from slipway.settings.errors import SlipwayError
+from slipway.settings import App, SlipwayError
 from slipway.traffic.connection import open_connection, open_websocket, problem_of
 from slipway.traffic.conversation import ConnectionEnded, Conversation
 from slipway.traffic.run import run_of

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slipway.settings.app import App
-from slipway.settings.outputs import LOAD_HEADER, STICKY_COOKIE
+from slipway.settings import LOAD_HEADER, STICKY_COOKIE, App
 from slipway.stack import LiveStack
 
 __all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Target", "target_of"]

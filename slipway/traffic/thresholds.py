@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.samples import DURATIONS, ONCE, Cell, Key, Samples
 
 

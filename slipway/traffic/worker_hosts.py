@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.target import Target
 
 __all__ = ["WorkerHost", "look_at", "worker_host"]

@@ -12,7 +12,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerNode, WorkerRunner
 from locust.user import User
 
-from slipway.settings.app import App
+from slipway.settings import App
 from slipway.traffic.http_user import HttpUser
 from slipway.traffic.profile import Profile
 from slipway.traffic.run import LoadRun

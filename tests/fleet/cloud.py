@@ -30,10 +30,9 @@ from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.up import fleet_plan
+from slipway.settings import Cloud, Host, Outputs, Project, Role
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.outputs import Cloud, Host, Outputs, Role
-from slipway.settings.project import Project
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
 from tests.fleet.instance import Instance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.platforms.local.docker import Docker
-from slipway.settings.outputs import Role
+from slipway.settings import Role
 from tests.fleet.metadata import Metadata
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import httpx
 
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project, open_project
+from slipway.settings import Outputs, Project, open_project
 from slipway.stack import LiveStack
 from slipway.storage.lease import lease_key
 from tests.fleet.command import Ran, slipway

@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-from slipway.settings.project import Project
+from slipway.settings import Project
 from tests.fleet.toy import AgentHost, publish
 
 pytestmark = pytest.mark.fleet

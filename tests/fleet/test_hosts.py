@@ -11,8 +11,7 @@ from hosts.set_up import set_up
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.up import fleet_plan
 from slipway.platforms.platform import platform_of
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import Outputs, Project
 from tests.fleet.site import Site
 from tests.fleet.traffic import traffic
 

@@ -21,7 +21,7 @@ from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
-from slipway.settings.outputs import Outputs, Role
+from slipway.settings import Outputs, Role
 from slipway.stack import LiveStack
 from tests.fleet.cloud import AroundFleet, Instance, around
 from tests.fleet.site import Site

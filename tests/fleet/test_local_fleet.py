@@ -15,9 +15,7 @@ from slipway.platforms.local.containers import Containers, ContainerState
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project, open_project
+from slipway.settings import BadInput, Outputs, Project, open_project
 from tests.fleet.conftest import refresh_app, write_project
 
 pytestmark = pytest.mark.fleet

@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from slipway.settings.project import Project
+from slipway.settings import Project
 from slipway.stack import LiveStack
 
 WEB = """\

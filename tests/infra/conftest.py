@@ -9,7 +9,7 @@ import pytest
 from infra.policies import World
 from infra.recording import Graph, record
 from infra.recording.sandbox import install as make_cloudflare_lean
-from slipway.settings.project import open_project
+from slipway.settings import open_project
 from tests.infra.emulator.ahead import emulator_ahead, pytest_collection_modifyitems
 from tests.infra.emulator.applied import applied, emulator
 

@@ -17,7 +17,7 @@ from infra.picture.svg import Box, layout, svg
 from infra.recording import Graph, Resource
 from infra.recording import record as real_record
 from slipway.cli.app import app
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from tests.infra.conftest import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"

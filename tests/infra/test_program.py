@@ -16,9 +16,7 @@ from infra.recording.record import ProgramFailed
 from infra.recording.schema import breaches
 from slipway.platforms.aws.up import provision
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project, open_project
+from slipway.settings import BadInput, Outputs, Project, open_project
 from tests.infra.conftest import ROOT
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.cloudflare import realtime
 from infra.cloudflare.realtime import worker_variables
-from slipway.settings.project import open_project
+from slipway.settings import open_project
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "board" / "worker" / "deploy.json"

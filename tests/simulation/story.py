@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipway.release.phases import Report
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.world import Command, Plan, World
 

@@ -41,7 +41,7 @@ from hosts.agent.errors import Interrupted
 from slipway.fleet import fleet as fleet_module
 from slipway.fleet.fleet import Fleet
 from slipway.fleet.process import Completed
-from slipway.fleet.ssh_errors import HostDown, HostLost, HostTimeout
+from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
 from slipway.release import membership, phases, preflight, publish, rollback, ship
 from slipway.release import observe as observing
 from slipway.release import prove as proving
@@ -49,10 +49,9 @@ from slipway.release import status as looking
 from slipway.release import switch as switching
 from slipway.release.rollout import Options, Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
-from slipway.settings.errors import ReleaseFailed, SlipwayError
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.outputs import Host as HostOutput
-from slipway.settings.outputs import Outputs, SecretStore
+from slipway.settings import Bucket as BucketOutput
+from slipway.settings import Host as HostOutput
+from slipway.settings import Outputs, ReleaseFailed, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage import lease, ledger, reading
 from slipway.storage.lease import Lease
@@ -338,8 +337,8 @@ class SimStack(LiveStack):
             config_version="c",
         )
 
-    def env(self, scope: str) -> dict[str, str]:
-        del scope
+    def env(self, scope: str, app: Any = None) -> dict[str, str]:
+        del scope, app
         return {}
 
     def manifest(self, build: str) -> Any:
@@ -358,10 +357,14 @@ class Manifest:
     schema_head: str | None = None
     migrations_digest = ""
     migrations: tuple[Any, ...] = ()
+    migrate = None
     git = SimpleNamespace(sha="")
 
     def __init__(self, build: str, plan: Plan) -> None:
         self.id, self._plan = build, plan
+
+    def as_declared(self, today: Any) -> Any:
+        return today
 
     def model_dump(self, **_: object) -> dict[str, Any]:
         worker = {"command": "work", "role": "worker", "overlap": self._plan.overlap, "boot_seconds": 5}

@@ -11,10 +11,8 @@ from ipaddress import IPv4Network
 
 from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import Docker, find_docker
-from slipway.platforms.local.layout import lay_out
-from slipway.settings.errors import SlipwayError
-from slipway.settings.project import Project, open_project
-from slipway.settings.stack_file import OUTPUTS_FILE
+from slipway.platforms.local.network import lay_out
+from slipway.settings import OUTPUTS_FILE, Project, SlipwayError, open_project
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,19 @@
 """Drift: what in the cloud is not as the last update left it, and how bad that is."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from pulumi.automation.events import EngineEvent, StepEventMetadata
 
 from slipway.platforms.platform import SEVERITIES, Difference, Severity
 from slipway.platforms.pulumi.open import explained, open_stack
 from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
-from slipway.settings.errors import NeedsPerson
-from slipway.settings.project import Project
-
-if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, StepEventMetadata
-
+from slipway.settings import NeedsPerson, Project
 
 ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from slipway.settings.errors import BadInput, LeaseHeld, SlipwayError
+from slipway.settings import BadInput, LeaseHeld, SlipwayError
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 _LABELS = re.compile(r"^ (?:code|stdout|stderr): ?", re.MULTILINE)

@@ -16,8 +16,7 @@ from slipway.platforms.servers.outputs import (
     site_names,
 )
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
-from slipway.settings.errors import BadInput
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 """The operator reaches the data host's services through ssh, as 127.0.0.1."""

@@ -8,10 +8,7 @@ from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import DataServices
 from slipway.platforms.state_folder import keep_private
 from slipway.secrets.store import SITE_CERTIFICATE
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Host, Outputs, SecretStore
-from slipway.settings.project import Project
-from slipway.settings.stack import Server, Stack
+from slipway.settings import BadInput, Host, Outputs, Project, SecretStore, Server, Stack
 
 KEY, KEY_FILE = "SLIPWAY_SSH_KEY", "SLIPWAY_SSH_KEY_FILE"
 """Environment variables: the text of the ssh key, or the path of its file."""

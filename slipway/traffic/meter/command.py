@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.traffic.interrupt import ending_early
 from slipway.traffic.meter.measure import measure
 from slipway.traffic.meter.report import Second

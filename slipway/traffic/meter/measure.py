@@ -17,7 +17,7 @@ import gevent
 from gevent.pool import Group
 from geventhttpclient.response import HTTPParseError
 
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import HttpClient
 from slipway.traffic.identity import Identity
@@ -86,23 +86,30 @@ class _Run:
         ]
         self._tally.begin()
         busy = time.thread_time()
-        connected: list[Any] = [
-            gevent.spawn_later(number / OPENED_A_SECOND, socket.run) for number, socket in enumerate(sockets)
-        ]
+        connected: list[Any] = []
+        opening: Any = gevent.spawn(self._open, sockets, connected)
         clock: Any = gevent.spawn(self._each_second)
         self._send(browsers)
         ran = self._tally.now()
-        gevent.kill(clock)
-        if ran >= self._plan.seconds and self._next_second < ran:
-            self._end_second()
         for socket in sockets:
             socket.stop()
+        gevent.killall([clock, opening])
+        # All whole seconds, and of a run that was not stopped early its last, which may be a part of one.
+        while self._next_second < (self._plan.seconds if ran >= self._plan.seconds else int(ran)):
+            self._end_second()
         self._under_way.join()
         gevent.joinall(connected, raise_error=True)
+        self._tally.sockets_not_tried = sum(not socket.tried for socket in sockets)
         cpu = (time.thread_time() - busy) / max(self._tally.now(), 0.001) * 100
         for browser in browsers:
             browser.close()
         return report_of(self._tally, self._plan, ran=ran, cpu_percent=cpu)
+
+    def _open(self, sockets: list[Socket], connected: list[Any]) -> None:
+        """Connect each socket when its turn comes; the greenlets are added to `connected`."""
+        for number, socket in enumerate(sockets):
+            sleep_until(self._tally.zero + number / OPENED_A_SECOND)
+            connected.append(gevent.spawn(socket.run))
 
     def _send(self, browsers: list[Browser]) -> None:
         """Start each request when it is due, whatever became of those before it."""
@@ -123,7 +130,9 @@ class _Run:
 
     def _each_second(self) -> None:
         while True:
-            sleep_until(self._tally.zero + self._next_second + 1)
+            due = self._next_second + 1
+            sleep_until(self._tally.zero + due)
+            self._tally.worst_lag = max(self._tally.worst_lag, self._tally.now() - due)
             self._end_second()
 
     def _end_second(self) -> None:

@@ -6,7 +6,7 @@ from math import inf
 
 import websocket
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import open_connection, open_websocket
 from slipway.traffic.conversation import ConnectionEnded, Conversation
@@ -46,6 +46,8 @@ class Socket:
         self._next_echo = FIRST_NUMBER + number * NUMBERS_EACH
         self._seconds = seconds
         self._stopping = False
+        self.tried = False
+        """True once it has begun to connect."""
 
     def stop(self) -> None:
         """Let `run` return once the echoes under way are answered."""
@@ -54,14 +56,20 @@ class Socket:
     def run(self) -> None:
         """Stay connected until stopped, and count how every connection ended."""
         again = False
-        while not self._stopping:
+        while not self._over:
+            self.tried = True
             try:
                 self._connection(again=again)
                 again = True
             except Abnormal as end:
                 again = False
                 self._tally.abnormal(self._number, end.kind, self._seen, end.detail)
-                sleep_until(time.perf_counter() + PAUSE_SECONDS, lambda: self._stopping)
+                sleep_until(time.perf_counter() + PAUSE_SECONDS, lambda: self._over)
+
+    @property
+    def _over(self) -> bool:
+        """True once the run has ended, on time or early."""
+        return self._stopping or self._tally.now() >= self._seconds
 
     def _connection(self, *, again: bool) -> None:
         """One connection, from the handshake to an end in order. Raises Abnormal for any other end."""
@@ -79,14 +87,16 @@ class Socket:
                 self._judge(ended, conversation)
                 sleep_until(time.perf_counter() + 0.1)
                 return
-            self._tally.opened(again=again)
+            self._tally.opened(again=again, after_end=self._over)
             try:
                 self._echo(conversation)
             except ConnectionEnded as ended:
                 self._judge(ended, conversation)
             finally:
-                self._tally.closed()
+                if not self._over:
+                    self._tally.closed()
         finally:
+            self._tally.echoes_sent += conversation.next_number - self._next_echo
             self._next_echo = conversation.next_number
             conversation.close()
 
@@ -110,9 +120,10 @@ class Socket:
         )
 
     def _echo(self, conversation: Conversation) -> None:
+        """Send echoes until stopped; at least one, even on a connection that opened after the run's end."""
         try:
-            for _ in conversation.every(1.0, at_once=True):
-                if self._stopping:
+            for number, _ in enumerate(conversation.every(1.0, at_once=True)):
+                if number and self._stopping:
                     break
                 conversation.echo()
         except ConnectionEnded as ended:

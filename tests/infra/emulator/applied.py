@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from infra.recording import Graph
-from slipway.settings.app import App
+from slipway.settings import App, Project, open_project
 from slipway.settings.aws import Aws
-from slipway.settings.project import Project, open_project
 from tests.infra.emulator.configuration import Target, configuration
 from tests.infra.emulator.limits import PLAN_ONLY
 from tests.infra.emulator.plan import Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.recording.sdk import snake_case
-from slipway.settings.outputs import Outputs
+from slipway.settings import Outputs
 from tests.infra.emulator.applied import Applied, Emulator
 from tests.infra.emulator.differences import DROPPED
 from tests.infra.emulator.limits import FORGOTTEN, PLAN_ONLY

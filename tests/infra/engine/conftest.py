@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.pulumi.open import available
-from slipway.settings.app import App
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
+from slipway.platforms.pulumi import available
+from slipway.settings import App, Project, Stack
 
 WORLD = Path(__file__).parent / "world"
 

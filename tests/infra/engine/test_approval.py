@@ -21,12 +21,12 @@ from slipway.platforms.pulumi.approval import (
     flaw,
     line_for,
     path_for,
+    refuse_unfit,
     sign,
     signer_of,
 )
-from slipway.platforms.pulumi.approve import refuse_unfit
 from slipway.platforms.pulumi.plan import Plan, Step
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen")
 

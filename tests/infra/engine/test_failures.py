@@ -7,8 +7,7 @@ import pytest
 from slipway.platforms.pulumi.failures import explain
 from slipway.platforms.pulumi.open import open_stack
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput, SlipwayError
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project, SlipwayError
 
 SAID = {
     "passphrase is wrong": "getting stack configuration: get stack secrets manager: incorrect passphrase",

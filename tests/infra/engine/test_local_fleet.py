@@ -14,10 +14,9 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.platform import platform_of
-from slipway.platforms.pulumi.open import available
+from slipway.platforms.pulumi import available
 from slipway.secrets import age
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import open_project
+from slipway.settings import Outputs, open_project
 from tests.fleet.command import slipway
 from tests.fleet.conftest import refresh_app, write_project
 

@@ -20,7 +20,7 @@ from slipway.platforms.pulumi.failures import (
     process_began,
     read_locks,
 )
-from slipway.settings.errors import LeaseHeld
+from slipway.settings import LeaseHeld
 
 # As version 3.259 prints it.
 MESSAGE = """\

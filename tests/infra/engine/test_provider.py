@@ -15,7 +15,7 @@ from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportU
 from infra.local import provider
 from infra.local.program import wanted_digest
 from infra.local.provider import UNKNOWN, FleetProvider, fleet_of, read_fleet
-from slipway.settings.project import Project
+from slipway.settings import Project
 
 PLUGIN = Path(provider.__file__).parent / "plugin" / "pulumi-resource-pulumi-python"
 MADE = {"root": "/srv/board", "stack": "local", "settings": "a", "states": {"web1": "running"}}

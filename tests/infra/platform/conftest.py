@@ -10,9 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from slipway.platforms.aws import session
-from slipway.settings.app import App
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
+from slipway.settings import App, Project, Stack
 from tests.infra.platform.way import Way, build
 from tests.infra.platform.world import ACCOUNT, REGION, World
 

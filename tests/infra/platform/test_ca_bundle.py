@@ -7,7 +7,7 @@ import trustme
 from slipway.platforms.aws.kits import KEY, PUBLIC, ca_bundle, ensure_ca_bundle
 from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from slipway.storage.bucket import Bucket
 from tests.infra.platform.world import REGION, World
 

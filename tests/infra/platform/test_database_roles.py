@@ -16,7 +16,7 @@ from slipway.platforms.aws import data_logins as database_roles
 from slipway.platforms.aws.data_logins import ensure_proxy_login, ensure_roles
 from slipway.platforms.aws.kits import fleet_plan
 from slipway.platforms.aws.session import session_of
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.s3 import free_port, wait_for_port
@@ -116,7 +116,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(port, folder, folder / "ca.pem")
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 import pytest
 
 from slipway.doctor.stack import brought_up
-from slipway.platforms.aws.health import programs
-from slipway.platforms.aws.platform import AwsPlatform
+from slipway.platforms.aws.platform import AwsPlatform, programs
 from slipway.platforms.platform import other_secrets, platform_of
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.stack import LiveStack
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World

@@ -4,8 +4,7 @@ import pytest
 
 from slipway.platforms.aws.open import read_outputs
 from slipway.platforms.aws.session import session_of
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
+from slipway.settings import BadInput, Outputs
 from slipway.stack import LiveStack
 from tests.infra.platform.world import World
 

@@ -16,7 +16,7 @@ import trustme
 from slipway.platforms.aws.data_logins import Door, Strategy, ask, ensure_token, steps
 from slipway.platforms.aws.session import session_of
 from slipway.progress import Silent
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.s3 import free_port, wait_for_port
@@ -57,7 +57,7 @@ def redis(folder: Path, authority: trustme.CA, *options: str) -> Generator[str]:
         yield f"rediss://:${{secret:PLATFORM_REDIS_PASSWORD}}@localhost:{port}/0"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def test_redis_that_is_open_to_all_is_seen(tmp_path: Path, authority: trustme.CA):

@@ -6,7 +6,7 @@ from slipway.platforms.aws.open import cloud_of
 from slipway.platforms.aws.secrets_manager import MAX_BYTES, AwsStore, Held, write_boot_documents
 from slipway.platforms.aws.session import session_of
 from slipway.platforms.platform import platform_of
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from tests.infra.platform.world import World
 
 

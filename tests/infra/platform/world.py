@@ -11,9 +11,8 @@ from typing import Any
 import boto3
 
 from slipway.platforms.aws.session import names_of
+from slipway.settings import Outputs, Project
 from slipway.settings.aws_names import FLEET_TAG, ROLE_TAG, AwsNames
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE_IDS = {"web": "AROAWEBWEBWEBWEBWEB00", "worker": "AROAWORKWORKWORKWORK0"}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.agent import handover, restore, retire, switch
+from hosts.agent import boot, handover, restore, retire, stage, switch
 from hosts.agent.errors import AgentError, Interrupted
 from tests.unit.agent.conftest import WEB, WORKER, World
 
@@ -54,6 +54,35 @@ def test_on_the_way_back_workers_need_not_be_ready(host: World):
     state = host.state
     assert (state.active, state.handover, state.slots["green"].state) == ("green", None, "live")
     assert state.slots["green"].error["code"] == "crashed"
+
+
+@pytest.mark.parametrize("again", ["switch", "boot and switch", "stage, boot and switch"])
+def test_a_slot_whose_worker_died_can_be_switched_to_once_it_can_run(host: World, again: str):
+    """Redis was away for a moment; nothing is wrong with the release."""
+    host.systemd.dying = {GREEN}
+    with pytest.raises(AgentError):
+        host.ask(switch.command, fence=1, release=2)
+    host.systemd.dying = set()
+    if "stage" in again:
+        manifest: dict[str, object] = {"layers": [], "processes": {"worker": WORKER}}
+        host.ask(stage.command, fence=2, release=2, build="b2", config="c2", manifest=manifest, env={})
+    if "boot" in again:
+        host.ask(boot.command, fence=2, release=2)
+    host.ask(switch.command, fence=2, release=2)
+    state = host.state
+    assert (state.active, state.slots["green"].state, state.slots["green"].error) == ("green", "live", {})
+    assert {unit for unit in host.systemd.running if "worker" in unit} == {GREEN}
+
+
+def test_the_old_release_comes_back_after_its_worker_failed_while_a_service_was_away(host: World):
+    host.ask(switch.command, fence=1, release=2)
+    host.systemd.dying = {BLUE}
+    with pytest.raises(AgentError):
+        host.ask(switch.command, fence=1, release=1)
+    assert host.state.slots["blue"].state == "failed"
+    host.systemd.dying = set()
+    host.ask(switch.command, fence=2, release=1)
+    assert (host.state.active, host.systemd.running) == ("blue", {BLUE})
 
 
 @pytest.fixture(params=["stop", "start"])

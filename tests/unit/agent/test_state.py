@@ -29,7 +29,7 @@ def holder(tmp_path: Path) -> Iterator[SpawnProcess]:
     ready = context.Event()
     process = context.Process(target=hold, args=(str(tmp_path), ready))
     process.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield process
     process.kill()
     process.join()

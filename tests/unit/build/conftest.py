@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from slipway.settings.app import App
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
+from slipway.settings import App, Project, Stack
 
 MakeProject = Callable[..., Project]
 

@@ -14,7 +14,8 @@ import pytest
 
 from slipway.build.build import build, run_checks
 from slipway.build.command import BuildFailed
-from slipway.settings.errors import BadInput
+from slipway.build.manifest import Manifest
+from slipway.settings import BadInput
 from tests.unit.build.conftest import MakeProject, commit, unpack, write
 
 LINT = "test ! -f broken || { echo lint: broken; exit 1; }"
@@ -165,6 +166,28 @@ def test_source_maps_are_noted(make_project: MakeProject) -> None:
     assert "1 source maps in the app layer (public/app.js.map)" in made.manifest.notes[0]
 
 
+def test_a_build_carries_what_its_slipway_toml_declares_and_another_text_makes_another_build(
+    make_project: MakeProject,
+) -> None:
+    def smoked(name: str) -> Manifest:
+        smoke = {"steps": [{"name": name, "request": "GET /"}]}
+        return build(make_project({"a.txt": "a"}, smoke=smoke)).manifest
+
+    first, second = smoked("one"), smoked("two")
+    assert first.id != second.id
+    assert first.layers == second.layers
+    assert first.declared is not None
+    assert first.declared.smoke.steps[0].name == "one"
+
+
+def test_migrations_that_the_pattern_misses_are_noted(make_project: MakeProject) -> None:
+    files = {"migrations/1.up.sql": "", "migrations/2.ts": ""}
+    made = build(make_project(files, migrate={"command": "migrate"})).manifest
+    assert any("migrations/2.ts" in note for note in made.notes)
+    assert made.migrate is not None
+    assert made.migrate.folder
+
+
 def test_the_sbom_holds_for_the_manifest(make_project: MakeProject) -> None:
     made = build(make_project({"a.txt": "1"}))
     assert json.loads(made.sbom)["metadata"]["component"]["name"] == "tiny"
@@ -207,5 +230,5 @@ def test_ctrl_c_ends_the_build_and_removes_its_folder(
         time.sleep(0.05)
     assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] != []
     process.send_signal(signal.SIGINT)
-    process.wait(10)
+    process.wait(60)
     assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] == []

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from slipway.build.manifest import Manifest, build_id, canonical, read_manifest, seal
-from slipway.settings.app import Cron, Process
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, Cron, Process, SlipwayError
 
 SHA = "sha256:" + "a" * 64
 
@@ -25,6 +24,10 @@ def make(**changes: Any) -> Manifest:
         "processes": {"web": Process(command="bun web.ts", role="web")},
         "cron": {"sweep": Cron(schedule="hourly", command="bun sweep.ts")},
         "migrate": {"command": "bun migrate.ts", "timeout_seconds": 60},
+        "declared": {
+            "env": {"TOKEN": {"secret": True}, "URL": {"from": "url"}},
+            "smoke": {"steps": [{"name": "writes", "request": "POST /a", "json": {"a": 1}}]},
+        },
         "sbom": SHA,
         "input": SHA,
     }
@@ -34,7 +37,7 @@ def make(**changes: Any) -> Manifest:
 def test_what_is_stored_is_read_back() -> None:
     manifest = make()
     stored = json.loads(json.dumps(manifest.model_dump(mode="json")))
-    assert stored["schema"] == 1
+    assert stored["schema"] == 2
     assert stored["processes"]["web"]["role"] == "web"
     assert read_manifest(stored, "x") == manifest
 
@@ -54,8 +57,8 @@ def test_a_changed_manifest_is_refused() -> None:
 
 
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
-    stored = make().model_dump(mode="json") | {"schema": 2, "surprise": 1}
-    with pytest.raises(BadInput, match="has schema 2, this slipway reads 1") as refused:
+    stored = make().model_dump(mode="json") | {"schema": 3, "surprise": 1}
+    with pytest.raises(BadInput, match="has schema 3, this slipway reads up to 2") as refused:
         read_manifest(stored, "builds/x.json")
     assert "newer slipway" in refused.value.remedy
 
@@ -71,6 +74,21 @@ def test_an_edited_migration_changes_the_migrations_digest() -> None:
     edited = [{"id": "0001_people", "contract": True, "sha256": "c" * 64}]
     assert make().migrations_digest != make(migrations=edited).migrations_digest
     assert make().migrations_digest == make(app="other").migrations_digest
+
+
+def test_a_build_of_the_first_schema_is_still_read() -> None:
+    stored = make().model_dump(mode="json")
+    del stored["declared"], stored["migrate"]["folder"]
+    stored["schema"] = 1
+    stored["id"] = build_id(stored)
+    assert read_manifest(stored, "x").declared is None
+
+
+def test_whatever_may_move_the_schema_changes_the_migrations_digest() -> None:
+    for changes in ({"command": "other"}, {"folder": "abc"}, {"directory": "db"}):
+        migrate = {"command": "bun migrate.ts", "timeout_seconds": 60, **changes}
+        assert make(migrate=migrate).migrations_digest != make().migrations_digest
+    assert make(migrations=[]).migrations_digest == ""
 
 
 def test_canonical_json_has_one_form() -> None:

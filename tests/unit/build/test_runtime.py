@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.build.runtime import install, runtime_layer
-from slipway.settings.app import Runtime
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, Runtime, SlipwayError
 from tests.unit.build.conftest import unpack
 
 BUN = Runtime(name="bun", version="1.4.5")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slipway.build.source import copy_files, read_source, refuse_dirty
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from tests.unit.build.conftest import commit, git, write
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from slipway.build.layer import Entry, collect
 from slipway.build.source import matcher
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from tests.unit.build.conftest import write
 
 

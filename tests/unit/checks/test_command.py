@@ -11,8 +11,7 @@ import pytest
 
 from slipway import checking
 from slipway.checking import Checked, find_checks, run
-from slipway.settings.errors import BadInput
-from slipway.settings.project import Project, open_project
+from slipway.settings import BadInput, Project, open_project
 
 TOML = 'name = "tiny"\n[runtime]\nname = "none"\n[processes.web]\ncommand = "./serve"\n'
 

@@ -13,7 +13,7 @@ import pytest
 from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.leaks import pieces, search_on
 from slipway.fleet.ssh_config import control_folder
-from slipway.settings.outputs import Bucket, Outputs, SecretStore
+from slipway.settings import Bucket, Outputs, SecretStore
 from tests.sshd import find_sshd, serve
 
 

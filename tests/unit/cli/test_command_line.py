@@ -12,8 +12,11 @@ COMMANDS = (
     "down",
     "release",
     "rollback",
+    "hold",
+    "resume",
     "status",
     "history",
+    "ledger repair",
     "logs",
     "run",
     "secrets",
@@ -58,7 +61,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(root: Path, command: str):
-    done = slipway(root, command, "--help")
+    done = slipway(root, *command.split(), "--help")
     assert done.returncode == 0
     assert "--stack" in done.stdout or command == "secrets"
     assert "Examples" in done.stdout or command == "secrets"

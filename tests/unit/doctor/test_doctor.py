@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from slipway.doctor import Diagnosis, checks, diagnose, examine, machine
-from slipway.platforms.local import daemon
+from slipway.platforms.local import docker as daemon
 from slipway.platforms.local.platform import LocalPlatform
-from slipway.settings.errors import SlipwayError
-from slipway.settings.project import Project, open_project
+from slipway.settings import Project, SlipwayError, open_project
 
 TOML = """
 name = "hello"

@@ -12,9 +12,8 @@ import pytest
 
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.open_bucket import open_bucket
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Bucket as BucketOutput
-from slipway.settings.outputs import Host, Outputs, SecretStore
+from slipway.settings import BadInput, Host, Outputs, SecretStore
+from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket
 from tests.s3 import S3, free_port
 from tests.sshd import Sshd
@@ -34,7 +33,7 @@ def outputs_of(sshd: Sshd, *hosts: Host, builds: BucketOutput | None = None) -> 
 
 def test_hosts_are_worked_on_at_once_and_answer_by_name(sshd: Sshd) -> None:
     fleet = Fleet(outputs_of(sshd, sshd.host("web1"), sshd.host("web2"), sshd.host("data1", role="data")))
-    meet = threading.Barrier(2, timeout=5)
+    meet = threading.Barrier(2, timeout=60)
     assert fleet.each(fleet.web, lambda host: (meet.wait(), host.name)[1]) == {"web1": "web1", "web2": "web2"}
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.ssh import Connection
+from slipway.fleet.ssh import Connection, HostDown, HostLost, HostTimeout
 from slipway.fleet.ssh_config import control_socket
-from slipway.fleet.ssh_errors import HostDown, HostLost, HostTimeout
 from tests.s3 import free_port
 from tests.sshd import Sshd
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from hosts.plan import FleetPlan, LoadBalancer
+from slipway.settings import Bucket, Cloud
 from slipway.settings.aws import Aws, Cloudflare
-from slipway.settings.outputs import Bucket, Cloud
 
 CIDR = "10.20.0.0/16"
 

@@ -10,9 +10,8 @@ import pytest
 import trustme
 
 from hosts.plan import FleetPlan
-from slipway.settings.app import App
-from slipway.settings.outputs import Bucket, Database, Host, Outputs, Redis, SecretStore
-from slipway.settings.stack import Stack
+from slipway.settings import App, Bucket, Host, Outputs, Redis, SecretStore, Stack
+from slipway.settings.outputs import Database
 
 FLEET = {"edge": "edge", "web1": "web", "web2": "web", "worker1": "worker", "data1": "data"}
 SECRETS = {

@@ -11,7 +11,7 @@ from pyinfra.api.command import FileUploadCommand
 from hosts.digest import uploaded
 from hosts.plan import FleetPlan
 from hosts.run import dry_run
-from slipway.settings.outputs import Host
+from slipway.settings import Host
 
 
 @dataclass(frozen=True)

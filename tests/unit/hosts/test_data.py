@@ -19,8 +19,7 @@ from hosts.data.scram import verifier
 from hosts.digest import uploaded
 from hosts.plan import FleetPlan
 from hosts.run import dry_run
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import BadInput, Stack
 from tests.unit.hosts.conftest import SECRETS
 from tests.unit.hosts.dry import operations, placed
 

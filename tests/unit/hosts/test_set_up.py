@@ -14,7 +14,7 @@ from hosts.digest import setup_digest
 from hosts.plan import FleetPlan
 from hosts.render import render
 from hosts.run import Result, dry_run
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from tests.unit.hosts.conftest import FLEET, SECRETS
 from tests.unit.hosts.dry import operations, placed
 

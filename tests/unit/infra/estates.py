@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from infra.aws.iam.host_policies import Estate
+from slipway.settings import Stack
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.stack import Stack
 
 ACCOUNT, REGION = "210987654321", "eu-central-1"
 USER_ID = "${aws:userid}"

@@ -15,7 +15,7 @@ from infra.cloudflare.origin import FINGERPRINT, IPV4, IPV6, changes, origin_ca
 from infra.cloudflare.realtime import SCRIPT, built_script
 from infra.cloudflare.rulesets import static_expression
 from infra.cloudflare.uploads import token_scope
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 
 
 def test_ranges_are_networks_of_their_family_and_none_lies_in_another():

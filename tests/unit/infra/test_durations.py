@@ -6,7 +6,7 @@ import pytest
 
 from infra.aws.compute import boot_seconds, deregistration_seconds, leaving_seconds, most_healthy_percent
 from infra.aws.limits import retention_days
-from slipway.settings.app import App
+from slipway.settings import App
 from slipway.settings.aws import LoadBalancer
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.__main__ import declare
-from slipway.settings.errors import BadInput
-from slipway.settings.project import open_project
+from slipway.settings import BadInput, open_project
 
 STACK = """\
 config:

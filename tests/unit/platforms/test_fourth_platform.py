@@ -9,19 +9,21 @@ import pytest
 
 from slipway.doctor import diagnose
 from slipway.platforms import platform
-from slipway.platforms.diagnosis import Diagnosis, warn
-from slipway.platforms.platform import Examination, Opened, Platform, other_secrets, platform_of
+from slipway.platforms.platform import (
+    Diagnosis,
+    Examination,
+    Opened,
+    Platform,
+    other_secrets,
+    platform_of,
+    warn,
+)
+from slipway.platforms.state_folder import setup_digests
 from slipway.progress import Progress, Silent
-from slipway.release.setup_digests import setup_digests
 from slipway.secrets.store import SecretStore
-from slipway.settings import platform_facts
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Bucket, Host, Outputs
-from slipway.settings.outputs import SecretStore as StoreOutput
+from slipway.settings import App, BadInput, Bucket, Host, Outputs, Project, Stack, platform_facts
+from slipway.settings import SecretStore as StoreOutput
 from slipway.settings.platform_facts import PlatformFacts
-from slipway.settings.project import Project
-from slipway.settings.stack import Stack
 from slipway.stack import LiveStack
 from tests.unit.platforms.servers.conftest import Memory
 

@@ -15,8 +15,7 @@ from slipway.release.membership import Membership
 from slipway.release.migrate import Schema
 from slipway.release.promote import Promote, ReturnTo
 from slipway.release.rollout import Options, Phase, Rollout, Shipment
-from slipway.settings.errors import SlipwayError
-from slipway.settings.outputs import Bucket, Host, Outputs, SecretStore
+from slipway.settings import Bucket, Host, Outputs, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.records import Head, Release
 from tests.simulation.model import Failed, Held, ModelHost, Refused

@@ -9,7 +9,7 @@ from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.release.membership import Membership
 from slipway.release.promote import Promote
 from slipway.release.switch import Switch
-from slipway.settings.errors import ReleaseFailed, SlipwayError
+from slipway.settings import ReleaseFailed, SlipwayError
 from slipway.stack import LiveStack
 from tests.unit.release.conftest import World, outputs
 

@@ -1,44 +1,111 @@
-from hypothesis import given
-from hypothesis import strategies as st
+"""The observation window over a clock that a test moves: how it probes, how long it takes, what it says."""
 
-from slipway.release.observe import Sample, hopeless, judge
-from slipway.settings.app import Observe
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
 
-LIMITS = Observe(error_ratio=0.01, p95_ms=500, p95_ratio=3, p95_floor_ms=100, min_samples=20)
-GOOD = Sample(count=1000, errors=0, p95_ms=20)
+import pytest
 
-
-def test_a_healthy_release_passes():
-    assert judge(GOOD, GOOD, LIMITS).ok
-
-
-def test_no_data_is_a_failure_not_a_pass():
-    verdict = judge(Sample(), GOOD, LIMITS)
-    assert not verdict.ok
-    assert "only 0 answers" in verdict.reason
-
-
-def test_too_many_5xx_fail_and_the_reason_counts_them():
-    verdict = judge(Sample(count=100, errors=2, p95_ms=20), GOOD, LIMITS)
-    assert not verdict.ok
-    assert "2 of 100" in verdict.reason
+from slipway.fleet.replies import Observed, Probed, Switched, Traffic
+from slipway.progress import Silent
+from slipway.release import observe
+from slipway.release.observe import Observe
+from slipway.release.rollout import Shipment
+from slipway.release.switch import Cutover
+from slipway.release.verdict import Sample
+from slipway.settings import App, ReleaseFailed
+from tests.unit.release.conftest import release
 
 
-def test_a_release_much_slower_than_the_old_one_fails_below_the_absolute_limit():
-    assert not judge(Sample(count=100, p95_ms=300), Sample(count=100, p95_ms=50), LIMITS).ok
+class Said(Silent):
+    """Keeps the lines that a person would see."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
 
 
-def test_slower_but_still_fast_passes():
-    assert judge(Sample(count=100, p95_ms=90), Sample(count=100, p95_ms=5), LIMITS).ok
+class Fleet:
+    """Two web hosts; every look takes `look_seconds`; of the answers to probes `heard` (a share) are seen."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *, look_seconds: float = 0.1, heard: float = 1.0) -> None:
+        self.now, self.look_seconds, self.heard = 1000.0, look_seconds, heard
+        self.answers = {"web1": 0.0, "web2": 0.0}
+        self.probed: list[int] = []
+        self.said = Said()
+        clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._pass, time=lambda: self.now)
+        patch.setattr(observe, "time", clock)
+
+    def _pass(self, seconds: float) -> None:
+        self.now += seconds
+
+    def ask(self, hosts: list[Any], question: Callable[[Any], Any]) -> Mapping[str, Any]:
+        self.now += self.look_seconds / 2
+        return {host.name: question(host) for host in hosts}
+
+    def watch(self, seconds: float, **limits: object) -> Sample | None:
+        app = App.model_validate(
+            {
+                "name": "a",
+                "runtime": {"name": "none"},
+                "processes": {"web": {"command": "x"}},
+                "observe": limits,
+            }
+        )
+        web = [SimpleNamespace(name=name, agent=self._agent(name)) for name in self.answers]
+        rollout: Any = SimpleNamespace(
+            app=app,
+            options=SimpleNamespace(observe_seconds=seconds),
+            hosts=SimpleNamespace(web=web, ask=self.ask),
+            progress=self.said,
+            redact=str,
+        )
+        manifest: Any = SimpleNamespace(as_declared=lambda today: today)  # pyright: ignore[reportUnknownLambdaType]
+        shipment = Shipment(release(5), lambda: manifest)
+        switched = {host.name: Switched(slot="green", to=5) for host in web}
+        return Observe(shipment, Cutover(0, switched)).run(rollout)
+
+    def _agent(self, name: str) -> Any:
+        def probe(*, path: str, count: int) -> Probed:
+            self.probed.append(count)
+            self.answers[name] += count * self.heard
+            return Probed()
+
+        def look(**_: object) -> Observed:
+            return Observed(slots={"green": Traffic(count=int(self.answers[name]))}, live="green")
+
+        return SimpleNamespace(probe=probe, observe=look, logs=lambda lines: [])  # pyright: ignore[reportUnknownLambdaType]
 
 
-def test_without_an_old_release_only_the_absolute_limits_count():
-    assert judge(Sample(count=100, p95_ms=300), Sample(), LIMITS).ok
-    assert not judge(Sample(count=100, p95_ms=501), Sample(), LIMITS).ok
+def test_probes_make_up_the_number_within_the_window(monkeypatch: pytest.MonkeyPatch):
+    fleet = Fleet(monkeypatch)
+    seen = fleet.watch(10, min_samples=20)
+    assert seen is not None
+    assert 20 <= seen.count <= 40
+    assert fleet.now < 1012
+    assert max(fleet.probed) <= 2, "spread over the window, not sent at once"
 
 
-@given(count=st.integers(0, 10_000), errors=st.integers(0, 10_000), p95=st.floats(0, 10_000))
-def test_whatever_is_hopeless_also_fails_the_verdict(count: int, errors: int, p95: float):
-    new = Sample(count=count, errors=min(errors, count), p95_ms=p95)
-    if hopeless(new, LIMITS):
-        assert not judge(new, GOOD, LIMITS).ok
+def test_on_a_busy_machine_where_looks_are_few_each_probes_more(monkeypatch: pytest.MonkeyPatch):
+    fleet = Fleet(monkeypatch, look_seconds=4)
+    seen = fleet.watch(10, min_samples=20)
+    assert seen is not None
+    assert seen.count >= 20
+    assert fleet.now < 1020
+
+
+def test_a_window_with_too_few_answers_grows_and_says_so(monkeypatch: pytest.MonkeyPatch):
+    fleet = Fleet(monkeypatch, heard=0.15)
+    seen = fleet.watch(3, min_samples=20)
+    assert seen is not None
+    assert seen.count >= 20
+    assert any("the window grows from 3 s to 6 s, at most 33 s" in line for line in fleet.said.lines)
+
+
+def test_its_growth_is_bounded_and_no_data_is_a_failure(monkeypatch: pytest.MonkeyPatch):
+    fleet = Fleet(monkeypatch, heard=0)
+    with pytest.raises(ReleaseFailed, match="only 0 answers"):
+        fleet.watch(10, min_samples=20)
+    assert 1040 <= fleet.now < 1043

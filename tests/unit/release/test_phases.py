@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import pytest
 
 from slipway.fleet.agent_call import AgentError
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import HostDown
 from slipway.release.phases import Phases
 from slipway.release.promote import Promote, ReturnTo
 from slipway.release.rollout import Phase, Rollout
-from slipway.settings.errors import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.settings import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
 from slipway.storage.lease import LeaseLost
 from slipway.storage.records import Release
 from tests.simulation.model import ModelHost, Refused

@@ -11,7 +11,7 @@ import pytest
 from hosts.agent.boot_document import BootDocument
 from slipway.fleet.agent import Order
 from slipway.release.promote import PLAIN_BYTES, Promote, boot_document, nothing_live
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from tests.unit.release.conftest import Ledger, World
 
 ENV = {"web": {"DATABASE_URL": "postgres://x", "SECRET": "s3cret"}, "task": {}}

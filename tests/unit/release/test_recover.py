@@ -4,9 +4,9 @@ import pytest
 
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetError
-from slipway.fleet.ssh_errors import HostDown
+from slipway.fleet.ssh import HostDown
 from slipway.release.recover import Recovered, recover
-from slipway.settings.errors import NeedsPerson
+from slipway.settings import NeedsPerson
 from slipway.storage.records import Release
 from tests.unit.release.conftest import World, release
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from slipway.settings.app import App
-from slipway.settings.outputs import Bucket, Database, Outputs, Redis, SecretStore
-from slipway.settings.stack import Stack
+from slipway.settings import App, Bucket, Outputs, Redis, SecretStore, Stack
+from slipway.settings.outputs import Database
 
 ENV: dict[str, Any] = {
     "NODE_ENV": {"value": "production"},

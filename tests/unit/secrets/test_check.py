@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from slipway.secrets.check import check, weaknesses
 from slipway.secrets.contract import generate
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import Stack
+from slipway.settings import App, BadInput, Stack
 from tests.unit.secrets.conftest import app_with
 
 Secrets = dict[str, str]

@@ -7,10 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.secrets.contract import compose, config_version, fill_secrets
-from slipway.settings.app import App
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.stack import Stack
+from slipway.settings import App, BadInput, Outputs, Stack
 from tests.unit.secrets.conftest import app_with
 
 Secrets = dict[str, str]

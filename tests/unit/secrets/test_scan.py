@@ -8,7 +8,7 @@ import pytest
 
 from slipway.secrets.contract import env_example
 from slipway.secrets.scan import scan
-from slipway.settings.app import App
+from slipway.settings import App
 
 VALUE = "vQzjdh7sL85ukZhx+7yTjVb1fitl6nMbB9biq/rsVSg="
 

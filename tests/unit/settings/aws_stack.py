@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from slipway.settings.project import open_project
+from slipway.settings import open_project
 from slipway.settings.violations import InvalidSettings
 
 ACCOUNT = "210987654321"

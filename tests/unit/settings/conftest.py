@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.app import App
-from slipway.settings.app_file import load_app
+from slipway.settings import App, load_app
 from slipway.settings.violations import InvalidSettings
 
 SMALL = """\

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from slipway.settings import load_stack, open_project
 from slipway.settings.aws_rules import left_placeholders
-from slipway.settings.project import open_project
-from slipway.settings.stack_file import load_stack
 from tests.unit.settings.aws_stack import ACCOUNT, QUEUELESS, ROOT, Settings, refused, write
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipway.settings import load_stack
 from slipway.settings.aws import PREVIEW, Aws, with_defaults
 from slipway.settings.aws_data_rules import daily_span, overlap, weekly_span
 from slipway.settings.aws_fit import architecture_of_image, architecture_of_type, most_connections
-from slipway.settings.stack_file import load_stack
 from tests.unit.settings.aws_stack import ACCOUNT, Settings, write
 
 

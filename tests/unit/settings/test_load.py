@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.app_file import load_app
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput, load_app
 from slipway.settings.violations import InvalidSettings
 from tests.unit.settings.conftest import SMALL, Load, Wrong
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.settings.outputs import STICKY_COOKIE, Bucket, Cloud, Outputs, SecretStore
+from slipway.settings import STICKY_COOKIE, Bucket, Cloud, Outputs, SecretStore
 
 
 def outputs(cloud: Cloud | None) -> Outputs:

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.app_file import load_app
-from slipway.settings.project import open_project
-from slipway.settings.stack_file import load_stack, stack_names
+from slipway.settings import load_app, load_stack, open_project, stack_names
 from slipway.settings.violations import InvalidSettings
 from tests.unit.settings.conftest import SMALL
 

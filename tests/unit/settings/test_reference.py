@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from slipway.settings.app import App
+from slipway.settings import App
 from slipway.settings.reference import render
 
 MANUAL = Path(__file__).parents[3] / "docs" / "slipway-toml.md"

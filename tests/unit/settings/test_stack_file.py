@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.errors import BadInput
-from slipway.settings.stack_file import find_root, load_stack
+from slipway.settings import BadInput, find_root, load_stack
 from slipway.settings.violations import InvalidSettings
 
 SERVER = "{name: %s, role: %s, address: 10.0.0.1, ssh: root@203.0.113.7:22, host_key: ssh-ed25519 AAAAC3Nz}"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from hosts.agent.sigv4 import Credentials
-from slipway.storage.bucket import Bucket, Conflict, Json
+from slipway.storage.bucket import Bucket, Conflict, Json, parsed
 
 Strike = Callable[[], object]
 
@@ -46,7 +46,7 @@ class MemoryBucket(Bucket):
         self._at(after=False)
         content = self.objects.get(key)
         self._at(after=True)
-        return (json.loads(content), _etag(content)) if content is not None else None
+        return (parsed(key, content), _etag(content)) if content is not None else None
 
     def put_json(
         self, key: str, obj: Json, *, if_match: str | None = None, if_none_match: bool = False
@@ -63,6 +63,12 @@ class MemoryBucket(Bucket):
         self.written.append((key, json.loads(content)))
         self._at(after=True)
         return _etag(content)
+
+    def get_bytes(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        self.objects[key] = content
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         self._at(after=False)

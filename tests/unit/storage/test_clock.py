@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from slipway.storage.clock import ServerClock, steady
+from slipway.storage.signed_http import ServerClock, steady
 
 
 @pytest.mark.parametrize("lag", [0.0, 0.4, 0.99])

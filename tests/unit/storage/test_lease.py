@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from slipway.settings.errors import LeaseHeld
+from slipway.settings import LeaseHeld
 from slipway.storage.lease import Lease, LeaseLost, LeaseRecord, lease_key, read_lease
 from tests.s3 import S3
 from tests.unit.storage.memory import MemoryBucket
@@ -92,7 +92,7 @@ def test_a_heartbeat_keeps_it_and_finds_out_when_it_was_taken(
         assert found is not None
         taken = {**found[0], "fence": 9, "nonce": "another"}
         bucket.put_json(lease_key("prod"), taken)
-        assert lease.lost.wait(3)
+        assert lease.lost.wait(30)
         with pytest.raises(LeaseLost):
             lease.check()
     left = bucket.get_json(lease_key("prod"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.storage.lease import Lease, LeaseLost
 from slipway.storage.ledger import Ledger
 from slipway.storage.records import Release

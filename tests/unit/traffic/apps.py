@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.settings.app import App
+from slipway.settings import App
 
 ECHO = '{"type":"PING","n":${n}}'
 OPEN = '{"type":"AUTH","token":"${token}"}'

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slipway.settings.app import App
+from slipway.settings import App
 from tests.unit.traffic.site import LittleSite
 
 ROOT = Path(__file__).parents[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from slipway.settings.load import Load, Threshold
+from slipway.settings import Load, Threshold
 from slipway.traffic.results import RunResult, result_of
 from slipway.traffic.samples import Reading, Samples
 from slipway.traffic.thresholds import Plan

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from slipway.cli.load import PROFILES, profiles_that_begin
-from slipway.settings.app_file import load_app
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError, load_app
 from slipway.traffic import command
 from slipway.traffic.command import Load
 from slipway.traffic.processes import Handover, take
@@ -121,7 +120,7 @@ def test_a_generator_whose_starter_is_gone_ends_by_itself(target: Target, tmp_pa
         told += line
     assert process.poll() is None
     process.stdin.close()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     assert SECRET.encode() not in told
 
 

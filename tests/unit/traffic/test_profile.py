@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.settings.errors import BadInput
+from slipway.settings import BadInput
 from slipway.traffic.profile import SHAPES, profile_of
 from tests.unit.traffic.apps import app, talking_app
 

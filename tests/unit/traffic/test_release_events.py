@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import cast
 
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 from slipway.storage.reading import Reading
 from slipway.storage.records import Event, Kind, Progress, Release, What
 from slipway.traffic.progress import ReleaseEvents

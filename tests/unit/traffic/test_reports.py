@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slipway.reports import read_runs
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.report import write_reports
 from slipway.traffic.report.chart import linear_scale, log_scale
 from slipway.traffic.report.ci import junit, markdown

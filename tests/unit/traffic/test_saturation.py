@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.settings.load import Load
+from slipway.settings import Load
 from slipway.traffic.results import MEANINGS, ExitCode, result_of
 from slipway.traffic.samples import Samples
 from slipway.traffic.saturation import saturation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.settings.load import Load, Threshold
+from slipway.settings import Load, Threshold
 from slipway.traffic.samples import Samples
 from slipway.traffic.thresholds import Plan, ThresholdResult, certain_failure, judge
 from tests.unit.traffic.a_run import START, asked, generator, seconds

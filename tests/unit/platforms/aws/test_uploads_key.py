@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from slipway.platforms.aws.data_logins import API_TOKEN, SECRET_KEY, TOKEN_ID, ensure_uploads_key
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 ACCOUNT, TOKEN = "a" * 32, "t0"
 ENVIRONMENT = {API_TOKEN: "operator"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.local import daemon
-from slipway.platforms.local.daemon import ensure_daemon, remove_stale, start_dockerd
+from slipway.platforms.local import docker as daemon
+from slipway.platforms.local.docker import ensure_daemon, remove_stale, start_dockerd
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 from tests.unit.platforms.local.conftest import Fake
 
 DENIED = 'echo "permission denied while trying to connect to the Docker daemon socket" >&2; exit 1'

@@ -2,9 +2,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from slipway.platforms.local.layout import lay_out
-from slipway.settings.errors import BadInput
-from slipway.settings.stack import LocalFleet, Stack
+from slipway.platforms.local.network import lay_out
+from slipway.settings import BadInput, LocalFleet, Stack
 
 NETWORK = IPv4Network("172.28.5.0/24")
 

@@ -3,7 +3,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from slipway.platforms.local.network import choose_subnet
-from slipway.settings.errors import SlipwayError
+from slipway.settings import SlipwayError
 
 TAKEN = [IPv4Network("172.17.0.0/16"), IPv4Network("192.168.1.0/24")]
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.settings.app import App
-from slipway.settings.project import Project
-from slipway.settings.stack import Server, Stack
+from slipway.settings import App, Project, Server, Stack
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEdkuE7RjrhDAfLsmIoMm4GDSS6qfNZfmAV3rrJRN3bM"
 

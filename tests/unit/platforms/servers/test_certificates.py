@@ -9,8 +9,7 @@ from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
-from slipway.settings.errors import BadInput
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Project
 from tests.unit.platforms.servers.conftest import Memory
 
 NAMES = ["board.example", "uploads.board.example"]

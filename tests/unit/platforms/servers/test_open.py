@@ -7,9 +7,7 @@ import pytest
 
 from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.servers.outputs import compose_outputs, open_outputs, ssh_identity
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project
 from tests.unit.platforms.servers.conftest import SERVERS, server
 
 SECRETS = {"PLATFORM_CA_CERTIFICATE": "the authority\n"}

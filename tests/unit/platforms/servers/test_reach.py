@@ -5,13 +5,10 @@ import pytest
 
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.s3_server import binary_for, machine_of
-from slipway.platforms.servers.health import Way, ways
 from slipway.platforms.servers.outputs import compose_outputs
-from slipway.platforms.servers.reach import parse, unfit
+from slipway.platforms.servers.reach import Way, parse, unfit, ways
 from slipway.progress import Silent
-from slipway.settings.errors import BadInput
-from slipway.settings.outputs import Outputs
-from slipway.settings.project import Project
+from slipway.settings import BadInput, Outputs, Project
 
 NEW = "debian\n12\nx86_64\nyes\n\n10.0.0.2 203.0.113.2\n.\n"
 GOOD = parse(NEW)

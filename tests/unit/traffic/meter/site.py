@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from slipway.settings.app import App, Smoke, Step, WebSocket
+from slipway.settings import App, Smoke, Step, WebSocket
 from slipway.traffic.target import Target
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -111,7 +111,7 @@ def serving(
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     try:
         yield site
     finally:

@@ -12,8 +12,7 @@ import time
 
 import pytest
 
-from slipway.settings.app import App, WebSocket
-from slipway.settings.errors import BadInput
+from slipway.settings import App, BadInput, WebSocket
 from slipway.traffic.meter import Report, measure, run
 from slipway.traffic.meter.report import Second
 from slipway.traffic.sign_in import sign_in_steps
@@ -102,6 +101,13 @@ def test_a_generator_that_is_late_says_so() -> None:
     assert report.generator.saturated
     assert report.generator.worst_late_ms > 200
     assert report.requests.sent == 100
+
+
+def test_a_generator_that_stands_still_says_so_without_any_request() -> None:
+    with serving() as site:
+        target = target_at(site.url, websocket=WebSocket(echo="${n}"))
+        report = measure(target, 0, 1, 3, on_second=lambda second: time.sleep(0 if second.second else 2.2))
+    assert any(note.startswith("the meter itself stood still for ") for note in report.notes)
 
 
 @pytest.mark.parametrize(("seconds", "interrupted"), [(1, False), (60, True)])

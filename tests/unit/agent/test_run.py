@@ -1,0 +1,32 @@
+"""One-off commands: what systemd-run is given."""
+
+from typing import Any
+
+import pytest
+
+from hosts.agent import run, stage
+from tests.unit.agent.conftest import WEB, World
+
+
+def test_the_migrate_command_of_the_release_is_run_by_sh(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Assignments, `&&` and quotes mean what they mean in a shell."""
+    command = "STEP=1 && bun migrate.ts '$STEP'"
+    manifest: dict[str, object] = {
+        "layers": [],
+        "processes": {"web": WEB},
+        "migrate": {"command": command, "directory": "db", "timeout_seconds": 7},
+    }
+    world.ask(
+        stage.command, fence=1, release=1, build="b1", config="c", manifest=manifest, env={"migrate": {}}
+    )
+    given: list[list[str]] = []
+
+    def follow(argv: list[str], _: list[str]) -> Any:
+        given.append(argv)
+        return 0, []
+
+    monkeypatch.setattr(run, "_follow", follow)
+    world.ask(run.command, fence=1, release=1, scope="migrate")
+    assert given[0][-3:] == ["/bin/sh", "-c", command.replace("$", "$$")]
+    assert "--property=RuntimeMaxSec=7" in given[0]
+    assert any(word.endswith("builds/b1/db") for word in given[0])
