@@ -20,7 +20,7 @@ from slipway.release.rollout import Options, Phase, Rollout
 from slipway.settings import Prove as Wanted
 from slipway.settings import ReleaseFailed, SlipwayError
 from slipway.traffic import command
-from slipway.traffic.command import Loaded
+from slipway.traffic.command import LoadOutcome
 from slipway.traffic.results import ExitCode
 from tests.unit.release.conftest import SECRET, World, release
 
@@ -61,13 +61,13 @@ class Proofs:
         bad = not self.checks or any(each["verdict"] == "fail" for each in self.checks)
         return checking.Checked(folder, int(bad))
 
-    def put_under_load(self, _: object, load: command.Load, *, output: Any) -> Loaded:
+    def put_under_load(self, _: object, load: command.LoadOptions, *, output: Any) -> LoadOutcome:
         self.asked.append(f"load {load.profile} {load.seconds} {load.i_know}")
         output.write("it is slow\n")
         output.flush()
         assert load.folder
         (load.folder / "results.json").write_text(json.dumps({"thresholds": self.misses}))
-        return Loaded(load.folder, self.load, interrupted=self.interrupted)
+        return LoadOutcome(load.folder, self.load, interrupted=self.interrupted)
 
 
 def without_locust(name: str) -> object:
@@ -179,7 +179,7 @@ def test_load_that_is_not_carried_or_proves_nothing_sends_the_release_back(
 def test_a_load_test_that_ends_without_a_report_sends_the_release_back(
     shipping: Shipping, proofs: Proofs, monkeypatch: pytest.MonkeyPatch
 ):
-    def breaks(*_: object, **__: object) -> Loaded:
+    def breaks(*_: object, **__: object) -> LoadOutcome:
         raise SlipwayError("the load generator ended without a report")
 
     monkeypatch.setattr(command, "run", breaks)
