@@ -9,12 +9,13 @@ import subprocess
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hosts.digest import setup_digest
 from hosts.plan import SETUP_DIGEST, FleetPlan
-from hosts.run import Result, set_up_over_ssh
 from slipway.settings import Host, SlipwayError
+
+if TYPE_CHECKING:
+    from hosts.run import Result
 
 AT_ONCE = 8
 """Child processes at a time; each needs some 60 MB here."""
@@ -31,14 +32,17 @@ class Progress(Protocol):
         ...
 
 
-def set_up(plan: FleetPlan, progress: Progress | None = None) -> dict[str, list[str]]:
+def set_up(
+    plan: FleetPlan, progress: Progress | None = None, digests: Mapping[str, str] | None = None
+) -> dict[str, list[str]]:
     """Host name to the names of the operations that changed it; empty if it was right already.
 
+    `digests`: those of `setup_digests`, if the caller has them: only a stale host then needs pyinfra.
     Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
     A host that failed keeps its old digest and is set up again by the next call.
     """
     report = progress.host if progress else _ignore
-    digests = {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
+    digests = setup_digests(plan) if digests is None else digests
     found = _digests_on_hosts(plan)
     stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
     for host in plan.outputs.hosts:
@@ -51,6 +55,13 @@ def set_up(plan: FleetPlan, progress: Progress | None = None) -> dict[str, list[
         host.name: list(results[host.name].changed) if host.name in results else []
         for host in plan.outputs.hosts
     }
+
+
+def setup_digests(plan: FleetPlan) -> dict[str, str]:
+    """By host name, the digest of its set-up."""
+    from hosts.digest import setup_digest  # noqa: PLC0415 - pyinfra takes long to import
+
+    return {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
 
 
 def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
@@ -73,6 +84,8 @@ def _set_up(
 ) -> dict[str, Result]:
     if not stale:
         return {}
+    from hosts.run import set_up_over_ssh  # noqa: PLC0415 - pyinfra takes long to import
+
     spawn = multiprocessing.get_context("spawn")
     results: dict[str, Result] = {}
     with ProcessPoolExecutor(min(AT_ONCE, len(stale)), mp_context=spawn) as pool:

@@ -133,6 +133,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "The growing number that a lease hands out. A host refuses an older one.",
         ),
         Term(
+            "hold",
+            "slipway.storage.hold:Hold",
+            "What keeps releases from a stack: a person set it, or a rollback.",
+        ),
+        Term(
             "boot document",
             "slipway.release.membership",
             "What a new host reads to start the live release by itself.",
@@ -143,9 +148,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "check", "checks", "A test against the live stack, with an id, a severity, a reason and a remedy."
         ),
         Term("finding", "checks", "What a check reports when it fails."),
-        Term(
-            "diagnosis", "slipway.platforms.diagnosis:Diagnosis", "What doctor found wrong, and the remedy."
-        ),
+        Term("diagnosis", "slipway.platforms.platform:Diagnosis", "What doctor found wrong, and the remedy."),
         Term(
             "problem",
             "slipway.release.preflight:Problem",
@@ -172,7 +175,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "visit",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "One task of a simulated user, due at a time that the profile sets.",
         ),
         Term(
@@ -182,7 +185,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "open model",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "Visits start when they are due, however slow the answers are.",
         ),
         Term(

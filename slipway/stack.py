@@ -6,19 +6,19 @@
 Opening costs nothing: each part is read when it is first used, and once.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hosts.agent.sigv4 import Credentials
+from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
+from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
 from slipway.settings import (
     LOAD_HEADER,
@@ -35,15 +35,13 @@ from slipway.settings import (
     SlipwayError,
     Stack,
     WebSocket,
+    misfits,
     open_project,
 )
 from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
-
-if TYPE_CHECKING:
-    from slipway.build.manifest import Manifest
 
 __all__ = [
     "LOAD_HEADER",
@@ -181,8 +179,6 @@ class LiveStack:
 
         Raises BadInput if a value is missing.
         """
-        from slipway.secrets.contract import compose  # noqa: PLC0415
-
         return compose(app or self.app, self.stack, self.outputs, self.secrets, scope)
 
     @cached_property
@@ -193,8 +189,6 @@ class LiveStack:
     @cached_property
     def config_version(self) -> str:
         """12 hex digits that change when a value of any env does. Raises BadInput as `env` does."""
-        from slipway.secrets.contract import config_version  # noqa: PLC0415
-
         return config_version(self.app, self.stack, self.outputs, self.secrets)
 
     @cached_property
@@ -267,20 +261,14 @@ class LiveStack:
 
     def env_example(self) -> str:
         """The text of a `.env.example` for the app's env contract."""
-        from slipway.secrets.contract import env_example  # noqa: PLC0415
-
         return env_example(self.app)
 
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
-        from slipway.settings import misfits  # noqa: PLC0415
-
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
-        from slipway.build.manifest import load_manifest  # noqa: PLC0415
-
         return load_manifest(self.bucket, build)
 
     def migrations(self, release: int) -> list[str]:
@@ -296,8 +284,6 @@ class LiveStack:
 
         None: hosts use a role there, which the operator's machine cannot take.
         """
-        from hosts.agent.sigv4 import Credentials  # noqa: PLC0415
-
         key = account.reader_access_key or account.access_key
         secret = account.reader_secret_key_secret or account.secret_key_secret
         if key is None or secret is None:

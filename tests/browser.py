@@ -18,6 +18,9 @@ from typing import Any
 import websocket
 
 SECONDS = 30.0
+WINDOWS = [(1200, False), (1200, True), (420, False)]
+"""Width of a window, and whether it is dark: a page must be readable in each."""
+_WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _MIDDLE = """(selector) => {
   const it = document.querySelector(selector);
   it.scrollIntoView({ block: "center" });
@@ -62,6 +65,14 @@ class Page:
         self.ask("Page.navigate", url=file.resolve().as_uri())
         while self._next().get("method") != "Page.loadEventFired":
             pass
+
+    def height_in(self, file: Path, width: int, *, dark: bool, picture: str) -> int:
+        """Height of `file` in such a window, in which it fits without a complaint; keeps a picture of it."""
+        self.open(file, width=width, dark=dark)
+        self.picture(pictures() / f"{picture}-{width}{'-dark' if dark else ''}.png")
+        assert self.value(_WIDER) == 0, "the page must be scrolled sideways"
+        assert self.complaints == []
+        return self.value("document.documentElement.scrollHeight")
 
     def value(self, expression: str) -> Any:
         """What the JavaScript `expression` comes to."""

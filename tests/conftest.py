@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import Page, browser
 from tests.s3 import S3, find_versitygw, serve
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    """A tab of a real browser."""
+    with browser() as tab:
+        yield tab
 
 
 @pytest.fixture(scope="session")

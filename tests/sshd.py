@@ -83,4 +83,4 @@ def serve(program: str, folder: Path) -> Generator[Sshd]:
             shutil.rmtree(control_folder(config))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
+        process.wait(timeout=60)

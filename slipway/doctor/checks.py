@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slipway.doctor import machine, stack
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import FIRST, class_named, platform_of
+from slipway.platforms.platform import FIRST, Diagnosis, class_named, fail, ok, platform_of, warn
 from slipway.settings import BadInput, Project, SlipwayError, open_project
 from slipway.stack import LiveStack
 

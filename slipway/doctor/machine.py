@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
+from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.settings import Project
 
 LEAST_GIB = 2

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from slipway.fleet.fleet import FleetError, FleetHost
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import platform_of
-from slipway.platforms.site_certificate import WARN_DAYS, days_left
+from slipway.platforms.platform import Diagnosis, fail, ok, platform_of, warn
+from slipway.platforms.site import WARN_DAYS, days_left
 from slipway.release.repair import on_hosts
 from slipway.secrets.check import check
 from slipway.settings import Project

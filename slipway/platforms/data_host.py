@@ -96,9 +96,9 @@ RANDOM_BYTES = 24
 
 
 def ensure_platform_secrets(store: SecretStore, names: Sequence[str] = NAMES) -> dict[str, str]:
-    """The values of `names`. Missing ones are made; one that is there is never changed."""
+    """All values of the store. Missing ones of `names` are made; one that is there is never changed."""
     held = store.read()
     made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
     if made:
         store.update(made)
-    return {name: made.get(name) or held[name] for name in names}
+    return {**held, **made}

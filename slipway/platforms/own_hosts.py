@@ -1,30 +1,22 @@
 """Platforms `local` and `servers` share this: pyinfra sets hosts up over ssh; secrets are in an age file."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from slipway.platforms.diagnosis import Diagnosis, fail, ok, warn
-from slipway.platforms.platform import Examination, Platform
-from slipway.secrets.age_store import AgeStore
-from slipway.secrets.identity import Identity
+from hosts.plan import FleetPlan
+from hosts.set_up import setup_digests
+from slipway.platforms.platform import Diagnosis, Examination, Platform, fail, ok, warn
+from slipway.secrets.age_store import AgeStore, Identity
 from slipway.settings import BadInput, Outputs
-
-if TYPE_CHECKING:
-    from hosts.plan import FleetPlan
 
 
 class OwnHosts(Platform):
     """A platform whose data services run on a host of the fleet."""
 
-    @property
     @abstractmethod
-    def secrets_file(self) -> Path:
-        """The stack's encrypted file."""
+    def secret_store(self) -> AgeStore:
+        """The stack's age-encrypted file."""
 
     @abstractmethod
     def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
@@ -35,20 +27,13 @@ class OwnHosts(Platform):
         """The age key of this person or CI job."""
         return Identity.of_stack(self.project.stack)
 
-    def secret_store(self) -> AgeStore:
-        """The age-encrypted file."""
-        return AgeStore(self.secrets_file, self.identity)
-
     def share_secrets(self, public_key: str) -> None:
         """Add a recipient to the file."""
         self.secret_store().add_recipient(public_key)
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """The digests of what pyinfra would place on each host."""
-        from hosts.digest import setup_digest  # noqa: PLC0415 - only a release needs it
-
-        plan = self.fleet_plan(outputs, secrets)
-        return {host.name: setup_digest(plan, host) for host in outputs.hosts}
+        return setup_digests(self.fleet_plan(outputs, secrets))
 
     def renewal(self, outputs: Outputs) -> str:
         """`up` renews what the fleet's own authority signed."""

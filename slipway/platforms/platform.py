@@ -4,8 +4,6 @@
 a folder each; a platform's modules are imported when one of its methods needs them.
 """
 
-from __future__ import annotations
-
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,15 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import Literal, NoReturn, get_args
 
+from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
 from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
-
-if TYPE_CHECKING:
-    from slipway.platforms.diagnosis import Diagnosis
-    from slipway.storage.bucket import Bucket
+from slipway.storage.bucket import Bucket
 
 CLASSES: dict[str, str] = {
     "local": "slipway.platforms.local.platform:LocalPlatform",
@@ -36,7 +32,32 @@ Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The worst first."""
 
-Examination = Callable[[], Iterable["Diagnosis"]]
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`fail`: the stack cannot be worked with as it is; `warn`: it can, but a person should know."""
+
+    level: Literal["ok", "warn", "fail"]
+    what: str
+    remedy: str = ""
+
+
+def ok(what: str) -> Diagnosis:
+    """Nothing wrong."""
+    return Diagnosis("ok", what)
+
+
+def warn(what: str, remedy: str) -> Diagnosis:
+    """A person should know."""
+    return Diagnosis("warn", what, remedy)
+
+
+def fail(what: str, remedy: str) -> Diagnosis:
+    """Something stands in the way."""
+    return Diagnosis("fail", what, remedy)
+
+
+Examination = Callable[[], Iterable[Diagnosis]]
 """One thing that the doctor looks at; its name is shown if it fails unexpectedly."""
 
 
@@ -146,8 +167,6 @@ class Platform(ABC):
 
     def builds_bucket(self, outputs: Outputs) -> Bucket:
         """The builds bucket, with this platform's credentials and transport."""
-        from slipway.fleet.open_bucket import open_bucket  # noqa: PLC0415 - not every command reads the bucket
-
         return open_bucket(outputs, self.secrets)
 
     @abstractmethod
@@ -187,13 +206,12 @@ class Platform(ABC):
         """What the platform needs of the machine and the account for this stack, up or not."""
         return ()
 
-    def _refuse_break_lock(self, break_lock: str) -> None:
-        if break_lock:
-            raise BadInput(
-                f"--break-lock {break_lock}: stack {self.project.stack.name} is on platform {self.name}, "
-                "where `up` runs no engine and leaves no lock",
-                remedy="leave it out",
-            )
+    def _refuse_break_lock(self, break_lock: str) -> NoReturn:
+        raise BadInput(
+            f"--break-lock {break_lock}: stack {self.project.stack.name} is on platform {self.name}, "
+            "where `up` runs no engine and leaves no lock",
+            remedy="leave it out",
+        )
 
     def _refuse(self, why: str, remedy: str = "") -> NoReturn:
         raise BadInput(f"stack {self.project.stack.name} is on platform {self.name}: {why}", remedy=remedy)

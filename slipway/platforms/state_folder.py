@@ -1,12 +1,15 @@
-"""A stack's state folder: one `up` or `down` at a time, and files that others cannot read."""
+"""A stack's state folder: one `up` or `down` at a time, private files, and the digests of hosts' set-up."""
 
 import fcntl
+import hashlib
+import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.settings import LeaseHeld, Project
+from slipway.platforms.platform import platform_of
+from slipway.settings import LeaseHeld, Outputs, Project
 
 
 @contextmanager
@@ -51,3 +54,43 @@ def keep_private(path: Path, content: bytes) -> bool:
         pass
     write_private(path, content)
     return True
+
+
+SOURCES = ("hosts", "templates", "slipway/settings", "uv.lock")
+"""What decides, besides a stack's settings, secrets and certificates, how a host is set up."""
+DIGESTS_FILE = "setup_digests.json"
+
+
+def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+    """By host name, the digest that a host has once it is set up for the settings of this moment.
+
+    Computing them renders every template and imports pyinfra, which takes longer than a whole rollback. The
+    same inputs give the same digests, so they are kept under a digest of the inputs.
+    """
+    kept = project.state_dir / DIGESTS_FILE
+    key = _key(project, outputs, secrets)
+    try:
+        found: dict[str, object] = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        found = {}
+    if found.get("key") == key and isinstance(digests := found.get("digests"), dict):
+        return {str(host): str(digest) for host, digest in digests.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    digests = platform_of(project).setup_digests(outputs, secrets)
+    # Computing may have made a certificate that was missing, which changes the key: compute it again.
+    kept.write_text(json.dumps({"key": _key(project, outputs, secrets), "digests": digests}))
+    return digests
+
+
+def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:
+    """A digest of settings and secrets by content, of our sources and the certificates by time and size."""
+    digest = hashlib.sha256()
+    for model in (project.app, project.stack, outputs):
+        digest.update(model.model_dump_json().encode())
+    digest.update(json.dumps(dict(secrets), sort_keys=True).encode())
+    root = Path(__file__).parents[2]
+    places = [*(root / source for source in SOURCES), project.state_dir / "tls"]
+    for path in sorted(file for place in places for file in (place, *place.rglob("*"))):
+        if path.is_file() and path.suffix != ".pyc":
+            found = path.stat()
+            digest.update(f"{path} {found.st_mtime_ns} {found.st_size}".encode())
+    return digest.hexdigest()

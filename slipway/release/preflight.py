@@ -19,10 +19,10 @@ from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
 from slipway.build.source import read_source
 from slipway.platforms.platform import other_secrets, platform_of
-from slipway.platforms.site_certificate import WARN_DAYS, days_left
+from slipway.platforms.site import WARN_DAYS, days_left
+from slipway.platforms.state_folder import setup_digests
 from slipway.release.prove import TOOLS, wanted_by
 from slipway.release.rollout import Phase, Rollout
-from slipway.release.setup_digests import setup_digests
 from slipway.secrets.check import check as check_secrets
 from slipway.secrets.scan import scan
 from slipway.settings import BadInput, Migrate, ReleaseFailed, SlipwayError

@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.platforms.local.bake import Recipe, as_tar, bake
+from slipway.platforms.local.bake import Recipe, as_tar, bake, base_recipe
 from slipway.platforms.local.containers import SYSTEMD
-from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.debian import ensure_debian, find_mirror
-from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.images import base_recipe
+from slipway.platforms.local.debian import apt_files, ensure_debian, find_mirror
+from slipway.platforms.local.docker import Docker, ensure_daemon
 from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.network import ensure_network
 from slipway.progress import Silent
@@ -59,7 +57,7 @@ def plain_servers(keys: Path) -> Generator[list[PlainServer]]:
     image = plain_server(docker)
     _remove(docker)
     try:
-        subnet = ensure_network(docker, PREFIX, {}, None)
+        subnet = ensure_network(docker, PREFIX, {}, keys / "outputs.json")
         servers = [
             PlainServer(role, role, str(subnet[10 + index]), free_port(), host_key(keys, role).public)
             for index, role in enumerate(ROLES)
@@ -79,7 +77,7 @@ def plain_server(docker: Docker) -> str:
     """Image of a new server: Debian, sshd and Python, and nothing else."""
     mirror = find_mirror("bookworm")
     debian = ensure_debian(docker, "debian:bookworm-slim", mirror, Silent())
-    like = base_recipe(debian, mirror)
+    like = base_recipe(debian, apt_files(mirror))
     script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{_SCRIPT}" if mirror else _SCRIPT
     return bake(docker, Recipe("plain-server", debian, script, like.files))
 

@@ -2,28 +2,22 @@
 
 Database and Redis accept connections from hosts only, so both are reached through one."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from hosts.plan import FleetPlan
 from slipway.fleet.fleet import FleetHost
-from slipway.platforms.aws.failures import AwsRefused
-from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.aws.session import AwsRefused, AwsSession
 from slipway.platforms.data_host import CA_ON_HOSTS, DATABASE_APP, DATABASE_OWNER, POSTGRES_PORT
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
 from slipway.settings import BadInput, NeedsPerson, SlipwayError
-
-if TYPE_CHECKING:
-    from hosts.plan import FleetPlan
-
 
 SECONDS = 180
 

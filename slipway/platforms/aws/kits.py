@@ -1,16 +1,18 @@
 """What a stack's hosts on AWS are to be set up with, and the digest by which one is known to be so."""
 
-from __future__ import annotations
-
 import json
 import os
 import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hosts.plan import FleetPlan, LoadBalancer
+import botocore
+
+from hosts.kit.archive import PYTHON_INDEX, PythonArchives, kit_digest, kit_objects, make, python_objects
+from hosts.kit.python_packages import build_all, packages_digest
+from hosts.plan import SETUP_DIGEST, FleetPlan, LoadBalancer
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
@@ -19,9 +21,6 @@ from slipway.progress import Progress
 from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError
 from slipway.settings.aws_names import SETUP_KITS
 from slipway.storage.bucket import Bucket
-
-if TYPE_CHECKING:
-    from hosts.kit.archive import PythonArchives
 
 ROLES: tuple[Role, ...] = ("web", "worker")
 
@@ -47,8 +46,6 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
     """By host, the digest that a host has once it was set up for the settings of this moment."""
-    from hosts.kit.archive import kit_digest  # noqa: PLC0415 - only a release asks
-
     bucket = builds_bucket(session_of(project), outputs)
     bundle = ca_bundle(bucket, project.state_dir.resolve(), project.stack.name)
     plan = fleet_plan(project, outputs, secrets, bundle)
@@ -67,8 +64,6 @@ RUN = (
 
 def publish_kits(plan: FleetPlan, bucket: Bucket, roles: tuple[Role, ...]) -> dict[Role, bytes]:
     """Put the kit of every role where new hosts find it. The archives, by role."""
-    from hosts.kit.archive import kit_objects, make  # noqa: PLC0415 - pyinfra takes long to import
-
     python = ensure_python_packages(bucket)
     for role in roles:
         for key, content in kit_objects(plan, role, python).items():
@@ -79,9 +74,6 @@ def publish_kits(plan: FleetPlan, bucket: Bucket, roles: tuple[Role, ...]) -> di
 
 def ensure_python_packages(bucket: Bucket) -> PythonArchives:
     """Put the packages that hosts run pyinfra with in the bucket, unless they are there in these versions."""
-    from hosts.kit.archive import PYTHON_INDEX, python_objects  # noqa: PLC0415
-    from hosts.kit.python_packages import build_all, packages_digest  # noqa: PLC0415
-
     digest = packages_digest()
     index = json.loads(bucket.get_bytes(PYTHON_INDEX) or b"{}")
     if index.get("digest") != digest:
@@ -96,9 +88,6 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
 
     FleetError, with the last lines of each that failed; what is set up already is not touched.
     """
-    from hosts.kit.archive import kit_digest  # noqa: PLC0415
-    from hosts.plan import SETUP_DIGEST  # noqa: PLC0415
-
     wanted = {role: kit_digest(plan, role) for role in kits}
 
     def work(host: FleetHost) -> None:
@@ -164,8 +153,6 @@ def ensure_ca_bundle(
 
 def public_authorities() -> bytes:
     """Amazon's own among the public authorities that botocore comes with, as PEM."""
-    import botocore  # noqa: PLC0415 - `up` alone needs these
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(Path(botocore.__file__).parent / "cacert.pem")
     both = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)

@@ -1,20 +1,18 @@
 """Platform `aws`, behind the interface."""
 
-from __future__ import annotations
-
+import shutil
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
+from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_of
-from slipway.platforms.platform import Examination, Opened
+from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
+from slipway.platforms.platform import Diagnosis, Examination, Opened, fail, ok, warn
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
 from slipway.settings import BadInput, Outputs, Project, Role
-
-if TYPE_CHECKING:
-    from slipway.platforms.diagnosis import Diagnosis
-    from slipway.storage.bucket import Bucket
+from slipway.storage.bucket import Bucket
 
 
 class AwsPlatform(PulumiManaged):
@@ -35,20 +33,14 @@ class AwsPlatform(PulumiManaged):
 
     def open(self) -> Opened:
         """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""
-        from slipway.platforms.aws.open import open_outputs  # noqa: PLC0415
-
         return open_outputs(self.project)
 
     def rediscover(self, outputs: Outputs) -> Opened:
         """The members of the Auto Scaling groups at this moment."""
-        from slipway.platforms.aws.open import with_hosts  # noqa: PLC0415
-
         return with_hosts(self.project, outputs)
 
     def secret_store(self) -> SecretStore:
         """One secret of Secrets Manager."""
-        from slipway.platforms.aws.secrets_manager import AwsStore  # noqa: PLC0415
-
         stack = self.project.stack
         return AwsStore(session_of(self.project), names_of(stack).app_secret, stack.name)
 
@@ -67,8 +59,6 @@ class AwsPlatform(PulumiManaged):
 
     def builds_bucket(self, outputs: Outputs) -> Bucket:
         """Reached directly, with the session's credentials."""
-        from slipway.platforms.aws.open import builds_bucket  # noqa: PLC0415
-
         return builds_bucket(session_of(self.project), outputs)
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -79,9 +69,6 @@ class AwsPlatform(PulumiManaged):
 
     def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
         """A secret for each role, which a new host reads."""
-        from slipway.platforms.aws.open import cloud_of  # noqa: PLC0415
-        from slipway.platforms.aws.secrets_manager import write_boot_documents  # noqa: PLC0415
-
         write_boot_documents(session_of(self.project), cloud_of(outputs), documents)
 
     def renewal(self, outputs: Outputs) -> str:
@@ -91,14 +78,27 @@ class AwsPlatform(PulumiManaged):
 
     def examinations(self) -> tuple[Examination, ...]:
         """Credentials, and the programs that reach hosts and provision."""
-        from slipway.platforms.aws.health import programs  # noqa: PLC0415
-
         return (self.credentials, programs)
 
     def credentials(self) -> Iterable[Diagnosis]:
         """There are credentials, and they are of the stack's account."""
-        from slipway.platforms.diagnosis import ok  # noqa: PLC0415
-
         check_account(session_of(self.project), self.project.stack)
         account = self.project.stack.aws.account if self.project.stack.aws else ""
         yield ok(f"AWS credentials are of account {account}, as the settings say")
+
+
+def programs() -> Iterable[Diagnosis]:
+    """The plugin reaches hosts, pulumi provisions, the aws command line signs in."""
+    try:
+        yield ok(f"{PLUGIN} {find_plugin()} is installed")
+    except BadInput as problem:
+        yield fail(problem.message, problem.remedy)
+    if shutil.which("pulumi"):
+        yield ok("pulumi is on PATH")
+    else:
+        yield warn(
+            "pulumi is not on PATH: `slipway up` cannot change what exists, only set up what is there",
+            "https://www.pulumi.com/docs/install/",
+        )
+    if shutil.which("aws") is None:
+        yield warn("the aws command line is not on PATH: no `aws sso login` here", "pipx install awscli")

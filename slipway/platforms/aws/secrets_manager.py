@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from slipway.platforms.aws.failures import AwsRefused
-from slipway.platforms.aws.session import AwsSession
+from slipway.platforms.aws.session import AwsRefused, AwsSession
 from slipway.secrets.store import refuse_bad_entry
 from slipway.settings import BadInput, Cloud, Role, SlipwayError
 

@@ -3,41 +3,37 @@
 Everything in it may be cut off at any moment and done again: what is as it should be is left alone.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+import time
 
+from hosts.plan import FleetPlan
 from slipway.fleet.fleet import Fleet
-from slipway.platforms import data_host as entries
 from slipway.platforms.aws.data_logins import (
     ensure_proxy_login,
     ensure_roles,
     ensure_token,
     ensure_uploads_key,
 )
-from slipway.platforms.aws.health import site_problem, wait_for_hosts, wait_for_targets
 from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, fleet_plan, publish_kits
-from slipway.platforms.aws.open import builds_bucket, cloud_of, read_outputs
+from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
 from slipway.platforms.aws.session import AwsSession, check_account, session_of
 from slipway.platforms.aws.tunnel import find_plugin
-from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS, ensure_platform_secrets
+from slipway.platforms.platform import Opened
+from slipway.platforms.pulumi import refuse_missing
+from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
-from slipway.settings import BadInput, Outputs, Project, Stack
+from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
 from slipway.settings.violations import dotted
 from slipway.storage.bucket import Bucket
 from slipway.storage.ledger import Ledger
 
-if TYPE_CHECKING:
-    from hosts.plan import FleetPlan
-
-
-SECRETS = (entries.DATABASE_OWNER, entries.DATABASE_APP, entries.REDIS, entries.LOAD_KEY)
+SECRETS = (DATABASE_OWNER, DATABASE_APP, REDIS, LOAD_KEY)
 """The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
 
 
@@ -92,7 +88,7 @@ def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress
         ensure_roles(session, plan, host, address=cloud.database_host, master_secret=cloud.master_secret)
     if cloud.cache and outputs.redis:
         progress.host(host.name, "asking Redis who may come in")
-        ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(entries.REDIS), host, progress)
+        ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(REDIS), host, progress)
 
 
 def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Progress) -> None:
@@ -101,7 +97,7 @@ def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Pro
     else:
         wait_for_targets(session, cloud_of(outputs), outputs, progress)
     if problem := site_problem(outputs):
-        progress.line(f"the site cannot be reached: {problem}")
+        progress.line(problem)
 
 
 def can_provision() -> bool:
@@ -130,7 +126,8 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
-    from slipway.platforms.pulumi.up import up as update  # noqa: PLC0415 - slow to import
+    refuse_missing()
+    from slipway.platforms.pulumi.up import up as update  # noqa: PLC0415 - the package pulumi takes 0.4 s
 
     update(project, progress, break_lock=break_lock)
     return True
@@ -155,3 +152,73 @@ def refuse_broken_rules(project: Project) -> int:
             remedy=f"see slipway infra check --stack {project.stack.name}",
         )
     return len(RULES)
+
+
+HEALTHY_SECONDS = 300
+POLL_SECONDS = 3.0
+
+
+def wait_for_targets(session: AwsSession, cloud: Cloud, outputs: Outputs, progress: Progress) -> None:
+    """Return once every web host is healthy to the load balancer; NeedsPerson names those that are not."""
+    names = {host.ssh_host: host.name for host in outputs.by_role("web")}
+    ends = time.monotonic() + HEALTHY_SECONDS
+    before: dict[str, str] = {}
+    while True:
+        sick = unhealthy(session, cloud, names)
+        for name, why in sick.items():
+            if before.get(name) != why:
+                progress.host(name, why)
+        if not sick:
+            return
+        if time.monotonic() > ends:
+            raise NeedsPerson(
+                f"the load balancer finds {', '.join(sick)} not healthy",
+                details=[f"{name}: {why}" for name, why in sick.items()],
+                remedy=f"slipway logs --stack {outputs.stack}, and slipway status",
+            )
+        before = sick
+        time.sleep(POLL_SECONDS)
+
+
+def unhealthy(session: AwsSession, cloud: Cloud, names: dict[str, str]) -> dict[str, str]:
+    """By host name, what the load balancer has against it. `names` is by instance id."""
+    found = session.call("elbv2", "describe_target_health", TargetGroupArn=cloud.target_group)
+    states = {
+        one["Target"]["Id"]: one.get("TargetHealth", {}) for one in found.get("TargetHealthDescriptions", [])
+    }
+    sick: dict[str, str] = {}
+    for instance, name in names.items():
+        state = states.get(instance)
+        if state is None:
+            sick[name] = "is not a target of the load balancer yet"
+        elif state.get("State") != "healthy":
+            why = state.get("Description") or state.get("Reason") or "no reason given"
+            sick[name] = f"{state.get('State')}: {why}"
+    return sick
+
+
+ARRIVAL_SECONDS = 900
+ARRIVAL_POLL_SECONDS = 5.0
+
+
+def wait_for_hosts(project: Project, outputs: Outputs, progress: Progress) -> Opened:
+    """The outputs with all hosts, once none is still starting; NeedsPerson names those that never come."""
+    ends = time.monotonic() + ARRIVAL_SECONDS
+    reported: dict[str, str] = {}
+    while True:
+        opened = with_hosts(project, outputs)
+        for name, why in opened.absent.items():
+            if reported.get(name) != why:
+                progress.host(name, why)
+        reported = dict(opened.absent)
+        starting = [name for name, why in opened.absent.items() if why.startswith(STARTING)]
+        if not starting and opened.outputs.hosts:
+            return opened
+        if time.monotonic() > ends:
+            late = ", ".join(starting) or "any host"
+            raise NeedsPerson(
+                f"{late} did not become ready within {ARRIVAL_SECONDS // 60} minutes",
+                details=[f"{name}: {why}" for name, why in opened.absent.items()],
+                remedy="the instance's system log in the EC2 console says how far its set-up came",
+            )
+        time.sleep(ARRIVAL_POLL_SECONDS)

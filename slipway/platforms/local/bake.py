@@ -1,4 +1,4 @@
-"""What is baked into the hosts' images: packages only. How they are configured is hosts/' business."""
+"""The recipes of the hosts' images, and how one is baked. They hold packages only; hosts/ configures them."""
 
 import hashlib
 import io
@@ -8,7 +8,12 @@ import tarfile
 from dataclasses import dataclass
 
 from slipway.platforms.local.docker import Docker, DockerError
+from slipway.platforms.s3_server import VERSION
 from slipway.settings import Role, SlipwayError
+
+Files = tuple[tuple[str, int, bytes], ...]
+"""(absolute path, mode, content) of each."""
+SOURCES_LIST = "/etc/apt/sources.list"
 
 EVERY_HOST = (
     *(
@@ -83,8 +88,7 @@ class Recipe:
     name: str
     parent: str
     script: str
-    files: tuple[tuple[str, int, bytes], ...] = ()
-    """(absolute path, mode, content)."""
+    files: Files = ()
     salt: str = ""
     """What else decides the result: the version of something that is copied in."""
 
@@ -95,6 +99,26 @@ class Recipe:
         for part in (self.parent, self.script, self.salt, repr(sorted(self.files))):
             digest.update(part.encode() + b"\0")
         return f"slipway/{self.name}:{digest.hexdigest()[:12]}"
+
+
+def base_recipe(debian: str, apt: Files) -> Recipe:
+    """What every host has, on the Debian image `debian`; `apt` as in `debian.apt_files`."""
+    script = BASE_SCRIPT
+    if any(path == SOURCES_LIST for path, _, _ in apt):
+        script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{script}"
+    return Recipe("base", debian, script, ((INIT_PATH, 0o755, INIT), NO_STARTS, *apt))
+
+
+def role_recipe(role: Role, base: str) -> Recipe:
+    """A role's image on the base image `base`."""
+    if role == "data":
+        return Recipe(role, data_packages_recipe(base).tag, "true", salt=VERSION)
+    return Recipe(role, base, packages_script(role))
+
+
+def data_packages_recipe(base: str) -> Recipe:
+    """The data image without the S3 server, which may take longer to build than all the rest."""
+    return Recipe("data-packages", base, packages_script("data"))
 
 
 def packages_script(role: Role) -> str:
@@ -108,8 +132,6 @@ def packages_script(role: Role) -> str:
 
 
 # Run-and-commit and not `docker build`: it needs no builder plugin, and downloads are kept in volumes.
-
-
 _LISTS = "slipway-apt-lists:/var/lib/apt/lists"
 _ARCHIVES = "/var/cache/apt/archives"
 
@@ -127,9 +149,9 @@ _PASSED_ON = (
 )
 
 
-def bake(docker: Docker, recipe: Recipe, extra: tuple[tuple[str, int, bytes], ...] = ()) -> str:
+def bake(docker: Docker, recipe: Recipe, extra: Files = ()) -> str:
     """Make `recipe`'s image unless it is there; returns its tag. `recipe.salt` covers `extra`."""
-    if docker.image_id(recipe.tag):
+    if docker.inspect("image", recipe.tag):
         return recipe.tag
     name = f"slipway-bake-{recipe.name}-{os.getpid()}"
     try:
@@ -160,7 +182,7 @@ def run_in(
     image: str,
     script: str,
     *,
-    files: tuple[tuple[str, int, bytes], ...],
+    files: Files,
     archives: str,
 ) -> None:
     """Unpack `files` into a new container `name` and run `script` there, on this machine's network.
@@ -189,7 +211,7 @@ def abandon_bakes(docker: Docker) -> None:
         docker.run("rm", "--force", "--volumes", *names, check=False)
 
 
-def as_tar(files: tuple[tuple[str, int, bytes], ...]) -> bytes:
+def as_tar(files: Files) -> bytes:
     """Files as an uncompressed tar archive, owned by root; mode 0o40xxx makes a folder."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -1,6 +1,4 @@
-"""What a host's container is made from. Pure: arguments of `docker create`, and a digest of them."""
-
-from __future__ import annotations
+"""The containers of a local fleet: what each is made from, and how they are brought in line with that."""
 
 import hashlib
 import json
@@ -14,9 +12,8 @@ from pathlib import Path
 
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import LOOPBACK, UNITS_DISK, LocalHost
-from slipway.platforms.local.network import refuse_ports_in_use
+from slipway.platforms.local.keys import FleetKeys
+from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, LocalHost, refuse_ports_in_use
 from slipway.progress import Progress
 from slipway.settings import BadInput, Project, Role
 
@@ -94,20 +91,6 @@ class ContainerState:
         """Is it made by `spec`, and whole? One that never started was cut off before its keys were put in."""
         return self.spec == spec and self.state != "created"
 
-    @classmethod
-    def read(cls, entry: dict[str, object]) -> ContainerState:
-        """From an entry of `docker container inspect`."""
-        facts = json.loads(json.dumps(entry))
-        labels, networks = facts["Config"]["Labels"], facts["NetworkSettings"]["Networks"]
-        return cls(
-            host=labels.get(HOST_LABEL, ""),
-            root=labels.get(ROOT_LABEL, ""),
-            spec=labels.get(SPEC_LABEL, ""),
-            state=facts["State"]["Status"],
-            since=facts["State"]["StartedAt"],
-            address=next((str(network["IPAddress"]) for network in networks.values()), ""),
-        )
-
 
 # A new system disk has the image's units; those of releases were on the old one.
 _RENEW_UNITS = f"""
@@ -142,8 +125,19 @@ class Containers:
         names = self.docker.text(
             "ps", "--all", "--quiet", "--filter", f"label={FLEET_LABEL}={self.name}"
         ).split()
-        found = [ContainerState.read(entry) for entry in self.docker.inspect("container", *names)]
-        return {state.host: state for state in found}
+        found: dict[str, ContainerState] = {}
+        for entry in self.docker.inspect("container", *names):
+            labels, networks = entry["Config"]["Labels"], entry["NetworkSettings"]["Networks"]
+            host = labels.get(HOST_LABEL, "")
+            found[host] = ContainerState(
+                host=host,
+                root=labels.get(ROOT_LABEL, ""),
+                spec=labels.get(SPEC_LABEL, ""),
+                state=entry["State"]["Status"],
+                since=entry["State"]["StartedAt"],
+                address=next((str(network["IPAddress"]) for network in networks.values()), ""),
+            )
+        return found
 
     def refuse_foreign(self, states: dict[str, ContainerState], *, gone_too: bool) -> None:
         """BadInput if the fleet is another folder's (which, unless `gone_too`, still exists)."""
@@ -156,7 +150,9 @@ class Containers:
                     + ", or give this project another name in Pulumi.yaml",
                 )
 
-    def ensure(self, hosts: Sequence[LocalHost], images: Mapping[Role, str], progress: Progress) -> set[str]:
+    def ensure(
+        self, hosts: Sequence[LocalHost], images: Mapping[Role, str], keys: FleetKeys, progress: Progress
+    ) -> set[str]:
         """Make every host's container exist, as wanted, and run; returns the names of those started now.
 
         Hosts that are no longer wanted are removed with their disks. When it fails or is interrupted, the
@@ -164,13 +160,16 @@ class Containers:
         """
         states = self.states()
         self.refuse_foreign(states, gone_too=True)
-        specs = {host.name: self._spec(host, images[host.role]) for host in hosts}
+        specs = {host.name: self._spec(host, images[host.role], keys) for host in hosts}
         stay = {name for name, spec in specs.items() if name in states and states[name].fits(spec.digest)}
         changed = [host for host in hosts if host.name not in stay]
         stopped = [host for host in hosts if host.name in stay and not states[host.name].running]
+        if not changed and not stopped and states.keys() <= stay:
+            return set()
         running = {name for name, state in states.items() if state.running}
         taking = [host for host in [*changed, *stopped] if host.name not in running]
         refuse_ports_in_use(self.docker, self.project.stack.name, taking)
+        raise_limits(progress)
         self.remove(sorted(states.keys() - stay))
         self.remove_volumes(sorted(states.keys() - specs.keys()))
         kept = set(self._volumes())
@@ -178,7 +177,7 @@ class Containers:
             with interrupts_deferred(), ThreadPoolExecutor(max_workers=4) as pool:
                 for host in changed:
                     progress.host(host.name, "making its container")
-                making = [pool.submit(self._create, host, specs[host.name], kept) for host in changed]
+                making = [pool.submit(self._create, host, specs[host.name], keys, kept) for host in changed]
                 for made in making:
                     made.result()
             # The data host first: apps look for it as they start.
@@ -214,16 +213,15 @@ class Containers:
         if doomed:
             self.docker.run("volume", "rm", "--force", *doomed)
 
-    def _spec(self, host: LocalHost, image: str) -> Spec:
-        state_dir = self.project.state_dir
-        keys = (host_key(state_dir, host.name).public, operator_key(state_dir).public)
-        return spec_of(host, self.name, image, labels=self.labels, keys=keys)
+    def _spec(self, host: LocalHost, image: str, keys: FleetKeys) -> Spec:
+        public = (keys.hosts[host.name].public, keys.operator.public)
+        return spec_of(host, self.name, image, labels=self.labels, keys=public)
 
     def _volumes(self) -> list[str]:
         ours = ("--filter", f"label={FLEET_LABEL}={self.name}")
         return self.docker.text("volume", "ls", "--quiet", *ours).split()
 
-    def _create(self, host: LocalHost, spec: Spec, kept: set[str]) -> None:
+    def _create(self, host: LocalHost, spec: Spec, keys: FleetKeys, kept: set[str]) -> None:
         labels = [part for key, value in self.labels.items() for part in ("--label", f"{key}={value}")]
         for volume, mounted in spec.volumes.items():
             self.docker.run("volume", "create", *labels, volume)
@@ -231,10 +229,9 @@ class Containers:
                 disk = ("--rm", "--network", "none", "--volume", f"{volume}:/disk")
                 self.docker.run("run", *disk, spec.image, "/bin/sh", "-euc", _RENEW_UNITS)
         self.docker.run("create", *spec.arguments)
-        state_dir = self.project.state_dir
-        key = host_key(state_dir, host.name)
+        key = keys.hosts[host.name]
         files = (
-            ("/root/.ssh/authorized_keys", 0o600, f"{operator_key(state_dir).public}\n".encode()),
+            ("/root/.ssh/authorized_keys", 0o600, f"{keys.operator.public}\n".encode()),
             ("/etc/ssh/ssh_host_ed25519_key", 0o600, key.path.read_bytes()),
             ("/etc/ssh/ssh_host_ed25519_key.pub", 0o644, f"{key.public}\n".encode()),
             # A new container is not set up, whatever its disk remembers of the one before.
@@ -257,3 +254,26 @@ def interrupts_deferred() -> Generator[None]:
         signal.signal(signal.SIGINT, before)
     if pressed:
         raise KeyboardInterrupt
+
+
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_WANTED = 1024
+"""A systemd host takes 7 to 10 of these, all of the same user; Linux gives 128; without, it exits."""
+
+INOTIFY_REMEDY = f"sudo sysctl fs.inotify.max_user_instances={INOTIFY_WANTED}"
+
+
+def raise_limits(progress: Progress, limit: Path = INOTIFY) -> None:
+    """Raise the limit until the next reboot if it is low and we may; else say how."""
+    try:
+        if int(limit.read_text()) >= INOTIFY_WANTED:
+            return
+        limit.write_text(str(INOTIFY_WANTED))
+    except PermissionError:
+        progress.line(f"if hosts do not start: {INOTIFY_REMEDY}")
+    except (OSError, ValueError):
+        return
+    else:
+        progress.line(
+            f"raised fs.inotify.max_user_instances to {INOTIFY_WANTED}: each host's systemd takes some"
+        )

@@ -12,7 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.bake import SOURCES_LIST, Files
+from slipway.platforms.local.docker import Docker, install
 from slipway.progress import Progress
 from slipway.settings import BadInput, SlipwayError
 
@@ -31,7 +32,7 @@ def suite_of(image: str) -> str:
 
 def find_debian(docker: Docker, image: str, mirror: Mirror | None) -> str | None:
     """The tag of `image`, or of one made in its stead, if it is on this machine."""
-    return next((tag for tag in (image, _made_tag(image, mirror)) if docker.image_id(tag)), None)
+    return next((tag for tag in (image, _made_tag(image, mirror)) if docker.inspect("image", tag)), None)
 
 
 def ensure_debian(docker: Docker, image: str, mirror: Mirror | None, progress: Progress) -> str:
@@ -70,19 +71,6 @@ def pull(docker: Docker, image: str, answer_seconds: float = ANSWER_SECONDS) -> 
     finally:
         process.kill()
         process.wait()
-
-
-def install(*packages: str) -> None:
-    """Install packages on this machine from its distribution; needs root."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    for attempt in (command, ["apt-get", "update", "-qq"], command):
-        done = subprocess.run(attempt, check=False, capture_output=True, text=True, env=environment)
-        if done.returncode == 0 and attempt is command:
-            return
-    raise SlipwayError(
-        f"apt-get could not install {' '.join(packages)}", details=done.stderr.strip().splitlines()[-6:]
-    )
 
 
 def _made_tag(image: str, mirror: Mirror | None) -> str:
@@ -143,8 +131,8 @@ def _available_memory() -> int:
 
 # This machine's Debian mirror, keys and apt settings, which the hosts use too.
 
-
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_KEYRING_ON_HOST = "/usr/share/keyrings/slipway-mirror.gpg"
 LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 _FORMAT = "$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)|$(SOURCESENTRY)"
 _KEPT_SETTINGS = re.compile(r'^(Acquire::(?:Check-|https?::|Retries|ForceIPv)\S*) "(.*)";$')
@@ -201,6 +189,18 @@ def parse_targets(suite: str, text: str) -> Mirror | None:
     sources = dict.fromkeys((row[2], row[1]) for row in main if row[1].startswith(f"{suite}-"))
     wanted = ((uri, suite), *(pair for pair in sources if "backports" not in pair[1]))
     return Mirror(suite, uri, wanted, _signed_by(entry))
+
+
+def apt_files(mirror: Mirror | None) -> Files:
+    """What makes a host's apt work as this machine's does: settings, authorities, sources and their key."""
+    files = [("/etc/apt/apt.conf.d/80machine", 0o644, apt_settings().encode())]
+    files += [(path, 0o644, content) for path, content in extra_cas().items()]
+    if mirror:
+        keyring = _KEYRING_ON_HOST if mirror.keyring else None
+        files.append((SOURCES_LIST, 0o644, mirror.sources_list(keyring).encode()))
+        if mirror.keyring:
+            files.append((_KEYRING_ON_HOST, 0o644, mirror.keyring.read_bytes()))
+    return tuple(files)
 
 
 def apt_settings() -> str:

@@ -4,12 +4,11 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
-from slipway.platforms.local.containers import Containers
+from slipway.platforms.local.containers import INOTIFY_REMEDY, Containers
 from slipway.platforms.local.docker import DockerError
-from slipway.platforms.local.layout import LOOPBACK, LocalHost
+from slipway.platforms.local.network import LOOPBACK, LocalHost
 from slipway.progress import Progress
 from slipway.settings import NeedsPerson, Outputs
 
@@ -143,26 +142,3 @@ def _journal(fleet: Containers, host: str, unit: str) -> list[str]:
     except DockerError as error:
         return [error.message]
     return text.splitlines()
-
-
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-INOTIFY_WANTED = 1024
-"""A systemd host takes 7 to 10 of these, all of the same user; Linux gives 128; without, it exits."""
-
-INOTIFY_REMEDY = f"sudo sysctl fs.inotify.max_user_instances={INOTIFY_WANTED}"
-
-
-def raise_limits(progress: Progress, limit: Path = INOTIFY) -> None:
-    """Raise the limit until the next reboot if it is low and we may; else say how."""
-    try:
-        if int(limit.read_text()) >= INOTIFY_WANTED:
-            return
-        limit.write_text(str(INOTIFY_WANTED))
-    except PermissionError:
-        progress.line(f"if hosts do not start: {INOTIFY_REMEDY}")
-    except (OSError, ValueError):
-        return
-    else:
-        progress.line(
-            f"raised fs.inotify.max_user_instances to {INOTIFY_WANTED}: each host's systemd takes some"
-        )

@@ -12,22 +12,20 @@ from pathlib import Path
 
 from slipway.platforms.local.bake import (
     ADDED,
-    BASE_SCRIPT,
-    INIT,
-    INIT_PATH,
-    NO_STARTS,
     TIMEOUT,
+    Files,
     Recipe,
     abandon_bakes,
     bake,
-    packages_script,
+    base_recipe,
+    data_packages_recipe,
+    role_recipe,
     run_in,
 )
 from slipway.platforms.local.debian import (
     Mirror,
-    apt_settings,
+    apt_files,
     ensure_debian,
-    extra_cas,
     find_debian,
     find_mirror,
     pull,
@@ -46,71 +44,41 @@ from slipway.platforms.s3_server import (
 from slipway.progress import Progress
 from slipway.settings import Role, SlipwayError
 
-__all__ = ["VERSION", "build_in_container", "build_with", "find_versitygw", "from_image", "go_on_path"]
-
-
 VERSITYGW_PATH = "/usr/local/bin/versitygw"
 """Where the data image has the S3 server."""
 
 BAKED: tuple[Role, ...] = ("web", "worker", "data")
 """Roles with an image of their own; the edge's is the web's."""
 
-_KEYRING_ON_HOST = "/usr/share/keyrings/slipway-mirror.gpg"
-
 
 def ensure_images(docker: Docker, image: str, progress: Progress) -> dict[Role, str]:
     """The image tag of every role; those that are missing are made. `image` is `stack.local.image`."""
     mirror = find_mirror(suite_of(image))
-    return _Kitchen(docker, mirror, progress).all_images(image)
-
-
-def base_recipe(debian: str, mirror: Mirror | None) -> Recipe:
-    """What every host has, on the Debian image `debian`, with this machine's mirror and authorities."""
-    machine = ("/etc/apt/apt.conf.d/80machine", 0o644, apt_settings().encode())
-    files = [(INIT_PATH, 0o755, INIT), NO_STARTS, machine]
-    files += [(path, 0o644, content) for path, content in extra_cas().items()]
-    script = BASE_SCRIPT
-    if mirror:
-        keyring = _KEYRING_ON_HOST if mirror.keyring else None
-        files.append(("/etc/apt/sources.list", 0o644, mirror.sources_list(keyring).encode()))
-        if mirror.keyring and keyring:
-            files.append((keyring, 0o644, mirror.keyring.read_bytes()))
-        script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{script}"
-    return Recipe("base", debian, script, tuple(files))
-
-
-def role_recipe(role: Role, base: str) -> Recipe:
-    """A role's image on the base image `base`."""
-    if role == "data":
-        return Recipe(role, data_packages_recipe(base).tag, "true", salt=VERSION)
-    return Recipe(role, base, packages_script(role))
-
-
-def data_packages_recipe(base: str) -> Recipe:
-    """The data image without the S3 server, which may take longer to build than all the rest."""
-    return Recipe("data-packages", base, packages_script("data"))
+    apt = apt_files(mirror)
+    debian = find_debian(docker, image, mirror)
+    tags: dict[Role, str] = {}
+    if debian:
+        base = base_recipe(debian, apt).tag
+        tags = {role: role_recipe(role, base).tag for role in BAKED}
+    if not tags or len(docker.inspect("image", *tags.values())) < len(tags):
+        tags = _Kitchen(docker, mirror, apt, progress).make_all(image)
+    return {**tags, "edge": tags["web"]}
 
 
 @dataclass(frozen=True)
 class _Kitchen:
-    """Where images are made: the daemon, the mirror and the progress."""
+    """Where images are made: the daemon, this machine's mirror and apt settings, and the progress."""
 
     docker: Docker
     mirror: Mirror | None
+    apt: Files
     progress: Progress
 
-    def all_images(self, image: str) -> dict[Role, str]:
-        debian = find_debian(self.docker, image, self.mirror)
-        base = base_recipe(debian, self.mirror) if debian else None
-        tags: dict[Role, str] = {role: role_recipe(role, base.tag).tag for role in BAKED} if base else {}
-        if not tags or len(self.docker.inspect("image", *tags.values())) < len(tags):
-            tags = self._make_all(image)
-        return {**tags, "edge": tags["web"]}
-
-    def _make_all(self, image: str) -> dict[Role, str]:
+    def make_all(self, image: str) -> dict[Role, str]:
+        """The base, then the images of all roles side by side."""
         with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool, self._interruptible():
             server = pool.submit(self._versitygw_early)
-            base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.mirror)
+            base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.apt)
             self._bake(base, "systemd, sshd and what every host has")
             made: dict[Role, Future[str]] = {
                 role: pool.submit(self._bake_role, role, base.tag, server) for role in BAKED
@@ -126,16 +94,16 @@ class _Kitchen:
             abandon_bakes(self.docker)
             raise
 
-    def _bake(self, recipe: Recipe, what: str, extra: tuple[tuple[str, int, bytes], ...] = ()) -> str:
-        if self.docker.image_id(recipe.tag) is None:
+    def _bake(self, recipe: Recipe, what: str, extra: Files = ()) -> str:
+        if not self.docker.inspect("image", recipe.tag):
             self.progress.line(f"baking the image slipway/{recipe.name}: {what}")
         return bake(self.docker, recipe, extra)
 
     def _bake_role(self, role: Role, base: str, early: Future[Path | None]) -> str:
         what = " ".join(ADDED[role]) or "nothing more"
         recipe = role_recipe(role, base)
-        extra: tuple[tuple[str, int, bytes], ...] = ()
-        if self.docker.image_id(recipe.tag) is None and role == "data":
+        extra: Files = ()
+        if not self.docker.inspect("image", recipe.tag) and role == "data":
             self._bake(data_packages_recipe(base), what)
             what = "versitygw"
             server = early.result() or self._versitygw_late(base)
@@ -170,7 +138,7 @@ _BACKPORTS_GO = "golang-1.23-go"
 
 def from_image(docker: Docker) -> Path | None:
     """Copy the binary out of its image; None when no registry gives the image."""
-    if docker.image_id(IMAGE) is None and not pull(docker, IMAGE):
+    if not docker.inspect("image", IMAGE) and not pull(docker, IMAGE):
         return None
     name = f"slipway-versitygw-{os.getpid()}"
     try:

@@ -1,6 +1,9 @@
-"""Keys of the local fleet: the operator's ssh key, and a host key for each host, made here and so pinned."""
+"""Keys of the local fleet: the operator's ssh key, a host key for each host, and TLS certificates.
 
-from collections.abc import Sequence
+All are made here, so host keys are pinned before the first connection.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,39 +52,47 @@ def _ensure(path: Path) -> SshKey:
 
 
 @dataclass(frozen=True)
-class AuthorityFiles:
-    """PEM files: the CA's certificate (for everyone) and its key (0600)."""
+class FleetKeys:
+    """The operator's key, and the host key of every host by its name."""
 
-    certificate: Path
-    key: Path
-
-    def read(self) -> Authority:
-        """What they hold; nothing where there is no file."""
-        return Authority(_read(self.certificate), _read(self.key))
+    operator: SshKey
+    hosts: Mapping[str, SshKey]
 
 
-def ensure_ca(state_dir: Path, name: str) -> AuthorityFiles:
-    """The fleet's CA: kept for ten years, made when missing or nearly over."""
-    ca = AuthorityFiles(state_dir / "tls/ca.pem", state_dir / "tls/ca.key")
-    if not ca.read().is_good():
-        made = make_authority(name)
-        write_private(ca.key, made.key)
-        write_private(ca.certificate, made.certificate)
-        ca.certificate.chmod(0o644)
-    return ca
+def fleet_keys(state_dir: Path, hosts: Iterable[str]) -> FleetKeys:
+    """The keys of a fleet of `hosts`; those that are missing are made."""
+    return FleetKeys(operator_key(state_dir), {host: host_key(state_dir, host) for host in hosts})
 
 
-def ensure_leaf(state_dir: Path, ca: AuthorityFiles, name: str, hosts: Sequence[str]) -> Path:
-    """One PEM file (0600) with a server certificate for `hosts` (DNS names and addresses) and its key.
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files: the CA's certificate, for everyone; by name, server certificates with their keys (0600)."""
 
-    Replaced when missing, when its names differ, when `ca` did not sign it, or 30 days before its end.
+    ca: Path
+    servers: Mapping[str, Path]
+
+
+def ensure_certificates(state_dir: Path, fleet: str, names: Mapping[str, Sequence[str]]) -> Certificates:
+    """The fleet's CA, kept for ten years, and a certificate for each of `names`: DNS names and addresses.
+
+    A certificate is replaced when it is missing, when its names differ, when the CA did not sign it, or 30
+    days before its end.
     """
-    leaf = state_dir / "tls" / f"{name}.pem"
-    try:
-        keep_private(leaf, ensure_leaf_pem(_read(leaf), ca.read(), hosts))
-    except ValueError as wrong:
-        raise BadInput(f"{ca.key}: {wrong}", remedy=f"delete {ca.key.parent}") from None
-    return leaf
+    folder = state_dir / "tls"
+    certificate, key = folder / "ca.pem", folder / "ca.key"
+    ca = Authority(_read(certificate), _read(key))
+    if not ca.is_good():
+        ca = make_authority(fleet)
+        write_private(key, ca.key)
+        write_private(certificate, ca.certificate)
+        certificate.chmod(0o644)
+    servers = {name: folder / f"{name}.pem" for name in names}
+    for name, hosts in names.items():
+        try:
+            keep_private(servers[name], ensure_leaf_pem(_read(servers[name]), ca, hosts))
+        except ValueError as wrong:
+            raise BadInput(f"{key}: {wrong}", remedy=f"delete {folder}") from None
+    return Certificates(certificate, servers)
 
 
 def _read(path: Path) -> bytes:

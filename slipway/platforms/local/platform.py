@@ -1,41 +1,30 @@
 """Platform `local`, behind the interface."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hosts.plan import FleetPlan
 from slipway.platforms.own_hosts import OwnHosts
-from slipway.platforms.platform import Examination, Opened
+from slipway.platforms.platform import Diagnosis, Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
 from slipway.progress import Progress
+from slipway.secrets.age_store import AgeStore
 from slipway.settings import OUTPUTS_FILE, BadInput, Outputs
-
-if TYPE_CHECKING:
-    from hosts.plan import FleetPlan
-    from slipway.platforms.diagnosis import Diagnosis
 
 
 class LocalPlatform(PulumiManaged, OwnHosts):
     """A fleet of systemd hosts on this machine, run as Docker containers."""
 
-    @property
-    def secrets_file(self) -> Path:
-        """In the state folder: a local fleet's secrets are not committed."""
-        return self.project.state_dir / "secrets.age"
-
-    @property
-    def outputs_file(self) -> Path:
-        """The stack outputs that the last `up` wrote."""
-        return self.project.state_dir / OUTPUTS_FILE
-
     def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
         """Docker, images, containers, set-up, health. Minutes the first time, seconds later."""
-        self._refuse_break_lock(break_lock)
-        from slipway.platforms.local.up import up  # noqa: PLC0415
+        if break_lock:
+            self._refuse_break_lock(break_lock)
+        from slipway.platforms.local.up import up  # noqa: PLC0415 - cryptography takes 0.1 s, and open() needs none
 
-        return up(self.project, self.secret_store(), self.outputs_file, progress)
+        return up(self.project, self.secret_store(), progress)
+
+    def secret_store(self) -> AgeStore:
+        """In the state folder: a local fleet's secrets are not committed."""
+        return AgeStore(self.project.state_dir / "secrets.age", self.identity)
 
     def take_down(self, progress: Progress, *, volumes: bool) -> None:
         """Stop the containers; with `volumes`, remove them with network, data and certificates."""
@@ -45,12 +34,13 @@ class LocalPlatform(PulumiManaged, OwnHosts):
 
     def open(self) -> Opened:
         """What the last `up` wrote down."""
-        if not self.outputs_file.exists():
+        file = self.project.state_dir / OUTPUTS_FILE
+        if not file.exists():
             raise BadInput(
-                f"stack {self.project.stack.name} is not up: {self.outputs_file} does not exist",
+                f"stack {self.project.stack.name} is not up: {file} does not exist",
                 remedy=f"slipway up --stack {self.project.stack.name}",
             )
-        return Opened(Outputs.model_validate_json(self.outputs_file.read_text()))
+        return Opened(Outputs.model_validate_json(file.read_text()))
 
     def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
         """Missing and ending certificates are made."""
@@ -66,7 +56,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
     @staticmethod
     def machine_examinations() -> tuple[Examination, ...]:
         """Docker."""
-        from slipway.platforms.local.daemon import docker  # noqa: PLC0415
+        from slipway.platforms.local.docker import docker  # noqa: PLC0415
 
         return (docker,)
 

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 
 from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import Docker, find_docker
-from slipway.platforms.local.layout import lay_out
+from slipway.platforms.local.network import lay_out
 from slipway.settings import OUTPUTS_FILE, Project, SlipwayError, open_project
 
 

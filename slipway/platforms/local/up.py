@@ -2,36 +2,32 @@
 
 import shutil
 from collections.abc import Mapping
-from ipaddress import IPv4Network
-from pathlib import Path
 
 from hosts.plan import FleetPlan
+from hosts.set_up import set_up
 from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.local.containers import Containers
-from slipway.platforms.local.daemon import ensure_daemon
-from slipway.platforms.local.docker import find_docker
-from slipway.platforms.local.health import raise_limits, wait_for_releases, wait_for_services, wait_for_ssh
-from slipway.platforms.local.images import ensure_images, find_versitygw
-from slipway.platforms.local.keys import ensure_ca, ensure_leaf, host_key, operator_key
-from slipway.platforms.local.layout import LocalHost, compose_outputs, lay_out
-from slipway.platforms.local.network import ensure_network
-from slipway.platforms.state_folder import only_one, write_private
+from slipway.platforms.local.docker import ensure_daemon, find_docker
+from slipway.platforms.local.health import wait_for_releases, wait_for_services, wait_for_ssh
+from slipway.platforms.local.images import ensure_images
+from slipway.platforms.local.keys import ensure_certificates, fleet_keys
+from slipway.platforms.local.network import compose_outputs, ensure_network, lay_out
+from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
-from slipway.settings import Outputs, Project
+from slipway.settings import OUTPUTS_FILE, Outputs, Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 
 
-def up(project: Project, store: AgeStore, outputs_file: Path, progress: Progress) -> Outputs:
+def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
     """Bring the fleet up, or in line with its settings; what is right already is left alone.
 
-    Minutes the first time, seconds later. Writes `outputs_file`. BadInput: Docker or a port is missing;
+    Minutes the first time, seconds later. Writes the stack outputs. BadInput: Docker or a port is missing;
     NeedsPerson: a host or service does not come up.
     """
-    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
-
+    outputs_file = project.state_dir / OUTPUTS_FILE
     with only_one(project):
         secrets = ensure_platform_secrets(store)
         with progress.phase("docker"):
@@ -41,64 +37,44 @@ def up(project: Project, store: AgeStore, outputs_file: Path, progress: Progress
         with progress.phase("images"):
             images = ensure_images(docker, project.stack.local.image, progress)
         with progress.phase("containers"):
-            subnet = ensure_network(docker, fleet.name, fleet.labels, _remembered_subnet(outputs_file))
-            hosts = lay_out(project.stack, subnet)
-            outputs = _outputs(project, hosts, store.path)
-            raise_limits(progress)
-            started = fleet.ensure(hosts, images, progress)
+            network = ensure_network(docker, fleet.name, fleet.labels, outputs_file)
+            hosts = lay_out(project.stack, network)
+            keys = fleet_keys(project.state_dir, [host.name for host in hosts])
+            outputs = compose_outputs(
+                project.stack, hosts, keys, state_dir=project.state_dir.resolve(), secrets=store.path
+            )
+            write_ssh_config(outputs.hosts, project.state_dir, keys.operator.path)
+            started = fleet.ensure(hosts, images, keys, progress)
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
-            set_up(fleet_plan(project, outputs, secrets), progress)
+            plan = fleet_plan(project, outputs, secrets)
+            set_up(plan, progress, setup_digests(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
-            wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
-        write_private(outputs_file, outputs.model_dump_json(indent=2).encode() + b"\n")
+            if started:
+                wait_for_releases(fleet, [host for host in hosts if host.name in started], progress)
+        keep_private(outputs_file, outputs.model_dump_json(indent=2).encode() + b"\n")
     return outputs
-
-
-def _outputs(project: Project, hosts: list[LocalHost], secrets: Path) -> Outputs:
-    keys = {host.name: host_key(project.state_dir, host.name).public for host in hosts}
-    outputs = compose_outputs(
-        project.stack,
-        hosts,
-        keys,
-        state_dir=project.state_dir.resolve(),
-        secrets=secrets,
-    )
-    write_ssh_config(outputs.hosts, project.state_dir, operator_key(project.state_dir).path)
-    return outputs
-
-
-def _remembered_subnet(outputs_file: Path) -> str | None:
-    """The subnet that the fleet had before: with it, addresses and certificates stay."""
-    try:
-        held = Outputs.model_validate_json(outputs_file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return str(IPv4Network(f"{held.hosts[0].address}/24", strict=False)) if held.hosts else None
 
 
 def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
     """What hosts are set up with. Certificates that are missing or end soon are made."""
-    stack = project.stack
-    ca = ensure_ca(project.state_dir, project.fleet_id)
-    edge = [host.address for host in outputs.by_role("edge")]
-    site = [stack.domain, f"uploads.{stack.domain}", *LOOPBACK_NAMES, "::1", *edge]
-    pems: dict[str, Path] = {
-        host.name: ensure_leaf(project.state_dir, ca, host.name, [host.name, host.address, *LOOPBACK_NAMES])
-        for host in outputs.hosts
-    }
+    domain = project.stack.domain
+    edge = outputs.by_role("edge")
+    addresses = [host.address for host in edge]
+    names = {host.name: [host.name, host.address, *LOOPBACK_NAMES] for host in outputs.hosts}
+    names["site"] = [domain, f"uploads.{domain}", *LOOPBACK_NAMES, "::1", *addresses]
+    certificates = ensure_certificates(project.state_dir, project.fleet_id, names)
     return FleetPlan(
         outputs=outputs,
         app=project.app,
-        stack=stack,
+        stack=project.stack,
         secrets=secrets,
-        ca_file=ca.certificate,
-        site_pem=ensure_leaf(project.state_dir, ca, "site", site),
-        host_pems=pems,
-        versitygw=find_versitygw(),
+        ca_file=certificates.ca,
+        site_pem=certificates.servers["site"],
+        host_pems={host.name: certificates.servers[host.name] for host in outputs.hosts},
         ssh_access="published",
-        edge_names=(*LOOPBACK_NAMES, *edge, *(host.name for host in outputs.by_role("edge"))),
+        edge_names=(*LOOPBACK_NAMES, *addresses, *(host.name for host in edge)),
     )
 
 

@@ -1,12 +1,12 @@
 """Drift: what in the cloud is not as the last update left it, and how bad that is."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+from pulumi.automation.events import EngineEvent, StepEventMetadata
 
 from slipway.platforms.platform import SEVERITIES, Difference, Severity
 from slipway.platforms.pulumi.open import explained, open_stack
@@ -14,10 +14,6 @@ from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
 from slipway.secrets.scan import KNOWN_KEYS
 from slipway.settings import NeedsPerson, Project
-
-if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, StepEventMetadata
-
 
 ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
 

@@ -1,37 +1,37 @@
-"""Opens a stack in the engine: is the CLI there, is its backend reached, does the stack exist."""
+"""A stack opened in the engine, and the engine run: its folder, its command line, a preview.
 
-from __future__ import annotations
+Never changes which stack a bare `pulumi` acts on.
+"""
 
-import importlib.util
-import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
+
+from pulumi.automation import (
+    CommandError,
+    CommandResult,
+    ConcurrentUpdateError,
+    LocalWorkspace,
+    OnOutput,
+    PulumiCommand,
+    Stack,
+)
+from pulumi.automation.errors import InvalidVersionError, StackNotFoundError, create_command_error
+from pulumi.automation.events import EngineEvent
 
 from slipway.platforms.pulumi.failures import explain
 from slipway.platforms.pulumi.plan import Plan, read_steps, unread
 from slipway.progress import Progress
 from slipway.settings import BadInput, NeedsPerson, Project
 
-if TYPE_CHECKING:
-    from pulumi.automation import Stack
-    from pulumi.automation.events import EngineEvent
-
-
-def available() -> bool:
-    """Are the CLI and its Python package here?"""
-    return shutil.which("pulumi") is not None and importlib.util.find_spec("pulumi") is not None
-
 
 def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:
-    """The project's stack; made if it is new and `make`. BadInput: no CLI, backend, passphrase or stack."""
-    refuse_missing()
-    from pulumi.automation import Stack  # noqa: PLC0415 - 0.4 s, and only this way needs it
-    from pulumi.automation.errors import InvalidVersionError, StackNotFoundError  # noqa: PLC0415
-
-    from slipway.platforms.pulumi.workspace import open_workspace  # noqa: PLC0415
-
+    """The project's stack; made if it is new and `make`. BadInput: no backend, passphrase or stack."""
     name = project.stack.name
     try:
         workspace = open_workspace(project, progress)
@@ -50,27 +50,12 @@ def open_stack(project: Project, progress: Progress, *, make: bool) -> Stack:
         return Stack.create(name, workspace)
 
 
-def refuse_missing() -> None:
-    """BadInput, saying which, if the CLI or its Python package is missing."""
-    if shutil.which("pulumi") is None:
-        raise BadInput(
-            "the Pulumi CLI is not on PATH",
-            remedy="install it (https://www.pulumi.com/docs/install/), version 3.205 or newer",
-        )
-    if importlib.util.find_spec("pulumi") is None:
-        raise BadInput(
-            "the Python package pulumi is not installed", remedy="`uv sync --group infra` beside Pulumi.yaml"
-        )
-
-
 @contextmanager
 def explained(doing: str, *, locks_too: bool = True) -> Generator[None]:
     """Failures of the CLI inside become slipway's: message, remedy, exit code.
 
     Unless `locks_too`, ConcurrentUpdateError passes, for a caller who can do something about it.
     """
-    from pulumi.automation import CommandError, ConcurrentUpdateError  # noqa: PLC0415
-
     try:
         yield
     except CommandError as error:
@@ -110,3 +95,130 @@ def preview(project: Project, stack: Stack, progress: Progress, file: Path) -> P
 
 def _why(diffs: tuple[str, ...]) -> str:
     return f" ({', '.join(diffs)})" if diffs else ""
+
+
+class Workspace(LocalWorkspace):
+    """`select` in the API's own workspace makes prod the target of the next bare `pulumi destroy`."""
+
+    def select_stack(self, stack_name: str) -> None:
+        """CommandError if there is no such stack."""
+        self.pulumi_command.run(
+            ["stack", "--show-name", "--stack", stack_name], self.work_dir, {**self.env_vars}
+        )
+
+    def create_stack(self, stack_name: str) -> None:
+        """Make it."""
+        self.pulumi_command.run(
+            ["stack", "init", stack_name, "--no-select"], self.work_dir, {**self.env_vars}
+        )
+
+
+def open_workspace(project: Project, progress: Progress) -> Workspace:
+    """The workspace of `project`. InvalidVersionError: the CLI is too old or too new."""
+    return Workspace(
+        work_dir=str(project.root),
+        pulumi_command=Cli(progress),
+        env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+    )
+
+
+ORDERLY_SECONDS = 600
+"""How long steps that have begun may take to end after the first Ctrl-C: a database takes its minutes."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while the engine worked; `killed` is its process, if it did not end by itself."""
+
+    def __init__(self, killed: int | None) -> None:
+        super().__init__()
+        self.killed = killed
+
+
+class Cli(PulumiCommand):
+    """`pulumi` as the Automation API calls it, in a session that the terminal's Ctrl-C does not reach."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command to its end. CommandError: it failed; Interrupted: Ctrl-C."""
+        env = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        with subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        ) as process:
+            out, out_reader = _gather(process.stdout, on_output)
+            err, err_reader = _gather(process.stderr, on_error)
+            code = self._wait(process)
+            for reader in (out_reader, err_reader):
+                reader.join()
+        result = CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
+        if code != 0:
+            raise create_command_error(result)
+        return result
+
+    def _wait(self, process: subprocess.Popen[str]) -> int:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            self._progress.line("stopping: what has begun is finished first; Ctrl-C again kills the engine")
+            os.kill(process.pid, signal.SIGINT)
+        try:
+            process.wait(ORDERLY_SECONDS)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            kill_session(process.pid)
+            process.wait()
+            raise Interrupted(process.pid) from None
+        raise Interrupted(None)
+
+
+def kill_session(leader: int) -> None:
+    """The engine and its plugins, which have process groups of their own and outlive it otherwise."""
+    for member in in_session(leader):
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+
+
+def in_session(leader: int) -> list[int]:
+    """The processes of the session that `leader` began, itself too if it runs."""
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            state, *fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == leader and state not in "ZX":
+                found.add(int(folder.name))
+    with suppress(ProcessLookupError):
+        os.kill(leader, 0)
+        found.add(leader)
+    return sorted(found)
+
+
+def _gather(
+    stream: IO[str] | None, each_line: Callable[[str], object] | None
+) -> tuple[list[str], threading.Thread]:
+    """Lines of `stream` as they come, in a list that grows until the thread ends."""
+    lines: list[str] = []
+
+    def read() -> None:
+        for line in stream or ():
+            lines.append(line.rstrip())
+            if each_line:
+                each_line(lines[-1])
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return lines, thread

@@ -1,18 +1,13 @@
 """Steps: what the engine is going to do, or did, to one resource. Read from its events; pure."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, StepEventMetadata
-
+from pulumi.automation.events import EngineEvent, StepEventMetadata
 
 DESTROYING = frozenset(
     {"delete", "delete-replaced", "replace", "create-replacement", "import-replacement", "read-replacement"}

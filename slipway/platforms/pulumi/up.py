@@ -1,22 +1,18 @@
 """Brings a stack's resources in line with its program: preview, judge, then exactly what was judged."""
 
-from __future__ import annotations
-
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pulumi.automation import ConcurrentUpdateError, Stack
+from pulumi.automation.events import EngineEvent
 
 from slipway.platforms.pulumi.approval import approved_urns, committed_approvers
 from slipway.platforms.pulumi.failures import is_locked, is_ours_and_dead, locked, may_break, read_locks
-from slipway.platforms.pulumi.open import explained, open_stack, outputs_of, preview
+from slipway.platforms.pulumi.open import Interrupted, explained, open_stack, outputs_of, preview
 from slipway.platforms.pulumi.plan import IDLE, Plan, Refusal, judge
 from slipway.progress import Progress
 from slipway.settings import BadInput, Outputs, Project
-
-if TYPE_CHECKING:
-    from pulumi.automation import Stack
-    from pulumi.automation.events import EngineEvent
 
 
 def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs:
@@ -27,10 +23,6 @@ def up(project: Project, progress: Progress, *, break_lock: str = "") -> Outputs
     no approval counts; LeaseHeld: another update runs. Nothing was touched then. SlipwayError: a step failed.
     """
     stack = open_stack(project, progress, make=True)
-    from pulumi.automation import ConcurrentUpdateError  # noqa: PLC0415
-
-    from slipway.platforms.pulumi.workspace import Interrupted  # noqa: PLC0415 - both need the package pulumi
-
     try:
         try:
             _judged_update(project, stack, progress)

@@ -1,33 +1,28 @@
 """Platform `servers`, behind the interface."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hosts.plan import FleetPlan
 from slipway.platforms.own_hosts import OwnHosts
 from slipway.platforms.platform import Opened
 from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
 from slipway.progress import Progress
+from slipway.secrets.age_store import AgeStore
 from slipway.secrets.store import SITE_CERTIFICATE
 from slipway.settings import Outputs
-
-if TYPE_CHECKING:
-    from hosts.plan import FleetPlan
 
 
 class ServersPlatform(OwnHosts):
     """Debian machines that someone else provides; slipway sets them up and never creates or deletes one."""
 
-    @property
-    def secrets_file(self) -> Path:
+    def secret_store(self) -> AgeStore:
         """Beside Pulumi.yaml, to be committed."""
-        return secrets_file(self.project)
+        return AgeStore(secrets_file(self.project), self.identity)
 
     def bring_up(self, progress: Progress, *, break_lock: str = "") -> Outputs:
         """Reach, secrets, set-up, health. Minutes on new servers, seconds later."""
-        self._refuse_break_lock(break_lock)
+        if break_lock:
+            self._refuse_break_lock(break_lock)
         from slipway.platforms.servers.up import up  # noqa: PLC0415
 
         return up(self.project, self.secret_store(), progress)

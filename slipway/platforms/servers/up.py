@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hosts.plan import FleetPlan
+from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.s3_server import binary_for, find_versitygw
 from slipway.platforms.servers.certificates import ensure_certificates, judge
-from slipway.platforms.servers.health import site_problem, unresolved, wait_for_services
 from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
@@ -20,11 +20,15 @@ from slipway.platforms.servers.outputs import (
     open_outputs,
     site_names,
 )
-from slipway.platforms.servers.reach import Found, reach
-from slipway.platforms.state_folder import keep_private, only_one
+from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
+from slipway.platforms.site import site_problem
+from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings import BadInput, Outputs, Project
+
+RELOAD_SECONDS = 6
+"""How long the edge may take to reload its configuration."""
 
 
 def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
@@ -33,8 +37,6 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
     BadInput: something given is wrong, and nothing was changed; SlipwayError: a server does not answer, or
     setting it up failed; NeedsPerson: a service does not answer who needs it.
     """
-    from hosts.set_up import set_up  # noqa: PLC0415 - pyinfra takes long to import
-
     with only_one(project):
         held = store.read()
         site_warnings = _judge_site(project, held.get(SITE_CERTIFICATE))
@@ -46,7 +48,8 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             secrets = _all_secrets(store, project, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
-            set_up(fleet_plan(project, outputs, secrets, server), progress)
+            plan = fleet_plan(project, outputs, secrets, server)
+            set_up(plan, progress, setup_digests(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):
@@ -86,8 +89,8 @@ def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
     if missing := unresolved(site_names(project.stack)):
         edge = outputs.connect.rpartition(":")[0]
         said.append(f"no DNS yet for {' and '.join(missing)}: let it lead to {edge}")
-    if problem := site_problem(outputs):
-        said.append(f"the site cannot be reached from here: {problem}")
+    if problem := site_problem(outputs, seconds=RELOAD_SECONDS):
+        said.append(problem)
     return said
 
 

@@ -13,20 +13,17 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
 
-import gevent
-from gevent.pool import Group
+import gevent.pool
 from geventhttpclient.response import HTTPParseError
 
 from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import HttpClient
-from slipway.traffic.identity import Identity
-from slipway.traffic.meter.browser import TIMEOUT_SECONDS, Browser
+from slipway.traffic.meter.clients import TIMEOUT_SECONDS, Browser, Socket
 from slipway.traffic.meter.report import Report, Second
-from slipway.traffic.meter.socket import Socket
 from slipway.traffic.meter.tally import Plan, Tally, report_of
 from slipway.traffic.profile import steady
-from slipway.traffic.sign_in import Answer, Session, fill_message, sign_in, sign_in_steps
+from slipway.traffic.sign_in import Answer, Identity, Session, fill_message, sign_in, sign_in_steps
 from slipway.traffic.target import Target
 
 MOST_RPS = 5000
@@ -67,7 +64,7 @@ class _Run:
         self._on_second = on_second
         self._stop = stop
         self._tally = Tally()
-        self._under_way: Any = Group()
+        self._under_way: Any = gevent.pool.Group()
         self._next_second = 0
 
     def run(self) -> Report:
@@ -86,23 +83,30 @@ class _Run:
         ]
         self._tally.begin()
         busy = time.thread_time()
-        connected: list[Any] = [
-            gevent.spawn_later(number / OPENED_A_SECOND, socket.run) for number, socket in enumerate(sockets)
-        ]
+        connected: list[Any] = []
+        opening: Any = gevent.spawn(self._open, sockets, connected)
         clock: Any = gevent.spawn(self._each_second)
         self._send(browsers)
         ran = self._tally.now()
-        gevent.kill(clock)
-        if ran >= self._plan.seconds and self._next_second < ran:
-            self._end_second()
         for socket in sockets:
             socket.stop()
+        gevent.killall([clock, opening])
+        # All whole seconds, and of a run that was not stopped early its last, which may be a part of one.
+        while self._next_second < (self._plan.seconds if ran >= self._plan.seconds else int(ran)):
+            self._end_second()
         self._under_way.join()
         gevent.joinall(connected, raise_error=True)
+        self._tally.sockets_not_tried = sum(not socket.tried for socket in sockets)
         cpu = (time.thread_time() - busy) / max(self._tally.now(), 0.001) * 100
         for browser in browsers:
             browser.close()
         return report_of(self._tally, self._plan, ran=ran, cpu_percent=cpu)
+
+    def _open(self, sockets: list[Socket], connected: list[Any]) -> None:
+        """Connect each socket when its turn comes; the greenlets are added to `connected`."""
+        for number, socket in enumerate(sockets):
+            sleep_until(self._tally.zero + number / OPENED_A_SECOND)
+            connected.append(gevent.spawn(socket.run))
 
     def _send(self, browsers: list[Browser]) -> None:
         """Start each request when it is due, whatever became of those before it."""
@@ -123,7 +127,9 @@ class _Run:
 
     def _each_second(self) -> None:
         while True:
-            sleep_until(self._tally.zero + self._next_second + 1)
+            due = self._next_second + 1
+            sleep_until(self._tally.zero + due)
+            self._tally.worst_lag = max(self._tally.worst_lag, self._tally.now() - due)
             self._end_second()
 
     def _end_second(self) -> None:

@@ -79,12 +79,22 @@ class Tally:
         self.sightings: dict[str, Sighting] = {}
         self.hosts: Counter[str] = Counter()
         self.sockets = Sockets()
+        self.sockets_not_tried = 0
+        """Sockets whose turn to open had not come when the run ended."""
+        self.opened_after_end = 0
+        self.echoes_sent = 0
         self._open = 0
+        """Sockets open at the end of the last closed second."""
+        self._open_changes: Counter[int] = Counter()
+        """By how much the number of open sockets changed in each second that is not closed yet."""
         self._closed_seconds = 0
         self.echo_ms = Histogram()
         self.losses: list[Loss] = []
         self.kinds: Counter[str] = Counter()
         self.worst_late_ms = 0.0
+        """How late the latest start of a request was, in milliseconds."""
+        self.worst_lag = 0.0
+        """Longest time in seconds that the meter's event loop stood still, as its clock noticed."""
 
     def begin(self) -> None:
         """The run starts now."""
@@ -126,16 +136,19 @@ class Tally:
                 detail=outcome.detail,
             )
 
-    def opened(self, *, again: bool) -> None:
-        """A socket is open and signed in; `again`: after an orderly close."""
+    def opened(self, *, again: bool, after_end: bool) -> None:
+        """A socket is open and signed in; `again`: after an orderly close; `after_end`: of the run."""
         for sockets in self._sockets_now():
             sockets.opened += not again
             sockets.reconnected += again
-        self._open += 1
+        if after_end:
+            self.opened_after_end += not again
+        else:
+            self._open_changes[int(self.now())] += 1
 
     def closed(self) -> None:
-        """An open socket is open no more, for whatever reason."""
-        self._open -= 1
+        """A socket closed before the end of the run, for whatever reason."""
+        self._open_changes[int(self.now())] -= 1
 
     def echoed(self, ms: float) -> None:
         """An echo was answered."""
@@ -166,7 +179,8 @@ class Tally:
         )
 
     def close_second(self, number: int) -> None:
-        """Note how many sockets are open at the end of a second."""
+        """Note how many sockets were open at the end of a second, however late that is noted."""
+        self._open += self._open_changes.pop(number, 0)
         self.sockets_by_second[number].open = self._open
         self._closed_seconds = number + 1
 
@@ -220,6 +234,8 @@ def latency(ms: Histogram) -> Latency:
 
 
 SATURATED_SHARE = 0.01
+LAG_SECONDS = 1.0
+"""A meter that stood still for so long may itself have caused what it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +276,12 @@ def report_of(tally: Tally, plan: Plan, *, ran: float, cpu_percent: float) -> Re
             cpu_percent=round(cpu_percent, 1),
             saturated=saturated,
         ),
-        notes=_notes(plan, saturated=saturated, ran=ran),
+        notes=_notes(tally, plan, saturated=saturated, ran=ran),
         failures=failures_of(thresholds(tally, plan)),
     )
 
 
-def _notes(plan: Plan, *, saturated: bool, ran: float) -> list[str]:
+def _notes(tally: Tally, plan: Plan, *, saturated: bool, ran: float) -> list[str]:
     notes: list[str] = []
     if not plan.has_key:
         notes.append("no load key: the per-address limits of the site apply to the meter")
@@ -273,8 +289,23 @@ def _notes(plan: Plan, *, saturated: bool, ran: float) -> list[str]:
         notes.append(
             "the meter itself was late: its latencies are no proof; use fewer requests or a freer machine"
         )
+    if tally.worst_lag >= LAG_SECONDS:
+        notes.append(
+            f"the meter itself stood still for {tally.worst_lag:.1f} s: losses and unanswered echoes of that "
+            "time may be its own; use a freer machine"
+        )
     if ran < plan.seconds - 0.5:
         notes.append(f"stopped after {ran:.0f} of {plan.seconds:g} s")
+    if tally.sockets_not_tried:
+        notes.append(
+            f"{tally.sockets_not_tried} of {plan.sockets} sockets were not opened: the run ended before "
+            "their turn came"
+        )
+    if tally.opened_after_end:
+        notes.append(
+            f"{tally.opened_after_end} of {plan.sockets} sockets opened only after the end of the run: "
+            "the site or the meter was slow; measure for longer"
+        )
     return notes
 
 
@@ -282,6 +313,7 @@ def thresholds(tally: Tally, plan: Plan) -> list[ThresholdResult]:
     """The meter's thresholds: nothing lost, no error, no socket closed abnormally, and data of each kind."""
     requests, sockets = tally.total.requests, tally.sockets
     sent = requests.sent
+    no_echo = "no echo was answered" if tally.echoes_sent else "no echo was sent"
     return [
         _none(HTTP, "lost", requests.lost, f"{requests.lost} of {sent} requests lost"),
         _none(
@@ -293,7 +325,7 @@ def thresholds(tally: Tally, plan: Plan) -> list[ThresholdResult]:
         _none(SESSION, "abnormal", sockets.abnormal, f"{sockets.abnormal} sockets closed abnormally"),
         _some(HTTP, bool(plan.rps), requests.ok, "no request was answered"),
         _some(CONNECT, bool(plan.sockets), sockets.opened, "no socket was opened"),
-        _some(ECHO, bool(plan.sockets) and plan.echoes, sockets.echoes, "no echo was answered"),
+        _some(ECHO, bool(plan.sockets) and plan.echoes, sockets.echoes, no_echo),
     ]
 
 

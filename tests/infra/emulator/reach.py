@@ -41,7 +41,7 @@ def served(log: Path) -> Generator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def client(service: str, endpoint: str, keys: Keys = Keys()) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.pulumi.open import available
+from slipway.platforms.pulumi import available
 from slipway.settings import App, Project, Stack
 
 WORLD = Path(__file__).parent / "world"

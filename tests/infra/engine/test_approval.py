@@ -21,10 +21,10 @@ from slipway.platforms.pulumi.approval import (
     flaw,
     line_for,
     path_for,
+    refuse_unfit,
     sign,
     signer_of,
 )
-from slipway.platforms.pulumi.approve import refuse_unfit
 from slipway.platforms.pulumi.plan import Plan, Step
 from slipway.settings import BadInput
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from slipway.platforms.pulumi.open import in_session, kill_session
 from slipway.platforms.pulumi.up import up
-from slipway.platforms.pulumi.workspace import in_session, kill_session
 from slipway.progress import Silent
 from slipway.settings import LeaseHeld
 from tests.infra.engine.conftest import World

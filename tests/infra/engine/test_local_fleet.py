@@ -14,7 +14,7 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.platform import platform_of
-from slipway.platforms.pulumi.open import available
+from slipway.platforms.pulumi import available
 from slipway.secrets import age
 from slipway.settings import Outputs, open_project
 from tests.fleet.command import slipway

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from slipway.platforms.pulumi.approval import ensure_key, key_file, line_for
-from slipway.platforms.pulumi.approve import approve
+from slipway.platforms.pulumi.approval import approve, ensure_key, key_file, line_for
 from slipway.platforms.pulumi.drift import drift
 from slipway.platforms.pulumi.up import up
 from slipway.progress import Silent

@@ -1,8 +1,16 @@
 import pytest
 
 from slipway.fleet.ssh_config import control_folder
-from slipway.platforms.aws.discovery import discover, look, members, unlaunched
-from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
+from slipway.platforms.aws.open import (
+    builds_bucket,
+    cloud_of,
+    discover,
+    look,
+    members,
+    open_outputs,
+    unlaunched,
+    with_hosts,
+)
 from slipway.platforms.aws.session import session_of
 from slipway.settings import Outputs
 from tests.infra.platform.world import KEY, World

@@ -1,8 +1,7 @@
 import pytest
 
 from slipway.doctor.stack import brought_up
-from slipway.platforms.aws.health import programs
-from slipway.platforms.aws.platform import AwsPlatform
+from slipway.platforms.aws.platform import AwsPlatform, programs
 from slipway.platforms.platform import other_secrets, platform_of
 from slipway.settings import BadInput
 from slipway.stack import LiveStack

@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.aws import health
-from slipway.platforms.aws.health import site_problem, unhealthy, wait_for_targets
+from slipway.platforms.aws import up as health
 from slipway.platforms.aws.open import cloud_of, with_hosts
 from slipway.platforms.aws.session import session_of
+from slipway.platforms.aws.up import unhealthy, wait_for_targets
+from slipway.platforms.site import site_problem
 from slipway.progress import Silent
 from slipway.settings import NeedsPerson, Outputs
 from tests.infra.platform.world import World
@@ -73,4 +74,4 @@ def test_a_host_that_stays_unhealthy_is_told_with_the_load_balancers_reason(
 
 def test_a_site_that_does_not_answer_is_told(world: World, outputs: Outputs):
     nowhere = outputs.model_copy(update={"url": "https://localhost:9"})
-    assert "localhost cannot be reached from here" in (site_problem(nowhere) or "")
+    assert "localhost cannot be reached from here" in site_problem(nowhere)

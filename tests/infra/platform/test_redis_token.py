@@ -57,7 +57,7 @@ def redis(folder: Path, authority: trustme.CA, *options: str) -> Generator[str]:
         yield f"rediss://:${{secret:PLATFORM_REDIS_PASSWORD}}@localhost:{port}/0"
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def test_redis_that_is_open_to_all_is_seen(tmp_path: Path, authority: trustme.CA):

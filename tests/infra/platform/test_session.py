@@ -2,8 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slipway.platforms.aws.failures import AwsInput, AwsRefused
-from slipway.platforms.aws.session import AwsSession, check_account, session_of
+from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession, check_account, session_of
 from slipway.settings import BadInput
 from tests.infra.platform.fake_aws import FakeAws, serve
 from tests.infra.platform.world import World

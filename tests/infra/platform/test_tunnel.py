@@ -13,9 +13,14 @@ import pytest
 import testinfra  # pyright: ignore[reportMissingTypeStubs]
 
 from slipway.fleet.ssh import Connection, HostDown
-from slipway.platforms.aws import light
 from slipway.platforms.aws.session import AwsSession
-from slipway.platforms.aws.tunnel import RENEW_SECONDS, find_plugin, ssh_key
+from slipway.platforms.aws.tunnel import (
+    RENEW_SECONDS,
+    direct_endpoint,
+    find_plugin,
+    ssh_key,
+    without_botocore,
+)
 from slipway.settings import BadInput
 from tests.infra.platform.fake_aws import Refuse
 from tests.infra.platform.way import INSTANCE, NAME, TOKEN, Way
@@ -166,7 +171,7 @@ def test_the_way_imports_little():
 def test_what_botocore_knows_better_is_left_to_it(
     env: dict[str, str], region: str, profile: str, expected: bool
 ):
-    assert light.possible(region, profile, env) is expected
+    assert without_botocore(region, profile, env) is expected
 
 
 def test_endpoints_are_botocores(aws_env: pytest.MonkeyPatch):
@@ -174,4 +179,4 @@ def test_endpoints_are_botocores(aws_env: pytest.MonkeyPatch):
         for name, value in moved.items():
             aws_env.setenv(name, value)
         for service in ("ssm", "ec2-instance-connect"):
-            assert light.endpoint(service, "eu-west-3") == AwsSession("eu-west-3").endpoint(service)
+            assert direct_endpoint(service, "eu-west-3") == AwsSession("eu-west-3").endpoint(service)

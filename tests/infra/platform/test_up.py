@@ -15,9 +15,9 @@ import trustme
 from hosts import plan as hosts_plan
 from hosts.kit import python_packages
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms.aws import discovery
 from slipway.platforms.aws import kits as ca_bundle
 from slipway.platforms.aws import kits as set_up
+from slipway.platforms.aws import open as discovery
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
 from slipway.platforms.platform import platform_of
@@ -156,8 +156,8 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     world: World, way: Way, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
 ):
     (late,) = world.launch("web", 1, publish=False)
-    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_SECONDS", 0.5)
-    monkeypatch.setattr("slipway.platforms.aws.health.ARRIVAL_POLL_SECONDS", 0.1)
+    monkeypatch.setattr("slipway.platforms.aws.up.ARRIVAL_SECONDS", 0.5)
+    monkeypatch.setattr("slipway.platforms.aws.up.ARRIVAL_POLL_SECONDS", 0.1)
     with pytest.raises(NeedsPerson, match=f"web-{late[-8:]} did not become ready") as caught:
         platform_of(world.project).bring_up(Silent())
     assert "has not published its ssh host key" in caught.value.details[0]

@@ -230,5 +230,5 @@ def test_ctrl_c_ends_the_build_and_removes_its_folder(
         time.sleep(0.05)
     assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] != []
     process.send_signal(signal.SIGINT)
-    process.wait(10)
+    process.wait(60)
     assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import pytest
 from checks.kit.check import Verdict
 from checks.kit.report import page
 from checks.kit.results import Result, Run, remember
-from tests.browser import Page, browser, pictures
+from tests.browser import WINDOWS, Page
 
 VISIBLE = "[...document.querySelectorAll('tr[data-verdict]')].filter((row) => row.offsetHeight > 0)"
-WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 EMPTY = """[...document.querySelectorAll("section")].filter(
   (each) => each.offsetHeight > 0 && !each.querySelector("tbody tr:not([hidden])")
 ).length"""
@@ -60,12 +58,6 @@ def run_of(number: int) -> Run:
 
 
 @pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    with browser() as tab:
-        yield tab
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     for number in (1, 2):
@@ -76,15 +68,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (420, False)])
+@pytest.mark.parametrize(("width", "dark"), WINDOWS)
 def test_it_fits_every_window_and_neither_complains_nor_asks_for_anything(
     tab: Page, file: Path, width: int, dark: bool
 ) -> None:
-    tab.open(file, width=width, dark=dark)
-    tab.picture(pictures() / f"checks-{width}{'-dark' if dark else ''}.png")
-    assert tab.value(WIDER) == 0, "the page must be scrolled sideways"
-    assert tab.value("document.documentElement.scrollHeight") > 500
-    assert tab.complaints == []
+    assert tab.height_in(file, width, dark=dark, picture="checks") > 500
 
 
 def test_the_first_thing_seen_is_the_verdict_and_then_what_failed(tab: Page, file: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.doctor import Diagnosis, checks, diagnose, examine, machine
-from slipway.platforms.local import daemon
+from slipway.platforms.local import docker as daemon
 from slipway.platforms.local.platform import LocalPlatform
 from slipway.settings import Project, SlipwayError, open_project
 

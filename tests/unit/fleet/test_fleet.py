@@ -33,7 +33,7 @@ def outputs_of(sshd: Sshd, *hosts: Host, builds: BucketOutput | None = None) -> 
 
 def test_hosts_are_worked_on_at_once_and_answer_by_name(sshd: Sshd) -> None:
     fleet = Fleet(outputs_of(sshd, sshd.host("web1"), sshd.host("web2"), sshd.host("data1", role="data")))
-    meet = threading.Barrier(2, timeout=5)
+    meet = threading.Barrier(2, timeout=60)
     assert fleet.each(fleet.web, lambda host: (meet.wait(), host.name)[1]) == {"web1": "web1", "web2": "web2"}
 
 

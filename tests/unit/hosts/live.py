@@ -118,7 +118,7 @@ def haproxy(folder: Path, text: str, wait_for: int) -> Generator[None]:
         stderr=(folder / "said").open("w"),
     )
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             assert process.poll() is None, (folder / "said").read_text()
             try:
@@ -130,4 +130,4 @@ def haproxy(folder: Path, text: str, wait_for: int) -> Generator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)

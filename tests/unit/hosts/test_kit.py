@@ -26,7 +26,7 @@ from hosts.kit.python_packages import REQUIREMENTS, TARGETS, packages_digest
 from hosts.kit.setup import host_name
 from hosts.kit.user_data import MAX_BYTES, user_data
 from hosts.plan import FleetPlan, Instance, unpack
-from slipway.platforms.aws.discovery import Member
+from slipway.platforms.aws.open import Member
 from slipway.settings import BadInput, Host, Role
 from slipway.settings.aws_names import AwsNames
 from tests.fleet.metadata import Metadata

@@ -70,7 +70,7 @@ def web_host(plan: FleetPlan, tmp_path: Path, *, apps: bool = True) -> Iterator[
             blue,
             green,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while _state(found, "blue-2") != "DOWN" and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(1)
@@ -118,7 +118,7 @@ def test_the_candidate_looks_to_the_app_as_if_it_came_through_the_edge(host: Web
 
 def test_health_checks_of_instances_use_the_path_in_the_map(host: WebHost):
     host.set_map(**{"ready-blue": MISSING})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert (_state(host, "blue-1"), _state(host, "green-1")) == ("DOWN", "UP")

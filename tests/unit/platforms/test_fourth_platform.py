@@ -9,10 +9,17 @@ import pytest
 
 from slipway.doctor import diagnose
 from slipway.platforms import platform
-from slipway.platforms.diagnosis import Diagnosis, warn
-from slipway.platforms.platform import Examination, Opened, Platform, other_secrets, platform_of
+from slipway.platforms.platform import (
+    Diagnosis,
+    Examination,
+    Opened,
+    Platform,
+    other_secrets,
+    platform_of,
+    warn,
+)
+from slipway.platforms.state_folder import setup_digests
 from slipway.progress import Progress, Silent
-from slipway.release.setup_digests import setup_digests
 from slipway.secrets.store import SecretStore
 from slipway.settings import App, BadInput, Bucket, Host, Outputs, Project, Stack, platform_facts
 from slipway.settings import SecretStore as StoreOutput

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from slipway.secrets import age
-from slipway.secrets.age_store import AgeStore
-from slipway.secrets.identity import Identity
+from slipway.secrets.age_store import AgeStore, Identity
 from slipway.settings import BadInput, Stack
 
 
@@ -156,7 +155,7 @@ def test_a_writer_killed_before_it_ends_leaves_the_old_file_whole(store: AgeStor
     store.set("A", "old")
     script = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from slipway.secrets.age_store import AgeStore\nfrom slipway.secrets.identity import Identity\n"
+        "from slipway.secrets.age_store import AgeStore\nfrom slipway.secrets.age_store import Identity\n"
         "Path.replace = lambda *_: os.kill(os.getpid(), 9)\n"
         f"AgeStore(Path({str(store.path)!r}), Identity.at(Path({str(tmp_path / 'key')!r}))).set('A', 'new')\n"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import ssl
 import threading
 import time
@@ -47,7 +49,7 @@ class LittleSite:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -143,3 +145,15 @@ class LittleSite:
                 request.transport.abort()
             case _:
                 pass
+
+
+def port_for_a_master() -> int:
+    """A free port below those that the kernel gives to connections: locust binds it some seconds later."""
+    for port in range(12_000 + os.getpid() % 8_000, 32_000):
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free")

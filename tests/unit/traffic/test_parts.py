@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +14,7 @@ import pytest
 
 from slipway.traffic.target import Target
 from tests.unit.traffic.apps import app
-from tests.unit.traffic.site import LittleSite
+from tests.unit.traffic.site import LittleSite, port_for_a_master
 
 LOCUSTFILE = """
 import json, os, time
@@ -24,11 +23,10 @@ from pathlib import Path
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.traffic.http_user import HttpUser
+from slipway.traffic.users import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.recorder import record
 from slipway.traffic.target import Target
-from slipway.traffic.workers import share_out
 
 HERE = Path(__file__).parent
 
@@ -61,7 +59,6 @@ def _(environment, **_):
     if isinstance(environment.runner, WorkerRunner) and is_first():
         environment.events.test_start.add_listener(be_late)
     run = attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke")
-    share_out(environment, run)
     recorder = record(environment, run)
     if isinstance(environment.runner, MasterRunner):
         environment.events.test_stop.add_listener(lambda **_: tell(recorder))
@@ -80,18 +77,6 @@ DUE = 36
 """Visits of the profile: 12 a second for 3 seconds."""
 
 
-def port_of_its_own() -> int:
-    """A free port below those that the kernel gives to connections: locust binds it some seconds later."""
-    for port in range(12_000 + os.getpid() % 8_000, 32_000):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no port is free")
-
-
 def play(site: LittleSite, folder: Path, processes: int, *, late: float = 0) -> dict[str, Any]:
     """What the master knows at the end; one of the processes starts `late` seconds after the others."""
     file = folder / "visits.py"
@@ -99,7 +84,7 @@ def play(site: LittleSite, folder: Path, processes: int, *, late: float = 0) -> 
     load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
     url = f"http://127.0.0.1:{site.port}"
     target = Target(stack="test", url=url, address=("127.0.0.1", site.port), app=app(load=load))
-    port = str(port_of_its_own())
+    port = str(port_for_a_master())
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],

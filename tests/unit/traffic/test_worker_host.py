@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from slipway.settings import BadInput, SlipwayError
-from slipway.traffic.worker_hosts import WorkerHost, worker_host
+from slipway.traffic.processes import WorkerHost, worker_host
 from tests.s3 import free_port
 from tests.sshd import Sshd, find_sshd, serve
 
@@ -125,7 +125,7 @@ def test_the_way_back_to_the_master_goes_through_the_ssh_connection_and_secrets_
         look = host.look()
         argv = host.argv(look, master.getsockname()[1], ["--worker", "--stack", "it's a stack"])
         done = subprocess.run(argv, input=b"hunter2\n", capture_output=True, timeout=30, check=False)
-        ear.join(timeout=10)
+        ear.join(timeout=60)
     assert done.returncode == 0, done.stderr
     arguments, given, seen = json.loads(b"".join(heard))
     assert arguments[:3] == ["--worker", "--stack", "it's a stack"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.local import daemon
-from slipway.platforms.local.daemon import ensure_daemon, remove_stale, start_dockerd
+from slipway.platforms.local import docker as daemon
+from slipway.platforms.local.docker import ensure_daemon, remove_stale, start_dockerd
 from slipway.progress import Silent
 from slipway.settings import BadInput, SlipwayError
 from tests.unit.platforms.local.conftest import Fake

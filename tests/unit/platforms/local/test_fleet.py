@@ -12,17 +12,16 @@ import pytest
 from slipway.platforms.data_host import NAMES, ensure_platform_secrets
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.keys import host_key, operator_key
-from slipway.platforms.local.layout import compose_outputs, lay_out
-from slipway.platforms.local.network import is_free, refuse_ports_in_use
+from slipway.platforms.local.keys import FleetKeys, SshKey, fleet_keys, host_key, operator_key
+from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
-from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Stack
+from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Role, Stack
 from tests.s3 import free_port
 from tests.unit.platforms.local.conftest import Fake
 
 NETWORK = IPv4Network("172.28.5.0/24")
-IMAGES = {"edge": "e", "web": "w", "worker": "k", "data": "d"}
+IMAGES: dict[Role, str] = {"edge": "e", "web": "w", "worker": "k", "data": "d"}
 
 
 @pytest.fixture
@@ -38,7 +37,8 @@ def project(tmp_path: Path) -> Project:
 
 def outputs_of(stack: Stack, state_dir: Path = Path("/p/.slipway/local")) -> Outputs:
     hosts = lay_out(stack, NETWORK)
-    keys = {host.name: "ssh-ed25519 AAAA" for host in hosts}
+    key = SshKey(state_dir / "ssh/key", "ssh-ed25519 AAAA")
+    keys = FleetKeys(key, {host.name: key for host in hosts})
     return compose_outputs(stack, hosts, keys, state_dir=state_dir, secrets=state_dir / "secrets.age")
 
 
@@ -142,7 +142,9 @@ def test_a_start_that_fails_leaves_no_half_made_container(project: Project, fake
     )})  # fmt: skip
     script = '[ "$1" = cp ] && cat > /dev/null\n[ "$1" = start ] && exit 1\nexit 0'
     with recorded(fake, tmp_path, script) as (docker, log), pytest.raises(Exception, match="docker start"):
-        Containers(docker, project).ensure(lay_out(free, NETWORK), IMAGES, Silent())  # pyright: ignore[reportArgumentType]
+        hosts = lay_out(free, NETWORK)
+        keys = fleet_keys(project.state_dir, [host.name for host in hosts])
+        Containers(docker, project).ensure(hosts, IMAGES, keys, Silent())
     lines = log.read_text().splitlines()
     removed = next(line for line in lines if line.startswith("rm "))
     assert all(f"board-local-{host}" in removed for host in ("edge", "web1", "web2", "worker1", "data1"))

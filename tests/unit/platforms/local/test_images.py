@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hosts.deploy import ROLES
-from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar
-from slipway.platforms.local.debian import Mirror, ensure_debian, pull, suite_of
+from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar, base_recipe, role_recipe
+from slipway.platforms.local.debian import Mirror, apt_files, ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.images import base_recipe, find_versitygw, role_recipe
+from slipway.platforms.s3_server import find_versitygw
 from slipway.progress import Silent
 from slipway.settings import BadInput, Role
 from tests.unit.platforms.local.conftest import Fake
@@ -21,9 +21,11 @@ NO_IMAGE = 'case "$*" in *inspect*) echo "[]"; echo "Error: No such image" >&2; 
 
 
 def test_a_changed_recipe_is_a_new_image_and_an_unchanged_one_is_not():
-    base = base_recipe("debian:bookworm-slim", MIRROR)
-    assert base.tag == base_recipe("debian:bookworm-slim", MIRROR).tag
-    assert base.tag != base_recipe("slipway/debian:bookworm", MIRROR).tag
+    apt = apt_files(MIRROR)
+    base = base_recipe("debian:bookworm-slim", apt)
+    assert base.tag == base_recipe("debian:bookworm-slim", apt_files(MIRROR)).tag
+    assert base.tag != base_recipe("slipway/debian:bookworm", apt).tag
+    assert base.tag != base_recipe("debian:bookworm-slim", apt_files(None)).tag
     assert role_recipe("data", base.tag).tag != role_recipe("data", "slipway/base:other").tag
 
 

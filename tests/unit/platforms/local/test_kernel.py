@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.local.health import raise_limits
+from slipway.platforms.local.containers import raise_limits
 from slipway.progress import Silent
 
 

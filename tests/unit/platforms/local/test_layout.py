@@ -2,7 +2,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from slipway.platforms.local.layout import lay_out
+from slipway.platforms.local.network import lay_out
 from slipway.settings import BadInput, LocalFleet, Stack
 
 NETWORK = IPv4Network("172.28.5.0/24")

@@ -5,9 +5,8 @@ import pytest
 
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.s3_server import binary_for, machine_of
-from slipway.platforms.servers.health import Way, ways
 from slipway.platforms.servers.outputs import compose_outputs
-from slipway.platforms.servers.reach import parse, unfit
+from slipway.platforms.servers.reach import Way, parse, unfit, ways
 from slipway.progress import Silent
 from slipway.settings import BadInput, Outputs, Project
 

@@ -103,6 +103,13 @@ def test_a_generator_that_is_late_says_so() -> None:
     assert report.requests.sent == 100
 
 
+def test_a_generator_that_stands_still_says_so_without_any_request() -> None:
+    with serving() as site:
+        target = target_at(site.url, websocket=WebSocket(echo="${n}"))
+        report = measure(target, 0, 1, 3, on_second=lambda second: time.sleep(0 if second.second else 2.2))
+    assert any(note.startswith("the meter itself stood still for ") for note in report.notes)
+
+
 @pytest.mark.parametrize(("seconds", "interrupted"), [(1, False), (60, True)])
 def test_the_meter_runs_in_a_process_and_ctrl_c_gives_the_report_so_far(
     seconds: int, interrupted: bool

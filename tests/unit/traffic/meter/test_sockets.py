@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import pytest
 from aiohttp import web
 
-import slipway.traffic.meter.socket
+import slipway.traffic.meter.clients
 from slipway.settings import BadInput, SlipwayError, Step, WebSocket
 from slipway.traffic.meter import Report, measure
+from slipway.traffic.meter.report import Second
 from slipway.traffic.target import Target
 from tests.unit.traffic.meter.site import Site, Talk, echo_forever, fine, serving, target_at
 
@@ -27,16 +29,62 @@ def kinds(report: Report) -> set[str]:
 
 
 def test_sockets_that_echo_pass_and_are_counted() -> None:
-    seconds, sockets = 8, 3
-    report = measured(echo_forever, seconds=seconds, sockets=sockets)
+    sockets, stop = 3, threading.Event()
+    full: list[int] = []
+
+    def after_three_full_seconds(second: Second) -> None:
+        if second.sockets.open == sockets:
+            full.append(second.second)
+        if len(full) == 3:
+            stop.set()
+
+    with serving() as site:
+        target = target_at(site.url, websocket=WebSocket(echo=ECHO))
+        report = measure(target, 0, sockets, 60, on_second=after_three_full_seconds, stop=stop)
     assert report.passed, report
     assert report.sockets.opened == report.sockets.open == sockets
     # One echo a second and socket; a busy machine opens sockets late and so sends fewer.
-    assert sockets <= report.sockets.echoes <= seconds * sockets
     open_seconds = sum(each.sockets.open for each in report.per_second)
     assert abs(report.sockets.echoes - open_seconds) <= sockets
     assert max(each.sockets.open for each in report.per_second) == sockets
     assert report.echo_ms.p95 is not None
+
+
+async def live_after_two_seconds(request: web.Request) -> web.StreamResponse:
+    """A WebSocket at /live whose handshake takes two seconds."""
+    if request.path != "/live":
+        return await fine(request)
+    await asyncio.sleep(2)
+    socket = web.WebSocketResponse(timeout=0.2)
+    await socket.prepare(request)
+    await echo_forever(request, socket)
+    return socket
+
+
+def test_a_socket_that_opens_after_the_end_of_the_run_still_echoes_and_the_report_says_so() -> None:
+    with serving(live_after_two_seconds) as site:
+        report = measure(target_at(site.url, websocket=WebSocket(path="/live", echo=ECHO)), 0, 2, 1)
+    assert report.passed, report
+    assert (report.sockets.opened, report.sockets.open, report.sockets.echoes) == (2, 0, 2)
+    assert any(
+        note.startswith("2 of 2 sockets opened only after the end of the run") for note in report.notes
+    )
+
+
+def test_an_echo_that_was_never_sent_is_not_called_unanswered() -> None:
+    with serving() as site:
+        report = measure(target_at(site.url, websocket=WebSocket(path="/missing", echo=ECHO)), 0, 1, 1)
+    assert kinds(report) == {"open: status 200"}
+    assert "no echo was sent" in report.failures
+
+
+def test_sockets_whose_turn_to_open_did_not_come_are_named() -> None:
+    with serving() as site:
+        report = measure(target_at(site.url, websocket=WebSocket(echo=ECHO)), 0, 150, 1)
+    left = 150 - report.sockets.opened
+    assert report.passed, report
+    assert left >= 40
+    assert f"{left} of 150 sockets were not opened: the run ended before their turn came" in report.notes
 
 
 def test_a_socket_cut_without_a_close_frame_is_abnormal_with_host_and_release() -> None:
@@ -100,7 +148,7 @@ def test_notice_then_an_orderly_code_is_a_reconnect_and_no_fault() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "100", '{"n":1}'])
 def test_an_echo_without_its_number_is_unanswered(wrong: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slipway.traffic.meter.socket, "ECHO_SECONDS", 0.8)
+    monkeypatch.setattr(slipway.traffic.meter.clients, "ECHO_SECONDS", 0.8)
 
     async def other(request: web.Request, socket: web.WebSocketResponse) -> None:
         async for _ in socket:

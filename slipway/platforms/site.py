@@ -1,4 +1,4 @@
-"""The certificate that the site shows: how long it lasts, as a client sees it."""
+"""The site as a client sees it: does it answer over TLS, and how long is its certificate valid?"""
 
 import socket
 import ssl
@@ -10,7 +10,25 @@ from slipway.settings import Outputs
 WARN_DAYS = 14
 """Fewer days left are worth a warning (BunShip's and our own alarm, I10)."""
 CONNECT_SECONDS = 5
+RETRY_SECONDS = 0.5
 _DAY_SECONDS = 86_400
+
+
+def site_problem(outputs: Outputs, *, seconds: float = 0) -> str:
+    """Why the site cannot be used over TLS from this machine, after trying for `seconds`; empty if it can."""
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            days_left(outputs)
+        except ssl.SSLCertVerificationError as failure:
+            problem = f"the certificate of {outputs.url} is not valid: {failure.verify_message}"
+        except OSError as failure:
+            problem = f"{urlsplit(outputs.url).hostname} cannot be reached from here: {failure}"
+        else:
+            return ""
+        if time.monotonic() >= ends:
+            return problem
+        time.sleep(RETRY_SECONDS)
 
 
 def days_left(outputs: Outputs) -> float | None:
