@@ -57,6 +57,7 @@ def configuration(plan: FleetPlan) -> str:
         "haproxy/edge.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
         idle_seconds=limits.idle_seconds,
+        check_seconds=haproxy.CHECK_SECONDS,
         stream_seconds=STREAM_SECONDS,
         url=plan.outputs.url,
         site_pem=SITE_PEM,

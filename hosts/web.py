@@ -64,6 +64,7 @@ def configuration(plan: FleetPlan) -> str:
         maxconn=haproxy.MAX_CONNECTIONS,
         idle_seconds=_idle_seconds(plan),
         stream_seconds=STREAM_SECONDS,
+        check_seconds=haproxy.CHECK_SECONDS,
         response_seconds=plan.app.limits.response_seconds,
         slots_map=SLOTS_MAP,
         slots=slots(plan),

@@ -98,7 +98,7 @@ def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
     slow_ms = hung_seconds * 1000 or math.inf
     for line in lines:
         words = line.split(None, 6)
-        if len(words) < 5 or words[0] != b"slipway" or not words[1].startswith(b"slot_"):
+        if len(words) < 5 or words[0] != b"slipway" or words[1][:5] not in (b"slot_", b"last_"):
             continue
         slot = seen.get(words[1][5:].decode(errors="replace"))
         if slot is None:
@@ -120,7 +120,7 @@ def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
 
 _WAITS = 0x400000
 """In `show sess`, the analyser that waits for a response's headers (AN_RES_WAIT_HTTP of HAProxy 2.6)."""
-_SESSION = re.compile(r" be=slot_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,rx=([^,]*),")
+_SESSION = re.compile(r" be=(?:slot|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,rx=([^,]*),")
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -180,7 +180,9 @@ _COUNTERS = (
     *("req_tot", "scur", "stot", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx"),
     *("econ", "eresp", "wretr", "wredis", "rtime", "ttime"),
 )
-"""HAProxy's own names (management guide, 9.1); rtime and ttime are its averages of the last 1024, in ms."""
+"""HAProxy's own names (management guide, 9.1)."""
+_AVERAGES = ("rtime", "ttime")
+"""Of the last 1024 requests, in ms, while checks pass."""
 
 
 def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
@@ -190,8 +192,12 @@ def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
     rows = haproxy.stat(paths)
     slots: dict[str, object] = {}
     for slot in SLOTS:
-        backend = next(row for row in rows if row["pxname"] == f"slot_{slot}" and row["type"] == "1")
-        counters: dict[str, object] = {name: int(backend.get(name) or 0) for name in _COUNTERS}
+        checked, *last = haproxy.backends(rows, slot)
+        counters: dict[str, object] = {
+            name: int(checked.get(name) or 0)
+            + (0 if name in _AVERAGES else sum(int(row.get(name) or 0) for row in last))
+            for name in _COUNTERS
+        }
         counters["up"] = sum(row["status"].startswith("UP") for row in haproxy.servers(rows, slot))
         slots[slot] = counters
     return {"slots": slots}

@@ -48,6 +48,7 @@ SESSION = (
     ("backend", "analysers", "left", "seconds"),
     [
         ("slot_blue", "1400000", "53s", [7]),
+        ("last_blue", "1400000", "53s", [7]),
         ("slot_blue", "1400000", "4m50s", [10]),  # a stream of events, which may be silent for longer
         ("slot_blue", "4000000", "53s", []),  # its answer has begun
         ("slot_blue", "00", "6d23h", []),  # a WebSocket
@@ -83,6 +84,7 @@ def test_without_a_live_release_there_is_no_window(world: World):
     ("line", "counted", "timed"),
     [
         (b"slipway slot_blue 101 9 90000 rid GET /ws", 1, 0),
+        (b"slipway last_blue 200 9 9 - rid GET /", 1, 1),
         (b"slipway slot_blue -1 -1 5 rid GET /gave-up", 0, 0),
         (b"slipway slot_blue 502 -1 5 rid GET /died", 1, 0),
         (b"slipway no_slot 503 -1 0 - GET /", 0, 0),

@@ -23,6 +23,9 @@ from hosts.render import TEMPLATES
 MISSING = "/missing"
 HANGS = "/hangs"
 HANG_SECONDS = 6
+SLOW_CHECK = "/slow-ready"
+SLOW_SECONDS = 2.5
+"""Longer than HAProxy's checks may take by themselves, which is their interval."""
 
 
 def free_port() -> int:
@@ -52,6 +55,8 @@ class Echo(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         if self.path == HANGS:
             time.sleep(HANG_SECONDS)
+        if self.path == SLOW_CHECK:
+            time.sleep(SLOW_SECONDS)
         length = int(self.headers.get("Content-Length") or 0)
         received = len(self.rfile.read(length)) if length else self._chunks()
         headers = {name.lower(): value for name, value in self.headers.items()}
