@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from slipway.platforms.local.keys import fleet_keys
 from slipway.platforms.local.network import compose_outputs, lay_out
 from slipway.secrets import age
 from slipway.secrets.age_store import AgeStore, Identity
@@ -41,7 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def live(project: Project) -> LiveStack:
     """The same stack with the outputs that `slipway up` writes."""
     hosts = lay_out(project.stack, IPv4Network("172.28.5.0/24"))
-    keys = fleet_keys(project.state_dir, [host.name for host in hosts])
+    keys = {host.name: "ssh-ed25519 AAAA" for host in hosts}
     outputs = compose_outputs(
         project.stack, hosts, keys, state_dir=project.state_dir, secrets=project.state_dir / "secrets.age"
     )

@@ -12,7 +12,7 @@ import pytest
 from slipway.platforms.data_host import NAMES, ensure_platform_secrets
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.keys import FleetKeys, SshKey, fleet_keys, host_key, operator_key
+from slipway.platforms.local.keys import fleet_keys, host_key, operator_key
 from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
@@ -37,8 +37,7 @@ def project(tmp_path: Path) -> Project:
 
 def outputs_of(stack: Stack, state_dir: Path = Path("/p/.slipway/local")) -> Outputs:
     hosts = lay_out(stack, NETWORK)
-    key = SshKey(state_dir / "ssh/key", "ssh-ed25519 AAAA")
-    keys = FleetKeys(key, {host.name: key for host in hosts})
+    keys = {host.name: "ssh-ed25519 AAAA" for host in hosts}
     return compose_outputs(stack, hosts, keys, state_dir=state_dir, secrets=state_dir / "secrets.age")
 
 
