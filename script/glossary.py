@@ -133,6 +133,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "The growing number that a lease hands out. A host refuses an older one.",
         ),
         Term(
+            "hold",
+            "slipway.storage.hold:Hold",
+            "What keeps releases from a stack: a person set it, or a rollback.",
+        ),
+        Term(
             "boot document",
             "slipway.release.membership",
             "What a new host reads to start the live release by itself.",
@@ -170,7 +175,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "visit",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "One task of a simulated user, due at a time that the profile sets.",
         ),
         Term(
@@ -180,7 +185,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "open model",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "Visits start when they are due, however slow the answers are.",
         ),
         Term(

@@ -11,6 +11,7 @@ from slipway.cli import (
     down,
     drift,
     history,
+    hold,
     infra,
     ledger,
     load,
@@ -57,6 +58,8 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("release")(release.release)
 app.command("rollback")(rollback.rollback)
+app.command("hold")(hold.hold)
+app.command("resume")(hold.resume)
 app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("logs")(logs.logs)

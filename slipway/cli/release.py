@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 
 
 def release(
@@ -26,6 +26,10 @@ def release(
         bool,
         typer.Option("--migrate", help="Run the migrate command even if nothing seems to have changed."),
     ] = False,
+    after_rollback: Annotated[
+        bool,
+        typer.Option("--after-rollback", help="Release although the stack is held since a rollback."),
+    ] = False,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
     ] = 0,
@@ -36,24 +40,30 @@ def release(
     No request is lost and no socket is cut. Whatever fails is undone; the live release goes on serving.
     The stack's slipway:prove says what a release must prove after the switch, by checks and by load.
 
+    A held stack refuses releases (slipway hold). After a rollback it refuses the build that was rolled back,
+    and every release that a machine starts (CI=true), until slipway resume or --after-rollback.
+
     [dim]Examples:[/]
       slipway release
       slipway release --stack prod --observe 120
       slipway release --stack preview --json
       slipway release --prove
+      slipway release --stack prod --after-rollback
     """
+    from slipway.release.hold import is_automatic  # noqa: PLC0415
     from slipway.release.rollout import Options  # noqa: PLC0415
     from slipway.release.ship import ship  # noqa: PLC0415
-    from slipway.stack import open_live  # noqa: PLC0415
 
     options = Options(
         observe_seconds=observe,
         checks=checks,
         prove=prove,
         migrate=True if migrate else None,
+        after_rollback=after_rollback,
+        automatic=is_automatic(),
         wait_seconds=wait,
     )
-    report = ship(open_live(stack), options, progress(as_json=json))
+    report = ship(live_stack(stack), options, progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

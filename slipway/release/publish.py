@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from slipway.build.build import Build
 from slipway.build.publish import PublishReport, publish
+from slipway.release.hold import refuse_held
 from slipway.release.preflight import Checked
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.storage.records import Release
@@ -29,6 +30,7 @@ class Publish(Phase[Published]):
     build: Build
 
     def run(self, rollout: Rollout) -> Published:
+        refuse_held(rollout.stack, rollout.options, self.build.manifest.id)
         uploads = publish(self.build, rollout.stack.bucket, progress=rollout.progress)
         manifest = self.build.manifest
         release = rollout.ledger.create(

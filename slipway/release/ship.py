@@ -17,6 +17,7 @@ from slipway.release import (
     stage,
     switch,
 )
+from slipway.release.hold import refuse_held
 from slipway.release.phases import Phases, Report
 from slipway.release.recover import recover
 from slipway.release.rollout import Options, open_rollout
@@ -26,6 +27,7 @@ from slipway.stack import LiveStack
 def ship(stack: LiveStack, options: Options, progress: Progress) -> Report:
     """Take the app as it is in the work tree to the stack; see `slipway release --help`."""
     began = time.monotonic()
+    refuse_held(stack, options)
     with stack.lease(options.wait_seconds) as lease:
         rollout = recover(open_rollout(stack, lease, progress, stack.statuses, options)).rollout
         with Phases(rollout) as phases:

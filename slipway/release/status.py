@@ -1,16 +1,19 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
 from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
+from slipway.release.protocol import is_astray, view
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
 from slipway.settings import NeedsPerson
 from slipway.stack import LiveStack
+from slipway.storage.hold import Hold, read_holds
 from slipway.storage.lease import LeaseRecord, read_lease
 from slipway.storage.records import Release
 
@@ -29,6 +32,8 @@ class Seen:
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name, instances that cannot be worked with (still starting, or leaving), and why."""
+    holds: Sequence[Hold] = ()
+    """What keeps releases from the stack."""
 
     @property
     def headline(self) -> str:
@@ -71,6 +76,7 @@ class Seen:
             notes.append(f"lease: held by {self.lease.owner} ({self.lease.command})")
         if self.unfinished is not None:
             notes.append(f"release {self.unfinished.number} is under way")
+        notes += [f"held {hold}" for hold in self.holds]
         notes += [f"{name}: {why}" for name, why in self.absent.items()]
         return notes
 
@@ -84,6 +90,7 @@ class Seen:
             "unfinished": self.unfinished.number if self.unfinished else None,
             "lease": {"owner": self.lease.owner, "command": self.lease.command} if self.lease else None,
             "recovered": self.recovered,
+            "holds": [hold.model_dump(mode="json", exclude={"lifted_by"}) for hold in self.holds],
             "hosts": [
                 {
                     "host": name,
@@ -104,11 +111,12 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
-    recovered = None
-    if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
-        with stack.lease(wait_seconds) as held:
-            found = recover(open_rollout(stack, held, progress, stack.statuses))
-        recovered, statuses = found.what, dict(found.rollout.statuses)
+    recovered, live = None, stack.ledger.head().live
+    is_open = unfinished is not None or any(is_astray(view(each), live) for each in statuses.values())
+    if is_open and (lease is None or wait_seconds > 0):
+        with stack.lease(wait_seconds) as held, suppress(FleetError):  # unreachable hosts are shown below
+            recovered = recover(open_rollout(stack, held, progress, stack.statuses)).what
+        statuses, failures = _ask(stack)
         unfinished, lease = stack.ledger.unfinished(), None
     live = stack.ledger.live()
     if live is None and unfinished is None and lease is None:
@@ -123,6 +131,7 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         recovered=recovered,
         unreachable={name: str(why) for name, why in failures.items()},
         absent=stack.absent,
+        holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
 
 

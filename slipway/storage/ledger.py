@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 from slipway.storage.bucket import Bucket, Conflict
+from slipway.storage.hold import Hold, hold_after_rollback
 from slipway.storage.lease import Lease, LeaseLost, current_actor
 from slipway.storage.reading import Reading
 from slipway.storage.records import END, ROLLBACK, Event, Head, Kind, Progress, Release, What
@@ -47,6 +48,7 @@ class Ledger(Reading):
         contracts: Sequence[str] = (),
         git_sha: str = "",
         target: int | None = None,
+        gone: int | None = None,
     ) -> Release:
         """Append a record under the next number. Numbers have no gaps and no duplicates."""
         head = self._move(lambda _: {})
@@ -63,6 +65,7 @@ class Ledger(Reading):
                 contracts=tuple(contracts),
                 git_sha=git_sha,
                 target=target,
+                gone=gone,
                 actor=self._actor,
                 created=self._now(),
                 fence=self._fence(),
@@ -148,11 +151,26 @@ class Ledger(Reading):
         """Make `target` live and last known good again. Safe to repeat; `record` is the rollback's number.
 
         A release gone back from is marked first, so that no later rollback chooses it unasked; a marked one
-        that is returned to on purpose is good again.
+        that is returned to on purpose is good again. One that was still under way is closed. From now on
+        the stack is held.
         """
-        gone_from = self.head().live
-        if gone_from is not None and gone_from > target and self.get(gone_from).status != "rolled_back":
-            self.event(gone_from, ROLLBACK, "done", {"to": target})
+        rollback = self.get(record) if record is not None else None
+        gone = self._gone(rollback, target)
+        if gone is not None:
+            self._leave(gone, target)
+            hold_after_rollback(
+                self._bucket,
+                self.stack,
+                Hold(
+                    cause="rollback",
+                    by=rollback.actor if rollback else self._actor,
+                    since=self._now(),
+                    record=record,
+                    target=target,
+                    gone=gone.number,
+                    build=gone.build,
+                ),
+            )
         if self.get(target).status == "rolled_back":
             self.event(target, "promote", "done", {"returned_to": True})
         return self._move(
@@ -163,6 +181,23 @@ class Ledger(Reading):
                 "newest": max(head.newest, target, record or 0),
             }
         )
+
+    def keep(self, live: int) -> None:
+        """Have `live` stay what it is, although a rollback from it had begun. Safe to repeat."""
+        if self.get(live).status == "rolled_back":
+            self.event(live, "promote", "done", {"kept": True})
+
+    def _gone(self, rollback: Release | None, target: int) -> Release | None:
+        """The release that a rollback takes out of service; None: the head names the target already."""
+        number = rollback.gone if rollback and rollback.gone is not None else self.head().live
+        return self.get(number) if number is not None and number != target else None
+
+    def _leave(self, gone: Release, target: int) -> None:
+        if gone.was_promoted or gone.number == self.head().live:
+            if gone.number > target and gone.status != "rolled_back":
+                self.event(gone.number, ROLLBACK, "done", {"to": target})
+        elif not gone.progress.ended:
+            self.end(gone.number, "undone", {"rolled_back_to": target})
 
     def _claim(self) -> None:
         """Put this lease's fence into the head before anything else is written.

@@ -97,6 +97,8 @@ class Release(Stored):
     """Ids of the build's contract migrations. Once one was applied, a release without it cannot run."""
     git_sha: str = ""
     target: int | None = None
+    gone: int | None = None
+    """For a rollback: the release that it takes out of service, whether that was promoted or under way."""
     actor: str
     created: datetime
     fence: int

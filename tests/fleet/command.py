@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# A person runs it, also where CI runs the tests.
+_ENV = os.environ | {"SLIPWAY_STACK": "local", "CI": ""}
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -36,7 +39,7 @@ def slipway(
         text=True,
         timeout=timeout,
         check=False,
-        env=os.environ | {"SLIPWAY_STACK": "local"} | (env or {}),
+        env=_ENV | (env or {}),
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -49,5 +52,5 @@ def start(root: Path, *args: str, env: dict[str, str] | None = None) -> subproce
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"SLIPWAY_STACK": "local"} | (env or {}),
+        env=_ENV | (env or {}),
     )

@@ -57,6 +57,7 @@ def live_site(fleet: Project) -> Site:
     """The board, released to the fleet."""
     made = Site(fleet.root)
     assert slipway(fleet.root, "secrets", "generate").code == 0
+    slipway(fleet.root, "resume")
     released = slipway(fleet.root, "release", "--json", "--observe", "0", timeout=600)
     assert released.code == 0, released.out + released.err
     return made
@@ -64,8 +65,9 @@ def live_site(fleet: Project) -> Site:
 
 @pytest.fixture
 def site(live_site: Site) -> Site:
-    """The live site, whole: what a test before this one left broken must not fail the next."""
+    """The live site, whole: what a test before this one left broken, or held, must not fail the next."""
     live_site.wait_until_healthy()
+    slipway(live_site.root, "resume")
     return live_site
 
 

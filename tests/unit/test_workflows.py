@@ -104,6 +104,11 @@ def test_shipping_is_protected_by_its_environment_and_never_cancelled_half_way(n
         assert "inputs.stack" in job["environment"]
 
 
+def test_a_rollback_does_not_wait_for_a_release_that_runs() -> None:
+    groups = {file.name: load(file)["concurrency"]["group"].split("$")[0] for file in FILES}
+    assert [name for name, group in groups.items() if group == groups["rollback.yml"]] == ["rollback.yml"]
+
+
 @pytest.mark.parametrize("name", SHIPPING)
 def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
     keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")

@@ -12,6 +12,8 @@ COMMANDS = (
     "down",
     "release",
     "rollback",
+    "hold",
+    "resume",
     "status",
     "history",
     "ledger repair",

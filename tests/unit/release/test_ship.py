@@ -35,6 +35,7 @@ def test_a_release_is_proved_after_users_got_it_and_before_it_is_the_last_known_
     monkeypatch.setattr(Phases, "run", run)
     monkeypatch.setattr(Phases, "report", nothing_reported)
     monkeypatch.setattr(LiveStack, "lease", lease)
+    monkeypatch.setattr(ship, "refuse_held", nothing_reported)
     monkeypatch.setattr(ship, "open_rollout", opened)
     monkeypatch.setattr(ship, "recover", Recovered)
     ship.ship(world.stack, Options(), Silent())
