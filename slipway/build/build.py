@@ -3,8 +3,6 @@
 And the app's own checks on that source.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
