@@ -65,7 +65,7 @@ class Fleet:
         manifest: Any = SimpleNamespace(as_declared=lambda today: today)  # pyright: ignore[reportUnknownLambdaType]
         shipment = Shipment(release(5), lambda: manifest)
         switched = {host.name: Switched(slot="green", to=5) for host in web}
-        return Observe(shipment, Cutover(0, switched)).run(rollout)
+        return Observe(shipment, Cutover(switched)).run(rollout)
 
     def _agent(self, name: str) -> Any:
         def probe(*, path: str, count: int) -> Probed:
