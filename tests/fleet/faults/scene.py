@@ -5,7 +5,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.fleet.command import Ran, slipway
 from tests.fleet.faults.matrix import Cell
@@ -15,6 +17,10 @@ from tests.fleet.traffic import Traffic, traffic
 
 RPS = 100
 SOCKETS = 40
+CONNECTED = 80
+"""Of 40 sockets and 50 browsers."""
+ESTABLISHED = "01"
+"""As /proc/net/tcp shows it."""
 ALL_CLEAR_SECONDS = 2
 """So many last seconds must be without a loss, whatever the fault took away before."""
 
@@ -54,7 +60,8 @@ def run(site: Site, cell: Cell) -> Outcome:
     before = site.live()
     struck: datetime | None = None
     site.change(cell.id)
-    with _noting(outcome), traffic(site.root, rps=RPS, sockets=SOCKETS, lead=2.5, tail=1) as meter:
+    with _noting(outcome), traffic(site.root, rps=RPS, sockets=SOCKETS, lead=0, tail=1) as meter:
+        _wait_until_users_are_there(site)
         with cell.fault.around(site) as env, _started(site, *args, env=env) as running:
             running.wait_for(cell.moment.line)
             struck, began = datetime.now(UTC), time.monotonic()
@@ -107,6 +114,18 @@ def _is_warm(site: Site) -> bool:
 
 def _was_good(release: dict[str, Any]) -> bool:
     return release["kind"] != "rollback" and release["status"] == "promoted"
+
+
+def _wait_until_users_are_there(site: Site, seconds: float = 60) -> None:
+    """The meter's sockets and browsers are connected."""
+    port = f"{urlsplit(site.outputs.url).port:04X}"
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        if sum(row[2].endswith(f":{port}") and row[3] == ESTABLISHED for row in rows) >= CONNECTED:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the meter did not connect")
 
 
 @contextmanager
