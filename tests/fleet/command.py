@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # A person runs it, also where CI runs the tests.
-_ENV = os.environ | {"SLIPWAY_STACK": "local", "CI": ""}
+_PERSON = {"SLIPWAY_STACK": "local", "CI": ""}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def slipway(
         text=True,
         timeout=timeout,
         check=False,
-        env=_ENV | (env or {}),
+        env=os.environ | _PERSON | (env or {}),
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -52,5 +52,5 @@ def start(root: Path, *args: str, env: dict[str, str] | None = None) -> subproce
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=_ENV | (env or {}),
+        env=os.environ | _PERSON | (env or {}),
     )
