@@ -19,11 +19,10 @@ from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
 from slipway.settings import App
-from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.samples import ECHO, HTTP
-from slipway.traffic.socket_user import SocketUser
 from slipway.traffic.target import Target
+from slipway.traffic.users import HttpUser, SocketUser
 
 MESSAGE = '{"type":"PING","meta":{},"payload":{"n":%s}}'
 

@@ -175,7 +175,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "visit",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "One task of a simulated user, due at a time that the profile sets.",
         ),
         Term(
@@ -185,7 +185,7 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "open model",
-            "slipway.traffic.schedule",
+            "slipway.traffic.profile",
             "Visits start when they are due, however slow the answers are.",
         ),
         Term(

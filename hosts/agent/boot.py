@@ -11,14 +11,14 @@ from .handover import finish_interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
 from .ready import start_ready
-from .state import Exclusive, Process, Slot, State
+from .state import Exclusive, Process, Slot, State, order_of
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `boot`. Workers without `overlap` are not started here: the switch starts them."""
     begun = time.monotonic()
     release = request.whole("release")
-    with Exclusive(paths, "boot", request.whole("fence")) as state:
+    with Exclusive(paths, "boot", order_of(request)) as state:
         finish_interrupted(paths, host, state)
         slot = state.holding(release)
         if slot is None:

@@ -1,15 +1,15 @@
 """The boot document: everything that a host of one role needs to start the live release by itself.
 
 Written by the pipeline (slipway/release/promote.py), read here. Fields, by JSON name: schema 1; role;
-fence of the command that made the release live; hold_seconds; and `stage`: the request of the command `stage`
-without the fence. The text is JSON, or `zlib:` followed by that JSON compressed and in base64.
+fence and step of the command that made the release live; hold_seconds; and `stage`: the request of `stage`
+without fence and step. The text is JSON, or `zlib:` followed by that JSON compressed and in base64.
 """
 
 from __future__ import annotations
 
 from .errors import AgentError
 from .json_object import JsonObject
-from .state import Process
+from .state import Process, order_of
 
 SCHEMA = 1
 PACKED = "zlib:"
@@ -26,7 +26,7 @@ class BootDocument:
                 f"the boot document has schema {schema}, this agent knows {SCHEMA}: run `slipway up`",
             )
         self.role = fields.text("role")
-        self.fence = fields.whole("fence")
+        self.order = order_of(fields)
         self.hold_seconds = fields.number("hold_seconds", 3600)
         self.stage = fields.section("stage")
         self.release = self.stage.whole("release")

@@ -13,7 +13,7 @@ from . import durable
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, State
+from .state import Exclusive, State, order_of
 
 
 def lay_out(paths: Paths, build: str, digests: list[str]) -> bool:
@@ -85,9 +85,9 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
     """See docs/agent.md, `prune`. Files are renamed under the lock and deleted after it."""
     begun = time.monotonic()
     keep = request.whole("keep")
-    fence = request.whole("fence") if request.has("fence") else None
+    order = order_of(request) if request.has("fence") else None
     os.makedirs(paths.work, mode=0o755, exist_ok=True)
-    with Exclusive(paths, "prune", fence) as state:
+    with Exclusive(paths, "prune", order) as state:
         before = _free(paths)
         leftovers = [f"{paths.work}/{name}" for name in os.listdir(paths.work)]
         builds = _builds(paths)

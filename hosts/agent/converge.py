@@ -18,7 +18,7 @@ from .boot_document import BootDocument
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, State
+from .state import Exclusive, State, why_outranked
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
@@ -86,20 +86,21 @@ def _nothing_to_do(document: BootDocument, state: State) -> str:
         return "this host is leaving"
     if state.live is not None and state.live.release == document.release:
         return "serves it already"
-    if document.fence < state.fence:
-        return f"fence {document.fence} is older than {state.fence}: a newer command decides"
+    if document.order < state.order:
+        return why_outranked(document.order, state.order)
     return ""
 
 
 def _bring(paths: Paths, host: Host, document: BootDocument, state: State) -> str:
     """Stage, boot and switch. A newer command that comes in between takes precedence."""
-    fence, release = document.fence, document.release
+    release, (fence, step) = document.release, document.order
+    order = {"fence": fence, "step": step}
     held = state.holding(release)
     try:
         if held is None or held.state not in ("staged", "booted", "warm"):
-            stage.command(paths, host, JsonObject({**document.stage.raw, "fence": fence}, "boot document"))
-        boot.command(paths, host, JsonObject({"fence": fence, "release": release}, "converge"))
-        moved = {"fence": fence, "release": release, "hold_seconds": document.hold_seconds}
+            stage.command(paths, host, JsonObject({**document.stage.raw, **order}, "boot document"))
+        boot.command(paths, host, JsonObject({**order, "release": release}, "converge"))
+        moved = {**order, "release": release, "hold_seconds": document.hold_seconds}
         switch.command(paths, host, JsonObject(moved, "converge"))
     except AgentError as error:
         if error.code not in ("fenced", "leaving"):

@@ -48,29 +48,46 @@ def finish_interrupted(paths: Paths, host: Host, state: State, *, keep_handover:
 
 
 def finish(paths: Paths, host: Host, state: State) -> None:
-    """Complete the handover; if the new workers fail, start the old ones again and raise the failure."""
+    """Complete the handover; if the new workers fail, start the old ones again and raise the failure.
+
+    On the way back it is completed all the same: a service that both releases need may be away, and systemd
+    starts the workers again until they run. Their failure is kept in the slot's `error`.
+    """
     from .ready import start_ready  # imports http.client, which a switch without workers does without
 
     new, old, hold = _parties(state)
     if state.handover and state.handover.get("phase") == "undoing":
         _undo(paths, host, state, old, new)
         return
+    failure: dict[str, object] = {}
     try:
         _stop(old, [process for process in old.workers if not process.overlap] if old else [])
         _phase(state, "starting")
         start_ready(paths, new, new.workers)
     except AgentError as error:
-        new.error = error.brief()
-        _undo(paths, host, state, old, new)
-        new.become("failed")
-        new.error = error.brief()
-        state.save()
-        raise
+        failure = error.brief()
+        if not JsonObject(state.handover, "state.handover").flag("back"):
+            new.error = failure
+            _undo(paths, host, state, old, new)
+            new.become("failed")
+            new.error = failure
+            state.save()
+            raise
     _stop(old, [process for process in old.workers if process.overlap] if old else [])
     if state.active != new.name:
         state.make_live(new, hold)
-    state.handover = None
+    state.handover, new.error = None, failure
     state.save()
+
+
+def take_back_from(paths: Paths, host: Host, state: State, release: int) -> bool:
+    """Take back a handover that leads to `release`, which is to be stopped; False if there is none."""
+    if not state.handover or _parties(state)[0].release != release:
+        return False
+    if host.serves:
+        haproxy.apply(paths, state)
+    take_back(paths, host, state)
+    return True
 
 
 def take_back(paths: Paths, host: Host, state: State) -> None:

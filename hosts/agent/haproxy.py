@@ -92,6 +92,11 @@ def servers(rows: list[dict[str, str]], slot: str) -> list[dict[str, str]]:
     return [row for row in rows if row["pxname"] == f"slot_{slot}" and row["type"] == "2"]
 
 
+def is_up(rows: list[dict[str, str]], slot: str) -> bool:
+    """Whether a server of the slot passes its health check, or has none."""
+    return any(row["status"].startswith("UP") or row["status"] == "no check" for row in servers(rows, slot))
+
+
 def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
     """Open requests and WebSockets in each slot's backend."""
     counts = {f"slot_{name}": name for name in SLOTS}

@@ -70,7 +70,7 @@ def _wanted_state(cloud: Cloud) -> str:
 def _begin(paths: Paths, host: Host, cloud: Cloud) -> None:
     """From here on no command starts anything on this host, and no cron entry runs."""
     _log("the Auto Scaling group terminates this host; it drains")
-    interrupt_handover(paths, State.load(paths).fence)
+    interrupt_handover(paths, State.load(paths).order)
     with Exclusive(paths, "leave") as state:
         state.leaving, state.cron_kinds = True, []
         state.save()

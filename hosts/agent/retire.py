@@ -11,10 +11,10 @@ import time
 
 from . import durable, envfile, haproxy, systemd
 from .errors import AgentError
-from .handover import finish_interrupted
+from .handover import finish_interrupted, take_back_from
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, Slot, State
+from .state import Exclusive, Slot, State, order_of
 
 _TIMER = "slipway-retire.timer"
 _TIMER_FILES = {
@@ -47,8 +47,8 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     if not request.raw and not _due(State.load(paths), request):
         return {"slots": [], "drained_seconds": 0.0}
     begun = time.monotonic()
-    fence = request.whole("fence") if request.has("fence") else None
-    with Exclusive(paths, "retire", fence) as state:
+    order = order_of(request) if request.has("fence") else None
+    with Exclusive(paths, "retire", order) as state:
         finish_interrupted(paths, host, state)
         slots = [slot.name for slot in _due(state, request)]
         for name in slots:
@@ -63,8 +63,9 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 def stop(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `stop`."""
     release = request.whole("release")
-    with Exclusive(paths, "stop", request.whole("fence")) as state:
-        finish_interrupted(paths, host, state)
+    with Exclusive(paths, "stop", order_of(request)) as state:
+        if not take_back_from(paths, host, state, release):
+            finish_interrupted(paths, host, state)
         slot = state.holding(release)
         if slot is None:
             return {"slot": None, "drained_seconds": 0.0}

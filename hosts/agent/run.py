@@ -15,7 +15,7 @@ from . import durable, envfile, units
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Slot, State
+from .state import Slot, State, order_of, refuse_outranked
 
 _TAIL = 50
 
@@ -23,8 +23,8 @@ _TAIL = 50
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `run`. Takes no lock, because it may run for hours while releases go on."""
     state = State.load(paths)
-    if request.has("fence") and request.whole("fence") < state.fence:
-        raise AgentError("fenced", f"fence {request.whole('fence')} is older than {state.fence}")
+    if request.has("fence"):
+        refuse_outranked(state, order_of(request))
     slot = _slot(host, state, request)
     scope, argv = request.text("scope"), request.texts("argv")
     migrate = JsonObject(slot.migrate, "migrate")

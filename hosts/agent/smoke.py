@@ -12,7 +12,7 @@ from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, Slot
+from .state import Exclusive, Slot, order_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _BODY = 200
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `smoke`. Raises `smoke_failed` with the step, the expected and the actual result."""
     begun = time.monotonic()
-    with Exclusive(paths, "smoke", request.whole("fence")) as state:
+    with Exclusive(paths, "smoke", order_of(request)) as state:
         finish_interrupted(paths, host, state)
         release = request.whole("release")
         slot = state.holding(release)

@@ -21,6 +21,11 @@ FIRST_PORT = {"blue": 21000, "green": 22000}
 """Instance i (from 1) of the web process listens on FIRST_PORT + i."""
 
 
+def order_of(request: JsonObject) -> Order:
+    """The order that a request carries."""
+    return request.whole("fence"), request.whole("step", 0)
+
+
 def other(slot: str) -> str:
     """The other slot's name."""
     return "green" if slot == "blue" else "blue"
@@ -109,6 +114,9 @@ class Slot:
 
 
 SCHEMA = 1
+Order = tuple[int, int]
+"""Fence and step of a command. The lease hands out growing fences; a command counts its own steps."""
+NO_ORDER: Order = (-1, -1)
 LOCK_SECONDS = 30.0
 """Seconds a command waits for another one on the same host."""
 
@@ -124,7 +132,8 @@ class State:
                 f"{paths.state} has schema {schema}, this agent knows {SCHEMA}: run `slipway up`",
             )
         self.paths = paths
-        self.fence = fields.whole("fence", 0)
+        self.order: Order = (fields.whole("fence", 0), fields.whole("step", 0))
+        """Fence and step of the newest command that changed this host."""
         self.active: str | None = fields.text("active") if fields.has("active") else None
         slots = fields.table("slots")
         self.slots = {name: Slot(name, slots.get(name)) for name in SLOTS}
@@ -153,7 +162,8 @@ class State:
         """Replace state.json; it survives a power cut once this returns."""
         content = {
             "schema": SCHEMA,
-            "fence": self.fence,
+            "fence": self.order[0],
+            "step": self.order[1],
             "active": self.active,
             "slots": {name: slot.to_json() for name, slot in self.slots.items()},
             "handover": self.handover,
@@ -188,20 +198,22 @@ class State:
 
 
 class Exclusive:
-    """`with Exclusive(paths, "switch", fence) as state`: no other command changes this host meanwhile.
+    """`with Exclusive(paths, "switch", order) as state`: no other command changes this host meanwhile.
 
-    A fence older than the newest seen is refused (`fenced`) before anything is changed; a newer one is
-    stored. The kernel releases the lock when the process ends, so a killed agent never leaves it behind.
+    An order older than the newest seen is refused (`fenced`) before anything is changed; a newer one is
+    stored, and a command of an older order that is still at work is interrupted. The kernel releases the lock
+    when the process ends, so a killed agent never leaves it behind.
     """
 
     def __init__(
-        self, paths: Paths, command: str, fence: int | None = None, wait: float = LOCK_SECONDS
+        self, paths: Paths, command: str, order: Order | None = None, wait: float = LOCK_SECONDS
     ) -> None:
         self.paths = paths
         self.command = command
-        self.fence = fence
+        self.order = order
         self.wait = wait
         self._handle = -1
+        self._interrupted = 0
 
     def __enter__(self) -> State:
         os.makedirs(self.paths.lib, mode=0o700, exist_ok=True)
@@ -209,7 +221,9 @@ class Exclusive:
         try:
             self._take()
             os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f"{os.getpid()} {self.command} {time.time():.0f}".encode(), 0)
+            fence, step = self.order or NO_ORDER
+            note = f"{os.getpid()} {self.command} {time.time():.0f} {fence} {step}"
+            os.pwrite(self._handle, note.encode(), 0)
             return self._fenced(State.load(self.paths))
         except BaseException:
             os.close(self._handle)
@@ -228,53 +242,87 @@ class Exclusive:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise self._busy() from None
+                self._interrupt_outranked()
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
 
+    def _interrupt_outranked(self) -> None:
+        """End a command of an older order: what an aborted command left running must not delay its undo."""
+        held = Holder(self.paths)
+        if self.order and NO_ORDER < held.order < self.order and held.pid != self._interrupted:
+            self._interrupted = held.pid  # once: its clean-up is not to be interrupted
+            held.interrupt()
+
     def _busy(self) -> AgentError:
-        pid, command, since = holder(self.paths)
+        held = Holder(self.paths)
         return AgentError(
             "busy",
-            f"`{command}` (pid {pid}) has been at work on this host for {time.time() - since:.0f} s",
-            detail={"command": command, "pid": pid, "since": since},
+            f"`{held.command}` (pid {held.pid}) has been at work on this host for "
+            f"{time.time() - held.since:.0f} s",
+            detail={"command": held.command, "pid": held.pid, "since": held.since},
         )
 
     def _fenced(self, state: State) -> State:
-        if self.fence is None:
+        if self.order is None:
             return state
         if state.leaving:
             raise AgentError("leaving", "this host drains: its Auto Scaling group terminates it")
-        if self.fence < state.fence:
-            raise AgentError(
-                "fenced",
-                f"fence {self.fence} is older than {state.fence}: another command has taken the lease since",
-                detail={"fence": self.fence, "newest": state.fence},
-            )
-        if self.fence > state.fence:
-            state.fence = self.fence
+        refuse_outranked(state, self.order)
+        if self.order > state.order:
+            state.order = self.order
             state.save()
         return state
 
 
-def holder(paths: Paths) -> tuple[int, str, float]:
-    """Process id, command and start of the agent that last took the lock."""
-    words = (durable.read(paths.lock) or b"").decode().split()
-    if len(words) != 3:
-        return 0, "unknown", time.time()
-    return int(words[0]), words[1], float(words[2])
+def refuse_outranked(state: State, order: Order) -> None:
+    """Raises `fenced` if this host has seen a newer order."""
+    if order < state.order:
+        (fence, step), (newest, newest_step) = order, state.order
+        detail: dict[str, object] = {
+            "fence": fence,
+            "step": step,
+            "newest": newest,
+            "newest_step": newest_step,
+        }
+        raise AgentError("fenced", why_outranked(order, state.order), detail=detail)
 
 
-def interrupt_handover(paths: Paths, fence: int) -> None:
-    """Stop a running handover if this fence is new enough; the caller then continues it or takes it back.
+def why_outranked(order: Order, newest: Order) -> str:
+    """Why a host that has seen `newest` refuses `order`."""
+    (fence, step), (newer, later) = order, newest
+    if fence < newer:
+        return f"fence {fence} is older than {newer}: another command has taken the lease since"
+    return f"step {step} of command {fence} is older than its step {later}"
+
+
+class Holder:
+    """The agent that last took the lock: process id, command, start, and order (NO_ORDER: none)."""
+
+    def __init__(self, paths: Paths) -> None:
+        words = (durable.read(paths.lock) or b"").decode().split()
+        if len(words) != 5:
+            words = ["0", "unknown", f"{time.time()}", "-1", "-1"]
+        self.pid, self.command, self.since = int(words[0]), words[1], float(words[2])
+        self.order: Order = (int(words[3]), int(words[4]))
+
+    def interrupt(self) -> None:
+        """Send SIGTERM, unless the process has ended or is this one."""
+        if self.pid and self.pid != os.getpid():
+            _terminate_agent(self.pid)
+
+
+def interrupt_handover(paths: Paths, order: Order) -> None:
+    """Stop a running handover if this order is new enough; the caller then continues it or takes it back.
 
     A command may wait in a handover as long as the workers' drain time, which can be an hour.
     """
     state = State.load(paths)
-    if not state.handover or fence < state.fence:
-        return
-    pid, working, _ = holder(paths)
-    if working not in ("handover", "switch") or pid == os.getpid():
-        return
+    held = Holder(paths)
+    if state.handover and order >= state.order and held.command in ("handover", "switch"):
+        held.interrupt()
+
+
+def _terminate_agent(pid: int) -> None:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             if b"slipway-agent" in file.read():

@@ -9,11 +9,13 @@ from . import PROTOCOL, VERSION, durable, haproxy, systemd
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Slot, State
+from .state import Exclusive, Order, Slot, State, interrupt_handover, order_of
 
 
-def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
+def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `status`."""
+    if request.has("fence"):
+        _end_older_commands(paths, order_of(request))
     state = State.load(paths)
     units = systemd.show([unit for slot in state.slots.values() for unit in slot.units()])
     return {
@@ -22,7 +24,8 @@ def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]: 
         "host": host.name,
         "role": host.role,
         "stack": host.stack,
-        "fence": state.fence,
+        "fence": state.order[0],
+        "step": state.order[1],
         "active": state.active,
         "idle": state.idle,
         "slots": {name: _slot(slot, units) for name, slot in state.slots.items()},
@@ -32,6 +35,13 @@ def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]: 
         "setup_digest": (durable.read(paths.setup_digest) or b"").decode().strip() or None,
         "haproxy": _haproxy(paths) if host.serves else None,
     }
+
+
+def _end_older_commands(paths: Paths, order: Order) -> None:
+    """What follows is the answer of a host on which no older command is at work, or will be again."""
+    interrupt_handover(paths, order)
+    with Exclusive(paths, "status", order):
+        pass
 
 
 def _slot(slot: Slot, units: dict[str, systemd.Unit]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from . import handover, haproxy
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, Slot, State, interrupt_handover
+from .state import Exclusive, Slot, State, interrupt_handover, order_of
 
 SEEN_SECONDS = 2.0
 """How long HAProxy may take to notice a server that has just come up; it checks every 200 ms."""
@@ -20,9 +20,9 @@ SEEN_SECONDS = 2.0
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `switch`."""
-    release, fence = request.whole("release"), request.whole("fence")
-    interrupt_handover(paths, fence)
-    with Exclusive(paths, "switch", fence) as state:
+    release, order = request.whole("release"), order_of(request)
+    interrupt_handover(paths, order)
+    with Exclusive(paths, "switch", order) as state:
         handover.finish_interrupted(paths, host, state, keep_handover=True)
         before = state.live.release if state.live else None
         if request.has("cron_owner"):
@@ -37,7 +37,8 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         if state.handover:
             _redirect(paths, host, state, slot)
         elif slot.name != state.active:
-            _switch(paths, host, state, slot, request.number("hold_seconds", 3600))
+            hold, back = request.number("hold_seconds", 3600), request.flag("back")
+            _switch(paths, host, state, slot, hold=hold, back=back)
         took = _since(begun)
         if state.handover:
             _hand_over(paths, host, state, wait=request.flag("wait", True))
@@ -48,6 +49,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
             "to": release,
             "switched_ms": took,
             "handover": state.handover,
+            "not_ready": slot.error.get("message"),
         }
 
 
@@ -83,11 +85,12 @@ def _go_dark(paths: Paths, host: Host, state: State) -> None:
     _move_cron(paths, state)
 
 
-def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> None:
+def _switch(paths: Paths, host: Host, state: State, slot: Slot, *, hold: float, back: bool) -> None:
+    """`back`: the release was live before, and needs no more health than the one that it replaces."""
     if not _can_take_over(slot):
         raise AgentError("not_warm", f"release {slot.release} is {slot.state} in slot {slot.name}")
     if host.serves and slot.web:
-        _refuse_down(paths, slot)
+        _refuse_down(paths, slot, state.live if back else None)
     old = state.live
     if slot.workers or (old and old.workers):
         state.handover = {
@@ -96,6 +99,7 @@ def _switch(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> 
             "phase": "stopping",
             "since": time.time(),
             "hold_seconds": hold,
+            "back": back,
         }
     if host.serves or not state.handover:
         _flip(paths, host, state, slot, hold)
@@ -135,12 +139,15 @@ def _flip(paths: Paths, host: Host, state: State, slot: Slot, hold: float) -> No
         raise
 
 
-def _refuse_down(paths: Paths, slot: Slot) -> None:
-    """Raises `not_warm` unless HAProxy sees a server of the slot as up within SEEN_SECONDS."""
+def _refuse_down(paths: Paths, slot: Slot, replaced: Slot | None) -> None:
+    """Raises `not_warm` unless HAProxy sees a server of the slot as up within SEEN_SECONDS.
+
+    If the slot that it replaces is down too, users lose nothing by going back.
+    """
     deadline = time.monotonic() + SEEN_SECONDS
     while True:
-        rows = haproxy.servers(haproxy.stat(paths), slot.name)
-        if any(row["status"].startswith("UP") or row["status"] == "no check" for row in rows):
+        rows = haproxy.stat(paths)
+        if haproxy.is_up(rows, slot.name) or (replaced and not haproxy.is_up(rows, replaced.name)):
             return
         if time.monotonic() >= deadline:
             raise AgentError("not_warm", f"no server of release {slot.release} in slot {slot.name} is up")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import Json, Stack, emit_json, progress, say
+from slipway.cli.console import Json, Stack, emit_json, platform_of_stack, progress, say
 from slipway.settings import BadInput
 
 LONGEST = timedelta(hours=24)
@@ -29,11 +29,8 @@ def approve(
     [dim]Examples:[/]
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
     holds = duration(lasts)
-    approved = platform_of(open_project(stack)).approve(
+    approved = platform_of_stack(stack).approve(
         urns, lasts=holds, reason=reason, progress=progress(as_json=json)
     )
     if json:

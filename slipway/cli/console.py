@@ -1,13 +1,19 @@
 """What commands share: options that behave the same everywhere; output as JSON, or as text and tables."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.progress import Progress, for_stream
+from slipway.progress import Lines, Progress, for_stream
+
+if TYPE_CHECKING:
+    from slipway.platforms.platform import Platform
+    from slipway.stack import LiveStack
 
 Stack = Annotated[
     str,
@@ -18,11 +24,24 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 DEFAULT_STACK = "local"
 
 
+def platform_of_stack(name: str) -> Platform:
+    """The platform of the stack `name` of the project that the current folder is in. BadInput: no such."""
+    from slipway.platforms.platform import platform_of  # noqa: PLC0415 - slow to import, and --help needs none
+    from slipway.settings import open_project  # noqa: PLC0415
+
+    return platform_of(open_project(name))
+
+
+def live_stack(name: str) -> LiveStack:
+    """The stack `name` of the project that the current folder is in. BadInput: no such."""
+    from slipway.stack import open_live  # noqa: PLC0415
+
+    return open_live(name)
+
+
 def progress(*, as_json: bool) -> Progress:
     """Progress goes to standard error, so that standard output holds the result alone."""
     if as_json:
-        from slipway.progress import Lines  # noqa: PLC0415
-
         return Lines(sys.stderr)
     return for_stream(sys.stderr)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, platform_of_stack, progress, say
 
 
 def down(
@@ -20,10 +20,7 @@ def down(
       slipway down --stack local
       slipway down --stack local --volumes
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
-    platform_of(open_project(stack)).take_down(progress(as_json=json), volumes=volumes)
+    platform_of_stack(stack).take_down(progress(as_json=json), volumes=volumes)
     if json:
         emit_json({"stack": stack, "down": True, "volumes_deleted": volumes})
     else:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from slipway.cli.console import Json, Stack, emit_json, progress, say, table
+from slipway.cli.console import Json, Stack, emit_json, platform_of_stack, progress, say, table
 from slipway.settings import NeedsPerson
 
 
@@ -26,10 +26,9 @@ def drift(
       slipway drift --stack prod
       slipway drift --stack prod --at-least high --json
     """
-    from slipway.platforms.platform import SEVERITIES, platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
+    from slipway.platforms.platform import SEVERITIES  # noqa: PLC0415
 
-    found = platform_of(open_project(stack)).drift(progress(as_json=json))
+    found = platform_of_stack(stack).drift(progress(as_json=json))
     serious = [each for each in found if SEVERITIES.index(each.severity) <= SEVERITIES.index(at_least)]
     if json:
         emit_json({"stack": stack, "drift": bool(serious), "differences": [asdict(each) for each in found]})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, table
 
 if TYPE_CHECKING:
     from slipway.storage.records import Release
@@ -24,9 +24,7 @@ def history(
     [dim]Examples:[/]
       slipway history --stack prod --limit 5
     """
-    from slipway.stack import open_live  # noqa: PLC0415
-
-    found = open_live(stack).ledger.history(limit)
+    found = live_stack(stack).ledger.history(limit)
     if json:
         emit_json([{**release.model_dump(mode="json"), "status": release.status} for release in found])
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, say
 
 
 def hold(
@@ -21,11 +21,10 @@ def hold(
       slipway hold --stack prod --reason "no releases before the holidays"
       slipway hold --stack preview
     """
-    from slipway.stack import open_live  # noqa: PLC0415
     from slipway.storage.hold import hold as hold_stack  # noqa: PLC0415
     from slipway.storage.lease import current_actor  # noqa: PLC0415
 
-    live = open_live(stack)
+    live = live_stack(stack)
     held = hold_stack(live.bucket, live.outputs.stack, current_actor(), live.redact(reason))
     if json:
         emit_json({"stack": stack, **held.model_dump(mode="json", include={"by", "since", "reason"})})
@@ -40,11 +39,10 @@ def resume(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     [dim]Examples:[/]
       slipway resume --stack prod
     """
-    from slipway.stack import open_live  # noqa: PLC0415
     from slipway.storage.hold import resume as resume_stack  # noqa: PLC0415
     from slipway.storage.lease import current_actor  # noqa: PLC0415
 
-    live = open_live(stack)
+    live = live_stack(stack)
     lifted = resume_stack(live.bucket, live.outputs.stack, current_actor(), live.ledger.head().live)
     if json:
         lines = [each.model_dump(mode="json", exclude={"lifted_by"}) for each in lifted]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 
 app = typer.Typer(help="Repair the record of a stack's releases.", no_args_is_help=True)
 
@@ -27,9 +27,8 @@ def repair(
       slipway ledger repair --stack prod
     """
     from slipway.release.repair import repair as rebuild  # noqa: PLC0415
-    from slipway.stack import open_live  # noqa: PLC0415
 
-    done = rebuild(open_live(stack), progress(as_json=json), wait_seconds=wait)
+    done = rebuild(live_stack(stack), progress(as_json=json), wait_seconds=wait)
     if json:
         emit_json({"repaired": done})
         return

@@ -78,10 +78,10 @@ def load(
     """
     from slipway.cli.console import emit_json, say  # noqa: PLC0415
     from slipway.settings import open_project  # noqa: PLC0415
-    from slipway.traffic.command import Load, run  # noqa: PLC0415
-    from slipway.traffic.worker_hosts import worker_host  # noqa: PLC0415
+    from slipway.traffic.command import LoadOptions, run  # noqa: PLC0415
+    from slipway.traffic.processes import worker_host  # noqa: PLC0415
 
-    asked = Load(
+    asked = LoadOptions(
         profile=profile,
         arrivals=arrivals,
         sockets=sockets,

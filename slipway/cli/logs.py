@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Stack
+from slipway.cli.console import DEFAULT_STACK, Stack, live_stack
 from slipway.settings import BadInput
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def logs(
       slipway logs --process worker -n 200
       slipway logs --stack prod --host web1 --follow
     """
-    from slipway.stack import open_live  # noqa: PLC0415
-
-    live = open_live(stack)
+    live = live_stack(stack)
     hosts = _hosts(live, host, process)
     found = _follow(hosts, process, lines) if follow else _last(hosts, process, lines)
     for name, line in found:

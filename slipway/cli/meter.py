@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, live_stack
 
 
 def meter(
@@ -28,11 +28,10 @@ def meter(
       slipway meter --rps 300 --sockets 100 --seconds 60
       slipway meter --stack preview --json > meter.json
     """
-    from slipway.stack import open_live  # noqa: PLC0415
     from slipway.traffic.meter import run  # noqa: PLC0415
     from slipway.traffic.target import target_of  # noqa: PLC0415
 
-    live = open_live(stack)
+    live = live_stack(stack)
     if sockets is None:
         sockets = 10 if live.app.websocket else 0
     target = target_of(live, "meter")

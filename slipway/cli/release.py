@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 
 
 def release(
@@ -53,7 +53,6 @@ def release(
     from slipway.release.hold import is_automatic  # noqa: PLC0415
     from slipway.release.rollout import Options  # noqa: PLC0415
     from slipway.release.ship import ship  # noqa: PLC0415
-    from slipway.stack import open_live  # noqa: PLC0415
 
     options = Options(
         observe_seconds=observe,
@@ -64,7 +63,7 @@ def release(
         automatic=is_automatic(),
         wait_seconds=wait,
     )
-    report = ship(open_live(stack), options, progress(as_json=json))
+    report = ship(live_stack(stack), options, progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 
 
 def rollback(
@@ -28,9 +28,8 @@ def rollback(
       slipway rollback --stack prod --to 41
     """
     from slipway.release.rollback import go_back  # noqa: PLC0415
-    from slipway.stack import open_live  # noqa: PLC0415
 
-    report = go_back(open_live(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
+    report = go_back(live_stack(stack), to=to, wait_seconds=wait, progress=progress(as_json=json))
     if json:
         emit_json(report.as_json())
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress
 from slipway.settings import BadInput
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def run(
       slipway run -- bun run src/task.ts outbox.drain --batch-size 100
       slipway run --stack prod --timeout 600 -- bun run src/task.ts users.set-role --input '{"id":"7"}'
     """
-    from slipway.stack import open_live  # noqa: PLC0415
-
-    live = open_live(stack)
+    live = live_stack(stack)
     release = live.ledger.head().live
     if release is None:
         raise BadInput("nothing is live on this stack yet", remedy=f"slipway release --stack {live.name}")

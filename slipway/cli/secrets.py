@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, platform_of_stack, say, table
 
 app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
 
@@ -26,13 +26,11 @@ def generate(
       slipway secrets generate --stack preview
       slipway secrets generate --stack prod --rotate JWT_SECRET
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.secrets.contract import generate as make  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
 
-    project = open_project(stack)
-    store = platform_of(project).secret_store()
-    made = make(project.app, store.names(), rotate=tuple(rotate or ()))
+    platform = platform_of_stack(stack)
+    store = platform.secret_store()
+    made = make(platform.project.app, store.names(), rotate=tuple(rotate or ()))
     if made:
         store.update(made)
     if json:
@@ -54,10 +52,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
       pass show stripe/live | slipway secrets set STRIPE_SECRET_KEY --stack prod
       slipway secrets set SITE_CERTIFICATE --stack prod < site.pem
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
-    platform = platform_of(open_project(stack))
+    platform = platform_of_stack(stack)
     value = _ask(name)
     warnings = platform.check_secret(name, value)
     platform.secret_store().set(name, value)
@@ -69,10 +64,7 @@ def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
 @app.command("unset")
 def unset(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     """Remove one secret from the store."""
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
-    store = platform_of(open_project(stack)).secret_store()
+    store = platform_of_stack(stack).secret_store()
     store.unset(name)
     say(f"{name} is removed from {stack}")
 
@@ -84,13 +76,11 @@ def list_names(
     json: Json = False,
 ) -> None:
     """List names, never values, and which of the contract are missing."""
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
     from slipway.secrets.store import app_names  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
 
-    project = open_project(stack)
-    have = set(platform_of(project).secret_store().names())
-    wanted = {name: var for name, var in project.app.env.items() if var.secret}
+    platform = platform_of_stack(stack)
+    have = set(platform.secret_store().names())
+    wanted = {name: var for name, var in platform.project.app.env.items() if var.secret}
     names = sorted(have | set(wanted))
     if not everything:
         names = app_names(names)
@@ -111,12 +101,12 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     [dim]Examples:[/]
       slipway secrets check --stack prod
     """
-    from slipway.platforms.platform import other_secrets, platform_of  # noqa: PLC0415
+    from slipway.platforms.platform import other_secrets  # noqa: PLC0415
     from slipway.secrets.check import check as findings_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
 
-    project = open_project(stack)
-    findings = findings_of(project.app, project.stack, platform_of(project).secrets, other_secrets(project))
+    platform = platform_of_stack(stack)
+    project = platform.project
+    findings = findings_of(project.app, project.stack, platform.secrets, other_secrets(project))
     if json:
         emit_json([{"name": f.name, "problem": f.problem, "remedy": f.remedy} for f in findings])
     else:
@@ -148,10 +138,7 @@ def share(
     [dim]Examples:[/]
       slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack preview
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
-    platform_of(open_project(stack)).share_secrets(recipient)
+    platform_of_stack(stack).share_secrets(recipient)
     say(f"{recipient} can read and write the secrets of {stack} now")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say, table
 
 
 def status(
@@ -24,9 +24,8 @@ def status(
       slipway status --stack prod --json
     """
     from slipway.release.status import look  # noqa: PLC0415
-    from slipway.stack import open_live  # noqa: PLC0415
 
-    found = look(open_live(stack), progress(as_json=json), wait_seconds=wait)
+    found = look(live_stack(stack), progress(as_json=json), wait_seconds=wait)
     if json:
         emit_json(found.as_json())
         return

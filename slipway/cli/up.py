@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say, table
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, platform_of_stack, progress, say, table
 
 
 def up(
@@ -26,10 +26,7 @@ def up(
       slipway up
       slipway up --stack prod --json
     """
-    from slipway.platforms.platform import platform_of  # noqa: PLC0415
-    from slipway.settings import open_project  # noqa: PLC0415
-
-    outputs = platform_of(open_project(stack)).bring_up(progress(as_json=json), break_lock=break_lock)
+    outputs = platform_of_stack(stack).bring_up(progress(as_json=json), break_lock=break_lock)
     if json:
         emit_json(outputs.model_dump(mode="json"))
         return

@@ -1,11 +1,12 @@
 """The host agent's typed client: one method a command, JSON in on its standard input, JSON out.
 
 Values of secrets (the env of a release, what smoke steps fill in) go over standard input only. Commands that
-change a host carry the fence of the lease, and are refused by the host when a newer one was seen.
+change a host carry an order (the fence of the lease and the command's own step); the host refuses one that is
+older than the newest it has seen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from slipway.fleet import replies
 from slipway.fleet.agent_call import Call
@@ -13,7 +14,15 @@ from slipway.fleet.process import Lines
 from slipway.fleet.replies import SlotName
 from slipway.fleet.ssh import Connection
 
-_LOOK_SECONDS = 20.0
+
+class Order(NamedTuple):
+    """Which command a request belongs to, and which of its steps. A host refuses one that is older."""
+
+    fence: int
+    step: int
+
+
+_LOOK_SECONDS, _LOCK_SECONDS = 20.0, 30.0
 _WORK_SECONDS = 1800.0
 _DRAIN_SECONDS = 4500.0
 """The longest drain (an hour) and the longest boot that slipway.toml allows, with a margin."""
@@ -26,14 +35,15 @@ class Agent:
         self.host = connection.host
         self._call = Call(connection)
 
-    def status(self) -> replies.Status:
-        """What the host runs at this moment."""
-        return self._call("status", {}, replies.Status, seconds=_LOOK_SECONDS)
+    def status(self, *, order: Order | None = None) -> replies.Status:
+        """What the host runs at this moment; with `order`, it refuses older commands from then on."""
+        seconds = _LOOK_SECONDS if order is None else _LOOK_SECONDS + _LOCK_SECONDS
+        return self._call("status", _ordered(order), replies.Status, seconds=seconds)
 
     def stage(
         self,
         *,
-        fence: int,
+        order: Order,
         release: int,
         build: str,
         manifest: Mapping[str, object],
@@ -50,7 +60,7 @@ class Agent:
         agent redacts in log lines; `site` is the Host header of the app.
         """
         request = {
-            "fence": fence,
+            **_ordered(order),
             "release": release,
             "build": build,
             "manifest": manifest,
@@ -64,15 +74,15 @@ class Agent:
             "stage", request, replies.Staged, seconds=_WORK_SECONDS + _DRAIN_SECONDS, on_progress=on_progress
         )
 
-    def boot(self, *, fence: int, release: int) -> replies.Booted:
+    def boot(self, *, order: Order, release: int) -> replies.Booted:
         """Start the staged release and wait until every instance is ready."""
-        request = {"fence": fence, "release": release}
+        request = {**_ordered(order), "release": release}
         return self._call("boot", request, replies.Booted, seconds=_WORK_SECONDS)
 
     def smoke(
         self,
         *,
-        fence: int,
+        order: Order,
         release: int,
         steps: Sequence[Mapping[str, object]],
         values: Mapping[str, str],
@@ -81,7 +91,7 @@ class Agent:
     ) -> replies.Smoked:
         """Run HTTP steps against the idle slot; `values` fill `${NAME}`; `timeout` is for each step."""
         request = {
-            "fence": fence,
+            **_ordered(order),
             "release": release,
             "steps": steps,
             "values": values,
@@ -94,18 +104,23 @@ class Agent:
     def switch(
         self,
         *,
-        fence: int,
+        order: Order,
         release: int,
         hold_seconds: float | None = None,
+        back: bool = False,
         wait: bool = True,
         cron_owner: bool | None = None,
         cron_kinds: Sequence[str] | None = None,
     ) -> replies.Switched:
-        """Make the host serve `release`; with `wait` False workers are handed over in the background."""
+        """Make the host serve `release`; with `wait` False workers are handed over in the background.
+
+        `back`: it was live before, and needs no more health than the release that it replaces.
+        """
         request = {
-            "fence": fence,
+            **_ordered(order),
             "release": release,
             "hold_seconds": hold_seconds,
+            "back": back,
             "wait": wait,
             "cron_owner": cron_owner,
             "cron_kinds": cron_kinds,
@@ -113,16 +128,21 @@ class Agent:
         seconds = _DRAIN_SECONDS if wait else _LOOK_SECONDS
         return self._call("switch", request, replies.Switched, seconds=seconds)
 
-    def stop(self, *, fence: int, release: int) -> replies.Stopped:
+    def stop(self, *, order: Order, release: int) -> replies.Stopped:
         """Stop and empty the slot that holds `release`, if any. The release must not be live."""
-        request = {"fence": fence, "release": release}
+        request = {**_ordered(order), "release": release}
         return self._call("stop", request, replies.Stopped, seconds=_DRAIN_SECONDS)
 
     def retire(
-        self, *, fence: int | None = None, slot: SlotName | None = None, now: bool = False, wait: bool = True
+        self,
+        *,
+        order: Order | None = None,
+        slot: SlotName | None = None,
+        now: bool = False,
+        wait: bool = True,
     ) -> replies.Retired:
         """Drain the idle slot if its hold time is over, or at once with `now`."""
-        request = {"fence": fence, "slot": slot, "now": now, "wait": wait}
+        request = {**_ordered(order), "slot": slot, "now": now, "wait": wait}
         return self._call("retire", request, replies.Retired, seconds=_DRAIN_SECONDS)
 
     def run(
@@ -131,7 +151,7 @@ class Agent:
         scope: Literal["task", "migrate"],
         argv: Sequence[str] = (),
         timeout: float,
-        fence: int | None = None,
+        order: Order | None = None,
         release: int | None = None,
         env: Mapping[str, str] | None = None,
         slot: SlotName | None = None,
@@ -143,7 +163,7 @@ class Agent:
         Without `argv`, scope `migrate` runs the migrate command of the release's manifest, by sh.
         """
         request = {
-            "fence": fence,
+            **_ordered(order),
             "release": release,
             "scope": scope,
             "argv": list(argv),
@@ -163,9 +183,9 @@ class Agent:
         """The newest log lines, then each new one, until the iterator is closed."""
         return self._call.follow("logs", {"lines": lines, "process": process, "follow": True})
 
-    def prune(self, *, keep: int, fence: int | None = None) -> replies.Pruned:
+    def prune(self, *, keep: int, order: Order | None = None) -> replies.Pruned:
         """Remove builds and layers that no slot needs, except the newest `keep`."""
-        request = {"keep": keep, "fence": fence}
+        request = {**_ordered(order), "keep": keep}
         return self._call("prune", request, replies.Pruned, seconds=_WORK_SECONDS)
 
     def restore(self) -> replies.Restored:
@@ -189,3 +209,7 @@ class Agent:
     def stats(self) -> replies.Stats:
         """HAProxy's counters by slot."""
         return self._call("stats", {}, replies.Stats, seconds=_LOOK_SECONDS)
+
+
+def _ordered(order: Order | None) -> dict[str, int]:
+    return {} if order is None else order._asdict()

@@ -39,11 +39,6 @@ class Slot(Reply):
     error: dict[str, object] | None = None
     """Why a boot or handover in this slot failed: `code`, `message`, `log`."""
 
-    @property
-    def is_running(self) -> bool:
-        """Whether its processes run."""
-        return self.state in {"booted", "live", "warm"}
-
 
 class Disk(Reply):
     """Bytes on the file system that holds the builds."""
@@ -73,6 +68,7 @@ class Status(Reply):
     role: str = ""
     stack: str = ""
     fence: int = 0
+    step: int = 0
     active: SlotName | None = None
     idle: SlotName | None = None
     slots: dict[str, Slot] = Field(default_factory=dict[str, Slot])
@@ -137,6 +133,8 @@ class Switched(Reply):
     to: int | None = None
     switched_ms: float = 0
     handover: dict[str, object] | None = None
+    not_ready: str | None = None
+    """On the way back: why the workers are not ready. They are started again until they are."""
     agent_ms: float = 0
 
 

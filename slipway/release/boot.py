@@ -10,12 +10,13 @@ class Boot(Phase[None]):
     """Any host that fails aborts the release on all."""
 
     name = "boot"
+    undoing = "boot"
 
     shipment: Shipment
 
     def run(self, rollout: Rollout) -> None:
         rollout.hosts.each(
             rollout.hosts.all,
-            lambda host: host.agent.boot(fence=rollout.fence, release=self.shipment.number),
+            lambda host: host.agent.boot(order=rollout.order, release=self.shipment.number),
             doing="booting",
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import FleetHost
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.release.stage import empty_slots, stage_on
+from slipway.release.stage import stage_on
 from slipway.settings import ReleaseFailed
 
 if TYPE_CHECKING:
@@ -63,11 +63,6 @@ class Migrate(Phase[Schema]):
         self._apply(rollout, command)
         return Schema(head, {"backup": backup, "why": why})
 
-    def undo(self, rollout: Rollout) -> None:
-        """Forward only: applied migrations stay, and the old release runs on them. The slot is emptied."""
-        if self.shipment.manifest.migrate is not None:
-            empty_slots(rollout, [migration_host(rollout)], self.shipment.number)
-
     def detail(self, result: Schema) -> Mapping[str, object]:
         return result.detail
 
@@ -78,7 +73,7 @@ class Migrate(Phase[Schema]):
             stage_on(rollout, self.shipment, host, "migrate")
             rollout.progress.host(host.name, "running migrations")
             outcome = host.agent.run(
-                fence=rollout.fence,
+                order=rollout.order,
                 release=self.shipment.number,
                 scope="migrate",
                 timeout=command.timeout_seconds,

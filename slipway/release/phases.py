@@ -1,4 +1,4 @@
-"""Phases: run one after the other and, when one fails or a person presses Ctrl-C, undone in reverse."""
+"""Phases: run one after the other and, when one fails or a person presses Ctrl-C, undone on every host."""
 
 import signal
 import time
@@ -6,12 +6,15 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from slipway.fleet.replies import Switched
 from slipway.progress import Progress
+from slipway.release.protocol import HostView, way_back, what_serves
 from slipway.release.rollout import Phase, Rollout
-from slipway.settings import NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.release.settle import Settled, look, settle
+from slipway.settings import LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
+from slipway.storage.lease import LeaseLost, read_lease
 from slipway.storage.records import Release, What
 
 T = TypeVar("T")
@@ -46,8 +49,8 @@ class Phases:
     """The phases of one command. Use it in a `with`: what fails inside is undone, unless it is settled.
 
     On failure the `with` raises ReleaseFailed after a complete undo (the fleet is as it was), NeedsPerson
-    after an incomplete one, and BadInput unchanged if nothing had been touched yet. What fails after the
-    promotion is a warning: the release is live, and nothing is undone.
+    after an incomplete one, LeaseHeld if a newer command decides, and BadInput unchanged if nothing had been
+    touched yet. What fails after the promotion is a warning: the release is live, and nothing is undone.
     """
 
     def __init__(self, rollout: Rollout, record: Release | None = None) -> None:
@@ -63,6 +66,7 @@ class Phases:
         if phase.touches_fleet:
             rollout.lease.check()
         self._begun.append(phase)
+        rollout.next_order()
         began = time.monotonic()
         with rollout.progress.phase(phase.name):
             self._note(phase.name, "started")
@@ -70,9 +74,7 @@ class Phases:
                 result = phase.run(rollout)
             except BaseException as failure:
                 reason = rollout.redact(str(failure) or type(failure).__name__)
-                # The person must hear of this failure, not of one in recording it.
-                with suppress(SlipwayError):
-                    self._note(phase.name, "failed", {"reason": reason[:500]})
+                self._note_if_possible(phase.name, "failed", {"reason": reason[:500]})
                 raise
             self._record = phase.opened(result) or self._record
             self._note(phase.name, "done", phase.detail(result))
@@ -103,43 +105,54 @@ class Phases:
     ) -> bool | None:
         if failure is None:
             return None
-        with _uninterrupted(self._rollout.progress):
-            if any(phase.is_settled(self._rollout) for phase in self._begun):
+        rollout = self._rollout
+        with _uninterrupted(rollout.progress):
+            if any(phase.is_settled(rollout) for phase in self._begun):
                 if not isinstance(failure, SlipwayError | KeyboardInterrupt):
                     return None
-                self._rollout.warnings.append(self._cut_short(failure))
+                rollout.warnings.append(self._cut_short(failure))
                 return True
-            undone = self._undo()
-        outcome = describe(failure, undone, self._rollout.live, self._rollout.warnings)
+            outcome = self._undo(failure)
         if outcome is failure:
             return None
         raise outcome from failure
 
-    def _undo(self) -> list[str]:
-        """Undo in reverse what had begun; every undo is tried, and the worst failure is raised at the end."""
-        rollout = self._rollout
-        undone: list[str] = []
-        worst: SlipwayError | None = None
-        for phase in reversed(self._begun):
-            if type(phase).undo is Phase[Any].undo:
-                continue
-            try:
-                with rollout.progress.phase("undo", phase.name):
-                    phase.undo(rollout)
-                undone.append(phase.undoing or phase.name)
-                self._note(phase.name, "undone")
-            except SlipwayError as failure:
-                if worst is None or failure.exit_code > worst.exit_code:
-                    worst = failure
-                rollout.warnings.append(f"undoing {phase.name}: {failure.message}")
-        if isinstance(worst, NeedsPerson):
-            raise worst
-        if self._record is not None:
-            try:
-                rollout.ledger.end(self._record.number, "undone" if undone else "failed")
-            except SlipwayError as failure:  # the next command finds the record open, and closes it
-                rollout.warnings.append(f"could not record the result in the ledger: {failure.message}")
-        return undone
+    def _undo(self, failure: BaseException) -> BaseException:
+        """Take back what the begun phases changed on hosts; returns what the person has to know.
+
+        The record is closed only if every host says that nothing is left of it.
+        """
+        rollout, record = self._rollout, self._record
+        changed = [phase for phase in reversed(self._begun) if phase.undoing]
+        if record is None or not changed:
+            if not (taken := overtaken(rollout, failure)):
+                self._end("failed")
+            return taken or describe(failure, [], rollout)
+        if taken := overtaken(rollout, failure):
+            return taken
+        with rollout.progress.phase("undo", ", ".join(phase.undoing for phase in changed)):
+            settled = settle(rollout, way_back(record, rollout.live).goal)
+        if settled.is_overtaken and (taken := overtaken(rollout, failure, is_certain=True)):
+            return taken
+        if not settled.is_complete:
+            return _incomplete(failure, rollout, record, settled)
+        for phase in changed:
+            self._note_if_possible(phase.name, "undone")
+        self._end("undone")
+        return describe(failure, [phase.undoing for phase in changed], rollout, settled.views)
+
+    def _end(self, how: Literal["undone", "failed"]) -> None:
+        if self._record is None:
+            return
+        try:
+            self._rollout.ledger.end(self._record.number, how)
+        except SlipwayError as failure:  # the next command finds the record open, and closes it
+            self._rollout.warnings.append(f"could not record the result in the ledger: {failure.message}")
+
+    def _note_if_possible(self, phase: str, what: What, detail: Mapping[str, object] | None = None) -> None:
+        """A failure to record what happened to hosts must not hide it from the person."""
+        with suppress(SlipwayError):
+            self._note(phase, what, detail)
 
     def _note(self, phase: str, what: What, detail: Mapping[str, object] | None = None) -> None:
         if self._record is not None:
@@ -152,17 +165,72 @@ class Phases:
 
 
 def describe(
-    failure: BaseException, undone: list[str], live: int | None, warnings: list[str]
+    failure: BaseException, undone: list[str], rollout: Rollout, views: Mapping[str, HostView] | None = None
 ) -> BaseException:
-    """The failure as a person should read it: what failed, what was undone, and what serves now."""
+    """The failure as a person should read it: what failed, what was undone, and what serves now.
+
+    `views`: what the hosts say now; None: they are asked.
+    """
+    is_failure = isinstance(failure, SlipwayError) and failure.exit_code == ReleaseFailed.exit_code
+    if not (is_failure or isinstance(failure, KeyboardInterrupt)):
+        return failure
     what = f"undone: {', '.join(undone)}. " if undone else ""
-    serving = f"Release {live} serves as before." if live else "The stack serves nothing, as before."
-    if isinstance(failure, KeyboardInterrupt):
-        return ReleaseFailed(f"interrupted. {what}{serving}")
-    if isinstance(failure, SlipwayError) and failure.exit_code == ReleaseFailed.exit_code:
-        notes = [f"{what}{serving}", *warnings]
-        return ReleaseFailed(failure.message, remedy=failure.remedy, details=[*failure.details, *notes])
-    return failure
+    outcome = what + serving_now(rollout, look(rollout)[0] if views is None else views)
+    if not isinstance(failure, SlipwayError):
+        return ReleaseFailed(f"interrupted. {outcome}", details=rollout.warnings)
+    # Log lines may be many: what the person has to know stands before them.
+    details = [outcome, *rollout.warnings, *failure.details]
+    return ReleaseFailed(failure.message, remedy=failure.remedy, details=details)
+
+
+def serving_now(rollout: Rollout, views: Mapping[str, HostView]) -> str:
+    """What serves at this moment, by the ledger and the hosts that answered."""
+    try:
+        live = rollout.ledger.head().live
+    except SlipwayError as failure:
+        return f"What the ledger names as live is not known: {failure.message}."
+    silent = [host.name for host in rollout.hosts.all if host.name not in views]
+    return what_serves(live, rollout.live, views, silent)
+
+
+def overtaken(rollout: Rollout, failure: BaseException, *, is_certain: bool = False) -> LeaseHeld | None:
+    """The error of a command that a newer one has overtaken; it undoes nothing: the newer one decides.
+
+    None if no newer command holds the lease. An expired lease alone is no reason to leave hosts as they are:
+    they refuse this command as soon as a newer one has begun.
+    """
+    try:
+        rollout.lease.check()
+        if not is_certain:
+            return None
+    except LeaseLost:
+        pass
+    try:
+        newer = read_lease(rollout.stack.bucket, rollout.outputs.stack)
+        if newer is not None and newer.fence <= rollout.order.fence:
+            newer = None
+    except SlipwayError:
+        newer = None
+    if newer is None and not is_certain:
+        return None
+    who = f"{newer.owner} (`{newer.command}`)" if newer else "a newer command"
+    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure)
+    return LeaseHeld(
+        f"overtaken: {who} works on stack {rollout.stack.name} now, and undoes what this command left",
+        remedy=f"`slipway status --stack {rollout.stack.name}` says what serves",
+        details=[serving_now(rollout, look(rollout)[0]), rollout.redact(what)],
+    )
+
+
+def _incomplete(failure: BaseException, rollout: Rollout, record: Release, settled: Settled) -> NeedsPerson:
+    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else rollout.redact(str(failure))
+    kind = "the rollback" if record.kind == "rollback" else "release"
+    views = {**look(rollout)[0], **settled.views}
+    return NeedsPerson(
+        f"{kind} {record.number} failed ({what}), and could not be undone on {', '.join(settled.failures)}",
+        remedy=settled.remedy(rollout.stack.name),
+        details=[serving_now(rollout, views), *settled.reasons(rollout), *rollout.warnings],
+    )
 
 
 def _release(record: Release) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hosts.agent.boot_document import PACKED, SCHEMA
+from slipway.fleet.agent import Order
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
 from slipway.release.migrate import Schema
@@ -120,7 +121,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
         return
     roles = rollout.hosts.roles
     if live is None:
-        write({role: nothing_live(role, fence=rollout.fence) for role in roles})
+        write({role: nothing_live(role, order=rollout.order) for role in roles})
         return
     _warn_of_another_config(rollout, live.release)
     app = live.app(rollout.app)
@@ -130,7 +131,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 role,
                 live.release,
                 live.manifest,
-                fence=rollout.fence,
+                order=rollout.order,
                 hold_seconds=rollout.app.retire.hold_seconds,
                 site=rollout.site,
                 secret_names=secret_names(app),
@@ -163,7 +164,7 @@ def boot_document(
     release: Release,
     manifest: Manifest,
     *,
-    fence: int,
+    order: Order,
     hold_seconds: float,
     site: str,
     secret_names: Sequence[str],
@@ -171,7 +172,7 @@ def boot_document(
 ) -> str:
     """What a new host of `role` needs to start `release` by itself.
 
-    `fence` is that of the command that makes it live. The fields are described where they are read
+    `order` is that of the command that makes it live. The fields are described where they are read
     (hosts/agent/boot_document.py).
     """
     stage = {
@@ -184,13 +185,13 @@ def boot_document(
         "env": {scope: dict(values) for scope, values in env.items()},
     }
     return _text(
-        {"schema": SCHEMA, "role": role, "fence": fence, "hold_seconds": hold_seconds, "stage": stage}
+        {"schema": SCHEMA, "role": role, **order._asdict(), "hold_seconds": hold_seconds, "stage": stage}
     )
 
 
-def nothing_live(role: Role, *, fence: int) -> str:
+def nothing_live(role: Role, *, order: Order) -> str:
     """The boot document of a stack whose first release was undone."""
-    return _text({"schema": SCHEMA, "role": role, "fence": fence, "stage": {"release": 0}})
+    return _text({"schema": SCHEMA, "role": role, **order._asdict(), "stage": {"release": 0}})
 
 
 def _text(document: Mapping[str, object]) -> str:

@@ -78,13 +78,13 @@ class Prove(Phase[Proof]):
         return counts
 
     def _by_load(self, rollout: Rollout, wanted: Wanted) -> dict[str, object]:
-        from slipway.traffic.command import Load, run  # noqa: PLC0415 - only where it is wanted
+        from slipway.traffic.command import LoadOptions, run  # noqa: PLC0415 - only where it is wanted
 
         folder = rollout.stack.state_dir / "load"
         log = _log(folder)
         rollout.progress.line(f"load test, profile {wanted.load} …")
         # Whoever wrote the profile into the stack's settings knows what it does to the stack.
-        load = Load(profile=wanted.load, seconds=wanted.load_seconds, i_know=True, folder=folder)
+        load = LoadOptions(profile=wanted.load, seconds=wanted.load_seconds, i_know=True, folder=folder)
         try:
             with log.open("w") as output:
                 done = run(rollout.project, load, output=output)

@@ -1,13 +1,15 @@
-"""Recovery: what a killed command left behind is finished or undone by the next command."""
+"""Recovery: what an earlier command left unfinished is finished or undone by the next one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from slipway.release.membership import serving
+from slipway.fleet.fleet import FleetError
 from slipway.release.promote import keep_boot_documents
+from slipway.release.protocol import Goal, HostView, Way, is_astray, view, way_back, way_out
 from slipway.release.rollout import Rollout
-from slipway.release.stage import empty_slots
-from slipway.release.switch import switch_to
-from slipway.storage.records import Release
+from slipway.release.settle import Settled, settle
+from slipway.settings import NeedsPerson
+from slipway.storage.records import Head, Release
 
 
 @dataclass(frozen=True)
@@ -19,52 +21,87 @@ class Recovered:
     """None: nothing was left behind."""
 
 
-@dataclass(frozen=True)
-class WayOut:
-    """How an unfinished record is closed."""
-
-    target: int
-    """The release that is to serve; 0: none."""
-    is_forward: bool
-    what: str
-    """In words."""
-
-
-def way_out(record: Release, live: int | None) -> WayOut:
-    """Decide between finishing and undoing. `live`: what the head names.
-
-    Before the head moved, the way is back: the release that served before is known to be good. A rollback's
-    way is forward: its target was proved before the record was written.
-    """
-    if record.kind == "rollback" and record.target:
-        return WayOut(record.target, True, f"finished the rollback to release {record.target}")
-    what = f"undid release {record.number}, which a killed command had left unfinished"
-    return WayOut(live or 0, False, what)
-
-
 def recover(rollout: Rollout) -> Recovered:
-    """Finish or undo the newest unfinished record."""
-    record = rollout.ledger.unfinished()
-    if record is None:
-        return Recovered(rollout)
-    hosts, way = rollout.hosts, way_out(record, rollout.live)
+    """Finish or undo the newest unfinished record, and send astray hosts to what the head names.
+
+    Raises FleetError if hosts could not be asked, after doing what can be done without them. NeedsPerson: a
+    host failed; the record stays open, and the next command tries again.
+    """
+    record, views = rollout.ledger.unfinished(), _views(rollout)
+    if record is not None:
+        recovered = _close(rollout, record, views)
+    elif astray := [name for name, host in views.items() if is_astray(host, rollout.live)]:
+        recovered = _send_home(rollout, astray)
+    else:
+        recovered = Recovered(rollout)
+    if rollout.away:
+        raise FleetError(rollout.away, recovered.rollout.statuses)
+    return recovered
+
+
+def _close(rollout: Rollout, record: Release, views: Mapping[str, HostView]) -> Recovered:
+    way = way_out(record, rollout.live, views.values())
+    what = _in_words(way, record)
     head = rollout.head
-    with rollout.progress.phase("recover", way.what):
-        astray = [
-            host for host in hosts.all if serving(rollout.statuses[host.name]) not in (None, way.target)
-        ]
-        hosts.each(
-            astray,
-            lambda host: switch_to(rollout, host, way.target, wait=True),
-            doing=f"switching to release {way.target}",
+    with rollout.progress.phase("recover", what):
+        settled = settle(rollout, way.goal)
+        if way.is_forward and settled.failures and record.target != rollout.live:
+            way = way_back(record, rollout.live)
+            what = _in_words(way, record)
+            rollout.progress.line(f"{'; '.join(settled.reasons(rollout))}: {what}")
+            settled = settle(rollout, way.goal)
+        _refuse_incomplete(rollout, settled, what)
+        if settled.is_complete:
+            head = _record(rollout, record, way, what)
+    return Recovered(_as_now(rollout, head), what)
+
+
+def _record(rollout: Rollout, record: Release, way: Way, what: str) -> Head:
+    """Boot documents first: a host that starts just now must not come up with another release."""
+    release, ledger = way.goal.release, rollout.ledger
+    keep_boot_documents(rollout, rollout.shipment(ledger.get(release)) if release else None)
+    if way.is_forward:
+        head = ledger.roll_back(release, record=record.number)
+        ledger.event(record.number, "promote", "done", {"recovered": what})
+        return head
+    if release:
+        ledger.keep(release)
+    ledger.end(record.number, "undone", {"recovered": what})
+    return rollout.head
+
+
+def _send_home(rollout: Rollout, astray: list[str]) -> Recovered:
+    """Hosts that no open record explains, such as one that was away while all others went back."""
+    goal = Goal(rollout.live or 0)
+    what = f"sent {', '.join(astray)} to {f'release {goal.release}' if goal.release else 'no release'}"
+    with rollout.progress.phase("recover", what):
+        _refuse_incomplete(rollout, settle(rollout, goal), what)
+    return Recovered(_as_now(rollout, rollout.head), what)
+
+
+def _refuse_incomplete(rollout: Rollout, settled: Settled, what: str) -> None:
+    """Raises NeedsPerson if hosts failed that could be asked when the command began."""
+    failed = [name for name in settled.failures if name not in rollout.away]
+    if failed:
+        raise NeedsPerson(
+            f"{', '.join(failed)} failed while this command recovered an earlier one ({what})",
+            remedy=settled.remedy(rollout.stack.name),
+            details=settled.reasons(rollout),
         )
-        target = rollout.shipment(rollout.ledger.get(way.target)) if way.target else None
-        keep_boot_documents(rollout, target)
-        if way.is_forward:
-            head = rollout.ledger.roll_back(way.target, record=record.number)
-            rollout.ledger.event(record.number, "promote", "done", {"told": way.what})
-        else:
-            empty_slots(rollout, hosts.all, record.number)
-            rollout.ledger.end(record.number, "undone", {"told": way.what})
-    statuses = hosts.ask(hosts.all, lambda host: host.agent.status())
-    return Recovered(replace(rollout, head=head, statuses=statuses), way.what)
+
+
+def _as_now(rollout: Rollout, head: Head) -> Rollout:
+    hosts = [host for host in rollout.hosts.all if host.name not in rollout.away]
+    return replace(rollout, head=head, statuses=rollout.hosts.ask(hosts, lambda host: host.agent.status()))
+
+
+def _views(rollout: Rollout) -> Mapping[str, HostView]:
+    return {name: view(status) for name, status in rollout.statuses.items()}
+
+
+def _in_words(way: Way, record: Release) -> str:
+    if way.is_forward:
+        return f"finished the rollback to release {way.goal.release}"
+    if record.kind == "rollback":
+        return f"undid the rollback to release {record.target}, which was left unfinished"
+    return f"undid release {record.number}, which was left unfinished"

@@ -6,11 +6,11 @@ First it is proved on every host that the target can serve. Only then does any h
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.boot import Boot
 from slipway.release.phases import Phases, Report
 from slipway.release.promote import ReturnTo
+from slipway.release.protocol import view
 from slipway.release.recover import recover
 from slipway.release.rollout import Rollout, open_rollout
 from slipway.release.smoke import Smoke
@@ -34,7 +34,8 @@ def go_back(stack: LiveStack, *, to: int | None, wait_seconds: float, progress: 
 def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
     target = choose(rollout, to)
     shipment = rollout.shipment(target)
-    warm = all(is_warm(rollout.statuses[host.name], target.number) for host in rollout.hosts.all)
+    hosts = [view(rollout.statuses[host.name]) for host in rollout.hosts.all]
+    warm = all(host.can_serve(target.number) for host in hosts)
     record = rollout.ledger.create(
         kind="rollback",
         build=target.build,
@@ -63,14 +64,10 @@ class SwitchBack(Switch):
         hosts, release = rollout.hosts, self.shipment.number
         hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
         at = time.time()
-        switched = hosts.each(hosts.all, lambda host: switch_to(rollout, host, release), doing="switching")
+        switched = hosts.each(
+            hosts.all, lambda host: switch_to(rollout, host, release, back=True), doing="switching"
+        )
         return Cutover(at, {host.name: switched[host.name] for host in hosts.web})
-
-
-def is_warm(status: Status, release: int) -> bool:
-    """Does the host hold `release` in a slot that could serve this very second?"""
-    slot = status.holding(release)
-    return slot is not None and slot.is_running
 
 
 def choose(rollout: Rollout, to: int | None) -> Release:

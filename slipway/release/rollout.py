@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
+from slipway.fleet.agent import Order
+from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
@@ -44,6 +47,19 @@ class Options:
     """How long to wait for a lease that another command holds."""
 
 
+class Steps:
+    """Counts the steps of one command."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            self.now += 1
+            return self.now
+
+
 @dataclass(frozen=True)
 class Rollout:
     """One command that changes what a stack serves. Phases read it and return what they produce."""
@@ -61,6 +77,9 @@ class Rollout:
     hosts: Membership
     warnings: list[str] = field(default_factory=list[str])
     """Shown to the person at the end of the command."""
+    away: Mapping[str, Exception] = field(default_factory=dict[str, Exception])
+    """Why hosts did not say what they run when the command began, by name."""
+    steps: Steps = field(default_factory=Steps)
 
     @property
     def live(self) -> int | None:
@@ -68,9 +87,13 @@ class Rollout:
         return self.head.live
 
     @property
-    def fence(self) -> int:
-        """Carried by every command to a host, which refuses an older one."""
-        return self.lease.fence
+    def order(self) -> Order:
+        """Carried by every command to a host, which refuses an older one: fence and step."""
+        return Order(self.lease.fence, self.steps.now)
+
+    def next_order(self) -> Order:
+        """The order of the next step: from now on hosts refuse what earlier steps may still send."""
+        return Order(self.lease.fence, self.steps.next())
 
     @property
     def project(self) -> Project:
@@ -126,22 +149,19 @@ class Shipment:
 class Phase(Generic[T]):
     """A step of a release: made from what earlier phases returned, it returns what later ones need.
 
-    `run` and `undo` must be safe to repeat: either may have been killed half-way. `undo` knows only what the
-    phase was made from, because `run` may have been cut before it could return.
+    `run` must be safe to repeat, and may be cut anywhere. What it changed on hosts is taken back by what the
+    hosts say then (see `protocol`), not by the phase.
     """
 
     name: ClassVar[str]
     undoing: ClassVar[str] = ""
-    """What `undo` takes back, for the person; default: the phase's name."""
+    """If the phase changes what hosts hold or serve: its name when that is taken back, for the person."""
     touches_fleet: ClassVar[bool] = True
     """Is the lease to be checked before the phase begins?"""
 
     def run(self, rollout: Rollout) -> T:
         """Do it, or raise a SlipwayError."""
         raise NotImplementedError
-
-    def undo(self, rollout: Rollout) -> None:
-        """Take back whatever of `run` happened. Nothing to take back by default."""
 
     def detail(self, result: T) -> Mapping[str, object]:
         """What the ledger records about the result; never values of secrets."""
@@ -165,9 +185,16 @@ def open_rollout(
     statuses: Callable[[], Mapping[str, Status]],
     options: Options | None = None,
 ) -> Rollout:
-    """A rollout under `lease`. `statuses` is called once the head has been read."""
+    """A rollout under `lease`. `statuses` is called once the head has been read.
+
+    Hosts that do not answer are in `away`: recovery does what it can without them, and nothing else does.
+    """
     ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
-    head, found, warnings = ledger.head(), statuses(), list[str]()
+    head, warnings, away = ledger.head(), list[str](), dict[str, Exception]()
+    try:
+        found = statuses()
+    except FleetError as failure:
+        found, away = cast("Mapping[str, Status]", failure.results), failure.failures
     return Rollout(
         stack=stack,
         lease=lease,
@@ -176,6 +203,7 @@ def open_rollout(
         options=options or Options(),
         head=head,
         statuses=found,
-        hosts=Membership(stack, found, progress, warnings),
+        hosts=Membership(stack, [*found, *away], progress, warnings),
         warnings=warnings,
+        away=away,
     )

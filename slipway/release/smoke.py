@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from slipway.fleet.fleet import FleetHost
+from slipway.fleet.replies import Smoked
 from slipway.release.rollout import Phase, Rollout, Shipment
 
 
@@ -17,17 +19,19 @@ class Smoke(Phase[None]):
     shipment: Shipment
 
     def run(self, rollout: Rollout) -> None:
-        app = self.shipment.app(rollout.app)
-        values = rollout.stack.env("smoke", app)
         rollout.hosts.each(
-            rollout.hosts.web,
-            lambda host: host.agent.smoke(
-                fence=rollout.fence,
-                release=self.shipment.number,
-                steps=[step.model_dump(mode="json", by_alias=True) for step in app.smoke.steps],
-                values=values,
-                websocket={"path": app.websocket.path} if app.websocket else None,
-                timeout=app.smoke.timeout_seconds,
-            ),
-            doing="smoke test",
+            rollout.hosts.web, lambda host: smoke_on(rollout, self.shipment, host), doing="smoke test"
         )
+
+
+def smoke_on(rollout: Rollout, shipment: Shipment, host: FleetHost) -> Smoked:
+    """Run the smoke steps against the idle slot of one host."""
+    app = shipment.app(rollout.app)
+    return host.agent.smoke(
+        order=rollout.order,
+        release=shipment.number,
+        steps=[step.model_dump(mode="json", by_alias=True) for step in app.smoke.steps],
+        values=rollout.stack.env("smoke", app),
+        websocket={"path": app.websocket.path} if app.websocket else None,
+        timeout=app.smoke.timeout_seconds,
+    )

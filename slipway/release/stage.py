@@ -1,6 +1,6 @@
 """Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.fleet.fleet import FleetHost
@@ -27,6 +27,7 @@ class Stage(Phase[Slots]):
     """No user notices: the idle slot takes no traffic."""
 
     name = "stage"
+    undoing = "stage"
 
     shipment: Shipment
 
@@ -45,28 +46,15 @@ class Stage(Phase[Slots]):
             )
         return slots
 
-    def undo(self, rollout: Rollout) -> None:
-        """Stop and empty the slot on every host that can be reached."""
-        empty_slots(rollout, rollout.hosts.all, self.shipment.number)
-
     def detail(self, result: Slots) -> Mapping[str, object]:
         return {"bytes": result.bytes, "drained_seconds": result.drained_seconds}
-
-
-def empty_slots(rollout: Rollout, hosts: Sequence[FleetHost], release: int) -> None:
-    """Stop and empty the slot that holds `release`, on every host of `hosts` that has one."""
-    rollout.hosts.each(
-        hosts,
-        lambda host: host.agent.stop(fence=rollout.fence, release=release),
-        doing=f"emptying the slot of release {release}",
-    )
 
 
 def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str) -> Staged:
     """Stage the release on one host, with the env of every scope that the host runs and of `scopes`."""
     app = shipment.app(rollout.app)
     return host.agent.stage(
-        fence=rollout.fence,
+        order=rollout.order,
         release=shipment.number,
         build=shipment.manifest.id,
         manifest=shipment.manifest.model_dump(mode="json", exclude={"declared"}),

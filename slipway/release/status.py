@@ -1,12 +1,14 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
 from slipway.fleet.fleet import FleetError
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
+from slipway.release.protocol import is_astray, view
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
 from slipway.settings import NeedsPerson
@@ -109,11 +111,12 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
     statuses, failures = _ask(stack)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
-    recovered = None
-    if unfinished is not None and not failures and (lease is None or wait_seconds > 0):
-        with stack.lease(wait_seconds) as held:
-            found = recover(open_rollout(stack, held, progress, stack.statuses))
-        recovered, statuses = found.what, dict(found.rollout.statuses)
+    recovered, live = None, stack.ledger.head().live
+    is_open = unfinished is not None or any(is_astray(view(each), live) for each in statuses.values())
+    if is_open and (lease is None or wait_seconds > 0):
+        with stack.lease(wait_seconds) as held, suppress(FleetError):  # unreachable hosts are shown below
+            recovered = recover(open_rollout(stack, held, progress, stack.statuses)).what
+        statuses, failures = _ask(stack)
         unfinished, lease = stack.ledger.unfinished(), None
     live = stack.ledger.live()
     if live is None and unfinished is None and lease is None:

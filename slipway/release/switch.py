@@ -11,7 +11,6 @@ from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import stage_on
-from slipway.settings import NeedsPerson, SlipwayError
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,10 @@ class Cutover:
 
 @dataclass(frozen=True)
 class Switch(Phase[Cutover]):
-    """Any host that fails sends back those that switched."""
+    """If any host fails, the protocol sends back those that switched."""
 
     name = "switch"
+    undoing = "switch"
 
     shipment: Shipment
 
@@ -45,43 +45,29 @@ class Switch(Phase[Cutover]):
         )
         return Cutover(at, web)
 
-    def undo(self, rollout: Rollout) -> None:
-        """Send every host back to the release that served before."""
-        hosts, back_to = rollout.hosts, rollout.live or 0
-        try:
-            hosts.each(hosts.web, lambda host: switch_to(rollout, host, back_to), doing="switching back")
-            hosts.each(
-                hosts.workers,
-                lambda host: switch_to(rollout, host, back_to, wait=True),
-                doing="handing the workers back",
-            )
-        except SlipwayError as failure:
-            raise NeedsPerson(
-                f"release {self.shipment.number} failed, and not every host went back to release {back_to}",
-                remedy="make the hosts named here reachable, then run "
-                f"`slipway status --stack {rollout.stack.name}`: it finishes the way back",
-                details=[failure.message, *failure.details],
-            ) from failure
-
 
 def prepare(rollout: Rollout, shipment: Shipment, host: FleetHost) -> bool:
     """Stage and boot the release on one host that joined; True once it is ready to be switched to."""
     stage_on(rollout, shipment, host)
-    host.agent.boot(fence=rollout.fence, release=shipment.number)
+    host.agent.boot(order=rollout.order, release=shipment.number)
     return True
 
 
-def switch_to(rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False) -> Switched:
+def switch_to(
+    rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False, back: bool = False
+) -> Switched:
     """Have one host serve `release`, and own the cron entries that are its to run.
 
-    Release 0 is none (a first release that failed). `wait`: until its workers have handed over.
+    Release 0 is none (a first release that failed). `wait`: until its workers have handed over. `back`: it
+    was live before, so it needs no more health than the release that it replaces.
     """
     kinds = rollout.hosts.cron_kinds(host)
     return host.agent.switch(
-        fence=rollout.fence,
+        order=rollout.order,
         release=release,
         hold_seconds=rollout.app.retire.hold_seconds,
         wait=wait,
+        back=back,
         cron_owner=bool(kinds),
         cron_kinds=kinds,
     )

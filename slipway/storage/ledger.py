@@ -182,6 +182,11 @@ class Ledger(Reading):
             }
         )
 
+    def keep(self, live: int) -> None:
+        """Have `live` stay what it is, although a rollback from it had begun. Safe to repeat."""
+        if self.get(live).status == "rolled_back":
+            self.event(live, "promote", "done", {"kept": True})
+
     def _gone(self, rollback: Release | None, target: int) -> Release | None:
         """The release that a rollback takes out of service; None: the head names the target already."""
         number = rollback.gone if rollback and rollback.gone is not None else self.head().live

@@ -3,9 +3,6 @@
 What `loadtests/`, `checks/` and an app's own load tests may use is named here.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from slipway.settings import App, Step
@@ -26,8 +23,7 @@ from slipway.traffic.sign_in import (
 
 if TYPE_CHECKING:
     from slipway.traffic.conversation import Conversation
-    from slipway.traffic.http_user import HttpUser
-    from slipway.traffic.socket_user import SocketUser
+    from slipway.traffic.users import HttpUser, SocketUser
 
 __all__ = [
     "Answer",
@@ -49,17 +45,15 @@ __all__ = [
     "steps_needed",
 ]
 
-_USERS = {"HttpUser": "http_user", "SocketUser": "socket_user", "Conversation": "conversation"}
-
 
 def __getattr__(name: str) -> object:
     """The users of load tests, imported on first use: locust takes a second and patches the standard library.
 
     Only load tests use them, so this also gives locust the options `--stack`, `--i-know` and `--report-dir`.
     """
-    if name not in _USERS:
+    if name not in ("HttpUser", "SocketUser", "Conversation"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from slipway.traffic.locust_plugin import register  # noqa: PLC0415 - imports locust
+    from slipway.traffic import locust_plugin, users  # noqa: PLC0415
 
-    register()
-    return getattr(import_module(f"{__name__}.{_USERS[name]}"), name)
+    locust_plugin.register()
+    return getattr(users, name)

@@ -9,8 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-import gevent
-from gevent.lock import Semaphore
+import gevent.lock
 
 __all__ = ["VisitQueue", "sleep_until"]
 
@@ -50,7 +49,7 @@ class VisitQueue:
         """Visits that a user has taken and not finished."""
         self._arrived, self._dropped = arrived, dropped
         self._due: deque[float] = deque()
-        self._ready = Semaphore(0)
+        self._ready = gevent.lock.Semaphore(0)
         self._times: Iterator[float] = iter(())
         self._next: float | None = None
 

@@ -1,6 +1,6 @@
 """`slipway load` without its command line: who takes part, how it ends, what it came to.
 
-done = run(open_project("preview"), Load("expected"))
+done = run(open_project("preview"), LoadOptions("expected"))
 done.good, done.code, done.misses, done.report
 """
 
@@ -15,13 +15,12 @@ from slipway.reports import Reports
 from slipway.settings import BadInput, LoadSize, Project, SlipwayError
 from slipway.stack import LiveStack
 from slipway.traffic.interrupt import ending_early
-from slipway.traffic.processes import Handover, Processes, start
+from slipway.traffic.processes import Processes, WorkerHost, look_at, start
 from slipway.traffic.profile import profile_of
 from slipway.traffic.results import ExitCode
-from slipway.traffic.target import Target, target_of
-from slipway.traffic.worker_hosts import WorkerHost, look_at
+from slipway.traffic.target import Handover, Target, target_of
 
-__all__ = ["Load", "Loaded", "run"]
+__all__ = ["LoadOptions", "LoadOutcome", "run"]
 
 OF_THE_KIT = Path(__file__).parents[2] / "loadtests"
 PROD = "prod"
@@ -31,7 +30,7 @@ SPARE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadOptions:
     """What a person may choose. Sizes that are None are those of slipway.toml."""
 
     profile: str = "expected"
@@ -50,7 +49,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Loaded(Reports):
+class LoadOutcome(Reports):
     """What a load test came to. Beside the reports lies a summary for CI, summary.md."""
 
     code: ExitCode
@@ -76,7 +75,7 @@ class Loaded(Reports):
         return [each.sentence for each in thresholds if each.verdict in ("fail", "no data")]
 
 
-def run(project: Project, load: Load, *, output: int | IO[str] | None = None) -> Loaded:
+def run(project: Project, load: LoadOptions, *, output: int | IO[str] | None = None) -> LoadOutcome:
     """Load the stack and wait for the end. Ctrl-C and SIGTERM end it early, with the report so far.
 
     `output` gets what the generator prints, live lines among it; default: standard error. Raises BadInput:
@@ -141,7 +140,7 @@ def _installed() -> None:
         raise BadInput(f"{', '.join(missing)} is not installed", remedy="uv sync --group load installs it")
 
 
-def _sized(target: Target, load: Load) -> Target:
+def _sized(target: Target, load: LoadOptions) -> Target:
     """The target with the profile as large as the person wants it."""
     chosen = {"arrivals": load.arrivals, "sockets": load.sockets, "seconds": load.seconds}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -170,9 +169,9 @@ def _wait(processes: Processes, stopping: Any, longest: float | None) -> int:
     return code
 
 
-def _outcome(ended: int, folder: Path, *, interrupted: bool) -> Loaded:
+def _outcome(ended: int, folder: Path, *, interrupted: bool) -> LoadOutcome:
     """The leader's exit code counts only with the report that it stands for."""
-    done = Loaded(folder, ExitCode.NO_DATA, interrupted)
+    done = LoadOutcome(folder, ExitCode.NO_DATA, interrupted)
     if done.document:
         return replace(done, code=ExitCode(done.document["exit_code"]))
     if ended == ExitCode.BAD_INPUT:

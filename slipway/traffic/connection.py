@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import gevent.socket
-import gevent.ssl
 import websocket
-from gevent import monkey
+from gevent import monkey, socket
+from gevent import ssl as gevent_ssl
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketPoolResponse
 
 from slipway.traffic.target import Target
@@ -118,15 +117,15 @@ def open_connection(target: Target, timeout: float, *, receive_buffer: int = 0) 
     `receive_buffer`: bytes that the kernel buffers for a slow reader; 0: the kernel's default.
     """
     until = time.perf_counter() + timeout
-    family = gevent.socket.AF_INET6 if ":" in target.address[0] else gevent.socket.AF_INET
-    raw: Any = gevent.socket.socket(family)
+    family = socket.AF_INET6 if ":" in target.address[0] else socket.AF_INET
+    raw: Any = socket.socket(family)
     try:
         if receive_buffer:
             # Before connecting: it sets the window that is announced.
-            raw.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_RCVBUF, receive_buffer)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         raw.settimeout(timeout)
         raw.connect(target.address)
-        raw.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if target.secure:
             raw = _tls(target.ca_file).wrap_socket(raw, server_hostname=target.host_name)
     except BaseException:
@@ -144,7 +143,7 @@ def _tls(ca_file: str) -> ssl.SSLContext:
 
     Not create_default_context: where locust has not patched ssl, its sockets would block all other users.
     """
-    context = gevent.ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = gevent_ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca_file:
         context.load_verify_locations(ca_file)
     else:

@@ -1,25 +1,89 @@
-"""An open WebSocket as its user lives it: what was sent, what is received, and how it ends."""
+"""An open WebSocket as its user lives it: what was sent, what is received, and how it ends.
+
+What one user writes and all listeners must receive has a tag: when it was written, and who has missed it.
+"""
 
 import random
 import re
-import struct
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from typing import cast
+from typing import NamedTuple, cast
 
 import gevent
 import websocket
-from websocket import ABNF
 
 from slipway.settings import WebSocket
 from slipway.settings.traffic_rules import COUNTER
-from slipway.traffic.broadcasts import Broadcasts, Listener
 from slipway.traffic.connection import Connection, problem_of
 from slipway.traffic.samples import BACKLOG, BROADCAST, ECHO
 from slipway.traffic.sign_in import fill_message
 
-__all__ = ["ConnectionEnded", "Conversation", "Report"]
+__all__ = ["Broadcasts", "ConnectionEnded", "Conversation", "Listener", "Report", "Written"]
+
+
+_PREFIX = "slipway-load-"
+_TAG = re.compile(_PREFIX + r"([0-9a-f]{8})-(\d{16,20})")
+
+
+class Written(NamedTuple):
+    """One write that succeeded."""
+
+    tag: str
+    began: float
+    """When it was sent, `time.perf_counter`: who listened then must receive it."""
+    answered: float
+
+
+class Broadcasts:
+    """The writes of this process. Each carries a tag with its time, so every process can tell its age."""
+
+    def __init__(self) -> None:
+        self.run = uuid.uuid4().hex[:8]
+        self.written: list[Written] = []
+        """In the order of their answers."""
+
+    def tag(self, due: float) -> str:
+        """The text of a write that was due at `due` (`time.perf_counter`)."""
+        ago = time.perf_counter() - due
+        return f"{_PREFIX}{self.run}-{time.time_ns() - int(ago * 1e9)}"
+
+    def wrote(self, tag: str, began: float) -> None:
+        """Record that the write with this tag, sent at `began`, succeeded."""
+        self.written.append(Written(tag, began, time.perf_counter()))
+
+
+class Listener:
+    """What one connection receives, from when it opened until it ends."""
+
+    def __init__(self, broadcasts: Broadcasts) -> None:
+        self._broadcasts = broadcasts
+        self._since = time.perf_counter()
+        self._next = len(broadcasts.written)
+        self._received: set[str] = set()
+
+    def age_of(self, text: str) -> float | None:
+        """Age in ms of the write whose tag is in `text`; None without a tag, or if it was received before."""
+        if _PREFIX not in text or (found := _TAG.search(text)) is None:
+            return None
+        tag = found[0]
+        if found[1] == self._broadcasts.run:
+            if tag in self._received:
+                return None
+            self._received.add(tag)
+        return max(time.time_ns() - int(found[2]), 0) / 1e6
+
+    def missed(self, before: float) -> Iterator[Written]:
+        """Writes answered before `before` that should have been received by now and were not; each once."""
+        written = self._broadcasts.written
+        while self._next < len(written) and written[self._next].answered < before:
+            each = written[self._next]
+            self._next += 1
+            if each.tag not in self._received and each.began > self._since:
+                yield each
+            self._received.discard(each.tag)
+
 
 NO_CODE = 1005
 """RFC 6455 7.1.5: the close frame held no code."""
@@ -190,7 +254,7 @@ class Conversation:
         """Wait for a message and handle it; False if none came in time."""
         self._connection.until = until
         try:
-            answer = cast("tuple[int, ABNF]", self._socket.recv_data_frame())  # pyright: ignore[reportUnknownMemberType]
+            answer = cast("tuple[int, websocket.ABNF]", self._socket.recv_data_frame())  # pyright: ignore[reportUnknownMemberType]
         except (TimeoutError, websocket.WebSocketTimeoutException):
             return False
         except websocket.WebSocketConnectionClosedException:
@@ -201,8 +265,8 @@ class Conversation:
             raise ConnectionEnded(problem_of(error), kind="protocol") from None
         opcode, frame = answer
         data = bytes(frame.data) if isinstance(frame.data, bytes) else b""
-        if opcode == ABNF.OPCODE_CLOSE:
-            code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else NO_CODE
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            code = int.from_bytes(data[:2]) if len(data) >= 2 else NO_CODE
             orderly = code in self._settings.close_codes
             reason = data[2:].decode("utf-8", "replace")
             raise ConnectionEnded(None if orderly else f"close code {code}", code=code, reason=reason)

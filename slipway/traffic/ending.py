@@ -21,15 +21,13 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRu
 
 from slipway.settings import Load, SlipwayError
 from slipway.stack import LiveStack
-from slipway.traffic.progress import LINE_SECONDS, ReleaseEvents, live_line
-from slipway.traffic.progress import LOOK_SECONDS as RELEASES_SECONDS
+from slipway.traffic.progress import EVENTS_SECONDS, LINE_SECONDS, ReleaseEvents, live_line
 from slipway.traffic.recorder import Recorder, record
-from slipway.traffic.report import write_reports
+from slipway.traffic.report.html import write_reports
 from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
 from slipway.traffic.samples import CONNECT, ECHO, HTTP
 from slipway.traffic.thresholds import Plan, certain_failure
-from slipway.traffic.workers import share_out
 
 LOOK_SECONDS = 1.0
 _log = logging.getLogger("slipway.traffic")
@@ -164,16 +162,15 @@ class _Ending:
 
 def _tell(outcome: RunResult, files: list[Path]) -> None:
     """Log the result, as locust logs everything."""
-    for finding in outcome.thresholds:
-        if finding.verdict in {"fail", "no data"}:
-            _log.error("%s: %s", finding.verdict, finding.sentence)
+    for result in outcome.thresholds:
+        if result.verdict in {"fail", "no data"}:
+            _log.error("%s: %s", result.verdict, result.sentence)
     log = _log.info if outcome.passed else _log.error
     log("%s (exit code %d): %s", outcome.exit_code.meaning, outcome.exit_code, files[0])
 
 
 def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folder: Path | None) -> None:
     """Call it once, on locust's event `init`. `live` is None in a worker, which only records its part."""
-    share_out(environment, run)
     if live is None or isinstance(environment.runner, WorkerRunner):
         record(environment, run)
         return
@@ -226,7 +223,7 @@ def _mark(recorder: Recorder, annotations: ReleaseEvents) -> None:
     started = recorder.started
     while _goes_on(recorder, started):
         _look(recorder, annotations)
-        gevent.sleep(RELEASES_SECONDS)
+        gevent.sleep(EVENTS_SECONDS)
 
 
 def _look(recorder: Recorder, annotations: ReleaseEvents) -> None:

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def main() -> None:
     # Locust first: whatever is imported after it waits without holding up other users.
     from locust.main import main as locust  # noqa: PLC0415
 
-    from slipway.traffic.processes import Handover, take  # noqa: PLC0415
+    from slipway.traffic.target import Handover, take  # noqa: PLC0415
 
     handover = Handover.model_validate_json(line)
     target, me = take(handover), os.getpid()
@@ -40,14 +39,14 @@ def _end_with_the_starter() -> None:
     from _thread import start_new_thread  # noqa: PLC0415
     from time import sleep  # noqa: PLC0415
 
-    def watch(sleep: Callable[[float], None]) -> None:
+    def watch() -> None:
         while os.read(0, 1024):
             pass
         os.killpg(0, signal.SIGINT)
         sleep(ORDERLY_SECONDS)
         os.killpg(0, signal.SIGKILL)
 
-    start_new_thread(watch, (sleep,))
+    start_new_thread(watch, ())
 
 
 if __name__ == "__main__":

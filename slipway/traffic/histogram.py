@@ -4,8 +4,6 @@ The buckets are those of DDSketch (Masson, Rim, Lee, VLDB 2019): bucket i holds 
 to G^i microseconds, and stands for the value that is at most `ACCURACY` off from either end.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import Self
@@ -37,7 +35,7 @@ class Histogram:
         if us > self.longest_us:  # noqa: PLR1730 - max() takes twice the time, for every request
             self.longest_us = us
 
-    def merge(self, other: Histogram) -> None:
+    def merge(self, other: Self) -> None:
         """Count all that `other` counted."""
         for bucket, count in other.buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
@@ -61,11 +59,6 @@ class Histogram:
         """How many certainly took longer than `ms`, up to `ACCURACY`."""
         limit = ms * 1000
         return sum(count for bucket, count in self.buckets.items() if _middle(bucket) > limit)
-
-    @property
-    def mean(self) -> float | None:
-        """Their mean in ms; None without data."""
-        return self.sum_us / self.count / 1000 if self.count else None
 
     @property
     def longest(self) -> float | None:

@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from types import FrameType
 
 __all__ = ["ending_early"]
 
@@ -17,10 +16,9 @@ def ending_early() -> Generator[threading.Event]:
         yield stop
         return
 
-    def end(signum: int, frame: FrameType | None) -> None:
+    def end(*_: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        del signum, frame
         stop.set()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}

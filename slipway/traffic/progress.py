@@ -10,7 +10,7 @@ from slipway.traffic.profile import Profile
 from slipway.traffic.samples import DURATIONS, Annotation, Cell, Samples
 from slipway.traffic.thresholds import milliseconds
 
-__all__ = ["LINE_SECONDS", "LOOK_SECONDS", "ReleaseEvents", "live_line"]
+__all__ = ["EVENTS_SECONDS", "LINE_SECONDS", "ReleaseEvents", "live_line"]
 
 LINE_SECONDS = 5
 LATE_SECONDS = 2
@@ -41,7 +41,7 @@ def live_line(samples: Samples, profile: Profile, at: float, now: float) -> str:
     return "  ".join(parts)
 
 
-LOOK_SECONDS: Final = 2.0
+EVENTS_SECONDS: Final = 2.0
 """How often to look: annotations carry the time of their event, so a later look makes none of them late."""
 SHOWN: Final[Mapping[tuple[str, What], str]] = {
     ("boot", "started"): "boots",

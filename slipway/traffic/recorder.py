@@ -4,8 +4,6 @@ A worker sends what came in to the master every second, so that one that is lost
 it. The master asks for the rest when the run ends, and waits: locust itself waits half a second.
 """
 
-from __future__ import annotations
-
 import re
 import socket
 import time
@@ -30,7 +28,7 @@ SETTLE_SECONDS = 8.0
 """How long a worker waits for the visits that are under way before it sends its last samples."""
 
 
-def record(environment: Environment, run: LoadRun | None = None) -> Recorder:
+def record(environment: Environment, run: LoadRun | None = None) -> "Recorder":
     """Record whatever `environment` runs from now on; call it when locust has made the runner (event `init`).
 
     `run`: the run of our users, if it is one; it adds arrivals, drops and open sockets.

@@ -236,9 +236,9 @@ def _annotations(samples: Samples, redact: Callable[[str], str]) -> list[Annotat
     return [Annotation(at, text) for text, at in first.items()]
 
 
-def _redacted(finding: ThresholdResult, redact: Callable[[str], str]) -> ThresholdResult:
-    return finding.model_copy(update={"name": redact(finding.name), "found": redact(finding.found)})
+def _redacted(result: ThresholdResult, redact: Callable[[str], str]) -> ThresholdResult:
+    return result.model_copy(update={"name": redact(result.name), "found": redact(result.found)})
 
 
-def _urgency(finding: ThresholdResult) -> tuple[int, str, str]:
-    return VERDICTS.index(finding.verdict), finding.kind, finding.name
+def _urgency(result: ThresholdResult) -> tuple[int, str, str]:
+    return VERDICTS.index(result.verdict), result.kind, result.name

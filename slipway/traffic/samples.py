@@ -1,7 +1,5 @@
 """What came in during one slot of time, and how the generator was meanwhile: the parts of `Samples`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
@@ -60,7 +58,7 @@ class Cell:
             reason = OTHER
         self.errors[reason] = self.errors.get(reason, 0) + 1
 
-    def merge(self, other: Cell) -> None:
+    def merge(self, other: Self) -> None:
         """Count all that `other` counted."""
         self.good.merge(other.good)
         for reason, count in other.errors.items():
@@ -84,7 +82,7 @@ class Slot:
             found = self.cells[Key(kind, name)] = Cell()
         return found
 
-    def merge(self, other: Slot) -> None:
+    def merge(self, other: Self) -> None:
         """Count all that `other` counted."""
         for key, cell in other.cells.items():
             self.cell(*key).merge(cell)
@@ -122,7 +120,7 @@ class Reading(NamedTuple):
     lag_ms: float
     """How late its event loop was, at most."""
 
-    def merge(self, other: Reading) -> Reading:
+    def merge(self, other: "Reading") -> "Reading":
         """The fewest sockets and the worst of the rest: nothing looks better than it was."""
         return Reading(
             min(self.sockets, other.sockets), max(self.cpu, other.cpu), max(self.lag_ms, other.lag_ms)
@@ -188,7 +186,7 @@ class Samples:
         """Something happened to the stack."""
         self.annotations.add(Annotation(round(at, 3), text))
 
-    def merge(self, other: Samples) -> None:
+    def merge(self, other: Self) -> None:
         """Count all that `other` counted; the wider slots win."""
         self.widen(other.width)
         for begin, slot in other.slots.items():
@@ -215,7 +213,7 @@ class Samples:
         while len(self.slots) > most:
             self.widen(self.width * 2)
 
-    def take(self) -> Samples:
+    def take(self) -> "Samples":
         """All that was counted since the last `take`, for another process to merge."""
         taken = Samples(self.width)
         taken.slots, taken.readings, taken.annotations = self.slots, self.readings, self.annotations
@@ -273,7 +271,7 @@ class Samples:
         return found
 
     @classmethod
-    def merged(cls, parts: Iterable[Samples]) -> Self:
+    def merged(cls, parts: Iterable[Self]) -> Self:
         """All of `parts` together."""
         found = cls()
         for part in parts:

@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from slipway.settings import App, BadInput, SlipwayError, Step
 
-__all__ = ["Answer", "Send", "Session", "fill", "fill_body", "identity_of", "pick", "sign_in"]
+__all__ = ["Answer", "Identity", "Send", "Session", "fill", "fill_body", "identity_of", "pick", "sign_in"]
 
 
 @dataclass(frozen=True)
@@ -173,3 +174,43 @@ def signed_in_steps(app: App) -> list[Step]:
 
 def _texts(step: Step) -> str:
     return " ".join([step.request, *step.headers.values(), str(step.body)])
+
+
+FRESH_SECONDS = 240.0
+"""As long as the shortest-lived tokens in use can be trusted to last (commonly five minutes)."""
+RETRY_SECONDS = 1.0
+"""Pause after a failed sign-in."""
+
+
+class Identity:
+    """The signed-in user that all clients of a process share, signed in again when it is four minutes old.
+
+    Signing in hashes a password: if each client did, that would be most of the load.
+    """
+
+    def __init__(self, sign_in: Callable[[], Session]) -> None:
+        from gevent.lock import RLock  # noqa: PLC0415 - checks sign in too, without gevent
+
+        self._sign_in = sign_in
+        self._lock = RLock()
+        self._session = Session({}, {})
+        self._until = 0.0
+        self._failed: SlipwayError | None = None
+
+    def session(self) -> Session:
+        """The signed-in user. SlipwayError names the step that failed, and never a value."""
+        if time.monotonic() >= self._until:
+            with self._lock:
+                if time.monotonic() >= self._until:
+                    self._renew()
+        if self._failed:
+            raise self._failed
+        return self._session
+
+    def _renew(self) -> None:
+        try:
+            self._session, self._failed = self._sign_in(), None
+            self._until = time.monotonic() + FRESH_SECONDS
+        except SlipwayError as failed:
+            self._failed = failed
+            self._until = time.monotonic() + RETRY_SECONDS

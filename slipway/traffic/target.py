@@ -1,6 +1,8 @@
 """The target of traffic: all that load tests and the meter need to know of a stack."""
 
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from slipway.settings import LOAD_HEADER, STICKY_COOKIE, App
 from slipway.stack import LiveStack
 
-__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Target", "target_of"]
+__all__ = ["LOAD_HEADER", "STICKY_COOKIE", "Handover", "Target", "take", "target_given", "target_of"]
 
 
 class Target(BaseModel):
@@ -77,6 +79,39 @@ def target_of(live: LiveStack, client: Literal["load", "meter"] = "load") -> Tar
         homes=tuple(host.name for host in outputs.by_role("web")) if outputs.host_cookie else (),
         client=client,
     )
+
+
+class Handover(BaseModel):
+    """What a process of the load generator reads on its standard input: one line of JSON, with secrets.
+
+    A worker's machine needs nothing of the stack but this.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    target: Target = Field(repr=False)
+    ca: str = ""
+    """The site's CA in PEM, for a machine that does not have the file; empty: as the target says."""
+
+
+_given: list[Target] = []
+
+
+def take(handover: Handover) -> Target:
+    """Target this process, and all that it forks, as `handover` says."""
+    target = handover.target
+    if handover.ca:
+        # Only a name in the target survives a fork; the file is read once in each process, as it starts.
+        file = Path(tempfile.mkdtemp(prefix="slipway-load-")) / "ca.pem"
+        file.write_text(handover.ca)
+        target = target.model_copy(update={"ca_file": str(file)})
+    _given[:] = [target]
+    return target
+
+
+def target_given() -> Target | None:
+    """The target that this process was started with; None: it reads the stack itself."""
+    return _given[0] if _given else None
 
 
 def _version() -> str:

@@ -18,11 +18,11 @@ FIRST, SECOND = 990_001, 990_002
 KILLS = 15
 
 KILL = """\
-printf '{"fence": %d, "release": %d, "hold_seconds": 3600}' "$1" "$2" > /run/agent-test
+printf '{"fence": %d, "step": %d, "release": %d, "hold_seconds": 3600}' "$1" "$2" "$3" > /run/agent-test
 slipway-agent switch < /run/agent-test > /dev/null & pid=$!
-sleep "$3"; kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null; echo $?
+sleep "$4"; kill -9 $pid 2> /dev/null; wait $pid 2> /dev/null; echo $?
 """
-"""A switch killed after $3 seconds; prints 137 if it had not ended before."""
+"""A switch killed after $4 seconds; prints 137 if it had not ended before."""
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_switch_killed_at_any_instant_leaves_a_host_that_serves_and_that_the_n
     for turn in range(KILLS):
         target = SECOND if turn % 2 == 0 else other
         after = random.uniform(0, longest)
-        code = web.sh(KILL, str(web.fence), str(target), f"{after:.4f}").strip()
+        code = web.sh(KILL, str(web.fence), str(web.step), str(target), f"{after:.4f}").strip()
         ended[code] += 1
         # How long a switch takes depends on the machine: the kills come within the time that it took here.
         longest = longest * 1.3 if code == "137" else after
@@ -111,7 +111,7 @@ def test_a_full_disk_is_refused_with_numbers_and_the_host_serves_on(web: AgentHo
 
 
 def test_a_host_that_reboots_in_the_middle_of_a_switch_serves_again(web: AgentHost):
-    web.sh(KILL, str(web.fence), str(SECOND), "0.04")
+    web.sh(KILL, str(web.fence), str(web.step), str(SECOND), "0.04")
     subprocess.run(["docker", "restart", "-t", "2", web.container], check=True, capture_output=True)
     ends = time.monotonic() + 60
     while ask_after_restart(web) != "200":
@@ -129,7 +129,7 @@ def ask_after_restart(host: AgentHost) -> str:
 
 def test_a_killed_handover_never_leaves_two_workers_and_is_finished_by_the_next_command(worker: AgentHost):
     for target, after in ((SECOND, "0.3"), (worker.live, "1.2")):
-        worker.sh(KILL, str(worker.fence), str(target), after)
+        worker.sh(KILL, str(worker.fence), str(worker.step), str(target), after)
         assert len(worker.running("*")) <= 1
         worker.do("switch", release=target)
         assert worker.live == target

@@ -40,7 +40,8 @@ class AgentHost:
         self.project = project
         self.name = name
         self.container = f"{project.fleet_id}-{name}"
-        self.fence = self.ask("status")["fence"]
+        status = self.ask("status")
+        self.fence, self.step = status["fence"], status["step"]
 
     def sh(self, script: str, *arguments: str) -> str:
         argv = ["docker", "exec", "-i", self.container, "bash", "-s", *arguments]
@@ -54,7 +55,7 @@ class AgentHost:
 
     def do(self, command: str, **request: object) -> dict[str, Any]:
         """The same under the fence; it must go well."""
-        answer = self.ask(command, fence=self.fence, **request)
+        answer = self.ask(command, fence=self.fence, step=self.step, **request)
         assert answer["ok"], answer
         return answer
 
@@ -74,7 +75,7 @@ class AgentHost:
         build = f"b{str(layer['digest'])[7:19]}"
         manifest: dict[str, object] = {"layers": [layer], "processes": processes}
         request = {"release": release, "build": build, "config": "", "manifest": manifest, "env": {}}
-        return self.ask("stage", fence=self.fence, **{**request, **changes})
+        return self.ask("stage", fence=self.fence, step=self.step, **{**request, **changes})
 
     def ship(self, release: int) -> None:
         """Stage and boot a toy; the switch is the test's."""

@@ -10,8 +10,7 @@ import sys
 from pydantic import ValidationError
 
 from slipway.settings import SlipwayError
-from slipway.traffic.meter.command import run
-from slipway.traffic.meter.report import Report
+from slipway.traffic.meter import Report, run
 from slipway.traffic.target import Target
 
 

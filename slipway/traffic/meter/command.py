@@ -1,14 +1,15 @@
-"""`slipway meter` without its command line: bounds, live lines, the report, the exit code."""
+"""`slipway meter` without its command line: bounds, a line a second, tables at the end, the exit code."""
 
 import sys
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from slipway.settings import BadInput
 from slipway.traffic.interrupt import ending_early
 from slipway.traffic.meter.measure import measure
-from slipway.traffic.meter.report import Second
-from slipway.traffic.meter.show import second_line, show
+from slipway.traffic.meter.report import Latency, Report, Requests, Second
 from slipway.traffic.target import Target
 
 
@@ -40,3 +41,109 @@ def run(
 def _show_second(second: Second) -> None:
     sys.stderr.write(second_line(second) + "\n")
     sys.stderr.flush()
+
+
+SHOWN_LOSSES = 20
+
+
+def second_line(second: Second) -> str:
+    """One line for one second, as counted when it ended (slow answers are still under way)."""
+    sockets = second.sockets
+    releases = " ".join(f"{name}:{count}" for name, count in second.releases.items())
+    return (
+        f"{second.second + 1:>4} s  sent {second.sent:>4}  ok {second.ok:>4}  lost {second.lost:>3}  "
+        f"errors {second.errors:>3}  retried {second.retried:>2}  "
+        f"p95 {_ms(second.ms.p95):>6} ms  max {_ms(second.ms.max):>7} ms  "
+        f"sockets {sockets.open:>4}  echoes {sockets.echoes:>4}  abnormal {sockets.abnormal:>2}  {releases}"
+    ).rstrip()
+
+
+def show(report: Report, console: Console) -> None:
+    """The whole report: what was sent and lost, by release, every loss with its time, and the verdict."""
+    console.print(_requests(report))
+    if report.sockets_asked:
+        console.print(_sockets(report))
+    if report.losses:
+        console.print(_losses(report))
+    for name, count in report.kinds.items():
+        console.print(f"  {count} of {name}", markup=False)
+    generator = report.generator
+    hosts = " ".join(f"{host} {count}" for host, count in sorted(report.hosts.items()))
+    console.print(
+        f"hosts: {hosts or 'none named'} · meter: {generator.cpu_percent:g} % of a core, "
+        f"{generator.late} late, worst {generator.worst_late_ms:g} ms",
+        highlight=False,
+    )
+    for note in report.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+    for failure in report.failures:
+        console.print(Text(f"failed: {failure}", style="bold red"))
+    if report.passed:
+        console.print(Text(_praise(report), style="bold green"))
+
+
+def _requests(report: Report) -> Table:
+    table = Table(
+        title=f"{report.url} · {report.seconds:.1f} s · {report.rps:g} requests/s · latencies in ms",
+        title_justify="left",
+    )
+    table.add_column("release")
+    for column in ("sent", "ok", "lost", "errors", "retried", "p50", "p95", "p99", "max"):
+        table.add_column(column, justify="right")
+    for release, requests in report.per_release.items():
+        table.add_row(release, *_cells(requests))
+    table.add_section()
+    table.add_row("all", *_cells(report.requests))
+    return table
+
+
+def _cells(requests: Requests) -> list[str]:
+    counts = (requests.sent, requests.ok, requests.lost, requests.errors, requests.retried)
+    return [*map(str, counts), *_latencies(requests.ms)]
+
+
+def _latencies(ms: Latency) -> list[str]:
+    return [_ms(value) for value in (ms.p50, ms.p95, ms.p99, ms.max)]
+
+
+def _sockets(report: Report) -> Table:
+    table = Table(title=f"{report.sockets_asked} sockets", title_justify="left")
+    for column in ("opened", "open", "again", "abnormal", "echoes", "cut", "p50", "p95", "p99", "max"):
+        table.add_column(column, justify="right")
+    sockets = report.sockets
+    counts = (
+        sockets.opened,
+        sockets.open,
+        sockets.reconnected,
+        sockets.abnormal,
+        sockets.echoes,
+        sockets.cut,
+    )
+    table.add_row(*map(str, counts), *_latencies(report.echo_ms))
+    return table
+
+
+def _losses(report: Report) -> Table:
+    more = len(report.losses) - SHOWN_LOSSES
+    table = Table(
+        title="lost" if more <= 0 else f"lost (the first {SHOWN_LOSSES}; --json has more)",
+        title_justify="left",
+    )
+    for column in ("at", "what", "kind", "where", "host", "release"):
+        table.add_column(column)
+    for loss in report.losses[:SHOWN_LOSSES]:
+        table.add_row(f"{loss.at:.3f} s", loss.what, loss.kind, loss.where, loss.host, loss.release)
+    return table
+
+
+def _praise(report: Report) -> str:
+    parts: list[str] = []
+    if report.rps:
+        parts.append(f"{report.requests.lost} of {report.requests.sent} requests lost")
+    if report.sockets_asked:
+        parts.append(f"{report.sockets.abnormal} of {report.sockets.opened} sockets closed abnormally")
+    return "passed: " + ", ".join(parts)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

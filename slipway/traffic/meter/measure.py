@@ -13,20 +13,17 @@ from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
 
-import gevent
-from gevent.pool import Group
+import gevent.pool
 from geventhttpclient.response import HTTPParseError
 
 from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.arrivals import sleep_until
 from slipway.traffic.connection import HttpClient
-from slipway.traffic.identity import Identity
-from slipway.traffic.meter.browser import TIMEOUT_SECONDS, Browser
+from slipway.traffic.meter.clients import TIMEOUT_SECONDS, Browser, Socket
 from slipway.traffic.meter.report import Report, Second
-from slipway.traffic.meter.socket import Socket
 from slipway.traffic.meter.tally import Plan, Tally, report_of
 from slipway.traffic.profile import steady
-from slipway.traffic.sign_in import Answer, Session, fill_message, sign_in, sign_in_steps
+from slipway.traffic.sign_in import Answer, Identity, Session, fill_message, sign_in, sign_in_steps
 from slipway.traffic.target import Target
 
 MOST_RPS = 5000
@@ -67,7 +64,7 @@ class _Run:
         self._on_second = on_second
         self._stop = stop
         self._tally = Tally()
-        self._under_way: Any = Group()
+        self._under_way: Any = gevent.pool.Group()
         self._next_second = 0
 
     def run(self) -> Report:

@@ -92,7 +92,7 @@ class Tally:
         self.losses: list[Loss] = []
         self.kinds: Counter[str] = Counter()
         self.worst_late_ms = 0.0
-        """Of a request that was started late."""
+        """How late the latest start of a request was, in milliseconds."""
         self.worst_lag = 0.0
         """Longest time in seconds that the meter's event loop stood still, as its clock noticed."""
 

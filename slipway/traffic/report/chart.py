@@ -50,6 +50,8 @@ def log_scale(values: Sequence[float], limits: Sequence[float]) -> Scale:
 
 WIDTH, HEIGHT = 1060, 220
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 16, 26
+EDGES = {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM, "width": WIDTH, "height": HEIGHT}
+"""For the script on the page."""
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 """Between labels of the time axis, in seconds."""
 

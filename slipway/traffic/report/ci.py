@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from slipway import reports
-from slipway.reports import Case, cell, row
 from slipway.traffic.report.history import Past, changes
 from slipway.traffic.results import RunResult
 from slipway.traffic.thresholds import DASH, ThresholdResult
@@ -15,9 +14,9 @@ def junit(run: RunResult) -> str:
     return reports.junit(f"{run.profile} load on {run.stack}", run.started, run.seconds, cases)
 
 
-def _run_case(run: RunResult) -> Case:
+def _run_case(run: RunResult) -> reports.Case:
     """The run as a case: a run without a threshold must not look green."""
-    return Case(
+    return reports.Case(
         classname="load",
         name="run",
         seconds=run.seconds,
@@ -26,8 +25,8 @@ def _run_case(run: RunResult) -> Case:
     )
 
 
-def _case(result: ThresholdResult) -> Case:
-    return Case(
+def _case(result: ThresholdResult) -> reports.Case:
+    return reports.Case(
         classname=f"load.{result.kind or 'run'}",
         name=f"{result.name} {result.measure}".strip(),
         failure=result.sentence if result.verdict in {"fail", "no data"} else "",
@@ -43,8 +42,9 @@ MOST_MISSED = 30
 def markdown(run: RunResult, past: Sequence[Past]) -> str:
     """The text. `past`: runs of this profile, this one last."""
     release = "" if run.release is None else f", release {run.release}"
+    verdict = "passed" if run.passed else "**failed**"
     lines = [
-        f"### {cell(run.stack)}: {cell(run.profile)} load {'passed' if run.passed else '**failed**'}",
+        f"### {reports.cell(run.stack)}: {reports.cell(run.profile)} load {verdict}",
         "",
         f"Exit code {run.exit_code.value}: {run.exit_code.meaning}. {run.seconds:.0f} s{release}, "
         f"{sum(each.count for each in run.requests):,} samples, "
@@ -59,16 +59,18 @@ def markdown(run: RunResult, past: Sequence[Past]) -> str:
         "",
     ]
     if run.why_ended:
-        lines += [f"ConnectionEnded early: {cell(run.why_ended)}.", ""]
+        lines += [f"Ended early: {reports.cell(run.why_ended)}.", ""]
     missed = [each for each in run.thresholds if each.verdict in {"fail", "no data"}]
     if missed:
         lines += ["| verdict | of | what | found | limit |", "|---|---|---|---|---|"]
         lines += [
-            row(each.verdict, *map(cell, (each.subject, each.measure, each.found, each.limit)))
+            reports.row(
+                each.verdict, *map(reports.cell, (each.subject, each.measure, each.found, each.limit))
+            )
             for each in missed[:MOST_MISSED]
         ]
         if len(missed) > MOST_MISSED:
-            lines.append(row("…", f"{len(missed) - MOST_MISSED} more", "", "", ""))
+            lines.append(reports.row("…", f"{len(missed) - MOST_MISSED} more", "", "", ""))
         lines.append("")
     if run.requests:
         lines += [*_requests(run, past), ""]
@@ -86,9 +88,9 @@ def _requests(run: RunResult, past: Sequence[Past]) -> list[str]:
         head,
         "|---|---|--:|--:|--:|--:|--:|---|",
         *(
-            row(
-                cell(each.kind),
-                cell(each.name),
+            reports.row(
+                reports.cell(each.kind),
+                reports.cell(each.name),
                 f"{each.count:,}",
                 f"{each.failed:,}",
                 *map(_ms, (each.p50, each.p95, each.p99)),

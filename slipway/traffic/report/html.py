@@ -1,20 +1,45 @@
-"""A load run as one HTML page that needs nothing else: verdicts, charts, requests, errors, earlier runs."""
+"""A load run as one HTML page that needs nothing else (verdicts, charts, requests, errors, earlier runs).
 
+The other files of a report are written beside it.
+"""
+
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from slipway.reports import render
-from slipway.traffic.report import chart
-from slipway.traffic.report.chart import Chart, Limit, Line, Time
-from slipway.traffic.report.history import Change, Past, changes
+from slipway.reports import add_to_ci_summary, render, write_whole
+from slipway.traffic.report.chart import EDGES, Chart, Limit, Line, Time
+from slipway.traffic.report.ci import junit, markdown
+from slipway.traffic.report.history import Change, Past, changes, remember
 from slipway.traffic.results import RunResult
-from slipway.traffic.samples import DURATIONS
+from slipway.traffic.samples import DURATIONS, Samples
 from slipway.traffic.thresholds import DASH, share
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 MOST_PAST = 50
 """Runs in the picture."""
+
+
+def write_reports(run: RunResult, samples: Samples, folder: Path) -> list[Path]:
+    """Writes `run` into `folder` and adds it to the history there; returns what a person may open.
+
+    The numbers come first and the pages last: whatever ends this process, most of it is there.
+    In a CI job that has a summary (`GITHUB_STEP_SUMMARY`), the run is added to it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "results.json", run.model_dump_json(indent=1) + "\n")
+    write_whole(folder / "samples.json", json.dumps(samples.to_json(), separators=(",", ":")) + "\n")
+    past = remember(run, folder / "history.jsonl")
+    summary = markdown(run, past)
+    written = [
+        write_whole(folder / "report.html", page(run, past)),
+        folder / "results.json",
+        write_whole(folder / "junit.xml", junit(run)),
+        write_whole(folder / "summary.md", summary),
+    ]
+    add_to_ci_summary(summary)
+    return written
 
 
 def page(run: RunResult, past: Sequence[Past]) -> str:
@@ -36,14 +61,7 @@ def page(run: RunResult, past: Sequence[Past]) -> str:
         errors=sorted(errors, key=lambda each: -each[0]),
         past=shown,
         bars=_bars(shown),
-        edges={
-            "left": chart.LEFT,
-            "right": chart.RIGHT,
-            "top": chart.TOP,
-            "bottom": chart.BOTTOM,
-            "width": chart.WIDTH,
-            "height": chart.HEIGHT,
-        },
+        edges=EDGES,
     )
 
 

@@ -14,7 +14,7 @@ from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
 from hosts.agent.host import Host, Paths
 from hosts.agent.json_object import JsonObject
-from hosts.agent.state import Exclusive, Slot
+from hosts.agent.state import Exclusive, Slot, order_of
 from tests.unit.agent.conftest import WEB, World
 
 ARN = "arn:aws:secretsmanager:eu-central-1:1:secret:boot/web"
@@ -45,7 +45,7 @@ def secret(world: World, monkeypatch: pytest.MonkeyPatch) -> Secret:
         return held.text
 
     def put(paths: Paths, host: Host, request: JsonObject) -> Mapping[str, Any]:
-        with Exclusive(paths, "stage", request.whole("fence")) as state:
+        with Exclusive(paths, "stage", order_of(request)) as state:
             idle = state.idle
             state.slots[idle] = Slot(
                 idle, JsonObject({"processes": {"web": WEB}, "site": "app.test"}, "slot")
@@ -70,7 +70,7 @@ def test_a_new_host_starts_what_the_document_says(world: World, secret: Secret):
     secret.be(7, fence=3)
     answer = world.ask(converge.command)
     assert (answer["release"], answer["changed"]) == (7, True)
-    assert (world.state.live and world.state.live.release, world.state.fence) == (7, 3)
+    assert (world.state.live and world.state.live.release, world.state.order) == (7, (3, 0))
     assert world.haproxy.map["active"] == world.state.active
 
 
@@ -80,7 +80,7 @@ def test_without_a_document_there_is_nothing_to_do(world: World, secret: Secret,
     assert world.ask(converge.command)["changed"] is False
     secret.be(0, fence=9)
     assert world.ask(converge.command)["why"] == "nothing is live yet"
-    assert world.state.fence == 0
+    assert world.state.order == (0, 0)
 
 
 def test_before_the_first_release_a_host_is_ready_for_it(world: World, secret: Secret):
@@ -153,12 +153,12 @@ def test_a_host_that_is_up_to_date_is_not_touched(world: World, secret: Secret):
     secret.be(7, fence=99)
     answer = world.ask(converge.command)
     assert (answer["changed"], answer["why"]) == (False, "serves it already")
-    assert (world.state.fence, world.systemd.calls) == (0, [])
+    assert (world.state.order, world.systemd.calls) == ((0, 0), [])
 
 
 def test_while_a_newer_command_is_at_work_an_older_document_changes_nothing(world: World, secret: Secret):
     world.put("blue", "live", 6, active=True, web=WEB)
-    with Exclusive(world.paths, "switch", 12):
+    with Exclusive(world.paths, "switch", (12, 0)):
         pass
     secret.be(7, fence=11)
     answer = world.ask(converge.command)
@@ -188,7 +188,7 @@ def test_a_command_that_comes_in_between_has_the_last_word(
     world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ):
     def overtaken(paths: Paths, host: Host, request: JsonObject) -> None:
-        with Exclusive(paths, "stage", 50):
+        with Exclusive(paths, "stage", (50, 0)):
             pass
 
     monkeypatch.setattr(stage, "command", overtaken)

@@ -47,6 +47,15 @@ def test_a_new_worker_that_dies_gives_the_work_back_to_the_old(host: World):
     assert state.slots["green"].error["code"] == "crashed"
 
 
+def test_on_the_way_back_workers_need_not_be_ready(host: World):
+    host.systemd.dying = {GREEN}  # as while a service is away that both releases need
+    answer = host.ask(switch.command, fence=1, release=2, back=True)
+    assert "slipway-worker@green-1.service ended" in answer["not_ready"]
+    state = host.state
+    assert (state.active, state.handover, state.slots["green"].state) == ("green", None, "live")
+    assert state.slots["green"].error["code"] == "crashed"
+
+
 @pytest.mark.parametrize("again", ["switch", "boot and switch", "stage, boot and switch"])
 def test_a_slot_whose_worker_died_can_be_switched_to_once_it_can_run(host: World, again: str):
     """Redis was away for a moment; nothing is wrong with the release."""
@@ -101,6 +110,13 @@ def test_a_killed_handover_is_finished_by_the_same_command(killed: World):
 def test_a_killed_handover_is_taken_back_by_a_switch_to_the_old(killed: World):
     killed.ask(switch.command, fence=2, release=1)
     assert (killed.state.active, killed.state.handover) == ("blue", None)
+    assert killed.systemd.running == {BLUE}
+
+
+def test_a_stop_of_the_release_that_a_killed_handover_leads_to_takes_it_back(killed: World):
+    killed.ask(retire.stop, fence=2, release=2)
+    assert (killed.state.active, killed.state.handover) == ("blue", None)
+    assert killed.state.slots["green"].state == "empty"
     assert killed.systemd.running == {BLUE}
 
 

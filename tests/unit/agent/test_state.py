@@ -37,23 +37,48 @@ def holder(tmp_path: Path) -> Iterator[SpawnProcess]:
 
 def test_an_older_fence_is_refused_and_changes_nothing(tmp_path: Path):
     paths = Paths(str(tmp_path))
-    with Exclusive(paths, "switch", 7):
+    with Exclusive(paths, "switch", (7, 0)):
         pass
     before = Path(paths.state).read_bytes()
-    with pytest.raises(AgentError) as refused, Exclusive(paths, "switch", 6):
+    with pytest.raises(AgentError) as refused, Exclusive(paths, "switch", (6, 0)):
         pytest.fail("went in")
     assert refused.value.to_json() | {"message": ""} == {
-        "code": "fenced", "message": "", "log": [], "fence": 6, "newest": 7,
+        "code": "fenced", "message": "", "log": [], "fence": 6, "step": 0, "newest": 7, "newest_step": 0,
     }  # fmt: skip
     assert Path(paths.state).read_bytes() == before
 
 
+def test_a_later_step_of_the_same_command_outranks_an_earlier_one(tmp_path: Path):
+    paths = Paths(str(tmp_path))
+    with Exclusive(paths, "switch", (7, 2)):
+        pass
+    with pytest.raises(AgentError, match="step 1 of command 7 is older"), Exclusive(paths, "switch", (7, 1)):
+        pytest.fail("went in")
+    with Exclusive(paths, "switch", (7, 2)) as state:
+        assert state.order == (7, 2)
+
+
+@pytest.mark.parametrize(("order", "outranked"), [((7, 2), True), ((8, 0), True), ((7, 1), False)])
+def test_an_outranked_command_that_is_still_at_work_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int], outranked: bool
+):
+    ended: list[int] = []
+    monkeypatch.setattr("hosts.agent.state._terminate_agent", ended.append)
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    paths = Paths(str(tmp_path))
+    with Exclusive(paths, "boot", (7, 1)):
+        monkeypatch.setattr("os.getpid", lambda: 2)
+        with pytest.raises(AgentError, match="has been at work"), Exclusive(paths, "stop", order, wait=0.1):
+            pytest.fail("went in")
+    assert ended == ([1] if outranked else [])
+
+
 def test_a_newer_fence_is_kept_before_anything_is_done(tmp_path: Path):
     paths = Paths(str(tmp_path))
-    with Exclusive(paths, "stage", 3):
-        assert State.load(paths).fence == 3
-    with Exclusive(paths, "stage", 3) as state:
-        assert state.fence == 3
+    with Exclusive(paths, "stage", (3, 0)):
+        assert State.load(paths).order == (3, 0)
+    with Exclusive(paths, "stage", (3, 0)) as state:
+        assert state.order == (3, 0)
 
 
 def test_a_second_agent_waits_and_then_says_who_is_at_work(tmp_path: Path, holder: SpawnProcess):
@@ -77,7 +102,7 @@ def test_children_of_the_agent_do_not_keep_its_lock(tmp_path: Path):
         pid = os.posix_spawnp("sleep", ["sleep", "5"], dict(os.environ))
     try:
         with Exclusive(paths, "stage", wait=1) as state:  # the kernel closes files just after exec
-            assert state.fence == 0
+            assert state.order == (0, 0)
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -112,7 +137,7 @@ def test_a_state_that_cannot_be_used_is_refused_not_overwritten(tmp_path: Path, 
     paths = Paths(str(tmp_path))
     Path(paths.lib).mkdir(parents=True)
     Path(paths.state).write_bytes(content)
-    with pytest.raises(AgentError) as refused, Exclusive(paths, "stage", 1):
+    with pytest.raises(AgentError) as refused, Exclusive(paths, "stage", (1, 0)):
         pytest.fail("went in")
     assert refused.value.code == code
     assert Path(paths.state).read_bytes() == content

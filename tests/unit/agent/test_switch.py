@@ -66,6 +66,20 @@ def test_a_slot_whose_servers_are_down_is_no_target(host: World, monkeypatch: py
     assert serves_only_blue(host)
 
 
+@pytest.mark.parametrize(("live", "goes"), [("DOWN", True), ("UP", False)])
+def test_the_way_back_needs_no_more_health_than_what_serves_has(
+    host: World, monkeypatch: pytest.MonkeyPatch, live: str, goes: bool
+):
+    monkeypatch.setattr(switch, "SEEN_SECONDS", 0.05)
+    host.haproxy.status = {"blue": [live], "green": ["DOWN"]}
+    if goes:
+        host.ask(switch.command, fence=1, release=2, back=True)
+    else:
+        with pytest.raises(AgentError, match="no server of release 2"):
+            host.ask(switch.command, fence=1, release=2, back=True)
+    assert host.haproxy.map["active"] == ("green" if goes else "blue")
+
+
 def test_a_server_that_haproxy_has_not_seen_yet_is_waited_for(host: World):
     host.haproxy.status["green"] = ["DOWN"]
     threading.Timer(0.2, host.haproxy.status.update, [{"green": ["UP"]}]).start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.fleet.agent import Agent
+from slipway.fleet.agent import Agent, Order
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.ssh import Connection
 
@@ -37,20 +37,25 @@ def says(web1: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
 def test_the_request_goes_over_standard_input_and_never_into_arguments(says: Says, tmp_path: Path) -> None:
     agent = says({"ok": True, "slot": "green", "bytes": 7})
     staged = agent.stage(
-        fence=3, release=5, build="b1", manifest={}, config="c", env={"web": {"KEY": "canary-value"}}
+        order=Order(3, 2),
+        release=5,
+        build="b1",
+        manifest={},
+        config="c",
+        env={"web": {"KEY": "canary-value"}},
     )
     assert (staged.slot, staged.bytes) == ("green", 7)
     assert (tmp_path / "command").read_text() == "stage\n"
     asked = json.loads((tmp_path / "asked").read_text())
     assert asked["env"] == {"web": {"KEY": "canary-value"}}
-    assert asked["fence"] == 3
+    assert (asked["fence"], asked["step"]) == (3, 2)
     assert "slot" not in asked
 
 
 def test_a_refusal_keeps_its_code_log_and_details(says: Says) -> None:
     error = {"code": "disk_full", "message": "no room", "log": ["line"], "needs": 9, "has": 1}
     with pytest.raises(AgentError, match="no room") as caught:
-        says({"ok": False, "error": error}, code=1).boot(fence=1, release=1)
+        says({"ok": False, "error": error}, code=1).boot(order=Order(1, 0), release=1)
     assert (caught.value.code, caught.value.host, caught.value.log) == ("disk_full", "web1", ["line"])
     assert caught.value.detail == {"needs": 9, "has": 1}
 

@@ -1,14 +1,15 @@
 """A rollout of release 5 over web1 and web2, release 4 being live; hosts answer as a test says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from slipway.fleet.agent_call import AgentError
 from slipway.fleet.fleet import Fleet
-from slipway.fleet.replies import Status, Switched
+from slipway.fleet.replies import SlotState, Switched
 from slipway.progress import Silent
 from slipway.release.membership import Membership
 from slipway.release.migrate import Schema
@@ -17,6 +18,7 @@ from slipway.release.rollout import Options, Phase, Rollout, Shipment
 from slipway.settings import Bucket, Host, Outputs, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.records import Head, Release
+from tests.simulation.model import Failed, Held, ModelHost, Refused
 
 SECRET = "hunter2-hunter2"
 
@@ -47,6 +49,7 @@ class Ledger:
     def __init__(self) -> None:
         self.events: list[tuple[str, str, object]] = []
         self.ended: list[str] = []
+        self.kept: list[int] = []
         self.live = 4
         self.fails: BaseException | None = None
         """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
@@ -76,6 +79,9 @@ class Ledger:
     def event(self, _: int, phase: str, what: str, detail: object = None) -> None:
         self.events.append((phase, what, detail))
 
+    def keep(self, live: int) -> None:
+        self.kept.append(live)
+
     def end(self, _: int, how: str, __: object = None) -> None:
         self.ended.append(how)
 
@@ -89,6 +95,7 @@ class World:
         self.asked: list[tuple[str, str]] = []
         self.serves: dict[str, int] = {}
         self.fails: dict[tuple[str, str], Exception] = {}
+        self.models: dict[str, ModelHost] = {}
         self.documents: list[int] = []
         """The releases that new hosts were to start, one after the other."""
         self.ledger = Ledger()
@@ -98,12 +105,15 @@ class World:
         project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="s"))
         self.stack = LiveStack(project)
         self.fleet = Fleet(self.now, self._discover)
+        for name in ("web1", "web2"):
+            self.holds(name, 4, 5, "booted")
         self._put_agents()
         vars(self.stack).update(
             fleet=self.fleet,
             secrets={},
             redactor=SimpleNamespace(text=lambda text: str(text).replace(SECRET, "***")),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
             write_boot_documents=None,
+            bucket=None,
         )
         warnings: list[str] = []
         lease: Any = SimpleNamespace(check=lambda: 9, fence=9)
@@ -121,11 +131,18 @@ class World:
         )
         self.shipment = Shipment(release(5), lambda: cast("Any", SimpleNamespace(id="b5", schema_head="7")))
 
-    def found(self) -> Rollout:
+    def add(self, *names: str) -> None:
+        """Have further hosts in the fleet."""
+        self.now = outputs(*(host.name for host in self.now.hosts), *names)
+        self.fleet.refresh()
+        self.rollout.hosts.all = self.fleet.hosts
+
+    def found(self, away: Mapping[str, Exception] | None = None) -> Rollout:
         """The rollout, with the statuses that its hosts have now."""
-        statuses = {host.name: host.agent.status() for host in self.rollout.hosts.all}
+        hosts = [host for host in self.rollout.hosts.all if host.name not in (away or {})]
+        statuses = {host.name: host.agent.status() for host in hosts}
         self.asked.clear()
-        return replace(self.rollout, statuses=statuses)
+        return replace(self.rollout, statuses=statuses, away=away or {})
 
     @property
     def hosts(self) -> list[str]:
@@ -151,40 +168,70 @@ class World:
         for host in self.fleet.hosts:
             host.agent = self._agent(host.name)
 
+    def holds(self, host: str, live: int | None, other: int | None = None, state: SlotState = "warm") -> None:
+        """Have `host` serve `live` in blue, and hold `other` in green."""
+        self.models[host] = ModelHost(
+            is_web=host.startswith("web"),
+            slots=(Held(live, "live") if live else None, Held(other, state) if other else None),
+            active=0 if live else None,
+        )
+
+    def served(self) -> dict[str, int | None]:
+        """By host, the release that it serves."""
+        return {name: host.live.release if host.live else None for name, host in self.models.items()}
+
     def _agent(self, host: str) -> Any:
+        if host not in self.models:
+            self.holds(host, self.serves.get(host))
+
         def answer(command: str) -> Callable[..., Any]:
-            def ask(**_: object) -> Any:
+            def ask(**given: Any) -> Any:
+                if (host, command) not in self.fails and command == "status":
+                    return self._status(host, given.get("order"))
                 self.asked.append((host, command))
                 if error := self.fails.get((host, command)):
                     raise error
-                return self._replies(host).get(command)
+                self._change(host, command, given)
+                return Switched(slot="green", to=5, switched_ms=1) if command == "switch" else None
 
             return ask
 
         return SimpleNamespace(
-            **{name: answer(name) for name in ("status", "stage", "boot", "switch", "stop")}
+            **{name: answer(name) for name in ("status", "stage", "boot", "smoke", "switch", "stop")}
         )
 
-    def _replies(self, host: str) -> dict[str, Any]:
-        live = self.serves.get(host)
-        status = Status.model_construct(active="blue" if live else None)
-        slots = {"blue": SimpleNamespace(state="live", release=live)} if live else {}
-        object.__setattr__(status, "slots", slots)
-        return {"status": status, "switch": Switched(slot="green", to=5, switched_ms=1)}
+    def _status(self, host: str, order: tuple[int, int] | None) -> Any:
+        self.asked.append((host, "status"))
+        if order is not None:
+            self.models[host] = self.models[host].fenced(order)
+        return self.models[host].status()
+
+    def _change(self, host: str, command: str, given: dict[str, Any]) -> None:
+        model = self.models[host].fenced(given.get("order") or self.models[host].order)
+        try:
+            self.models[host] = model.do(command, given.get("release", 5), back=given.get("back", False))
+        except Refused as refused:
+            self.models[host] = refused.host if isinstance(refused, Failed) else model
+            raise AgentError(host, refused.code, str(refused)) from refused
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
 
-    def stage_on(_: Rollout, __: Shipment, host: Any) -> None:
-        host.agent.stage()
+    def stage_on(_: Rollout, shipment: Shipment, host: Any) -> None:
+        host.agent.stage(release=shipment.number)
+
+    def smoke_on(_: Rollout, shipment: Shipment, host: Any) -> None:
+        host.agent.smoke(release=shipment.number)
 
     def keep(_: Rollout, shipment: Shipment | None) -> None:
         made.documents.append(shipment.number if shipment else 0)
 
     # What a host is staged with comes from the whole app; the fleet tests look at that.
-    monkeypatch.setattr("slipway.release.switch.stage_on", stage_on)
+    for module in ("switch", "settle"):
+        monkeypatch.setattr(f"slipway.release.{module}.stage_on", stage_on)
+    monkeypatch.setattr("slipway.release.settle.smoke_on", smoke_on)
     for module in ("promote", "recover"):
         monkeypatch.setattr(f"slipway.release.{module}.keep_boot_documents", keep)
     return made

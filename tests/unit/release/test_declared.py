@@ -41,7 +41,7 @@ class World:
         self.host = host
         self.rollout: Any = SimpleNamespace(
             app=TODAY,
-            fence=9,
+            order=(9, 1),
             site="x",
             stack=SimpleNamespace(env=self.env),
             hosts=SimpleNamespace(web=[host], each=self.each),

@@ -81,12 +81,8 @@ def test_a_new_host_that_serves_is_staged_and_booted_before_the_switch(world: Wo
     world.now = outputs("web1", "web2", "web3")
     world.serves["web3"] = 4
     cutover = Switch(world.shipment).run(world.rollout)
-    assert [command for host, command in world.asked if host == "web3"] == [
-        "status",
-        "stage",
-        "boot",
-        "switch",
-    ]
+    commands = [command for host, command in world.asked if host == "web3"]
+    assert commands == ["status", "stage", "boot", "switch"]
     assert world.hosts == ["web1", "web2", "web3"]
     assert set(cutover.web) == {"web1", "web2", "web3"}
 

@@ -53,7 +53,7 @@ def test_the_host_runs_the_command_of_the_builds_manifest(monkeypatch: pytest.Mo
     rollout: Any = SimpleNamespace(
         live=None,
         head=Head(),
-        fence=9,
+        order=(9, 1),
         options=SimpleNamespace(migrate=None),
         outputs=SimpleNamespace(database=None),
         hosts=SimpleNamespace(workers=[host], all=[host]),

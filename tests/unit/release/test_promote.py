@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from hosts.agent.boot_document import BootDocument
+from slipway.fleet.agent import Order
 from slipway.release.promote import PLAIN_BYTES, Promote, boot_document, nothing_live
 from slipway.settings import SlipwayError
 from tests.unit.release.conftest import Ledger, World
@@ -24,16 +25,21 @@ class FakeManifest:
 
 def document(**more: Any) -> str:
     release = SimpleNamespace(number=5, build="b5", config="c5")
-    given: dict[str, Any] = {"fence": 9, "hold_seconds": 60, "site": "x", "secret_names": ["SECRET"]}
+    given: dict[str, Any] = {
+        "order": Order(9, 3),
+        "hold_seconds": 60,
+        "site": "x",
+        "secret_names": ["SECRET"],
+    }
     given |= {"env": ENV, **more}
     return boot_document("web", cast("Any", release), cast("Any", FakeManifest()), **given)
 
 
 def test_the_agent_reads_what_the_pipeline_writes():
     read = BootDocument.parse(document())
-    assert (read.role, read.fence, read.release, read.hold_seconds) == ("web", 9, 5, 60)
+    assert (read.role, read.order, read.release, read.hold_seconds) == ("web", (9, 3), 5, 60)
     assert read.stage.raw["env"] == ENV
-    assert BootDocument.parse(nothing_live("web", fence=9)).release == 0
+    assert BootDocument.parse(nothing_live("web", order=Order(9, 3))).release == 0
 
 
 def test_a_large_document_is_packed_and_read_all_the_same():

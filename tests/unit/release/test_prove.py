@@ -20,7 +20,7 @@ from slipway.release.rollout import Options, Phase, Rollout
 from slipway.settings import Prove as Wanted
 from slipway.settings import ReleaseFailed, SlipwayError
 from slipway.traffic import command
-from slipway.traffic.command import Loaded
+from slipway.traffic.command import LoadOutcome
 from slipway.traffic.results import ExitCode
 from tests.unit.release.conftest import SECRET, World, release
 
@@ -61,13 +61,13 @@ class Proofs:
         bad = not self.checks or any(each["verdict"] == "fail" for each in self.checks)
         return checking.Checked(folder, int(bad))
 
-    def put_under_load(self, _: object, load: command.Load, *, output: Any) -> Loaded:
+    def put_under_load(self, _: object, load: command.LoadOptions, *, output: Any) -> LoadOutcome:
         self.asked.append(f"load {load.profile} {load.seconds} {load.i_know}")
         output.write("it is slow\n")
         output.flush()
         assert load.folder
         (load.folder / "results.json").write_text(json.dumps({"thresholds": self.misses}))
-        return Loaded(load.folder, self.load, interrupted=self.interrupted)
+        return LoadOutcome(load.folder, self.load, interrupted=self.interrupted)
 
 
 def without_locust(name: str) -> object:
@@ -83,23 +83,22 @@ def proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proofs:
 
 
 class Serving(Phase[None]):
-    """Stands for the switch: remembers that it was taken back."""
+    """The switch, on all hosts at once."""
 
-    name = "switch"
-    serves = 4
+    name = undoing = "switch"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
 
     def run(self, rollout: Rollout) -> None:
-        self.serves = 5
-
-    def undo(self, rollout: Rollout) -> None:
-        self.serves = 4
+        self.world.models |= {name: model.do("switch", 5) for name, model in self.world.models.items()}
 
 
 class Shipping:
     """A release whose switch is done, and which must prove itself before it is promoted."""
 
     def __init__(self, world: World, folder: Path) -> None:
-        self.world, self.options, self.switch = world, Options(), Serving()
+        self.world, self.options, self.switch = world, Options(), Serving(world)
         self.project: Any = SimpleNamespace(**vars(world.stack.project), state_dir=folder)
         self.want(Wanted(checks="high", load="smoke"))
         world.stack.project = self.project
@@ -120,7 +119,9 @@ class Shipping:
     @property
     def state(self) -> tuple[int, int]:
         """The release that serves, and the one that the head names."""
-        return self.switch.serves, self.world.ledger.live
+        (serves,) = set(self.world.served().values())
+        assert serves
+        return serves, self.world.ledger.live
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_load_that_is_not_carried_or_proves_nothing_sends_the_release_back(
 def test_a_load_test_that_ends_without_a_report_sends_the_release_back(
     shipping: Shipping, proofs: Proofs, monkeypatch: pytest.MonkeyPatch
 ):
-    def breaks(*_: object, **__: object) -> Loaded:
+    def breaks(*_: object, **__: object) -> LoadOutcome:
         raise SlipwayError("the load generator ended without a report")
 
     monkeypatch.setattr(command, "run", breaks)

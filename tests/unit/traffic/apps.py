@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.settings import App
+from slipway.traffic.profile import Leg, Schedule
 
 ECHO = '{"type":"PING","n":${n}}'
 OPEN = '{"type":"AUTH","token":"${token}"}'
@@ -51,3 +52,22 @@ STEPS: list[dict[str, Any]] = [
         "status": 201,
     },
 ]
+
+
+def rate_at(schedule: Schedule, at: float) -> float:
+    """Arrivals a second, `at` seconds after the start."""
+    return next((_between(leg.rate_from, leg.rate_to, leg, at) for leg in schedule.legs if _in(leg, at)), 0.0)
+
+
+def sockets_at(schedule: Schedule, at: float) -> float:
+    """Sockets that should be open then."""
+    legs = (leg for leg in schedule.legs if _in(leg, at))
+    return next((_between(leg.sockets_from, leg.sockets_to, leg, at) for leg in legs), 0.0)
+
+
+def _in(leg: Leg, at: float) -> bool:
+    return bool(leg.seconds) and leg.begins <= at < leg.ends
+
+
+def _between(start: float, end: float, leg: Leg, at: float) -> float:
+    return start + (end - start) * (at - leg.begins) / leg.seconds

@@ -18,9 +18,9 @@ from locust.user import User
 from loadtests.api import Api
 from loadtests.browser import Browser
 from loadtests.sockets import Author, SlowReader, Watcher
-from slipway.traffic.http_user import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.target import Target
+from slipway.traffic.users import HttpUser
 
 
 class Few(HttpUser):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from slipway.traffic.broadcasts import Broadcasts, Listener
+from slipway.traffic.conversation import Broadcasts, Listener
 
 
 def written(broadcasts: Broadcasts) -> str:

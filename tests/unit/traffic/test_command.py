@@ -14,14 +14,13 @@ import pytest
 from slipway.cli.load import PROFILES, profiles_that_begin
 from slipway.settings import BadInput, SlipwayError, load_app
 from slipway.traffic import command
-from slipway.traffic.command import Load
-from slipway.traffic.processes import Handover, take
+from slipway.traffic.command import LoadOptions
+from slipway.traffic.processes import look_at, worker_host
 from slipway.traffic.profile import SHAPES, profile_of
 from slipway.traffic.progress import live_line
 from slipway.traffic.results import ExitCode
 from slipway.traffic.samples import Samples
-from slipway.traffic.target import Target
-from slipway.traffic.worker_hosts import look_at, worker_host
+from slipway.traffic.target import Handover, Target, take
 from tests.unit.traffic.a_run import START, generator, seconds
 
 BOARD = Path(__file__).parents[3] / "examples" / "board"
@@ -42,7 +41,7 @@ def project(stack: str = "preview", **more: Any) -> Any:
 
 def test_prod_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(BadInput, match="real users would feel it") as refused:
-        command.run(project("prod"), Load())
+        command.run(project("prod"), LoadOptions())
     assert "--i-know" in refused.value.remedy
 
 
@@ -52,7 +51,7 @@ def test_every_profile_is_completed_with_what_it_is_for() -> None:
 
 
 def test_sizes_of_one_run_are_laid_over_those_of_slipway_toml(target: Target) -> None:
-    sized = command._sized(target, Load("expected", sockets=7, seconds=30))  # pyright: ignore[reportPrivateUsage]
+    sized = command._sized(target, LoadOptions("expected", sockets=7, seconds=30))  # pyright: ignore[reportPrivateUsage]
     schedule = profile_of("expected", sized.app).schedule
     assert (schedule.peak_sockets, schedule.seconds) == (7, 30)
     assert schedule.peak_rate == target.app.load.arrivals

@@ -23,11 +23,10 @@ from pathlib import Path
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
-from slipway.traffic.http_user import HttpUser
+from slipway.traffic.users import HttpUser
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.recorder import record
 from slipway.traffic.target import Target
-from slipway.traffic.workers import share_out
 
 HERE = Path(__file__).parent
 
@@ -60,7 +59,6 @@ def _(environment, **_):
     if isinstance(environment.runner, WorkerRunner) and is_first():
         environment.events.test_start.add_listener(be_late)
     run = attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke")
-    share_out(environment, run)
     recorder = record(environment, run)
     if isinstance(environment.runner, MasterRunner):
         environment.events.test_stop.add_listener(lambda **_: tell(recorder))

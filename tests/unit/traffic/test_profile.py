@@ -4,7 +4,7 @@ import pytest
 
 from slipway.settings import BadInput
 from slipway.traffic.profile import SHAPES, profile_of
-from tests.unit.traffic.apps import app, talking_app
+from tests.unit.traffic.apps import app, rate_at, talking_app
 
 LOAD = {"arrivals": 20, "sockets": 100}
 
@@ -14,7 +14,7 @@ def test_every_shape_can_be_had_and_judges_something():
         profile = profile_of(name, talking_app(load=LOAD))
         assert profile.windows, name
         assert all(0 <= begin < end <= profile.seconds for begin, end in profile.windows), name
-        assert all(profile.schedule.rate_at(begin) > 0 for begin, _ in profile.windows), name
+        assert all(rate_at(profile.schedule, begin) > 0 for begin, _ in profile.windows), name
 
 
 def test_expected_is_what_slipway_toml_says_and_the_ramp_is_not_judged():
@@ -51,8 +51,8 @@ def test_a_profile_has_the_size_that_slipway_toml_gives_it():
     assert profile.seconds == pytest.approx(366)
     assert (profile.schedule.peak_rate, profile.schedule.peak_sockets) == (7, 3)
     # The ramp is shortened as all of it is: a tenth of its minute.
-    assert profile.schedule.rate_at(6.001) == pytest.approx(7)
-    assert profile.schedule.rate_at(3) == pytest.approx(3.5)
+    assert rate_at(profile.schedule, 6.001) == pytest.approx(7)
+    assert rate_at(profile.schedule, 3) == pytest.approx(3.5)
 
 
 def test_settling_takes_at_most_half_of_a_window():

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from slipway.reports import read_runs
 from slipway.settings import Load
-from slipway.traffic.report import write_reports
 from slipway.traffic.report.chart import linear_scale, log_scale
 from slipway.traffic.report.ci import junit, markdown
 from slipway.traffic.report.history import Past, changes, past_of, remember
-from slipway.traffic.report.html import page
+from slipway.traffic.report.html import page, write_reports
 from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.samples import Samples
 from slipway.traffic.thresholds import Plan

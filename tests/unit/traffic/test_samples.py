@@ -96,7 +96,6 @@ def test_percentiles_are_within_one_percent_of_the_nearest_rank(values: list[flo
 
 def test_without_data_there_is_no_percentile() -> None:
     assert Histogram().percentile(95) is None
-    assert Histogram().mean is None
 
 
 def test_a_time_that_is_no_number_counts_as_no_time() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.traffic.schedule import Leg, Part, Schedule
+from slipway.traffic.profile import Leg, Part, Schedule
+from tests.unit.traffic.apps import sockets_at
 
 rates = st.floats(0, 200).map(lambda rate: round(rate, 3))
 heights = st.integers(0, 50)
@@ -69,7 +70,7 @@ def test_a_seat_is_taken_exactly_while_so_many_sockets_are_to_be_open(schedule: 
     steps = 200
     for index in range(steps):
         moment = schedule.seconds * index / steps
-        sockets = schedule.sockets_at(moment)
+        sockets = sockets_at(schedule, moment)
         if abs(sockets - rank) > 0.01 and not any(
             abs(moment - edge) < 1e-3 for leg in schedule.legs for edge in (leg.begins, leg.ends)
         ):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from slipway.settings import BadInput, SlipwayError
-from slipway.traffic.worker_hosts import WorkerHost, worker_host
+from slipway.traffic.processes import WorkerHost, worker_host
 from tests.s3 import free_port
 from tests.sshd import Sshd, find_sshd, serve
 

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-import slipway.traffic.meter.browser
+import slipway.traffic.meter.clients
 from slipway.traffic.meter import Report, measure
 from tests.unit.traffic.meter.site import HEADERS, Site, fine, serving, target_at
 
@@ -157,7 +157,7 @@ def test_a_port_nobody_listens_on_is_refused_and_no_data_is_a_failure() -> None:
 
 
 def test_an_answer_that_never_comes_is_lost_as_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slipway.traffic.meter.browser, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(slipway.traffic.meter.clients, "TIMEOUT_SECONDS", 0.3)
 
     async def never(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(1)

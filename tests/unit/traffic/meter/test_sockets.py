@@ -9,7 +9,7 @@ import threading
 import pytest
 from aiohttp import web
 
-import slipway.traffic.meter.socket
+import slipway.traffic.meter.clients
 from slipway.settings import BadInput, SlipwayError, Step, WebSocket
 from slipway.traffic.meter import Report, measure
 from slipway.traffic.meter.report import Second
@@ -148,7 +148,7 @@ def test_notice_then_an_orderly_code_is_a_reconnect_and_no_fault() -> None:
 
 @pytest.mark.parametrize("wrong", [None, "100", '{"n":1}'])
 def test_an_echo_without_its_number_is_unanswered(wrong: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slipway.traffic.meter.socket, "ECHO_SECONDS", 0.8)
+    monkeypatch.setattr(slipway.traffic.meter.clients, "ECHO_SECONDS", 0.8)
 
     async def other(request: web.Request, socket: web.WebSocketResponse) -> None:
         async for _ in socket:

@@ -1,4 +1,4 @@
-"""A user with an open WebSocket: connects when the profile wants one more, and reconnects when it is cut."""
+"""Users of load tests: one comes whenever a visit is due, one keeps a WebSocket. `visit` is the scenario."""
 
 # Locust and its HTTP client are partly untyped.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -7,22 +7,148 @@ import random
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from functools import partial
+from typing import Any, ClassVar
 
 import gevent
 import websocket
-from locust import User, task
+from locust import FastHttpUser, User, task
 from locust.env import Environment
 
-from slipway.settings import App, SlipwayError
+from slipway.settings import STICKY_COOKIE, App, SlipwayError, Step
 from slipway.traffic.connection import open_connection, open_websocket, problem_of
 from slipway.traffic.conversation import ConnectionEnded, Conversation
+from slipway.traffic.http_session import HttpSession
 from slipway.traffic.run import run_of
 from slipway.traffic.samples import CONNECT, OPEN, SESSION, VISIT
-from slipway.traffic.sign_in import fill_message
-from slipway.traffic.target import STICKY_COOKIE
+from slipway.traffic.sign_in import fill, fill_body, fill_message, pick
 
-__all__ = ["SocketUser"]
+__all__ = ["HttpUser", "SocketUser"]
+
+
+class HttpUser(FastHttpUser):
+    """Makes a visit whenever one is due: subclass it and write `visit`.
+
+    The first request of a visit is timed from when the visit was due.
+    """
+
+    abstract = True
+    insecure = False
+    visit_seconds: ClassVar[float] = 5.0
+    """Expected longest visit: times the arrivals a second, it gives the number of users that stand by."""
+
+    client: HttpSession  # pyright: ignore[reportIncompatibleVariableOverride] - it is one of locust's
+
+    @classmethod
+    def suits(cls, app: App) -> bool:
+        """False if this user has nothing to do on `app`; it is then not spawned."""
+        del app
+        return True
+
+    @classmethod
+    def own_rate(cls, app: App) -> float | None:
+        """Visits a second; None: a share of the profile's arrivals, by `weight`."""
+        del app
+
+    def __init__(self, environment: Environment) -> None:
+        self.load = run_of(environment)
+        self.target = self.load.target
+        self.host = self.target.url
+        super().__init__(environment)
+        self.client = HttpSession(  # pyright: ignore[reportIncompatibleVariableOverride] - the same
+            self.target,
+            environment.events.request,
+            self,
+            number=next(self.load.numbers),
+            timeout=self.load.load.patience_seconds,
+        )
+        self._queue = self.load.queue(type(self))
+        self._called = False
+
+    def visit(self) -> None:
+        """The scenario: one visit, from arriving to leaving."""
+        raise NotImplementedError(f"{type(self).__name__}.visit")
+
+    # ── what a visit is made of ───────────────────────────────────────────────────────────────────
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET, as `self.client.get`."""
+        return self.client.request("GET", path, **options)
+
+    def signed_in(self) -> dict[str, str]:
+        """Headers of the signed-in smoke user; where the app uses cookies instead, this user now has them."""
+        session = self.load.identity.session()
+        if not session.headers:
+            for cookie in self.load.identity_cookies:
+                self.client.cookiejar.set_cookie(cookie)
+        return dict(session.headers)
+
+    def take(self, step: Step, known: dict[str, str]) -> None:
+        """Make the request of a smoke step, filled from `known`; what it captures is added to `known`.
+
+        A wrong status or text is an error of the request, and ends the visit.
+        """
+        method, _, template = step.request.partition(" ")
+        headers = {name: fill(value, known) for name, value in step.headers.items()}
+        body = None if step.body is None else fill_body(step.body, known)
+        with self.client.request(
+            method, fill(template, known), template, headers=headers, json=body, catch_response=True
+        ) as answer:
+            if answer.status_code != step.status:
+                if answer.status_code:
+                    answer.failure(f"expected {step.status}, got {answer.status_code}")
+                raise Unexpected(step.name)
+            text = answer.text or ""
+            if step.contains and step.contains not in text:
+                answer.failure(f"the answer does not contain {step.contains!r}")
+                raise Unexpected(step.name)
+            answer.success()
+            if step.capture:
+                document = answer.json()
+                known.update({name: pick(document, dotted) for name, dotted in step.capture.items()})
+
+    def known(self) -> dict[str, str]:
+        """Values for the smoke steps after sign-in: the env of scope smoke, and what the sign-in captured."""
+        session = self.load.identity.session()
+        if not session.headers:
+            self.signed_in()
+        return {**self.target.values, **session.captures}
+
+    # ── when visits are made ──────────────────────────────────────────────────────────────────────
+
+    def wait_time(self) -> float:
+        """Waits until a visit is due. Locust may end a user that waits; one on a visit finishes it first."""
+        self._queue.wait()
+        self._called = True
+        return 0.0
+
+    @task
+    def _visit_when_due(self) -> None:
+        if not self._called:
+            return  # locust's first call, before it has waited
+        self._called = False
+        due = self._queue.take()
+        if due is None:
+            return  # dropped meanwhile
+        self.client.due = due
+        try:
+            self.visit()
+        except Unexpected:
+            pass
+        except SlipwayError as failed:
+            self._abandoned(failed)
+        finally:
+            self._queue.finish()
+
+    def _abandoned(self, failed: SlipwayError) -> None:
+        """Report a visit that could not go on though no request of it failed, for want of a sign-in."""
+        due, self.client.due = self.client.due, None
+        began = due if due is not None else self.client.began
+        self.load.report(VISIT, type(self).__name__, (time.perf_counter() - began) * 1000, failed.message)
+
+
+class Unexpected(Exception):
+    """The visit cannot go on; the request that caused it has been reported."""
+
 
 LONGEST_PAUSE = 30.0
 FIRST_PAUSE = 1.0
@@ -33,7 +159,10 @@ NUMBERS_FROM, NUMBERS_EACH = 1_000_000_000, 1_000_000
 
 
 class SocketUser(User):
-    """Subclass it and write `visit`: what the user does on one connection, until that ends."""
+    """Has a connection when the profile wants one more, and connects again when it is cut.
+
+    Subclass it and write `visit`: what the user does on one connection, until that ends.
+    """
 
     abstract = True
 
@@ -152,7 +281,7 @@ class SocketUser(User):
             connection,
             self.settings,
             known,
-            report=partial(self._report, path),
+            report=lambda kind, ms, error, size: run.report(kind, path, ms, error, size),
             patience=timeout,
             first_number=NUMBERS_FROM + self.number * NUMBERS_EACH,
             broadcasts=run.broadcasts,
@@ -168,9 +297,6 @@ class SocketUser(User):
                 raise
             run.report(OPEN, name, (time.perf_counter() - opened) * 1000)
         return conversation, opened
-
-    def _report(self, name: str, kind: str, ms: float, error: str | None, size: int) -> None:
-        self.load.report(kind, name, ms, error, size)
 
     def _cookies(self) -> str:
         home = self.target.home(self.number)

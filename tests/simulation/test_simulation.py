@@ -1,0 +1,36 @@
+"""The pipeline, the ledger and the agents through seeded stories of faults; a seed replays everything."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.simulation.hosts import App
+from tests.simulation.story import Story, play
+from tests.simulation.world import Plan, World, simulated
+
+SEEDS = int(os.environ.get("SLIPWAY_SEEDS", "100"))
+FIRST = int(os.environ.get("SLIPWAY_FIRST_SEED", "0"))
+CHUNK = max(25, SEEDS // 40)
+
+
+@pytest.fixture(autouse=True)
+def simulation() -> Iterator[None]:
+    with simulated():
+        yield
+
+
+@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
+def test_whatever_happens_nobody_is_hurt_and_the_next_command_ends_it(first: int):
+    for seed in range(first, min(first + CHUNK, FIRST + SEEDS)):
+        play(seed)
+
+
+def test_a_seed_replays_everything():
+    assert play(7).story == play(7).story
+
+
+def test_without_faults_all_ends_well():
+    world = play("no faults", Story(Plan(), (("release", App()), ("rollback", App())), ()))
+    assert world.store.head.live is not None
+    assert World.current is world
