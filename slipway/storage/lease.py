@@ -114,8 +114,7 @@ class Lease:
             found = bucket.get_json(lease_key(stack))
             now = bucket.server_time()
             held = LeaseRecord.read(lease_key(stack), found[0]) if found else None
-            is_free = held is None or held.is_free(now)
-            if is_free or (preempts and held.yields):
+            if held is None or held.is_free(now) or (preempts and held.yields):
                 fence = (held.fence if held else _fence_of_head(bucket, stack)) + 1
                 record = LeaseRecord(
                     fence=fence,
@@ -137,7 +136,7 @@ class Lease:
                 except Conflict:
                     continue  # another command was quicker: read again
                 taken = cls(bucket, stack, record, etag, ttl)
-                taken.preempted = None if is_free else held
+                taken.preempted = held if held and not held.is_free(now) else None
                 return taken
             if time.monotonic() >= deadline:
                 raise _held_by(held, stack, now)

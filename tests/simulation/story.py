@@ -55,7 +55,7 @@ def check_message(world: World, command: Command) -> None:
     if any(other is not command and not other.is_over for other in world.commands):
         return
     hosts = [host for host in world.hosts.values() if host.is_reachable]
-    live, served = world.store.head.live, {host.serves for host in hosts}
+    live, served = world.store.head.live, {host.goes_to or host.serves for host in hosts}
     if isinstance(command.report, Report) and command.report.release != live:
         raise Violation(world, f"{command.name} reports release {command.report.release}, {live} is live")
     error = command.error

@@ -54,7 +54,7 @@ from slipway.settings import Host as HostOutput
 from slipway.settings import Outputs, ReleaseFailed, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage import lease, ledger, reading
-from slipway.storage.lease import Lease
+from slipway.storage.lease import Lease, LeaseLost
 from tests.simulation.bucket import EPOCH, SimBucket, Store
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.kernel import Event, Executor, Kernel, Lock, Process, Thread, attributes
@@ -344,9 +344,17 @@ class SimStack(LiveStack):
     def manifest(self, build: str) -> Any:
         return Manifest(build, self.world.plan)
 
-    def lease(self, wait_seconds: float = 0) -> Lease:
+    def lease(self, wait_seconds: float = 0, *, yields: bool = False, preempts: bool = False) -> Lease:
         name = self.command.name
-        held = Lease.acquire(self.bucket, "sim", name, command=name, wait_seconds=wait_seconds)
+        held = Lease.acquire(
+            self.bucket,
+            "sim",
+            name,
+            command=name,
+            wait_seconds=wait_seconds,
+            yields=yields,
+            preempts=preempts,
+        )
         self.command.fence = held.fence
         return held
 
@@ -517,6 +525,19 @@ def _terminate_agent(pid: int) -> None:
             world.kernel.raise_in(process, Interrupted())
 
 
+@contextmanager
+def _stopping_at_loss(held: Lease) -> Generator[None]:
+    """As slipway.release.preempt has it: the main thread raises LeaseLost where it waits."""
+    kernel = World.current.kernel
+    process = kernel.process
+    held.on_loss = lambda: kernel.raise_in(process, LeaseLost("this command no longer holds the lease"))
+    try:
+        held.check()
+        yield
+    finally:
+        held.on_loss = None
+
+
 def _executor(*_: object, **__: object) -> Executor:
     return Executor(World.current.kernel)
 
@@ -550,6 +571,7 @@ def simulated() -> Generator[None]:
         (phases, "signal", signal),
         (fleet_module, "Connection", SimConnection),
         (preflight, "Preflight", Preflight),
+        (ship, "stopping_at_loss", _stopping_at_loss),
         (ship.build, "BuildSource", Build),
         (publish, "publish", _publish),
         (observing, "Observe", Observe),
