@@ -120,6 +120,11 @@ class World:
         self.deliveries: dict[str, Callable[[str], list[float]]] = {}
         """By host: the delays with which a request arrives; several: it is duplicated."""
         self.lost_answers: dict[str, int] = {}
+        self.has_changed = True
+        """Since someone last looked at what users reach, what runs and what the ledger says."""
+        self.troubled: set[str] = set()
+        """Hosts that had a fault of their own."""
+        self.bucket_was_away = False
         self.root = SHM / f"slipway-simulation-{os.getpid()}"
         self.hosts: dict[str, SimHost] = {}
 
