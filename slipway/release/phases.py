@@ -110,7 +110,8 @@ class Phases:
             return None
         rollout = self._rollout
         with _uninterrupted(rollout.progress):
-            taken = overtaken(rollout, failure) if isinstance(failure, LeaseLost) else None
+            ends = isinstance(failure, LeaseLost | KeyboardInterrupt)
+            taken = overtaken(rollout, failure) if ends else None
             if taken is None and any(phase.is_settled(rollout) for phase in self._begun):
                 if not isinstance(failure, SlipwayError | KeyboardInterrupt):
                     return None
@@ -163,7 +164,7 @@ class Phases:
             self._rollout.ledger.event(self._record.number, phase, what, detail)
 
     def _cut_short(self, failure: SlipwayError | KeyboardInterrupt) -> str:
-        what = failure.message if isinstance(failure, SlipwayError) else "interrupted"
+        what = _reason(failure)
         release = _release(self._record) if self._record else self._rollout.live
         return f"{self._begun[-1].name} was cut short: {what}. Release {release} is live all the same"
 
@@ -181,7 +182,7 @@ def describe(
     what = f"undone: {', '.join(undone)}. " if undone else ""
     outcome = what + serving_now(rollout, look(rollout)[0] if views is None else views)
     if not isinstance(failure, SlipwayError):
-        return ReleaseFailed(f"interrupted. {outcome}", details=rollout.warnings)
+        return ReleaseFailed(f"{_reason(failure)}. {outcome}", details=rollout.warnings)
     # Log lines may be many: what the person has to know stands before them.
     details = [outcome, *rollout.warnings, *failure.details]
     return ReleaseFailed(failure.message, remedy=failure.remedy, details=details)
@@ -208,12 +209,22 @@ def overtaken(rollout: Rollout, failure: BaseException, *, is_certain: bool = Fa
         return None
     who = f"{newer.owner} (`{newer.command}`)" if newer else "a newer command"
     has = "took" if newer and newer.released else "has taken"
-    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure)
     return LeaseHeld(
         f"pre-empted: {who} {has} over stack {rollout.stack.name}, and decides what serves",
         remedy=f"`slipway status --stack {rollout.stack.name}` says what serves",
-        details=[serving_now(rollout, look(rollout)[0]), rollout.redact(what)],
+        details=[serving_now(rollout, look(rollout)[0]), rollout.redact(_reason(failure))],
     )
+
+
+@contextmanager
+def noticing_preemption(rollout: Rollout) -> Generator[None]:
+    """A failure inside that comes from a newer command's work is reported as that."""
+    try:
+        yield
+    except SlipwayError as failure:
+        if taken := overtaken(rollout, failure):
+            raise taken from failure
+        raise
 
 
 def _newer(rollout: Rollout) -> LeaseRecord | None:
@@ -231,13 +242,20 @@ def _newer(rollout: Rollout) -> LeaseRecord | None:
 
 
 def _incomplete(failure: BaseException, rollout: Rollout, record: Release, settled: Settled) -> NeedsPerson:
-    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else rollout.redact(str(failure))
+    what = rollout.redact(_reason(failure))
     kind = "the rollback" if record.kind == "rollback" else "release"
     views = {**look(rollout)[0], **settled.views}
     return NeedsPerson(
         f"{kind} {record.number} failed ({what}), and could not be undone on {', '.join(settled.failures)}",
         remedy=settled.remedy(rollout.stack.name),
         details=[serving_now(rollout, views), *settled.reasons(rollout), *rollout.warnings],
+    )
+
+
+def _reason(failure: BaseException) -> str:
+    """The failure in words; Ctrl-C has none of its own."""
+    return str(failure) or (
+        "interrupted" if isinstance(failure, KeyboardInterrupt) else type(failure).__name__
     )
 
 

@@ -6,12 +6,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
-from slipway.storage.lease import Lease
+from slipway.storage.lease import Lease, LeaseLost
+
+
+class Preempted(KeyboardInterrupt):
+    """Another command has taken the lease. No handler of errors takes it for the failure of a host."""
 
 
 @contextmanager
 def stopping_at_loss(lease: Lease) -> Generator[None]:
-    """While inside, the loss of the lease raises LeaseLost in the main thread, as Ctrl-C raises an interrupt.
+    """While inside, the loss of the lease raises Preempted in the main thread, as Ctrl-C raises its base.
 
     A build, a boot, an observation window or a load test would otherwise go on for minutes after a rollback
     has taken over. Does nothing in another thread than the main one, where each phase begins with a check.
@@ -25,7 +29,10 @@ def stopping_at_loss(lease: Lease) -> Generator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         del signum, frame
         if is_inside:
-            lease.check()
+            try:
+                lease.check()
+            except LeaseLost as lost:
+                raise Preempted(lost.message) from None
 
     # The handler stays: without one, a signal that is under way at the end would end the process.
     signal.signal(signal.SIGUSR1, stop)

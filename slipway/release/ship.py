@@ -18,7 +18,7 @@ from slipway.release import (
     switch,
 )
 from slipway.release.hold import refuse_held
-from slipway.release.phases import Phases, Report
+from slipway.release.phases import Phases, Report, noticing_preemption
 from slipway.release.preempt import stopping_at_loss
 from slipway.release.recover import recover
 from slipway.release.rollout import Options, open_rollout
@@ -30,7 +30,9 @@ def ship(stack: LiveStack, options: Options, progress: Progress) -> Report:
     began = time.monotonic()
     refuse_held(stack, options)
     with stack.lease(options.wait_seconds, yields=True) as lease:
-        rollout = recover(open_rollout(stack, lease, progress, stack.statuses, options)).rollout
+        rollout = open_rollout(stack, lease, progress, stack.statuses, options)
+        with noticing_preemption(rollout):
+            rollout = recover(rollout).rollout
         with Phases(rollout) as phases, stopping_at_loss(lease):
             checked = phases.run(preflight.Preflight())
             built = phases.run(build.BuildSource())

@@ -47,6 +47,7 @@ from slipway.release import observe as observing
 from slipway.release import prove as proving
 from slipway.release import status as looking
 from slipway.release import switch as switching
+from slipway.release.preempt import Preempted
 from slipway.release.rollout import Options, Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
 from slipway.settings import Bucket as BucketOutput
@@ -54,7 +55,7 @@ from slipway.settings import Host as HostOutput
 from slipway.settings import Outputs, ReleaseFailed, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage import lease, ledger, reading
-from slipway.storage.lease import Lease, LeaseLost
+from slipway.storage.lease import Lease
 from tests.simulation.bucket import EPOCH, SimBucket, Store
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.kernel import Event, Executor, Kernel, Lock, Process, Thread, attributes
@@ -532,10 +533,10 @@ def _terminate_agent(pid: int) -> None:
 
 @contextmanager
 def _stopping_at_loss(held: Lease) -> Generator[None]:
-    """As slipway.release.preempt has it: the main thread raises LeaseLost where it waits."""
+    """As slipway.release.preempt has it: the main thread raises Preempted where it waits."""
     kernel = World.current.kernel
     process = kernel.process
-    held.on_loss = lambda: kernel.raise_in(process, LeaseLost("this command no longer holds the lease"))
+    held.on_loss = lambda: kernel.raise_in(process, Preempted("this command no longer holds the lease"))
     try:
         held.check()
         yield

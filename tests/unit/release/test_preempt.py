@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from slipway.release.preempt import stopping_at_loss
+from slipway.release.preempt import Preempted, stopping_at_loss
 from slipway.storage.lease import Lease, LeaseLost
 from tests.unit.storage.memory import MemoryBucket
 
@@ -36,7 +36,7 @@ def test_it_stops_whatever_it_waits_for_within_seconds(wait: str):
     with Lease.acquire(bucket, "s", "ci", yields=True) as lease:
         Lease.acquire(bucket, "s", "ana@desk", preempts=True).release()
         began = time.monotonic()
-        with pytest.raises(LeaseLost), stopping_at_loss(lease):
+        with pytest.raises(Preempted), stopping_at_loss(lease):
             WAITS[wait]()
         assert time.monotonic() - began < 10
 
