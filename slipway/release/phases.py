@@ -254,9 +254,8 @@ def _incomplete(failure: BaseException, rollout: Rollout, record: Release, settl
 
 def _reason(failure: BaseException) -> str:
     """The failure in words; Ctrl-C has none of its own."""
-    return str(failure) or (
-        "interrupted" if isinstance(failure, KeyboardInterrupt) else type(failure).__name__
-    )
+    by_itself = "interrupted" if isinstance(failure, KeyboardInterrupt) else type(failure).__name__
+    return str(failure) or by_itself
 
 
 def _release(record: Release) -> int:
