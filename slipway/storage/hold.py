@@ -104,7 +104,7 @@ def _change(bucket: Bucket, stack: str, change: Callable[[Holds], Holds]) -> Non
     key = hold_key(stack)
     while True:
         found = bucket.get_json(key)
-        holds = Holds.read(hold_key(stack), found[0]) if found else Holds()
+        holds = Holds.read(key, found[0]) if found else Holds()
         changed = change(holds)
         if changed == holds:
             return

@@ -22,6 +22,11 @@ class Reading:
         """The head; empty if nothing was ever promoted."""
         return self._read_head()[0]
 
+    @property
+    def is_empty(self) -> bool:
+        """Was no release ever recorded? One request."""
+        return not self._records.any
+
     def find(self, number: int) -> Release | None:
         """Release `number`, or None if there is none."""
         return self._records.read(number)

@@ -1,7 +1,7 @@
 """Signed HTTP requests to one AWS-style endpoint, over kept connections. Safe in several threads.
 
 Used for S3 (storage/bucket.py) and for the AWS calls that open a connection to a host
-(platforms/aws/light.py), where importing botocore takes longer than the work itself. docs/ledger.md says why
+(platforms/aws/tunnel.py), where importing botocore takes longer than the work itself. docs/ledger.md says why
 it is not obstore.
 """
 
