@@ -80,7 +80,6 @@ class Status(Reply):
 
     @property
     def live(self) -> Slot | None:
-        """The slot that serves."""
         return self.slots.get(self.active) if self.active else None
 
     def holding(self, release: int) -> Slot | None:

@@ -42,7 +42,6 @@ class Reading:
         return found
 
     def live(self) -> Release | None:
-        """The release that serves."""
         number = self.head().live
         return None if number is None else self.get(number)
 
