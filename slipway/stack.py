@@ -81,17 +81,17 @@ class LiveStack:
 
     @property
     def app(self) -> App:
-        """The app's slipway.toml."""
+        """What slipway.toml says of the app."""
         return self.project.app
 
     @property
     def app_dir(self) -> Path:
-        """The folder of slipway.toml."""
+        """The folder that slipway.toml is in."""
         return self.project.app_dir
 
     @property
     def stack(self) -> Stack:
-        """The stack's settings (Pulumi.<stack>.yaml)."""
+        """What Pulumi.<stack>.yaml says of the stack."""
         return self.project.stack
 
     @property
@@ -231,12 +231,12 @@ class LiveStack:
 
     @cached_property
     def bucket(self) -> Bucket:
-        """The builds bucket."""
+        """The bucket of builds and of the ledger."""
         return self.platform.builds_bucket(self.outputs)
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger, for reading."""
+        """The record of releases; writing to it takes the lease."""
         return Ledger(self.bucket, self.outputs.stack)
 
     @property

@@ -1,13 +1,19 @@
 """A stack's ssh_config: pinned host keys, kept connections. ssh, pyinfra and testinfra read the same one."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import socket
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from slipway.settings import Host, NeedsPerson
+from slipway.settings import NeedsPerson
+
+if TYPE_CHECKING:  # the way to a host on AWS is a process that must not load the schemas
+    from slipway.settings import Host
 
 CONNECT_SECONDS = 5
 _LONGEST_SOCKET_PATH = 104

@@ -16,7 +16,7 @@ class OwnHosts(Platform):
 
     @abstractmethod
     def secret_store(self) -> AgeStore:
-        """The stack's age-encrypted file."""
+        """The stack's age-encrypted file; touches nothing before the first read or write."""
 
     @abstractmethod
     def fleet_plan(self, outputs: Outputs, secrets: Mapping[str, str]) -> FleetPlan:
@@ -40,7 +40,7 @@ class OwnHosts(Platform):
         return f"slipway up --stack {outputs.stack} renews it"
 
     def examinations(self) -> tuple[Examination, ...]:
-        """The age key."""
+        """What must be right for the stack's secrets to be opened here."""
         return (self.age_key,)
 
     def age_key(self) -> Iterable[Diagnosis]:

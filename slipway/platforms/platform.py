@@ -43,17 +43,17 @@ class Diagnosis:
 
 
 def ok(what: str) -> Diagnosis:
-    """Nothing wrong."""
+    """A diagnosis that nothing is wrong."""
     return Diagnosis("ok", what)
 
 
 def warn(what: str, remedy: str) -> Diagnosis:
-    """A person should know."""
+    """A diagnosis that a person should know of."""
     return Diagnosis("warn", what, remedy)
 
 
 def fail(what: str, remedy: str) -> Diagnosis:
-    """Something stands in the way."""
+    """A diagnosis that stops work with the stack."""
     return Diagnosis("fail", what, remedy)
 
 

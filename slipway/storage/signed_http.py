@@ -1,7 +1,7 @@
 """Signed HTTP requests to one AWS-style endpoint, over kept connections. Safe in several threads.
 
 Used for S3 (storage/bucket.py) and for the AWS calls that open a connection to a host
-(platforms/aws/light.py), where importing botocore takes longer than the work itself. docs/ledger.md says why
+(platforms/aws/tunnel.py), where importing botocore takes longer than the work itself. docs/ledger.md says why
 it is not obstore.
 """
 
@@ -127,7 +127,6 @@ class SignedHttp:
         )
 
     def close(self) -> None:
-        """Close the kept connections."""
         self._connections.close()
 
     def _once(self, request: Signed, body: bytes | Body, sink: Sink | None) -> Answer:
@@ -195,7 +194,6 @@ class _Connections:
             self._idle.append(connection)
 
     def close(self) -> None:
-        """Close the idle connections."""
         with self._lock:
             for connection in self._idle:
                 connection.close()

@@ -175,7 +175,7 @@ _REPORTED: dict[Strategy, str] = {
 
 
 def ask(host: FleetHost, url: str, token: str) -> Door:
-    """How Redis answers `host`."""
+    """Which passwords Redis accepts from `host`."""
     place = urlsplit(url.replace("${", "").replace("}", ""))  # the placeholder of the password is no URL
     asked = json.dumps({"host": place.hostname, "port": place.port or 6379, "token": token})
     done = host.connection.run(["python3", "-I", "-c", _PROBE], asked.encode(), timeout=60)

@@ -40,11 +40,9 @@ class AwsStore:
         self._session, self._name, self._stack = session, name, stack
 
     def read(self) -> dict[str, str]:
-        """All names and values."""
         return self._read().values
 
     def names(self) -> list[str]:
-        """All names, sorted."""
         return sorted(self.read())
 
     def set(self, name: str, value: str) -> None:

@@ -84,7 +84,6 @@ class ContainerState:
 
     @property
     def running(self) -> bool:
-        """Is it up?"""
         return self.state == "running"
 
     def fits(self, spec: str) -> bool:

@@ -11,14 +11,13 @@ import socket
 import struct
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from pathlib import Path
 
 from slipway.platforms.data_host import DataServices
 from slipway.platforms.local.docker import Docker, find_docker
-from slipway.platforms.local.keys import FleetKeys
 from slipway.platforms.platform import Diagnosis, fail, ok
 from slipway.settings import BadInput, Host, Outputs, Role, SecretStore, SlipwayError, Stack
 
@@ -156,7 +155,7 @@ def _host(stack: Stack, network: IPv4Network, role: Role, number: int) -> LocalH
 
 
 def compose_outputs(
-    stack: Stack, hosts: Sequence[LocalHost], keys: FleetKeys, *, state_dir: Path, secrets: Path
+    stack: Stack, hosts: Sequence[LocalHost], host_keys: Mapping[str, str], *, state_dir: Path, secrets: Path
 ) -> Outputs:
     """What the local fleet promises to the pipeline; `secrets` is where the stack's encrypted file lies."""
     data = next(host for host in hosts if host.role == "data")
@@ -175,7 +174,7 @@ def compose_outputs(
                 ssh_host=LOOPBACK,
                 ssh_port=host.ssh_port,
                 ssh_user="root",
-                host_key=keys.hosts[host.name].public,
+                host_key=host_keys[host.name],
             )
             for host in hosts
         ],

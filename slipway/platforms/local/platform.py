@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from hosts.plan import FleetPlan
+from slipway.platforms.local.docker import docker
+from slipway.platforms.local.network import examine_ports
 from slipway.platforms.own_hosts import OwnHosts
 from slipway.platforms.platform import Diagnosis, Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
@@ -50,14 +52,11 @@ class LocalPlatform(PulumiManaged, OwnHosts):
 
     @property
     def plain_port(self) -> int:
-        """The edge's published port."""
         return self.project.stack.local.http_port
 
     @staticmethod
     def machine_examinations() -> tuple[Examination, ...]:
-        """Docker."""
-        from slipway.platforms.local.docker import docker  # noqa: PLC0415
-
+        """Docker is installed, or can be."""
         return (docker,)
 
     def examinations(self) -> tuple[Examination, ...]:
@@ -66,6 +65,4 @@ class LocalPlatform(PulumiManaged, OwnHosts):
 
     def ports(self) -> Iterable[Diagnosis]:
         """The ports on 127.0.0.1 are free, or the fleet's own."""
-        from slipway.platforms.local.network import examine_ports  # noqa: PLC0415
-
         return examine_ports(self.project.stack, self.project.fleet_id)

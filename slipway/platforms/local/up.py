@@ -41,7 +41,11 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
             hosts = lay_out(project.stack, network)
             keys = fleet_keys(project.state_dir, [host.name for host in hosts])
             outputs = compose_outputs(
-                project.stack, hosts, keys, state_dir=project.state_dir.resolve(), secrets=store.path
+                project.stack,
+                hosts,
+                {name: key.public for name, key in keys.hosts.items()},
+                state_dir=project.state_dir.resolve(),
+                secrets=store.path,
             )
             write_ssh_config(outputs.hosts, project.state_dir, keys.operator.path)
             started = fleet.ensure(hosts, images, keys, progress)
@@ -98,7 +102,7 @@ def down(project: Project, *, volumes: bool = False, progress: Progress) -> None
             fleet.remove_volumes()
             if fleet.docker.inspect("network", fleet.name):
                 fleet.docker.run("network", "rm", fleet.name)
-            for name in ("outputs.json", "ssh_config", "known_hosts"):
+            for name in (OUTPUTS_FILE, "ssh_config", "known_hosts"):
                 (project.state_dir / name).unlink(missing_ok=True)
             for folder in ("ssh", "tls"):
                 shutil.rmtree(project.state_dir / folder, ignore_errors=True)

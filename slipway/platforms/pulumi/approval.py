@@ -48,7 +48,7 @@ class Approval(BaseModel):
 
 
 class SignedApproval(BaseModel):
-    """As in the file."""
+    """The content of an approval's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

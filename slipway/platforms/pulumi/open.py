@@ -101,13 +101,12 @@ class Workspace(LocalWorkspace):
     """`select` in the API's own workspace makes prod the target of the next bare `pulumi destroy`."""
 
     def select_stack(self, stack_name: str) -> None:
-        """CommandError if there is no such stack."""
+        """Raises CommandError if there is no such stack."""
         self.pulumi_command.run(
             ["stack", "--show-name", "--stack", stack_name], self.work_dir, {**self.env_vars}
         )
 
     def create_stack(self, stack_name: str) -> None:
-        """Make it."""
         self.pulumi_command.run(
             ["stack", "init", stack_name, "--no-select"], self.work_dir, {**self.env_vars}
         )

@@ -128,7 +128,6 @@ class Show:
         self.done = 0
 
     def __call__(self, event: EngineEvent) -> None:
-        """Tell of one event."""
         if (begun := event.resource_pre_event) and begun.metadata.op.value not in IDLE:
             self._progress.host(_name(begun.metadata.urn), f"{begun.metadata.op.value} …")
         if (ended := event.res_outputs_event) and ended.metadata.op.value not in IDLE:

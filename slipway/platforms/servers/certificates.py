@@ -52,7 +52,7 @@ WARN_DAYS = 30
 
 @dataclass(frozen=True)
 class SiteCertificate:
-    """One that fits."""
+    """What is known of a site certificate that fits its site and its key."""
 
     ends: datetime
     has_chain: bool

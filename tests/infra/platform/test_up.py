@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from hosts import plan as hosts_plan
-from hosts.kit import python_packages
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms.aws import kits as ca_bundle
-from slipway.platforms.aws import kits as set_up
+from slipway.platforms.aws import kits
 from slipway.platforms.aws import open as discovery
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
@@ -26,7 +23,7 @@ from slipway.settings import BadInput, NeedsPerson, Outputs
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
 
-REAL_RUN = set_up.RUN
+REAL_RUN = kits.RUN
 
 
 class Heard(Silent):
@@ -55,8 +52,8 @@ def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     parameter = {"Parameter": {"Value": made.model_dump_json()}}
     way.fake.answers["GetParameter"] = lambda asked: parameter
     monkeypatch.setattr(discovery, "USER", way.server.host().ssh_user)
-    monkeypatch.setattr(hosts_plan, "SETUP_DIGEST", str(tmp_path / "setup.digest"))
-    monkeypatch.setattr(set_up, "RUN", f"cat > {tmp_path}/kit.tar.gz; echo running")
+    monkeypatch.setattr(kits, "SETUP_DIGEST", str(tmp_path / "setup.digest"))
+    monkeypatch.setattr(kits, "RUN", f"cat > {tmp_path}/kit.tar.gz; echo running")
     authority = trustme.CA().cert_pem.bytes()
     fetched: list[str] = []
 
@@ -65,8 +62,8 @@ def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert len(fetched) == 1, "fetched once"
         return authority
 
-    monkeypatch.setattr(ca_bundle, "_fetch", fetch)
-    monkeypatch.setattr(python_packages, "build_all", lambda: {"x86_64-3.11": b"wheels"})
+    monkeypatch.setattr(kits, "_fetch", fetch)
+    monkeypatch.setattr(kits, "build_all", lambda: {"x86_64-3.11": b"wheels"})
     monkeypatch.setattr("shutil.which", _without("pulumi"))
     way.ends(world.project.state_dir / "ssh_config")
     return made
@@ -123,7 +120,7 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     opened = open_outputs(world.project).outputs
     (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
     (tmp_path / "kit.tar.gz").unlink()
-    monkeypatch.setattr(python_packages, "build_all", lambda: pytest.fail("the packages are in the bucket"))
+    monkeypatch.setattr(kits, "build_all", lambda: pytest.fail("the packages are in the bucket"))
     heard = Heard()
     platform_of(world.project).bring_up(heard)
     assert f"{host.name}: set up already" in heard.told
@@ -177,7 +174,7 @@ def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_
 ):
     launch(world, way)
     opened = platform_of(world.project).bring_up(Silent())
-    monkeypatch.setattr(set_up, "RUN", REAL_RUN)
+    monkeypatch.setattr(kits, "RUN", REAL_RUN)
     secrets = world.secret(world.names.app_secret)
     plan = fleet_plan(world.project, opened, secrets, world.project.state_dir / "tls/ca.pem")
     where = tmp_path / "where"

@@ -12,7 +12,7 @@ import pytest
 from slipway.platforms.data_host import NAMES, ensure_platform_secrets
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.keys import FleetKeys, SshKey, fleet_keys, host_key, operator_key
+from slipway.platforms.local.keys import fleet_keys, host_key, operator_key
 from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
@@ -37,8 +37,7 @@ def project(tmp_path: Path) -> Project:
 
 def outputs_of(stack: Stack, state_dir: Path = Path("/p/.slipway/local")) -> Outputs:
     hosts = lay_out(stack, NETWORK)
-    key = SshKey(state_dir / "ssh/key", "ssh-ed25519 AAAA")
-    keys = FleetKeys(key, {host.name: key for host in hosts})
+    keys = {host.name: "ssh-ed25519 AAAA" for host in hosts}
     return compose_outputs(stack, hosts, keys, state_dir=state_dir, secrets=state_dir / "secrets.age")
 
 
@@ -148,6 +147,25 @@ def test_a_start_that_fails_leaves_no_half_made_container(project: Project, fake
     lines = log.read_text().splitlines()
     removed = next(line for line in lines if line.startswith("rm "))
     assert all(f"board-local-{host}" in removed for host in ("edge", "web1", "web2", "worker1", "data1"))
+
+
+def test_a_fleet_that_is_as_it_should_be_is_left_alone(project: Project, fake: Fake, tmp_path: Path):
+    hosts = lay_out(project.stack, NETWORK)
+    keys = fleet_keys(project.state_dir, [host.name for host in hosts])
+    labels = {"slipway.fleet": "board-local", "slipway.root": str(tmp_path.resolve())}
+    entries: list[dict[str, Any]] = []
+    for host in hosts:
+        public = (keys.hosts[host.name].public, keys.operator.public)
+        spec = spec_of(host, "board-local", IMAGES[host.role], labels=labels, keys=public)
+        entries.append({
+            "Config": {"Labels": {**labels, "slipway.host": host.name, "slipway.spec": spec.digest}},
+            "NetworkSettings": {"Networks": {"board-local": {"IPAddress": host.address}}},
+            "State": {"Status": "running", "StartedAt": "2026-01-01T00:00:00Z"},
+        })  # fmt: skip
+    answer = f"case $1 in ps) echo abc;; container) echo '{json.dumps(entries)}';; esac"
+    with recorded(fake, tmp_path, answer) as (docker, log):
+        assert Containers(docker, project).ensure(hosts, IMAGES, keys, Silent()) == set()
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["ps", "container"]
 
 
 def test_a_fleet_of_another_folder_is_refused(project: Project, fake: Fake, tmp_path: Path):
