@@ -31,7 +31,7 @@ class Both:
         self.world, self.host, self.step = world, world.hosts[name], 0
         self.model = ModelHost(is_web=self.host.role == "web", broken=frozenset({3}))
         manifest = Manifest("b", Plan()).model_dump()
-        self.staging = {"config": "c", "manifest": manifest, "env": {}}
+        self.staging: dict[str, Any] = {"config": "c", "manifest": manifest, "env": {}}
         world.store.builds[3], world.apps["b3"] = "b3", App(boots=False, works=False)
 
     def ask(self, command: str, **request: object) -> dict[str, Any]:
@@ -53,7 +53,8 @@ class Both:
         self.step += 1
         order = (1, self.step - 1 if is_late else self.step)
         staging = {"build": f"b{release}", **self.staging}
-        more = staging if command == "stage" else {"steps": [{}], "values": {}} | {"back": back}
+        asked: dict[str, Any] = {"steps": [{}], "values": {}, "back": back}
+        more = staging if command == "stage" else asked
         if command == "retire":
             answer = self.ask(command, fence=1, step=order[1], now=True)
         else:
