@@ -40,7 +40,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def live(request: pytest.FixtureRequest) -> LiveStack:
-    """The stack."""
     return plugin.open_stack(request.config)
 
 

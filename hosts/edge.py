@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hosts import haproxy
+from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.operations import install
 from hosts.plan import FleetPlan
 from hosts.render import render
@@ -56,7 +57,8 @@ def configuration(plan: FleetPlan) -> str:
         "haproxy/edge.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
         idle_seconds=limits.idle_seconds,
-        stream_seconds=haproxy.STREAM_SECONDS,
+        check_seconds=haproxy.CHECK_SECONDS,
+        stream_seconds=STREAM_SECONDS,
         url=plan.outputs.url,
         site_pem=SITE_PEM,
         site_host=plan.site_host,

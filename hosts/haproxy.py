@@ -15,8 +15,8 @@ PACKAGES = ("haproxy",)
 CONFIG = "/etc/haproxy/haproxy.cfg"
 BODY_LIMIT = "/etc/haproxy/body_limit.lua"
 RELOAD = "/usr/local/lib/slipway/reload-haproxy"
-STREAM_SECONDS = 300
-"""Longest silence of an answer in progress, such as a slow query or a server-sent event stream."""
+CHECK_SECONDS = 5
+"""How long an answer to a health check may take; a server that takes longer three times in a row hangs."""
 MAX_CONNECTIONS = 8_000
 """Twice as many file descriptors must fit a container's usual limit of 20,000."""
 _ERROR_PAGE = "/etc/haproxy/errors/503.http"

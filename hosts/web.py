@@ -9,6 +9,7 @@ from pyinfra.context import host as current_host
 from pyinfra.facts.files import File
 
 from hosts import haproxy
+from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.base import restore_live_release
 from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
@@ -62,7 +63,9 @@ def configuration(plan: FleetPlan) -> str:
         "haproxy/web.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
         idle_seconds=_idle_seconds(plan),
-        stream_seconds=haproxy.STREAM_SECONDS,
+        stream_seconds=STREAM_SECONDS,
+        check_seconds=haproxy.CHECK_SECONDS,
+        response_seconds=plan.app.limits.response_seconds,
         slots_map=SLOTS_MAP,
         slots=slots(plan),
         site_host=plan.site_host,

@@ -18,7 +18,6 @@ SAMPLE = 2000
 
 @pytest.fixture(scope="module")
 def info(live: LiveStack) -> dict[str, Any]:
-    """Redis' INFO."""
     return cast("Any", connect_redis(live)).info("everything")
 
 

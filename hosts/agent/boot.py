@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import haproxy, systemd
+from . import builds, haproxy, systemd
 from .errors import AgentError, Interrupted
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -30,12 +30,24 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
             return {"slot": slot.name, "seconds": 0.0, "started": []}
         if not os.path.isdir(paths.slot(slot.name)):
             raise AgentError("not_staged", f"release {release} has no files in slot {slot.name}")
+        _refuse_altered(paths, state, slot)
         _boot(paths, host, state, slot, starting)
         return {
             "slot": slot.name,
             "seconds": round(time.monotonic() - begun, 3),
             "started": [unit for process in starting for unit in process.units(slot.name)],
         }
+
+
+def _refuse_altered(paths: Paths, state: State, slot: Slot) -> None:
+    """Start nothing but what was released. Staging the release again replaces what was changed here."""
+    error = builds.damage(paths, slot.build)
+    if error is None:
+        return
+    slot.become("failed")
+    slot.error = error.brief()
+    state.save()
+    raise error
 
 
 def _boot(paths: Paths, host: Host, state: State, slot: Slot, starting: list[Process]) -> None:

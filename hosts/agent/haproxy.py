@@ -15,6 +15,8 @@ from .state import SLOTS, State
 
 UNRELEASED = "unreleased"
 """In the map while nothing was ever released to a stack on AWS: HAProxy then answers the readiness check."""
+STREAM_SECONDS = 300
+"""HAProxy's `timeout server`: the longest silence of a stream, such as server-sent events."""
 _TIMEOUT = 3.0
 
 
@@ -98,13 +100,17 @@ def is_up(rows: list[dict[str, str]], slot: str) -> bool:
 
 
 def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
-    """Open requests and WebSockets in each slot's backend."""
-    counts = {f"slot_{name}": name for name in SLOTS}
+    """Open requests and WebSockets of each slot."""
     return {
-        counts[row["pxname"]]: int(row["scur"] or 0)
-        for row in rows
-        if row["type"] == "1" and row["pxname"] in counts
+        name: sum(int(row["scur"] or 0) for row in backends(rows, name))
+        for name in SLOTS
+        if backends(rows, name)
     }
+
+
+def backends(rows: list[dict[str, str]], slot: str) -> list[dict[str, str]]:
+    """The rows of a slot's backends: `slot_…`, and `last_…` for while no check of it passes."""
+    return [row for row in rows if row["type"] == "1" and row["pxname"] in (f"slot_{slot}", f"last_{slot}")]
 
 
 def mark_up(paths: Paths, slot: str, count: int) -> None:

@@ -59,7 +59,6 @@ class Paths:
         return f"{self.layers}/{digest.removeprefix('sha256:')}"
 
     def unit(self, unit: str) -> str:
-        """A unit file's path."""
         return f"{self.units}/{unit}"
 
 

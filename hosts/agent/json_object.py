@@ -38,7 +38,6 @@ class JsonObject:
         return self.raw.get(name) is not None
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string."""
         value = self.raw.get(name)
         if value is None and default is not None:
             return default
@@ -47,7 +46,6 @@ class JsonObject:
         return value
 
     def whole(self, name: str, default: int | None = None) -> int:
-        """An integer."""
         value = self.raw.get(name)
         if value is None and default is not None:
             return default
@@ -65,7 +63,6 @@ class JsonObject:
         return float(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean."""
         value = self.raw.get(name)
         if value is None:
             return default
@@ -90,7 +87,6 @@ class JsonObject:
         return {key: JsonObject(value, f"{inner.where}.{key}") for key, value in inner.raw.items()}
 
     def texts(self, name: str) -> list[str]:
-        """A list of strings."""
         items = self._list(name)
         for index, item in enumerate(items):
             if not isinstance(item, str):

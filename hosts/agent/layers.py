@@ -1,9 +1,9 @@
 """Fetch a build's missing layers to the host: in parallel, verified before they are unpacked.
 
-A layer's folder is trusted only if it holds the marker `complete`, and gets its name only when everything in
-it is on the disk. GNU tar never writes through links it has just made; what it would correct silently
-(absolute names) or leave (links that lead out, devices, setuid files) is refused before the folder is
-trusted.
+A layer's folder is trusted only if it holds the marker `complete` and its files are as they were unpacked
+(tree.py); it gets its name only when everything in it is on the disk. GNU tar never writes through links it
+has just made; what it would correct silently (absolute names) or leave (links that lead out, devices, setuid
+files) is refused before the folder is trusted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import stat
 import subprocess
 import threading
 
-from . import aws, durable, program
+from . import aws, durable, program, tree
 from .errors import AgentError
 from .host import Builds, Paths
 from .json_object import JsonObject
@@ -52,6 +52,8 @@ class Fetched:
         self.downloaded: list[str] = []
         self.reused: list[str] = []
         self.bytes = 0
+        self.altered: list[str] = []
+        """Files of kept layers that had been changed on this host; their layers were fetched again."""
 
 
 def present(paths: Paths, digest: str) -> bool:
@@ -59,10 +61,21 @@ def present(paths: Paths, digest: str) -> bool:
     return os.path.exists(f"{paths.layer(digest)}/complete")
 
 
+def altered(paths: Paths, digest: str) -> list[str]:
+    """Files of a kept layer that are not as they were unpacked."""
+    folder = paths.layer(digest)
+    return tree.altered(f"{folder}/root", f"{folder}/tree")
+
+
 def fetch(paths: Paths, builds: Builds, layers: list[Layer]) -> Fetched:
     """Make every layer present. Raises `disk_full` with numbers before anything is fetched."""
     done = Fetched()
-    missing = [layer for layer in layers if not present(paths, layer.digest)]
+    missing: list[Layer] = []
+    for layer in layers:
+        changed = altered(paths, layer.digest) if present(paths, layer.digest) else []
+        done.altered += changed
+        if changed or not present(paths, layer.digest):
+            missing.append(layer)
     done.reused = [layer.digest for layer in layers if layer not in missing]
     if not missing:
         return done
@@ -113,6 +126,7 @@ def _bring(paths: Paths, builds: Builds, layer: Layer) -> None:
     try:
         _download(paths, builds, layer, archive)
         unpack(archive, f"{folder}/root")
+        tree.record(f"{folder}/root", f"{folder}/tree")
         durable.write(f"{folder}/complete", f"{layer.kind}\n".encode(), 0o644, sync=False)
         _flush(folder)
         shutil.rmtree(paths.layer(layer.digest), ignore_errors=True)

@@ -1,13 +1,15 @@
 """How each slot answers: `observe` (HAProxy's log), `probe` (our own requests), `stats` (HAProxy's counters).
 
-A log line is `slipway <backend> <status> <ms to first byte> <ms in all> …` (templates/haproxy/web.cfg.j2).
-The time to the first byte counts, not the total: a slow client must not look like a slow release. WebSockets
-(101) and requests that the client aborted (-1) have no time.
+A log line is `slipway <backend> <status> <ms to first byte> <ms in all> <probe or -> …`
+(templates/haproxy/web.cfg.j2). The time to the first byte counts, not the total: a slow client must not look
+like a slow release. WebSockets (101) and requests that the client aborted (-1) have no time. HAProxy logs a
+request when it ends, so those that still wait for their answer are looked up in its table of sessions.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import time
 
@@ -28,6 +30,13 @@ class Seen:
     def __init__(self) -> None:
         self.count = 0
         self.errors = 0
+        self.probes = 0
+        """How many of `count` answered our own probes, and `probe_errors` of `errors`."""
+        self.probe_errors = 0
+        self.slow = 0
+        """Requests whose answer, or whose end without one, took `hung_seconds` or longer."""
+        self.waiting = 0
+        """Requests that have waited for their answer for `hung_seconds` or longer, and still do."""
         self.times: list[int] = []
 
     def to_json(self, release: int) -> dict[str, object]:
@@ -37,39 +46,102 @@ class Seen:
             "release": release or None,
             "count": self.count,
             "errors": self.errors,
+            "probes": self.probes,
+            "probe_errors": self.probe_errors,
+            "slow": self.slow,
+            "waiting": self.waiting,
             "p50_ms": percentile(self.times, 0.50),
             "p95_ms": percentile(self.times, 0.95),
         }
 
 
-def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
-    """See docs/agent.md, `observe`. `since` (default: 10 s ago) and `until` are by this host's clock."""
+def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
+    """See docs/agent.md, `observe`. The window is by this host's clock, from the moment of its own switch."""
     state = State.load(paths)
+    since, until = window(state, request, time.time())
     argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", "--identifier=haproxy"]
-    argv.append(f"--since=@{request.number('since', time.time() - 10):.6f}")
-    if request.has("until"):
-        argv.append(f"--until=@{request.number('until'):.6f}")
+    argv.append(f"--since=@{since:.6f}")
+    if until is not None:
+        argv.append(f"--until=@{until:.6f}")
+    hung = request.number("hung_seconds", 0)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as journal:
-        seen = tally(journal.stdout or ())
+        seen = tally(journal.stdout or (), hung)
+    if hung and host.serves:
+        limit = request.number("response_seconds", haproxy.STREAM_SECONDS)
+        for slot, seconds in waits(haproxy.ask(paths, "show sess").splitlines(), limit).items():
+            seen[slot].waiting = sum(each >= hung for each in seconds)
     slots = {name: seen[name].to_json(state.slots[name].release) for name in SLOTS}
-    return {"new": slots[state.active or "blue"], "old": slots[state.idle], "slots": slots}
+    new, old = slots[state.active or "blue"], slots[state.idle]
+    return {"active": state.active, "new": new, "old": old, "slots": slots}
 
 
-def tally(lines: Iterable[bytes]) -> dict[str, Seen]:
+def window(state: State, request: JsonObject, now: float) -> tuple[float, float | None]:
+    """From when, and until when, log lines count. No other machine's clock has a say in it.
+
+    `since_switch`: from the switch to the live release; `before_switch`: so many seconds up to it; else from
+    `since` (default: 10 s ago) to `until`.
+    """
+    if request.has("before_switch") or request.flag("since_switch"):
+        if state.live is None:
+            raise AgentError("not_staged", "nothing is live on this host, so there was no switch")
+        switched = state.live.since
+        if request.has("before_switch"):
+            return switched - request.number("before_switch"), switched
+        return switched, None
+    until = request.number("until") if request.has("until") else None
+    return request.number("since", now - 10), until
+
+
+def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
     """Count by slot; lines of another form are other log lines of HAProxy."""
     seen = {name: Seen() for name in SLOTS}
+    slow_ms = hung_seconds * 1000 or math.inf
     for line in lines:
-        words = line.split(None, 5)
-        if len(words) < 5 or words[0] != b"slipway" or not words[1].startswith(b"slot_"):
+        words = line.split(None, 6)
+        if len(words) < 5 or words[0] != b"slipway" or words[1][:5] not in (b"slot_", b"last_"):
             continue
         slot = seen.get(words[1][5:].decode(errors="replace"))
-        if slot is None or not words[2].isdigit():
+        if slot is None:
             continue
+        status, first, whole = words[2], words[3], words[4]
+        if not status.isdigit():  # the client gave up
+            slot.slow += not first.isdigit() and whole.isdigit() and int(whole) >= slow_ms
+            continue
+        failed, probe = status.startswith(b"5"), words[5:6] == [b"probe"]
         slot.count += 1
-        slot.errors += words[2].startswith(b"5")
-        if words[2] != b"101" and words[3].isdigit():
-            slot.times.append(int(words[3]))
+        slot.errors += failed
+        slot.probes += probe
+        slot.probe_errors += probe and failed
+        if status != b"101" and first.isdigit():
+            slot.times.append(int(first))
+            slot.slow += not failed and int(first) >= slow_ms
     return seen
+
+
+_WAITS = 0x400000
+"""In `show sess`, the analyser that waits for a response's headers (AN_RES_WAIT_HTTP of HAProxy 2.6)."""
+_SESSION = re.compile(r" be=(?:slot|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,rx=([^,]*),")
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+
+
+def waits(sessions: Iterable[str], response_seconds: float) -> dict[str, list[float]]:
+    """By slot, for how many seconds each request has waited for its answer, from the lines of `show sess`.
+
+    A session's age is that of its connection, so the wait is what has passed of its time limit: that of an
+    answer (`response_seconds`) or that of a stream.
+    """
+    found: dict[str, list[float]] = {name: [] for name in SLOTS}
+    for line in sessions:
+        session = _SESSION.search(line)
+        if session is None or session[1] not in found or not int(session[2], 16) & _WAITS:
+            continue
+        parts = re.findall(r"(\d+)([dhms])", session[3])
+        if not parts:  # the request is still being sent
+            continue
+        left = sum(int(count) * _UNITS[unit] for count, unit in parts)
+        limit = response_seconds if left <= response_seconds else haproxy.STREAM_SECONDS
+        found[session[1]].append(max(0.0, limit - left))
+    return found
 
 
 def percentile(times: list[int], share: float) -> int:
@@ -78,7 +150,10 @@ def percentile(times: list[int], share: float) -> int:
 
 
 def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `probe`. Requests go through HAProxy, as users' requests do."""
+    """See docs/agent.md, `probe`. Requests go through HAProxy, as users' requests do.
+
+    One that gets no answer is the last: the others would only wait in the same way.
+    """
     if not host.serves:
         raise AgentError("bad_request", f"{host.name} serves no traffic")
     state = State.load(paths)
@@ -96,14 +171,18 @@ def probe(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         status, took = ready.probe(ports[slot], request.text("path"), site, timeout)
         code = int(status) if status.isdigit() else 0
         probes.append({"status": code, "ms": round(took, 1), "error": None if code else status})
-    return {"probes": probes}
+        if not code:
+            break
+    return {"answers": probes}
 
 
 _COUNTERS = (
     *("req_tot", "scur", "stot", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx"),
     *("econ", "eresp", "wretr", "wredis", "rtime", "ttime"),
 )
-"""HAProxy's own names (management guide, 9.1); rtime and ttime are its averages of the last 1024, in ms."""
+"""HAProxy's own names (management guide, 9.1)."""
+_AVERAGES = ("rtime", "ttime")
+"""Of the last 1024 requests, in ms, while checks pass."""
 
 
 def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
@@ -113,8 +192,12 @@ def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
     rows = haproxy.stat(paths)
     slots: dict[str, object] = {}
     for slot in SLOTS:
-        backend = next(row for row in rows if row["pxname"] == f"slot_{slot}" and row["type"] == "1")
-        counters: dict[str, object] = {name: int(backend.get(name) or 0) for name in _COUNTERS}
+        checked, *last = haproxy.backends(rows, slot)
+        counters: dict[str, object] = {
+            name: int(checked.get(name) or 0)
+            + (0 if name in _AVERAGES else sum(int(row.get(name) or 0) for row in last))
+            for name in _COUNTERS
+        }
         counters["up"] = sum(row["status"].startswith("UP") for row in haproxy.servers(rows, slot))
         slots[slot] = counters
     return {"slots": slots}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import cron, handover, haproxy, retire, systemd
+import sys
+
+from . import builds, cron, handover, haproxy, retire, systemd
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -15,6 +17,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         # Something may have been released while the host was down: `converge` finds out.
         state.unreleased = False
         _reset_stopped(state)
+        _condemn_altered(paths, state)
         if host.serves:
             haproxy.write_map(paths, haproxy.wanted(state))
         started = _units_to_run(state)
@@ -41,6 +44,22 @@ def _reset_stopped(state: State) -> None:
         if slot.state == "booted" and not running:
             slot.become("staged")
     state.save()
+
+
+def _condemn_altered(paths: Paths, state: State) -> None:
+    """A warm build that was changed here is not started: going back to it stages it again.
+
+    The live one is started all the same, since users have no other.
+    """
+    for slot in state.slots.values():
+        error = builds.damage(paths, slot.build) if slot.state in ("live", "warm") else None
+        if error is None:
+            continue
+        print(error.message, file=sys.stderr, flush=True)
+        if slot.state == "warm":
+            slot.become("failed")
+        slot.error = error.brief()
+        state.save()
 
 
 def _units_to_run(state: State) -> list[str]:

@@ -26,18 +26,20 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         held = state.slots[plan.name]
         same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
         answer: dict[str, object] = {"slot": plan.name, "drained_seconds": 0.0}
-        if same and held.state in ("staged", "booted") and os.path.isdir(paths.build(plan.build)):
-            envfile.write_slot(paths, host, held, request.section("env"))
-            answer |= {"downloaded": [], "reused": [layer.digest for layer in wanted], "bytes": 0}
-        else:
+        is_there = same and held.state in ("staged", "booted") and os.path.isdir(paths.build(plan.build))
+        if not is_there:
             _refuse_unfit(paths, host, plan)
-            fetched = layers.fetch(paths, host.builds(), wanted)
-            builds.lay_out(paths, plan.build, [layer.digest for layer in wanted])
+        fetched = layers.fetch(paths, host.builds(), wanted)
+        changed = builds.lay_out(paths, plan.build, [layer.digest for layer in wanted])
+        if is_there:
+            envfile.write_slot(paths, host, held, request.section("env"))
+        else:
             _record(paths, plan.build, wanted)
             if held.state != "empty":
                 answer["drained_seconds"] = drain(paths, host, state, plan.name)
             _install(paths, host, state, plan, request.section("env"))
-            answer |= {"downloaded": fetched.downloaded, "reused": fetched.reused, "bytes": fetched.bytes}
+        answer |= {"downloaded": fetched.downloaded, "reused": fetched.reused, "bytes": fetched.bytes}
+        answer["altered"] = (fetched.altered or changed)[: builds.MOST_NAMED]
         return {**answer, "seconds": round(time.monotonic() - begun, 3)}
 
 

@@ -50,7 +50,6 @@ class Cost:
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """Items without a price."""
         return tuple(sorted({item.what for item in self.items if item.usd is None}))
 
     def as_json(self) -> dict[str, object]:

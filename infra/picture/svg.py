@@ -28,7 +28,6 @@ text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvet
 
 
 def svg(picture: Picture) -> str:
-    """The whole document."""
     places = layout(picture)
     boxes = {box.card.urn: box for box in places.boxes}
     parts = [

@@ -1,6 +1,7 @@
-"""A build of an app: found if its source is unchanged, else made; and the app's own checks on that source."""
+"""A build of an app: found if its source is unchanged, else made, and published to the builds bucket.
 
-from __future__ import annotations
+And the app's own checks on that source.
+"""
 
 import json
 import time
@@ -8,20 +9,25 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from slipway.build import cache
-from slipway.build.cache import settings_digest, tree_digest
+from slipway.build.cache import file_digest, settings_digest, tree_digest
 from slipway.build.command import BuildFailed, build_env, client_env, run_command
-from slipway.build.manifest import Manifest, canonical, declared_by, input_key, load_manifest, read_manifest
+from slipway.build.manifest import (
+    Layer,
+    Manifest,
+    canonical,
+    declared_by,
+    input_key,
+    load_manifest,
+    read_manifest,
+)
 from slipway.build.runtime import architecture, install
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
 from slipway.settings import App, Project, SlipwayError
-from slipway.storage.bucket import BucketError
-
-if TYPE_CHECKING:
-    from slipway.storage.bucket import Bucket
+from slipway.storage.bucket import Bucket, BucketError, Conflict
 
 
 @dataclass(frozen=True)
@@ -183,3 +189,68 @@ def run_checks(
                 yield FailedCheck(command, failed.message, "\n".join(failed.details))
                 return
     cache.remember("checks", key, {"passed": True})
+
+
+UPLOADS_AT_ONCE = 3
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What was sent: digests of the layers that were uploaded and that were there already, and bytes."""
+
+    build: str
+    uploaded: list[str]
+    reused: list[str]
+    bytes: int
+
+
+def publish(build: Build, bucket: Bucket, *, progress: Progress | None = None) -> PublishReport:
+    """Upload what `bucket` lacks of `build`, verified by checksum. Safe to repeat and to interrupt.
+
+    The manifest is written last, so a manifest in the bucket promises that everything it names is there.
+    Raises SlipwayError if a layer in this machine's cache was damaged; BucketError from the bucket.
+    """
+    manifest = build.manifest
+    if build.origin == "bucket":
+        return PublishReport(manifest.id, [], [layer.digest for layer in manifest.layers], 0)
+    line = (progress or Silent()).line
+
+    def send(layer: Layer) -> int:
+        return _send(build, layer, bucket, line)
+
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
+        sent = list(pool.map(send, manifest.layers))
+    _once(bucket, f"builds/{manifest.id}.cdx.json", json.loads(build.sbom))
+    _once(bucket, manifest.key, manifest.model_dump(mode="json"))
+    bucket.put_json(input_key(manifest.input), {"build": manifest.id})
+    digests = [layer.digest for layer in manifest.layers]
+    return PublishReport(
+        manifest.id,
+        uploaded=[digest for digest, count in zip(digests, sent, strict=True) if count],
+        reused=[digest for digest, count in zip(digests, sent, strict=True) if not count],
+        bytes=sum(sent),
+    )
+
+
+def _send(build: Build, layer: Layer, bucket: Bucket, line: Callable[[str], None]) -> int:
+    """Bytes sent: 0 if the layer was there."""
+    if bucket.exists(layer.key):
+        return 0
+    path = build.layers[layer.digest]
+    if f"sha256:{file_digest(path)}" != layer.digest:
+        path.unlink()
+        raise SlipwayError(
+            f"the {layer.kind} layer in {path.parent} was damaged and has been removed",
+            remedy="run the command again; it is built again",
+        )
+    line(f"uploading the {layer.kind} layer, {layer.size / 1e6:.1f} MB")
+    bucket.put_file(layer.key, path, sha256=layer.digest.removeprefix("sha256:"))
+    return layer.size
+
+
+def _once(bucket: Bucket, key: str, content: dict[str, object]) -> None:
+    """Write an object whose name follows from its content; another writer's is the same."""
+    try:
+        bucket.put_json(key, content, if_none_match=True)
+    except Conflict:
+        return

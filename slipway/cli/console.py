@@ -47,7 +47,6 @@ def progress(*, as_json: bool) -> Progress:
 
 
 def emit_json(document: object) -> None:
-    """Print one JSON document."""
     sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 

@@ -101,7 +101,7 @@ def lease(opened: LiveStack) -> Iterable[Diagnosis]:
 
 
 def ledger(opened: LiveStack) -> Iterable[Diagnosis]:
-    """Lease, head and newest records can be read, and the hosts serve what the head names."""
+    """Lease, head, hold and newest records can be read, and the hosts serve what the head names."""
     name = opened.outputs.stack
     found = survey(opened.bucket, name, newest=NEWEST_RECORDS)
     repair = f"slipway ledger repair --stack {name}"

@@ -197,14 +197,21 @@ class Agent:
         request = {"path": path, "count": count, "slot": slot}
         return self._call("probe", request, replies.Probed, seconds=_LOOK_SECONDS + count * 5)
 
-    def observe(self, *, since: float, live: SlotName, until: float | None = None) -> replies.Observed:
-        """The traffic of each slot since `since` (seconds since 1970 by the host's clock).
+    def observe(
+        self, *, before_switch: float | None = None, hung_seconds: float = 0, response_seconds: float = 0
+    ) -> replies.Observed:
+        """The traffic of each slot since the host switched to its live release, by the host's own clock.
 
-        `live` is the slot that `switch` returned; the answer calls it `new`.
+        `before_switch`: in so many seconds before that. A request that waits for `hung_seconds` counts as
+        slow; `response_seconds` is the host's time limit for an answer.
         """
-        request = {"since": since, "until": until}
-        seen = self._call("observe", request, replies.Observed, seconds=_LOOK_SECONDS)
-        return seen.model_copy(update={"live": live})
+        request = {
+            "since_switch": before_switch is None,
+            "before_switch": before_switch,
+            "hung_seconds": hung_seconds,
+            "response_seconds": response_seconds,
+        }
+        return self._call("observe", request, replies.Observed, seconds=_LOOK_SECONDS)
 
     def stats(self) -> replies.Stats:
         """HAProxy's counters by slot."""

@@ -131,7 +131,6 @@ class Fleet:
             return cast("dict[str, T]", failure.results)
 
     def close(self) -> None:
-        """Close all kept connections."""
         self.each(self.hosts, lambda host: host.connection.close())
 
 

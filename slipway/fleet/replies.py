@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 SlotName = Literal["blue", "green"]
 SlotState = Literal["empty", "staged", "booted", "live", "warm", "draining", "failed"]
@@ -80,7 +80,6 @@ class Status(Reply):
 
     @property
     def live(self) -> Slot | None:
-        """The slot that serves."""
         return self.slots.get(self.active) if self.active else None
 
     def holding(self, release: int) -> Slot | None:
@@ -98,6 +97,8 @@ class Staged(Reply):
     bytes: int = 0
     seconds: float = 0
     drained_seconds: float = 0
+    altered: list[str] = Field(default_factory=list[str])
+    """Files of the kept build that had been changed on the host; they were replaced."""
 
 
 class Booted(Reply):
@@ -191,36 +192,38 @@ class Probed(Reply):
 
 
 class Traffic(Reply):
-    """The traffic of one slot. Percentiles are 0 if nothing was counted."""
+    """The traffic of one slot, as in docs/agent.md. Percentiles are 0 if nothing was counted."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
     count: int = 0
-    errors: int = Field(default=0, alias="errors5xx")
-    p50_ms: float = Field(default=0, alias="p50")
-    p95_ms: float = Field(default=0, alias="p95")
-
-    @field_validator("p50_ms", "p95_ms", mode="before")
-    @classmethod
-    def _nothing_counted(cls, value: object) -> object:
-        return 0 if value is None else value
+    errors: int = 0
+    probes: int = 0
+    """How many of `count` are answers to the agent's own probes; `probe_errors` of `errors`."""
+    probe_errors: int = 0
+    slow: int = 0
+    """Requests that had waited `hung_seconds` or longer when they ended."""
+    waiting: int = 0
+    """Requests that have waited so long and still do."""
+    p50_ms: float = 0
+    p95_ms: float = 0
 
 
 class Observed(Reply):
     """`observe`: the traffic of each slot, and which slot is live."""
 
     slots: dict[str, Traffic] = Field(default_factory=dict[str, Traffic])
-    live: SlotName = "blue"
+    active: SlotName | None = None
 
     @property
     def new(self) -> Traffic:
         """The traffic of the live slot."""
-        return self.slots.get(self.live, Traffic())
+        return self.slots.get(self.active or "blue", Traffic())
 
     @property
     def old(self) -> Traffic:
         """The traffic of the other slot."""
-        return self.slots.get("green" if self.live == "blue" else "blue", Traffic())
+        return self.slots.get("green" if self.active == "blue" else "blue", Traffic())
 
 
 class Stats(Reply):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
-from slipway.release.verdict import Sample, hopeless, judge, longest, probes_due
+from slipway.release.verdict import Sample, detectable, hopeless, judge, longest, probes_due
 from slipway.settings import ReleaseFailed
 
 LOOK_EVERY_SECONDS = 1.0
@@ -18,7 +18,16 @@ LOG_LINES, LOG_WIDTH = 8, 400
 
 
 @dataclass(frozen=True)
-class Observe(Phase[Sample | None]):
+class Observation:
+    """A window that the release passed."""
+
+    sample: Sample
+    notices: float
+    """The smallest share of 5xx that it would have shown with 95 % certainty: what the pass is worth."""
+
+
+@dataclass(frozen=True)
+class Observe(Phase[Observation | None]):
     """A breach, or no data, is a failure, and the release is switched back."""
 
     name = "observe"
@@ -26,7 +35,7 @@ class Observe(Phase[Sample | None]):
     shipment: Shipment
     cutover: Cutover
 
-    def run(self, rollout: Rollout) -> Sample | None:
+    def run(self, rollout: Rollout) -> Observation | None:
         """Look every second; end early only if the release is surely bad. None: no window was wanted.
 
         While there are too few answers to judge, the window grows, up to a limit.
@@ -37,13 +46,13 @@ class Observe(Phase[Sample | None]):
         if window <= 0 or not web:
             rollout.progress.line("no observation window")
             return None
-        old = self._gather(rollout, self.cutover.at - BASELINE_SECONDS, which="old")
+        old = self._gather(rollout, before_switch=BASELINE_SECONDS)
         began = looked = time.monotonic()
         ends, new, took = began + window, Sample(), LOOK_EVERY_SECONDS
-        while not hopeless(new, limits):
+        while not hopeless(new, old, limits):
             left = ends - looked
             if left <= 0:
-                if new.count >= limits.min_samples or ends >= began + longest(window):
+                if new.requests >= limits.min_samples or ends >= began + longest(window):
                     break
                 ends = min(began + longest(window), ends + window)
                 rollout.progress.line(
@@ -52,9 +61,9 @@ class Observe(Phase[Sample | None]):
                 )
                 continue
             time.sleep(min(LOOK_EVERY_SECONDS, left))
-            self._probe(rollout, probes_due(limits.min_samples - new.count, left, took, len(web)))
-            new = self._gather(rollout, self.cutover.at, which="new")
-            rollout.progress.host("all", f"{new.count} answers, {new.errors} 5xx, p95 {new.p95_ms:.0f} ms")
+            self._probe(rollout, probes_due(limits.min_samples - new.requests, left, took, len(web)))
+            new = self._gather(rollout)
+            rollout.progress.host("all", str(new))
             took, looked = time.monotonic() - looked, time.monotonic()
         verdict = judge(new, old, limits)
         if not verdict.ok:
@@ -63,29 +72,49 @@ class Observe(Phase[Sample | None]):
                 details=_last_log_lines(rollout),
             )
         rollout.progress.line(verdict.reason)
-        return new
+        return Observation(new, detectable(new.count, limits.error_ratio))
 
-    def detail(self, result: Sample | None) -> Mapping[str, object]:
+    def detail(self, result: Observation | None) -> Mapping[str, object]:
         if result is None:
             return {}
-        return {"count": result.count, "errors": result.errors, "p95_ms": result.p95_ms}
+        sample = result.sample
+        return {
+            "count": sample.count,
+            "probes": sample.probes,
+            "errors": sample.errors,
+            "hung": sample.hung,
+            "p95_ms": sample.p95_ms,
+            "notices_5xx_share": round(result.notices, 4),
+        }
 
     def _probe(self, rollout: Rollout, count: int) -> None:
         app = self.shipment.app(rollout.app)
         path = app.observe.probe or (app.web.health if app.web else "/health")
         rollout.hosts.ask(rollout.hosts.web, lambda host: host.agent.probe(path=path, count=count))
 
-    def _gather(self, rollout: Rollout, since: float, *, which: str) -> Sample:
-        """The sum over the hosts. Its p95 is the worst host's, which hides nothing."""
+    def _gather(self, rollout: Rollout, *, before_switch: float | None = None) -> Sample:
+        """The sum over the hosts: of the new release since the switch, or of the old one before it.
+
+        Each host reads its own log by its own clock, from its own switch on. The p95 is the worst host's,
+        which hides nothing.
+        """
+        app = rollout.app
         replies = rollout.hosts.ask(
             rollout.hosts.web,
-            lambda host: host.agent.observe(since=since, live=self.cutover.web[host.name].slot or "blue"),
+            lambda host: host.agent.observe(
+                before_switch=before_switch,
+                hung_seconds=app.observe.hung_seconds,
+                response_seconds=app.limits.response_seconds,
+            ),
         )
-        samples = [getattr(reply, which) for reply in replies.values()]
+        seen = [reply.new if before_switch is None else reply.old for reply in replies.values()]
         return Sample(
-            count=sum(sample.count for sample in samples),
-            errors=sum(sample.errors for sample in samples),
-            p95_ms=max((sample.p95_ms for sample in samples), default=0.0),
+            count=sum(each.count for each in seen),
+            errors=sum(each.errors for each in seen),
+            p95_ms=max((each.p95_ms for each in seen), default=0.0),
+            probes=sum(each.probes for each in seen),
+            hung=sum(each.slow + each.waiting for each in seen),
+            waiting=sum(each.waiting for each in seen),
         )
 
 

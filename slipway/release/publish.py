@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slipway.build.build import Build
-from slipway.build.publish import PublishReport, publish
+from slipway.build.build import Build, PublishReport, publish
 from slipway.release.hold import refuse_held
 from slipway.release.preflight import Checked
 from slipway.release.rollout import Phase, Rollout, Shipment

@@ -31,12 +31,22 @@ def recover(rollout: Rollout) -> Recovered:
     if record is not None:
         recovered = _close(rollout, record, views)
     elif astray := [name for name, host in views.items() if is_astray(host, rollout.live)]:
+        _refuse_lost_ledger(rollout, astray)
         recovered = _send_home(rollout, astray)
     else:
         recovered = Recovered(rollout)
     if rollout.away:
         raise FleetError(rollout.away, recovered.rollout.statuses)
     return recovered
+
+
+def _refuse_lost_ledger(rollout: Rollout, serving: list[str]) -> None:
+    """Raises NeedsPerson if hosts serve a release and the ledger knows none at all: it was lost, not they."""
+    if rollout.live is None and rollout.ledger.is_empty:
+        raise NeedsPerson(
+            f"the ledger of stack {rollout.stack.name} is empty, but {', '.join(serving)} serve a release",
+            remedy=f"slipway ledger repair --stack {rollout.stack.name}",
+        )
 
 
 def _close(rollout: Rollout, record: Release, views: Mapping[str, HostView]) -> Recovered:

@@ -63,11 +63,10 @@ class SwitchBack(Switch):
     def run(self, rollout: Rollout) -> Cutover:
         hosts, release = rollout.hosts, self.shipment.number
         hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
-        at = time.time()
         switched = hosts.each(
             hosts.all, lambda host: switch_to(rollout, host, release, back=True), doing="switching"
         )
-        return Cutover(at, {host.name: switched[host.name] for host in hosts.web})
+        return Cutover({host.name: switched[host.name] for host in hosts.web})
 
 
 def choose(rollout: Rollout, to: int | None) -> Release:

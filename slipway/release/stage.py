@@ -33,9 +33,14 @@ class Stage(Phase[Slots]):
 
     def run(self, rollout: Rollout) -> Slots:
         hosts = rollout.hosts
-        replies = hosts.each(
-            hosts.all, lambda host: stage_on(rollout, self.shipment, host), doing="staging"
-        ).values()
+        staged = hosts.each(hosts.all, lambda host: stage_on(rollout, self.shipment, host), doing="staging")
+        for name, reply in staged.items():
+            if reply.altered:
+                rollout.warnings.append(
+                    f"{name}: files of the build it had kept were changed there, and were replaced: "
+                    f"{', '.join(reply.altered)}"
+                )
+        replies = staged.values()
         slots = Slots(
             bytes=sum(reply.bytes for reply in replies),
             drained_seconds=max((reply.drained_seconds for reply in replies), default=0.0),

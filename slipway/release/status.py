@@ -11,7 +11,6 @@ from slipway.progress import Progress
 from slipway.release.protocol import is_astray, view
 from slipway.release.recover import recover
 from slipway.release.rollout import open_rollout
-from slipway.settings import NeedsPerson
 from slipway.stack import LiveStack
 from slipway.storage.hold import Hold, read_holds
 from slipway.storage.lease import LeaseRecord, read_lease
@@ -119,8 +118,6 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         statuses, failures = _ask(stack)
         unfinished, lease = stack.ledger.unfinished(), None
     live = stack.ledger.live()
-    if live is None and unfinished is None and lease is None:
-        _refuse_lost_head(stack, statuses)
     return Seen(
         stack=stack.outputs.stack,
         url=stack.outputs.url,
@@ -133,17 +130,6 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         absent=stack.absent,
         holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
-
-
-def _refuse_lost_head(stack: LiveStack, statuses: Mapping[str, Status]) -> None:
-    """Raises NeedsPerson if hosts serve a release although the ledger names none as live."""
-    serving = {name: status.live.release for name, status in statuses.items() if status.live}
-    if serving:
-        raise NeedsPerson(
-            f"the ledger of stack {stack.outputs.stack} names no live release, but hosts serve one",
-            details=[f"{name} serves release {release}" for name, release in serving.items()],
-            remedy=f"slipway ledger repair --stack {stack.name}",
-        )
 
 
 def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:

@@ -3,7 +3,6 @@
 Open WebSockets and requests under way stay with the old slot until it retires.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,10 +14,8 @@ from slipway.release.stage import stage_on
 
 @dataclass(frozen=True)
 class Cutover:
-    """The moment at which users got the release, and where."""
+    """Where users got the release."""
 
-    at: float
-    """Unix time just before the first web host switched."""
     web: Mapping[str, Switched]
     """By name, each web host's reply."""
 
@@ -36,14 +33,13 @@ class Switch(Phase[Cutover]):
         """Web hosts first: users are served before any worker finishes its jobs and hands over."""
         hosts, release = rollout.hosts, self.shipment.number
         hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
-        at = time.time()
         web = hosts.each(hosts.web, lambda host: switch_to(rollout, host, release), doing="switching")
         hosts.each(
             hosts.workers,
             lambda host: switch_to(rollout, host, release, wait=True),
             doing="handing over the workers",
         )
-        return Cutover(at, web)
+        return Cutover(web)
 
 
 def prepare(rollout: Rollout, shipment: Shipment, host: FleetHost) -> bool:

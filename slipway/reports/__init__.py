@@ -45,7 +45,6 @@ class Reports:
 
     @property
     def report(self) -> Path:
-        """The HTML page."""
         return self.folder / "report.html"
 
     @cached_property

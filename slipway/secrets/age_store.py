@@ -57,7 +57,6 @@ class AgeStore:
         return dict(values)
 
     def names(self) -> list[str]:
-        """All names, sorted."""
         return sorted(self.read())
 
     def set(self, name: str, value: str) -> None:

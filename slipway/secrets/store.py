@@ -20,9 +20,7 @@ class SecretStore(Protocol):
         """All names and values; empty before the first `set`."""
         ...
 
-    def names(self) -> list[str]:
-        """All names, sorted."""
-        ...
+    def names(self) -> list[str]: ...
 
     def set(self, name: str, value: str) -> None:
         """Adds or replaces one value."""

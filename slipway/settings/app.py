@@ -168,6 +168,8 @@ class Limits(Setting):
     """Requests of one address over all paths; more are answered with 429."""
     idle_seconds: int = Field(default=60, ge=5)
     """HTTP keep-alive and request time-outs; WebSockets have their own."""
+    response_seconds: int = Field(default=60, ge=1, le=300)
+    """Longest wait for an answer to begin or go on; then 504. Event streams: 300 s; WebSockets: none."""
 
 
 class WebSocket(Setting):
@@ -230,6 +232,11 @@ class Observe(Setting):
     """Highest ratio of the new p95 to the old; counts only if the new one is also above p95_floor_ms."""
     p95_floor_ms: float = Field(default=100, ge=0)
     """Below this p95 a slower release is still fast enough."""
+    hung_seconds: float = Field(default=5, gt=0)
+    """A request that waits this long for its answer is hung, also while it still waits.
+
+    Their share may exceed the old release's by `error_ratio`.
+    """
     min_samples: int = Field(default=20, ge=1)
     """Responses needed for a verdict; the window grows up to three times, or by 30 s, to get them."""
     probe: HttpPath | None = None

@@ -129,12 +129,12 @@ class Checks(Setting):
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None
-    """See below."""
+    """How the app guards its WebSocket."""
     write: CheckWrite | None = None
-    """See below."""
+    """A write that every open socket must hear of."""
     webhook: CheckWebhook | None = None
-    """See below."""
+    """A signed webhook from outside."""
     upload: CheckUpload | None = None
-    """See below."""
+    """How an upload begins."""
     metrics: CheckMetrics | None = None
-    """See below."""
+    """The names of the app's own metrics."""

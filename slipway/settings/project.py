@@ -35,7 +35,6 @@ class Project:
 
     @property
     def toml(self) -> Path:
-        """The app's slipway.toml."""
         return self.app_dir / FILE_NAME
 
     @property

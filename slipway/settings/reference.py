@@ -118,7 +118,6 @@ _STACK = """\
 
 
 def render() -> str:
-    """The text of docs/slipway-toml.md."""
     words = {
         key: text
         for module in (app, load, checks, stack, aws)

@@ -130,7 +130,6 @@ class Bucket:
         return answer.etag
 
     def exists(self, key: str) -> bool:
-        """Whether the object exists."""
         answer = self._request("HEAD", key)
         if answer.status == 404:
             return False
@@ -200,7 +199,6 @@ class Bucket:
         return self._http.clock.now()
 
     def close(self) -> None:
-        """Close the kept connections."""
         self._http.close()
 
     def _put_in_parts(self, key: str, file: Path, progress: Progress | None) -> None:

@@ -64,7 +64,7 @@ def hold_key(stack: str) -> str:
 def read_holds(bucket: Bucket, stack: str) -> Holds:
     """The stack's holds; empty if it never had one."""
     found = bucket.get_json(hold_key(stack))
-    return Holds.model_validate(found[0]) if found else Holds()
+    return Holds.read(hold_key(stack), found[0]) if found else Holds()
 
 
 def hold(bucket: Bucket, stack: str, by: str, reason: str) -> Hold:
@@ -104,7 +104,7 @@ def _change(bucket: Bucket, stack: str, change: Callable[[Holds], Holds]) -> Non
     key = hold_key(stack)
     while True:
         found = bucket.get_json(key)
-        holds = Holds.model_validate(found[0]) if found else Holds()
+        holds = Holds.read(key, found[0]) if found else Holds()
         changed = change(holds)
         if changed == holds:
             return

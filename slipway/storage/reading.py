@@ -22,6 +22,11 @@ class Reading:
         """The head; empty if nothing was ever promoted."""
         return self._read_head()[0]
 
+    @property
+    def is_empty(self) -> bool:
+        """Was no release ever recorded? One request."""
+        return not self._records.any
+
     def find(self, number: int) -> Release | None:
         """Release `number`, or None if there is none."""
         return self._records.read(number)
@@ -37,7 +42,6 @@ class Reading:
         return found
 
     def live(self) -> Release | None:
-        """The release that serves."""
         number = self.head().live
         return None if number is None else self.get(number)
 

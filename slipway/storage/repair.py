@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from slipway.storage.bucket import Bucket, Damaged
+from slipway.storage.hold import Holds, hold, hold_key
 from slipway.storage.lease import Lease, LeaseRecord, current_actor, lease_key
 from slipway.storage.records import ROLLBACK, Event, Head, Progress, Release
 from slipway.storage.survey import Survey
@@ -91,6 +92,8 @@ class Rebuild:
                     self._rebuild_event(number, key, live)
         if not isinstance(head, Head) or (head.live is None and live is not None):
             self._rebuild_head(live)
+        if isinstance(self._found.hold, Damaged):
+            self._rebuild_hold()
         return self.done
 
     def _rebuild_record(self, number: int) -> None:
@@ -160,6 +163,14 @@ class Rebuild:
         by = f"web hosts serve {', '.join(map(str, served))}" if served else "no web host said what it serves"
         names = f"it names release {live or 'none'} as live"
         self.done.append(f"head: it was lost; {names} (schema {schema or 'unknown'}; {by})")
+
+    def _rebuild_hold(self) -> None:
+        """Whether it stood is not known, so the stack is held until a person resumes it."""
+        stack = self._found.stack
+        _keep(self._bucket, stack, hold_key(stack))
+        self._bucket.put_json(hold_key(stack), Holds().model_dump(mode="json"))
+        hold(self._bucket, stack, current_actor(), "the record of its holds was damaged")
+        self.done.append("hold: its record was damaged; the stack is held until `slipway resume`")
 
     def _live(self) -> int | None:
         """The release that the head is to name: by the records, unless hosts serve another good one."""

@@ -127,7 +127,6 @@ class SignedHttp:
         )
 
     def close(self) -> None:
-        """Close the kept connections."""
         self._connections.close()
 
     def _once(self, request: Signed, body: bytes | Body, sink: Sink | None) -> Answer:
@@ -195,7 +194,6 @@ class _Connections:
             self._idle.append(connection)
 
     def close(self) -> None:
-        """Close the idle connections."""
         with self._lock:
             for connection in self._idle:
                 connection.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from slipway.storage.bucket import Bucket, Damaged
+from slipway.storage.hold import Holds, hold_key
 from slipway.storage.lease import LeaseRecord, lease_key
 from slipway.storage.records import Event, Head, Progress, Release, Stored
 
@@ -23,6 +24,7 @@ class Survey:
     lease: LeaseRecord | Damaged | None
     head: Head | Damaged | None
     """None: neither a head nor a record was ever written."""
+    hold: Holds | Damaged | None = None
     records: dict[int, Release | Damaged] = field(default_factory=dict[int, Release | Damaged])
     """By number, without progress."""
     events: dict[int, dict[str, Event | Damaged]] = field(
@@ -33,19 +35,18 @@ class Survey:
     @property
     def damaged(self) -> list[Damaged]:
         """Every object that cannot be read."""
-        every: list[object] = [self.lease, self.head, *self.records.values()]
-        for events in self.events.values():
-            every += events.values()
-        return [each for each in every if isinstance(each, Damaged)]
+        return [each for each in self._every if isinstance(each, Damaged)]
 
     @property
     def fence(self) -> int:
         """The greatest fence that any readable object carries."""
-        every: list[object] = [self.lease, self.head, *self.records.values()]
-        for events in self.events.values():
-            every += events.values()
         kinds = (LeaseRecord, Head, Release, Event)
-        return max((each.fence for each in every if isinstance(each, kinds)), default=0)
+        return max((each.fence for each in self._every if isinstance(each, kinds)), default=0)
+
+    @property
+    def _every(self) -> list[object]:
+        events = [event for found in self.events.values() for event in found.values()]
+        return [self.lease, self.head, self.hold, *self.records.values(), *events]
 
     @property
     def newest(self) -> int:
@@ -59,7 +60,7 @@ class Survey:
 
 
 def survey(bucket: Bucket, stack: str, *, newest: int | None = None) -> Survey:
-    """Read the lease, the head and the `newest` records (None: all) with their events."""
+    """Read the lease, the head, the hold and the `newest` records (None: all) with their events."""
     root = f"stacks/{stack}/releases/"
     keys = list(bucket.list(root))
     numbers = sorted({int(key[len(root) :][:8]) for key in keys if re.match(r"\d{8}", key[len(root) :])})
@@ -92,6 +93,7 @@ def survey(bucket: Bucket, stack: str, *, newest: int | None = None) -> Survey:
         stack=stack,
         lease=_read(bucket, LeaseRecord, lease_key(stack)),
         head=head,
+        hold=_read(bucket, Holds, hold_key(stack)),
         records={number: record for number, record in records.items() if record is not None},
         events={
             number: {key: event for key, event in found.items() if event is not None}

@@ -77,3 +77,14 @@ ANSWERS_500 = Sabotage(
     "observe",
     "5xx",
 )
+
+HANGS = Sabotage(
+    "never answers some requests after the switch",
+    lambda app: edit(
+        app / "src/routes/open.ts",
+        "() => summary(), {",
+        "async () => { if (Math.random() < 0.3) await new Promise(() => {}); return summary(); }, {",
+    ),
+    "observe",
+    "waited 5 s or longer",
+)

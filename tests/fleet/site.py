@@ -198,8 +198,7 @@ class Site:
 
     def publish_then_corrupt_the_app_layer(self) -> str:
         """Build and upload what the next release would ship; then flip a byte of its app layer."""
-        from slipway.build.build import build  # noqa: PLC0415
-        from slipway.build.publish import publish  # noqa: PLC0415
+        from slipway.build.build import build, publish  # noqa: PLC0415
 
         opened = LiveStack(self.project)
         made = build(self.project, bucket=opened.bucket)

@@ -50,3 +50,21 @@ def test_a_deleted_head_beside_live_hosts_is_not_an_empty_stack(site: Site):
     assert slipway(site.root, "status", "--json").json["live"] == live
     assert slipway(site.root, "ledger", "repair", "--json").json["repaired"] == []
     site.release()
+
+
+def test_hosts_whose_ledger_is_gone_go_on_serving_until_it_is_rebuilt(site: Site):
+    """An empty ledger beside hosts that serve is a loss, never an order to serve nothing."""
+    site.release()
+    live = site.live()
+    bucket = LiveStack(site.project).bucket
+    for key in list(bucket.list("stacks/local/")):
+        bucket.delete(key)
+    for command in (["status"], ["release", "--no-checks"]):
+        refused = slipway(site.root, *command, "--json")
+        assert refused.code == 4, refused.out + refused.err
+        assert "the ledger of stack local is empty" in refused.error
+        assert site.live() == live
+    assert slipway(site.root, "ledger", "repair").code == 0
+    assert slipway(site.root, "status", "--json").json["live"] == live
+    site.release()
+    assert site.live() == live + 1

@@ -307,7 +307,7 @@ class SimHost:
         self.pause(0.05, 0.6)
         if self.is_full:
             raise AgentError("disk_full", f"{self.name} has 0 MiB free")
-        fetched: Any = SimpleNamespace(downloaded=[], reused=[], bytes=0)
+        fetched: Any = SimpleNamespace(downloaded=[], reused=[], bytes=0, altered=[])
         return fetched
 
     def run_program(self, *argv: str) -> program.Finished:

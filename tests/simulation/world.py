@@ -532,9 +532,9 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
-def _lay_out(paths: Any, build: str, _: object) -> bool:
+def _lay_out(paths: Any, build: str, _: object) -> list[str]:
     Path(paths.build(build)).mkdir(parents=True, exist_ok=True)
-    return True
+    return []
 
 
 @contextmanager

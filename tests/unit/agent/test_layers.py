@@ -1,10 +1,12 @@
 import hashlib
 import http.server
 import io
+import os
 import shutil
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-from hosts.agent import builds, layers
+from hosts.agent import builds, layers, tree
 from hosts.agent.errors import AgentError
 from hosts.agent.host import Builds, Paths
 from hosts.agent.json_object import JsonObject
@@ -155,6 +157,21 @@ def test_layers_are_fetched_once(paths: Paths, bucket: tuple[dict[str, bytes], B
     assert not list(Path(paths.work).iterdir())
 
 
+def test_a_kept_layer_that_was_changed_is_fetched_again(
+    paths: Paths, bucket: tuple[dict[str, bytes], Builds]
+):
+    objects, builds = bucket
+    content = archive(file("app.js", b"code"))
+    objects[f"/b/{layer(content).key}"] = content
+    layers.fetch(paths, builds, [layer(content)])
+    kept = Path(paths.layer(layer(content).digest), "root", "app.js")
+    kept.write_bytes(b"evil")
+    again = layers.fetch(paths, builds, [layer(content)])
+    assert (again.altered, again.downloaded) == (["app.js"], [layer(content).digest])
+    assert kept.read_bytes() == b"code"
+    assert layers.fetch(paths, builds, [layer(content)]).downloaded == []
+
+
 def test_a_corrupt_layer_is_refused_with_both_digests_and_never_unpacked(
     paths: Paths, bucket: tuple[dict[str, bytes], Builds]
 ):
@@ -223,12 +240,14 @@ Lay = Callable[[str, dict[str, str]], str]
 
 @pytest.fixture
 def lay(paths: Paths) -> Lay:
-    def make(name: str, tree: dict[str, str]) -> str:
+    def make(name: str, files: dict[str, str]) -> str:
         digest = "sha256:" + name * 64
-        for path, content in tree.items():
+        for path, content in files.items():
             to = Path(paths.layer(digest), "root", path)
             to.parent.mkdir(parents=True, exist_ok=True)
             to.symlink_to(content[1:]) if content.startswith("@") else to.write_text(content)
+        tree.record(f"{paths.layer(digest)}/root", f"{paths.layer(digest)}/tree")
+        Path(paths.layer(digest), "complete").touch()
         return digest
 
     return make
@@ -240,13 +259,13 @@ def test_layers_are_laid_over_each_other_without_taking_disk(paths: Paths, lay: 
         lay("b", {"node_modules/m/i.js": "m", "node_modules/.bin/m": "@../m/i.js", "shared/y": "y"}),
         lay("c", {"src/app.js": "app", "shared/x": "from c"}),
     ]
-    assert builds.lay_out(paths, "b1", digests)
+    assert builds.lay_out(paths, "b1", digests) == []
     root = Path(paths.build("b1"))
     assert (root / "shared/x").read_text() == "from c"
     assert (root / "node_modules/.bin/m").read_text() == "m"
     assert (root / "src/app.js").samefile(Path(paths.layer(digests[2]), "root/src/app.js"))
     assert Path(paths.layer(digests[0]), "root/shared/x").read_text() == "from a"
-    assert not builds.lay_out(paths, "b1", digests)
+    assert builds.lay_out(paths, "b1", digests) == []
 
 
 def test_a_file_where_another_layer_has_a_folder_is_refused_and_leaves_nothing(paths: Paths, lay: Lay):
@@ -260,3 +279,85 @@ def test_a_file_where_another_layer_has_a_folder_is_refused_and_leaves_nothing(p
             builds.lay_out(paths, "b1", [lay("a", under), lay("b", over)])
         assert not Path(paths.build("b1")).exists()
         assert not list(Path(paths.work).iterdir())
+
+
+@pytest.fixture
+def kept(paths: Paths, lay: Lay) -> Path:
+    """A build of two layers that this host keeps."""
+    digests = [
+        lay(
+            "a", {".runtime/bin/bun": "bun", "node_modules/m/i.js": "m", "node_modules/.bin/m": "@../m/i.js"}
+        ),
+        lay("b", {"src/app.js": "app", "package.json": "{}"}),
+    ]
+    builds.lay_out(paths, "b1", digests)
+    Path(paths.build("b1") + ".layers").write_text("".join(f"{digest}\n" for digest in digests))
+    assert builds.altered(paths, "b1") == []
+    return Path(paths.build("b1"))
+
+
+def digests_of(paths: Paths) -> list[str]:
+    return Path(paths.build("b1") + ".layers").read_text().split()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """As `sed -i` and editors do: another file takes the name."""
+    path.with_name("new").write_text(text)
+    path.with_name("new").rename(path)
+
+
+def replace_link(path: Path, target: str) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
+REPLACED: dict[str, Callable[[Path], object]] = {
+    "src/app.js": lambda root: replace_file(root / "src/app.js", "evil"),
+    "package.json": lambda root: (root / "package.json").unlink(),
+    "src/added.js": lambda root: (root / "src/added.js").write_text("evil"),
+    "node_modules/.bin/m": lambda root: replace_link(root / "node_modules/.bin/m", "../../src/app.js"),
+    "extra": lambda root: (root / "extra").mkdir(),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_what_differs_from_the_layers_in_a_kept_build_is_found_and_linked_again(
+    paths: Paths, kept: Path, name: str
+):
+    REPLACED[name](kept)
+    assert builds.altered(paths, "b1") == [name]
+    assert builds.lay_out(paths, "b1", digests_of(paths)) == [name]
+    assert builds.altered(paths, "b1") == []
+    assert (kept / "src/app.js").read_text() == "app"
+
+
+@pytest.mark.parametrize("keeps_time", [False, True], ids=["changed", "changed, with its old time and size"])
+def test_a_file_changed_in_place_condemns_its_layer_too(paths: Paths, kept: Path, keeps_time: bool):
+    file = kept / "src/app.js"
+    before = file.stat()
+    time.sleep(0.02)  # the clock of the file system is coarse
+    with file.open("r+") as content:
+        content.write("APP")
+    if keeps_time:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert builds.altered(paths, "b1") == ["src/app.js"]
+    assert layers.altered(paths, digests_of(paths)[1]) == ["src/app.js"]
+
+
+def test_links_that_other_builds_make_and_lose_cost_no_reading(
+    paths: Paths, kept: Path, monkeypatch: pytest.MonkeyPatch
+):
+    builds.lay_out(paths, "b2", digests_of(paths))
+
+    def read(path: str) -> str:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr(tree, "_digest", read)
+    assert builds.altered(paths, "b1") == []
+    shutil.rmtree(paths.build("b2"))
+    assert builds.altered(paths, "b1") == []
+
+
+def test_a_layer_without_a_record_of_its_files_is_fetched_again(paths: Paths, kept: Path):
+    Path(paths.layer(digests_of(paths)[0]), "tree").unlink()
+    assert builds.altered(paths, "b1") == ["the record of the layer's files"]

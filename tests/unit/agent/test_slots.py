@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.agent import boot, builds, envfile, layers, retire, stage
+from hosts.agent import boot, builds, envfile, layers, restore, retire, stage, tree
 from hosts.agent.errors import AgentError
 from tests.unit.agent.conftest import WEB, WORKER, World
 
@@ -174,3 +174,51 @@ def test_without_secret_names_every_long_value_is_hidden_and_no_app_output_is_ke
         world.ask(boot.command, fence=1, release=1)
     assert world.state.slots["blue"].error["code"] == "crashed"
     assert "the last line" not in Path(world.paths.state).read_text()
+
+
+@pytest.fixture
+def changed(world: World) -> Path:
+    """A file of release 1, which is staged in blue, that someone changed on the host."""
+    digest = "sha256:" + "1" * 64
+    file = Path(world.paths.layer(digest), "root", "app.js")
+    file.parent.mkdir(parents=True)
+    file.write_text("code")
+    tree.record(str(file.parent), f"{world.paths.layer(digest)}/tree")
+    (file.parents[1] / "complete").touch()
+    manifest = {"layers": [layer_of(digest)], "processes": {"web": WEB}}
+    world.ask(stage.command, **request(1, manifest=manifest))
+    kept = Path(world.paths.build("b1"), "app.js")
+    kept.unlink()
+    kept.write_text("evil")
+    return kept
+
+
+def layer_of(digest: str) -> dict[str, object]:
+    return {"kind": "app", "digest": digest, "size": 1, "unpacked_size": 1}
+
+
+def test_a_build_that_was_changed_on_the_host_is_not_started(world: World, changed: Path):
+    with pytest.raises(
+        AgentError, match=r"1 files of build b1 were changed on this host \(app.js\)"
+    ) as refused:
+        world.ask(boot.command, fence=1, release=1)
+    assert refused.value.code == "altered"
+    assert world.state.slots["blue"].state == "failed"
+    assert not [call for call in world.systemd.calls if call[0] == "start" and "web" in call[1]]
+
+
+def test_staging_it_again_replaces_what_was_changed_and_says_so(world: World, changed: Path):
+    manifest = {"layers": [layer_of("sha256:" + "1" * 64)], "processes": {"web": WEB}}
+    answers = [world.ask(stage.command, **request(1, manifest=manifest)) for _ in range(2)]
+    assert [answer["altered"] for answer in answers] == [["app.js"], []]
+    assert changed.read_text() == "code"
+
+
+def test_a_warm_build_that_was_changed_is_cold_after_a_reboot(world: World, changed: Path):
+    """A rollback then stages it again, and does not switch to what no release contains."""
+    state = world.state
+    state.slots["blue"].become("warm")
+    state.save()
+    world.ask(restore.command)
+    assert world.state.slots["blue"].state == "failed"
+    assert "slipway-web@blue-1.service" not in world.systemd.running

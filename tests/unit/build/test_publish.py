@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from slipway.build import cache
-from slipway.build.build import build
+from slipway.build.build import build, publish
 from slipway.build.manifest import canonical, load_manifest
-from slipway.build.publish import publish
 from slipway.settings import BadInput, SlipwayError
 from tests.s3 import S3
 from tests.unit.build.conftest import MakeProject, write

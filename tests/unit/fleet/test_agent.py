@@ -103,8 +103,9 @@ def test_logs_are_plain_lines_and_can_be_followed(says: Says) -> None:
 
 
 def test_observed_traffic_is_told_by_old_and_new(says: Says) -> None:
-    quiet = {"count": 0, "errors5xx": 0, "p50": None, "p95": None}
-    busy = {"count": 9, "errors5xx": 1, "p50": 3, "p95": 8}
-    seen = says({"ok": True, "slots": {"blue": quiet, "green": busy}}).observe(since=1.0, live="green")
+    quiet = {"count": 0, "errors": 0, "p50_ms": 0, "p95_ms": 0}
+    busy = {"count": 9, "errors": 1, "p50_ms": 3, "p95_ms": 8, "probes": 4, "waiting": 2}
+    seen = says({"ok": True, "active": "green", "slots": {"blue": quiet, "green": busy}}).observe()
     assert (seen.new.count, seen.new.errors, seen.new.p95_ms) == (9, 1, 8)
+    assert (seen.new.probes, seen.new.waiting) == (4, 2)
     assert (seen.old.count, seen.old.p95_ms) == (0, 0)

@@ -21,6 +21,11 @@ import pytest
 from hosts.render import TEMPLATES
 
 MISSING = "/missing"
+HANGS = "/hangs"
+HANG_SECONDS = 6
+SLOW_CHECK = "/slow-ready"
+SLOW_SECONDS = 2.5
+"""Longer than HAProxy's checks may take by themselves, which is their interval."""
 
 
 def free_port() -> int:
@@ -48,6 +53,10 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
+        if self.path == HANGS:
+            time.sleep(HANG_SECONDS)
+        if self.path == SLOW_CHECK:
+            time.sleep(SLOW_SECONDS)
         length = int(self.headers.get("Content-Length") or 0)
         received = len(self.rfile.read(length)) if length else self._chunks()
         headers = {name.lower(): value for name, value in self.headers.items()}

@@ -5,15 +5,28 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hosts import web
+from hosts.agent.observe import waits
 from hosts.plan import FleetPlan
-from tests.unit.hosts.live import MISSING, app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import (
+    HANG_SECONDS,
+    HANGS,
+    MISSING,
+    SLOW_CHECK,
+    SLOW_SECONDS,
+    app_on,
+    free_port,
+    haproxy,
+    moved,
+)
 
 
 @dataclass
@@ -37,12 +50,19 @@ class WebHost:
 
 @pytest.fixture
 def host(plan: FleetPlan, tmp_path: Path) -> Iterator[WebHost]:
+    yield from web_host(plan, tmp_path)
+
+
+def web_host(plan: FleetPlan, tmp_path: Path, *, apps: bool = True) -> Iterator[WebHost]:
     ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
     slots = {f"127.0.0.1:{port}": free_port() for port in (21001, 21002, 22001, 22002)}
     blue, green = slots["127.0.0.1:21001"], slots["127.0.0.1:22001"]
     text = moved(web.configuration(plan), tmp_path, ports | slots)
     (tmp_path / "slots.map").write_text(web.empty_map(plan))
-    with app_on(blue), app_on(green), haproxy(tmp_path, text, ports[":8080"]):
+    with ExitStack() as running:
+        for port in (blue, green) if apps else ():
+            running.enter_context(app_on(port))
+        running.enter_context(haproxy(tmp_path, text, ports[":8080"]))
         found = WebHost(
             httpx.Client(base_url=f"http://127.0.0.1:{ports[':8080']}"),
             httpx.Client(base_url=f"http://127.0.0.1:{ports['127.0.0.1:8081']}"),
@@ -102,6 +122,77 @@ def test_health_checks_of_instances_use_the_path_in_the_map(host: WebHost):
     while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert (_state(host, "blue-1"), _state(host, "green-1")) == ("DOWN", "UP")
+
+
+def test_a_slot_that_is_slow_to_answer_its_check_stays_up(host: WebHost):
+    host.set_map(active="blue", idle="green", **{"ready-blue": SLOW_CHECK})
+    ends = time.monotonic() + 4 * SLOW_SECONDS
+    while time.monotonic() < ends:
+        assert host.live.get("/").status_code == 200
+        assert _state(host, "blue-1") == "UP"
+        time.sleep(0.2)
+
+
+def test_a_slot_whose_checks_all_fail_is_still_asked_since_no_other_is_live(host: WebHost):
+    host.set_map(active="blue", idle="green", **{"ready-blue": MISSING})
+    deadline = time.monotonic() + 10
+    while _state(host, "blue-1") != "DOWN" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _state(host, "blue-1") == "DOWN"
+    for _ in range(4):  # of the slot's two ports one has an app
+        assert host.live.get("/").json()["server"] == host.blue
+    assert host.live.get("/-/slipway/ready").status_code == 404, "the edge's check sees what the app says"
+
+
+def test_a_slot_whose_app_is_gone_is_503_at_once(plan: FleetPlan, tmp_path: Path):
+    """The edge then tries another host."""
+    hosts = web_host(plan, tmp_path, apps=False)
+    host = next(hosts)
+    host.set_map(active="blue", idle="green")
+    began = time.monotonic()
+    assert host.live.get("/").status_code == 503
+    assert time.monotonic() - began < 1
+    next(hosts, None)
+
+
+def hang(host: WebHost, **headers: str) -> Future[httpx.Response]:
+    """A request on a kept connection whose answer the app does not give for a while."""
+    client = httpx.Client(base_url=host.live.base_url, timeout=30)
+    assert client.get("/", headers=headers).status_code == 200
+    pool = ThreadPoolExecutor(1)
+    return pool.submit(client.get, HANGS, headers=headers)
+
+
+def waited(host: WebHost, seconds: float) -> list[float]:
+    """What the agent reads of the requests that wait in slot blue."""
+    return waits(host.runtime("show sess").splitlines(), seconds)["blue"]
+
+
+def test_the_agent_sees_how_long_requests_wait_for_their_answer(host: WebHost, plan: FleetPlan):
+    host.set_map(active="blue", idle="green")
+    limit = plan.app.limits.response_seconds
+    time.sleep(1)
+    answers = [hang(host), hang(host, accept="text/event-stream")]
+    time.sleep(2.5)
+    seconds = waited(host, limit)
+    assert len(seconds) == 2
+    assert all(2 <= each <= HANG_SECONDS for each in seconds), "the kept connection is older"
+    assert all(answer.result().status_code == 200 for answer in answers)
+    assert waited(host, limit) == []
+
+
+def test_an_answer_that_does_not_begin_in_time_is_504_but_a_stream_may_be_silent(
+    plan: FleetPlan, tmp_path: Path
+):
+    limits = plan.app.limits.model_copy(update={"response_seconds": 1})
+    app = plan.app.model_copy(update={"limits": limits})
+    hosts = web_host(replace(plan, app=app), tmp_path)
+    host = next(hosts)
+    host.set_map(active="blue", idle="green")
+    plain, stream = hang(host), hang(host, accept="text/event-stream")
+    assert plain.result().status_code == 504
+    assert stream.result().status_code == 200
+    next(hosts, None)
 
 
 def _state(host: WebHost, server: str) -> str:

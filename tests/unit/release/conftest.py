@@ -54,6 +54,7 @@ class Ledger:
         self.fails: BaseException | None = None
         """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
         self.is_readable = True
+        self.is_empty = False
         self.left_behind: Release | None = None
 
     def unfinished(self) -> Release | None:

@@ -9,10 +9,9 @@ import pytest
 from slipway.fleet.replies import Observed, Probed, Switched, Traffic
 from slipway.progress import Silent
 from slipway.release import observe
-from slipway.release.observe import Observe
+from slipway.release.observe import Observation, Observe
 from slipway.release.rollout import Shipment
 from slipway.release.switch import Cutover
-from slipway.release.verdict import Sample
 from slipway.settings import App, ReleaseFailed
 from tests.unit.release.conftest import release
 
@@ -34,6 +33,7 @@ class Fleet:
         self.now, self.look_seconds, self.heard = 1000.0, look_seconds, heard
         self.answers = {"web1": 0.0, "web2": 0.0}
         self.probed: list[int] = []
+        self.asked: list[dict[str, object]] = []
         self.said = Said()
         clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._pass, time=lambda: self.now)
         patch.setattr(observe, "time", clock)
@@ -45,7 +45,7 @@ class Fleet:
         self.now += self.look_seconds / 2
         return {host.name: question(host) for host in hosts}
 
-    def watch(self, seconds: float, **limits: object) -> Sample | None:
+    def watch(self, seconds: float, **limits: object) -> Observation | None:
         app = App.model_validate(
             {
                 "name": "a",
@@ -65,7 +65,7 @@ class Fleet:
         manifest: Any = SimpleNamespace(as_declared=lambda today: today)  # pyright: ignore[reportUnknownLambdaType]
         shipment = Shipment(release(5), lambda: manifest)
         switched = {host.name: Switched(slot="green", to=5) for host in web}
-        return Observe(shipment, Cutover(0, switched)).run(rollout)
+        return Observe(shipment, Cutover(switched)).run(rollout)
 
     def _agent(self, name: str) -> Any:
         def probe(*, path: str, count: int) -> Probed:
@@ -73,8 +73,9 @@ class Fleet:
             self.answers[name] += count * self.heard
             return Probed()
 
-        def look(**_: object) -> Observed:
-            return Observed(slots={"green": Traffic(count=int(self.answers[name]))}, live="green")
+        def look(**request: object) -> Observed:
+            self.asked.append(request)
+            return Observed(slots={"green": Traffic(count=int(self.answers[name]))}, active="green")
 
         return SimpleNamespace(probe=probe, observe=look, logs=lambda lines: [])  # pyright: ignore[reportUnknownLambdaType]
 
@@ -83,7 +84,7 @@ def test_probes_make_up_the_number_within_the_window(monkeypatch: pytest.MonkeyP
     fleet = Fleet(monkeypatch)
     seen = fleet.watch(10, min_samples=20)
     assert seen is not None
-    assert 20 <= seen.count <= 40
+    assert 20 <= seen.sample.count <= 40
     assert fleet.now < 1012
     assert max(fleet.probed) <= 2, "spread over the window, not sent at once"
 
@@ -92,7 +93,7 @@ def test_on_a_busy_machine_where_looks_are_few_each_probes_more(monkeypatch: pyt
     fleet = Fleet(monkeypatch, look_seconds=4)
     seen = fleet.watch(10, min_samples=20)
     assert seen is not None
-    assert seen.count >= 20
+    assert seen.sample.count >= 20
     assert fleet.now < 1020
 
 
@@ -100,7 +101,7 @@ def test_a_window_with_too_few_answers_grows_and_says_so(monkeypatch: pytest.Mon
     fleet = Fleet(monkeypatch, heard=0.15)
     seen = fleet.watch(3, min_samples=20)
     assert seen is not None
-    assert seen.count >= 20
+    assert seen.sample.count >= 20
     assert any("the window grows from 3 s to 6 s, at most 33 s" in line for line in fleet.said.lines)
 
 
@@ -109,3 +110,13 @@ def test_its_growth_is_bounded_and_no_data_is_a_failure(monkeypatch: pytest.Monk
     with pytest.raises(ReleaseFailed, match="only 0 answers"):
         fleet.watch(10, min_samples=20)
     assert 1040 <= fleet.now < 1043
+
+
+def test_no_time_of_this_machine_is_part_of_a_question(monkeypatch: pytest.MonkeyPatch):
+    """Hosts count from their own switch by their own clocks: a wrong clock here changes nothing."""
+    fleet = Fleet(monkeypatch)
+    fleet.watch(10, min_samples=20)
+    limits = {"hung_seconds": 5, "response_seconds": 60}
+    old, new = {"before_switch": 60, **limits}, {"before_switch": None, **limits}
+    assert fleet.asked[:2] == [old, old]
+    assert all(asked == new for asked in fleet.asked[2:])

@@ -1,5 +1,7 @@
 """What an earlier command left behind is finished or undone by the next one."""
 
+from dataclasses import replace
+
 import pytest
 
 from slipway.fleet.agent_call import AgentError
@@ -7,7 +9,7 @@ from slipway.fleet.fleet import FleetError
 from slipway.fleet.ssh import HostDown
 from slipway.release.recover import Recovered, recover
 from slipway.settings import NeedsPerson
-from slipway.storage.records import Release
+from slipway.storage.records import Head, Release
 from tests.unit.release.conftest import World, release
 
 
@@ -27,6 +29,16 @@ def test_hosts_that_serve_an_unfinished_release_are_sent_back_and_the_record_is_
     assert world.ledger.ended == ["undone"]
     assert recovered.what == "undid release 5, which was left unfinished"
     assert recovered.rollout.head == found.head
+
+
+def test_an_empty_ledger_sends_no_host_dark(world: World):
+    """It was lost: hosts that serve are the better witness."""
+    world.ledger.is_empty = True
+    with pytest.raises(NeedsPerson, match="web1, web2 serve a release") as refused:
+        recover(replace(world.found(), head=Head()))
+    assert "slipway ledger repair" in refused.value.remedy
+    assert [command for _, command in world.asked if command != "status"] == []
+    assert world.served() == {"web1": 4, "web2": 4}
 
 
 def test_a_rollback_that_reached_a_host_is_finished_also_where_its_target_must_be_started_again(world: World):

@@ -9,6 +9,7 @@ import pytest
 
 from slipway.settings import LeaseHeld
 from slipway.storage.bucket import Damaged
+from slipway.storage.hold import hold_key, read_holds
 from slipway.storage.lease import Lease, lease_key, read_lease
 from slipway.storage.ledger import Ledger
 from slipway.storage.repair import OnHosts, Rebuild, free_lease, needs_repair
@@ -159,6 +160,16 @@ def test_a_lease_that_a_command_holds_is_not_taken_away(bucket: MemoryBucket):
     bucket.objects[HEAD] = b""
     with Lease.acquire(bucket, "prod", "someone"), pytest.raises(LeaseHeld, match="someone"):
         repair(bucket)
+
+
+def test_a_stack_whose_hold_cannot_be_read_is_held(bucket: MemoryBucket):
+    """A person may have frozen it: what is not known is not taken for a yes."""
+    bucket.objects[hold_key("prod")] = b'{"person": {"cau'
+    with pytest.raises(Damaged, match=r"hold\.json"):
+        read_holds(bucket, "prod")
+    repair(bucket)
+    standing = read_holds(bucket, "prod").standing(3)
+    assert [hold.reason for hold in standing] == ["the record of its holds was damaged"]
 
 
 def test_a_whole_ledger_needs_no_repair(bucket: MemoryBucket):
