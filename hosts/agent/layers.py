@@ -57,14 +57,15 @@ class Fetched:
 
 
 def present(paths: Paths, digest: str) -> bool:
-    """Whether the complete layer is on this host."""
-    return os.path.exists(f"{paths.layer(digest)}/complete")
+    """Whether the complete layer is on this host, with the record of its files."""
+    folder = paths.layer(digest)
+    return os.path.exists(f"{folder}/complete") and os.path.exists(f"{folder}/tree")
 
 
 def altered(paths: Paths, digest: str) -> list[str]:
-    """Files of a kept layer that are not as they were unpacked."""
+    """Files of a kept layer that are not as they were unpacked; none if that was not recorded."""
     folder = paths.layer(digest)
-    return tree.altered(f"{folder}/root", f"{folder}/tree")
+    return tree.altered(f"{folder}/root", f"{folder}/tree") if present(paths, digest) else []
 
 
 def fetch(paths: Paths, builds: Builds, layers: list[Layer]) -> Fetched:
@@ -72,7 +73,7 @@ def fetch(paths: Paths, builds: Builds, layers: list[Layer]) -> Fetched:
     done = Fetched()
     missing: list[Layer] = []
     for layer in layers:
-        changed = altered(paths, layer.digest) if present(paths, layer.digest) else []
+        changed = altered(paths, layer.digest)
         done.altered += changed
         if changed or not present(paths, layer.digest):
             missing.append(layer)

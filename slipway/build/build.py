@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,7 +28,7 @@ from slipway.build.runtime import architecture, install
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
 from slipway.settings import App, Project, SlipwayError
-from slipway.storage.bucket import Bucket, BucketError, Conflict
+from slipway.storage.bucket import Bucket, BucketError, Conflict, Damaged
 
 
 @dataclass(frozen=True)
@@ -249,8 +250,11 @@ def _send(build: Build, layer: Layer, bucket: Bucket, line: Callable[[str], None
 
 
 def _once(bucket: Bucket, key: str, content: dict[str, object]) -> None:
-    """Write an object whose name follows from its content; another writer's is the same."""
+    """Write an object whose name follows from its content; another writer's is the same, if it is whole."""
     try:
         bucket.put_json(key, content, if_none_match=True)
     except Conflict:
-        return
+        with suppress(Damaged):
+            if (found := bucket.get_json(key)) and found[0] == content:
+                return
+        bucket.put_json(key, content)

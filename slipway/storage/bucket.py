@@ -34,10 +34,11 @@ class BucketError(SlipwayError):
 class Damaged(NeedsPerson):
     """An object in the bucket cannot be read: truncated, garbled, or missing beside what depends on it."""
 
-    def __init__(self, key: str, what: str, remedy: str = "") -> None:
+    def __init__(self, key: str, what: str) -> None:
         stack = re.match(r"stacks/([^/]+)/", key)
-        repair = f"slipway ledger repair --stack {stack[1]}" if stack else ""
-        super().__init__(f"{key} in the builds bucket {what}", remedy=remedy or repair)
+        again = "a release of the same source publishes it again"
+        remedy = f"slipway ledger repair --stack {stack[1]}" if stack else again
+        super().__init__(f"{key} in the builds bucket {what}", remedy=remedy)
         self.key = key
 
 

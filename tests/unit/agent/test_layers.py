@@ -358,6 +358,13 @@ def test_links_that_other_builds_make_and_lose_cost_no_reading(
     assert builds.altered(paths, "b1") == []
 
 
-def test_a_layer_without_a_record_of_its_files_is_fetched_again(paths: Paths, kept: Path):
+def test_a_layer_without_a_record_of_its_files_counts_as_missing_and_not_as_changed(paths: Paths, kept: Path):
+    """An older agent unpacked it."""
     Path(paths.layer(digests_of(paths)[0]), "tree").unlink()
+    assert not layers.present(paths, digests_of(paths)[0])
+    assert builds.altered(paths, "b1") == []
+
+
+def test_a_record_that_cannot_be_read_is_a_change(paths: Paths, kept: Path):
+    Path(paths.layer(digests_of(paths)[0]), "tree").write_text("{")
     assert builds.altered(paths, "b1") == ["the record of the layer's files"]

@@ -12,6 +12,7 @@ from slipway.build import cache
 from slipway.build.build import build, publish
 from slipway.build.manifest import canonical, load_manifest
 from slipway.settings import BadInput, SlipwayError
+from slipway.storage.bucket import Damaged
 from tests.s3 import S3
 from tests.unit.build.conftest import MakeProject, write
 
@@ -67,6 +68,22 @@ def test_what_lies_in_the_bucket_is_what_the_manifest_says(make_project: MakePro
     sbom = json.loads((folder / f"builds/{made.manifest.id}.cdx.json").read_text())
     assert f"sha256:{hashlib.sha256(canonical(sbom)).hexdigest()}" == made.manifest.sbom
     assert json.loads((folder / f"builds/{made.manifest.id}.json").read_text())["id"] == made.manifest.id
+
+
+def test_a_damaged_manifest_is_named_and_a_release_of_the_same_source_replaces_it(
+    make_project: MakeProject, s3: S3
+) -> None:
+    bucket = s3.bucket()
+    project = make_project({"a.txt": "1"})
+    made = build(project, bucket=bucket)
+    publish(made, bucket)
+    content = bucket.get_bytes(made.manifest.key) or b""
+    bucket.put_bytes(made.manifest.key, content[: len(content) // 2])
+    with pytest.raises(Damaged, match=made.manifest.key) as refused:
+        load_manifest(bucket, made.manifest.id)
+    assert "a release of the same source" in refused.value.remedy
+    publish(build(project, bucket=bucket), bucket)
+    assert load_manifest(bucket, made.manifest.id) == made.manifest
 
 
 def test_a_damaged_layer_in_the_cache_is_never_sent_and_the_manifest_neither(

@@ -84,9 +84,19 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+class Unready(Echo):
+    """Answers requests, and says to its health check that it is not ready."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/ready"):
+            self.send_error(503)
+        else:
+            self._answer()
+
+
 @contextmanager
-def app_on(port: int) -> Generator[None]:
-    server = Server(("127.0.0.1", port), Echo)
+def app_on(port: int, kind: type[Echo] = Echo) -> Generator[None]:
+    server = Server(("127.0.0.1", port), kind)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield
     server.shutdown()

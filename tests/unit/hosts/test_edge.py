@@ -17,7 +17,7 @@ import pytest
 from hosts import edge
 from hosts.plan import FleetPlan
 from tests.unit.hosts.conftest import haproxy_refuses
-from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import Echo, Unready, app_on, free_port, haproxy, moved
 
 LIMITS = {"requests_per_minute": 40, "connections_per_ip": 5, "body_bytes": 100_000}
 KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}
@@ -25,6 +25,10 @@ KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}
 
 @pytest.fixture
 def site(plan: FleetPlan, tmp_path: Path) -> Iterator[httpx.Client]:
+    yield from edge_before(plan, tmp_path, Echo)
+
+
+def edge_before(plan: FleetPlan, tmp_path: Path, app: type[Echo]) -> Iterator[httpx.Client]:
     ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
     apps = {"10.7.0.12:8080": free_port(), "10.7.0.13:8080": free_port()}
     limited = plan.app.model_copy(update={"limits": plan.app.limits.model_copy(update=LIMITS)})
@@ -32,13 +36,24 @@ def site(plan: FleetPlan, tmp_path: Path) -> Iterator[httpx.Client]:
     text = moved(text, tmp_path, ports | apps)
     context = ssl.create_default_context(cafile=plan.ca_file)
     with (
-        app_on(apps["10.7.0.12:8080"]),
-        app_on(apps["10.7.0.13:8080"]),
+        app_on(apps["10.7.0.12:8080"], app),
+        app_on(apps["10.7.0.13:8080"], app),
         haproxy(tmp_path, text, ports[":443"]),
         httpx.Client(base_url=f"https://localhost:{ports[':443']}", verify=context) as client,
     ):
         client.headers["X-Test-Http"] = str(ports[":80"])
         yield client
+
+
+def test_hosts_whose_checks_all_fail_are_asked_all_the_same(plan: FleetPlan, tmp_path: Path):
+    """There is nothing better; 503 would be certain."""
+    sites = edge_before(plan, tmp_path, Unready)
+    site = next(sites)
+    ends = time.monotonic() + 5  # three checks have failed long before
+    while time.monotonic() < ends:
+        assert site.get("/", headers=KEY).status_code == 200
+        time.sleep(0.1)
+    next(sites, None)
 
 
 def test_haproxy_takes_the_configuration_with_and_without_uploads(plan: FleetPlan, tmp_path: Path):
