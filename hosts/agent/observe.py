@@ -182,7 +182,7 @@ _COUNTERS = (
 )
 """HAProxy's own names (management guide, 9.1)."""
 _AVERAGES = ("rtime", "ttime")
-"""Of the last 1024 requests, in ms, while checks pass."""
+"""Over the last 1024 requests, in ms, while checks pass."""
 
 
 def stats(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001

@@ -57,7 +57,7 @@ def test_every_value_arrives_as_it_was(values: dict[str, str]):
 @pytest.mark.skipif(
     not Path("/run/systemd/system").is_dir() or not shutil.which("systemd-run"), reason="no systemd runs here"
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.dictionaries(NAMES, VALUES.filter(bool), min_size=1, max_size=20))
 def test_systemd_itself_gives_every_value_back(values: dict[str, str]):
     path = Path("/run/slipway-test.env")

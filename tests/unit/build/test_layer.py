@@ -33,7 +33,7 @@ def lay(root: Path, tree: dict[str, tuple[bytes, bool]], time: int) -> Path:
     return root
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees, st.integers(1, 2_000_000_000), st.sampled_from(["fixed", "content"]))
 def test_the_same_tree_is_the_same_layer_in_another_folder_at_another_time_on_other_cores(
     cache_home: Path, tree: dict[str, tuple[bytes, bool]], time: int, times: str

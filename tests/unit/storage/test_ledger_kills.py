@@ -108,7 +108,7 @@ def assert_the_next_command_repairs_it(bucket: MemoryBucket) -> None:
     assert (newest.status, ledger.head().live) == ("promoted", newest.number)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(WORK, HIT), max_size=7))
 def test_commands_killed_anywhere_leave_a_sound_ledger(
     story: list[tuple[Work, tuple[int, bool] | None]],
@@ -122,7 +122,7 @@ def test_commands_killed_anywhere_leave_a_sound_ledger(
     assert_the_next_command_repairs_it(bucket)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(WORK, max_size=3), WORK, WORK, st.integers(0, 45), st.booleans())
 def test_a_paused_command_that_was_overtaken_does_no_harm(
     before: list[Work], paused: Work, other: Work, request: int, after: bool

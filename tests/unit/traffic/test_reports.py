@@ -157,7 +157,7 @@ def test_a_run_without_any_data_still_has_all_reports(tmp_path: Path) -> None:
     assert "No data, or too little of it" in files[0].read_text()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example([5e-324], [], False)
 @given(st.lists(st.floats(0, 1e6), max_size=8), st.lists(st.floats(0.1, 1e5), max_size=2), st.booleans())
 def test_every_value_and_limit_is_on_the_axis(values: list[float], limits: list[float], log: bool) -> None:

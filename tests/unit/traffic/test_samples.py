@@ -54,7 +54,7 @@ def recorded(draw: st.DrawFn) -> Samples:
     return samples
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recorded(), recorded(), recorded())
 def test_merging_is_associative_and_commutative(a: Samples, b: Samples, c: Samples) -> None:
     left = Samples.merged([Samples.merged([a, b]), c])
@@ -63,7 +63,7 @@ def test_merging_is_associative_and_commutative(a: Samples, b: Samples, c: Sampl
     assert left.to_json() == right.to_json() == other.to_json()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recorded())
 def test_json_loses_nothing(samples: Samples) -> None:
     again = Samples.from_json(json.loads(json.dumps(samples.to_json())))
@@ -71,7 +71,7 @@ def test_json_loses_nothing(samples: Samples) -> None:
     assert again.totals().keys() == samples.totals().keys()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recorded())
 def test_what_was_taken_and_merged_elsewhere_is_the_whole(samples: Samples) -> None:
     before = samples.to_json()
@@ -82,7 +82,7 @@ def test_what_was_taken_and_merged_elsewhere_is_the_whole(samples: Samples) -> N
     assert samples.to_json() == before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(times, min_size=1, max_size=400), st.sampled_from([50, 90, 95, 99, 99.9]))
 def test_percentiles_are_within_one_percent_of_the_nearest_rank(values: list[float], percent: float) -> None:
     histogram = Histogram()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.traffic.profile import Leg, Part, Schedule
@@ -26,7 +26,6 @@ def schedules(draw: st.DrawFn) -> Schedule:
     return Schedule(tuple(legs))
 
 
-@settings(deadline=None)
 @given(schedules())
 def test_as_many_arrive_as_the_rate_says_and_in_order(schedule: Schedule):
     times = list(schedule.arrivals())
@@ -35,14 +34,12 @@ def test_as_many_arrive_as_the_rate_says_and_in_order(schedule: Schedule):
     assert all(0 <= at <= schedule.seconds for at in times)
 
 
-@settings(deadline=None)
 @given(schedules(), st.integers(1, 4))
 def test_the_parts_together_send_what_one_would(schedule: Schedule, of: int):
     parts = [at for index in range(of) for at in schedule.arrivals(part=Part(index, of))]
     assert sorted(parts) == pytest.approx(list(schedule.arrivals()))
 
 
-@settings(deadline=None)
 @given(schedules(), st.floats(0.1, 0.9))
 def test_shares_add_up(schedule: Schedule, share: float):
     both = len(list(schedule.arrivals(share))) + len(list(schedule.arrivals(1 - share)))
@@ -61,7 +58,6 @@ def test_a_ramp_comes_denser_and_denser():
     assert times[25] == pytest.approx(5.0)
 
 
-@settings(deadline=None)
 @given(schedules(), st.integers(0, 49))
 def test_a_seat_is_taken_exactly_while_so_many_sockets_are_to_be_open(schedule: Schedule, rank: int):
     taken: list[tuple[float, float]] = []
