@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipway.release.phases import Report
-from slipway.settings import SlipwayError
+from slipway.settings import NeedsPerson, SlipwayError
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.world import Command, Plan, World
 
@@ -30,6 +30,9 @@ class Violation(AssertionError):
 
 def watch(world: World) -> None:
     """Called after everything that happens."""
+    if not world.has_changed:
+        return
+    world.has_changed = False
     in_the_way = world.store.in_the_way
     for host in world.hosts.values():
         reached = host.users_reach
@@ -55,7 +58,7 @@ def check_message(world: World, command: Command) -> None:
     if any(other is not command and not other.is_over for other in world.commands):
         return
     hosts = [host for host in world.hosts.values() if host.is_reachable]
-    live, served = world.store.head.live, {host.serves for host in hosts}
+    live, served = world.store.head.live, {host.goes_to or host.serves for host in hosts}
     if isinstance(command.report, Report) and command.report.release != live:
         raise Violation(world, f"{command.name} reports release {command.report.release}, {live} is live")
     error = command.error
@@ -74,6 +77,19 @@ def check_message(world: World, command: Command) -> None:
     is_closed = not world.store.open or "could not record" in said
     if error.exit_code == 1 and "undone:" in said and (served - {live} or not is_closed):
         raise Violation(world, f"{command.name} ended with exit code 1, but {served} serve, {live} is live")
+
+
+def check_undo(world: World, command: Command) -> None:
+    """A command that could not be undone everywhere left no host astray that could have gone back."""
+    error = command.error
+    if not isinstance(error, NeedsPerson) or any(not other.is_over for other in world.commands):
+        return
+    sound = [host for host in world.hosts.values() if host.name not in world.troubled]
+    live = world.store.head.live
+    if astray := [host.name for host in sound if host.serves != live or host.state.handover]:
+        raise Violation(world, f"{command.name} left {astray} astray, which nothing kept from going back")
+    if len(sound) == len(world.hosts) and not world.bucket_was_away and world.plan.hold_seconds > 1000:
+        raise Violation(world, f"{command.name} needs a person, although every host could go back: {error}")
 
 
 def check_quiet(world: World) -> None:
@@ -113,6 +129,9 @@ class Fault:
     def strike(self, world: World, command: Command) -> None:
         """Let it happen."""
         world.say(f"*** {self.kind} ({self.host}, {self.amount:.1f}) in {command.name}")
+        if self.kind in TROUBLES:
+            world.troubled.add(self.host)
+        world.bucket_was_away |= self.kind in ("bucket away", "lose writes")
         FAULTS[self.kind](world, command, world.hosts[self.host], self.amount)
 
 
@@ -177,6 +196,8 @@ FAULTS: dict[str, Callable[[World, Command, SimHost, float], object]] = {
     "another rollback": lambda world, command, host, amount: world.roll_back(wait=amount),
     "another status": lambda world, command, host, amount: world.look(wait=amount),
 }
+TROUBLES = ("reboot", "cut off", "lose answers", "full disk")
+"""Faults for which a host may fail what it is asked."""
 WEIGHTS = {"kill": 5, "interrupt": 5, "reboot": 2, "data away": 2, "another rollback": 2, "stop": 2}
 
 
@@ -224,7 +245,7 @@ ACTS = ("release", "release", "release", "rollback", "cold rollback", "cold roll
 
 
 def _app(dice: random.Random) -> App:
-    app = App(job_seconds=dice.choice((0.5, 2.0, 30.0)))
+    app = App(job_seconds=dice.choice((0.5, 2.0, 30.0, 150.0)))
     flaw = dice.choice(("", "", "", "", "boots", "passes_smoke", "works", "holds", "holds"))
     if flaw:
         setattr(app, flaw, False)
@@ -277,7 +298,12 @@ def _arm(world: World, told: Story) -> None:
                 world.kernel.at(fault.seconds, lambda fault=fault: fault.strike(world, command))
 
     world.on_phase = on_phase
-    world.on_end = lambda command: check_message(world, command)
+
+    def on_end(command: Command) -> None:
+        check_message(world, command)
+        check_undo(world, command)
+
+    world.on_end = on_end
 
 
 def heal(world: World) -> None:
