@@ -75,7 +75,9 @@ def view(status: Status) -> HostView:
         for name, slot in status.slots.items()
         if slot.release is not None and slot.state != "empty"
     }
-    active, leads = slots.get(status.active or ""), slots.get(str((status.handover or {}).get("to")))
+    handover = status.handover or {}
+    leads = slots.get(str(handover.get("from" if handover.get("phase") == "undoing" else "to")))
+    active = slots.get(status.active or "")
     return HostView(
         is_web=status.haproxy is not None,
         slots=tuple(slots.values()),
@@ -165,8 +167,14 @@ def way_out(record: Release, live: int | None, hosts: Collection[HostView]) -> W
         return way_back(record, live)
     has_begun = target == live or any(target in (host.serves, host.goes_to) for host in hosts)
     if has_begun or (hosts and all(host.can_serve(target) for host in hosts)):
-        return Way(Goal(target), is_forward=True)
+        return Way(Goal(target, gone=record.gone, keeps_warm=True), is_forward=True)
     return way_back(record, live)
+
+
+def users_have(record: Release, hosts: Iterable[HostView]) -> bool:
+    """Has a release that is under way been switched to, by its record or anywhere on a host?"""
+    switched = any(record.number in (host.serves, host.goes_to) for host in hosts)
+    return switched or "switch" in record.progress.done
 
 
 def what_serves(

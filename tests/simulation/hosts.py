@@ -101,6 +101,13 @@ class SimHost:
         return live.release if live else None
 
     @property
+    def goes_to(self) -> int | None:
+        """The release that an open handover of workers leads to."""
+        handover = self.state.handover or {}
+        slot = self.state.slots.get(str(handover.get("from" if handover.get("phase") == "undoing" else "to")))
+        return slot.release if slot else None
+
+    @property
     def users_reach(self) -> int | None:
         """The release to which HAProxy routes."""
         unit = self.units.get(f"slipway-web@{self.map.get('active')}-1.service")

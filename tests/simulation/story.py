@@ -58,8 +58,7 @@ def check_message(world: World, command: Command) -> None:
     if any(other is not command and not other.is_over for other in world.commands):
         return
     hosts = [host for host in world.hosts.values() if host.is_reachable]
-    live = world.store.head.live
-    served = {host.serves for host in hosts if not _finishes_jobs(host, live)}
+    live, served = world.store.head.live, {host.goes_to or host.serves for host in hosts}
     if isinstance(command.report, Report) and command.report.release != live:
         raise Violation(world, f"{command.name} reports release {command.report.release}, {live} is live")
     error = command.error
@@ -80,13 +79,6 @@ def check_message(world: World, command: Command) -> None:
         raise Violation(world, f"{command.name} ended with exit code 1, but {served} serve, {live} is live")
 
 
-def _finishes_jobs(host: SimHost, live: int | None) -> bool:
-    """Is the host on its way to `live`, and waits for its old workers?"""
-    state = host.state
-    to = state.slots.get(str((state.handover or {}).get("to")))
-    return to is not None and to.release == live
-
-
 def check_undo(world: World, command: Command) -> None:
     """A command that could not be undone everywhere left no host astray that could have gone back."""
     error = command.error
@@ -94,7 +86,7 @@ def check_undo(world: World, command: Command) -> None:
         return
     sound = [host for host in world.hosts.values() if host.name not in world.troubled]
     live = world.store.head.live
-    if astray := [host.name for host in sound if host.serves != live and not _finishes_jobs(host, live)]:
+    if astray := [host.name for host in sound if (host.goes_to or host.serves) != live]:
         raise Violation(world, f"{command.name} left {astray} astray, which nothing kept from going back")
     if len(sound) == len(world.hosts) and not world.bucket_was_away and world.plan.hold_seconds > 1000:
         raise Violation(world, f"{command.name} needs a person, although every host could go back: {error}")
