@@ -247,14 +247,16 @@ class LiveStack:
             return under_way.target or under_way.number
         return self.ledger.head().live
 
-    def lease(self, wait_seconds: float = 0) -> Lease:
-        """Take the stack's lease; a context manager. Raises LeaseHeld."""
+    def lease(self, wait_seconds: float = 0, *, yields: bool = False, preempts: bool = False) -> Lease:
+        """Take the stack's lease; a context manager. Raises LeaseHeld. See `Lease.acquire`."""
         return Lease.acquire(
             self.bucket,
             self.outputs.stack,
             current_owner(),
             command=_command_line(),
             wait_seconds=wait_seconds,
+            yields=yields,
+            preempts=preempts,
         )
 
     # what checks compare the live stack with

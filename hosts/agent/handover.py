@@ -57,7 +57,10 @@ def finish(paths: Paths, host: Host, state: State) -> None:
 
     new, old, hold = _parties(state)
     if state.handover and state.handover.get("phase") == "undoing":
-        _undo(paths, host, state, old, new)
+        if new.error:
+            _undo(paths, host, state, old, new)
+        else:
+            take_back(paths, host, state)
         return
     failure: dict[str, object] = {}
     try:
@@ -90,6 +93,13 @@ def take_back_from(paths: Paths, host: Host, state: State, release: int) -> bool
     return True
 
 
+def begin_to_take_back(paths: Paths, host: Host, state: State) -> None:
+    """Users reach the old release again; `finish` does the rest, which may wait for jobs."""
+    new, old, _ = _parties(state)
+    _phase(state, "undoing")
+    _route_back(paths, host, state, old, new)
+
+
 def take_back(paths: Paths, host: Host, state: State) -> None:
     """Start the old release's workers again; the new release stays warm."""
     new, old, hold = _parties(state)
@@ -100,16 +110,22 @@ def take_back(paths: Paths, host: Host, state: State) -> None:
 
 def _undo(paths: Paths, host: Host, state: State, old: Slot | None, new: Slot) -> None:
     _phase(state, "undoing")
+    _route_back(paths, host, state, old, new)
     _stop(new, new.workers)
     if old:
         systemd.forget_failures([unit for process in old.workers for unit in process.units(old.name)])
         systemd.start([unit for process in old.workers for unit in process.units(old.name)])
+    new.become("failed" if new.error else "booted")
+    state.handover = None
+    state.save()
+
+
+def _route_back(paths: Paths, host: Host, state: State, old: Slot | None, new: Slot) -> None:
+    """Users first: workers may take as long as their jobs to stop and to start again."""
     if state.active == new.name:
         state.active = old.name if old else None
     if old:
         old.become("live")
-    new.become("failed" if new.error else "booted")
-    state.handover = None
     state.save()
     if host.serves:
         haproxy.apply(paths, state)

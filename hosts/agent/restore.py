@@ -24,11 +24,11 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         systemd.start(started, block=False)
         if host.serves:
             _update_haproxy(paths, state)
-        if state.handover:
-            handover.finish(paths, host, state)
-        cron.sync(paths, state)
         cron.start(paths)
         retire.start_timer(paths)
+        if state.handover:  # last: a command may interrupt it
+            handover.finish(paths, host, state)
+        cron.sync(paths, state)
         live = state.live
         return {
             "active": state.active,

@@ -12,13 +12,13 @@ from .handover import finish_interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
 from .retire import drain
-from .state import Exclusive, Process, Slot, State, order_of
+from .state import DRAIN_SECONDS, Exclusive, Process, Slot, State, order_of
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `stage`. The slot's old release is drained last, when everything else is ready."""
     begun = time.monotonic()
-    with Exclusive(paths, "stage", order_of(request)) as state:
+    with Exclusive(paths, "stage", order_of(request), DRAIN_SECONDS) as state:
         finish_interrupted(paths, host, state)
         plan = _plan(host, state, request)
         manifest = request.section("manifest")

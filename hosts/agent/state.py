@@ -119,6 +119,8 @@ Order = tuple[int, int]
 NO_ORDER: Order = (-1, -1)
 LOCK_SECONDS = 30.0
 """Seconds a command waits for another one on the same host."""
+DRAIN_SECONDS = 3700.0
+"""The same if the other one may be waiting for workers to finish their jobs: the longest drain."""
 
 
 class State:
@@ -314,11 +316,12 @@ class Holder:
 def interrupt_handover(paths: Paths, order: Order) -> None:
     """Stop a running handover if this order is new enough; the caller then continues it or takes it back.
 
-    A command may wait in a handover as long as the workers' drain time, which can be an hour.
+    Any command may be waiting in it, as long as the workers' drain time, which can be an hour. One of the
+    same order is left alone: it is this very request, which came twice.
     """
     state = State.load(paths)
     held = Holder(paths)
-    if state.handover and order >= state.order and held.command in ("handover", "switch"):
+    if state.handover and order >= state.order and held.order < order:
         held.interrupt()
 
 

@@ -35,7 +35,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         if slot is None:
             raise AgentError("not_warm", f"release {release} is in no slot of {host.name}")
         if state.handover:
-            _redirect(paths, host, state, slot)
+            _redirect(paths, host, state, slot, wait=request.flag("wait", True))
         elif slot.name != state.active:
             hold, back = request.number("hold_seconds", 3600), request.flag("back")
             _switch(paths, host, state, slot, hold=hold, back=back)
@@ -154,10 +154,11 @@ def _refuse_down(paths: Paths, slot: Slot, replaced: Slot | None) -> None:
         time.sleep(0.02)
 
 
-def _redirect(paths: Paths, host: Host, state: State, slot: Slot) -> None:
-    """Take an unfinished handover back unless it leads to `slot`."""
+def _redirect(paths: Paths, host: Host, state: State, slot: Slot, *, wait: bool) -> None:
+    """Take an unfinished handover back unless it leads to `slot`; `wait`: until its workers have stopped."""
     if state.handover and state.handover.get("to") != slot.name:
-        handover.take_back(paths, host, state)
+        take_back = handover.take_back if wait else handover.begin_to_take_back
+        take_back(paths, host, state)
 
 
 def _hand_over(paths: Paths, host: Host, state: State, *, wait: bool) -> None:

@@ -15,7 +15,8 @@ def hold(
     """Hold a stack: every release to it is refused until slipway resume.
 
     A release that runs already goes on until it would be published, and is refused there; one that is
-    published goes on. Rollbacks are never refused.
+    published goes on. Rollbacks are never refused, and each holds its stack too: the build that it took back
+    and every automatic release (CI=true) wait for slipway resume, or slipway release --after-rollback.
 
     [dim]Examples:[/]
       slipway hold --stack prod --reason "no releases before the holidays"

@@ -14,7 +14,7 @@ def rollback(
         typer.Option("--to", help="A release's number; default: the good one before.", min=1),
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", help="Seconds to wait for a lease that is held.", min=0)
+        float, typer.Option("--wait", help="Seconds to wait for another rollback or a recovery.", min=0)
     ] = 0,
     json: Json = False,
 ) -> None:
@@ -22,6 +22,9 @@ def rollback(
 
     First proves on every host that the release can serve, then switches all hosts. This takes a second while
     the release's slot is warm; an older release is staged and booted again first.
+
+    A release that runs is stopped, wherever it is. If users have it already, the rollback returns them to the
+    release before it. Afterwards the stack is held: see slipway hold --help.
 
     [dim]Examples:[/]
       slipway rollback

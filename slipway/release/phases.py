@@ -14,10 +14,13 @@ from slipway.release.protocol import HostView, way_back, what_serves
 from slipway.release.rollout import Phase, Rollout
 from slipway.release.settle import Settled, look, settle
 from slipway.settings import LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
-from slipway.storage.lease import LeaseLost, read_lease
+from slipway.storage.lease import LeaseLost, LeaseRecord, read_last_lease
 from slipway.storage.records import Release, What
 
 T = TypeVar("T")
+
+NEWER_ENDS_SECONDS = 3.0
+"""How long a pre-empted command waits for the end of the one that pre-empted it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Phases:
             phases=self._seconds,
             switched_ms={name: reply.switched_ms for name, reply in switched.items()},
             warnings=self._rollout.warnings,
-            came_from=self._rollout.live,
+            came_from=self._record.gone or self._rollout.live,
             warm=warm,
         )
 
@@ -107,12 +110,14 @@ class Phases:
             return None
         rollout = self._rollout
         with _uninterrupted(rollout.progress):
-            if any(phase.is_settled(rollout) for phase in self._begun):
+            ends = isinstance(failure, LeaseLost | KeyboardInterrupt)
+            taken = overtaken(rollout, failure) if ends else None
+            if taken is None and any(phase.is_settled(rollout) for phase in self._begun):
                 if not isinstance(failure, SlipwayError | KeyboardInterrupt):
                     return None
                 rollout.warnings.append(self._cut_short(failure))
                 return True
-            outcome = self._undo(failure)
+            outcome = taken or self._undo(failure)
         if outcome is failure:
             return None
         raise outcome from failure
@@ -132,9 +137,9 @@ class Phases:
             return taken
         with rollout.progress.phase("undo", ", ".join(phase.undoing for phase in changed)):
             settled = settle(rollout, way_back(record, rollout.live).goal)
-        if settled.is_overtaken and (taken := overtaken(rollout, failure, is_certain=True)):
-            return taken
         if not settled.is_complete:
+            if taken := overtaken(rollout, failure, is_certain=settled.is_overtaken):
+                return taken
             return _incomplete(failure, rollout, record, settled)
         for phase in changed:
             self._note_if_possible(phase.name, "undone")
@@ -159,7 +164,7 @@ class Phases:
             self._rollout.ledger.event(self._record.number, phase, what, detail)
 
     def _cut_short(self, failure: SlipwayError | KeyboardInterrupt) -> str:
-        what = failure.message if isinstance(failure, SlipwayError) else "interrupted"
+        what = _reason(failure)
         release = _release(self._record) if self._record else self._rollout.live
         return f"{self._begun[-1].name} was cut short: {what}. Release {release} is live all the same"
 
@@ -177,7 +182,7 @@ def describe(
     what = f"undone: {', '.join(undone)}. " if undone else ""
     outcome = what + serving_now(rollout, look(rollout)[0] if views is None else views)
     if not isinstance(failure, SlipwayError):
-        return ReleaseFailed(f"interrupted. {outcome}", details=rollout.warnings)
+        return ReleaseFailed(f"{_reason(failure)}. {outcome}", details=rollout.warnings)
     # Log lines may be many: what the person has to know stands before them.
     details = [outcome, *rollout.warnings, *failure.details]
     return ReleaseFailed(failure.message, remedy=failure.remedy, details=details)
@@ -196,34 +201,48 @@ def serving_now(rollout: Rollout, views: Mapping[str, HostView]) -> str:
 def overtaken(rollout: Rollout, failure: BaseException, *, is_certain: bool = False) -> LeaseHeld | None:
     """The error of a command that a newer one has overtaken; it undoes nothing: the newer one decides.
 
-    None if no newer command holds the lease. An expired lease alone is no reason to leave hosts as they are:
-    they refuse this command as soon as a newer one has begun.
+    None if no newer command has begun. An expired lease alone is no reason to leave hosts as they are: they
+    refuse this command as soon as a newer one has begun. `is_certain`: a host has refused it already.
     """
-    try:
-        rollout.lease.check()
-        if not is_certain:
-            return None
-    except LeaseLost:
-        pass
-    try:
-        newer = read_lease(rollout.stack.bucket, rollout.outputs.stack)
-        if newer is not None and newer.fence <= rollout.order.fence:
-            newer = None
-    except SlipwayError:
-        newer = None
+    newer = _newer(rollout)
     if newer is None and not is_certain:
         return None
     who = f"{newer.owner} (`{newer.command}`)" if newer else "a newer command"
-    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else str(failure)
+    has = "took" if newer and newer.released else "has taken"
     return LeaseHeld(
-        f"overtaken: {who} works on stack {rollout.stack.name} now, and undoes what this command left",
+        f"pre-empted: {who} {has} over stack {rollout.stack.name}, and decides what serves",
         remedy=f"`slipway status --stack {rollout.stack.name}` says what serves",
-        details=[serving_now(rollout, look(rollout)[0]), rollout.redact(what)],
+        details=[serving_now(rollout, look(rollout)[0]), rollout.redact(_reason(failure))],
     )
 
 
+@contextmanager
+def noticing_preemption(rollout: Rollout) -> Generator[None]:
+    """A failure inside that comes from a newer command's work is reported as that."""
+    try:
+        yield
+    except SlipwayError as failure:
+        if taken := overtaken(rollout, failure):
+            raise taken from failure
+        raise
+
+
+def _newer(rollout: Rollout) -> LeaseRecord | None:
+    """The lease of a newer command, which is given a moment to end, so that what serves then can be said."""
+    until = time.monotonic() + NEWER_ENDS_SECONDS
+    while True:
+        try:
+            found = read_last_lease(rollout.stack.bucket, rollout.outputs.stack)
+        except SlipwayError:
+            return None
+        newer = found if found and found.fence > rollout.order.fence else None
+        if newer is None or newer.released or time.monotonic() >= until:
+            return newer
+        time.sleep(0.1)
+
+
 def _incomplete(failure: BaseException, rollout: Rollout, record: Release, settled: Settled) -> NeedsPerson:
-    what = "interrupted" if isinstance(failure, KeyboardInterrupt) else rollout.redact(str(failure))
+    what = rollout.redact(_reason(failure))
     kind = "the rollback" if record.kind == "rollback" else "release"
     views = {**look(rollout)[0], **settled.views}
     return NeedsPerson(
@@ -231,6 +250,12 @@ def _incomplete(failure: BaseException, rollout: Rollout, record: Release, settl
         remedy=settled.remedy(rollout.stack.name),
         details=[serving_now(rollout, views), *settled.reasons(rollout), *rollout.warnings],
     )
+
+
+def _reason(failure: BaseException) -> str:
+    """The failure in words; Ctrl-C has none of its own."""
+    by_itself = "interrupted" if isinstance(failure, KeyboardInterrupt) else type(failure).__name__
+    return str(failure) or by_itself
 
 
 def _release(record: Release) -> int:

@@ -1,38 +1,63 @@
-"""Rollback: back to a release that was promoted before; a switch while its slot is warm.
+"""Rollback: back to a release that was promoted before; a switch while its slot is warm. And the brake.
 
 First it is proved on every host that the target can serve. Only then does any host switch.
+
+The brake: a rollback does not wait for a release that runs. It takes the lease under a greater fence, writes
+that fence into the head and shows it to every host, in this order. From then on the release changes nothing:
+its lease is not renewed, ledger and hosts refuse its fence. What it has done by then is known for certain:
+
+- build, publish, migrate, stage, boot, smoke: users still have the release before it. It is undone, and the
+  rollback goes back from what users have, as if nothing had run.
+- switch, observe, prove, its own undo: users have it, or had it. The rollback goes to the release before it,
+  which the head still names, and closes its record. That release ran on today's schema until the switch, so
+  no contract migration bars the way.
+- promote: the head names it or does not, by one conditional write. If it does, it is the last known good, and
+  the rollback goes back from it; if not, see above, and its own write is refused.
+
+Only a release yields like this. Another rollback is waited for: what it does is what this one is for, and
+after it this one would go back two releases. So is a recovery, which ends what another command began.
 """
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import cast
 
+from slipway.fleet.fleet import FleetError
+from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.boot import Boot
 from slipway.release.phases import Phases, Report
 from slipway.release.promote import ReturnTo
-from slipway.release.protocol import view
+from slipway.release.protocol import users_have, view
 from slipway.release.recover import recover
-from slipway.release.rollout import Rollout, open_rollout
+from slipway.release.rollout import Phase, Rollout, open_rollout
 from slipway.release.smoke import Smoke
 from slipway.release.stage import Stage
 from slipway.release.switch import Cutover, Switch, prepare, switch_to
-from slipway.settings import BadInput, ReleaseFailed
+from slipway.settings import BadInput, ReleaseFailed, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.records import Release
 
 
 def go_back(stack: LiveStack, *, to: int | None, wait_seconds: float, progress: Progress) -> Report:
-    """Roll the stack back to release `to`, or to the last known good one before the live one."""
+    """Roll the stack back to release `to`, or to the last known good one before what users have."""
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="status") as aside:
         asked = aside.submit(stack.statuses)
-        with stack.lease(wait_seconds) as lease:
-            rollout = recover(open_rollout(stack, lease, progress, asked.result)).rollout
-            return _roll(rollout, to, began)
+        if stack.ledger.head().live is None:
+            raise _nothing_live()
+        with stack.lease(wait_seconds, preempts=True) as lease:
+            return _roll(open_rollout(stack, lease, progress, asked.result), to, began)
 
 
 def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
-    target = choose(rollout, to)
+    rollout, abandoned = _stop_release(rollout, to)
+    if abandoned is not None and to in (None, rollout.live):
+        target, gone = rollout.ledger.get(rollout.live or 0), abandoned.number
+    else:
+        target, gone = choose(rollout, to), rollout.live
     shipment = rollout.shipment(target)
     hosts = [view(rollout.statuses[host.name]) for host in rollout.hosts.all]
     warm = all(host.can_serve(target.number) for host in hosts)
@@ -45,6 +70,7 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         migrations=target.migrations,
         contracts=target.contracts,
         target=target.number,
+        gone=gone,
     )
     with Phases(rollout, record) as phases:
         if not warm:
@@ -54,7 +80,48 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         cutover = phases.run(SwitchBack(shipment))
         promote = ReturnTo(shipment, record.number)
         phases.run(promote)
+        if abandoned is not None:
+            phases.run(EmptySlots(abandoned.number))
     return phases.report({**cutover.web, **promote.joined}, time.monotonic() - began, warm=warm)
+
+
+def _stop_release(rollout: Rollout, to: int | None) -> tuple[Rollout, Release | None]:
+    """End what is unfinished. Returns the release under way that users have, or that `to` replaces.
+
+    If all hosts can go back from it at once, that is left to the rollback's own switch; otherwise it is
+    undone here, as by any other command.
+    """
+    running = rollout.ledger.unfinished()  # this puts the greater fence into the head
+    if running is None or running.kind == "rollback":
+        return recover(rollout).rollout, None
+    rollout = _fence_hosts(rollout)
+    _note_stop(rollout, running)
+    live, hosts = rollout.live, [view(status) for status in rollout.statuses.values()]
+    have = users_have(running, hosts)
+    at_once = not rollout.away and live is not None and all(host.can_serve(live) for host in hosts)
+    if not (have and at_once and to in (None, live)):
+        rollout = recover(rollout).rollout
+    return rollout, running if have or to == live else None
+
+
+def _fence_hosts(rollout: Rollout) -> Rollout:
+    """Ask every host again under this command's order: what it says holds, as it obeys no older command."""
+    order, away = rollout.next_order(), dict(rollout.away)
+    hosts = [host for host in rollout.hosts.all if host.name not in away]
+    try:
+        statuses: Mapping[str, Status] = rollout.hosts.ask(hosts, lambda host: host.agent.status(order=order))
+    except FleetError as failure:
+        statuses = cast("Mapping[str, Status]", failure.results)
+        away |= failure.failures
+    return replace(rollout, statuses=statuses, away=away)
+
+
+def _note_stop(rollout: Rollout, running: Release) -> None:
+    taken = rollout.lease.preempted
+    if taken is not None:
+        what = f"stopped release {running.number} under way (`{taken.command}` by {taken.owner})"
+        rollout.progress.line(what)
+        rollout.warnings.append(what)
 
 
 class SwitchBack(Switch):
@@ -69,16 +136,50 @@ class SwitchBack(Switch):
         return Cutover({host.name: switched[host.name] for host in hosts.web})
 
 
+@dataclass
+class EmptySlots(Phase[None]):
+    """Where the abandoned release was started and never served, nothing of it stays.
+
+    Where it served, its slot stays warm, so that open requests and sockets end in peace. So it does where
+    workers were handing over to it.
+    """
+
+    name = "retire"
+
+    abandoned: int
+
+    def run(self, rollout: Rollout) -> None:
+        idle = [
+            host
+            for host in rollout.hosts.all
+            if (seen := view(rollout.statuses[host.name])).goes_to is None
+            and (slot := seen.holding(self.abandoned))
+            and slot.state not in ("live", "warm")
+        ]
+        try:
+            rollout.hosts.each(
+                idle,
+                lambda host: host.agent.stop(order=rollout.order, release=self.abandoned),
+                doing=f"stopping release {self.abandoned}",
+            )
+        except SlipwayError as failure:
+            rollout.warnings.append(f"release {self.abandoned} was not stopped everywhere: {failure.message}")
+
+
 def choose(rollout: Rollout, to: int | None) -> Release:
     """The release to go back to: `to`, or the last known good one before the live one.
 
     BadInput, ReleaseFailed: there is none, or it cannot run any more.
     """
     if rollout.live is None:
-        raise BadInput("nothing is live on this stack, so there is nothing to go back from")
+        raise _nothing_live()
     target = _previous(rollout, rollout.live) if to is None else _named(rollout, rollout.live, to)
     _refuse_past_contract(rollout, rollout.live, target)
     return target
+
+
+def _nothing_live() -> BadInput:
+    return BadInput("nothing is live on this stack, so there is nothing to go back from")
 
 
 def _previous(rollout: Rollout, live: int) -> Release:

@@ -18,7 +18,8 @@ from slipway.release import (
     switch,
 )
 from slipway.release.hold import refuse_held
-from slipway.release.phases import Phases, Report
+from slipway.release.phases import Phases, Report, noticing_preemption
+from slipway.release.preempt import stopping_at_loss
 from slipway.release.recover import recover
 from slipway.release.rollout import Options, open_rollout
 from slipway.stack import LiveStack
@@ -28,9 +29,11 @@ def ship(stack: LiveStack, options: Options, progress: Progress) -> Report:
     """Take the app as it is in the work tree to the stack; see `slipway release --help`."""
     began = time.monotonic()
     refuse_held(stack, options)
-    with stack.lease(options.wait_seconds) as lease:
-        rollout = recover(open_rollout(stack, lease, progress, stack.statuses, options)).rollout
-        with Phases(rollout) as phases:
+    with stack.lease(options.wait_seconds, yields=True) as lease:
+        rollout = open_rollout(stack, lease, progress, stack.statuses, options)
+        with noticing_preemption(rollout):
+            rollout = recover(rollout).rollout
+        with Phases(rollout) as phases, stopping_at_loss(lease):
             checked = phases.run(preflight.Preflight())
             built = phases.run(build.BuildSource())
             shipment = phases.run(publish.Publish(checked, built)).shipment

@@ -6,10 +6,11 @@ Both are kept in one object for each stack, beside the head: a person may hold a
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from slipway.storage.bucket import Bucket, Conflict
+from slipway.storage.bucket import Bucket, Conflict, Damaged
 from slipway.storage.records import Stored
 
 Cause = Literal["person", "rollback"]
@@ -82,7 +83,9 @@ def hold_after_rollback(bucket: Bucket, stack: str, held: Hold) -> None:
         is_known = known is not None and held.record is not None and held.record <= known
         return holds if is_known else holds.model_copy(update={"rollback": held})
 
-    _change(bucket, stack, change)
+    # A damaged object refuses releases as it is: a rollback must not fail because of it.
+    with suppress(Damaged):
+        _change(bucket, stack, change)
 
 
 def resume(bucket: Bucket, stack: str, by: str, live: int | None) -> list[Hold]:

@@ -2,6 +2,9 @@
 
 The lease object is never deleted. Released, it stays as a tombstone with its fence, so that the next holder's
 is greater. Whether it has expired is judged by the bucket's clock.
+
+A release holds a lease that yields: a rollback pre-empts it, which is to take the lease before it expires. No
+other lease yields. A rollback that runs is what a second one would want, and two would go back two releases.
 """
 
 import getpass
@@ -10,6 +13,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -22,6 +26,8 @@ TTL_SECONDS = 30.0
 _CLOCK_SLACK_SECONDS = 2.0
 """Estimates of the bucket's time differ: the holder stops this much earlier, others begin this much later."""
 _POLL_SECONDS = 0.5
+_WATCH_SECONDS = 1.0
+"""How often the holder of a lease that yields looks whether it was taken."""
 
 
 class LeaseLost(SlipwayError):
@@ -38,6 +44,8 @@ class LeaseRecord(Stored):
     heartbeat: float
     expires: float
     released: bool = False
+    yields: bool = False
+    """May a rollback take it before it expires?"""
     nonce: str
     """Distinguishes the writes of two holders if an answer was lost."""
 
@@ -53,9 +61,14 @@ def lease_key(stack: str) -> str:
 
 def read_lease(bucket: Bucket, stack: str) -> LeaseRecord | None:
     """The stack's current lease; None if it is free."""
-    found = bucket.get_json(lease_key(stack))
-    record = LeaseRecord.read(lease_key(stack), found[0]) if found else None
+    record = read_last_lease(bucket, stack)
     return record if record and not record.is_free(bucket.server_time()) else None
+
+
+def read_last_lease(bucket: Bucket, stack: str) -> LeaseRecord | None:
+    """The newest lease of the stack, even if it is free by now; None if there never was one."""
+    found = bucket.get_json(lease_key(stack))
+    return LeaseRecord.read(lease_key(stack), found[0]) if found else None
 
 
 class Lease:
@@ -69,6 +82,10 @@ class Lease:
         self._lock = threading.Lock()
         self.lost = threading.Event()
         """Set as soon as another command may have taken the lease."""
+        self.on_loss: Callable[[], object] | None = None
+        """Called once when the loss is noticed, by the thread that keeps the lease alive."""
+        self.preempted: LeaseRecord | None = None
+        """The lease that this one took before it had expired."""
         self._beat = threading.Thread(target=self._keep, name="lease-heartbeat", daemon=True)
         self._beat.start()
 
@@ -82,9 +99,13 @@ class Lease:
         command: str = "",
         ttl: float = TTL_SECONDS,
         wait_seconds: float = 0,
+        yields: bool = False,
+        preempts: bool = False,
     ) -> Self:
-        """Take the stack's lease.
+        """Take the stack's lease. `yields`: a rollback may take it; `preempts`: take one that yields at once.
 
+        Pre-empting is one conditional write with a greater fence: from then on the holder can neither renew
+        the lease nor, once this command has written the head and reached the hosts, change anything.
         Raises LeaseHeld if another command holds it for longer than `wait_seconds`.
         """
         deadline = time.monotonic() + wait_seconds
@@ -93,7 +114,7 @@ class Lease:
             found = bucket.get_json(lease_key(stack))
             now = bucket.server_time()
             held = LeaseRecord.read(lease_key(stack), found[0]) if found else None
-            if held is None or held.is_free(now):
+            if held is None or held.is_free(now) or (preempts and held.yields):
                 fence = (held.fence if held else _fence_of_head(bucket, stack)) + 1
                 record = LeaseRecord(
                     fence=fence,
@@ -102,6 +123,7 @@ class Lease:
                     acquired=now,
                     heartbeat=now,
                     expires=now + ttl,
+                    yields=yields,
                     nonce=nonce,
                 )
                 try:
@@ -113,7 +135,9 @@ class Lease:
                     )
                 except Conflict:
                     continue  # another command was quicker: read again
-                return cls(bucket, stack, record, etag, ttl)
+                taken = cls(bucket, stack, record, etag, ttl)
+                taken.preempted = held if held and not held.is_free(now) else None
+                return taken
             if time.monotonic() >= deadline:
                 raise _held_by(held, stack, now)
             time.sleep(min(_POLL_SECONDS, max(0.01, deadline - time.monotonic())))
@@ -167,14 +191,17 @@ class Lease:
         return self._record.expires - _CLOCK_SLACK_SECONDS
 
     def _keep(self) -> None:
-        pause = self._ttl / 3
-        while not self._stop.wait(pause):
+        pause, renewed = self._ttl / 3, time.monotonic()
+        while not self._stop.wait(min(pause, _WATCH_SECONDS) if self._record.yields else pause):
             if self.lost.is_set():
                 return
             try:
                 with self._lock:
-                    self._renew()
-                pause = self._ttl / 3
+                    if time.monotonic() - renewed < pause:
+                        self._watch()
+                    else:
+                        self._renew()
+                        pause, renewed = self._ttl / 3, time.monotonic()
             except BucketError:
                 pause = min(1.0, self._ttl / 10)  # retry until it expires
                 if self._bucket.server_time() > self._expires:
@@ -182,6 +209,13 @@ class Lease:
             except BaseException:
                 self.lost.set()  # without a heartbeat it expires soon
                 raise
+            if self.lost.is_set() and self.on_loss is not None:
+                self.on_loss()
+
+    def _watch(self) -> None:
+        there = read_last_lease(self._bucket, self._stack)
+        if there is None or (there.fence, there.nonce) != (self._record.fence, self._record.nonce):
+            self.lost.set()
 
     def _renew(self) -> None:
         now = self._bucket.server_time()

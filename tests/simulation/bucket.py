@@ -78,6 +78,7 @@ class SimBucket(Bucket):
             etag = there[1]
         else:
             etag = self._world.store.put(key, content)
+            self._world.has_changed = True
         if self._world.loses_write():
             raise BucketError("the answer to a write was lost")
         self._travel()

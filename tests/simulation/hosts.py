@@ -101,6 +101,13 @@ class SimHost:
         return live.release if live else None
 
     @property
+    def goes_to(self) -> int | None:
+        """The release that an open handover of workers leads to."""
+        handover = self.state.handover or {}
+        slot = self.state.slots.get(str(handover.get("from" if handover.get("phase") == "undoing" else "to")))
+        return slot.release if slot else None
+
+    @property
     def users_reach(self) -> int | None:
         """The release to which HAProxy routes."""
         unit = self.units.get(f"slipway-web@{self.map.get('active')}-1.service")
@@ -155,7 +162,7 @@ class SimHost:
         self.world.kernel.at(REBOOT_SECONDS * self.slow, self._come_up)
 
     def _come_up(self) -> None:
-        self.is_up = True
+        self.is_up = self.world.has_changed = True
         shutil.rmtree(self.paths.run, ignore_errors=True)
         Path(self.paths.run).mkdir()
         self._read_map()
@@ -211,6 +218,7 @@ class SimHost:
         slot = name.partition("@")[2].partition("-")[0]
         release = self.state.slots[slot].release
         unit = self.units[name] = Unit(name, release)
+        self.world.has_changed = True
         app = self.world.app(release)
         is_web = name.startswith("slipway-web@")
         if not (app.boots if is_web else app.works) or not self.world.data_is_up:
@@ -290,6 +298,7 @@ class SimHost:
                 self.map.pop(words[3], None)
             elif words[1:2] == ["map"]:
                 self.map[words[3]] = words[4]
+                self.world.has_changed = True
             elif part == "show stat":
                 answers.append(self._stat())
         return "".join(answers)

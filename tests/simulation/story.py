@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipway.release.phases import Report
-from slipway.settings import SlipwayError
+from slipway.settings import LeaseHeld, NeedsPerson, SlipwayError
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.world import Command, Plan, World
 
@@ -30,6 +30,9 @@ class Violation(AssertionError):
 
 def watch(world: World) -> None:
     """Called after everything that happens."""
+    if not world.has_changed:
+        return
+    world.has_changed = False
     in_the_way = world.store.in_the_way
     for host in world.hosts.values():
         reached = host.users_reach
@@ -55,7 +58,7 @@ def check_message(world: World, command: Command) -> None:
     if any(other is not command and not other.is_over for other in world.commands):
         return
     hosts = [host for host in world.hosts.values() if host.is_reachable]
-    live, served = world.store.head.live, {host.serves for host in hosts}
+    live, served = world.store.head.live, {host.goes_to or host.serves for host in hosts}
     if isinstance(command.report, Report) and command.report.release != live:
         raise Violation(world, f"{command.name} reports release {command.report.release}, {live} is live")
     error = command.error
@@ -74,6 +77,27 @@ def check_message(world: World, command: Command) -> None:
     is_closed = not world.store.open or "could not record" in said
     if error.exit_code == 1 and "undone:" in said and (served - {live} or not is_closed):
         raise Violation(world, f"{command.name} ended with exit code 1, but {served} serve, {live} is live")
+
+
+def check_undo(world: World, command: Command) -> None:
+    """A command that could not be undone everywhere left no host astray that could have gone back."""
+    error = command.error
+    if not isinstance(error, NeedsPerson) or any(not other.is_over for other in world.commands):
+        return
+    sound = [host for host in world.hosts.values() if host.name not in world.troubled]
+    live = world.store.head.live
+    if astray := [host.name for host in sound if (host.goes_to or host.serves) != live]:
+        raise Violation(world, f"{command.name} left {astray} astray, which nothing kept from going back")
+    if len(sound) == len(world.hosts) and not world.bucket_was_away and world.plan.hold_seconds > 1000:
+        raise Violation(world, f"{command.name} needs a person, although every host could go back: {error}")
+
+
+def check_status(world: World, command: Command) -> None:
+    """`status` recovers what others left, at once, unless something is away or it was struck itself."""
+    is_sound = not (world.troubled or world.bucket_was_away or world.data_was_away)
+    failed = command.error is not None and not isinstance(command.error, LeaseHeld)
+    if command.name.startswith("status") and failed and is_sound and command.name not in world.struck:
+        raise Violation(world, f"{command.name} failed, although nothing was away: {command.error}")
 
 
 def check_quiet(world: World) -> None:
@@ -113,6 +137,11 @@ class Fault:
     def strike(self, world: World, command: Command) -> None:
         """Let it happen."""
         world.say(f"*** {self.kind} ({self.host}, {self.amount:.1f}) in {command.name}")
+        if self.kind in TROUBLES:
+            world.troubled.add(self.host)
+        world.struck.add(command.name)
+        world.bucket_was_away |= self.kind in ("bucket away", "lose writes")
+        world.data_was_away |= self.kind == "data away"
         FAULTS[self.kind](world, command, world.hosts[self.host], self.amount)
 
 
@@ -131,6 +160,12 @@ def _duplicate(world: World, host: SimHost, seconds: float) -> None:
 def _delay(world: World, host: SimHost, seconds: float) -> None:
     delays = random.Random(f"{world.seed}/{host.name}/delays")
     world.deliveries[host.name] = lambda _: [delays.choice((0.01, 0.01, seconds / 4))]
+
+
+def _late_switch(world: World, host: SimHost, seconds: float) -> None:
+    """The next switch arrives late; what comes after it does not."""
+    delays = [seconds]
+    world.deliveries[host.name] = lambda command: [delays.pop() if command == "switch" and delays else 0.01]
 
 
 def _slow(_: World, host: SimHost, amount: float) -> None:
@@ -167,6 +202,7 @@ FAULTS: dict[str, Callable[[World, Command, SimHost, float], object]] = {
     "lose answers": lambda world, command, host, amount: _lose_answers(world, host, amount),
     "duplicate": lambda world, command, host, amount: _duplicate(world, host, amount),
     "delay": lambda world, command, host, amount: _delay(world, host, amount),
+    "late switch": lambda world, command, host, amount: _late_switch(world, host, amount),
     "slow": lambda world, command, host, amount: _slow(world, host, amount),
     "bucket away": lambda world, command, host, amount: _bucket_away(world, amount),
     "lose writes": lambda world, command, host, amount: _lose_writes(world),
@@ -177,6 +213,8 @@ FAULTS: dict[str, Callable[[World, Command, SimHost, float], object]] = {
     "another rollback": lambda world, command, host, amount: world.roll_back(wait=amount),
     "another status": lambda world, command, host, amount: world.look(wait=amount),
 }
+TROUBLES = ("reboot", "cut off", "lose answers", "full disk")
+"""Faults for which a host may fail what it is asked."""
 WEIGHTS = {"kill": 5, "interrupt": 5, "reboot": 2, "data away": 2, "another rollback": 2, "stop": 2}
 
 
@@ -224,7 +262,7 @@ ACTS = ("release", "release", "release", "rollback", "cold rollback", "cold roll
 
 
 def _app(dice: random.Random) -> App:
-    app = App(job_seconds=dice.choice((0.5, 2.0, 30.0)))
+    app = App(job_seconds=dice.choice((0.5, 2.0, 30.0, 150.0)))
     flaw = dice.choice(("", "", "", "", "boots", "passes_smoke", "works", "holds", "holds"))
     if flaw:
         setattr(app, flaw, False)
@@ -249,8 +287,10 @@ def play(seed: object, story: Story | None = None) -> World:
         world.kernel.after_step = lambda: watch(world)
         _arm(world, told)
         for act, app in told.acts:
-            command = begin(world, act, app)
-            world.finish(command)
+            if act == "wait":
+                world.kernel.run(world.kernel.now + 200)
+                continue
+            world.finish(begin(world, act, app))
             world.kernel.run(world.kernel.now + world.random.choice((0, 0, 5, 70)))
         for number in range(told.crowd):
             begin(world, world.random.choice(ACTS), App(holds=number % 3 > 0))
@@ -277,7 +317,13 @@ def _arm(world: World, told: Story) -> None:
                 world.kernel.at(fault.seconds, lambda fault=fault: fault.strike(world, command))
 
     world.on_phase = on_phase
-    world.on_end = lambda command: check_message(world, command)
+
+    def on_end(command: Command) -> None:
+        check_message(world, command)
+        check_undo(world, command)
+        check_status(world, command)
+
+    world.on_end = on_end
 
 
 def heal(world: World) -> None:

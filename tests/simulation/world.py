@@ -47,6 +47,7 @@ from slipway.release import observe as observing
 from slipway.release import prove as proving
 from slipway.release import status as looking
 from slipway.release import switch as switching
+from slipway.release.preempt import Preempted
 from slipway.release.rollout import Options, Phase, Rollout, Shipment
 from slipway.release.switch import Cutover
 from slipway.settings import Bucket as BucketOutput
@@ -120,6 +121,13 @@ class World:
         self.deliveries: dict[str, Callable[[str], list[float]]] = {}
         """By host: the delays with which a request arrives; several: it is duplicated."""
         self.lost_answers: dict[str, int] = {}
+        self.has_changed = True
+        """Since someone last looked at what users reach, what runs and what the ledger says."""
+        self.troubled: set[str] = set()
+        """Hosts that had a fault of their own."""
+        self.bucket_was_away = self.data_was_away = False
+        self.struck: set[str] = set()
+        """Commands in which a fault struck."""
         self.root = SHM / f"slipway-simulation-{os.getpid()}"
         self.hosts: dict[str, SimHost] = {}
 
@@ -344,9 +352,17 @@ class SimStack(LiveStack):
     def manifest(self, build: str) -> Any:
         return Manifest(build, self.world.plan)
 
-    def lease(self, wait_seconds: float = 0) -> Lease:
+    def lease(self, wait_seconds: float = 0, *, yields: bool = False, preempts: bool = False) -> Lease:
         name = self.command.name
-        held = Lease.acquire(self.bucket, "sim", name, command=name, wait_seconds=wait_seconds)
+        held = Lease.acquire(
+            self.bucket,
+            "sim",
+            name,
+            command=name,
+            wait_seconds=wait_seconds,
+            yields=yields,
+            preempts=preempts,
+        )
         self.command.fence = held.fence
         return held
 
@@ -517,6 +533,19 @@ def _terminate_agent(pid: int) -> None:
             world.kernel.raise_in(process, Interrupted())
 
 
+@contextmanager
+def _stopping_at_loss(held: Lease) -> Generator[None]:
+    """As slipway.release.preempt has it: the main thread raises Preempted where it waits."""
+    kernel = World.current.kernel
+    process = kernel.process
+    held.on_loss = lambda: kernel.raise_in(process, Preempted("this command no longer holds the lease"))
+    try:
+        held.check()
+        yield
+    finally:
+        held.on_loss = None
+
+
 def _executor(*_: object, **__: object) -> Executor:
     return Executor(World.current.kernel)
 
@@ -550,6 +579,7 @@ def simulated() -> Generator[None]:
         (phases, "signal", signal),
         (fleet_module, "Connection", SimConnection),
         (preflight, "Preflight", Preflight),
+        (ship, "stopping_at_loss", _stopping_at_loss),
         (ship.build, "BuildSource", Build),
         (publish, "publish", _publish),
         (observing, "Observe", Observe),

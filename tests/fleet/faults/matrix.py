@@ -86,12 +86,12 @@ MATRIX = (
     Cell(strikes.POWER_CUT, moments.OBSERVE, (0, 1, 4), "either", hosts_stay_up=False, takes_long=True),
 )  # fmt: skip
 
-WHICH = "SLIPWAY_FAULTS"
+WHICH = "SLIPWAY_MATRIX"
 SHARES = 3
 
 
 def share_of_today() -> str:
-    """`all`, or `1/3`, `2/3`, `3/3`: as SLIPWAY_FAULTS says, by default by the day of the year."""
+    """`all`, or `1/3`, `2/3`, `3/3`: as SLIPWAY_MATRIX says, by default by the day of the year."""
     day = time.gmtime().tm_yday
     return os.environ.get(WHICH) or f"{day % SHARES + 1}/{SHARES}"
 

@@ -47,7 +47,7 @@ REPEAT = """\
 ## How to repeat
     script/test fleet                       # all fleet tests, and another third of this table each day
     script/test proof                       # the whole table
-    SLIPWAY_FAULTS=2/3 uv run pytest tests/fleet/faults
+    SLIPWAY_MATRIX=2/3 uv run pytest tests/fleet/faults
     uv run pytest tests/fleet/faults -k "SIGKILL and boot"
     uv run python -m tests.fleet.faults.report
 

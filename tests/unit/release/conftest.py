@@ -19,6 +19,7 @@ from slipway.settings import Bucket, Host, Outputs, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.records import Head, Release
 from tests.simulation.model import Failed, Held, ModelHost, Refused
+from tests.unit.storage.memory import MemoryBucket
 
 SECRET = "hunter2-hunter2"
 
@@ -114,7 +115,7 @@ class World:
             secrets={},
             redactor=SimpleNamespace(text=lambda text: str(text).replace(SECRET, "***")),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
             write_boot_documents=None,
-            bucket=None,
+            bucket=MemoryBucket(),
         )
         warnings: list[str] = []
         lease: Any = SimpleNamespace(check=lambda: 9, fence=9)

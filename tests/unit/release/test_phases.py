@@ -176,15 +176,15 @@ def test_a_command_that_was_overtaken_undoes_nothing_and_says_what_serves_now(
         raise LeaseLost("this command no longer holds the lease")
 
     def newer(*_: object) -> Any:
-        return SimpleNamespace(fence=12, owner="ops@laptop", command="slipway rollback")
+        return SimpleNamespace(fence=12, owner="ops@laptop", command="slipway rollback", released=True)
 
-    monkeypatch.setattr("slipway.release.phases.read_lease", newer)
+    monkeypatch.setattr("slipway.release.phases.read_last_lease", newer)
     vars(switched.rollout.lease)["check"] = lost
     switched.ledger.live = 3
     for name in ("web1", "web2"):
         switched.holds(name, 3)
     with (
-        pytest.raises(LeaseHeld, match=r"ops@laptop \(`slipway rollback`\) works on stack s") as failed,
+        pytest.raises(LeaseHeld, match=r"ops@laptop \(`slipway rollback`\) took over stack s") as failed,
         Phases(switched.rollout, release(5)) as phases,
     ):
         phases._begun.append(Recorder("switch"))  # pyright: ignore[reportPrivateUsage]

@@ -24,7 +24,7 @@ def test_a_release_is_proved_after_users_got_it_and_before_it_is_the_last_known_
         ran.append(phase.name)
         return SimpleNamespace(shipment=world.shipment, web={})
 
-    def lease(*_: object) -> Any:
+    def lease(*_: object, **__: object) -> Any:
         return nullcontext(world.rollout.lease)
 
     def opened(*_: object) -> Rollout:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from slipway.storage.bucket import Damaged
 from slipway.storage.hold import hold, hold_key, read_holds, resume
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
@@ -109,6 +112,18 @@ def test_a_repeated_end_of_a_rollback_does_not_hold_a_resumed_stack_again() -> N
     another = on.create(kind="rollback", build="b", config="c", target=1, gone=2)
     on.roll_back(1, record=another.number)
     assert len(read_holds(bucket, "prod").standing(1)) == 1
+
+
+def test_a_damaged_hold_holds_the_stack_and_keeps_no_rollback_from_its_end() -> None:
+    bucket = MemoryBucket()
+    on = ledger(bucket)
+    ship(on, "b1")
+    ship(on, "b2")
+    bucket.put_json(hold_key("prod"), {"person": "damaged"})
+    roll_back(on, 1)
+    assert on.head().live == 1
+    with pytest.raises(Damaged):
+        read_holds(bucket, "prod")
 
 
 def test_a_real_bucket_keeps_it(s3: S3) -> None:
