@@ -92,10 +92,10 @@ def _stop_release(rollout: Rollout, to: int | None) -> tuple[Rollout, Release | 
     undone here, as by any other command.
     """
     running = rollout.ledger.unfinished()  # this puts the greater fence into the head
+    _note_stop(rollout, running)
     if running is None or running.kind == "rollback":
         return recover(rollout).rollout, None
     rollout = _fence_hosts(rollout)
-    _note_stop(rollout, running)
     live, hosts = rollout.live, [view(status) for status in rollout.statuses.values()]
     have = users_have(running, hosts)
     at_once = not rollout.away and live is not None and all(host.can_serve(live) for host in hosts)
@@ -116,10 +116,11 @@ def _fence_hosts(rollout: Rollout) -> Rollout:
     return replace(rollout, statuses=statuses, away=away)
 
 
-def _note_stop(rollout: Rollout, running: Release) -> None:
+def _note_stop(rollout: Rollout, running: Release | None) -> None:
     taken = rollout.lease.preempted
     if taken is not None:
-        what = f"stopped release {running.number} under way (`{taken.command}` by {taken.owner})"
+        which = f"release {running.number}" if running else "a release before it had a number"
+        what = f"stopped {which} (`{taken.command}` by {taken.owner})"
         rollout.progress.line(what)
         rollout.warnings.append(what)
 
