@@ -20,6 +20,11 @@ from hosts.run import dry_run
 from slipway.settings import Host
 
 
+def setup_digests(plan: FleetPlan) -> dict[str, str]:
+    """By host name, the digest of the set-up of every host of `plan`."""
+    return {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
+
+
 def setup_digest(plan: FleetPlan, host: Host) -> str:
     """64 hex characters over commands, files and the deploy's sources.
 

@@ -42,7 +42,10 @@ def set_up(
     A host that failed keeps its old digest and is set up again by the next call.
     """
     report = progress.host if progress else _ignore
-    digests = setup_digests(plan) if digests is None else digests
+    if digests is None:
+        from hosts.digest import setup_digests  # noqa: PLC0415 - pyinfra takes long to import
+
+        digests = setup_digests(plan)
     found = _digests_on_hosts(plan)
     stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
     for host in plan.outputs.hosts:
@@ -55,13 +58,6 @@ def set_up(
         host.name: list(results[host.name].changed) if host.name in results else []
         for host in plan.outputs.hosts
     }
-
-
-def setup_digests(plan: FleetPlan) -> dict[str, str]:
-    """By host name, the digest of its set-up."""
-    from hosts.digest import setup_digest  # noqa: PLC0415 - pyinfra takes long to import
-
-    return {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
 
 
 def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:

@@ -1,10 +1,7 @@
 """What a fleet's own data host gives, as stack outputs: buckets, database, Redis. Pure."""
 
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.secrets.store import SecretStore
 from slipway.settings import Bucket, Redis, Stack
 from slipway.settings.outputs import Database
 
@@ -90,15 +87,3 @@ UPLOADS = "PLATFORM_UPLOADS_SECRET_KEY"
 LOAD_KEY = "SLIPWAY_LOAD_KEY"
 
 NAMES = (DATABASE_OWNER, DATABASE_APP, REDIS, S3_ROOT, BUILDS, BUILDS_READER, UPLOADS, LOAD_KEY)
-
-RANDOM_BYTES = 24
-"""192 bits, in hex: fits URLs, configuration files and S3 clients without quoting."""
-
-
-def ensure_platform_secrets(store: SecretStore, names: Sequence[str] = NAMES) -> dict[str, str]:
-    """All values of the store. Missing ones of `names` are made; one that is there is never changed."""
-    held = store.read()
-    made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
-    if made:
-        store.update(made)
-    return {**held, **made}

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from hosts.plan import FleetPlan
-from hosts.set_up import setup_digests
 from slipway.platforms.platform import Diagnosis, Examination, Platform, fail, ok, warn
 from slipway.secrets.age_store import AgeStore, Identity
 from slipway.settings import BadInput, Outputs
@@ -33,6 +32,8 @@ class OwnHosts(Platform):
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """The digests of what pyinfra would place on each host."""
+        from hosts.digest import setup_digests  # noqa: PLC0415 - pyinfra takes long to import
+
         return setup_digests(self.fleet_plan(outputs, secrets))
 
     def renewal(self, outputs: Outputs) -> str:

@@ -17,6 +17,16 @@ Task = Literal["stage", "boot", "smoke", "switch", "restart", "stop"]
 `stop` empties the slot of the goal's `gone` release."""
 
 
+Where = Literal["all", "web", "workers"]
+_PROVED: tuple[tuple[Task, Where], ...] = (("stage", "all"), ("boot", "all"), ("smoke", "web"))
+ROUNDS: Mapping[str, tuple[tuple[Task, Where], ...]] = {
+    "release": (*_PROVED, ("switch", "web"), ("switch", "workers")),
+    "cold rollback": (*_PROVED, ("switch", "all")),
+    "rollback": (("switch", "all"),),
+}
+"""The way forward: a round is asked of its hosts all at once; the next begins when all have done it."""
+
+
 @dataclass(frozen=True)
 class SlotView:
     """A slot that is not empty, as its host says."""
@@ -174,8 +184,12 @@ def what_serves(
 
     `before`: what the head named when the command began; `silent`: hosts that did not answer.
     """
-    unknown = f" {', '.join(silent)} did not say what they serve." if silent else ""
+    more = f" {', '.join(silent)} did not say what they serve." if silent else ""
+    for name, host in hosts.items():
+        if host.serves not in (None, live) and host.goes_to == live:
+            more += f" {name} still finishes jobs of release {host.serves}."
     astray = {name: host for name, host in hosts.items() if is_astray(host, live)}
+    named = f"release {live}" if live else "no release"
     if astray:
         served = {name: host.serves for name, host in hosts.items() if host.serves is not None}
         by_release = {
@@ -183,14 +197,9 @@ def what_serves(
             for number in sorted(set(served.values()))
         }
         parts = [f"release {number} serves on {', '.join(names)}" for number, names in by_release.items()]
-        named = f"release {live}" if live else "no release"
-        return f"The hosts differ: {'; '.join(parts)}. The ledger names {named} as live.{unknown}"
+        return f"The hosts differ: {'; '.join(parts)}. The ledger names {named} as live.{more}"
     when = "as before" if live == before else "now"
     where = f" on {', '.join(hosts)}" if silent else ""
     if silent and not hosts:
-        return (
-            f"No host said what it serves. The ledger names {f'release {live}' if live else 'none'} as live."
-        )
-    return (
-        f"Release {live} serves {when}{where}." if live else f"The stack serves nothing {when}."
-    ) + unknown
+        return f"No host said what it serves. The ledger names {named} as live."
+    return (f"Release {live} serves {when}{where}." if live else f"The stack serves nothing {when}.") + more

@@ -1,6 +1,7 @@
 """Where a stack's secret values are kept: one interface, whatever the platform."""
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -33,6 +34,19 @@ class SecretStore(Protocol):
     def unset(self, name: str) -> None:
         """Removes one value; BadInput if it is not there."""
         ...
+
+
+RANDOM_BYTES = 24
+"""192 bits, in hex: fits URLs, configuration files and S3 clients without quoting."""
+
+
+def ensure_random(store: SecretStore, names: Iterable[str]) -> dict[str, str]:
+    """All values of `store`. Missing ones of `names` are made; one that is there is never changed."""
+    held = store.read()
+    made = {name: secrets.token_hex(RANDOM_BYTES) for name in names if not held.get(name)}
+    if made:
+        store.update(made)
+    return {**held, **made}
 
 
 def is_platform(name: str) -> bool:

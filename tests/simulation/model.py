@@ -32,7 +32,7 @@ class Held:
 
 @dataclass(frozen=True)
 class ModelHost:
-    """One host. `broken` are releases that cannot boot on it."""
+    """One host. `broken` are releases whose web process cannot boot and whose workers cannot run on it."""
 
     is_web: bool = True
     slots: tuple[Held | None, Held | None] = (None, None)
@@ -105,7 +105,7 @@ class ModelHost:
             raise Refused("not_staged")
         if slot == self.active or held.state in ("booted", "warm"):
             return self
-        if release in self.broken:
+        if release in self.broken and self.is_web:
             raise Failed(self._with(slot, Held(release, "failed")))
         return self._with(slot, Held(release, "booted"))
 
@@ -131,7 +131,8 @@ class ModelHost:
             return self if self.goes_to == slot else self._taken_back()
         if slot == self.active:
             return self
-        if held.state not in ("booted", "warm"):
+        tries_again = held.state == "failed" and not self.is_web  # its workers failed, and may not fail now
+        if held.state not in ("booted", "warm") and not tries_again:
             raise Refused("not_warm", held.state)
         return self._made_live(slot) if self.is_web else replace(self, goes_to=slot)
 

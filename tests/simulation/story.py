@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from slipway.release.phases import Report
-from slipway.settings import NeedsPerson, SlipwayError
+from slipway.settings import LeaseHeld, NeedsPerson, SlipwayError
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.world import Command, Plan, World
 
@@ -86,10 +86,18 @@ def check_undo(world: World, command: Command) -> None:
         return
     sound = [host for host in world.hosts.values() if host.name not in world.troubled]
     live = world.store.head.live
-    if astray := [host.name for host in sound if host.serves != live or host.state.handover]:
+    if astray := [host.name for host in sound if (host.goes_to or host.serves) != live]:
         raise Violation(world, f"{command.name} left {astray} astray, which nothing kept from going back")
     if len(sound) == len(world.hosts) and not world.bucket_was_away and world.plan.hold_seconds > 1000:
         raise Violation(world, f"{command.name} needs a person, although every host could go back: {error}")
+
+
+def check_status(world: World, command: Command) -> None:
+    """`status` recovers what others left, at once, unless something is away or it was struck itself."""
+    is_sound = not (world.troubled or world.bucket_was_away or world.data_was_away)
+    failed = command.error is not None and not isinstance(command.error, LeaseHeld)
+    if command.name.startswith("status") and failed and is_sound and command.name not in world.struck:
+        raise Violation(world, f"{command.name} failed, although nothing was away: {command.error}")
 
 
 def check_quiet(world: World) -> None:
@@ -131,7 +139,9 @@ class Fault:
         world.say(f"*** {self.kind} ({self.host}, {self.amount:.1f}) in {command.name}")
         if self.kind in TROUBLES:
             world.troubled.add(self.host)
+        world.struck.add(command.name)
         world.bucket_was_away |= self.kind in ("bucket away", "lose writes")
+        world.data_was_away |= self.kind == "data away"
         FAULTS[self.kind](world, command, world.hosts[self.host], self.amount)
 
 
@@ -150,6 +160,12 @@ def _duplicate(world: World, host: SimHost, seconds: float) -> None:
 def _delay(world: World, host: SimHost, seconds: float) -> None:
     delays = random.Random(f"{world.seed}/{host.name}/delays")
     world.deliveries[host.name] = lambda _: [delays.choice((0.01, 0.01, seconds / 4))]
+
+
+def _late_switch(world: World, host: SimHost, seconds: float) -> None:
+    """The next switch arrives late; what comes after it does not."""
+    delays = [seconds]
+    world.deliveries[host.name] = lambda command: [delays.pop() if command == "switch" and delays else 0.01]
 
 
 def _slow(_: World, host: SimHost, amount: float) -> None:
@@ -186,6 +202,7 @@ FAULTS: dict[str, Callable[[World, Command, SimHost, float], object]] = {
     "lose answers": lambda world, command, host, amount: _lose_answers(world, host, amount),
     "duplicate": lambda world, command, host, amount: _duplicate(world, host, amount),
     "delay": lambda world, command, host, amount: _delay(world, host, amount),
+    "late switch": lambda world, command, host, amount: _late_switch(world, host, amount),
     "slow": lambda world, command, host, amount: _slow(world, host, amount),
     "bucket away": lambda world, command, host, amount: _bucket_away(world, amount),
     "lose writes": lambda world, command, host, amount: _lose_writes(world),
@@ -270,8 +287,10 @@ def play(seed: object, story: Story | None = None) -> World:
         world.kernel.after_step = lambda: watch(world)
         _arm(world, told)
         for act, app in told.acts:
-            command = begin(world, act, app)
-            world.finish(command)
+            if act == "wait":
+                world.kernel.run(world.kernel.now + 200)
+                continue
+            world.finish(begin(world, act, app))
             world.kernel.run(world.kernel.now + world.random.choice((0, 0, 5, 70)))
         for number in range(told.crowd):
             begin(world, world.random.choice(ACTS), App(holds=number % 3 > 0))
@@ -302,6 +321,7 @@ def _arm(world: World, told: Story) -> None:
     def on_end(command: Command) -> None:
         check_message(world, command)
         check_undo(world, command)
+        check_status(world, command)
 
     world.on_end = on_end
 

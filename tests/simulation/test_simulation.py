@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.hosts import App
+from tests.simulation.kept import STORIES
 from tests.simulation.story import Story, play
 from tests.simulation.world import Plan, World, simulated
 
@@ -24,6 +25,11 @@ def simulation() -> Iterator[None]:
 def test_whatever_happens_nobody_is_hurt_and_the_next_command_ends_it(first: int):
     for seed in range(first, min(first + CHUNK, FIRST + SEEDS)):
         play(seed)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_once_hurt_ends_well(name: str):
+    play(name, STORIES[name])
 
 
 def test_a_seed_replays_everything():

@@ -125,7 +125,9 @@ class World:
         """Since someone last looked at what users reach, what runs and what the ledger says."""
         self.troubled: set[str] = set()
         """Hosts that had a fault of their own."""
-        self.bucket_was_away = False
+        self.bucket_was_away = self.data_was_away = False
+        self.struck: set[str] = set()
+        """Commands in which a fault struck."""
         self.root = SHM / f"slipway-simulation-{os.getpid()}"
         self.hosts: dict[str, SimHost] = {}
 

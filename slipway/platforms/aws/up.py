@@ -19,13 +19,13 @@ from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, f
 from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
 from slipway.platforms.aws.session import AwsSession, check_account, session_of
 from slipway.platforms.aws.tunnel import find_plugin
-from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS, ensure_platform_secrets
+from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS
 from slipway.platforms.platform import Opened
 from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
-from slipway.secrets.store import SecretStore
+from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
@@ -55,7 +55,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
             outputs = read_outputs(session, project)
             bucket = builds_bucket(session, outputs)
         with progress.phase("secrets"):
-            secrets = ensure_platform_secrets(store, SECRETS)
+            secrets = ensure_random(store, SECRETS)
             _uploads_on_r2(project, outputs, store)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())

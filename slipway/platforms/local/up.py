@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hosts.plan import FleetPlan
 from hosts.set_up import set_up
 from slipway.fleet.ssh_config import write_ssh_config
-from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.data_host import NAMES
 from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import ensure_daemon, find_docker
 from slipway.platforms.local.health import wait_for_releases, wait_for_services, wait_for_ssh
@@ -16,6 +16,7 @@ from slipway.platforms.local.network import compose_outputs, ensure_network, lay
 from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
+from slipway.secrets.store import ensure_random
 from slipway.settings import OUTPUTS_FILE, Outputs, Project
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
@@ -29,7 +30,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
     """
     outputs_file = project.state_dir / OUTPUTS_FILE
     with only_one(project):
-        secrets = ensure_platform_secrets(store)
+        secrets = ensure_random(store, NAMES)
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
             fleet = Containers(docker, project)

@@ -9,7 +9,7 @@ from slipway.platforms.platform import Approved, Difference, Platform
 from slipway.progress import Progress
 from slipway.settings import BadInput
 
-__all__ = ["PulumiManaged", "available", "refuse_missing"]
+__all__ = ["PulumiManaged", "refuse_missing"]
 
 
 class PulumiManaged(Platform):
@@ -29,11 +29,6 @@ class PulumiManaged(Platform):
 
         path, approval = approve(self.project, urns, lasts=lasts, reason=reason, progress=progress)
         return Approved(path, approval.approved_by, approval.expires_at, approval.model_dump(mode="json"))
-
-
-def available() -> bool:
-    """Are the CLI and its Python package here?"""
-    return shutil.which("pulumi") is not None and importlib.util.find_spec("pulumi") is not None
 
 
 def refuse_missing() -> None:

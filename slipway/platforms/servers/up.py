@@ -9,7 +9,7 @@ from pathlib import Path
 from hosts.plan import FleetPlan
 from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet
-from slipway.platforms.data_host import ensure_platform_secrets
+from slipway.platforms.data_host import NAMES
 from slipway.platforms.s3_server import binary_for, find_versitygw
 from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.outputs import (
@@ -24,7 +24,7 @@ from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_s
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import keep_private, only_one, setup_digests
 from slipway.progress import Progress
-from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
+from slipway.secrets.store import SITE_CERTIFICATE, SecretStore, ensure_random
 from slipway.settings import BadInput, Outputs, Project
 
 RELOAD_SECONDS = 6
@@ -75,7 +75,7 @@ def _s3_server(fleet: Fleet, found: dict[str, Found], progress: Progress) -> Pat
 
 def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> dict[str, str]:
     before = store.read()
-    ensure_platform_secrets(store)
+    ensure_random(store, NAMES)
     secrets = ensure_certificates(store, project)
     if secrets != before:
         name = f"secrets/{project.stack.name}"

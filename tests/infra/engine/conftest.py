@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.pulumi import available
-from slipway.settings import App, Project, Stack
+from slipway.platforms.pulumi import refuse_missing
+from slipway.settings import App, BadInput, Project, Stack
 
 WORLD = Path(__file__).parent / "world"
 
@@ -73,9 +73,18 @@ def project(tmp_path: Path) -> Project:
     )
 
 
+def available() -> bool:
+    """Are the Pulumi CLI, its Python package and uv here?"""
+    try:
+        refuse_missing()
+    except BadInput:
+        return False
+    return shutil.which("uv") is not None
+
+
 @pytest.fixture
 def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    if not available() or not shutil.which("uv"):
+    if not available():
         pytest.skip("no Pulumi CLI, or no uv, on PATH")
     cloud, state = tmp_path / "cloud", tmp_path / "state"
     cloud.mkdir()

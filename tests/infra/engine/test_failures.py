@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.platforms.local.platform import LocalPlatform
 from slipway.platforms.pulumi.failures import explain
-from slipway.platforms.pulumi.open import open_stack
 from slipway.progress import Silent
 from slipway.settings import BadInput, Project, SlipwayError
 
@@ -50,5 +50,5 @@ def test_without_the_cli_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(BadInput, match="Pulumi CLI is not on PATH") as missing:
-        open_stack(project, Silent(), make=True)
+        LocalPlatform(project).drift(Silent())
     assert "https://www.pulumi.com/docs/install/" in missing.value.remedy

@@ -14,11 +14,11 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.platform import platform_of
-from slipway.platforms.pulumi import available
 from slipway.secrets import age
 from slipway.settings import Outputs, open_project
 from tests.fleet.command import slipway
 from tests.fleet.conftest import refresh_app, write_project
+from tests.infra.engine.conftest import available
 
 REPOSITORY = Path(__file__).parents[3]
 NAME = "slipengine"
@@ -31,7 +31,7 @@ Pulumi = Callable[..., str]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     """A project with this repository's infra/, its own name and ports; its fleet is taken down at the end."""
-    if not available() or not shutil.which("uv"):
+    if not available():
         pytest.skip("no Pulumi CLI, or no uv, on PATH")
     if find_docker() is None and os.geteuid() != 0:
         pytest.skip("no Docker, and not root to install it")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from slipway.platforms.data_host import NAMES, ensure_platform_secrets
+from slipway.platforms.data_host import NAMES
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import fleet_keys, host_key, operator_key
 from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
+from slipway.secrets.store import ensure_random
 from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Role, Stack
 from tests.s3 import free_port
 from tests.unit.platforms.local.conftest import Fake
@@ -100,9 +101,9 @@ def test_platform_secrets_are_made_when_missing_and_never_rotated():
             self.values = {**self.values, **values}
 
     store: Any = Memory()
-    first = ensure_platform_secrets(store)
+    first = ensure_random(store, NAMES)
     assert first["PLATFORM_REDIS_PASSWORD"] == "kept"
-    assert first == ensure_platform_secrets(store) == store.values
+    assert first == ensure_random(store, NAMES) == store.values
     assert sorted(first) == sorted(NAMES)
     assert all(len(value) == 48 for value in first.values() if value != "kept")
 

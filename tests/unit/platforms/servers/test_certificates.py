@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hosts.digest import setup_digest
-from slipway.platforms import authority
+from slipway.platforms import authority, data_host
 from slipway.platforms.authority import ensure_leaf_pem, make_authority
-from slipway.platforms.data_host import ensure_platform_secrets
 from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
+from slipway.secrets.store import ensure_random
 from slipway.settings import BadInput, Project
 from tests.unit.platforms.servers.conftest import Memory
 
@@ -32,7 +32,7 @@ def test_two_machines_with_the_same_store_ask_for_the_same_set_up(
     project: Project, tmp_path_factory: pytest.TempPathFactory
 ):
     store = Memory()
-    ensure_platform_secrets(store)
+    ensure_random(store, data_host.NAMES)
     secrets = ensure_certificates(store, project)
     digests: list[dict[str, str]] = []
     for _ in range(2):
