@@ -128,7 +128,7 @@ def ledger(opened: LiveStack) -> Iterable[Diagnosis]:
     if wrong:
         yield fail(
             f"the ledger names release {live or 'none'} as live, but {', '.join(wrong)}",
-            repair if live is None else f"slipway status --stack {name}, then slipway release",
+            repair if live is None else f"slipway status --stack {name}: it sends hosts to release {live}",
         )
     else:
         yield ok(f"the ledger is whole; release {live or 'none'} is live on every web host")

@@ -3,6 +3,8 @@
 Where there is too little traffic to judge, synthetic probes through the live route make up the number.
 """
 
+import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from slipway.settings import ReleaseFailed
 
 LOOK_EVERY_SECONDS = 1.0
 BASELINE_SECONDS = 60.0
-LOG_LINES, LOG_WIDTH = 8, 400
+LEVELS = ("error", "fatal", "warn", "warning", "40", "50", "60")
+"""Levels of a log line in JSON; the numbers are pino's."""
+LOG_READ, LOG_LINES, LOG_WIDTH = 200, 4, 300
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Observe(Phase[Observation | None]):
         if not verdict.ok:
             raise ReleaseFailed(
                 f"release {self.shipment.number} did not hold under observation: {verdict.reason}",
-                details=_last_log_lines(rollout),
+                details=_log_of_trouble(rollout),
             )
         rollout.progress.line(verdict.reason)
         return Observation(new, detectable(new.count, limits.error_ratio))
@@ -118,7 +122,22 @@ class Observe(Phase[Observation | None]):
         )
 
 
-def _last_log_lines(rollout: Rollout) -> list[str]:
-    host = rollout.hosts.web[0]
-    lines = (rollout.redact(line) for line in host.agent.logs(lines=LOG_LINES))
-    return [f"{host.name} | {line[:LOG_WIDTH]}" for line in lines]
+def _log_of_trouble(rollout: Rollout) -> list[str]:
+    """The app's last lines that may say why. Access logs of requests that went well would hide the reason."""
+    lines: list[str] = []
+    for host in rollout.hosts.web:
+        spoke = [line for line in host.agent.logs(lines=LOG_READ) if is_trouble(line)]
+        lines += [f"{host.name} | {rollout.redact(line)[:LOG_WIDTH]}" for line in spoke[-LOG_LINES:]]
+    return lines
+
+
+def is_trouble(line: str) -> bool:
+    """Does a line of the app's log speak of a failure? JSON by level or status, other text by its words."""
+    _, brace, rest = line.partition("{")
+    try:
+        fields = json.loads(brace + rest)
+    except ValueError:
+        return bool(re.search(r"error|exception|fatal|panic|traceback", line, re.IGNORECASE))
+    status = fields.get("status", fields.get("statusCode"))
+    failed = isinstance(status, int) and status >= 500
+    return failed or str(fields.get("level")).lower() in LEVELS

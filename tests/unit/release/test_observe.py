@@ -9,7 +9,7 @@ import pytest
 from slipway.fleet.replies import Observed, Probed, Switched, Traffic
 from slipway.progress import Silent
 from slipway.release import observe
-from slipway.release.observe import Observation, Observe
+from slipway.release.observe import Observation, Observe, is_trouble
 from slipway.release.rollout import Shipment
 from slipway.release.switch import Cutover
 from slipway.settings import App, ReleaseFailed
@@ -120,3 +120,19 @@ def test_no_time_of_this_machine_is_part_of_a_question(monkeypatch: pytest.Monke
     old, new = {"before_switch": 60, **limits}, {"before_switch": None, **limits}
     assert fleet.asked[:2] == [old, old]
     assert all(asked == new for asked in fleet.asked[2:])
+
+
+@pytest.mark.parametrize(
+    ("line", "speaks"),
+    [
+        ('2026-11-26 web[9]: {"level":"info","msg":"request","status":200,"ms":0.6}', False),
+        ('2026-11-26 web[9]: {"level":"info","msg":"request","status":503,"ms":0.6}', True),
+        ('2026-11-26 web[9]: {"level":"error","msg":"the summary is broken"}', True),
+        ('2026-11-26 web[9]: {"level":50,"msg":"of pino"}', True),
+        ("2026-11-26 web[9]: TypeError: x is not a function", True),
+        ("2026-11-26 web[9]: GET / 200", False),
+        ("2026-11-26 web[9]: {not json", False),
+    ],
+)
+def test_only_lines_that_speak_of_trouble_stand_beside_the_reason(line: str, speaks: bool):
+    assert is_trouble(line) is speaks
