@@ -184,7 +184,7 @@ def what_serves(
 
     `before`: what the head named when the command began; `silent`: hosts that did not answer.
     """
-    more = f" {', '.join(silent)} did not say what they serve." if silent else ""
+    more = f" No answer from {', '.join(silent)}." if silent else ""
     for name, host in hosts.items():
         if host.serves not in (None, live) and host.goes_to == live:
             more += f" {name} still finishes jobs of release {host.serves}."

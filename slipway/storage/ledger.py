@@ -199,14 +199,18 @@ class Ledger(Reading):
         elif not gone.progress.ended:
             self.end(gone.number, "undone", {"rolled_back_to": target})
 
-    def _claim(self) -> None:
-        """Put this lease's fence into the head before anything else is written.
+    def claim(self) -> Head:
+        """Put this lease's fence into the head before anything else is read or written; returns the head.
 
         From then on a command that was overtaken, and does not know it yet, cannot move the head.
         """
+        head = self._move(lambda _: {})
+        self._claimed = True
+        return head
+
+    def _claim(self) -> None:
         if not self._claimed:
-            self._move(lambda _: {})
-            self._claimed = True
+            self.claim()
 
     def _fence(self) -> int:
         if self.lease is None:

@@ -509,57 +509,74 @@ def unresolved(state: State) -> str | None:
     return wrong(after)
 
 
-def canonical(state: State) -> State:
-    """The same with the web hosts in one order, and without what no longer matters."""
-    stale = any(
-        run.mode == "stopped" or (run.mode in ACTIVE and run.fence < state.fence) for run in state.runs
-    )
-    first, second, worker = (_known(node, keeps_order=stale) for node in state.nodes)
-    if NUMBERS[second] < NUMBERS[first]:
-        first, second = second, first
-    return state._replace(nodes=(first, second, worker))
+class Known:
+    """Every node and every set of commands that was seen, each once: numbers are compared, not contents."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[Node, Node] = {}
+        self._numbers: dict[int, int] = {}
+        """By id of a node that is in `_nodes`."""
+        self._runs: dict[tuple[Run, ...], int] = {}
+        self._records: dict[tuple[Record, ...], int] = {}
+        self._same: tuple[dict[int, Node], dict[int, Node]] = ({}, {})
+
+    def canonical(self, state: State) -> tuple[tuple[int, ...], State]:
+        """The same with the web hosts in one order, and without what no longer matters; and its key."""
+        stale = any(
+            run.mode == "stopped" or (run.mode in ACTIVE and run.fence < state.fence) for run in state.runs
+        )
+        first, second, worker = (self._node(node, keeps_order=stale) for node in state.nodes)
+        numbers = self._numbers
+        if numbers[id(second)] < numbers[id(first)]:
+            first, second = second, first
+        runs = self._runs.setdefault(state.runs, len(self._runs))
+        nodes = (numbers[id(first)], numbers[id(second)], numbers[id(worker)])
+        records = self._records.setdefault(state.records, len(self._records))
+        key = (*nodes, runs, records, state.live, state.fence, state.faults)
+        return key, state._replace(nodes=(first, second, worker))
+
+    def _node(self, node: Node, *, keeps_order: bool) -> Node:
+        """A node that is the same in all that matters.
+
+        Requests that it would refuse are none; and if none is under way, what it would refuse is no matter.
+        """
+        if (same := self._same[keeps_order].get(id(node))) is not None:
+            return same
+        mail = frozenset(mail for mail in node.mail if mail.order >= node.host.order)
+        host = node.host if mail or keeps_order else replace(node.host, order=(0, 0))
+        made = node._replace(mail=mail, host=host)
+        same = self._nodes.setdefault(made, made)
+        self._numbers.setdefault(id(same), len(self._numbers))
+        self._same[keeps_order][id(same)] = same
+        return same
 
 
-NUMBERS: dict[Node, int] = {}
-"""Every node that was seen, and when: comparing numbers is quicker than comparing nodes."""
-
-
-@cache
-def _known(node: Node, *, keeps_order: bool) -> Node:
-    """A node that is the same in all that matters.
-
-    Requests that it would refuse are none; and if none is under way, what it would refuse does not matter.
-    """
-    mail = frozenset(mail for mail in node.mail if mail.order >= node.host.order)
-    host = node.host if mail or keeps_order else replace(node.host, order=(0, 0))
-    same = node._replace(mail=mail, host=host)
-    NUMBERS.setdefault(same, len(NUMBERS))
-    return same
-
-
-def search(start: State, limit: int = 10_000_000) -> int:
+def search(start: State) -> int:
     """Look at every state that can be reached; returns how many. Raises Found at the first that is wrong."""
-    start = canonical(start)
-    came: dict[State, tuple[State, str] | None] = {start: None}
-    queue = deque([start])
-    while queue and len(came) < limit:
-        state = queue.popleft()
+    known = Known()
+    key, state = known.canonical(start)
+    came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {key: None}
+    queue = deque([(key, state)])
+    while queue:
+        key, state = queue.popleft()
         problem = wrong(state)
         if problem is None and not any(run.mode in ACTIVE for run in state.runs):
             problem = unresolved(state)
         if problem is not None:
-            raise Found("\n".join([problem, *_story(came, state)]))
+            raise Found("\n".join([problem, *_story(came, key)]))
         for label, happened in events(state):
-            after = canonical(happened)
-            if after not in came:
-                came[after] = (state, label)
-                queue.append(after)
+            next_key, after = known.canonical(happened)
+            if next_key not in came:
+                came[next_key] = (key, label)
+                queue.append((next_key, after))
     return len(came)
 
 
-def _story(came: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+def _story(
+    came: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None], key: tuple[int, ...]
+) -> list[str]:
     lines: list[str] = []
-    while (step := came[state]) is not None:
-        state, label = step
+    while (step := came[key]) is not None:
+        key, label = step
         lines.append(label)
     return lines[::-1]

@@ -65,7 +65,7 @@ def check_message(world: World, command: Command) -> None:
     if not isinstance(error, SlipwayError):
         return
     said = "\n".join([error.message, *error.details])
-    if "did not say" in said or "No host said" in said:
+    if "No answer from" in said or "No host said" in said:
         return
     for number in re.findall(r"Release (\d+) serves", said):
         if live != int(number) or served - {int(number)}:

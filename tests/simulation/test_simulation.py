@@ -1,13 +1,14 @@
 """The pipeline, the ledger and the agents through seeded stories of faults; a seed replays everything."""
 
 import os
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from tests.simulation.hosts import App
 from tests.simulation.kept import STORIES
-from tests.simulation.story import Story, play
+from tests.simulation.story import Fault, Story, play
 from tests.simulation.world import Plan, World, simulated
 
 SEEDS = int(os.environ.get("SLIPWAY_SEEDS", "100"))
@@ -30,6 +31,18 @@ def test_whatever_happens_nobody_is_hurt_and_the_next_command_ends_it(first: int
 @pytest.mark.parametrize("name", STORIES)
 def test_what_once_hurt_ends_well(name: str):
     play(name, STORIES[name])
+
+
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_200_interrupts_at_the_switch_split_the_fleet_not_once(first: int):
+    """Whatever arrives late on whichever host: all serve the same afterwards, and the message says what."""
+    for number in range(first, first + 25):
+        dice = random.Random(number)
+        late = Fault(
+            "late switch", 0, "smoke", 0, dice.choice(("web1", "web2", "worker1")), dice.uniform(0, 1)
+        )
+        interrupt = Fault("interrupt", 0, "switch", dice.uniform(0, 0.15), "web1", 0)
+        play(f"interrupt/{number}", Story(Plan(), (("release", App()),), (late, interrupt)))
 
 
 def test_a_seed_replays_everything():
