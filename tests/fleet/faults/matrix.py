@@ -74,6 +74,7 @@ MATRIX = (
     Cell(strikes.CLOCK_FAST, moments.OBSERVE, DONE, "new"),
     Cell(strikes.CLOCK_SLOW, moments.OBSERVE, DONE, "new"),
     Cell(strikes.SECOND_RELEASE, moments.BOOT, DONE, "new"),
+    Cell(strikes.ROLLBACK, moments.OBSERVE, FENCED, "old"),
     # A host or a service that users need goes down: their losses are counted, and all is well afterwards.
     Cell(strikes.WORKER_RESTART, moments.HANDOVER, (0, 1, 4), "either"),
     Cell(strikes.WEB_RESTART, moments.BOOT, UNDONE, "old", hosts_stay_up=False),

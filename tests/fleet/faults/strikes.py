@@ -220,3 +220,4 @@ POSTGRES_AWAY = ServiceAway("PostgreSQL away for 10 s", "postgresql@15-main", 10
 CLOCK_FAST = ClockWrong("operator's clock an hour fast", 3600)
 CLOCK_SLOW = ClockWrong("operator's clock an hour slow", -3600)
 SECOND_RELEASE = Another("a second release at once", ("release", "--json", "--no-checks"), ends=3)
+ROLLBACK = Another("a rollback at once", ("rollback", "--json"), ends=0)
