@@ -1,5 +1,6 @@
 """Runs one cell: a command under traffic, the fault, the recovery; and says what came of it."""
 
+import re
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ RPS = 100
 SOCKETS = 40
 CONNECTED = 80
 """Of 40 sockets and 50 browsers."""
+NEEDS_PERSON = 4
 ESTABLISHED = "01"
 """As /proc/net/tcp shows it."""
 ALL_CLEAR_SECONDS = 2
@@ -69,7 +71,8 @@ def run(site: Site, cell: Cell) -> Outcome:
             ran = running.wait()
         _judge_command(cell, ran, outcome)
         site.wait_until_healthy(90)
-        _judge_fleet(site, cell, before, outcome)
+        live = _judge_fleet(site, cell, before, outcome)
+        _judge_message(ran, live, outcome)
         outcome.seconds = round(time.monotonic() - began, 1)
         if cell.then:
             _next_command(site, cell.then, outcome)
@@ -154,8 +157,15 @@ def _judge_command(cell: Cell, ran: Ran, outcome: Outcome) -> None:
         outcome.problems.append(f"a traceback: {ran.err[-2000:]}")
 
 
-def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> None:
-    """The next command sees a whole fleet, without a person."""
+def _judge_message(ran: Ran, live: int, outcome: Outcome) -> None:
+    """What the command said of the release that serves is true; one that hands over to a person may not know."""
+    said = {int(number) for number in re.findall(r"[Rr]elease (\d+) serves", ran.out)}
+    if ran.code != NEEDS_PERSON and said - {live}:
+        outcome.problems.append(f"the command said that {said} serves, and {live} does: {ran.out}")
+
+
+def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> int:
+    """The next command sees a whole fleet, without a person; returns the live release."""
     seen = slipway(site.root, "status", "--json", "--wait", "60")
     assert seen.code == 0, f"the next `status` ended with {seen.code}: {seen.out}{seen.err[-2000:]}"
     found = seen.json
@@ -173,6 +183,7 @@ def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> None:
         serves = site.get("/health", headers={"Cookie": f"SLIPWAY_HOST={host.name}"}).json()["release"]
         if serves != live:
             outcome.problems.append(f"{host.name} serves {serves} to users; the ledger names {live}")
+    return live
 
 
 def _judge_hosts(hosts: list[dict[str, Any]], live: int, outcome: Outcome) -> None:
