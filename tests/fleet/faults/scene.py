@@ -158,7 +158,7 @@ def _judge_command(cell: Cell, ran: Ran, outcome: Outcome) -> None:
 
 
 def _judge_message(ran: Ran, live: int, outcome: Outcome) -> None:
-    """What the command said of the release that serves is true; one that hands over to a person may not know."""
+    """What the command said of the release that serves is true; with exit 4 it may not know."""
     said = {int(number) for number in re.findall(r"[Rr]elease (\d+) serves", ran.out)}
     if ran.code != NEEDS_PERSON and said - {live}:
         outcome.problems.append(f"the command said that {said} serves, and {live} does: {ran.out}")
