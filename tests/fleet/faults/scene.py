@@ -1,6 +1,7 @@
 """Runs one cell: a command under traffic, the fault, the recovery; and says what came of it."""
 
 import re
+import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -137,15 +138,16 @@ def _started(site: Site, *args: str, env: dict[str, str]) -> Generator[Running]:
     try:
         yield running
     finally:
-        running.end()
+        if running.kill():
+            site.end_lease()
 
 
 @contextmanager
 def _noting(outcome: Outcome) -> Generator[None]:
-    """An assertion that fails inside is a problem of the cell; the report is written all the same."""
+    """What fails inside is a problem of the cell; the report is written all the same."""
     try:
         yield
-    except AssertionError as failure:
+    except (AssertionError, subprocess.SubprocessError) as failure:
         outcome.problems.append(str(failure))
 
 
