@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import PROTOCOL, VERSION, durable, haproxy, systemd
+from . import PROTOCOL, VERSION, durable, handover, haproxy, systemd
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -40,8 +40,9 @@ def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
 def _end_older_commands(paths: Paths, order: Order) -> None:
     """What follows is the answer of a host on which no older command is at work, or will be again."""
     interrupt_handover(paths, order)
-    with Exclusive(paths, "status", order):
-        pass
+    with Exclusive(paths, "status", order) as state:
+        if state.handover:  # it goes on, unless the command that looks here decides otherwise
+            handover.in_background()
 
 
 def _slot(slot: Slot, units: dict[str, systemd.Unit]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from slipway.stack import LiveStack
 
 MACHINE = (machine.python, machine.ssh_client, machine.git, machine.disk, machine.npm_registry)
 STACK = (stack.secrets,)
-LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.ledger)
+LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.holds, stack.ledger)
 
 
 def examine(stack_name: str, start: Path | None = None) -> list[Diagnosis]:

@@ -12,6 +12,8 @@ from slipway.release.repair import on_hosts
 from slipway.secrets.check import check
 from slipway.settings import Project
 from slipway.stack import LiveStack
+from slipway.storage.bucket import Damaged
+from slipway.storage.hold import read_holds
 from slipway.storage.lease import read_lease
 from slipway.storage.records import Head
 from slipway.storage.survey import survey
@@ -98,6 +100,19 @@ def lease(opened: LiveStack) -> Iterable[Diagnosis]:
         f"the lease is held by {held.owner} (`{held.command}`), last renewed {max(age, 0):.0f} s ago",
         "if that command is dead, its lease expires by itself; the next command finishes or undoes its work",
     )
+
+
+def holds(opened: LiveStack) -> Iterable[Diagnosis]:
+    """No release waits for a person who holds the stack, or has to decide after a rollback."""
+    try:
+        standing = read_holds(opened.bucket, opened.outputs.stack).standing(opened.ledger.head().live)
+    except Damaged:
+        return  # `ledger` reports it
+    for hold in standing:
+        yield warn(
+            f"releases are refused: the stack is held {hold}",
+            f"when they may go on: slipway resume --stack {opened.outputs.stack}",
+        )
 
 
 def ledger(opened: LiveStack) -> Iterable[Diagnosis]:

@@ -49,13 +49,16 @@ def go_back(stack: LiveStack, *, to: int | None, wait_seconds: float, progress: 
         if stack.ledger.head().live is None:
             raise _nothing_live()
         with stack.lease(wait_seconds, preempts=True) as lease:
-            return _roll(open_rollout(stack, lease, progress, asked.result), to, began)
+            # What hosts said before another command had ended is of no use.
+            statuses = stack.statuses if wait_seconds else asked.result
+            return _roll(open_rollout(stack, lease, progress, statuses), to, began)
 
 
 def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
-    rollout, abandoned = _stop_release(rollout, to)
-    if abandoned is not None and to in (None, rollout.live):
-        target, gone = rollout.ledger.get(rollout.live or 0), abandoned.number
+    stopped = _stop(rollout, to)
+    rollout, gone = stopped.rollout, stopped.gone
+    if gone is not None and to in (None, rollout.live):
+        target = rollout.ledger.get(rollout.live or 0)
     else:
         target, gone = choose(rollout, to), rollout.live
     shipment = rollout.shipment(target)
@@ -80,28 +83,45 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         cutover = phases.run(SwitchBack(shipment))
         promote = ReturnTo(shipment, record.number)
         phases.run(promote)
-        if abandoned is not None:
-            phases.run(EmptySlots(abandoned.number))
+        if stopped.abandoned is not None:
+            phases.run(EmptySlots(stopped.abandoned))
     return phases.report({**cutover.web, **promote.joined}, time.monotonic() - began, warm=warm)
 
 
-def _stop_release(rollout: Rollout, to: int | None) -> tuple[Rollout, Release | None]:
-    """End what is unfinished. Returns the release under way that users have, or that `to` replaces.
+@dataclass(frozen=True)
+class Stopped:
+    """The rollout once nothing of another command is under way."""
 
-    If all hosts can go back from it at once, that is left to the rollback's own switch; otherwise it is
-    undone here, as by any other command.
+    rollout: Rollout
+    gone: int | None = None
+    """The release that users leave for the live one; None: they have the live one, and are to leave it."""
+    abandoned: int | None = None
+    """The release that was under way."""
+
+
+def _stop(rollout: Rollout, to: int | None) -> Stopped:
+    """End what is unfinished.
+
+    If all hosts can go back at once from a release under way, that is left to the rollback's own switch;
+    otherwise it is undone here, as by any other command. A rollback that was killed is finished here; this
+    one wants the same, and does not go back once more.
     """
-    running = rollout.ledger.unfinished()  # this puts the greater fence into the head
-    if running is None or running.kind == "rollback":
-        return recover(rollout).rollout, None
-    rollout = _fence_hosts(rollout)
+    running = rollout.ledger.unfinished()
     _note_stop(rollout, running)
+    is_release = running is not None and running.kind != "rollback"
+    if is_release or rollout.lease.preempted is not None:
+        rollout = _fence_hosts(rollout)
+    if running is None:
+        return Stopped(recover(rollout).rollout)
+    if not is_release:
+        rollout = recover(rollout).rollout
+        return Stopped(rollout, running.gone if rollout.live == running.target else None)
     live, hosts = rollout.live, [view(status) for status in rollout.statuses.values()]
     have = users_have(running, hosts)
     at_once = not rollout.away and live is not None and all(host.can_serve(live) for host in hosts)
     if not (have and at_once and to in (None, live)):
         rollout = recover(rollout).rollout
-    return rollout, running if have or to == live else None
+    return Stopped(rollout, running.number if have or to == live else None, running.number)
 
 
 def _fence_hosts(rollout: Rollout) -> Rollout:
@@ -116,10 +136,11 @@ def _fence_hosts(rollout: Rollout) -> Rollout:
     return replace(rollout, statuses=statuses, away=away)
 
 
-def _note_stop(rollout: Rollout, running: Release) -> None:
+def _note_stop(rollout: Rollout, running: Release | None) -> None:
     taken = rollout.lease.preempted
     if taken is not None:
-        what = f"stopped release {running.number} under way (`{taken.command}` by {taken.owner})"
+        which = f"release {running.number}" if running else "a release before it had a number"
+        what = f"stopped {which} (`{taken.command}` by {taken.owner})"
         rollout.progress.line(what)
         rollout.warnings.append(what)
 

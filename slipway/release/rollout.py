@@ -185,12 +185,12 @@ def open_rollout(
     statuses: Callable[[], Mapping[str, Status]],
     options: Options | None = None,
 ) -> Rollout:
-    """A rollout under `lease`. `statuses` is called once the head has been read.
+    """A rollout under `lease`. `statuses` is called once the head has been read, and can move no more.
 
     Hosts that do not answer are in `away`: recovery does what it can without them, and nothing else does.
     """
     ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
-    head, warnings, away = ledger.head(), list[str](), dict[str, Exception]()
+    head, warnings, away = ledger.claim(), list[str](), dict[str, Exception]()
     try:
         found = statuses()
     except FleetError as failure:

@@ -119,14 +119,24 @@ class Site:
 
     @contextmanager
     def full_disk(self, host: str) -> Generator[None]:
-        """The host's releases lie on a small file system that is nearly full."""
-        self.on(host, "mkdir -p /mnt/small && mount -t tmpfs -o size=700m tmpfs /mnt/small")
+        """The host's releases lie on a small file system that is full."""
+        with self.small_disk(host):
+            self.fill_disk(host)
+            yield
+
+    @contextmanager
+    def small_disk(self, host: str, megabytes: int = 700) -> Generator[None]:
+        """The host's releases lie on a file system of that size."""
+        self.on(host, f"mkdir -p /mnt/small && mount -t tmpfs -o size={megabytes}m tmpfs /mnt/small")
         self.on(host, "cp -a /srv/slipway/. /mnt/small/ && mount --bind /mnt/small /srv/slipway")
-        self.on(host, "head -c 2G /dev/zero > /srv/slipway/filler 2>/dev/null || true")
         try:
             yield
         finally:
             self.on(host, "umount /srv/slipway; umount /mnt/small")
+
+    def fill_disk(self, host: str) -> None:
+        """Leave no room on a small disk."""
+        self.on(host, "head -c 2G /dev/zero > /srv/slipway/filler 2>/dev/null || true")
 
     def wait_until_healthy(self, seconds: float = 60) -> None:
         """Every host answers, by its own name."""

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.fleet.command import slipway, start
+from tests.fleet.sabotage import prepend
 from tests.fleet.site import Site
 from tests.fleet.traffic import traffic
 
@@ -21,7 +22,9 @@ def test_a_rollback_stops_a_release_that_runs_and_nothing_is_lost(site: Site, ph
     site.release()
     live = site.live()
     site.change("to be stopped")
-    with traffic(site.root) as meter:
+    with site.kept_source(), traffic(site.root) as meter:
+        if phase == "boot":
+            prepend(site.app / "src/web.ts", "await new Promise((go) => setTimeout(go, 25_000));")
         running = start(site.root, "release", "--json", "--no-checks", "--observe", "120")
         site.wait_for_phase(running, phase)
         if phase == "observe":
@@ -45,7 +48,10 @@ def test_a_rollback_stops_a_release_that_runs_and_nothing_is_lost(site: Site, ph
     error = json.loads(out)["error"]
     assert "pre-empted" in error["message"]
     assert "`slipway rollback`" in error["message"]
-    assert f"Release {back.json['release']} serves" in error["details"][0]
+    # It waits some seconds for the rollback's end, and says what serves then.
+    assert error["details"][0].startswith(
+        (f"Release {back.json['release']} serves", f"Release {live} serves")
+    )
     seen = slipway(site.root, "status", "--json").json
     assert seen["unfinished"] is None
     assert seen["live"] == back.json["release"]

@@ -6,22 +6,16 @@ import pytest
 
 from slipway.stack import LiveStack
 from tests.fleet.command import slipway
+from tests.fleet.faults.strikes import wrong_clock
 from tests.fleet.sabotage import ANSWERS_500, HANGS
 from tests.fleet.site import Site
 
 pytestmark = pytest.mark.fleet
 
 
-def clock(folder: Path, seconds: int) -> dict[str, str]:
-    """The environment of a command whose clock is so many seconds fast."""
-    text = f"import time\n_true = time.time\ntime.time = lambda: _true() + {seconds}\n"
-    (folder / "sitecustomize.py").write_text(text)
-    return {"PYTHONPATH": str(folder)}
-
-
 @pytest.mark.parametrize("seconds", [3600, -3600], ids=["an hour fast", "an hour slow"])
 def test_a_wrong_clock_on_the_operators_machine_changes_no_verdict(site: Site, tmp_path: Path, seconds: int):
-    env = clock(tmp_path, seconds)
+    env = wrong_clock(tmp_path, seconds)
     site.release()
     site.change("observed by hosts whose clocks are right")
     args = ("release", "--json", "--no-checks", "--observe")

@@ -30,8 +30,16 @@ class Traffic:
 
 
 @contextmanager
-def traffic(root: Path, *, rps: int = RPS, sockets: int = SOCKETS, seconds: int = 600) -> Generator[Traffic]:
-    """The meter runs inside the `with` and is asked to stop (Ctrl-C) at its end."""
+def traffic(
+    root: Path,
+    *,
+    rps: int = RPS,
+    sockets: int = SOCKETS,
+    seconds: int = 600,
+    lead: float = 4,
+    tail: float = 2,
+) -> Generator[Traffic]:
+    """The meter runs inside the `with` and is stopped (Ctrl-C) at its end; `lead`, `tail`: seconds alone."""
     found = Traffic()
     meter = subprocess.Popen(
         [
@@ -56,10 +64,10 @@ def traffic(root: Path, *, rps: int = RPS, sockets: int = SOCKETS, seconds: int 
         start_new_session=True,
     )
     try:
-        time.sleep(4)
+        time.sleep(lead)
         assert meter.poll() is None, meter.communicate()
         yield found
-        time.sleep(2)
+        time.sleep(tail)
     finally:
         if meter.poll() is None:
             meter.send_signal(signal.SIGINT)

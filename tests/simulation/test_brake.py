@@ -91,3 +91,16 @@ def test_workers_with_long_jobs_do_not_delay_users():
     assert rollback.error is None
     assert rollback.report.release == 2
     assert seconds_of(rollback) < 1.5
+
+
+@pytest.mark.parametrize("seconds", MOMENTS[:3])
+@pytest.mark.parametrize("phase", ["switch", "promote"])
+def test_a_rollback_that_was_killed_and_is_repeated_goes_back_once(phase: str, seconds: float):
+    kill = Fault("kill", 0, phase, seconds, "web1", 0)
+    app = App(job_seconds=2)
+    story = Story(Plan(), (("rollback", app), ("rollback", app)), (kill,))
+    world = play(f"twice/{phase}/{seconds}", story)
+    first, second = (each for each in world.commands if each.name.startswith("rollback"))
+    assert first.ended is None, "it was not killed in time"
+    assert second.error is None
+    assert (second.report.came_from, second.report.release) == (2, 1)

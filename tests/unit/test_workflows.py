@@ -109,6 +109,16 @@ def test_a_rollback_does_not_wait_for_a_release_that_runs() -> None:
     assert [name for name, group in groups.items() if group == groups["rollback.yml"]] == ["rollback.yml"]
 
 
+def test_only_a_person_releases_after_a_rollback_and_never_by_default() -> None:
+    file = FOLDER / "release.yml"
+    triggers: Any = load(file)
+    wanted = triggers[True]["workflow_dispatch"]["inputs"]["after_rollback"]  # YAML reads `on` as true
+    assert (wanted["type"], wanted["default"]) == ("boolean", False)
+    (job,) = (job for _, job in jobs(file))
+    assert job["env"]["AFTER_ROLLBACK"] == "${{ inputs.after_rollback && 'yes' || '' }}"
+    assert any("${AFTER_ROLLBACK:+--after-rollback}" in step.get("run", "") for step in job["steps"])
+
+
 @pytest.mark.parametrize("name", SHIPPING)
 def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
     keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")

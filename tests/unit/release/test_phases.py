@@ -9,6 +9,7 @@ import pytest
 from slipway.fleet.agent_call import AgentError
 from slipway.fleet.ssh import HostDown
 from slipway.release.phases import Phases
+from slipway.release.preempt import Preempted
 from slipway.release.promote import Promote, ReturnTo
 from slipway.release.rollout import Phase, Rollout
 from slipway.settings import BadInput, LeaseHeld, NeedsPerson, ReleaseFailed, SlipwayError
@@ -192,6 +193,29 @@ def test_a_command_that_was_overtaken_undoes_nothing_and_says_what_serves_now(
     assert failed.value.details[0] == "Release 3 serves now."
     assert not [command for _, command in switched.asked if command != "status"]
     assert switched.ledger.ended == []
+
+
+@pytest.mark.parametrize("fails", [Preempted("this command no longer holds the lease"), KeyboardInterrupt()])
+def test_a_promoted_release_that_was_pre_empted_does_not_say_that_it_is_live(
+    world: World, fails: BaseException, monkeypatch: pytest.MonkeyPatch
+):
+    def newer(*_: object) -> Any:
+        return SimpleNamespace(fence=12, owner="ops@laptop", command="slipway rollback", released=True)
+
+    monkeypatch.setattr("slipway.release.phases.read_last_lease", newer)
+    with pytest.raises(LeaseHeld, match="pre-empted: ops@laptop") as failed:
+        run(world.rollout, world.last(Promote), Recorder("retire", [], fails))
+    assert failed.value.exit_code == 3
+    assert not [warning for warning in world.rollout.warnings if "is live all the same" in warning]
+
+
+def test_a_release_whose_lease_expired_without_another_command_is_undone(switched: World):
+    with pytest.raises(ReleaseFailed, match=r"no longer holds the lease\. undone"):
+        run(
+            switched.rollout,
+            Recorder("switch", [], Preempted("this command no longer holds the lease")),
+        )
+    assert switched.ledger.ended == ["undone"]
 
 
 def lost_lease() -> LeaseLost:
