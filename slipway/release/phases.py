@@ -19,7 +19,7 @@ from slipway.storage.records import Release, What
 
 T = TypeVar("T")
 
-NEWER_ENDS_SECONDS = 3.0
+NEWER_ENDS_SECONDS = 10.0
 """How long a pre-empted command waits for the end of the one that pre-empted it."""
 
 

@@ -34,6 +34,8 @@ class Ledger(Reading):
         self._lock = threading.Lock()
         self._read: dict[int, Release] = {}
         self._claimed = False
+        self._all_ended = False
+        """Has `unfinished` found nothing, and did this command open no record since?"""
         self._cursor: dict[int, tuple[int, Progress]] = {}
         """By record this command writes to: the number of events and the resulting progress."""
 
@@ -71,6 +73,7 @@ class Ledger(Reading):
                 fence=self._fence(),
             )
             try:
+                self._all_ended = False
                 self._records.append(release)
             except Conflict:
                 number += 1
@@ -116,12 +119,16 @@ class Ledger(Reading):
 
     def unfinished(self) -> Release | None:
         """As in `Reading`; a promotion that the head names but no event records is recorded first."""
+        if self._all_ended:
+            return None
         if self.lease is not None:
             self._claim()
         good = self.head().last_known_good
         if self.lease is not None and good is not None and not self.get(good).was_promoted:
             self.event(good, "promote", "done", {"found": "in the head"})
-        return super().unfinished()
+        found = super().unfinished()
+        self._all_ended = self.lease is not None and found is None
+        return found
 
     def end(
         self, number: int, how: Literal["failed", "undone"], detail: Mapping[str, object] | None = None
