@@ -179,6 +179,8 @@ def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> int:
         outcome.problems.append(f"serves the {outcome.serves} release {live} after exit {outcome.exit}")
     if found["unfinished"] is not None:
         outcome.problems.append(f"release {found['unfinished']} is still unfinished")
+    if found["lease"] is not None:
+        outcome.problems.append(f"the lease is still held: {found['lease']}")
     _judge_hosts(found["hosts"], live, outcome)
     site.wait_until_worker_runs(live)
     for host in site.outputs.by_role("web"):
