@@ -62,7 +62,7 @@ MATRIX = (
     # A host that serves cannot be reached, or its agent dies.
     Cell(strikes.SSH_CUT, moments.BOOT, DONE, "new"),
     Cell(strikes.SSH_RESET, moments.BOOT, UNDONE, "old"),
-    Cell(strikes.SSH_GONE, moments.HANDOVER, (0, 1, 4), "either", takes_long=True),
+    Cell(strikes.SSH_GONE, moments.BOOT, (4,), "old", takes_long=True),
     Cell(strikes.WEB_AGENT, moments.BOOT, UNDONE, "old"),
     Cell(strikes.WORKER_AGENT, moments.HANDOVER, UNDONE, "old"),
     Cell(strikes.HAPROXY_RELOAD, moments.SWITCH, DONE, "new"),
