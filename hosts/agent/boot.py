@@ -56,7 +56,8 @@ def _boot(paths: Paths, host: Host, state: State, slot: Slot, starting: list[Pro
         if host.serves and slot.web:
             haproxy.mark_up(paths, slot.name, slot.web.instances)
     except (AgentError, Interrupted) as error:
-        systemd.stop(systemd.slot_units(slot.name))
+        # Whoever interrupted it waits for the lock, and drains the slot itself.
+        systemd.stop(systemd.slot_units(slot.name), block=isinstance(error, AgentError))
         systemd.forget_failures(systemd.slot_units(slot.name))
         slot.become("failed")
         if isinstance(error, AgentError):

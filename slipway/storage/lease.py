@@ -26,6 +26,8 @@ TTL_SECONDS = 30.0
 _CLOCK_SLACK_SECONDS = 2.0
 """Estimates of the bucket's time differ: the holder stops this much earlier, others begin this much later."""
 _POLL_SECONDS = 0.5
+_RELEASE_SECONDS = 10.0
+"""How long a command that has ended tries to release; without that the next one has to wait for longer."""
 _WATCH_SECONDS = 1.0
 """How often the holder of a lease that yields looks whether it was taken."""
 
@@ -173,10 +175,20 @@ class Lease:
                 return
             now = self._bucket.server_time()
             self._record = self._record.model_copy(update={"released": True, "expires": now})
-            try:
-                self._bucket.put_json(lease_key(self._stack), self._record.model_dump(), if_match=self._etag)
-            except (Conflict, BucketError):
-                self.lost.set()  # it expires by itself
+            ends = time.monotonic() + _RELEASE_SECONDS
+            while True:
+                try:
+                    self._bucket.put_json(
+                        lease_key(self._stack), self._record.model_dump(), if_match=self._etag
+                    )
+                    return
+                except Conflict:
+                    break  # taken by a newer command, or released already by a request whose answer was lost
+                except BucketError:
+                    if time.monotonic() > ends:
+                        break  # it expires by itself
+                    time.sleep(_POLL_SECONDS)
+            self.lost.set()
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,9 @@
 """Releases, failed releases and rollbacks on live hosts, under the traffic of the meter."""
 
 import json
+import os
+import random
+import time
 
 import pytest
 
@@ -10,6 +13,9 @@ from tests.fleet.site import Site
 from tests.fleet.traffic import traffic
 
 pytestmark = pytest.mark.fleet
+
+SWITCHES = int(os.environ.get("SLIPWAY_SWITCHES", "3"))
+"""How many releases are interrupted at the switch, at a random instant each."""
 
 
 def test_a_changed_app_ships_under_traffic_and_nothing_is_lost(site: Site):
@@ -177,6 +183,43 @@ def test_a_killed_release_is_undone_by_the_next_command(site: Site, phase: str):
     assert site.live() == before
     hosts = {host["active"]["release"] for host in seen.json["hosts"] if host["active"]}
     assert hosts == {before}
+
+
+@pytest.mark.parametrize("phase", ["stage", "boot", "smoke"])
+def test_a_killed_cold_rollback_is_undone_by_the_next_command(site: Site, phase: str):
+    site.release()
+    oldest = site.live()
+    for text in ("one", "two"):
+        site.change(f"{text}, before a rollback is killed in {phase}")
+        site.release()
+    before = site.live()
+    running = start(site.root, "rollback", "--to", str(oldest))
+    site.wait_for_phase(running, phase)
+    running.kill()
+    running.communicate()
+    site.end_lease()
+    seen = slipway(site.root, "status", "--json", "--wait", "60")
+    assert seen.code == 0, seen.err
+    assert (seen.json["live"], seen.json["unfinished"]) == (before, None)
+    assert f"undid the rollback to release {oldest}" in seen.json["recovered"]
+    assert {host["active"]["release"] for host in seen.json["hosts"]} == {before}
+    assert site.live() == before
+
+
+def test_interrupted_at_the_switch_all_hosts_serve_the_same_and_the_message_says_what(site: Site):
+    before = site.live()
+    for number in range(SWITCHES):
+        site.change(f"interrupted at the switch, {number}")
+        running = start(site.root, "release", "--observe", "60", "--no-checks")
+        site.wait_for_phase(running, "switch")
+        time.sleep(random.uniform(0, 0.15))
+        running.send_signal(2)
+        _, err = running.communicate(timeout=120)
+        assert running.returncode == 1, err
+        assert f"Release {before} serves as before" in err
+        seen = slipway(site.root, "status", "--json").json
+        assert {host["active"]["release"] for host in seen["hosts"]} == {before}
+        assert (seen["unfinished"], seen["recovered"]) == (None, None)
 
 
 def test_the_history_tells_who_did_what(site: Site):

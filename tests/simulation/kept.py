@@ -42,3 +42,14 @@ STORIES = {
         "cold rollback", app=_LONG, plan=Plan(mailer=True)
     ),
 }
+
+SEEDS = {
+    37: "a release began while workers of the one before it finished their jobs: busy",
+    76: "the timer that retires slots had taken over a handover, and could not be interrupted",
+    87: "a request that came twice interrupted itself",
+    220: "a promotion without its event was taken for an unfinished release",
+    233: "a message said that all serve a release although one host had not answered",
+    271: "a message said so although a host still finished jobs of the release before",
+    3501: "an interrupted boot waited for the jobs of the workers that it stopped",
+}
+"""What seeds found beyond the stories above."""

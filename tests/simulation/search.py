@@ -261,11 +261,10 @@ def _advance(state: State, i: int, run: Run) -> Iterator[Event]:
 
 
 def _strike(state: State, i: int, run: Run) -> Iterator[Event]:
-    """A signal to the command itself."""
+    """A signal to the command itself. One that is killed is one that never continues."""
     struck = state._replace(faults=state.faults - 1)
-    yield f"{run.kind} {i} is killed", _mailed(struck, i, "dead")
     stopped = _with_run(struck, i, run._replace(mode="stopped", was=run.mode))
-    yield f"{run.kind} {i} is stopped", stopped
+    yield f"{run.kind} {i} is stopped, or killed", stopped
     if run.mode == "forward":
         yield f"{run.kind} {i} is interrupted", _undo(_mailed(struck, i, "undo"), i)
 
@@ -481,6 +480,9 @@ def wrong(state: State) -> str | None:
 
 def unresolved(state: State) -> str | None:
     """What is wrong once the next command has looked after a state in which no command runs."""
+    for i, run in enumerate(state.runs):
+        if run.mode == "stopped":
+            state = _mailed(_with_run(state, i, run._replace(mode=run.was)), i, "dead")
     runs = (*state.runs, Run("status"))
     seats = tuple(node._replace(seats=(*node.seats, Seat())) for node in state.nodes)
     after = _start(state._replace(runs=runs, nodes=seats, faults=0), len(runs) - 1)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.hosts import App
+from tests.simulation.kept import SEEDS as KEPT
 from tests.simulation.kept import STORIES
 from tests.simulation.story import Fault, Story, play
 from tests.simulation.world import Plan, World, simulated
@@ -31,6 +32,11 @@ def test_whatever_happens_nobody_is_hurt_and_the_next_command_ends_it(first: int
 @pytest.mark.parametrize("name", STORIES)
 def test_what_once_hurt_ends_well(name: str):
     play(name, STORIES[name])
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_what_a_seed_once_found_ends_well(seed: int):
+    play(seed)
 
 
 @pytest.mark.parametrize("first", range(0, 200, 25))

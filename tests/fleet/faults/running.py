@@ -48,11 +48,13 @@ class Running:
             reader.join(5)
         return Ran(code, "".join(self._out), "".join(self._err))
 
-    def end(self) -> None:
-        """Kill it if it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+    def kill(self) -> bool:
+        """Kill it if it still runs; True if it did."""
+        if self.process.poll() is not None:
+            return False
+        self.process.kill()
+        self.process.wait()
+        return True
 
     def _read(self, stream: IO[str] | None, lines: list[str]) -> None:
         for line in stream or ():

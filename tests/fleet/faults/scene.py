@@ -1,5 +1,7 @@
 """Runs one cell: a command under traffic, the fault, the recovery; and says what came of it."""
 
+import re
+import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ RPS = 100
 SOCKETS = 40
 CONNECTED = 80
 """Of 40 sockets and 50 browsers."""
+NEEDS_PERSON = 4
 ESTABLISHED = "01"
 """As /proc/net/tcp shows it."""
 ALL_CLEAR_SECONDS = 2
@@ -69,7 +72,8 @@ def run(site: Site, cell: Cell) -> Outcome:
             ran = running.wait()
         _judge_command(cell, ran, outcome)
         site.wait_until_healthy(90)
-        _judge_fleet(site, cell, before, outcome)
+        live = _judge_fleet(site, cell, before, outcome)
+        _judge_message(ran, live, outcome)
         outcome.seconds = round(time.monotonic() - began, 1)
         if cell.then:
             _next_command(site, cell.then, outcome)
@@ -134,15 +138,16 @@ def _started(site: Site, *args: str, env: dict[str, str]) -> Generator[Running]:
     try:
         yield running
     finally:
-        running.end()
+        if running.kill():
+            site.end_lease()
 
 
 @contextmanager
 def _noting(outcome: Outcome) -> Generator[None]:
-    """An assertion that fails inside is a problem of the cell; the report is written all the same."""
+    """What fails inside is a problem of the cell; the report is written all the same."""
     try:
         yield
-    except AssertionError as failure:
+    except (AssertionError, subprocess.SubprocessError) as failure:
         outcome.problems.append(str(failure))
 
 
@@ -154,8 +159,15 @@ def _judge_command(cell: Cell, ran: Ran, outcome: Outcome) -> None:
         outcome.problems.append(f"a traceback: {ran.err[-2000:]}")
 
 
-def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> None:
-    """The next command sees a whole fleet, without a person."""
+def _judge_message(ran: Ran, live: int, outcome: Outcome) -> None:
+    """What the command said of the release that serves is true; with exit 4 it may not know."""
+    said = {int(number) for number in re.findall(r"[Rr]elease (\d+) serves", ran.out)}
+    if ran.code != NEEDS_PERSON and said - {live}:
+        outcome.problems.append(f"the command said that {said} serves, and {live} does: {ran.out}")
+
+
+def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> int:
+    """The next command sees a whole fleet, without a person; returns the live release."""
     seen = slipway(site.root, "status", "--json", "--wait", "60")
     assert seen.code == 0, f"the next `status` ended with {seen.code}: {seen.out}{seen.err[-2000:]}"
     found = seen.json
@@ -167,12 +179,15 @@ def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> None:
         outcome.problems.append(f"serves the {outcome.serves} release {live} after exit {outcome.exit}")
     if found["unfinished"] is not None:
         outcome.problems.append(f"release {found['unfinished']} is still unfinished")
+    if found["lease"] is not None:
+        outcome.problems.append(f"the lease is still held: {found['lease']}")
     _judge_hosts(found["hosts"], live, outcome)
     site.wait_until_worker_runs(live)
     for host in site.outputs.by_role("web"):
         serves = site.get("/health", headers={"Cookie": f"SLIPWAY_HOST={host.name}"}).json()["release"]
         if serves != live:
             outcome.problems.append(f"{host.name} serves {serves} to users; the ledger names {live}")
+    return live
 
 
 def _judge_hosts(hosts: list[dict[str, Any]], live: int, outcome: Outcome) -> None:

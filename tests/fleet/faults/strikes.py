@@ -105,7 +105,10 @@ class SshCut(Fault):
 
 @dataclass(frozen=True)
 class OnHost(Fault):
-    """A shell command as root on one host; it must end with 0, or the fault has not struck."""
+    """A shell command as root on one host; it must end with 0, or the fault has not struck.
+
+    A pattern for pgrep must not match the command itself, which is why each has a letter in brackets.
+    """
 
     host: str
     script: str
@@ -196,7 +199,7 @@ STOPPED = Paused("command stopped for 3 s, then continued", 3)
 STOPPED_LONG = PausedPastItsLease("command stopped until another has undone it, then continued")
 SSH_CUT = SshCut("ssh to web2 cut for 8 s", "web2", 8)
 SSH_GONE = SshCut("ssh to web2 cut until the command ends", "web2", None)
-SSH_RESET = OnHost("ssh connections to web2 reset", "web2", "kill -KILL $(pgrep -f 'sshd: root')")
+SSH_RESET = OnHost("ssh connections to web2 reset", "web2", "kill -KILL $(pgrep -f '[s]shd: root')")
 WEB_RESTART = Restarted("web2 restarted", ("web2",))
 WORKER_RESTART = Restarted("worker1 restarted", ("worker1",))
 DATA_RESTART = Restarted("data1 restarted", ("data1",))
@@ -204,7 +207,7 @@ EDGE_RESTART = Restarted("edge restarted", ("edge",))
 POWER_CUT = Restarted("all hosts restarted", ("edge", "web1", "web2", "worker1", "data1"))
 _KILL_AGENT = """\
 for _ in $(seq 100); do
-  pids=$(pgrep -f bin/slipway-agent) && kill -KILL $pids && exit 0
+  pids=$(pgrep -f 'bin/[s]lipway-agent') && kill -KILL $pids && exit 0
   sleep 0.02
 done
 exit 1"""

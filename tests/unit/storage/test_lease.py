@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from slipway.settings import LeaseHeld
+from slipway.storage.bucket import BucketError
 from slipway.storage.lease import Lease, LeaseLost, LeaseRecord, lease_key, read_lease
 from tests.s3 import S3
 from tests.unit.storage.memory import MemoryBucket
@@ -62,6 +63,27 @@ def test_it_is_released_when_the_command_is_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt), Lease.acquire(bucket, "prod", "a"):
         raise KeyboardInterrupt
     assert read_lease(bucket, "prod") is None
+
+
+def test_a_bucket_that_is_away_when_a_command_ends_does_not_leave_the_stack_held() -> None:
+    """Otherwise every command of the next half minute would be refused."""
+    bucket = MemoryBucket()
+    lease = Lease.acquire(bucket, "prod", "a")
+    bucket.strike_at(0, after=False, strike=_away)
+    lease.release()
+    assert read_lease(bucket, "prod") is None
+
+
+def test_a_release_whose_answer_was_lost_is_a_release() -> None:
+    bucket = MemoryBucket()
+    lease = Lease.acquire(bucket, "prod", "a")
+    bucket.strike_at(0, after=True, strike=_away)
+    lease.release()
+    assert read_lease(bucket, "prod") is None
+
+
+def _away() -> None:
+    raise BucketError("the bucket cannot be reached")
 
 
 def test_a_holder_stops_before_anyone_else_may_begin() -> None:
