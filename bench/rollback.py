@@ -10,6 +10,7 @@ release of it each time, and removes the file; the stack is left on the release 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ def brake(given: Namespace) -> int:
     finally:
         changing.unlink(missing_ok=True)
     slipway(given.project, "resume", "--stack", given.stack)
-    how = f"{len(runs)} runs"
+    how = f"{len(runs)} runs, load average {os.getloadavg()[0]:.0f}"
     record_spread("brake", [run.seconds for run in runs], "s", how)
     record_spread("brake.switch", [run.switch_seconds for run in runs], "s", f"{how}; the slower host")
     record_spread("brake.noticed", noticed, "s", f"{how}; from the rollback's start to the release's end")

@@ -32,8 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done · 1 failed, the fleet is as it was · 2 bad input · 3 the lease is held · "
-    "4 the fleet needs a person",
+    epilog="Exit codes: 0 done · 1 failed, the fleet is as it was · 2 bad input · 3 another command "
+    "holds the lease, or a rollback took it · 4 the fleet, or a held stack, needs a person",
 )
 
 

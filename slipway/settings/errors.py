@@ -1,6 +1,7 @@
 """What can go wrong for a user: one error class per exit code.
 
-0 done · 1 failed and the fleet is as it was · 2 bad input · 3 the lease is held · 4 the fleet needs a person
+0 done · 1 failed and the fleet is as it was · 2 bad input · 3 another command holds the lease, or took it ·
+4 the fleet, or a stack that is held, needs a person
 
 Load tests use further codes (`slipway.traffic.results`): 1 a threshold is missed · 5 no data, or too little ·
 6 the load generator was saturated or lost a worker · 7 the target refused every user or could not be reached
@@ -37,12 +38,15 @@ class BadInput(SlipwayError):
 
 
 class LeaseHeld(SlipwayError):
-    """Another command holds the stack's lease."""
+    """Another command holds the stack's lease, or a newer one has taken it over."""
 
     exit_code = 3
 
 
 class NeedsPerson(SlipwayError):
-    """The fleet could be neither finished nor undone automatically; `remedy` says what a person has to do."""
+    """A person has to decide or to repair something, and `remedy` says what.
+
+    The fleet could be neither finished nor undone automatically, or its stack is held.
+    """
 
     exit_code = 4

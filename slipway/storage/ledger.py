@@ -78,7 +78,7 @@ class Ledger(Reading):
             except Conflict:
                 number += 1
                 continue
-            self._cursor[number] = (0, Progress())
+            self._cursor[number], self._read[number] = (0, Progress()), release
             return release
 
     def event(
@@ -106,7 +106,8 @@ class Ledger(Reading):
                     known = None
                     continue
                 self._cursor[number] = (count + 1, after)
-                self._read.pop(number, None)
+                if read := self._read.get(number):
+                    self._read[number] = read.model_copy(update={"progress": after})
                 return after
 
     def find(self, number: int) -> Release | None:

@@ -94,7 +94,7 @@ def test_workers_with_long_jobs_do_not_delay_users():
     assert seconds_of(rollback) < 1.5
 
 
-@pytest.mark.parametrize("seconds", MOMENTS[:3])
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.06])
 @pytest.mark.parametrize("phase", ["switch", "promote"])
 def test_a_rollback_that_was_killed_and_is_repeated_goes_back_once(phase: str, seconds: float):
     kill = Fault("kill", 0, phase, seconds, "web1", 0)
