@@ -6,8 +6,9 @@ import pytest
 
 from slipway.settings import LeaseHeld
 from tests.simulation.hosts import App
+from tests.simulation.patches import simulated
 from tests.simulation.story import FAULTS, Fault, Story, play
-from tests.simulation.world import Command, Plan, World, simulated
+from tests.simulation.world import Command, Plan, World
 
 BEFORE_USERS = ("build", "publish", "stage", "boot", "smoke")
 WITH_USERS = ("observe", "promote")

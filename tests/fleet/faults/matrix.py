@@ -49,6 +49,8 @@ MATRIX = (
     Cell(strikes.SIGKILL, moments.COLD_STAGE, KILLED, "old"),
     Cell(strikes.SIGKILL, moments.COLD_BOOT, KILLED, "old"),
     Cell(strikes.SIGKILL, moments.COLD_SMOKE, KILLED, "either", then="rollback"),
+    Cell(strikes.TWICE, moments.SWITCH, KILLED, "old"),
+    Cell(strikes.IN_ITS_UNDO, moments.HANDOVER, KILLED, "old"),
     # It is interrupted, or stands still.
     Cell(strikes.CTRL_C, moments.BOOT, UNDONE, "old"),
     Cell(strikes.CTRL_C, moments.SWITCH, UNDONE, "old"),
@@ -62,7 +64,8 @@ MATRIX = (
     # A host that serves cannot be reached, or its agent dies.
     Cell(strikes.SSH_CUT, moments.BOOT, DONE, "new"),
     Cell(strikes.SSH_RESET, moments.BOOT, UNDONE, "old"),
-    Cell(strikes.SSH_GONE, moments.HANDOVER, (0, 1, 4), "either", takes_long=True),
+    Cell(strikes.SSH_GONE, moments.BOOT, (4,), "old", takes_long=True),
+    Cell(strikes.STANDS_STILL, moments.SWITCH, DONE, "new"),
     Cell(strikes.WEB_AGENT, moments.BOOT, UNDONE, "old"),
     Cell(strikes.WORKER_AGENT, moments.HANDOVER, UNDONE, "old"),
     Cell(strikes.HAPROXY_RELOAD, moments.SWITCH, DONE, "new"),

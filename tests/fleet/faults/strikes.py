@@ -56,6 +56,27 @@ class Interrupted(Fault):
 
 
 @dataclass(frozen=True)
+class KilledInItsUndo(Fault):
+    """A person presses Ctrl-C, and the command is killed while it undoes its work."""
+
+    def strike(self, site: Site, running: Running) -> None:
+        running.send(signal.SIGINT)
+        running.wait_for(r"undo +")
+        SIGKILL.strike(site, running)
+
+
+@dataclass(frozen=True)
+class KilledTwice(Fault):
+    """The command is killed, and then the one that recovers what it left."""
+
+    def strike(self, site: Site, running: Running) -> None:
+        SIGKILL.strike(site, running)
+        recovery = Running(site.root, "status", "--json", "--wait", "30")
+        recovery.wait_for(r"recover +")
+        SIGKILL.strike(site, recovery)
+
+
+@dataclass(frozen=True)
 class Paused(Fault):
     """The command stands still for some seconds."""
 
@@ -143,6 +164,21 @@ class Restarted(Fault):
 
 
 @dataclass(frozen=True)
+class StandsStill(Fault):
+    """A host gets no processor time for some seconds, as a virtual machine may."""
+
+    host: str
+    seconds: float
+
+    def strike(self, site: Site, running: Running) -> None:
+        site.docker("pause", site.container(self.host))
+        try:
+            time.sleep(self.seconds)
+        finally:
+            site.docker("unpause", site.container(self.host))
+
+
+@dataclass(frozen=True)
 class DiskFull(Fault):
     """The disk that holds a host's releases fills up after the preflight has found room on it."""
 
@@ -193,6 +229,8 @@ class Another(Fault):
 
 
 SIGKILL = Killed("SIGKILL of the command")
+IN_ITS_UNDO = KilledInItsUndo("Ctrl-C, then SIGKILL in the undo")
+TWICE = KilledTwice("SIGKILL, then SIGKILL of the command that recovers")
 CTRL_C = Interrupted("Ctrl-C", signal.SIGINT, group=True)
 SIGTERM = Interrupted("SIGTERM of the command", signal.SIGTERM)
 STOPPED = Paused("command stopped for 3 s, then continued", 3)
@@ -200,6 +238,7 @@ STOPPED_LONG = PausedPastItsLease("command stopped until another has undone it, 
 SSH_CUT = SshCut("ssh to web2 cut for 8 s", "web2", 8)
 SSH_GONE = SshCut("ssh to web2 cut until the command ends", "web2", None)
 SSH_RESET = OnHost("ssh connections to web2 reset", "web2", "kill -KILL $(pgrep -f '[s]shd: root')")
+STANDS_STILL = StandsStill("web2 stands still for 3 s", "web2", 3)
 WEB_RESTART = Restarted("web2 restarted", ("web2",))
 WORKER_RESTART = Restarted("worker1 restarted", ("worker1",))
 DATA_RESTART = Restarted("data1 restarted", ("data1",))
