@@ -3,8 +3,9 @@
 import sys
 import time
 
+from tests.simulation.patches import simulated
 from tests.simulation.story import Story, Violation, play
-from tests.simulation.world import World, simulated
+from tests.simulation.world import World
 
 
 def main(first: int, last: int) -> int:

@@ -12,7 +12,8 @@ from slipway.fleet.replies import Status
 from slipway.release.protocol import view
 from tests.simulation.hosts import App
 from tests.simulation.model import Failed, ModelHost, Refused
-from tests.simulation.world import Manifest, Plan, World, simulated
+from tests.simulation.patches import simulated
+from tests.simulation.world import Manifest, Plan, World
 
 COMMANDS = ("stage", "boot", "smoke", "switch", "stop", "retire")
 STEPS = 40

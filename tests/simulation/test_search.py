@@ -8,7 +8,8 @@ import pytest
 from slipway.release import protocol
 from slipway.release.protocol import Goal, Way
 from slipway.storage.records import Release
-from tests.simulation.search import Found, Kind, begin, search
+from tests.simulation.search import Found, search
+from tests.simulation.small_world import Kind, begin
 
 FAULTS = int(os.environ.get("SLIPWAY_FAULTS", "1"))
 PAIRS: tuple[tuple[Kind, Kind], ...] = (
@@ -40,7 +41,7 @@ def test_the_search_finds_what_recovery_without_starting_releases_again_would_le
     def only_switch(goal: Goal, host: protocol.HostView, done: object = ()) -> protocol.Task | None:
         return "switch" if host.serves != goal.release else None
 
-    monkeypatch.setattr("tests.simulation.search.way_out", only_forward)
-    monkeypatch.setattr("tests.simulation.search.next_task", only_switch)
+    monkeypatch.setattr("tests.simulation.small_world.way_out", only_forward)
+    monkeypatch.setattr("tests.simulation.small_world.next_task", only_switch)
     with pytest.raises(Found, match="after the next command"):
         search(begin(("rollback", "status"), is_warm=False, faults=1, broken=False))

@@ -9,8 +9,9 @@ import pytest
 from tests.simulation.hosts import App
 from tests.simulation.kept import SEEDS as KEPT
 from tests.simulation.kept import STORIES
+from tests.simulation.patches import simulated
 from tests.simulation.story import Fault, Story, play
-from tests.simulation.world import Plan, World, simulated
+from tests.simulation.world import Plan, World
 
 SEEDS = int(os.environ.get("SLIPWAY_SEEDS", "100"))
 FIRST = int(os.environ.get("SLIPWAY_FIRST_SEED", "0"))
