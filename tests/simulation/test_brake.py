@@ -7,7 +7,7 @@ import pytest
 from slipway.settings import LeaseHeld
 from tests.simulation.hosts import App
 from tests.simulation.patches import simulated
-from tests.simulation.story import Fault, Story, play
+from tests.simulation.story import FAULTS, Fault, Story, play
 from tests.simulation.world import Command, Plan, World
 
 BEFORE_USERS = ("build", "publish", "stage", "boot", "smoke")
@@ -30,6 +30,18 @@ def brake(phase: str, seconds: float, app: App | None = None) -> tuple[World, Co
     rollback = next(each for each in world.commands if each.name.startswith("rollback"))
     release = world.commands[world.commands.index(rollback) - 1]
     return world, release, rollback
+
+
+def brake_to(number: int, phase: str, patch: pytest.MonkeyPatch) -> tuple[Command, Command]:
+    """As `brake`, with `--to`."""
+
+    def roll_back(world: World, *_: object) -> Command:
+        return world.roll_back(number)
+
+    patch.setitem(FAULTS, "another rollback", roll_back)
+    _, release, rollback = brake(phase, 0.03)
+    assert rollback.error is None
+    return release, rollback
 
 
 def seconds_of(command: Command) -> float:
@@ -84,6 +96,20 @@ def test_in_the_undo_of_a_bad_release_it_does_not_go_back_two_releases(seconds: 
     _, release, rollback = brake("undo", seconds, App(holds=False, job_seconds=2))
     assert rollback.error is None
     assert (rollback.report.came_from, rollback.report.release) == (3, 2)
+    refused(release, rollback)
+
+
+@pytest.mark.parametrize("phase", ["stage", "boot", "switch", "observe"])
+def test_to_the_live_release_it_just_stops_what_runs(phase: str, monkeypatch: pytest.MonkeyPatch):
+    release, rollback = brake_to(2, phase, monkeypatch)
+    assert (rollback.report.came_from, rollback.report.release) == (3, 2)
+    refused(release, rollback)
+
+
+@pytest.mark.parametrize("phase", ["stage", "boot", "switch", "observe"])
+def test_to_an_older_release_it_goes_there_over_the_live_one(phase: str, monkeypatch: pytest.MonkeyPatch):
+    release, rollback = brake_to(1, phase, monkeypatch)
+    assert (rollback.report.came_from, rollback.report.release) == (2, 1)
     refused(release, rollback)
 
 

@@ -25,7 +25,7 @@ no record stayed open. The rows are the table in `tests/fleet/faults/matrix.py`.
 on · -9 killed
 - lost: requests without a whole answer, or with a status from 400 up that is not the app's own
 - errors: requests that the app itself answered with a status from 400 up
-- cut: sockets that ended without a goodbye, or an echo without an answer within 5 s
+- cut: sockets that ended without a goodbye or could not be opened, or an echo without an answer within 5 s
 - serves: the release of before (old) or the command's own (new)
 - well after: seconds from the fault until `slipway status` had answered and every host served
 
@@ -93,13 +93,14 @@ def _cells(outcome: dict[str, Any]) -> tuple[str, ...]:
 def _sums(found: list[dict[str, Any]]) -> str:
     up = [each for each in found if each["hosts_stay_up"]]
     lost = sum(each["lost"] + each["errors"] for each in up)
-    runs = sorted({(each["date"], each["commit"], each["machine"]) for each in found})
-    where = "; ".join(f"{date}, commit {commit}, {machine}" for date, commit, machine in runs)
+    dates, commits, machines = (
+        ", ".join(sorted({each[name] for each in found})) for name in ("date", "commit", "machine")
+    )
     return (
         f"{len(found)} of {len(MATRIX)} rows have run. Where the live hosts stay up: "
         f"{sum(each['sent'] for each in up):,} requests, {lost} lost or answered with an error; "
         f"{sum(each['sockets'] for each in up):,} sockets, {sum(each['cut'] for each in up)} cut. "
-        f"Measured on {where}."
+        f"Measured on {dates} with {machines}; commits {commits}."
     )
 
 
