@@ -70,7 +70,7 @@ MATRIX = (
     Cell(strikes.WORKER_AGENT, moments.HANDOVER, UNDONE, "old"),
     Cell(strikes.HAPROXY_RELOAD, moments.SWITCH, DONE, "new"),
     Cell(strikes.EDGE_RELOAD, moments.SWITCH, DONE, "new"),
-    Cell(strikes.DISK_FULL, moments.STAGE, UNDONE, "old"),
+    Cell(strikes.DISK_FULL, moments.BEFORE_STAGE, UNDONE, "old"),
     # What the command needs is away, or wrong.
     Cell(strikes.BUCKET_AWAY, moments.STAGE, (0, 1), "either"),
     Cell(strikes.BUCKET_AWAY, moments.PROMOTE, (0, 1, 4), "either"),

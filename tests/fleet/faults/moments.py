@@ -21,6 +21,8 @@ class Moment:
 
 
 STAGE = Moment("stage", r"stage +…")
+BEFORE_STAGE = Moment("stage", r"publish +…")
+"""After preflight has looked at the hosts: what strikes now is there when the release is staged."""
 BOOT = Moment("boot", r"boot +…")
 SMOKE = Moment("smoke", r"smoke +…")
 MIGRATE = Moment("migrate", r"migrate +\S+: running migrations", (*RELEASE, "0", "--migrate"))

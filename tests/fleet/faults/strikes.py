@@ -190,7 +190,9 @@ class DiskFull(Fault):
             yield {}
 
     def strike(self, site: Site, running: Running) -> None:
+        running.send(signal.SIGSTOP)  # staging a small change takes less time than filling a disk
         site.fill_disk(self.host)
+        running.send(signal.SIGCONT)
 
 
 @dataclass(frozen=True)
