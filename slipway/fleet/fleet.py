@@ -23,6 +23,14 @@ class FleetError(SlipwayError):
         self.failures, self.results = dict(failures), dict(results)
 
 
+def answers(ask: Callable[[], Mapping[str, T]]) -> tuple[Mapping[str, T], Mapping[str, Exception]]:
+    """What `ask` returns for the hosts that answered, and why the others did not; by host name."""
+    try:
+        return ask(), {}
+    except FleetError as failure:
+        return cast("dict[str, T]", failure.results), failure.failures
+
+
 class FleetHost:
     """One host: its entry in the stack outputs, its connection, its agent."""
 

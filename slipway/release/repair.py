@@ -1,9 +1,8 @@
 """Repair: a damaged or lost ledger is rebuilt from its other objects and from what the hosts hold."""
 
 from collections.abc import Mapping
-from typing import cast
 
-from slipway.fleet.fleet import FleetError
+from slipway.fleet.fleet import answers
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.settings import SlipwayError
@@ -14,7 +13,7 @@ from slipway.storage.survey import survey
 
 def repair(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> list[str]:
     """What was repaired, a line for each object; empty: nothing was damaged."""
-    statuses, failures = _ask(stack)
+    statuses, failures = answers(stack.statuses)
     for name, why in failures.items():
         progress.host(name, f"could not be asked what it holds: {why}")
     hosts, name = on_hosts(statuses), stack.outputs.stack
@@ -39,13 +38,6 @@ def on_hosts(statuses: Mapping[str, Status]) -> OnHosts:
             if status.role == "web" and status.live and status.live.release
         },
     )
-
-
-def _ask(stack: LiveStack) -> tuple[dict[str, Status], Mapping[str, Exception]]:
-    try:
-        return stack.statuses(), {}
-    except FleetError as failure:
-        return cast("dict[str, Status]", failure.results), failure.failures
 
 
 def _describe(stack: LiveStack, build: str) -> Mapping[str, object]:

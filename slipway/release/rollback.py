@@ -19,13 +19,10 @@ after it this one would go back two releases. So is a recovery, which ends what 
 """
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import cast
 
-from slipway.fleet.fleet import FleetError
-from slipway.fleet.replies import Status
+from slipway.fleet.fleet import answers
 from slipway.progress import Progress
 from slipway.release.boot import Boot
 from slipway.release.phases import Phases, Report
@@ -126,14 +123,10 @@ def _stop(rollout: Rollout, to: int | None) -> Stopped:
 
 def _fence_hosts(rollout: Rollout) -> Rollout:
     """Ask every host again under this command's order: what it says holds, as it obeys no older command."""
-    order, away = rollout.next_order(), dict(rollout.away)
-    hosts = [host for host in rollout.hosts.all if host.name not in away]
-    try:
-        statuses: Mapping[str, Status] = rollout.hosts.ask(hosts, lambda host: host.agent.status(order=order))
-    except FleetError as failure:
-        statuses = cast("Mapping[str, Status]", failure.results)
-        away |= failure.failures
-    return replace(rollout, statuses=statuses, away=away)
+    order = rollout.next_order()
+    hosts = [host for host in rollout.hosts.all if host.name not in rollout.away]
+    statuses, lost = answers(lambda: rollout.hosts.ask(hosts, lambda host: host.agent.status(order=order)))
+    return replace(rollout, statuses=statuses, away={**rollout.away, **lost})
 
 
 def _note_stop(rollout: Rollout, running: Release | None) -> None:

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from slipway.fleet.agent import Order
-from slipway.fleet.fleet import FleetError
+from slipway.fleet.fleet import answers
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
@@ -190,11 +190,8 @@ def open_rollout(
     Hosts that do not answer are in `away`: recovery does what it can without them, and nothing else does.
     """
     ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
-    head, warnings, away = ledger.claim(), list[str](), dict[str, Exception]()
-    try:
-        found = statuses()
-    except FleetError as failure:
-        found, away = cast("Mapping[str, Status]", failure.results), failure.failures
+    head, warnings = ledger.claim(), list[str]()
+    found, away = answers(statuses)
     return Rollout(
         stack=stack,
         lease=lease,

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from slipway.fleet.agent_call import AgentError
-from slipway.fleet.fleet import FleetError, FleetHost
+from slipway.fleet.fleet import FleetHost, answers
 from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
 from slipway.release.protocol import Goal, HostView, Task, is_reached, next_task, view
 from slipway.release.rollout import Rollout, Shipment
@@ -81,10 +80,7 @@ def ask_views(
     rollout: Rollout, hosts: Sequence[FleetHost], work: Callable[[FleetHost], HostView]
 ) -> tuple[Mapping[str, HostView], Mapping[str, Exception]]:
     """The views that `work` returns, and the failures, by host name."""
-    try:
-        return rollout.hosts.ask(hosts, work), {}
-    except FleetError as failure:
-        return cast("Mapping[str, HostView]", failure.results), failure.failures
+    return answers(lambda: rollout.hosts.ask(hosts, work))
 
 
 def _shipment(rollout: Rollout, release: int) -> Shipment | None:

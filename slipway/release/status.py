@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
 
-from slipway.fleet.fleet import FleetError
+from slipway.fleet.fleet import FleetError, answers
 from slipway.fleet.replies import Slot, Status
 from slipway.progress import Progress
 from slipway.release.protocol import is_astray, view
@@ -26,7 +25,7 @@ class Seen:
     live: Release | None
     unfinished: Release | None
     lease: LeaseRecord | None
-    statuses: dict[str, Status]
+    statuses: Mapping[str, Status]
     recovered: str | None = None
     unreachable: dict[str, str] = field(default_factory=dict[str, str])
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -107,7 +106,7 @@ class Seen:
 
 def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Seen:
     """Look at the stack. If no command holds the lease, finish or undo what a killed one left."""
-    statuses, failures = _ask(stack)
+    statuses, failures = answers(stack.statuses)
     unfinished = stack.ledger.unfinished()
     lease = read_lease(stack.bucket, stack.outputs.stack)
     recovered, live = None, stack.ledger.head().live
@@ -115,7 +114,7 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
     if is_open and (lease is None or wait_seconds > 0):
         with stack.lease(wait_seconds) as held, suppress(FleetError):  # unreachable hosts are shown below
             recovered = recover(open_rollout(stack, held, progress, stack.statuses)).what
-        statuses, failures = _ask(stack)
+        statuses, failures = answers(stack.statuses)
         unfinished, lease = stack.ledger.unfinished(), None
     live = stack.ledger.live()
     return Seen(
@@ -130,14 +129,6 @@ def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Se
         absent=stack.absent,
         holds=read_holds(stack.bucket, stack.outputs.stack).standing(live.number if live else None),
     )
-
-
-def _ask(stack: LiveStack) -> tuple[dict[str, Status], dict[str, Exception]]:
-    """The statuses of the hosts that answer, and why the others do not."""
-    try:
-        return stack.statuses(), {}
-    except FleetError as failure:
-        return cast("dict[str, Status]", failure.results), failure.failures
 
 
 def _slot_json(status: Status, colour: str | None) -> dict[str, object] | None:
