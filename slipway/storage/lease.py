@@ -20,7 +20,7 @@ from typing import Self
 
 from slipway.settings import LeaseHeld, SlipwayError
 from slipway.storage.bucket import Bucket, BucketError, Conflict, Damaged
-from slipway.storage.records import Head, Stored
+from slipway.storage.records import Head, Stored, head_key
 
 TTL_SECONDS = 30.0
 _CLOCK_SLACK_SECONDS = 2.0
@@ -251,7 +251,7 @@ class Lease:
 
 def _fence_of_head(bucket: Bucket, stack: str) -> int:
     """The newest fence the head knows, for when the lease object was deleted."""
-    key = f"stacks/{stack}/head.json"
+    key = head_key(stack)
     found = bucket.get_json(key)
     return Head.read(key, found[0]).fence if found else 0
 

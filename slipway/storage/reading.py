@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from slipway.settings import BadInput
 from slipway.storage.bucket import Bucket, Conflict, Damaged
-from slipway.storage.records import Event, Head, Progress, Release
+from slipway.storage.records import Event, Head, Progress, Release, head_key
 
 _READ_AT_ONCE = 8
 
@@ -104,7 +104,7 @@ class Reading:
 
     @property
     def _head_key(self) -> str:
-        return f"stacks/{self.stack}/head.json"
+        return head_key(self.stack)
 
     def _read_head(self) -> tuple[Head, str | None]:
         found = self._bucket.get_json(self._head_key)

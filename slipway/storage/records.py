@@ -121,6 +121,11 @@ class Release(Stored):
         return self.kind != "rollback" and self.status == "promoted"
 
 
+def head_key(stack: str) -> str:
+    """Key of a stack's head in the builds bucket."""
+    return f"stacks/{stack}/head.json"
+
+
 class Head(Stored):
     """What serves and what is known to be good: one object for each stack.
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from slipway.storage.bucket import Bucket, Damaged
 from slipway.storage.hold import Holds, hold, hold_key
 from slipway.storage.lease import Lease, LeaseRecord, current_actor, lease_key
-from slipway.storage.records import ROLLBACK, Event, Head, Progress, Release
+from slipway.storage.records import ROLLBACK, Event, Head, Progress, Release, head_key
 from slipway.storage.survey import Survey
 
 
@@ -146,7 +146,7 @@ class Rebuild:
         self.done.append(f"release {number}: event {key[-9:-5]} was damaged; it is replaced{said}")
 
     def _rebuild_head(self, live: int | None) -> None:
-        found, key = self._found, f"stacks/{self._found.stack}/head.json"
+        found, key = self._found, head_key(self._found.stack)
         if isinstance(found.head, Damaged) and "missing" not in found.head.message:
             _keep(self._bucket, found.stack, key)
         schema = schema_head(found)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from slipway.storage.bucket import Bucket, Damaged
 from slipway.storage.hold import Holds, hold_key
 from slipway.storage.lease import LeaseRecord, lease_key
-from slipway.storage.records import Event, Head, Progress, Release, Stored
+from slipway.storage.records import Event, Head, Progress, Release, Stored, head_key
 
 S = TypeVar("S", bound=Stored)
 
@@ -85,10 +85,9 @@ def survey(bucket: Bucket, stack: str, *, newest: int | None = None) -> Survey:
         events = {
             number: dict(zip(names, read(Event, names), strict=True)) for number, names in of_events.items()
         }
-    head_key = f"stacks/{stack}/head.json"
-    head = _read(bucket, Head, head_key)
+    head = _read(bucket, Head, head_key(stack))
     if head is None and numbers:
-        head = Damaged(head_key, "is missing, although the stack has releases")
+        head = Damaged(head_key(stack), "is missing, although the stack has releases")
     return Survey(
         stack=stack,
         lease=_read(bucket, LeaseRecord, lease_key(stack)),
