@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
@@ -33,7 +34,8 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
             raise AgentError("not_warm", f"release {release} is not booted in the idle slot of {host.name}")
     values = dict(request.strings("values"))
     hidden = [*envfile.disguises(values.values()), *envfile.secrets(paths, slot)]
-    browser = _Browser(paths, slot, request.text("site", slot.site), request.number("timeout", 10))
+    address = loopback(f"{host.name} {release}")
+    browser = _Browser(paths, slot, address, request.text("site", slot.site), request.number("timeout", 10))
     done: list[dict[str, object]] = []
     for step in request.sections("steps"):
         done.append(_step(browser, step, values, hidden))
@@ -43,11 +45,22 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     return {"steps": done, "seconds": round(time.monotonic() - begun, 3)}
 
 
+def loopback(name: str) -> str:
+    """An address in 127.0.0.0/8 that belongs to `name`, and is not 127.0.0.1.
+
+    The app sees it as the client's. Many apps count requests by address: those of one smoke test must not
+    use up the limit of the next, nor those of other hosts.
+    """
+    second, third, fourth = hashlib.sha256(name.encode()).digest()[:3]
+    return f"127.{1 + second % 254}.{third}.{1 + fourth % 254}"
+
+
 class _Browser:
     """Sends requests to the candidate listener, with the cookies set so far."""
 
-    def __init__(self, paths: Paths, slot: Slot, site: str, timeout: float) -> None:
+    def __init__(self, paths: Paths, slot: Slot, address: str, site: str, timeout: float) -> None:
         self.port = paths.candidate_port
+        self.address = address
         self.slot = slot
         self.site = site
         self.timeout = timeout
@@ -57,7 +70,9 @@ class _Browser:
         self, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> tuple[int, http.client.HTTPMessage, str]:
         """Status, headers and text of the answer. The body of a handshake is not read."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=self.timeout, source_address=(self.address, 0)
+        )
         given = {
             "Host": self.site,
             "Origin": f"https://{self.site}",

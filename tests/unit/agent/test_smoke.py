@@ -4,7 +4,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,6 +17,11 @@ from tests.unit.agent.conftest import WEB, World
 class App(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     accept = True
+    addresses: ClassVar[set[str]] = set()
+
+    def setup(self) -> None:
+        App.addresses.add(self.client_address[0])
+        super().setup()
 
     def answer(self, status: int, body: object, **headers: str) -> None:
         content = json.dumps(body).encode()
@@ -57,6 +62,7 @@ def host(world: World) -> Iterator[World]:
     world.put("blue", "live", 1, active=True, web=WEB)
     world.put("green", "booted", 2, web=WEB)
     App.accept = True
+    App.addresses.clear()
     yield world
     server.shutdown()
 
@@ -78,7 +84,8 @@ READ = {
 
 def ask(world: World, *steps: dict[str, Any], **more: object) -> dict[str, Any]:
     values = {"PASSWORD": 'pa"ss-word'}
-    return world.ask(smoke.command, fence=1, release=2, steps=list(steps), values=values, timeout=2, **more)
+    given = {"fence": 1, "release": 2, "values": values, "timeout": 2, **more}
+    return world.ask(smoke.command, steps=list(steps), **given)
 
 
 def test_steps_hand_values_on_and_the_handshake_comes_last(host: World):
@@ -109,6 +116,17 @@ def test_a_failed_step_says_what_it_expected_and_got_and_no_secret(
     assert failed.value.code == "smoke_failed"
     assert says in failed.value.message
     assert "ss-word" not in failed.value.message
+
+
+def test_each_release_is_tried_from_an_address_of_its_own_so_that_the_apps_limits_let_it_in(host: World):
+    ask(host, SIGN_IN, READ, websocket={"path": "/ws"})
+    (first,) = App.addresses
+    host.put("green", "booted", 3, web=WEB)
+    ask(host, SIGN_IN, READ, release=3)
+    (second,) = App.addresses - {first}
+    assert first.startswith("127.")
+    assert second.startswith("127.")
+    assert "127.0.0.1" not in (first, second), "the address of the agent's probes"
 
 
 def test_a_refused_handshake_fails(host: World):
