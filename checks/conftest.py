@@ -65,8 +65,10 @@ def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""
     background = Background(request.getfixturevalue)
     request.addfinalizer(background.close)
-    checks = (check_of(item) for item in request.session.items)
-    background.begin(sorted({name for check in checks if check for name in check.waits_for}))
+    checks = {check for item in request.session.items if (check := check_of(item))}
+    invasive = bool(request.config.getoption("--invasive"))
+    now = [check for check in checks if invasive or not check.invasive]
+    background.begin(sorted({name for check in now for name in check.waits_for}))
     return background
 
 
