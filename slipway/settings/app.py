@@ -250,6 +250,9 @@ class Preflight(Setting):
     """Lint, format, type check, tests; the first failure ends the release."""
     timeout_seconds: int = Field(default=900, ge=1)
     """Time limit of each command."""
+    allow_keys: list[str] = Field(default_factory=list)
+    """Globs of files whose keys are harmless (fixtures, manuals): the secret scan searches these for values
+    of the stack's own secrets only. `gitleaks:allow` in a line does the same for that line."""
 
 
 class Retire(Setting):
