@@ -21,7 +21,7 @@ from slipway.traffic import pick
 
 AT_ONCE = 8
 FUZZ_SECONDS = 20.0
-"""How long --invasive sends random requests."""
+"""How long --deep sends random requests."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> No
     standard="OWASP WSTG-INPV",
     why="combinations that were not thought of are what breaks a parser",
     remedy="validate path, query and body against a schema before use; the seed repeats the run",
-    invasive=True,
+    deep=True,
 )
 def test_random_requests_break_nothing(site: Site, identity: Mapping[str, str]) -> None:
     seed = secrets.randbelow(1_000_000)

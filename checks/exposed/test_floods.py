@@ -67,7 +67,7 @@ def test_a_flood_of_headers_is_refused(site: Site) -> None:
     standard="OWASP DoS: slowloris",
     why="a few clients that send a byte now and then can hold every connection of the site",
     remedy="edge.cfg: timeout http-request",
-    invasive=True,
+    deep=True,
     waits_for=(slow_headers,),
 )
 def test_slow_headers_are_cut_off(background: Background) -> None:
@@ -83,7 +83,7 @@ def test_slow_headers_are_cut_off(background: Background) -> None:
     asvs="2.4.1",
     why="connections that stay open without a request use up what others need",
     remedy="edge.cfg: timeout http-keep-alive (limits.idle_seconds in slipway.toml)",
-    invasive=True,
+    deep=True,
     waits_for=(idle_connection,),
 )
 def test_idle_connections_are_closed(site: Site, background: Background) -> None:
@@ -100,7 +100,7 @@ def test_idle_connections_are_closed(site: Site, background: Background) -> None
     standard="OWASP DoS: slowloris",
     why="one machine with many slow connections must not keep everybody else out",
     remedy="edge.cfg: maxconn far above what one address may hold, and timeout http-request",
-    invasive=True,
+    deep=True,
 )
 def test_slow_clients_keep_nobody_out(site: Site) -> None:
     with ExitStack() as stack:

@@ -39,7 +39,7 @@ def test_docs_and_debugging_are_not_there(site: Site) -> None:
     standard="OWASP WSTG-CONF-04",
     why="scanners ask every site for these within hours of its first day",
     remedy="take the file out of the build (build.include in slipway.toml) or out of the public folder",
-    invasive=True,
+    deep=True,
 )
 def test_nothing_that_scanners_look_for_is_there(site: Site) -> None:
     found = _served(site, scanned(site.live.host_name, site.live.app.name))

@@ -84,7 +84,7 @@ _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.s
 
 
 @pytest.fixture(scope="module")
-def forge(person: Person) -> Forge:
+def forge(person: Person, guarded: tuple[str, str]) -> Forge:
     """For tokens like that of the smoke user."""
     declared = _declared(person.site)
     key = person.site.live.secret(declared.secret).encode()

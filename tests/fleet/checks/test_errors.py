@@ -60,7 +60,7 @@ ERRORS = (
         edge(answered(500, OOPS, "{ path_sub ; }")),
         red=("P10/random-requests-break-nothing",),
         says="seed",
-        options=("--invasive",),
+        options=("--deep",),
     ),
 )
 

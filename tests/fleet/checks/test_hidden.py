@@ -8,7 +8,7 @@ from tests.fleet.checks.breaking import answered, done, edge, together, with_sec
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
-DEEP = ("--invasive",)
+DEEP = ("--deep",)
 TRACE = "TypeError: x is undefined at handler (/srv/slipway/src/web.ts:12:7)"
 
 

@@ -87,7 +87,7 @@ LIMITS = (
             drop="timeout http-keep-alive",
         ),
         red=("X7/slow-headers-are-cut-off", "X7/idle-connections-are-closed"),
-        options=("--invasive",),
+        options=("--deep",),
     ),
     Case(
         "any Host is accepted",
