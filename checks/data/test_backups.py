@@ -18,7 +18,7 @@ HOURS = 26
 DRILL_BYTES = 2_000_000_000
 """A larger dump takes long to restore, so only --invasive does it."""
 NEW_BYTES = 200_000_000
-"""Of a larger database only --invasive makes a backup."""
+"""A larger database takes long to dump, so only --invasive does it."""
 FULL = 100
 """A table with fewer rows may have been empty when the backup was made."""
 GROWTH = 0.5

@@ -161,7 +161,7 @@ def trials(route: Route) -> Iterator[Trial]:
 
 
 def random_trials(route: Route, luck: random.Random) -> Iterator[Trial]:
-    """Further ones, without end: combinations that nobody has written down."""
+    """Further ones, without end: combinations that are in no list."""
     plain = re.sub(r"\$\{\w+\}", "x", route.path)
     while True:
         if route.body and not route.writes:

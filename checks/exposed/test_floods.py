@@ -102,7 +102,7 @@ def test_idle_connections_are_closed(site: Site, background: Background) -> None
     remedy="edge.cfg: maxconn far above what one address may hold, and timeout http-request",
     deep=True,
 )
-def test_slow_clients_keep_nobody_out(site: Site) -> None:
+def test_slow_clients_keep_no_one_out(site: Site) -> None:
     with ExitStack() as stack:
         for _ in range(SLOW_CLIENTS):
             try:
