@@ -23,7 +23,7 @@ class Row:
     form: str = ""
     """Expression that the whole text must match."""
     least: float | None = None
-    """Of a number, or of a text's characters."""
+    """The least number, or number of characters of a text."""
     most: float | None = None
     source: str = ""
     free: str = ""
@@ -48,7 +48,7 @@ _LOG, _FILTER = "aws:cloudwatch/logGroup:LogGroup", "aws:cloudwatch/logMetricFil
 _ALARM, _FLOW = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:ec2/flowLog:FlowLog"
 _TEMPLATE, _SG = "aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/securityGroup:SecurityGroup"
 _IN, _OUT = (
-    f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule" for way in ("Ingress", "Egress")
+    f"aws:vpc/securityGroup{kind}Rule:SecurityGroup{kind}Rule" for kind in ("Ingress", "Egress")
 )  # fmt: skip
 _SUBNET, _VPC, _ROUTE = "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc", "aws:ec2/route:Route"
 _ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"

@@ -125,7 +125,7 @@ WITHOUT_CALL = {
 @cache
 def service(name: str) -> ServiceModel:
     """The model of a service, by botocore's name."""
-    return ServiceModel(cast("Any", _LOADER.load_service_model(name, "service-2")), name)
+    return ServiceModel(_LOADER.load_service_model(name, "service-2"), name)
 
 
 _LOADER = Loader()

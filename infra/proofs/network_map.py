@@ -35,14 +35,14 @@ SUBNET_GROUPS = {
 }
 
 EVERYWHERE = ip_network("0.0.0.0/0")
-Way = Literal["in", "out"]
+Direction = Literal["in", "out"]
 
 
 @dataclass(frozen=True)
 class Rule:
     """One rule of a security group or network ACL. `group`: another group in place of addresses."""
 
-    way: Way
+    direction: Direction
     protocol: str
     first: int
     last: int
@@ -91,7 +91,7 @@ class Subnet:
     gateways: tuple[str, ...]
     """Services with a gateway endpoint on its route table: `s3`."""
     rules: tuple[Rule, ...]
-    """Of its network ACL; none: AWS's own, which allows everything."""
+    """The rules of its network ACL; none: AWS's own, which allows everything."""
     resource: Resource
 
 
@@ -193,10 +193,10 @@ def _target(route: Resource) -> str:
 
 
 def _acl_rules(acl: Resource) -> Iterator[Rule]:
-    for way, name in (("in", "ingress"), ("out", "egress")):
+    for direction, name in (("in", "ingress"), ("out", "egress")):
         for each in entries(acl.inputs.get(name)):
             yield Rule(
-                "in" if way == "in" else "out",
+                "in" if direction == "in" else "out",
                 str(each.get("protocol")),
                 int(each.get("fromPort", 0)),
                 int(each.get("toPort", 0)),
@@ -207,12 +207,12 @@ def _acl_rules(acl: Resource) -> Iterator[Rule]:
 
 
 def _rules_of(graph: Graph, group: Resource) -> Iterator[Rule]:
-    for token, way in ((INGRESS, "in"), (EGRESS, "out")):
+    for token, direction in ((INGRESS, "in"), (EGRESS, "out")):
         for each in graph.of(token):
             if first(each.inputs.get("securityGroupId")) == group.address:
                 protocol = str(each.inputs.get("ipProtocol"))
                 yield Rule(
-                    "in" if way == "in" else "out",
+                    "in" if direction == "in" else "out",
                     protocol,
                     int(each.inputs.get("fromPort", -1)),
                     int(each.inputs.get("toPort", -1)),

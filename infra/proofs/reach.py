@@ -1,4 +1,4 @@
-"""Who reaches whom, on which port: an answer with its way, from the map of a network."""
+"""Who reaches whom, on which port: an answer and how, from the map of a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 
-from infra.proofs.network_map import Endpoint, Network, Place, Rule, Subnet, Way
+from infra.proofs.network_map import Direction, Endpoint, Network, Place, Rule, Subnet
 
 INTERNET = "the internet"
 _ANY = ip_network("0.0.0.0/0")
@@ -100,7 +100,7 @@ def to_service(network: Network, source: Place, service: str) -> Answer:
 
 
 def _by_endpoint(network: Network, source: Place, endpoint: Endpoint) -> Answer:
-    """The service's name leads to the endpoint, so there is no other way if that is closed."""
+    """The service's name leads to the endpoint, so nothing else leads to it if that is closed."""
     if not network.names_resolve:
         return Answer(False, f"names of endpoint {endpoint.service} do not resolve")
     place = Place(f"endpoint {endpoint.service}", endpoint.subnets, endpoint.groups)
@@ -124,20 +124,20 @@ def _subnets(network: Network, place: Place) -> Iterable[Subnet]:
     return (network.subnets[each] for each in place.subnets if each in network.subnets)
 
 
-def _rules(network: Network, groups: Iterable[str], way: Way) -> list[Rule]:
-    return [rule for group in groups for rule in network.rules.get(group, ()) if rule.way == way]
+def _rules(network: Network, groups: Iterable[str], direction: Direction) -> list[Rule]:
+    return [rule for group in groups for rule in network.rules.get(group, ()) if rule.direction == direction]
 
 
 def _lets(
     network: Network,
     groups: Iterable[str],
-    way: Way,
+    direction: Direction,
     port: int,
     cidr: IPv4Network,
     others: Iterable[str],
 ) -> bool:
     """Does a rule of `groups` allow `port` with whoever has `cidr` and is in one of `others`?"""
-    rules = [rule for rule in _rules(network, groups, way) if rule.covers(port)]
+    rules = [rule for rule in _rules(network, groups, direction) if rule.covers(port)]
     return any(rule.fits(cidr, other) for rule in rules for other in (*others, ""))
 
 
@@ -145,14 +145,14 @@ def _acls(subnet: Subnet, cidr: IPv4Network, port: int, *, coming: bool = False)
     """Does the subnet's network ACL allow the connection and its replies?"""
     if not subnet.rules:
         return True
-    there: tuple[tuple[Way, int], ...] = (("out", port), ("in", _REPLIES))
-    back: tuple[tuple[Way, int], ...] = (("in", port), ("out", _REPLIES))
-    return all(_acl(subnet, cidr, way, number) for way, number in (back if coming else there))
+    there: tuple[tuple[Direction, int], ...] = (("out", port), ("in", _REPLIES))
+    back: tuple[tuple[Direction, int], ...] = (("in", port), ("out", _REPLIES))
+    return all(_acl(subnet, cidr, direction, number) for direction, number in (back if coming else there))
 
 
-def _acl(subnet: Subnet, cidr: IPv4Network, way: Way, port: int) -> bool:
+def _acl(subnet: Subnet, cidr: IPv4Network, direction: Direction, port: int) -> bool:
     for rule in sorted(subnet.rules, key=lambda each: each.number):
-        if rule.way == way and rule.covers(port) and rule.fits(cidr, ""):
+        if rule.direction == direction and rule.covers(port) and rule.fits(cidr, ""):
             return rule.allows
     return False
 
