@@ -84,6 +84,8 @@ class Rollout:
     away: Mapping[str, Exception] = field(default_factory=dict[str, Exception])
     """Why hosts did not say what they run when the command began, by name."""
     steps: Steps = field(default_factory=Steps)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set when the command is interrupted: threads that still work end at their next step."""
 
     @property
     def live(self) -> int | None:
