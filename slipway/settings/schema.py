@@ -16,6 +16,8 @@ PATH_PATTERN = r"^/[!-~]*$"
 PLAIN_PATH = r"^/[A-Za-z0-9._~!$&()*+,=:@/?%-]*$"
 _FOLDER = r"^[\p{L}\p{N}._@+~,=-][\p{L}\p{N}._@+~,=/ -]*$"
 _ENV_NAME = r"^[A-Z][A-Z0-9_]*$"
+_CHECK_ID = r"^[PISX][0-9]{1,2}/[a-z0-9-]+$"
+_WAIVER = r"^.*\S.*, until [0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _REQUEST = r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /[!-~]*$"
 _MEMORY = r"^[1-9][0-9]{0,6}[MG]$"
 
@@ -33,6 +35,8 @@ PlainPath = Annotated[str, StringConstraints(pattern=PLAIN_PATH)]
 Folder = Annotated[str, StringConstraints(pattern=_FOLDER)]
 """A folder that systemd is given: without backslashes, quotes and `%`."""
 Request = Annotated[str, StringConstraints(pattern=_REQUEST)]
+CheckId = Annotated[str, StringConstraints(pattern=_CHECK_ID)]
+WaiverText = Annotated[str, StringConstraints(pattern=_WAIVER)]
 Command = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True), MayHoldLines()]
 Memory = Annotated[str, StringConstraints(pattern=_MEMORY)]
 
@@ -60,6 +64,11 @@ PATTERNS: dict[str, tuple[str, str]] = {
         'for example "base64:32" or "hex:32"',
     ),
     _REQUEST: ("must be a method and a path", 'for example "GET /health" or "POST /api/tasks"'),
+    _CHECK_ID: (
+        "must be the whole id of a check",
+        'for example "X13/every-answer-has-a-request-id"; docs/checks-matrix.md has all of them',
+    ),
+    _WAIVER: ("must be a reason and a date", 'for example "no browser uses this API, until 2027-01-31"'),
     r"^[0-9]{12}$": ("must be 12 digits in quotes", 'for example "123456789012"'),
     r"^[a-z]{2}(-[a-z]+)+-[0-9]$": ("must be an AWS region", 'for example "eu-central-1"'),
     r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$": (
