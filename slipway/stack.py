@@ -228,7 +228,7 @@ class LiveStack:
         return self.fleet.each_that_stays(self.app_hosts, lambda host: host.agent.status())
 
     @cached_property
-    def write_boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
+    def write_boot_documents(self) -> Callable[[Mapping[Role, str], tuple[int, int]], None] | None:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
         if not self.platform.hosts_come_and_go:
             return None
