@@ -85,7 +85,7 @@ BALANCER = (
     ),
     Case(
         "refusals are not logged",
-        edge("http-request set-log-level silent if { var(txn.path) -m beg /ready }"),
+        edge("http-request set-log-level silent if { path_beg /ready }"),
         red=("I11/every-request-is-logged",),
         says="/ready",
     ),
