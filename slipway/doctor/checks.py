@@ -10,7 +10,7 @@ from slipway.settings import BadInput, Project, SlipwayError, open_project
 from slipway.stack import LiveStack
 
 MACHINE = (machine.python, machine.ssh_client, machine.git, machine.disk, machine.npm_registry)
-STACK = (stack.secrets,)
+STACK = (stack.repository, stack.secrets)
 LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.holds, stack.ledger)
 
 
