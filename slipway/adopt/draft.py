@@ -219,7 +219,7 @@ def _migrations(drafted: Draft, repository: Repository, entries: Entries, given:
     script = next((name for name in _MIGRATE_SCRIPTS if name in scripts), "")
     command = entries.runnable(release) if release else drafted.recipe.migrate
     if not command and "prisma" in " ".join([*repository.js, *scripts.values()]):
-        command = "./node_modules/.bin/prisma migrate deploy"
+        command = "prisma migrate deploy"
     if not command and script:
         command = entries.runnable(scripts[script])
     if not command:

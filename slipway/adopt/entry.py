@@ -69,13 +69,13 @@ class Entries:
         return {name: each for name, each in found.items() if each[0]}
 
     def runnable(self, command: str) -> str:
-        """`command` as it runs on a host, where there is no package manager but bun."""
+        """`command` as it runs on a host: with node_modules/.bin on PATH, but no package manager besides bun."""
         command = command.strip()
         if match := re.fullmatch(r"(?:npm(?: run)?|yarn(?: run)?|pnpm(?: run)?) ([\w:-]+)", command):
             scripts = self.repository.packages[0].scripts if self.repository.packages else {}
             return self.runnable(scripts[match[1]]) if match[1] in scripts else command
         if match := re.fullmatch(r"(?:npx|pnpm exec|yarn exec)\s+(.+)", command):
-            return f"./node_modules/.bin/{match[1]}"
+            return match[1]
         if self._recipe.runtime == "python":
             # Programs of the environment are not on a host's PATH.
             programs = "python3?|gunicorn|uvicorn|daphne|celery|hypercorn|flask|alembic"
@@ -84,9 +84,6 @@ class Entries:
                 lambda match: f".venv/bin/{'python' if match[1].startswith('python') else match[1]}",
                 command,
             )
-        known = r"(?:[A-Z_]+=\S+ +)*(?:node|bun|bunx|sh|\.?/|echo|exec|python3?|deno)\b|\./"
-        if self._recipe.runtime == "node" and not re.match(known, command) and re.match(r"[\w-]+ ", command):
-            return f"./node_modules/.bin/{command}"
         return command
 
     def _script(self, package: Package, script: str, command: str) -> tuple[str, str, str]:

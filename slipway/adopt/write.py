@@ -20,6 +20,8 @@ from slipway.settings import SlipwayError, load_app
 
 TEMPLATES = Path(__file__).with_name("templates")
 IGNORED = (".slipway/", ".env", ".env.*", "!.env.example")
+PROD: dict[str, str] = {"servers": "Pulumi.servers.yaml.j2", "aws": "Pulumi.aws.yaml.j2"}
+"""Template of prod's settings by platform; a fleet on this machine serves no users."""
 ROLES = ("edge", "web", "worker", "data")
 
 Platform = Literal["local", "servers", "aws"]
@@ -66,8 +68,8 @@ def contents(root: Path, drafted: Draft, platform: Platform) -> dict[str, str]:
     }
     if not (root / "checks").is_dir():
         files["checks/conftest.py"] = (TEMPLATES / "conftest.py.j2").read_text()
-    if platform != "local":
-        files["Pulumi.prod.yaml"] = _render(f"Pulumi.{platform}.yaml.j2", values)
+    if template := PROD.get(platform):
+        files["Pulumi.prod.yaml"] = _render(template, values)
         for name in ("release", "rollback"):
             files[f".github/workflows/{name}.yml"] = _render(f"{name}.yml.j2", values)
     for name, template in drafted.recipe.files.items():

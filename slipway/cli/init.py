@@ -64,7 +64,7 @@ def init(
             }
         )
     else:
-        _report(folder, drafted, written, chosen)
+        _report(folder, drafted, written)
 
 
 def _ask(drafted: Draft) -> str:
@@ -78,7 +78,7 @@ def _ask(drafted: Draft) -> str:
     return typer.prompt("Where shall prod be: local (no prod yet), servers or aws?", default="local")
 
 
-def _report(folder: Path, drafted: Draft, written: list[Written], platform: str) -> None:
+def _report(folder: Path, drafted: Draft, written: list[Written]) -> None:
     table(("FOUND", "WHERE"), ((each.what, each.why) for each in drafted.found))
     say()
     table(("FILE", ""), ((each.file, each.action) for each in written))
@@ -90,5 +90,5 @@ def _report(folder: Path, drafted: Draft, written: list[Written], platform: str)
     say(f"\nnext: {into}slipway doctor      what is missing, with the command that fixes it")
     say(f"      {into}slipway up          a fleet on this machine")
     say(f"      {into}slipway release     ship to it")
-    if platform != "local":
+    if any(each.file == "Pulumi.prod.yaml" for each in written):
         say(f"      {into}slipway doctor --stack prod")

@@ -203,10 +203,16 @@ def source_secrets(rollout: Rollout) -> Iterable[Problem]:
 
 
 def own_checks(rollout: Rollout) -> Iterable[Problem]:
-    """The app's own lint, type check and tests pass, in a clean copy with the pinned runtime (P1)."""
-    if not rollout.options.checks or not rollout.app.preflight.commands:
+    """The app's own lint, type check and tests pass, in a clean copy with the pinned runtime (P1).
+
+    For a build that was made before, `slipway build` has run them.
+    """
+    options = rollout.options
+    if not options.checks or options.build or not rollout.app.preflight.commands:
         return
-    for failed in run_checks(rollout.project, redact=rollout.redact):
+    for failed in run_checks(
+        rollout.project, redact=rollout.redact, line=rollout.progress.line, unsandboxed=options.unsandboxed
+    ):
         yield Problem(
             f"`{failed.command}` failed:\n{failed.tail}",
             "fix it, or release with --no-checks",

@@ -35,6 +35,10 @@ class Options:
     """None: as slipway.toml says; 0: no window."""
     checks: bool = True
     """Run the app's own preflight commands?"""
+    build: str = ""
+    """Id or folder of a build that `slipway build` made; empty: it is made now."""
+    unsandboxed: bool = False
+    """Do build commands run without a sandbox?"""
     migrate: bool | None = None
     """None: when the schema or the config moved; True: always."""
     prove: bool | None = None

@@ -302,6 +302,11 @@ class App(Setting):
         """The process that serves requests, if the app has one."""
         return self.processes.get("web")
 
+    @property
+    def load_paths(self) -> list[str]:
+        """What load tests and the meter request: `load.paths`, by default the health path."""
+        return self.load.paths or ([self.web.health] if self.web else ["/"])
+
     def role_of(self, process: str) -> Literal["web", "worker"]:
         """The role whose hosts run `process`."""
         return self.processes[process].role or ("web" if process == "web" else "worker")

@@ -64,6 +64,19 @@ def test_the_start_commands_are_those_of_the_repository(tmp_path: Path, kind: st
     assert commands(adopted(tmp_path, kind).app) == wanted
 
 
+def test_what_a_package_manager_would_run_is_written_itself(tmp_path: Path):
+    node = REPOSITORIES["node"] | {
+        "Procfile": "web: npm start\nworker: npx tsx work.ts\nrelease: npm run migrate\n"
+    }
+    make(tmp_path, node)
+    drafted = draft(tmp_path)
+    assert {name: each.command for name, each in drafted.processes.items()} == {
+        "web": "node server.js",
+        "worker": "tsx work.ts",
+    }
+    assert drafted.migrate == "knex migrate:latest"
+
+
 def test_a_monorepo_of_bun_installs_once_and_runs_each_process_in_its_workspace(tmp_path: Path):
     app = adopted(tmp_path, "elysia").app
     assert {name: each.directory for name, each in app.processes.items()} == {
