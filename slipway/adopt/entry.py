@@ -69,7 +69,7 @@ class Entries:
         return {name: each for name, each in found.items() if each[0]}
 
     def runnable(self, command: str) -> str:
-        """`command` as it runs on a host: with node_modules/.bin on PATH, but no package manager besides bun."""
+        """`command` as it runs on a host: node_modules/.bin is on PATH, a package manager is not."""
         command = command.strip()
         if match := re.fullmatch(r"(?:npm(?: run)?|yarn(?: run)?|pnpm(?: run)?) ([\w:-]+)", command):
             scripts = self.repository.packages[0].scripts if self.repository.packages else {}

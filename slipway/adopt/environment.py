@@ -98,7 +98,7 @@ class Environment:
 
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     services: dict[str, str] = field(default_factory=dict[str, str])
-    """Of postgres, redis, s3: why it is needed."""
+    """Why each of postgres, redis, s3 is needed."""
 
 
 def environment(repository: Repository, given: list[Given]) -> Environment:
@@ -119,7 +119,7 @@ def environment(repository: Repository, given: list[Given]) -> Environment:
 
 
 def services(repository: Repository, given: list[Given]) -> dict[str, str]:
-    """Of postgres, redis and s3, what the app uses, and why we think so."""
+    """The services that the app uses (postgres, redis, s3), and why we think so."""
     found: dict[str, str] = {}
     named = {**dict.fromkeys(repository.python | repository.gems | repository.crates), **repository.js}
     for service, packages in _PACKAGES.items():

@@ -33,7 +33,7 @@ class Given:
     hosts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Addresses of servers, by role."""
     services: set[str] = field(default_factory=set[str])
-    """Of postgres, redis, s3, mysql: what it runs beside the app."""
+    """What runs beside the app: postgres, redis, s3, mysql."""
 
 
 def read(repository: Repository, kind: str = "") -> list[Given]:
