@@ -5,10 +5,20 @@ Every key is optional. A check whose key is left out is reported as not evaluate
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from slipway.settings.schema import CheckId, EnvName, HttpPath, Request, Setting, WaiverText
+from slipway.settings.schema import (
+    CheckId,
+    EnvName,
+    HttpPath,
+    Lines,
+    MayHoldLines,
+    Request,
+    Setting,
+    WaiverText,
+)
 
 Number = int | EnvName
 """A number, or the name of an env entry with a plain value that holds it (a stack may override that)."""
@@ -53,7 +63,7 @@ class CheckSocket(Setting):
     """Text in the response to a message above the limit."""
     retry: str = "retryAfterMs"
     """Text in that response that says when to retry."""
-    invalid: str = ""
+    invalid: Lines = ""
     """A message that the app's schema rejects; empty: not tested."""
     refused: str = "INVALID_ARGUMENT"
     """Text in the response to it."""
@@ -64,7 +74,7 @@ class CheckWrite(Setting):
 
     request: Request
     """Sent as the smoke user."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """JSON body of the request; `${n}` is a new text each time."""
     status: int = 201
     """The expected status."""
@@ -81,11 +91,11 @@ class CheckWebhook(Setting):
     """Path that receives it."""
     secret: EnvName
     """Entry of the secret store that signs it."""
-    signed: str = "${timestamp}.${body}"
+    signed: Lines = "${timestamp}.${body}"
     """The text that is signed."""
     headers: dict[str, str]
     """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """Its JSON body; `${n}` is a new text each time."""
     again: str = "duplicate"
     """Text in the response to one that is sent a second time."""
@@ -96,7 +106,7 @@ class CheckUpload(Setting):
 
     request: Request
     """Sent as the smoke user."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """JSON body of the request; `"${size}"` becomes the size in bytes, a number."""
     status: int = 201
     """The expected status."""
@@ -108,7 +118,7 @@ class CheckUpload(Setting):
     """Dotted path of the URL's lifetime in seconds in the response."""
     max_bytes: int = Field(default=10_485_760, ge=1)
     """Largest upload."""
-    wrong: dict[str, object] = Field(default_factory=dict)
+    wrong: Annotated[dict[str, object], MayHoldLines()] = Field(default_factory=dict)
     """Fields of the body that name a file type which the app rejects."""
     read: Request | None = None
     """Request for the URL of an uploaded object; `${key}` is its key."""
@@ -147,7 +157,7 @@ class Checks(Setting):
     """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
     """Wrong passwords per minute that the app allows for one account."""
-    migrations_query: str = ""
+    migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
     asset: HttpPath | None = None
     """A static file of the site."""
