@@ -90,6 +90,13 @@ class LiveStack:
         return self.project.app_dir
 
     @property
+    def settings_path(self) -> str:
+        """Path of slipway.toml in the project's folder, with slashes."""
+        toml = self.project.toml.resolve()
+        root = self.project.root.resolve()
+        return toml.relative_to(root).as_posix() if toml.is_relative_to(root) else toml.name
+
+    @property
     def stack(self) -> Stack:
         """What Pulumi.<stack>.yaml says of the stack."""
         return self.project.stack
