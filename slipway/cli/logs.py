@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Stack, live_stack
+from slipway.cli.console import DEFAULT_STACK, Stack, live_stack, say
 from slipway.settings import BadInput
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def logs(
     hosts = _hosts(live, host, process)
     found = _follow(hosts, process, lines) if follow else _last(hosts, process, lines)
     for name, line in found:
-        typer.echo(f"{name:<9} {live.redact(line)}")
+        say(f"{name:<9} {live.redact(line)}")
 
 
 def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[FleetHost]:
