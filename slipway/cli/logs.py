@@ -63,7 +63,7 @@ def _last(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[t
 
 
 def _follow(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
-    arriving: queue.Queue[tuple[str, str]] = queue.Queue()
+    arriving: queue.Queue[tuple[str, str]] = queue.Queue(10_000)
 
     def pump(host: FleetHost) -> None:
         for line in host.agent.follow_logs(lines=lines, process=process):
