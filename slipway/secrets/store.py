@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from slipway.settings import BadInput
+from slipway.settings.schema import NO_TEXT
 
 SITE_CERTIFICATE = "SITE_CERTIFICATE"
 """Entry that a person sets where the fleet's own edge terminates TLS: certificate, chain and key, PEM."""
@@ -69,3 +70,8 @@ def refuse_bad_entry(name: str, value: str) -> None:
         raise BadInput(f"{name}: the value is empty", remedy=f"to remove it: slipway secrets unset {name}")
     if "\0" in value:
         raise BadInput(f"{name}: the value holds a NUL byte, which no environment can carry")
+    if found := NO_TEXT.search(value):
+        raise BadInput(
+            f"{name}: the value holds U+{ord(found[0]):04X}, which is no character",
+            remedy="systemd would discard the whole environment for it; keep binary values as base64",
+        )
