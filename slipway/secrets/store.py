@@ -60,6 +60,22 @@ def app_names(names: Iterable[str]) -> list[str]:
     return [name for name in names if not is_platform(name)]
 
 
+class SharedStore(Protocol):
+    """A store that several people open, each with a key of their own."""
+
+    def recipients(self) -> dict[str, str]:
+        """Public keys, and whose they are."""
+        ...
+
+    def mine(self) -> list[str]:
+        """The public keys of whoever is at work."""
+        ...
+
+    def set_recipients(self, recipients: Mapping[str, str], *, seen: Mapping[str, str]) -> None:
+        """Replace those that were `seen`. Raises BadInput if they are others by now."""
+        ...
+
+
 def refuse_bad_entry(name: str, value: str) -> None:
     """Raises BadInput, without the value, if `name` or `value` can be no environment variable."""
     if not _NAME.match(name):
