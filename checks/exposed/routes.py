@@ -165,9 +165,8 @@ def random_trials(route: Route, luck: random.Random) -> Iterator[Trial]:
     plain = re.sub(r"\$\{\w+\}", "x", route.path)
     while True:
         if route.body and not route.writes:
-            body = {
-                name: _grown(luck, 3) if luck.random() < 0.7 else value for name, value in route.body.items()
-            }
+            example = _example(route.body)
+            body = {name: _grown(luck, 3) if luck.random() < 0.7 else kept for name, kept in example.items()}
             if luck.random() < 0.2:
                 body.pop(luck.choice(list(body)))
             yield _with(route, plain, body, f"body {_short(body)}")
