@@ -165,4 +165,6 @@ def _sized(width: int, text: bytes) -> bytes:
 def _names() -> dict[int, str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-    return {cipher["id"] & 0xFFFF: cipher["name"] for cipher in context.get_ciphers()}
+    # What OpenSSL leaves out unless it is set by name.
+    left_out = {0x1304: "TLS_AES_128_CCM_SHA256", 0x1305: "TLS_AES_128_CCM_8_SHA256"}
+    return left_out | {cipher["id"] & 0xFFFF: cipher["name"] for cipher in context.get_ciphers()}

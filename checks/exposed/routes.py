@@ -113,8 +113,13 @@ def routes(app: App) -> list[Route]:
     found += [_route(f"GET {path}") for path in app.load.paths]
     unique: dict[tuple[str, str], Route] = {}
     for each in found:
-        unique.setdefault((each.method, re.sub(r"\$\{\w+\}", "${}", each.path)), each)
+        unique.setdefault((each.method, shape(each.path)), each)
     return list(unique.values())
+
+
+def shape(path: str) -> str:
+    """A path without the names of its placeholders."""
+    return re.sub(r"\$\{\w+\}", "${}", path)
 
 
 def _route(

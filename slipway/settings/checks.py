@@ -214,6 +214,8 @@ class Checks(Setting):
     """Wrong passwords per minute that the app allows for one account."""
     migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
+    openapi: str = ""
+    """File in the folder of slipway.toml: the app's OpenAPI document, in JSON. Its routes are tried too."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None
