@@ -107,13 +107,15 @@ REFUSED = re.compile(
 """What PostgreSQL and PgBouncer say when they refuse an account. Any other failure proves nothing."""
 
 
-def refusal(live: LiveStack, url: str, *, direct: bool, sslmode: str, **other: str) -> str:
-    """Why the server refuses such a connection; empty: it accepts it.
+def refusal(live: LiveStack, *, direct: bool, sslmode: str, **other: str) -> str:
+    """Why the pooler (`direct`: the server itself) refuses a connection; empty: it accepts it.
+
+    `other` replaces parts of the app's URL.
 
     Raises AssertionError if it could not be tried: a server that is away is no proof.
     """
     try:
-        connect_database(live, url, direct=direct, sslmode=sslmode, **other).close()
+        connect_database(live, database_url(live), direct=direct, sslmode=sslmode, **other).close()
     except psycopg.OperationalError as error:
         said = str(error).strip().splitlines()[-1]
         assert REFUSED.search(str(error)), f"it could not be tried: {said}"

@@ -33,8 +33,11 @@ WAYS = (("PostgreSQL", True), ("the pooler", False))
 def test_the_database_refuses_connections_in_the_clear(
     live: LiveStack, whose: Callable[[LiveStack], str]
 ) -> None:
-    url = whose(live)
-    open_to = [name for name, direct in WAYS if not refusal(live, url, direct=direct, sslmode="disable")]
+    place = Place.of(live, whose(live))
+    account = {"user": place.user, "password": place.password}
+    open_to = [
+        name for name, direct in WAYS if not refusal(live, direct=direct, sslmode="disable", **account)
+    ]
     assert not open_to, f"a connection without TLS is accepted by {' and '.join(open_to)}"
 
 
@@ -217,20 +220,12 @@ def _accepted(live: LiveStack, users: list[str], password: str) -> list[str]:
 
     def tried(one: tuple[str, tuple[str, bool], str]) -> str:
         user, (name, direct), sslmode = one
-        for database in {"postgres": ("postgres", "")}.get(user, ("",)):
-            other = {"dbname": database} if database else {}
-            given = refusal(
-                live,
-                database_url(live),
-                direct=direct,
-                sslmode=sslmode,
-                user=user,
-                password=password,
-                **other,
-            )
-            if not given:
-                return f"{user} by {name}{'' if sslmode == 'require' else ' without TLS'}"
-        return ""
+        account = {"user": user, "password": password} | (
+            {"dbname": "postgres"} if user == "postgres" else {}
+        )
+        if refusal(live, direct=direct, sslmode=sslmode, **account):
+            return ""
+        return f"{user} by {name}{'' if sslmode == 'require' else ' without TLS'}"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return [each for each in pool.map(tried, tries) if each]

@@ -173,11 +173,11 @@ def test_the_database_runs_with_what_its_files_say(data_host: DataHost) -> None:
         overridden = settings.get(each["name"], {}).get("source") == "override"  # hba_file: set at the start
         if each["applied"] and each["file"].endswith("slipway.conf") and not overridden:
             assert settings[each["name"]]["file"] == each["file"], f"{each['name']} is overridden"
-    written = {each["name"] for each in found["files"] or []}
+    written = {each["name"].lower() for each in found["files"] or [] if each["name"]}
     gone = [
         name
         for name, each in settings.items()
-        if each["source"] == "configuration file" and name not in written
+        if each["source"] == "configuration file" and name.lower() not in written
     ]
     assert not gone, f"running, and in no file: {', '.join(sorted(gone))}"
     stale = [path for path, at in data_host.changed.items() if _is_of_postgres(path) and at > found["loaded"]]
