@@ -57,6 +57,16 @@ TERMS: dict[str, tuple[Term, ...]] = {
     ),
     "What is shipped": (
         Term("build", "slipway.build.build:Build", "An immutable artifact named by its content."),
+        Term(
+            "artifact",
+            "slipway.build.artifact:write_artifact",
+            "A build as a folder, so that one machine makes it and another ships it.",
+        ),
+        Term(
+            "sandbox",
+            "slipway.build.sandbox:sandboxed",
+            "What build commands run in: they reach no secret, and change nothing but their own folder.",
+        ),
         Term("layer", "slipway.build.manifest:Layer"),
         Term(
             "manifest",

@@ -46,11 +46,11 @@ def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     why="a certificate that clients do not trust does not prove who answers",
     remedy="slipway secrets set SITE_CERTIFICATE (platform servers), or the listener's certificate (aws)",
 )
-def test_the_certificate_is_trusted_and_for_this_name(site: Site) -> None:
+def test_the_certificate_is_trusted_and_for_this_name(edge: Site) -> None:
     try:
-        site.connect().close()
+        edge.connect().close()
     except ssl.SSLCertVerificationError as error:
-        pytest.fail(f"{site.live.host_name}: {error.verify_message}")
+        pytest.fail(f"{edge.live.host_name}: {error.verify_message}")
 
 
 @check(
@@ -61,8 +61,8 @@ def test_the_certificate_is_trusted_and_for_this_name(site: Site) -> None:
     why="when the certificate expires, every client is refused at once",
     remedy="renew it; did the alarm certificate-days reach anyone?",
 )
-def test_the_certificate_is_valid_for_two_more_weeks(site: Site) -> None:
-    ends = _certificate(site).not_valid_after_utc
+def test_the_certificate_is_valid_for_two_more_weeks(edge: Site) -> None:
+    ends = _certificate(edge).not_valid_after_utc
     days = (ends - datetime.now(UTC)).days
     assert days >= MIN_DAYS, f"it ends in {days} days, on {ends:%Y-%m-%d}"
 
@@ -74,8 +74,8 @@ def test_the_certificate_is_valid_for_two_more_weeks(site: Site) -> None:
     why="a short key can be computed from the certificate",
     remedy="ask for a certificate with a P-256 key, or RSA of 2048 bits or more",
 )
-def test_the_certificates_key_is_long_enough(site: Site) -> None:
-    key = _certificate(site).public_key()
+def test_the_certificates_key_is_long_enough(edge: Site) -> None:
+    key = _certificate(edge).public_key()
     if isinstance(key, rsa.RSAPublicKey):
         assert key.key_size >= 2048, f"RSA of {key.key_size} bits"
     elif isinstance(key, ec.EllipticCurvePublicKey):

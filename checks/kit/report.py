@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from checks.kit.check import SEVERITIES, VERDICTS, row_order
+from checks.kit.check import SEVERITIES, VERDICTS, Verdict, row_order
 from checks.kit.results import Past, Result, Run, remember
 from slipway import reports
 from slipway.reports import Case, cell
@@ -16,7 +16,12 @@ from slipway.reports import Case, cell
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 LONGEST = 600
 """Characters of a reason that the terminal shows; the reports have all."""
-_COLOURS = {"pass": "green", "fail": "red", "not evaluated": "yellow", "skipped": "dim"}
+_COLOURS: dict[str, str] = {
+    "fail": "red", "could not be tried": "magenta", "waived": "cyan", "pass": "green",
+    "not evaluated": "yellow", "skipped": "dim",
+}  # fmt: skip
+ALWAYS_SHOWN: tuple[Verdict, ...] = ("fail", "pass")
+"""Verdicts whose count is shown even if it is 0."""
 
 
 def write_reports(run: Run, folder: Path) -> list[Path]:
@@ -42,19 +47,28 @@ def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> Non
     for (verdict, check, severity, reason, remedy), hosts in _same_on_several_hosts(rest).items():
         where = f" on {', '.join(hosts)}" if hosts else ""
         out.print(
-            f"[{_COLOURS[verdict]}]{verdict:<13}[/] {check} [dim]({severity}){where}[/]", soft_wrap=True
+            f"[{_COLOURS[verdict]}]{verdict:<18}[/] {check} [dim]({severity}){where}[/]", soft_wrap=True
         )
-        out.print(f"{'':14}{escape(reason[:LONGEST])}", soft_wrap=True)
+        out.print(f"{'':19}{escape(reason[:LONGEST])}", soft_wrap=True)
         if verdict == "fail":
-            out.print(f"{'':14}[dim]→ {escape(remedy)}[/]", soft_wrap=True)
-    if not run.good and not run.count("fail"):
+            out.print(f"{'':19}[dim]→ {escape(remedy)}[/]", soft_wrap=True)
+    if not run.count("pass") and not run.count("fail") and not run.count("waived"):
         nothing = "every check was skipped or not evaluated" if run.results else "no check ran"
+        if run.count("could not be tried"):
+            nothing = "no check could be tried"
         out.print(f"[red]Nothing was proved: {nothing}.[/]")
-    counts = ", ".join(f"[{_COLOURS[verdict]}]{count} {verdict}[/]" for verdict, count in run.counts.items())
+    counts = ", ".join(
+        f"[{_COLOURS[verdict]}]{count} {verdict}[/]" for verdict, count in shown_counts(run).items()
+    )
     release = f", release {run.release}" if run.release else ""
     out.print(f"{escape(run.stack)} at {run.url}{release}: {counts} in {run.seconds:.1f} s", soft_wrap=True)
     for path in paths:
         out.print(f"[dim]{escape(str(path))}[/]", soft_wrap=True)
+
+
+def shown_counts(run: Run) -> dict[Verdict, int]:
+    """The counts that are worth showing: of every verdict that occurs, and of fail and pass."""
+    return {verdict: count for verdict, count in run.counts.items() if count or verdict in ALWAYS_SHOWN}
 
 
 def page(run: Run, past: Sequence[Past]) -> str:
@@ -77,7 +91,7 @@ def junit(run: Run) -> str:
 
 def markdown(run: Run) -> str:
     """The summary of a CI job: the counts, and what failed with its remedy."""
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in run.counts.items())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in shown_counts(run).items())
     release = "" if run.release is None else f", release {run.release}"
     lines = [
         f"### {cell(run.stack)}: checks {'passed' if run.good else '**failed**'}",
@@ -128,5 +142,5 @@ def _same_on_several_hosts(results: Sequence[Result]) -> dict[tuple[str, str, st
     return found
 
 
-def _failed_first(result: Result) -> tuple[bool, int, str]:
-    return result.verdict != "fail", SEVERITIES.index(result.severity), result.id
+def _failed_first(result: Result) -> tuple[int, int, str]:
+    return VERDICTS.index(result.verdict), SEVERITIES.index(result.severity), result.id

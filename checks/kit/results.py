@@ -59,8 +59,8 @@ class Run(BaseModel):
 
     @property
     def good(self) -> bool:
-        """Whether something passed and nothing failed."""
-        return self.count("pass") > 0 and self.count("fail") == 0
+        """Whether something passed, nothing failed, and all that was to run could be tried."""
+        return self.count("pass") > 0 and not self.count("fail") and not self.count("could not be tried")
 
     @property
     def failed(self) -> list[Result]:

@@ -6,6 +6,7 @@ import typer
 
 from slipway.cli import (
     approve,
+    build,
     check,
     doctor,
     down,
@@ -56,6 +57,7 @@ def root(
 
 app.command("up")(up.up)
 app.command("down")(down.down)
+app.command("build")(build.build)
 app.command("release")(release.release)
 app.command("rollback")(rollback.rollback)
 app.command("hold")(hold.hold)

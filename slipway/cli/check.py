@@ -24,13 +24,21 @@ def check(
     invasive: Annotated[
         bool, typer.Option("--invasive", help="Also run the checks that would disturb users.")
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Also run checks that take long or send very many requests; in production with --invasive.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Prove that the live stack keeps the promises of the production checklist.
 
     The same as `pytest checks/ --stack STACK`. Safe on prod: checks that would disturb users run only with
-    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Exit code 0: a check passed and none
-    failed; 1: a check failed, or none passed; 2: the checks could not start.
+    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Exit code 0: all that ran
+    passed or is waived; 1: a check failed; 2: bad input; 5: nothing failed, but something could not be tried,
+    or nothing passed.
 
     [dim]Examples:[/]
       slipway check
@@ -52,6 +60,7 @@ def check(
         severity=severity,
         hosts=host or (),
         invasive=invasive,
+        deep=deep,
         output=sys.stderr if json else None,
     )
     if json and checked.document:

@@ -1,4 +1,5 @@
 from .app import App as App
+from .app import Build as Build
 from .app import Cron as Cron
 from .app import EnvVar as EnvVar
 from .app import Migrate as Migrate

@@ -250,6 +250,9 @@ class Preflight(Setting):
     """Lint, format, type check, tests; the first failure ends the release."""
     timeout_seconds: int = Field(default=900, ge=1)
     """Time limit of each command."""
+    allow_keys: list[str] = Field(default_factory=list)
+    """Globs of files whose keys are harmless (fixtures, manuals): the secret scan searches these for values
+    of the stack's own secrets only. `gitleaks:allow` in a line does the same for that line."""
 
 
 class Retire(Setting):
@@ -298,6 +301,11 @@ class App(Setting):
     def web(self) -> Process | None:
         """The process that serves requests, if the app has one."""
         return self.processes.get("web")
+
+    @property
+    def load_paths(self) -> list[str]:
+        """What load tests and the meter request: `load.paths`, by default the health path."""
+        return self.load.paths or ([self.web.health] if self.web else ["/"])
 
     def role_of(self, process: str) -> Literal["web", "worker"]:
         """The role whose hosts run `process`."""

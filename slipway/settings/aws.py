@@ -10,6 +10,11 @@ from pydantic import Field, StringConstraints
 
 from slipway.settings.schema import Setting
 
+WORKER_SCRIPT = "worker/dist/worker.js"
+"""The real-time Worker, built: one module, in the app's folder."""
+WORKER_BUILD = "bun run worker:build"
+"""What builds it, in the app's folder."""
+
 Purpose = Literal["production", "preview"]
 Window = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
 WeeklyWindow = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$")]

@@ -3,9 +3,12 @@
 Every key is optional. A check whose key is left out is reported as not evaluated, never as passed.
 """
 
-from pydantic import Field
+from dataclasses import dataclass
+from datetime import date
 
-from slipway.settings.schema import EnvName, HttpPath, Request, Setting
+from pydantic import Field, field_validator
+
+from slipway.settings.schema import CheckId, EnvName, HttpPath, Request, Setting, WaiverText
 
 Number = int | EnvName
 """A number, or the name of an env entry with a plain value that holds it (a stack may override that)."""
@@ -16,6 +19,21 @@ HIDDEN = (
     "/phpinfo.php", "/actuator", "/metrics", "/package.json",
 )  # fmt: skip
 """Documentation, debugging pages and repositories that a live site must not serve (ASVS 13.4)."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A failure of one check that the app's owners accept for a while."""
+
+    reason: str
+    until: date
+    """The last day on which it counts."""
+
+    @classmethod
+    def of(cls, text: str) -> "Waiver":
+        """A waiver as slipway.toml writes it: `reason, until 2027-01-31`. ValueError: no such day."""
+        reason, _, day = text.rpartition(", until ")
+        return cls(reason.strip(), date.fromisoformat(day))
 
 
 class CheckSocket(Setting):
@@ -110,6 +128,11 @@ class CheckMetrics(Setting):
 class Checks(Setting):
     """What the app declares so that its live behaviour can be proved; see docs/checks.md."""
 
+    accepted: dict[CheckId, WaiverText] = Field(default_factory=dict)
+    """Failures that are waived: `{ "X2/framing-is-denied" = "shown in our portal, until 2027-01-31" }`.
+
+    A waived check still runs, and is reported as waived. After the day it fails again.
+    """
     hidden_paths: list[HttpPath] = Field(default_factory=lambda: list(HIDDEN))
     """Paths that must answer 404 to the public."""
     signed_in: Request | None = None
@@ -138,3 +161,18 @@ class Checks(Setting):
     """How an upload begins."""
     metrics: CheckMetrics | None = None
     """The names of the app's own metrics."""
+
+    @field_validator("accepted")
+    @classmethod
+    def _days_exist(cls, accepted: dict[str, str]) -> dict[str, str]:
+        for name, text in accepted.items():
+            try:
+                Waiver.of(text)
+            except ValueError:
+                raise ValueError(f"{name}: there is no day {text[-10:]}") from None
+        return accepted
+
+    @property
+    def waivers(self) -> dict[str, Waiver]:
+        """What `accepted` says, by the id of the check."""
+        return {name: Waiver.of(text) for name, text in self.accepted.items()}

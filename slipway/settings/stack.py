@@ -111,6 +111,8 @@ class Stack(Setting):
     """Overrides of `[env.NAME] value` for this stack."""
     allow_dirty: bool = True
     """Whether a build may contain uncommitted changes."""
+    unsandboxed_build: bool = False
+    """Whether build commands run without a sandbox, and so can read all that the operator can."""
     local: LocalFleet = LocalFleet()
     """Platform `local` only; see below."""
     servers: list[Server] = Field(default_factory=list[Server])

@@ -26,8 +26,12 @@ def traffic_rules(app: App) -> Iterator[Broken]:
                 f"{shown(path)} is a private path: the edge answers 404",
                 "choose a public one",
             )
-    if not app.load.paths:
-        yield ("load", "paths"), "must name at least one path", 'for example ["/health"]'
+    if not app.load.paths and "paths" in app.load.model_fields_set:
+        yield (
+            ("load", "paths"),
+            "must name at least one path",
+            "leave it out to request processes.web.health",
+        )
     yield from _thresholds(app)
 
 
