@@ -19,6 +19,8 @@ POOLER = "/etc/pgbouncer/pgbouncer.ini"
 DROP_IN = "/etc/postgresql/15/main/conf.d/zz.conf"
 RELOAD = "systemctl reload postgresql@15-main; sleep 0.3"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.3"
+RESTART_POOLER = "systemctl restart pgbouncer; sleep 0.5"
+"""A reload forgets neither a database that was made up on the way nor an administrator."""
 SQL_RELOAD = "SELECT pg_reload_conf(); SELECT pg_sleep(0.3)"
 
 IN_THE_CLEAR = "I5/the-database-refuses-connections-in-the-clear"
@@ -150,7 +152,7 @@ ACCESS = (
     ),
     Case(
         "a pooler for every database",
-        pooler(r"^\[databases\]$", "[databases]\n* = host=/var/run/postgresql port=5432"),
+        pooler(r"^\[databases\]$", "[databases]\n* = host=/var/run/postgresql port=5432", RESTART_POOLER),
         red=(POOLER_RUNS,),
         run=ALL,
         says="*",
@@ -170,7 +172,7 @@ ACCESS = (
     ),
     Case(
         "a pooler that the app may command",
-        pooler("^auth_user = ", "admin_users = everyone\nauth_user = "),
+        pooler("^auth_user = ", "admin_users = everyone\nauth_user = ", RESTART_POOLER),
         red=(POOLER_RUNS,),
         run=ALL,
         says="admin_users",
