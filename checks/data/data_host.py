@@ -39,7 +39,8 @@ class DataHost:
     @property
     def postgres(self) -> Row:
         """The answers of PostgreSQL's superuser; see postgres.sql."""
-        return self._part("postgres", "PostgreSQL's superuser cannot ask it on the data host")
+        found = self._part("postgres", "PostgreSQL's superuser cannot ask it on the data host")
+        return {name: [] if part is None else part for name, part in found.items()}
 
     @property
     def pooler(self) -> Row:

@@ -89,7 +89,9 @@ def connect_database(
         host=server.host,
         hostaddr="127.0.0.1",
         port=server.local_port,
-        **account,
+        user=account["user"],
+        password=account["password"],
+        dbname=account["dbname"],
         sslmode=sslmode,
         sslrootcert=ca_file(live) or "system",
         passfile="/dev/null",  # the password of the person at this machine is no way in that others have

@@ -81,16 +81,16 @@ def test_pg_hba_lets_in_only_the_apps_roles_from_the_apps_hosts(live: LiveStack,
     names = data_host.names
     clients = {host.address for role in ("web", "worker") for host in live.outputs.by_role(role)}
     wrong: list[str] = []
-    for rule in data_host.postgres["hba"] or []:
-        users, databases = set(rule["user_name"] or []), set(rule["database"] or [])
-        method, options = rule["auth_method"], rule["options"] or []
+    for rule in data_host.postgres["hba"]:
+        users, databases = set(rule["user_name"] or ()), set(rule["database"] or ())
+        method, options = rule["auth_method"], rule["options"] or ()
         if rule["error"]:
             wrong.append(f"line {rule['line_number']} is not valid: {rule['error']}")
         elif method == "reject":
             continue
         elif rule["type"] == "local":
             own = users == {"postgres"} and method == "peer" and not options
-            pooler = users == {"pgbouncer"} and method == "peer" and options == ["map=slipway"]
+            pooler = users == {"pgbouncer"} and method == "peer" and list(options) == ["map=slipway"]
             if not (own or pooler or (users <= {names.app, names.owner} and method == "scram-sha-256")):
                 wrong.append(_line(rule, "is not the socket of postgres, the pooler or the app"))
         elif rule["type"] != "hostssl":
@@ -103,7 +103,7 @@ def test_pg_hba_lets_in_only_the_apps_roles_from_the_apps_hosts(live: LiveStack,
             wrong.append(_line(rule, "is for an address that is no web or worker host"))
     mapped = [
         f"pg_ident.conf maps {each['sys_name']} to {each['pg_username']}"
-        for each in data_host.postgres["ident"] or []
+        for each in data_host.postgres["ident"]
         if (each["map_name"], each["sys_name"], each["pg_username"]) != ("slipway", "postgres", "pgbouncer")
     ]
     assert not wrong + mapped, "; ".join((wrong + mapped)[:4])

@@ -54,7 +54,7 @@ def test_only_postgres_is_a_superuser(data_host: DataHost) -> None:
     remedy="REVOKE the membership on the data host",
 )
 def test_no_role_is_a_member_of_another(data_host: DataHost) -> None:
-    held = [f"{member} is a member of {of}" for member, of in data_host.postgres["members"] or []]
+    held = [f"{member} is a member of {of}" for member, of in data_host.postgres["members"]]
     assert not held, "; ".join(sorted(held))
 
 
@@ -86,7 +86,7 @@ def test_everything_belongs_to_the_migrations_role(data_host: DataHost) -> None:
     allowed = {("schema", "pgbouncer"): "postgres", ("function", "pgbouncer.verifier_of(text)"): "postgres"}
     wrong = [
         f"{kind} {name} belongs to {owner}"
-        for kind, name, owner in data_host.postgres["owners"] or []
+        for kind, name, owner in data_host.postgres["owners"]
         if owner != allowed.get((kind, name), names.owner)
     ]
     assert not wrong, "; ".join(sorted(wrong)[:5])
@@ -100,7 +100,7 @@ def test_everything_belongs_to_the_migrations_role(data_host: DataHost) -> None:
     remedy="DROP FUNCTION it; set-up makes pgbouncer.verifier_of(text) and no other",
 )
 def test_no_function_lends_the_superusers_rights(data_host: DataHost) -> None:
-    lent = sorted(set(data_host.postgres["definers"] or []) - {"pgbouncer.verifier_of(text)"})
+    lent = sorted(set(data_host.postgres["definers"]) - {"pgbouncer.verifier_of(text)"})
     assert not lent, f"run with a superuser's rights: {', '.join(lent[:5])}"
 
 
@@ -113,7 +113,7 @@ def test_no_function_lends_the_superusers_rights(data_host: DataHost) -> None:
 )
 def test_sql_cannot_reach_files_and_other_servers(data_host: DataHost) -> None:
     found = data_host.postgres
-    reach = sorted({*(found["untrusted"] or [])} | ({*(found["extensions"] or [])} & {*REACH_OUT}))
+    reach = sorted({*found["untrusted"]} | ({*found["extensions"]} & {*REACH_OUT}))
     assert not reach, f"installed: {', '.join(reach)}"
 
 
@@ -126,5 +126,5 @@ def test_sql_cannot_reach_files_and_other_servers(data_host: DataHost) -> None:
     remedy="REVOKE ALL ON … FROM PUBLIC, and grant to the app's role",
 )
 def test_public_has_no_right_on_any_table(data_host: DataHost) -> None:
-    granted = sorted(f"{right} on {name}" for name, right in data_host.postgres["public"] or [])
+    granted = sorted(f"{right} on {name}" for name, right in data_host.postgres["public"])
     assert not granted, f"PUBLIC has {', '.join(granted[:5])}"

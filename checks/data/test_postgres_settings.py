@@ -132,7 +132,7 @@ def test_a_fresh_session_has_time_outs(
     remedy="slipway up sets them by role; ALTER ROLE … IN DATABASE … RESET ALL",
 )
 def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
-    names, found = data_host.names, data_host.postgres["role_settings"] or []
+    names, found = data_host.names, data_host.postgres["role_settings"]
     set_by_role = {role: {line.partition("=")[0] for line in lines} for role, of, lines in found if not of}
     for role, limits in ((names.app, LIMITS), (names.owner, LIMITS_OF_MIGRATIONS)):
         missing = sorted(set(limits) - set_by_role.get(role, set()))
@@ -156,11 +156,9 @@ def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
 )
 def test_the_database_runs_with_what_its_files_say(data_host: DataHost) -> None:
     found = data_host.postgres
-    by_hand = [each["name"] for each in found["files"] or [] if each["file"].endswith("postgresql.auto.conf")]
+    by_hand = [each["name"] for each in found["files"] if each["file"].endswith("postgresql.auto.conf")]
     assert not by_hand, f"set by ALTER SYSTEM: {', '.join(sorted(by_hand))}"
-    errors = [
-        f"{each['name'] or each['file']}: {each['error']}" for each in found["files"] or [] if each["error"]
-    ]
+    errors = [f"{each['name'] or each['file']}: {each['error']}" for each in found["files"] if each["error"]]
     assert not errors, f"not applied: {'; '.join(errors[:3])}"
     settings: dict[str, Any] = found["settings"]
     pending = sorted(name for name, each in settings.items() if each["pending"])
@@ -169,11 +167,11 @@ def test_the_database_runs_with_what_its_files_say(data_host: DataHost) -> None:
         assert each["source"] not in ("command line", "environment variable", "global"), (
             f"{name} is set by the {each['source']}"
         )
-    for each in found["files"] or []:
+    for each in found["files"]:
         overridden = settings.get(each["name"], {}).get("source") == "override"  # hba_file: set at the start
         if each["applied"] and each["file"].endswith("slipway.conf") and not overridden:
             assert settings[each["name"]]["file"] == each["file"], f"{each['name']} is overridden"
-    written = {each["name"].lower() for each in found["files"] or [] if each["name"]}
+    written = {each["name"].lower() for each in found["files"] if each["name"]}
     gone = [
         name
         for name, each in settings.items()
