@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from checks.kit.hosts import Host, Hosts
 from checks.kit.on_host import read_by
-from slipway.stack import LiveStack
+from slipway.stack import LiveStack, Role
 
 OF_SLIPWAY = {"SLIPWAY_RELEASE", "SLIPWAY_BUILD", "SLIPWAY_HOST", "SLIPWAY_SLOT"}
 OF_THE_UNIT = {"PATH", "HOME", "HOST", "PORT", "READY_FILE"}
@@ -72,7 +72,7 @@ class Running:
 
     @property
     def slots(self) -> dict[str, dict[str, Any]]:
-        """State, release and configuration of each slot, as the agent noted them."""
+        """State, release, configuration and time of change of each slot, as the agent noted them."""
         return self._read["slots"]
 
     @property
@@ -103,13 +103,20 @@ class Running:
 
 
 def read_running(live: LiveStack, hosts: Hosts) -> dict[str, Running]:
-    """What every host of roles web and worker runs, by name; one command a host, all at once."""
+    """What every host that has processes of the app runs, by name; one command a host, all at once."""
     key = secrets.token_hex(16)
 
     def read(host: Host) -> dict[str, Any]:
         return read_by(host, _PROGRAM, key=key, site=live.host_name, nonce=secrets.token_hex(8))
 
-    return {name: Running(name, found, key) for name, found in hosts.each(read, "web", "worker").items()}
+    return {
+        name: Running(name, found, key) for name, found in hosts.each(read, *roles_of_the_app(live)).items()
+    }
+
+
+def roles_of_the_app(live: LiveStack) -> set[Role]:
+    """The roles whose hosts run processes of the app."""
+    return {cast("Role", live.app.role_of(name)) for name in live.app.processes}
 
 
 def names_of(processes: Iterable[Process]) -> str:
@@ -256,10 +263,13 @@ def env_files():
     return found
 
 state = json.loads(content('/var/lib/slipway/state.json') or b'{}')
-slots = {name: {key: slot.get(key) for key in ('state', 'release', 'config')}
+slots = {name: {key: slot.get(key) for key in ('state', 'release', 'config', 'since')}
          for name, slot in state.get('slots', {}).items()}
 those, holders = processes()
-has_haproxy = os.path.exists('/run/haproxy/admin.sock')
+try:
+    has_haproxy = bool(haproxy('show info'))
+except OSError:
+    has_haproxy = False
 memory = haproxy('show map /etc/haproxy/slots.map') if has_haproxy else ''
 rows = [words for words in (line.split(None, 2) for line in memory.splitlines()) if len(words) == 3]
 print(json.dumps({

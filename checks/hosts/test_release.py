@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Mapping
 
 import pytest
 
 from checks.hosts.build_files import differing_files
-from checks.hosts.running import OF_SLIPWAY, OF_SYSTEMD, OF_THE_UNIT, Process, Running, names_of, read_running
+from checks.hosts.running import (
+    OF_SLIPWAY,
+    OF_SYSTEMD,
+    OF_THE_UNIT,
+    Process,
+    Running,
+    names_of,
+    read_running,
+    roles_of_the_app,
+)
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
@@ -32,11 +42,7 @@ def running(live: LiveStack, hosts: Hosts) -> dict[str, Running]:
 def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Running]) -> None:
     release = _release(live)
     wrong = [
-        f"{name} {problem}"
-        for name, host in running.items()
-        for problem in (
-            _serving_problems(host, release) if host.serving else _worker_problems(live, host, release)
-        )
+        f"{name} {problem}" for name, host in running.items() for problem in _problems(live, host, release)
     ]
     assert not wrong, f"release {release} is live; {'; '.join(wrong[:4])}"
 
@@ -49,11 +55,15 @@ def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Runn
     required=False,
 )
 def test_the_last_release_is_kept_for_a_rollback(live: LiveStack, running: dict[str, Running]) -> None:
-    release = _release(live)
-    if release < 2:
-        not_evaluated("there was only one release yet")
+    head = live.ledger.head()
+    if head.live is None or head.previous is None:
+        not_evaluated("there was only one good release yet")
+    release, hold = _release(live), live.app.retire.hold_seconds
     for name, host in running.items():
         kept = [slot for slot, noted in host.slots.items() if noted["state"] in ("warm", "draining")]
+        since = host.slots.get(host.recorded, {}).get("since")
+        if not kept and since and time.time() > since + hold:
+            not_evaluated(f"the last switch is longer ago than retire.hold_seconds ({hold} s)")
         assert kept, f"{name} keeps no release beside the live one"
         if not host.serving or host.slots[kept[0]]["state"] == "draining":
             continue
@@ -98,7 +108,7 @@ def files_of_the_live_build(live: LiveStack, hosts: Hosts) -> dict[str, list[str
     """By host, the files of the live release's build that are not what its layers hold."""
     build = live.ledger.get(_release(live)).build
     wanted = live.files_of(build)
-    return hosts.each(lambda host: differing_files(host, build, wanted), "web", "worker")
+    return hosts.each(lambda host: differing_files(host, build, wanted), *roles_of_the_app(live))
 
 
 @check(
@@ -125,6 +135,16 @@ def _release(live: LiveStack) -> int:
     release = live.release
     assert release is not None, "nothing was released yet"
     return release
+
+
+def _problems(live: LiveStack, host: Running, release: int) -> Generator[str]:
+    role = live.outputs.host(host.host).role
+    if role == "web" and not host.serving:
+        yield "has no HAProxy that answers"
+    elif role == "web":
+        yield from _serving_problems(host, release)
+    else:
+        yield from _worker_problems(live, host, release)
 
 
 def _serving_problems(host: Running, release: int) -> Generator[str]:
