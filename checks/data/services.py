@@ -94,7 +94,7 @@ def connect_database(
         dbname=account["dbname"],
         sslmode=sslmode,
         sslrootcert=ca_file(live) or "system",
-        passfile="/dev/null",  # the password of the person at this machine is no way in that others have
+        passfile="/dev/null",  # a password of this machine proves nothing
         connect_timeout=SECONDS,
         autocommit=True,
         prepare_threshold=None,

@@ -16,7 +16,7 @@ REACH_OUT = ("adminpack", "dblink", "file_fdw", "postgres_fdw")
     severity="critical",
     asvs="13.2.2",
     standard="CIS PostgreSQL 4",
-    why="a role that set-up does not know is an account that was left behind, or a way back in",
+    why="a role that set-up does not know is an account that was left behind, or planted",
     remedy="DROP ROLE it on the data host; what people need belongs to the platform's set-up",
 )
 def test_the_database_has_no_role_that_set_up_did_not_make(data_host: DataHost) -> None:

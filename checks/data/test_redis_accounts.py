@@ -67,7 +67,7 @@ def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
     severity="critical",
     asvs="13.2.2",
     standard="CIS Redis 3",
-    why="an account that set-up does not know is a way in that a new password does not close",
+    why="an account that set-up does not know keeps access after the password is changed",
     remedy="slipway up writes users.acl; then systemctl restart redis-server",
 )
 @pytest.mark.parametrize("where", ["running", "users.acl"])

@@ -37,7 +37,7 @@ class SignIn:
         method, _, path = self.step.request.partition(" ")
         return client.request(method, path, json=fill_body(self.step.body or {}, values))
 
-    def nobody(self) -> dict[str, str]:
+    def no_account(self) -> dict[str, str]:
         """An account that does not exist."""
         name = f"no-such-user-{secrets.token_hex(6)}"
         known = self.site.live.smoke_env
@@ -81,7 +81,7 @@ def test_passwords_cannot_be_guessed_at_speed(site: Site) -> None:
             client = clients[len(seen) % len(clients)]
             status = sign_in.guess(client, account).status_code
             if status == 429:
-                if sign_in.guess(client, sign_in.nobody()).status_code != 429:
+                if sign_in.guess(client, sign_in.no_account()).status_code != 429:
                     return  # this account is refused to an address from which others are not
                 clients.remove(client)
                 continue
@@ -108,7 +108,7 @@ def test_known_and_unknown_accounts_are_answered_alike(site: Site) -> None:
     with _addresses(site) as clients:
         for client in clients:
             known = sign_in.guess(client, site.live.smoke_env)
-            unknown = sign_in.guess(client, sign_in.nobody())
+            unknown = sign_in.guess(client, sign_in.no_account())
             if 429 not in (known.status_code, unknown.status_code):
                 break
         else:

@@ -14,7 +14,7 @@ from checks.kit.on_host import read_by
 def differing_files(host: Host, build: str, wanted: Mapping[str, str]) -> list[str]:
     """Names of files of `build` on `host` that are changed, missing or added.
 
-    The host answers with one digest; only if that is wrong is it asked for all of them.
+    The host answers with one digest; only if that is wrong does it send them all.
     """
     lines = "".join(f"{name}\0{wanted[name]}\n" for name in sorted(wanted))
     digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
