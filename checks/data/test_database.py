@@ -114,7 +114,7 @@ def test_the_app_reaches_no_other_database(live: LiveStack, app: Database) -> No
     others = ask(
         app,
         "SELECT datname FROM pg_database WHERE datname <> current_database() AND NOT datistemplate"
-        " AND has_database_privilege(datname, 'CONNECT')",
+        " AND datallowconn AND has_database_privilege(datname, 'CONNECT')",
     )
     assert not others, f"the app may connect to {', '.join(str(row[0]) for row in others)}"
     assert live.outputs.database is not None
