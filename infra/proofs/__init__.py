@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infra.proofs.agreement import agreement
 from infra.proofs.documents import documents
 from infra.proofs.grammar import grammar
 from infra.proofs.problem import Problem
@@ -10,7 +11,7 @@ from infra.recording.graph import Graph
 
 __all__ = ["PROOFS", "Problem", "prove"]
 
-PROOFS = (grammar, documents, reachability)
+PROOFS = (grammar, documents, reachability, agreement)
 
 
 def prove(graph: Graph) -> Iterator[Problem]:

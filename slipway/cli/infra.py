@@ -97,7 +97,7 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
 def check(stack: Stack = PROD, json: Json = False) -> None:
     """Check a stack before AWS sees it; exit code 1 if a rule is broken.
 
-    Policy rules; the form of every value, by AWS's own models; who reaches whom.
+    Policy rules; the form of every value, by AWS's own models; who reaches whom; names in two places.
 
     [dim]Examples:[/]
       slipway infra check --stack prod

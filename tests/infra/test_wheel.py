@@ -1,4 +1,4 @@
-"""The wheel is the whole tool: in an empty folder, with nothing else of this repository, its commands work."""
+"""The wheel is the whole tool: in an empty folder, without the rest of this repository, its commands work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def project(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everything_comes_from_the_wheel(installed: Path):
-    code = "import slipway, hosts, infra, checks, loadtests as l; print(slipway.__file__, checks.__file__, l.__file__)"
+    code = "import slipway, hosts, infra, checks, loadtests; print(slipway.__file__, checks.__file__)"
     places = run(installed, sys.executable, "-P", "-c", code, site=installed).stdout.split()
     assert all(place.startswith(str(installed)) for place in places)
     assert (installed / "templates" / "haproxy" / "web.cfg.j2").is_file()
@@ -95,7 +95,7 @@ def test_the_pulumi_program_of_three_lines_keeps_every_rule(installed: Path, pro
 def test_the_checks_of_the_wheel_are_found_without_a_clone(installed: Path, project: Path):
     (project / "checks" / "conftest.py").unlink(missing_ok=True)
     code = (
-        "from pathlib import Path; from slipway.checking import find_checks; from slipway.settings import open_project;"
+        "from slipway.checking import find_checks; from slipway.settings import open_project;"
         "from slipway.traffic.command import find_scenarios; p = open_project('local');"
         "print(*find_checks(p), find_scenarios(p))"
     )
