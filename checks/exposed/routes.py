@@ -110,7 +110,7 @@ def routes(app: App) -> list[Route]:
     if token := declared.token:
         found += [_route(each) for each in (token.refresh,) if each]
     found += [_route(f"POST {cron.path}") for cron in app.cron.values() if cron.path]
-    found += [_route(f"GET {path}") for path in app.load.paths]
+    found += [_route(f"GET {path}") for path in app.load_paths]
     unique: dict[tuple[str, str], Route] = {}
     for each in found:
         unique.setdefault((each.method, shape(each.path)), each)
