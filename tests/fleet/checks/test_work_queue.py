@@ -65,7 +65,7 @@ WORK = (
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
         ),
         red=("S10/no-work-waits-for-long",),
-        says="3600",
+        says="900 s are the limit",
     ),
     Case(
         "a job that failed for good",
