@@ -14,12 +14,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
+from hosts.inventory.look import look_at_all
+from hosts.inventory.parts import Deviation
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
+from slipway.platforms.state_folder import set_ups
+from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
+from slipway.secrets.scan import KNOWN_KEYS
 from slipway.settings import (
     LOAD_HEADER,
     STICKY_COOKIE,
@@ -53,6 +58,7 @@ __all__ = [
     "CheckSocket",
     "CheckUpload",
     "CheckWebhook",
+    "Deviation",
     "LiveStack",
     "Outputs",
     "Role",
@@ -227,6 +233,31 @@ class LiveStack:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
 
+    def deviations(self) -> dict[str, list[Deviation]] | None:
+        """By host, what is not as its set-up left it or does not belong there; None if that is not known.
+
+        Raises SlipwayError if a host could not be looked at.
+        """
+        _, inventories = set_ups(self.project, self.outputs, self.secrets)
+        if not inventories:
+            return None
+        found, failed = look_at_all(self.outputs, inventories, self.released_names())
+        for error in failed.values():
+            raise error
+        return found
+
+    def released_names(self) -> set[str]:
+        """Names of the processes, and of cron entries as `cron-NAME`, of the releases that hosts may hold."""
+        head = self.ledger.head()
+        under_way = self.ledger.unfinished()
+        before = self.ledger.previous_good(before=head.live) if head.live else None
+        names = {*self.app.processes, *(f"cron-{name}" for name in self.app.cron)}
+        live = self.ledger.get(head.live) if head.live else None
+        for build in {each.build for each in (live, before, under_way) if each is not None and each.build}:
+            manifest = self.manifest(build)
+            names |= {*manifest.processes, *(f"cron-{name}" for name in manifest.cron)}
+        return names
+
     # the record of releases
 
     @cached_property
@@ -268,6 +299,33 @@ class LiveStack:
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
+
+    def weak_secrets(self) -> list[str]:
+        """Every value of the store that can be guessed, as `NAME: how`; never the value."""
+        judged = {name: weaknesses(value) for name, value in self.secrets.items() if "-----" not in value}
+        return [f"{name}: {problem}" for name, found in judged.items() for _, problem in found]
+
+    def private_keys(self) -> Mapping[str, str]:
+        """By name, the stack's private keys that are in no secret store: PEM."""
+        return self.platform.private_keys()
+
+    @property
+    def known_keys(self) -> Mapping[str, str]:
+        """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
+        return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
+
+    def on_every_host(self, program: str) -> dict[str, str]:
+        """By host, what a Python program prints there; it runs as root, with the standard library alone."""
+        run = ["/usr/bin/python3", "-IB", "-"]
+
+        def output(host: FleetHost) -> str:
+            done = host.connection.run(run, program.encode(), timeout=120)
+            if done.code != 0:
+                lines = self.redact(done.stderr).strip().splitlines()[-3:]
+                raise SlipwayError(f"{host.name}: a program of the checks failed", details=lines)
+            return done.stdout
+
+        return self.fleet.each(self.fleet.hosts, output)
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
