@@ -75,7 +75,7 @@ class Sought:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Sought:
-        """Of secrets by name."""
+        """The pieces of secrets that are given by name."""
         each = {piece: name for name, value in values.items() for piece in pieces(spelled(value))}
         names = {hashlib.sha256(piece.encode()).hexdigest(): name for piece, name in each.items()}
         return cls(names, tuple(sorted({len(piece.encode()) for piece in each})))

@@ -159,7 +159,7 @@ def _foreign(
 
 
 def _content(here: str, path: str, text: str) -> Iterator[Deviation]:
-    """Of a file that may be there, but with a certain content only."""
+    """What is wrong in a file that may be there, but with a certain content only."""
     name = path.rpartition("/")[2]
     if path.startswith("/etc/pam.d/") and DENYING.search(text):
         found = "runs a program at sign-in, or lets everyone in"

@@ -71,7 +71,7 @@ def accounts(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
         elif name in inventory.users and not NO_SHELL.match(user["shell"]) and name != own:
             yield Deviation(here, "account", name, "no shell", f"its shell is {user['shell']}")
     for name in facts["passwords"]:
-        yield Deviation(here, "account", name, "no password", "has a password: keys are the only way in")
+        yield Deviation(here, "account", name, "no password", "has a password: only keys may open it")
     for name in facts["empty"]:
         yield Deviation(here, "account", name, "locked", "has an empty password")
     for name in sorted(set(inventory.users) - users.keys()):

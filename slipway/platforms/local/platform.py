@@ -55,7 +55,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
         return fleet_plan(self.project, outputs, secrets)
 
     def private_keys(self) -> Mapping[str, str]:
-        """Of the fleet's authority, its servers, and ssh: files of the state folder."""
+        """Keys of the authority, the servers and ssh: files of the state folder."""
         places = [*self.project.state_dir.glob("tls/*"), *self.project.state_dir.glob("ssh/**/*")]
         texts = {path: path.read_text() for path in places if path.is_file()}
         return {f"the key {path.name}": text for path, text in texts.items() if "PRIVATE KEY-----" in text}
@@ -73,7 +73,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
         }
 
     def drift(self, progress: Progress) -> list[Difference]:
-        """Of the containers, if `pulumi up` made the fleet, and of what is on the hosts."""
+        """What differs in the containers, if `pulumi up` made the fleet, and on the hosts."""
         containers = PulumiManaged.drift(self, progress) if self._is_pulumis() else []
         hosts = OwnHosts.drift(self, progress)
         # A container that does not run is known by its state already.
