@@ -7,8 +7,9 @@ import pytest
 from checks.kit import plugin
 from checks.kit.background import Background
 from checks.kit.check import Check, check_of, not_evaluated
-from checks.kit.hosts import Host, Hosts, name_of
-from checks.kit.site import Person, Site, sign_in_person
+from checks.kit.hosts import Host, Hosts, live_slot, name_of
+from checks.kit.roots import Roots, stand_on
+from checks.kit.site import Person, Site, declared_request
 from slipway.stack import LiveStack, Role
 
 
@@ -44,20 +45,40 @@ def live(request: pytest.FixtureRequest) -> LiveStack:
 
 
 @pytest.fixture(scope="session")
-def site(live: LiveStack, request: pytest.FixtureRequest) -> Site:
-    """The site as a client on the internet sees it, once it is ready (or `--patience` is over)."""
-    site = Site(live, patience=float(str(request.config.getoption("--patience"))))
-    site.wait_until_ready()
-    request.addfinalizer(site.close)
-    return site
+def edge(live: LiveStack, request: pytest.FixtureRequest) -> Site:
+    """The site from outside, also if it does not answer or its certificate is not trusted."""
+    edge = Site(live, patience=float(str(request.config.getoption("--patience"))))
+    request.addfinalizer(edge.close)
+    return edge
 
 
 @pytest.fixture(scope="session")
-def person(site: Site, live: LiveStack) -> Person:
+def roots(edge: Site, hosts: Hosts, request: pytest.FixtureRequest) -> Roots:
+    """What other checks stand on. The checks that report it as broken take this."""
+    roots = Roots(edge, hosts, edge.patience)
+    request.config.stash[plugin.ROOTS] = roots
+    return roots
+
+
+@pytest.fixture(scope="session")
+def site(edge: Site, roots: Roots) -> Site:
+    """The site as a client on the internet sees it, once it is ready (or `--patience` is over)."""
+    stand_on(roots.site())
+    return edge
+
+
+@pytest.fixture(scope="session")
+def person(site: Site, roots: Roots) -> Person:
     """The smoke user, signed in."""
-    if not live.app.smoke.steps:
-        not_evaluated("declare how to sign in: [[smoke.steps]] in slipway.toml")
-    return sign_in_person(site, live)
+    del site
+    return roots.person()
+
+
+@pytest.fixture(scope="session")
+def guarded(site: Site, roots: Roots) -> tuple[str, str]:
+    """Method and path of `checks.signed_in`, which refuses anonymous clients."""
+    stand_on(roots.closed())
+    return declared_request(site, "signed_in")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,8 +86,9 @@ def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""
     background = Background(request.getfixturevalue)
     request.addfinalizer(background.close)
-    checks = (check_of(item) for item in request.session.items)
-    background.begin(sorted({name for check in checks if check for name in check.waits_for}))
+    checks = {check for item in request.session.items if (check := check_of(item))}
+    now = [check for check in checks if not plugin.why_not_now(request.config, check)]
+    background.begin(sorted({name for check in now for name in check.waits_for}))
     return background
 
 
@@ -77,9 +99,11 @@ def hosts(live: LiveStack) -> Hosts:
 
 
 @pytest.fixture(scope="session")
-def host(request: pytest.FixtureRequest, hosts: Hosts) -> Host:
+def host(request: pytest.FixtureRequest, hosts: Hosts, roots: Roots) -> Host:
     """testinfra's host: a check that takes it runs on every host of its roles."""
-    return hosts[request.param]
+    host = hosts[request.param]
+    stand_on(roots.host(host))
+    return host
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +113,19 @@ def role(host: Host, live: LiveStack) -> Role:
 
 
 @pytest.fixture(scope="session")
-def app_services(host: Host) -> list[Host]:
-    """testinfra's services of the app's processes that run on `host`."""
+def app_services(host: Host, role: Role, live: LiveStack) -> list[Host]:
+    """testinfra's services of the app's processes that run on `host`, in both slots."""
+    if not live.app.on_role(role):
+        not_evaluated(f"no process in slipway.toml runs on hosts of role {role} ([processes.NAME])")
     # testinfra has no module that lists units.
     listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
     return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]
 
 
-@pytest.fixture(autouse=True)
-def _skip_invasive(request: pytest.FixtureRequest) -> None:
-    mark = request.node.get_closest_marker("check")
-    if mark and mark.args[0].invasive and not request.config.getoption("--invasive"):
-        not_evaluated("it would disturb users; run it with --invasive")
+@pytest.fixture(scope="session")
+def live_services(host: Host, app_services: list[Host]) -> list[Host]:
+    """Those of the slot that serves: a warm one runs an older release, by that release's settings."""
+    slot = live_slot(host)
+    if not slot:
+        not_evaluated("nothing was released yet: slipway release")
+    return [service for service in app_services if f"@{slot}-" in service.name]

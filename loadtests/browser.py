@@ -19,12 +19,19 @@ class Browser(HttpUser):
 
     def visit(self) -> None:
         """Opens each page of `load.paths` in slipway.toml."""
-        for path in self.target.app.load.paths:
-            page = self.get(path)
+        for path in self.target.app.load_paths:
+            page = self.page(path)
             for file in files_of(page):
                 if file not in self.cached:
                     self.get(file, name="(files of a page)")
                     self.cached.add(file)
+
+    def page(self, path: str) -> Any:
+        """The answer to GET `path`. An error says what to set if there is no such page."""
+        with self.get(path, catch_response=True) as answer:
+            if answer.status_code == 404:
+                answer.failure("answered 404: set load.paths in slipway.toml")
+            return answer
 
 
 def files_of(page: Any) -> list[str]:

@@ -59,7 +59,22 @@ TERMS: dict[str, tuple[Term, ...]] = {
     ),
     "What is shipped": (
         Term("build", "slipway.build.build:Build", "An immutable artifact named by its content."),
+        Term(
+            "artifact",
+            "slipway.build.artifact:write_artifact",
+            "A build as a folder, so that one machine makes it and another ships it.",
+        ),
+        Term(
+            "sandbox",
+            "slipway.build.sandbox:sandboxed",
+            "What build commands run in: they reach no secret, and change nothing but their own folder.",
+        ),
         Term("layer", "slipway.build.manifest:Layer"),
+        Term(
+            "recipe",
+            "slipway.adopt.recipe:Recipe",
+            "What `slipway init` knows of one kind of app: how it is recognised, built and started.",
+        ),
         Term(
             "manifest",
             "slipway.build.manifest:Manifest",

@@ -76,6 +76,7 @@ prepare() {
   local wanted=()
   cd "$ROOT" || return
   have git || wanted+=(git)
+  have bwrap || wanted+=(bubblewrap)
   have ssh-keygen || wanted+=(openssh-client)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted+=(ca-certificates)
   find_python >/dev/null || wanted+=(python3 python3-venv)

@@ -7,7 +7,7 @@ checked.good, checked.failed, checked.report
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -18,13 +18,14 @@ from slipway.settings import BadInput, Project
 Severity = Literal["critical", "high", "medium", "low"]
 
 KIT_CHECKS = Path(__file__).parents[1] / "checks"
-_USAGE_ERROR = 4
-"""pytest's own exit code."""
+_CODES = {0: 0, 1: 1, 4: 2}
+"""By pytest's exit code, ours; any other means that the run could not be carried through."""
+UNTRIED = 5
 
 
 @dataclass(frozen=True)
 class Failed:
-    """One check that failed; nothing in it is secret."""
+    """One check that failed or could not be tried; nothing in it is secret."""
 
     id: str
     host: str
@@ -38,20 +39,28 @@ class Checked(Reports):
     """A finished run of the checks, with its reports."""
 
     code: int
-    """0: a check passed and none failed; 1: a check failed, or none passed; 2: bad input."""
+    """0: good; 1: a check failed; 2: bad input; 5: nothing failed, but something could not be tried."""
 
     @property
     def good(self) -> bool:
-        """Whether a check passed and none failed."""
+        """Whether a check passed, none failed, and all could be tried."""
         return self.code == 0
 
     @property
     def failed(self) -> list[Failed]:
         """The checks that failed, in the order of the run."""
+        return self._with("fail")
+
+    @property
+    def untried(self) -> list[Failed]:
+        """The checks that could not be tried, in the order of the run."""
+        return self._with("could not be tried")
+
+    def _with(self, verdict: str) -> list[Failed]:
         return [
             Failed(each["id"], each["host"], each["reason"], each["remedy"])
             for each in self.document.get("results", [])
-            if each["verdict"] == "fail"
+            if each["verdict"] == verdict
         ]
 
 
@@ -62,6 +71,8 @@ def run(
     severity: Severity = "low",
     hosts: Sequence[str] = (),
     invasive: bool = False,
+    deep: bool = False,
+    since_release: bool = False,
     patience: float | None = None,
     folder: Path | None = None,
     output: int | IO[str] | None = None,
@@ -80,10 +91,46 @@ def run(
     argv = [sys.executable, "-m", "pytest", str(find_checks(project)), "-q"]
     argv += ["--stack", project.stack.name, "--severity", severity, "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + [f"--host={each}" for each in hosts]
-    argv += ["--invasive"] if invasive else []
+    argv += ["--invasive"] * invasive + ["--deep"] * deep
+    argv += ["--since-release"] * since_release
     argv += [f"--patience={patience:g}"] if patience is not None else []
     ended = subprocess.run(argv, cwd=project.root, stdout=output, stderr=output, check=False).returncode
-    return Checked(folder, {0: 0, _USAGE_ERROR: 2}.get(ended, 1))
+    return Checked(folder, _CODES.get(ended, UNTRIED))
+
+
+def watch(
+    once: Callable[[], Checked], every: float, say: Callable[[str], None], *, pause: Callable[[float], None]
+) -> int:
+    """Run the checks again `every` seconds until Ctrl-C, and say what changes; returns the last exit code."""
+    code, before = UNTRIED, dict[str, Failed]()
+    try:
+        while True:
+            checked = once()
+            code = checked.code
+            if code == BadInput.exit_code:
+                return code
+            now = {f"{each.id}@{each.host}": each for each in (*checked.failed, *checked.untried)}
+            say(_in_one_line(checked, now))
+            for key, each in now.items():
+                if key not in before:
+                    where = f" on {each.host}" if each.host else ""
+                    say(f"  red    {each.id}{where}: {each.reason}\n         → {each.remedy}")
+            for key, each in before.items():
+                if key not in now:
+                    say(f"  green  {each.id}{f' on {each.host}' if each.host else ''}")
+            before = now
+            pause(every)
+    except KeyboardInterrupt:
+        return code
+
+
+def _in_one_line(checked: Checked, red: Mapping[str, Failed]) -> str:
+    when = str(checked.document.get("started", ""))[11:19]
+    if not checked.document:
+        return "the run left no results"
+    release, seconds = checked.document.get("release"), float(checked.document.get("seconds", 0))
+    passed = sum(each["verdict"] == "pass" for each in checked.document["results"])
+    return f"{when} release {release or 'none'}: {passed} pass, {len(red)} red, in {seconds:.1f} s"
 
 
 def find_checks(project: Project) -> Path:

@@ -17,7 +17,7 @@ from hosts.agent.sigv4 import Credentials
 from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import Deviation
 from slipway.build.manifest import Manifest, load_manifest
-from slipway.fleet.fleet import Fleet, FleetHost
+from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
@@ -31,6 +31,7 @@ from slipway.settings import (
     App,
     BadInput,
     CheckSocket,
+    CheckToken,
     CheckUpload,
     CheckWebhook,
     Number,
@@ -56,6 +57,7 @@ __all__ = [
     "BucketError",
     "BucketOutput",
     "CheckSocket",
+    "CheckToken",
     "CheckUpload",
     "CheckWebhook",
     "Deviation",
@@ -94,6 +96,13 @@ class LiveStack:
     def app_dir(self) -> Path:
         """The folder that slipway.toml is in."""
         return self.project.app_dir
+
+    @property
+    def settings_path(self) -> str:
+        """Path of slipway.toml in the project's folder, with slashes."""
+        toml = self.project.toml.resolve()
+        root = self.project.root.resolve()
+        return toml.relative_to(root).as_posix() if toml.is_relative_to(root) else toml.name
 
     @property
     def stack(self) -> Stack:
@@ -227,24 +236,21 @@ class LiveStack:
         return self.fleet.each_that_stays(self.app_hosts, lambda host: host.agent.status())
 
     @cached_property
-    def write_boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
+    def write_boot_documents(self) -> Callable[[Mapping[Role, str], tuple[int, int]], None] | None:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
         if not self.platform.hosts_come_and_go:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
 
-    def deviations(self) -> dict[str, list[Deviation]] | None:
-        """By host, what is not as its set-up left it or does not belong there; None if that is not known.
+    def deviations(self) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
+        """By host, what is not as its set-up left it or does not belong there; and why others were not read.
 
-        Raises SlipwayError if a host could not be looked at.
+        None if the platform does not know what belongs on its hosts.
         """
         _, inventories = set_ups(self.project, self.outputs, self.secrets)
         if not inventories:
             return None
-        found, failed = look_at_all(self.outputs, inventories, self.released_names())
-        for error in failed.values():
-            raise error
-        return found
+        return look_at_all(self.outputs, inventories, self.released_names())
 
     def released_names(self) -> set[str]:
         """Names of the processes, and of cron entries as `cron-NAME`, of the releases that hosts may hold."""
@@ -314,8 +320,8 @@ class LiveStack:
         """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
         return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
 
-    def on_every_host(self, program: str) -> dict[str, str]:
-        """By host, what a Python program prints there; it runs as root, with the standard library alone."""
+    def on_every_host(self, program: str) -> tuple[Mapping[str, str], Mapping[str, Exception]]:
+        """By host, what a Python program prints there, as root; and why it could not run on others."""
         run = ["/usr/bin/python3", "-IB", "-"]
 
         def output(host: FleetHost) -> str:
@@ -325,7 +331,7 @@ class LiveStack:
                 raise SlipwayError(f"{host.name}: a program of the checks failed", details=lines)
             return done.stdout
 
-        return self.fleet.each(self.fleet.hosts, output)
+        return answers(lambda: self.fleet.each(self.fleet.hosts, output))
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""

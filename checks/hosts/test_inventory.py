@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host, name_of
@@ -12,7 +14,7 @@ REMOVE = "remove it, and find out who placed it; slipway drift lists all that do
 
 
 @begun_early
-def looked_at(live: LiveStack) -> dict[str, list[Deviation]] | None:
+def looked_at(live: LiveStack) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
     """By host, everything that differs from its inventory: one command a host reads it all."""
     return live.deviations()
 
@@ -21,7 +23,10 @@ def _of(background: Background, host: Host, *topics: str) -> list[Deviation]:
     found = background.result(looked_at)
     if found is None:
         not_evaluated("this platform does not know what belongs on its hosts")
-    return [each for each in found[name_of(host)] if each.topic in topics]
+    deviations, failed = found
+    if error := failed.get(name_of(host)):
+        raise error
+    return [each for each in deviations[name_of(host)] if each.topic in topics]
 
 
 def _said(found: list[Deviation]) -> str:

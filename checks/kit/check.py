@@ -1,4 +1,4 @@
-"""The `check` marker: which rows a test proves, by which standard, why, and the remedy; and the verdicts."""
+"""The `check` marker: which rows a test proves, by which standard, why, and the remedy; and how it ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from slipway.stack import Role
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 """Worst first."""
-Verdict = Literal["pass", "fail", "skipped", "not evaluated"]
-VERDICTS: tuple[Verdict, ...] = ("fail", "pass", "not evaluated", "skipped")
+Verdict = Literal["fail", "could not be tried", "waived", "pass", "not evaluated", "skipped"]
+VERDICTS: tuple[Verdict, ...] = ("fail", "could not be tried", "waived", "pass", "not evaluated", "skipped")
 """Worst first."""
 
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -43,6 +43,8 @@ class Check:
     """A required check fails if it is skipped."""
     invasive: bool = False
     """It would disturb users of a production stack, so it runs only with --invasive."""
+    deep: bool = False
+    """It takes long or sends very many requests: only with --deep, in production only with --invasive too."""
     waits_for: tuple[str, ...] = ()
     """Names of the background trials whose results it takes."""
     roles: tuple[Role, ...] = ()
@@ -63,6 +65,7 @@ def check(
     standard: str = "",
     required: bool = True,
     invasive: bool = False,
+    deep: bool = False,
     waits_for: tuple[Callable[..., object], ...] = (),
     roles: tuple[Role, ...] = (),
 ) -> Callable[[Test], Test]:
@@ -70,11 +73,12 @@ def check(
     if not rows or not all(_ROW.match(row) for row in rows):
         raise ValueError(f"a check names rows of the production checklist, got {rows}")
 
+    trials = tuple(trial.__name__ for trial in waits_for)
+
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
-        trials = tuple(trial.__name__ for trial in waits_for)
-        of = Check(rows, title, severity, why, remedy, asvs, standard, required, invasive, trials, roles)
-        return pytest.mark.check(of)(test)
+        given = (severity, why, remedy, asvs, standard, required, invasive, deep, trials, roles)
+        return pytest.mark.check(Check(rows, title, *given))(test)
 
     return mark
 
@@ -91,7 +95,11 @@ def row_order(row: str) -> tuple[int, int]:
 
 
 class NotEvaluated(pytest.skip.Exception):
-    """The check could not be tried: the app does not declare what it needs, or no option allows it."""
+    """The check does not apply yet: the app does not declare what it needs, or no option allows it."""
+
+
+class CouldNotBeTried(pytest.skip.Exception):
+    """What the check stands on is broken: nothing is known of its own promise. The run has not passed."""
 
 
 def not_evaluated(reason: str) -> NoReturn:
@@ -99,20 +107,25 @@ def not_evaluated(reason: str) -> NoReturn:
     raise NotEvaluated(reason, _use_item_location=True)
 
 
+def could_not_be_tried(reason: str, cause: str) -> NoReturn:
+    """End a check for a `reason` that another check reports: `cause` is its id (`S2/the-site-answers`).
+
+    So one root cause is one failure, however many checks stand on it.
+    """
+    raise CouldNotBeTried(f"{reason} (see {cause})", _use_item_location=True)
+
+
 def skipped(reason: str) -> NoReturn:
     """End a check that does not apply: the stack has no such part. A required check then fails."""
     raise pytest.skip.Exception(reason, _use_item_location=True)
 
 
-def judge(outcome: str, error: BaseException | None, *, required: bool) -> tuple[Verdict, str]:
-    """The verdict and its reason for a phase's `outcome` ("passed", "failed", "skipped"). Pure."""
-    if outcome == "passed":
-        return "pass", ""
-    if isinstance(error, NotEvaluated):
-        return "not evaluated", str(error.msg)
-    if outcome == "skipped":
-        reason = str(getattr(error, "msg", "") or error or "no reason given")
-        if required:
-            return "fail", f"a required check cannot be skipped: {reason}"
-        return "skipped", reason
-    return "fail", ""
+def why_not(check: Check, *, deep: bool, invasive: bool, production: bool) -> str:
+    """Why the options do not allow `check` to run on this stack; empty if they do. Pure."""
+    if check.invasive and not invasive:
+        return "it would disturb users; run it with --invasive"
+    if check.deep and not deep:
+        return "it takes long or sends very many requests; run it with --deep"
+    if check.deep and production and not invasive:
+        return "--deep does not run it in production; add --invasive to allow it"
+    return ""

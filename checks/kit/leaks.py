@@ -92,8 +92,10 @@ class Sought:
         return {self.names[digest] for digest in digests if digest in self.names}
 
 
-def search(live: LiveStack, values: Mapping[str, str], variables: Iterable[str], salt: str) -> dict[str, Any]:
-    """By host, what `leak_search.py` found there."""
+def search(
+    live: LiveStack, values: Mapping[str, str], variables: Iterable[str], salt: str
+) -> tuple[dict[str, Any], Mapping[str, Exception]]:
+    """By host, what `leak_search.py` found there; and why others could not be searched."""
     sought = Sought.of(values)
     wanted = {
         "digests": list(sought.names),
@@ -107,7 +109,8 @@ def search(live: LiveStack, values: Mapping[str, str], variables: Iterable[str],
     source = _PROGRAM.read_text().replace(
         "WANTED: dict[str, Any] = {}", f"WANTED: dict[str, Any] = {wanted!r}", 1
     )
-    return {name: json.loads(said) for name, said in live.on_every_host(source).items()}
+    said, failed = live.on_every_host(source)
+    return {name: json.loads(text) for name, text in said.items()}, failed
 
 
 def new_salt() -> str:

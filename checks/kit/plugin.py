@@ -12,9 +12,12 @@ from typing import Any, cast
 
 import pytest
 
-from checks.kit.check import SEVERITIES, Check, Severity, check_of, judge
+from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
 from checks.kit.report import show, write_reports
-from checks.kit.results import Result, Run, result_of
+from checks.kit.results import Result, Run, compared, history, result_of
+from checks.kit.roots import ROOTS as ROOT_IDS
+from checks.kit.roots import SITE, Roots, stand_on
+from checks.kit.verdicts import judge, reason_of, weigh
 from slipway.stack import LiveStack, SlipwayError, open_live
 
 
@@ -75,6 +78,9 @@ def _similar(word: str, known: Sequence[str]) -> str:
 
 
 LIVE = pytest.StashKey[LiveStack]()
+ROOTS = pytest.StashKey[Roots]()
+SEEN = pytest.StashKey[dict[int, str]]()
+"""By identity of an error, the check that failed for it: fixtures that checks share raise the same one."""
 RESULTS = pytest.StashKey[dict[str, Result]]()
 """By pytest's node id, so that each check counts once, whichever of its phases failed."""
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
@@ -97,6 +103,16 @@ def add_options(parser: pytest.Parser) -> None:
         "--host", action="append", default=[], dest="only_hosts", help="run only the checks on this host"
     )
     group.addoption("--invasive", action="store_true", help="also run the checks that would disturb users")
+    group.addoption(
+        "--deep",
+        action="store_true",
+        help="also run the checks that take long or send very many requests; in production with --invasive",
+    )
+    group.addoption(
+        "--since-release",
+        action="store_true",
+        help="failures that the release before had too do not count",
+    )
     group.addoption(
         "--patience",
         type=float,
@@ -135,21 +151,59 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         hosts=tuple(cast("list[str]", config.getoption("only_hosts"))),
     )
     checks = [check for item in items if (check := check_of(item))]
-    if problem := choice.problem(checks, [host.name for host in live.outputs.hosts]):
+    problem = choice.problem(checks, [host.name for host in live.outputs.hosts])
+    if problem := problem or waived_in_vain(live.app.checks.accepted, checks):
         raise pytest.UsageError(problem)
     kept = [item for item in items if (check := check_of(item)) and choice.takes(check, host_of(item))]
     selected = set(kept)
     config.hook.pytest_deselected(items=[item for item in items if item not in selected])
-    items[:] = sorted(kept, key=_waits)
+    items[:] = sorted(kept, key=_when)
 
 
-def _waits(item: pytest.Item) -> bool:
+def waived_in_vain(accepted: Collection[str], checks: Collection[Check]) -> str:
+    """Which check that `checks.accepted` names does not exist; empty if all do, or not all were collected."""
+    known = [check.id for check in checks]
+    for name in accepted:
+        if known and name not in known and not is_part(checks):
+            return f"slipway.toml checks.accepted: there is no check {name!r}{_similar(name, known)}"
+    return ""
+
+
+def is_part(checks: Collection[Check]) -> bool:
+    """Whether only some of the checks' files were collected: `pytest checks/exposed`."""
+    return not {*ROOT_IDS} <= {check.id for check in checks}
+
+
+def why_not_now(config: pytest.Config, check: Check) -> str:
+    """Why the run's options do not allow `check` on this stack; empty if they do."""
+    return why_not(
+        check,
+        deep=bool(config.getoption("--deep")),
+        invasive=bool(config.getoption("--invasive")),
+        production=open_stack(config).stack.purpose == "production",
+    )
+
+
+def _when(item: pytest.Item) -> int:
+    """Roots first, and last what waits for a trial."""
     check = check_of(item)
-    return bool(check and check.waits_for)
+    if check is None:
+        return 1
+    return 0 if check.id in ROOT_IDS else 2 if check.waits_for else 1
 
 
 class Verdicts:
     """The pytest plugin that collects verdicts, redacts every secret, and writes the reports at the end."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Run nothing that the options do not allow, and nothing on a site that is down by now."""
+        check = check_of(item)
+        if check and (reason := why_not_now(item.config, check)):
+            raise NotEvaluated(reason)
+        roots = item.config.stash.get(ROOTS, None)
+        if roots and "site" in getattr(item, "fixturenames", ()):
+            stand_on(roots.known(SITE))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
@@ -166,12 +220,22 @@ class Verdicts:
         if report.when != "call" and report.passed:
             return
         error = call.excinfo.value if call.excinfo else None
-        verdict, reason = judge(report.outcome, error, required=check.required)
-        reason = live.redact(reason or (reason_of(error, report.longreprtext) if verdict == "fail" else ""))
+        verdict, reason = judge(report.outcome, error, required=check.required, when=report.when or "call")
+        reason = reason or (reason_of(error, report.longreprtext) if verdict == "fail" else "")
+        roots = item.config.stash.get(ROOTS, None)
+        if verdict in ("fail", "could not be tried") and roots and (problem := roots.after(error)):
+            verdict, reason = "could not be tried", f"{problem.what} (see {problem.cause})"
+        if verdict == "fail" and report.when == "setup":
+            first = item.config.stash.setdefault(SEEN, {}).setdefault(id(error), check.id)
+            if first != check.id:
+                verdict, reason = "could not be tried", f"{reason} (see {first})"
+        verdict, reason = weigh(check, verdict, reason, live.app.checks.waivers, datetime.now(UTC).date())
+        reason = live.redact(reason)
         if verdict == "fail":
             report.outcome = "failed"
             report.longrepr = f"{check.id}: {reason}\n  why: {check.why}\n  remedy: {check.remedy}"
-        elif report.skipped:
+        elif verdict != "pass":
+            report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"{verdict}: {reason}")
         item.config.stash.setdefault(RESULTS, {})[item.nodeid] = result_of(
             check, verdict, host=host_of(item), reason=reason, seconds=call.duration
@@ -190,7 +254,11 @@ class Verdicts:
                 reporter.reportchars = ""
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the reports and print the results. A run in which nothing passed has failed."""
+        """Write the reports and print the results.
+
+        Exit code 1: a check failed. 5, pytest's own for a run without tests: nothing failed, but something
+        could not be tried, or nothing passed.
+        """
         config = session.config
         if LIVE not in config.stash or config.getoption("collectonly"):
             return
@@ -198,29 +266,43 @@ class Verdicts:
             return
         live = config.stash[LIVE]
         began, started = config.stash[BEGAN]
-        run = Run(
+        folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
+        made = Run(
             stack=live.name,
             url=live.url,
             release=_release(live),
             started=started,
             seconds=round(time.monotonic() - began, 2),
-            results=list(config.stash.setdefault(RESULTS, {}).values()),
+            results=blame(list(config.stash.setdefault(RESULTS, {}).values()), config.stash.get(ROOTS, None)),
+            selection=_selection(config),
+            settings=live.settings_path,
         )
-        folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
+        run = compared(made, history(folder), since_release=bool(config.getoption("--since-release")))
         show(run, write_reports(run, folder))
-        if not run.good and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if session.exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            session.exitstatus = exit_code(run)
 
 
-def reason_of(error: BaseException | None, otherwise: str) -> str:
-    """Why a check failed: its assertion's message, or the type and text of another exception. Pure."""
-    if isinstance(error, AssertionError):
-        # pytest appends the compared values, shortened: redaction would not find a secret in them.
-        words, _, _ = str(error).partition("\nassert ")
-        return words.strip() or otherwise
-    if isinstance(error, pytest.fail.Exception):
-        return str(error.msg)
-    return f"{type(error).__name__}: {error}" if error else otherwise
+def exit_code(run: Run) -> pytest.ExitCode:
+    """What a finished run ends with. Pure."""
+    if run.counting:
+        return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.OK if run.good else pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def blame(results: Sequence[Result], roots: Roots | None) -> list[Result]:
+    """The results, with a failure for each root that passed its check and broke later in the run."""
+    broke = {problem.cause: problem.what for problem in roots.broken} if roots else {}
+    return [
+        each.model_copy(update={"verdict": "fail", "reason": f"{broke[each.id]}; earlier in this run it did"})
+        if each.verdict == "pass" and each.id in broke
+        else each
+        for each in results
+    ]
 
 
 def _release(live: LiveStack) -> int | None:
@@ -228,3 +310,13 @@ def _release(live: LiveStack) -> int | None:
         return live.release
     except SlipwayError:
         return None
+
+
+def _selection(config: pytest.Config) -> str:
+    """The options that narrow or widen a run, in one text: only runs of the same are compared."""
+    given = [f"--only {each}" for each in cast("list[str]", config.getoption("--only"))]
+    given += [f"--host {each}" for each in cast("list[str]", config.getoption("only_hosts"))]
+    severity = str(config.getoption("--severity"))
+    given += [f"--severity {severity}"] if severity != "low" else []
+    given += [option for option in ("--invasive", "--deep") if config.getoption(option)]
+    return " ".join(sorted(given))

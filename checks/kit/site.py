@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,23 +112,6 @@ class Site:
             timeout=TIMEOUT,
         )
         return client
-
-    def wait_until_ready(self) -> None:
-        """Wait at most `patience` for the health path. Nothing else in the checks retries."""
-        path = self.live.cheap_path
-        deadline = time.monotonic() + self.patience
-        while True:
-            try:
-                if self.get(path).status_code < 500:
-                    return
-                problem = "it answers 5xx"
-            except httpx.TransportError as error:
-                if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    return  # waiting does not help: each check judges the certificate itself
-                problem = f"{type(error).__name__}: {error}"
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self.live.url}{path} was not ready in {self.patience:g} s: {problem}")
-            time.sleep(0.2)
 
     def close(self) -> None:
         self.client.close()

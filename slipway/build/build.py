@@ -25,9 +25,10 @@ from slipway.build.manifest import (
     read_manifest,
 )
 from slipway.build.runtime import architecture, install
+from slipway.build.sandbox import UNSANDBOXED
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
-from slipway.settings import App, Project, SlipwayError
+from slipway.settings import App, BadInput, Project, SlipwayError
 from slipway.storage.bucket import Bucket, BucketError, Conflict, Damaged
 
 
@@ -53,15 +54,17 @@ def build(
     bucket: Bucket | None = None,
     redact: Callable[[str], str] = str,
     env: Mapping[str, str] | None = None,
+    unsandboxed: bool = False,
 ) -> Build:
     """Build the project's app for its stack.
 
     The build is looked up first in `bucket`, then in this machine's cache, by the digest of all its inputs.
     `env` adds public values to the build commands' environment (client values that come from stack outputs).
-    The output of commands passes through `redact`.
+    The output of commands passes through `redact`. `unsandboxed`: they run without a sandbox.
 
-    Raises BadInput (context, links, dirty work tree, unknown runtime version), BuildFailed (a command failed,
-    with its last lines) and SlipwayError (registry out of reach). Nothing is left behind, even by Ctrl-C.
+    Raises BadInput (context, links, dirty work tree, unknown runtime version, no sandbox), BuildFailed (a
+    command failed, with its last lines) and SlipwayError (registry out of reach). Nothing is left behind,
+    even by Ctrl-C.
     """
     started = time.monotonic()
     line = (progress or Silent()).line
@@ -81,13 +84,22 @@ def build(
     cache.sweep()
     runtime = install(project.app.runtime, line)
     commands = build_env(runtime.bin if runtime else None, public)
-    order = Order(project.app, source, runtime, commands, redact, line)
+    caches = _caches(project, line, unsandboxed=unsandboxed)
+    order = Order(project.app, source, runtime, commands, caches, redact, line)
     with cache.workshop(project.app.name) as folder:
         manifest, layers, sbom = make(order, folder, digest)
     keep_build(manifest, sbom)
     seconds = time.monotonic() - started
     line(f"build {manifest.id} in {seconds:.1f} s")
     return Build(manifest, "made", source, layers, sbom, seconds)
+
+
+def _caches(project: Project, line: Callable[[str], None], *, unsandboxed: bool) -> Path | None:
+    """What the sandbox keeps between builds of this app; None, which is said: there is to be no sandbox."""
+    if unsandboxed or project.stack.unsandboxed_build:
+        line(f"warning: {UNSANDBOXED}")
+        return None
+    return cache.cache_dir() / "commands" / project.app.name
 
 
 def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
@@ -108,7 +120,7 @@ Found = tuple[Manifest, Mapping[str, Path], bytes]
 def find_build(digest: str, bucket: Bucket | None) -> Found | None:
     """The complete build of the input `digest`; None without one, or if it is damaged or pruned."""
     try:
-        return (_in_bucket(digest, bucket) if bucket else None) or _in_cache(digest)
+        return (_in_bucket(digest, bucket) if bucket else None) or in_cache(digest)
     except BucketError:
         raise
     except SlipwayError:
@@ -131,7 +143,19 @@ def _in_bucket(digest: str, bucket: Bucket) -> Found | None:
     return (manifest, {}, b"") if all(there) else None
 
 
-def _in_cache(digest: str) -> Found | None:
+def refuse_another(manifest: Manifest, digest: str, app: App) -> None:
+    """Raise BadInput unless `manifest` is of the input `digest`, of `app` and for this machine's hosts."""
+    arch = architecture()
+    if (manifest.input, manifest.app, manifest.arch) != (digest, app.name, arch):
+        raise BadInput(
+            f"build {manifest.id} was not made from what is here (app {app.name} for {arch}), but from app "
+            f"{manifest.app} for {manifest.arch}, commit {manifest.git.sha[:12] or 'unknown'}",
+            remedy="check out the commit that it was made from, with the same settings",
+        )
+
+
+def in_cache(digest: str) -> Found | None:
+    """The complete build of the input `digest` on this machine."""
     record = cache.recall("builds", digest)
     if record is None:
         return None
@@ -160,6 +184,7 @@ def run_checks(
     *,
     redact: Callable[[str], str] = str,
     line: Callable[[str], None] = lambda _: None,
+    unsandboxed: bool = False,
 ) -> Iterator[FailedCheck]:
     """Run `preflight.commands` (P1: lint, types, tests) in order, on a clean copy of what would be built.
 
@@ -173,6 +198,7 @@ def run_checks(
         return
     runtime = install(app.runtime, line)
     env = build_env(runtime.bin if runtime else None, public)
+    caches = _caches(project, line, unsandboxed=unsandboxed)
     with cache.workshop(f"{app.name}-checks") as folder:
         copy_files(source.root, source.files, folder)
         for command in app.preflight.commands:
@@ -183,6 +209,7 @@ def run_checks(
                     directory=folder,
                     env=env,
                     timeout=app.preflight.timeout_seconds,
+                    caches=caches,
                     redact=redact,
                     line=line,
                 )

@@ -4,6 +4,7 @@
   runtimes/bun-1.4.5-x64/    unpacked runtimes, each with .runtime/bin
   layers/sha256-….tar.zst    packed layers; those unused for two weeks are removed
   records/                   what is known about them: JSON by the digest of their inputs
+  commands/<app>/            what package managers keep between builds; the sandbox's only cache
   work/<app>.<n>/            where a build runs; locked, and emptied before and after
 """
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from slipway.build.sandbox import sandboxed
 from slipway.settings import App, ReleaseFailed, Stack
 
 TAIL_LINES = 30
@@ -29,15 +30,19 @@ def run_command(
     directory: Path,
     env: Mapping[str, str],
     timeout: float,
+    caches: Path | None,
     redact: Callable[[str], str] = str,
     line: Callable[[str], None] = lambda _: None,
 ) -> float:
     """Run `command` by /bin/sh in `directory` and return its seconds; `line` gets its output, redacted.
 
-    `title` names it in errors (`build.command`). Raises BuildFailed when it exits with another status than 0
-    or runs longer than `timeout` seconds. The command runs in its own process group,
-    which is always ended, also on Ctrl-C.
+    `title` names it in errors (`build.command`). `caches`: the folder that the sandbox keeps between builds;
+    None: no sandbox. Raises BuildFailed when it exits with another status than 0 or runs longer than
+    `timeout` seconds. The command runs in its own process group, which is always ended, also on Ctrl-C.
     """
+    argv, env = ["/bin/sh", "-c", command], dict(env)
+    if caches is not None:
+        argv, env = sandboxed(argv, env, directory=directory, caches=caches)
     started = time.monotonic()
     tail: deque[str] = deque(maxlen=TAIL_LINES)
 
@@ -48,9 +53,9 @@ def run_command(
             line(text)
 
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command],
+        argv,
         cwd=directory,
-        env=dict(env),
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

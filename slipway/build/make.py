@@ -128,6 +128,8 @@ class Order:
     runtime: Installed | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     """The whole environment of the build's commands."""
+    caches: Path | None = None
+    """What the sandbox of the build's commands keeps between builds; None: they run without a sandbox."""
     redact: Callable[[str], str] = str
     line: Callable[[str], None] = lambda _: None
 
@@ -144,6 +146,7 @@ class Order:
             directory=directory,
             env=self.env,
             timeout=self.app.build.timeout_seconds,
+            caches=self.caches,
             redact=self.redact,
             line=self.line,
         )

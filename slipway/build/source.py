@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from slipway.settings import BadInput
+from slipway.settings import BadInput, Build
 
 ALWAYS_LEFT_OUT = ["**/.git", "**/.slipway"]
 """Never part of the source: git's own store, and slipway's (keys of a local fleet)."""
@@ -69,6 +69,14 @@ def read_source(root: Path) -> Source:
         subject=_git(root, "log", "-1", "--format=%s"),
         changed=tuple(name for name in _changed(root) if not left_out(name)),
     )
+
+
+def shipped_files(source: Source, build: Build) -> list[str]:
+    """Files of `source` that the app layer would hold; all of them if a command builds from them."""
+    if build.command:
+        return list(source.files)
+    included, excluded = matcher(build.include), matcher(build.exclude)
+    return [name for name in source.files if included(name) and not excluded(name)]
 
 
 def is_work_tree(root: Path) -> bool:

@@ -6,6 +6,7 @@ import typer
 
 from slipway.cli import (
     approve,
+    build,
     check,
     doctor,
     down,
@@ -13,6 +14,7 @@ from slipway.cli import (
     history,
     hold,
     infra,
+    init,
     ledger,
     load,
     logs,
@@ -54,8 +56,10 @@ def root(
     """Ship a web app to a live fleet without losing a request, and go back in a second."""
 
 
+app.command("init")(init.init)
 app.command("up")(up.up)
 app.command("down")(down.down)
+app.command("build")(build.build)
 app.command("release")(release.release)
 app.command("rollback")(rollback.rollback)
 app.command("hold")(hold.hold)

@@ -4,11 +4,16 @@ from typing import Annotated
 
 import typer
 
+from slipway.cli.build import Unsandboxed
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 
 
 def release(
     stack: Stack = DEFAULT_STACK,
+    build: Annotated[
+        str, typer.Option("--build", help="Id or folder of a build that `slipway build` made.")
+    ] = "",
+    unsandboxed: Unsandboxed = False,
     observe: Annotated[
         float | None,
         typer.Option("--observe", help="Seconds to observe after the switch; 0 for none.", min=0),
@@ -48,6 +53,7 @@ def release(
       slipway release --stack prod --observe 120
       slipway release --stack preview --json
       slipway release --prove
+      slipway release --stack prod --build artifact
       slipway release --stack prod --after-rollback
     """
     from slipway.release.hold import is_automatic  # noqa: PLC0415
@@ -57,6 +63,8 @@ def release(
     options = Options(
         observe_seconds=observe,
         checks=checks,
+        build=build,
+        unsandboxed=unsandboxed,
         prove=prove,
         migrate=True if migrate else None,
         after_rollback=after_rollback,

@@ -9,8 +9,15 @@ from slipway.platforms.platform import FIRST, Diagnosis, class_named, fail, ok, 
 from slipway.settings import BadInput, Project, SlipwayError, open_project
 from slipway.stack import LiveStack
 
-MACHINE = (machine.python, machine.ssh_client, machine.git, machine.disk, machine.npm_registry)
-STACK = (stack.secrets,)
+MACHINE = (
+    machine.python,
+    machine.ssh_client,
+    machine.git,
+    machine.build_sandbox,
+    machine.disk,
+    machine.npm_registry,
+)
+STACK = (stack.repository, stack.secrets)
 LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.holds, stack.ledger)
 
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from slipway.build.sandbox import UNSANDBOXED, refusal
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.settings import Project
 
@@ -36,6 +37,17 @@ def ssh_client(project: Project | None) -> Iterable[Diagnosis]:
         yield fail(f"{' and '.join(missing)} not found", "apt-get install openssh-client")
     else:
         yield ok("OpenSSH client is installed")
+
+
+def build_sandbox(project: Project | None) -> Iterable[Diagnosis]:
+    """Commands of a build can be kept from this machine's secrets."""
+    why = refusal()
+    if why is None:
+        yield ok("build commands run in a sandbox (bubblewrap)")
+    elif project is not None and project.stack.unsandboxed_build:
+        yield warn(UNSANDBOXED, "set slipway:unsandboxed_build: false once there is a sandbox")
+    else:
+        yield fail(f"no sandbox for build commands: {why[0]}", why[1])
 
 
 def git(project: Project | None) -> Iterable[Diagnosis]:

@@ -184,9 +184,14 @@ class Platform(ABC):
         """By host, the digests of `setup_digests`, and what belongs on it where the platform knows that."""
         return self.setup_digests(outputs, secrets), {}
 
-    def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
-        """Replace, by role, what a new host starts by itself. Only where `hosts_come_and_go`."""
-        del outputs, documents
+    def write_boot_documents(
+        self, outputs: Outputs, documents: Mapping[Role, str], order: tuple[int, int]
+    ) -> None:
+        """Replace, by role, what a new host starts by itself. Only where `hosts_come_and_go`.
+
+        Raises LeaseLost, and changes nothing, if a command of a newer `order` (fence, step) has written them.
+        """
+        del outputs, documents, order
         self._refuse("no host starts by itself")
 
     @property

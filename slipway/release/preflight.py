@@ -8,6 +8,7 @@ import json
 import ssl
 import subprocess
 import sysconfig
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from hosts.plan import SETUP_DIGEST
 from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
-from slipway.build.source import read_source
+from slipway.build.source import matcher, read_source, shipped_files
 from slipway.platforms.platform import other_secrets, platform_of
 from slipway.platforms.site import WARN_DAYS, days_left
 from slipway.platforms.state_folder import setup_digests
@@ -29,6 +30,8 @@ from slipway.settings import BadInput, Migrate, ReleaseFailed, SlipwayError
 
 FREE_BYTES = 512 * 1024 * 1024
 SQUAWK_SECONDS = 60
+SHOW_EVERY = 2.0
+"""Seconds between two lines on how far the scan for secrets is."""
 MATTERS_OF_TASTE = (
     "prefer-bigint-over-int",
     "prefer-bigint-over-smallint",
@@ -72,7 +75,11 @@ class Preflight(Phase[Checked]):
         """Run every check at once; the slowest decides how long it takes."""
         with ThreadPoolExecutor(max_workers=len(CHECKS), thread_name_prefix="preflight") as pool:
             looking = [pool.submit(_safely, check, rollout) for check in CHECKS]
-            found = [problem for looked in looking for problem in looked.result()]
+            try:
+                found = [problem for looked in looking for problem in looked.result()]
+            except BaseException:
+                rollout.stopped.set()  # Ctrl-C: what still looks ends at its next step
+                raise
         rollout.warnings.extend(problem.text for problem in found if not problem.refuses)
         if refused := [problem for problem in found if problem.refuses]:
             raise refusal(refused)
@@ -171,18 +178,41 @@ def proof(rollout: Rollout) -> Iterable[Problem]:
 
 def source_secrets(rollout: Rollout) -> Iterable[Problem]:
     """No secret value, key of a well-known kind or filled-in .env file is in what would be shipped (P5)."""
-    source = read_source(rollout.project.context)
-    for found in scan(source.root, source.files, rollout.stack.secrets, rollout.project.app):
+    source, app = read_source(rollout.project.context), rollout.app
+    shipped = shipped_files(source, app.build)
+    total = sum((source.root / name).lstat().st_size for name in shipped)
+    done, shown = 0, time.monotonic()
+
+    def seen(size: int) -> None:
+        nonlocal done, shown
+        if rollout.stopped.is_set():
+            raise SlipwayError("the scan for secrets was stopped")
+        done += size
+        if time.monotonic() - shown >= SHOW_EVERY:
+            shown = time.monotonic()
+            text = f"searched {done >> 20} of {total >> 20} MiB for secrets"
+            rollout.progress.host("source", text)
+
+    allowed = matcher(app.preflight.allow_keys)
+    for found in scan(source.root, shipped, rollout.stack.secrets, app, allowed=allowed, seen=seen):
         yield Problem(
-            f"{found.where}: {found.what}", "remove it from the source, and rotate it: it has been seen"
+            f"{found.where}: {found.what}",
+            "remove it from the source, and rotate it: it has been seen (or, if it is harmless:"
+            " preflight.allow_keys in slipway.toml)",
         )
 
 
 def own_checks(rollout: Rollout) -> Iterable[Problem]:
-    """The app's own lint, type check and tests pass, in a clean copy with the pinned runtime (P1)."""
-    if not rollout.options.checks or not rollout.app.preflight.commands:
+    """The app's own lint, type check and tests pass, in a clean copy with the pinned runtime (P1).
+
+    For a build that was made before, `slipway build` has run them.
+    """
+    options = rollout.options
+    if not options.checks or options.build or not rollout.app.preflight.commands:
         return
-    for failed in run_checks(rollout.project, redact=rollout.redact):
+    for failed in run_checks(
+        rollout.project, redact=rollout.redact, line=rollout.progress.line, unsandboxed=options.unsandboxed
+    ):
         yield Problem(
             f"`{failed.command}` failed:\n{failed.tail}",
             "fix it, or release with --no-checks",

@@ -72,6 +72,9 @@ class Prove(Phase[Proof]):
             what = f"{len(failed)} {'check' if len(failed) == 1 else 'checks'} failed"
             if failed:
                 raise self._miss(rollout, what, failed, checked.report)
+            if untried := [_sentence(each) for each in checked.untried]:
+                what = f"{len(untried)} {'check' if len(untried) == 1 else 'checks'} could not be tried"
+                raise self._miss(rollout, what, untried, checked.report)
             raise self._miss(rollout, "the checks proved nothing", _tail(log), log)
         sums = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
         rollout.progress.line(f"checks: {sums}")

@@ -35,6 +35,10 @@ class Options:
     """None: as slipway.toml says; 0: no window."""
     checks: bool = True
     """Run the app's own preflight commands?"""
+    build: str = ""
+    """Id or folder of a build that `slipway build` made; empty: it is made now."""
+    unsandboxed: bool = False
+    """Do build commands run without a sandbox?"""
     migrate: bool | None = None
     """None: when the schema or the config moved; True: always."""
     prove: bool | None = None
@@ -80,6 +84,8 @@ class Rollout:
     away: Mapping[str, Exception] = field(default_factory=dict[str, Exception])
     """Why hosts did not say what they run when the command began, by name."""
     steps: Steps = field(default_factory=Steps)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set when the command is interrupted: threads that still work end at their next step."""
 
     @property
     def live(self) -> int | None:

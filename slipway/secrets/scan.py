@@ -2,37 +2,29 @@
 kinds, and `.env` files with values."""
 
 import fnmatch
-import mmap
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.secrets.check import is_development_value
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+from slipway.secrets.check import weaknesses
 from slipway.secrets.redact import forms
+from slipway.secrets.rules import AFTER, known_keys
 from slipway.settings import App
 
 SHORTEST = 8
 """Shorter values would match ordinary source by chance."""
 
-KNOWN_KEYS: dict[str, bytes] = {
-    "an AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a Stripe live key": rb"\b[rs]k_live_[0-9A-Za-z]{16,}",
-    "a webhook signing secret": rb"\bwhsec_[0-9A-Za-z+/]{24,}",
-    "a private key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=\n\r\\]{40}",
-    "an age private key": rb"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b",
-    "a GitHub token": rb"\b(?:gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{60,})",
-    "a GitLab token": rb"\bglpat-[0-9A-Za-z_-]{20,}",
-    "a Slack token": rb"\bxox[abeoprs]-[0-9A-Za-z-]{20,}",
-    "an npm token": rb"\bnpm_[0-9A-Za-z]{36}\b",
-    "a Google API key": rb"\bAIza[0-9A-Za-z_-]{35}\b",
-    "a SendGrid key": rb"\bSG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}",
-}
-"""Pattern of a key, by its kind."""
-_DOCUMENTED = re.compile(rb"EXAMPLE|example|0{8}|x{8}|X{8}|1234567890")
-"""Keys in documentation, which give no access."""
-_KNOWN = re.compile(b"|".join(b"(%s)" % pattern for pattern in KNOWN_KEYS.values()))
-_KINDS = tuple(KNOWN_KEYS)
+CHUNK = 4 << 20
+"""Bytes that are searched at once: between two chunks a scan can be stopped."""
+OVERLAP = 2 * AFTER
+"""Bytes of a chunk that are searched again with the next one."""
+HEAD = 8192
+"""As git does: a file with a zero byte in here is binary."""
+PRAGMAS = re.compile(rb"gitleaks:allow|pragma: ?(?:allow|white)list secret")
+"""On a line: its key is known to be harmless."""
 _TEMPLATES = (".example", ".sample", ".template", ".dist", ".defaults")
 _ASSIGNED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _COMMENT = re.compile(r"\s#.*$")
@@ -52,43 +44,77 @@ class Leak:
         return f"{self.file}:{self.line}"
 
 
-def scan(root: Path, files: Iterable[str], secrets: Mapping[str, str], app: App | None = None) -> list[Leak]:
-    """Secrets in `files` (relative to `root`), sorted by place. Links and empty files are skipped."""
-    names, values = _values(secrets)
+def scan(
+    root: Path,
+    files: Iterable[str],
+    secrets: Mapping[str, str],
+    app: App | None = None,
+    *,
+    allowed: Callable[[str], bool] = lambda _: False,
+    seen: Callable[[int], None] = lambda _: None,
+) -> list[Leak]:
+    """Secrets in `files` (relative to `root`), sorted by place. Links and empty files are skipped.
+
+    Binary files, and files that are `allowed`, are searched for values of `secrets` only. `seen` gets the
+    number of bytes of each chunk as it is done; what it raises ends the scan.
+    """
+    names = _values(secrets)
+    stored = BytesAhoCorasick(list(names), MatchKind.LeftmostLongest) if names else None
+    values = tuple(names.values())
     leaks: set[Leak] = set()
     for file in files:
         path = root / file
         if path.is_symlink() or not path.is_file() or path.stat().st_size == 0:
             continue
-        with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            leaks.update(_found(file, content, names, values))
-        if _is_env_file(path.name):
+        known = not allowed(file)
+        leaks.update(_found(file, path, stored, values, known=known, seen=seen))
+        if known and _is_env_file(path.name):
             leaks.update(_env_values(file, path, app))
     return sorted(leaks)
 
 
-def _values(secrets: Mapping[str, str]) -> tuple[dict[bytes, str], re.Pattern[bytes] | None]:
+def _values(secrets: Mapping[str, str]) -> dict[bytes, str]:
+    """Every form of every value, with the name of its secret."""
     names: dict[bytes, str] = {}
     for name, value in sorted(secrets.items()):
         if len(value) >= SHORTEST:
             for form in forms(value):
                 names.setdefault(form.encode(), name)
-    longest_first = sorted(names, key=len, reverse=True)
-    return names, re.compile(b"|".join(map(re.escape, longest_first))) if longest_first else None
+    return names
 
 
 def _found(
-    file: str, content: mmap.mmap, names: Mapping[bytes, str], values: re.Pattern[bytes] | None
+    file: str,
+    path: Path,
+    stored: BytesAhoCorasick | None,
+    values: tuple[str, ...],
+    *,
+    known: bool,
+    seen: Callable[[int], None],
 ) -> Iterator[Leak]:
-    for match in values.finditer(content) if values else ():
-        yield Leak(file, _line(content, match.start()), f"the value of {names[match[0]]}")
-    for match in _KNOWN.finditer(content):
-        if not _DOCUMENTED.search(match[0]):
-            yield Leak(file, _line(content, match.start()), _KINDS[(match.lastindex or 1) - 1])
+    lines, begin, kept = 1, 0, b""
+    with path.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            known = known and not (begin == 0 and b"\0" in chunk[:HEAD])
+            text = kept + chunk
+            places = [
+                (at, f"the value of {values[which]}")
+                for which, at, _ in (stored.find_matches_as_indexes(text) if stored else ())
+            ]
+            if known:
+                places += [(at, f"a key, by its form: {kind}") for at, kind in known_keys().find(text)]
+            for at, what in places:
+                if not (what.startswith("a key") and PRAGMAS.search(_line_of(text, at))):
+                    yield Leak(file, lines + text.count(b"\n", 0, at), what)
+            # The next chunk begins with the end of this one: a secret may lie across the two.
+            lines += text.count(b"\n", 0, max(0, len(text) - OVERLAP))
+            begin, kept = begin + len(chunk), text[-OVERLAP:]
+            seen(len(chunk))
 
 
-def _line(content: mmap.mmap, at: int) -> int:
-    return content[:at].count(b"\n") + 1
+def _line_of(text: bytes, at: int) -> bytes:
+    end = text.find(b"\n", at)
+    return text[text.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
 def _is_env_file(name: str) -> bool:
@@ -106,10 +132,16 @@ def _env_values(file: str, path: Path, app: App | None) -> Iterator[Leak]:
         if not value or value.startswith("#"):
             continue
         if is_template:
-            if _is_secret(name, app) and not is_development_value(value):
+            if _is_secret(name, app) and _looks_real(value):
                 yield Leak(file, number, f"a value for {name} in a template, which should be empty")
         elif _is_secret(name, app):
             yield Leak(file, number, f"a value for {name} in an env file")
+
+
+def _looks_real(value: str) -> bool:
+    """Whether `value` looks like a generated one: letters and digits without a word in between."""
+    mixed = re.search(r"[0-9]", value) and re.search(r"[A-Za-z]", value)
+    return bool(re.fullmatch(r"[\w+/=.~-]{16,}", value) and mixed and not weaknesses(value))
 
 
 def _is_secret(name: str, app: App | None) -> bool:

@@ -55,8 +55,8 @@ class Threshold(Setting):
 class Load(Setting):
     """What `slipway meter` and load tests send, and the thresholds they must meet. See docs/load-tests.md."""
 
-    paths: list[HttpPath] = Field(default_factory=lambda: ["/health"])
-    """Public pages, requested in turn."""
+    paths: list[HttpPath] = Field(default_factory=list)
+    """Public pages, requested in turn; default: processes.web.health."""
     p95_ms: float = Field(default=500, gt=0)
     """Highest p95 under load, for each kind and name separately."""
     error_ratio: float = Field(default=0.01, ge=0, le=1)

@@ -100,8 +100,23 @@ def test_shipping_is_protected_by_its_environment_and_never_cancelled_half_way(n
     file = FOLDER / name
     assert load(file)["concurrency"]["cancel-in-progress"] is False
     assert "stack" in load(file)["concurrency"]["group"]
-    for _, job in jobs(file):
-        assert "inputs.stack" in job["environment"]
+    for name, job in jobs(file):
+        assert ("inputs.stack" in job.get("environment", "")) == (name != "build")
+
+
+def test_the_job_that_runs_the_apps_own_code_holds_no_secret_and_no_identity() -> None:
+    """The build's commands, and the app's tests, are whoever's code was merged."""
+    file = FOLDER / "release.yml"
+    job = dict(jobs(file))["build"]
+    assert job["permissions"] == {"contents": "read"}
+    assert "environment" not in job
+    assert "secrets." not in str(job)
+    (builds,) = [step["run"] for step in job["steps"] if "slipway build" in step.get("run", "")]
+    assert "--unsandboxed-build" not in builds
+    ships = dict(jobs(file))["release"]
+    assert ships["needs"] == "build"
+    (command,) = [step["run"] for step in ships["steps"] if "slipway release" in step.get("run", "")]
+    assert '--build "$RUNNER_TEMP/build"' in command
 
 
 def test_a_rollback_does_not_wait_for_a_release_that_runs() -> None:
@@ -114,7 +129,7 @@ def test_only_a_person_releases_after_a_rollback_and_never_by_default() -> None:
     triggers: Any = load(file)
     wanted = triggers[True]["workflow_dispatch"]["inputs"]["after_rollback"]  # YAML reads `on` as true
     assert (wanted["type"], wanted["default"]) == ("boolean", False)
-    (job,) = (job for _, job in jobs(file))
+    job = dict(jobs(file))["release"]
     assert job["env"]["AFTER_ROLLBACK"] == "${{ inputs.after_rollback && 'yes' || '' }}"
     assert any("${AFTER_ROLLBACK:+--after-rollback}" in step.get("run", "") for step in job["steps"])
 
@@ -124,12 +139,13 @@ def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
     keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")
     for step in steps(FOLDER / name):
         given = {key: value for key, value in step.get("env", {}).items() if key in keys}
-        ships = "slipway " in step.get("run", "")
+        ships = f"slipway {name.removesuffix('.yml')} " in step.get("run", "")
         assert given == ({key: f"${{{{ secrets.{key} }}}}" for key in keys} if ships else {})
 
 
 @pytest.mark.parametrize("name", SHIPPING)
 def test_shipping_is_one_slipway_command_that_a_laptop_could_run(name: str) -> None:
-    runs = [step["run"] for step in steps(FOLDER / name) if "slipway " in step.get("run", "")]
+    runs = [step["run"] for step in steps(FOLDER / name) if "slipway" in step.get("run", "")]
+    runs = [run for run in runs if "--stack" in run and "slipway build" not in run]
     assert len(runs) == 1
     assert f'slipway {name.removesuffix(".yml")} --stack "$STACK"' in runs[0]

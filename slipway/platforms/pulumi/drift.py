@@ -12,7 +12,7 @@ from slipway.platforms.platform import SEVERITIES, Difference, Severity
 from slipway.platforms.pulumi.open import explained, open_stack
 from slipway.platforms.pulumi.plan import STATEFUL, step_of, unread
 from slipway.progress import Progress
-from slipway.secrets.scan import KNOWN_KEYS
+from slipway.secrets.rules import holds_key
 from slipway.settings import NeedsPerson, Project
 
 ODD: tuple[Severity, str] = ("low", "differs in nothing that the engine shows")
@@ -118,7 +118,6 @@ _MACHINERY = "__"
 _SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - a mark, no password
 """The key by which the engine's documents mark a secret."""
 _SECRET_NAMES = re.compile(r"password|passwd|secret(?!s?Arn|.*(Arn|Name|Id)$)|token|private|credential", re.I)
-_SECRET_VALUES = re.compile("|".join(pattern.decode() for pattern in KNOWN_KEYS.values()))
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -155,7 +154,7 @@ def _show(path: str, value: Any) -> str:
     if value == ABSENT:
         return ABSENT
     text = value if isinstance(value, str) else json.dumps(_without_secrets(value), sort_keys=True)
-    if _SECRET_NAMES.search(path) or _SECRET_VALUES.search(text):
+    if _SECRET_NAMES.search(path) or holds_key(text):
         return HIDDEN
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 

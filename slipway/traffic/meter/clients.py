@@ -63,6 +63,7 @@ class Browser:
             self._since(intended),
             lost=f"status {status}" if status >= 400 else None,
             seen=seen,
+            detail=NOT_FOUND if status == 404 else "",
             retried=retried and status < 400,
             answered=status >= 400 and bool(seen.release),
         )
@@ -84,6 +85,7 @@ class Browser:
         return (self._tally.now() - intended) * 1000
 
 
+NOT_FOUND = "answered 404: set load.paths in slipway.toml"
 _KINDS: list[tuple[tuple[type[Exception], ...], str]] = [
     ((TimeoutError, websocket.WebSocketTimeoutException), "timeout"),
     ((ssl.SSLError,), "tls"),

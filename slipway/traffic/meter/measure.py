@@ -117,7 +117,7 @@ class _Run:
                 return
             late_ms = (self._tally.now() - due) * 1000
             self._tally.sent(due, late_ms=late_ms, too_late=late_ms > LATE_MS)
-            paths = self._target.app.load.paths
+            paths = self._target.app.load_paths
             browser, path = browsers[number % len(browsers)], paths[number // BROWSERS % len(paths)]
             self._under_way.spawn(self._request, browser, path, due)
         sleep_until(zero + plan.seconds, self._stop.is_set)

@@ -194,13 +194,13 @@ def test_the_sbom_holds_for_the_manifest(make_project: MakeProject) -> None:
 
 
 def test_checks_stop_at_the_first_that_fails_and_are_not_repeated_once_passed(
-    make_project: MakeProject, tmp_path: Path
+    make_project: MakeProject, cache_home: Path
 ) -> None:
-    count = tmp_path / "count"
+    count = cache_home / "commands/tiny/count"  # the only folder that outlives a command in the sandbox
     commands = [
-        f"echo run >> {count}",
+        'echo run >> "$XDG_CACHE_HOME/count"',
         LINT,
-        f"echo end >> {count}",
+        'echo end >> "$XDG_CACHE_HOME/count"',
     ]
     project = make_project({"a.txt": "1", "broken": "1"}, preflight={"commands": commands})
     failed = list(run_checks(project))
@@ -213,7 +213,7 @@ def test_checks_stop_at_the_first_that_fails_and_are_not_repeated_once_passed(
 def test_ctrl_c_ends_the_build_and_removes_its_folder(
     make_project: MakeProject, cache_home: Path, tmp_path: Path
 ) -> None:
-    project = make_project({"a.txt": "1"}, build={"command": f"touch {tmp_path}/begun; sleep 60"})
+    project = make_project({"a.txt": "1"}, build={"command": 'touch "$XDG_CACHE_HOME/begun"; sleep 60'})
     program = tmp_path / "program.py"
     program.write_text(
         "import pickle, sys\n"
@@ -225,7 +225,7 @@ def test_ctrl_c_ends_the_build_and_removes_its_folder(
     process.stdin.write(pickle.dumps(project))
     process.stdin.close()
     deadline = time.monotonic() + 20
-    while not (tmp_path / "begun").exists():
+    while not (cache_home / "commands/tiny/begun").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert [path for path in (cache_home / "work").iterdir() if path.is_dir()] != []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.build.source import copy_files, read_source, refuse_dirty
-from slipway.settings import BadInput
+from slipway.build.source import copy_files, read_source, refuse_dirty, shipped_files
+from slipway.settings import BadInput, Build
 from tests.unit.build.conftest import commit, git, write
 
 
@@ -119,3 +119,15 @@ def test_before_the_first_commit_there_is_no_sha_and_everything_is_a_change(tmp_
     git(tmp_path, "init", "-q")
     source = read_source(tmp_path)
     assert (source.sha, source.subject, source.changed) == ("", "", ("a.ts",))
+
+
+def test_what_include_and_exclude_leave_out_is_not_shipped(tmp_path: Path) -> None:
+    write(tmp_path, {"src/a.ts": "1", "src/a.test.ts": "1", "fixtures/key.json": "1"})
+    build = Build(include=["src/**"], exclude=["**/*.test.ts"])
+    assert shipped_files(read_source(tmp_path), build) == ["src/a.ts"]
+
+
+def test_whatever_a_command_builds_from_may_be_shipped(tmp_path: Path) -> None:
+    write(tmp_path, {"main.go": "1", "bin/.keep": "1"})
+    build = Build(command="go build -o bin/app .", include=["bin/**"])
+    assert shipped_files(read_source(tmp_path), build) == ["bin/.keep", "main.go"]

@@ -19,16 +19,19 @@ import pytest
 from types import SimpleNamespace
 from pathlib import Path
 from checks.conftest import *
-from checks.conftest import _skip_invasive
 from checks.kit import plugin
+from slipway.settings.checks import Checks
 
 def a_host(name, role):
     return SimpleNamespace(name=name, role=role)
 
 class Live:
+    stack = SimpleNamespace(purpose="preview")
+    app = SimpleNamespace(checks=Checks())
     name, url, release = "paper", "https://paper.example", 7
     outputs = SimpleNamespace(hosts=[a_host("web1", "web"), a_host("web2", "web"), a_host("data1", "data")])
     state_dir = Path("state")
+    settings_path = "app/slipway.toml"
 
     def redact(self, text):
         return text.replace("{CANARY}", "***")
@@ -71,12 +74,12 @@ class Ran:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Ran]:
-    """Runs the checks in a source text, with options, as `pytest checks/` would."""
+    """Runs the checks in a source text, with options, as `pytest checks/` would; `also` changes the stack."""
 
-    def ran(source: str, *options: str) -> Ran:
+    def ran(source: str, *options: str, also: str = "") -> Ran:
         folder = tmp_path / "tried"
         folder.mkdir(exist_ok=True)
-        (folder / "conftest.py").write_text(CONFTEST)
+        (folder / "conftest.py").write_text(CONFTEST + also)
         (folder / "test_tried.py").write_text(HEAD + source)
         argv = ["-c", "/dev/null", "--rootdir", str(folder), str(folder), "-q", "-p", "no:cacheprovider"]
         said = tmp_path / "said"

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from checks.kit.check import Check, check
-from checks.kit.plugin import Choice
+from checks.kit.plugin import Choice, waived_in_vain
+from checks.kit.roots import ROOTS
 from tests.unit.checks.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -66,3 +67,13 @@ def test_a_word_that_is_near_nothing_gets_the_rows() -> None:
 def test_a_check_of_no_row_is_refused() -> None:
     with pytest.raises(ValueError, match="rows of the production checklist"):
         check("Z1", severity="low", why="", remedy="")
+
+
+def test_a_check_that_is_accepted_in_vain_is_refused_with_what_is_near() -> None:
+    named = [root.replace("-", " ").split("/") for root in ROOTS]
+    roots = [Check((row,), title, "low", "", "") for row, title in named]
+    problem = waived_in_vain(["S2/the-site-answer"], roots)
+    assert "slipway.toml checks.accepted: there is no check 'S2/the-site-answer'" in problem
+    assert "did you mean S2/the-site-answers" in problem
+    assert waived_in_vain(list(ROOTS), roots) == ""
+    assert waived_in_vain(["X5/elsewhere"], roots[:2]) == "", "only some of the files were collected"

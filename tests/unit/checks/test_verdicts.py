@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
+import httpx
 import pytest
+import testinfra
 
-from checks.kit.check import NotEvaluated, judge
-from checks.kit.plugin import reason_of
+from checks.kit.check import Check, CouldNotBeTried, NotEvaluated, why_not
+from checks.kit.matrix import all_checks
+from checks.kit.roots import ROOTS
+from checks.kit.verdicts import judge, reason_of, weigh
+from slipway.settings.checks import Waiver
 from tests.unit.checks.conftest import CANARY, Ran
 
 Run = Callable[..., Ran]
@@ -15,6 +21,7 @@ GOOD = """
 @check("X1", **RULE)
 def test_all_is_well(): pass
 """
+COULD_NOT_RUN = 5
 BAD = """
 @check("X2", **RULE)
 def test_it_is_broken(): assert 1 == 2, "it is broken"
@@ -63,7 +70,7 @@ def test_what_is_not_declared_is_not_evaluated_and_no_failure(run: Run) -> None:
 
 def test_a_run_that_proved_nothing_has_failed(run: Run) -> None:
     ran = run("@check('X9', **RULE)\ndef test_uploads(): not_evaluated('declare it')\n")
-    assert ran.code == 1
+    assert ran.code == COULD_NOT_RUN
     assert "Nothing was proved" in ran.said
 
 
@@ -75,13 +82,82 @@ def test_zero_collected_is_a_failure_and_leaves_no_old_results(run: Run) -> None
     assert ran.results == []
 
 
-def test_a_setup_that_breaks_counts_once(run: Run) -> None:
+def test_what_a_check_needs_is_not_there_so_it_could_not_be_tried(run: Run) -> None:
     ran = run(
-        "@pytest.fixture\ndef part(): raise ConnectionError('connection refused')\n"
-        "@check('X1', **RULE)\ndef test_it(part): pass\n"
+        GOOD + "@pytest.fixture\ndef part(): raise ConnectionRefusedError('no')\n"
+        "@check('X2', **RULE)\ndef test_it(part): pass\n"
+    )
+    assert ran.code == COULD_NOT_RUN
+    assert ran.verdicts["X2/it"] == "could not be tried"
+    assert ran.results[1]["reason"] == "what it needs is not there: it accepts no connection"
+
+
+def test_a_failure_outweighs_what_could_not_be_tried(run: Run) -> None:
+    source = "from checks.kit.check import could_not_be_tried\n@check('X3', **RULE)\n"
+    ran = run(GOOD + BAD + source + "def test_it(): could_not_be_tried('no site', 'S2/the-site-answers')\n")
+    assert ran.code == 1
+    assert ran.verdicts["X3/it"] == "could not be tried"
+    assert "no site (see S2/the-site-answers)" in ran.said
+
+
+def test_a_fixture_that_several_checks_share_fails_once(run: Run) -> None:
+    ran = run(
+        "@pytest.fixture(scope='session')\ndef part(): assert False, 'the part is broken'\n"
+        "@check('X1', **RULE)\ndef test_one(part): pass\n"
+        "@check('X2', **RULE)\ndef test_two(part): pass\n"
+        "@check('X3', **RULE)\ndef test_three(part): pass\n"
     )
     assert ran.code == 1
-    assert [each["reason"] for each in ran.results] == ["ConnectionError: connection refused"]
+    assert ran.verdicts == {
+        "X1/one": "fail", "X2/two": "could not be tried", "X3/three": "could not be tried"
+    }  # fmt: skip
+    assert ran.results[2]["reason"] == "the part is broken (see X1/one)"
+
+
+def test_an_accepted_failure_is_waived_shown_and_runs_out(run: Run) -> None:
+    also = "Live.app.checks = Checks(accepted={'X2/it-is-broken': 'known for long, until 2999-12-31'})"
+    ran = run(GOOD + BAD, also=also)
+    assert ran.code == 0
+    assert ran.verdicts["X2/it-is-broken"] == "waived"
+    assert "it is broken (accepted until 2999-12-31: known for long)" in ran.said
+    assert "1 waived" in ran.said
+    ran = run(GOOD + BAD, also=also.replace("2999-12-31", "2020-01-31"))
+    assert ran.code == 1
+    assert ran.verdicts["X2/it-is-broken"] == "fail"
+    assert "it was accepted until 2020-01-31: known for long" in ran.said
+
+
+def test_what_is_accepted_counts_through_its_last_day() -> None:
+    check = Check(("X2",), "it is broken", "high", "", "")
+    waivers = {"X2/it-is-broken": Waiver("known", date(2027, 1, 31))}
+    assert weigh(check, "fail", "no", waivers, date(2027, 1, 31))[0] == "waived"
+    assert weigh(check, "fail", "no", waivers, date(2027, 2, 1))[0] == "fail"
+    assert weigh(check, "pass", "", waivers, date(2027, 1, 1)) == ("pass", "")
+    assert weigh(check, "could not be tried", "x", waivers, date(2027, 1, 1))[0] == "could not be tried"
+
+
+def test_the_roots_that_checks_stand_on_are_checks_themselves() -> None:
+    assert set(ROOTS) <= {check.id for check in all_checks()}
+
+
+@pytest.mark.parametrize(
+    ("deep", "invasive", "production", "runs"),
+    [(0, 0, 0, 0), (1, 0, 0, 1), (1, 0, 1, 0), (1, 1, 1, 1), (0, 1, 1, 0)],
+)
+def test_a_deep_check_runs_when_it_may(deep: bool, invasive: bool, production: bool, runs: bool) -> None:
+    check = Check(("X5",), "scanners find nothing", "high", "", "", deep=True)
+    assert (not why_not(check, deep=deep, invasive=invasive, production=production)) == bool(runs)
+
+
+def test_in_production_a_deep_check_also_needs_invasive(run: Run) -> None:
+    source = f"{GOOD}\n@check('X5', deep=True, **RULE)\ndef test_scanners(): pass\n"
+    production = "Live.stack.purpose = 'production'"
+    assert run(source).verdicts["X5/scanners"] == "not evaluated"
+    assert run(source, "--deep").verdicts["X5/scanners"] == "pass"
+    ran = run(source, "--deep", also=production)
+    assert ran.verdicts["X5/scanners"] == "not evaluated"
+    assert "--invasive" in ran.said
+    assert run(source, "--deep", "--invasive", also=production).verdicts["X5/scanners"] == "pass"
 
 
 def test_a_teardown_that_breaks_makes_it_a_failure_and_counts_once(run: Run) -> None:
@@ -140,7 +216,33 @@ def test_skip(): skipped(SECRET)
 def test_the_words_of_a_check_come_without_what_pytest_adds() -> None:
     assert reason_of(AssertionError("it is 3\nassert 3 == 4\n  where 3 = f()"), "long") == "it is 3"
     assert reason_of(AssertionError("assert 3 == 4"), "long") == "assert 3 == 4"
-    assert reason_of(ValueError("odd"), "long") == "ValueError: odd"
+    assert reason_of(ValueError("odd"), "long") == "the check itself ended with ValueError: odd"
+
+
+def test_words_of_pytest_and_testinfra_are_put_into_plain_ones() -> None:
+    with pytest.raises(pytest.fail.Exception) as not_raised, pytest.raises(ValueError, match="never"):
+        pass
+    assert reason_of(not_raised.value, "") == "it was accepted, and should have been refused"
+    with pytest.raises(AssertionError) as unexpected:
+        testinfra.get_host("local://").check_output("ls /no/such/folder")
+    said = reason_of(unexpected.value, "")
+    assert said.startswith("`ls /no/such/folder` ended with 2: ls: cannot access")
+    assert "CommandResult" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.ConnectError("[Errno 111]"), "it accepts no connection"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), "its certificate is not trusted"),
+        (httpx.ReadTimeout(""), "no answer came in time"),
+        (httpx.RemoteProtocolError("x"), "the connection was closed without an answer"),
+        (ConnectionResetError(), "the connection was closed without an answer"),
+        (TimeoutError(), "no answer came in time"),
+    ],
+)
+def test_errors_of_connections_are_sentences(error: Exception, words: str) -> None:
+    assert reason_of(error, "") == words
 
 
 @pytest.mark.parametrize(
@@ -151,6 +253,7 @@ def test_the_words_of_a_check_come_without_what_pytest_adds() -> None:
         ("skipped", pytest.skip.Exception("x"), True, "fail"),
         ("skipped", pytest.skip.Exception("x"), False, "skipped"),
         ("skipped", NotEvaluated("x"), True, "not evaluated"),
+        ("skipped", CouldNotBeTried("x"), True, "could not be tried"),
     ],
 )
 def test_judging(outcome: str, error: BaseException | None, required: bool, verdict: str) -> None:

@@ -25,6 +25,11 @@ def test_an_app_without_web_database_or_sockets_is_fine(load: Load):
     assert app.role_of("mailer") == "worker"
 
 
+def test_load_tests_request_the_health_path_unless_other_paths_are_named(load: Load):
+    assert load(SMALL + 'health = "/up"\n').load_paths == ["/up"]
+    assert load(SMALL + '[load]\npaths = ["/", "/shop"]\n').load_paths == ["/", "/shop"]
+
+
 def test_a_bad_value_is_shown_with_file_line_key_value_and_remedy(load: Load):
     with pytest.raises(InvalidSettings) as refused:
         load(SMALL + 'health = "health"\n')

@@ -66,6 +66,10 @@ CASES = {
     "[websocket]\nclose_codes = [99]": "websocket.close_codes[0]: must be 1000 to 4999",
     "[load]\npaths = ['/metrics']": 'load.paths[0]: "/metrics" is a private path',
     "[load]\npaths = []": "load.paths: must name at least one path",
+    "[checks]\naccepted = { X2 = 'why, until 2027-01-31' }": "checks.accepted.X2: must be the whole id of",
+    "[checks]\naccepted = { 'X2/a' = 'why' }": 'checks.accepted."X2/a": must be a reason and a date, got',
+    "[checks]\naccepted = { 'X2/a' = ', until 2027-01-31' }": 'checks.accepted."X2/a": must be a reason',
+    "[checks]\naccepted = { 'X2/a' = 'why, until 2027-02-31' }": "checks.accepted: X2/a: there is no day",
     "[[load.thresholds]]\nkind = 'HTTP'": "load.thresholds[0]: give at least one of p50_ms",
     "[[load.thresholds]]\nkind = 'HTTP'\np95 = 3": "load.thresholds[0].p95: unknown key",
     "[[load.thresholds]]\nkind = 'HTTP'\np95_ms = 3\n[[load.thresholds]]\nkind = 'HTTP'\np50_ms = 3": (

@@ -53,6 +53,11 @@ def test_what_finds_no_free_user_in_time_is_counted_as_dropped(site: LittleSite,
     assert done + played["dropped"] == played["arrived"] == 200
 
 
+def test_a_page_that_is_not_there_names_the_key_to_set(site: LittleSite, play: Play):
+    played = play(site.port, ["Browser"], app(load=sized(1, 3, paths=["/no-such-page"])))
+    assert set(played["errors"]["HTTP GET /no-such-page"]) == {"answered 404: set load.paths in slipway.toml"}
+
+
 def test_users_say_who_they_are_and_bring_the_load_key(site: LittleSite, play: Play):
     play(
         site.port, ["Browser"], app(load=sized(1, 3, paths=["/"])), load_key="s3cret", homes=["web1", "web2"]

@@ -48,6 +48,17 @@ def test_a_proxys_5xx_is_lost_with_its_time() -> None:
     assert report.exit_code == 1
 
 
+def test_a_page_that_is_not_there_names_the_key_to_set() -> None:
+    async def no_page(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=404)
+
+    with serving(no_page) as site:
+        report = measure(target_at(site.url), 5, 0, 1)
+    assert {(loss.kind, loss.detail) for loss in report.losses} == {
+        ("status 404", "answered 404: set load.paths in slipway.toml")
+    }
+
+
 def test_a_5xx_of_the_app_is_an_error_with_its_time_host_and_release_and_fails_the_run() -> None:
     number = itertools.count()
 

@@ -1,0 +1,159 @@
+"""What other checks stand on: the site, each host, the smoke user. If one is broken, one check says so.
+
+A check whose root is broken ends as "could not be tried", and names the check that failed for it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from checks.kit.check import could_not_be_tried, not_evaluated
+from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.site import Person, Site, declared_request, sign_in_person
+from checks.kit.words import in_words, unreachable_host
+from slipway.stack import SlipwayError
+
+SITE = "S2/the-site-answers"
+CERTIFICATE = "X1/the-certificate-is-trusted-and-for-this-name"
+HOST = "I3/every-host-can-be-reached"
+SIGN_IN = "X6/the-smoke-user-signs-in"
+CLOSED = "X6/anonymous-clients-are-refused"
+ROOTS = (SITE, CERTIFICATE, HOST, SIGN_IN, CLOSED)
+"""Ids of the checks that report a broken root; they run first."""
+PAUSE = 0.2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A root that is broken."""
+
+    what: str
+    cause: str
+    """Id of the check that reports it."""
+
+
+class Roots:
+    """The roots of one run. Each is looked at once, and again when a check ends with such an error."""
+
+    def __init__(self, site: Site, hosts: Hosts, patience: float) -> None:
+        self._site = site
+        self._hosts = hosts
+        self._patience = patience
+        self._found: dict[str, Problem | None] = {}
+        self._person: Person | None = None
+        self._looking = threading.RLock()
+
+    def known(self, root: str) -> Problem | None:
+        """The problem of a root that was looked at already."""
+        return self._found.get(root)
+
+    @property
+    def broken(self) -> list[Problem]:
+        """The roots that are broken, as far as they were looked at."""
+        return [problem for problem in self._found.values() if problem]
+
+    def site(self) -> Problem | None:
+        """Whether the site answers, once it has had `--patience` to become ready."""
+        if self._site.live.app.web is None:
+            not_evaluated("the app has no web process ([processes.web] in slipway.toml)")
+        return self._once(SITE, lambda: look_at_site(self._site, self._patience))
+
+    def host(self, host: Host) -> Problem | None:
+        """Whether commands run on `host`."""
+        return self._once(name_of(host), lambda: _look_at_host(host))
+
+    def sign_in(self) -> Problem | None:
+        """Whether the smoke user can sign in; ends the check if the app does not declare how."""
+        if not self._site.live.app.smoke.steps:
+            not_evaluated("declare how to sign in: [[smoke.steps]] in slipway.toml")
+        return self._once(SIGN_IN, self._sign_in)
+
+    def closed(self) -> Problem | None:
+        """Whether `checks.signed_in` refuses anonymous clients; ends the check if it is not declared."""
+        method, path = declared_request(self._site, "signed_in")
+        return self._once(CLOSED, lambda: self._ask_as_anyone(method, path))
+
+    def person(self) -> Person:
+        """The signed-in smoke user; ends the check if it cannot sign in."""
+        stand_on(self.sign_in())
+        if self._person is None:
+            raise AssertionError("the smoke user is not signed in")
+        return self._person
+
+    def after(self, error: BaseException | None) -> Problem | None:
+        """The root that broke, if that is why a check ended with `error`; found out by looking again."""
+        if name := unreachable_host(error):
+            return self._again(name, lambda: _look_at_host(self._hosts[name]))
+        if isinstance(error, httpx.TransportError | ssl.SSLError):
+            return self._again(SITE, lambda: look_at_site(self._site, 0))
+        return None
+
+    def _once(self, root: str, look: Callable[[], Problem | None]) -> Problem | None:
+        with self._looking:
+            if root not in self._found:
+                self._found[root] = look()
+            return self._found[root]
+
+    def _again(self, root: str, look: Callable[[], Problem | None]) -> Problem | None:
+        with self._looking:
+            if self._found.get(root) is None:
+                self._found[root] = look()
+            return self._found[root]
+
+    def _sign_in(self) -> Problem | None:
+        stand_on(self.site())
+        try:
+            self._person = sign_in_person(self._site, self._site.live)
+        except SlipwayError as error:
+            return Problem(f"the smoke user cannot sign in: {error.message}", SIGN_IN)
+        except (httpx.TransportError, ssl.SSLError) as error:
+            return Problem(f"the smoke user cannot sign in: {in_words(error)}", SIGN_IN)
+        return None
+
+    def _ask_as_anyone(self, method: str, path: str) -> Problem | None:
+        stand_on(self.site())
+        status = self._site.request(method, path).status_code
+        if status == 401:
+            return None
+        return Problem(f"{method} {path} answers an anonymous client with {status}", CLOSED)
+
+
+def stand_on(root: Problem | None) -> None:
+    """End the check if what it stands on is broken."""
+    if root is not None:
+        could_not_be_tried(root.what, root.cause)
+
+
+def look_at_site(site: Site, patience: float) -> Problem | None:
+    """What is wrong with the site's health path; asks again for `patience` seconds."""
+    where = f"{site.live.url}{site.live.cheap_path}"
+    ends = time.monotonic() + patience
+    while True:
+        try:
+            status = site.get(site.live.cheap_path).status_code
+            if status < 500:
+                return None
+            what = f"{where} answers {status}"
+        except (httpx.TransportError, ssl.SSLError) as error:
+            what = f"{where}: {in_words(error)}"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                # Waiting does not help.
+                return Problem(what, CERTIFICATE)
+        if time.monotonic() > ends:
+            return Problem(f"{what}, also after {patience:g} s" if patience else what, SITE)
+        time.sleep(PAUSE)
+
+
+def _look_at_host(host: Host) -> Problem | None:
+    try:
+        host.run("true")
+    except RuntimeError as error:
+        said = " ".join(str(getattr(error.args[0], "stderr", "")).split())[-160:] if error.args else ""
+        return Problem(f"{name_of(host)} cannot be reached by ssh{f': {said}' if said else ''}", HOST)
+    return None
