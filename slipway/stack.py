@@ -24,7 +24,6 @@ from slipway.platforms.state_folder import set_ups
 from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
-from slipway.secrets.scan import KNOWN_KEYS
 from slipway.settings import (
     LOAD_HEADER,
     STICKY_COOKIE,
@@ -318,6 +317,8 @@ class LiveStack:
     @property
     def known_keys(self) -> Mapping[str, str]:
         """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
+        from slipway.secrets.scan import KNOWN_KEYS  # noqa: PLC0415 - it loads what most commands do without
+
         return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
 
     def on_every_host(self, program: str) -> tuple[Mapping[str, str], Mapping[str, Exception]]:
