@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
-from checks.kit import plugin
+from checks.kit import budget, plugin
 from checks.kit.background import Background
 from checks.kit.check import Check, check_of, not_evaluated
 from checks.kit.hosts import Host, Hosts, live_slot, name_of
@@ -129,3 +131,25 @@ def live_services(host: Host, app_services: list[Host]) -> list[Host]:
     if not slot:
         not_evaluated("nothing was released yet: slipway release")
     return [service for service in app_services if f"@{slot}-" in service.name]
+
+
+@pytest.fixture(scope="session")
+def whole_budget(live: LiveStack, hosts: Hosts) -> Generator[None]:
+    """All that limits per address leave to this machine, for the rest of the run."""
+    with budget.held(live):
+        yield
+        budget.give_back(live, hosts)
+
+
+@pytest.fixture(autouse=True)
+def own_budget(request: pytest.FixtureRequest, live: LiveStack) -> Generator[None]:
+    """What limits per address leave to this machine, for the checks that spend of it."""
+    check = check_of(request.node)
+    if check is None or check.spends == "nothing":
+        yield
+    elif check.spends == "all":
+        request.getfixturevalue("whole_budget")
+        yield
+    else:
+        with budget.held(live):
+            yield

@@ -23,6 +23,7 @@ AT_ONCE = 16
     standard="OWASP API4:2023",
     why="without a limit one client can use up the capacity; trusting X-Forwarded-For defeats the limit",
     remedy="count by the address that the own proxy appended: TRUSTED_PROXY_HOPS and the edge's limits",
+    spends="all",
 )
 def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site) -> None:
     answers = _flood(site)
@@ -38,6 +39,7 @@ def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site)
     asvs="2.4.1",
     why="a client with Retry-After does not retry at once",
     remedy="send Retry-After with 429",
+    spends="all",
 )
 def test_a_refused_client_gets_retry_after(site: Site) -> None:
     refused = next((answer for answer in _flood(site) if answer.status_code == 429), None)
@@ -53,6 +55,7 @@ def test_a_refused_client_gets_retry_after(site: Site) -> None:
     standard="OWASP API2:2023",
     why="without a limit, passwords can be guessed as fast as the site answers",
     remedy="limit wrong passwords by account, from any address",
+    spends="some",
 )
 def test_passwords_cannot_be_guessed_at_speed(site: Site) -> None:
     declared = site.live.app.checks
@@ -111,6 +114,7 @@ def test_a_chunked_body_over_the_limit_is_refused(site: Site) -> None:
     asvs="4.3.1",
     why="headers without a size limit can exhaust memory",
     remedy="the edge's buffer bounds them",
+    spends="some",
 )
 def test_headers_over_the_limit_are_refused(site: Site) -> None:
     with site.new_client({}) as client:
@@ -140,6 +144,7 @@ def test_a_foreign_host_header_is_refused(site: Site) -> None:
     asvs="4.1.3",
     why="a client must not be able to pretend to be a load test or another address",
     remedy="the edge removes X-Load-Test, X-Real-IP and X-Forwarded-* from requests and sets its own",
+    spends="all",
 )
 def test_headers_that_only_the_edge_may_set_have_no_effect(site: Site) -> None:
     method, path = declared_request(site, "limited")

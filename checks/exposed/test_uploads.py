@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from checks.exposed.hello import doors
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
 from slipway.stack import CheckUpload
@@ -189,3 +190,27 @@ def test_an_expired_presigned_url_is_refused(person: Person) -> None:
     kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
     answer = person.site.at_uploads("PUT", old, content=b"x" * 10, headers={"Content-Type": kind})
     assert answer.status_code in (400, 401, 403), f"a URL of 2020 is answered with {answer.status_code}"
+
+
+@check(
+    "X9",
+    "X2",
+    severity="high",
+    asvs="3.2.1",
+    why="an uploaded picture or page that runs scripts does so in the name of the site that shows it",
+    remedy="edge.cfg, backend uploads: nosniff, and a Content-Security-Policy without scripts",
+)
+def test_what_was_uploaded_runs_no_script(site: Site) -> None:
+    uploads = site.live.outputs.uploads
+    if uploads is None:
+        not_evaluated("the stack has no uploads bucket (slipway:uploads)")
+    if len(doors(site)) < 2:
+        not_evaluated("browsers reach the uploads bucket at the provider's own address")
+    headers = site.at_uploads("GET", f"/{uploads.bucket}/users/check").headers
+    guessed = headers.get("x-content-type-options", "")
+    assert guessed.lower() == "nosniff", f"X-Content-Type-Options is {guessed!r}"
+    policy = headers.get("content-security-policy", "")
+    directives = dict(part.strip().lower().partition(" ")[::2] for part in policy.split(";"))
+    scripts = directives.get("script-src", directives.get("default-src", ""))
+    sandboxed = "sandbox" in directives and "allow-scripts" not in directives["sandbox"]
+    assert scripts.strip() == "'none'" or sandboxed, f"Content-Security-Policy is {policy!r}"

@@ -185,10 +185,12 @@ def why_not_now(config: pytest.Config, check: Check) -> str:
 
 
 def _when(item: pytest.Item) -> int:
-    """Roots first, and last what waits for a trial."""
+    """Roots first; then what waits for no trial; last what spends this machine's budget, and all of it."""
     check = check_of(item)
     if check is None:
         return 1
+    if check.spends != "nothing":
+        return 3 if check.spends == "some" else 4
     return 0 if check.id in ROOT_IDS else 2 if check.waits_for else 1
 
 

@@ -16,7 +16,7 @@ from typing import Literal, NoReturn, get_args
 from hosts.inventory.parts import Inventory
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
-from slipway.secrets.store import SecretStore
+from slipway.secrets.store import SecretStore, SharedStore
 from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
 from slipway.storage.bucket import Bucket
 
@@ -145,8 +145,8 @@ class Platform(ABC):
         return self.secret_store().read()
 
     @abstractmethod
-    def share_secrets(self, public_key: str) -> None:
-        """Let another person's age key read and write the secrets. BadInput if the store takes no keys."""
+    def shared_secrets(self) -> SharedStore:
+        """The store, to change who can open it by an age key. BadInput if the store takes no keys."""
 
     def private_keys(self) -> Mapping[str, str]:
         """By name, private keys (PEM) of the stack that are in no secret store."""

@@ -218,6 +218,8 @@ class Checks(Setting):
     """Keys of each line in the logs, which are JSON objects; empty: logs may have any form."""
     migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
+    openapi: str = ""
+    """File in the folder of slipway.toml: the app's OpenAPI document, in JSON. Its routes are tried too."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import Break, answered, edge, uploads
+from tests.fleet.checks.breaking import Break, answered, edge, header, uploads, without
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -78,6 +78,18 @@ CASES = (
         edge(answered(201, "{}", f"{BEGIN} {{ req.body -m sub javascript }}")),
         red=("X9/an-upload-of-a-wrong-type-is-refused",),
         says="javascript",
+    ),
+    Case(
+        "uploads whose type a browser guesses",
+        uploads(without("X-Content-Type-Options")),
+        red=("X9/what-was-uploaded-runs-no-script",),
+        says="X-Content-Type-Options",
+    ),
+    Case(
+        "uploads that run scripts",
+        uploads(header("Content-Security-Policy", "default-src *")),
+        red=("X9/what-was-uploaded-runs-no-script",),
+        says="default-src *",
     ),
     Case(
         "a bucket that anyone may write to",
