@@ -101,7 +101,7 @@ def examined(path: str, found: os.stat_result) -> Iterator[dict[str, Any]]:
         return
     secrets = held(content)
     key = not SERVED.match(path) and bool(PRIVATE.search(content))
-    known = set() if SERVED.match(path) or key else kinds(content, KNOWN)
+    known = set[str]() if SERVED.match(path) or key else kinds(content, KNOWN)
     if secrets or key or known:
         yield {
             "path": path, "mode": format(stat.S_IMODE(found.st_mode), "o"), "uid": found.st_uid,
@@ -117,7 +117,7 @@ def logs() -> dict[str, Any]:
     found = {kind for line in lines for kind in kinds(line, LOGGED)}
     return {
         "lines": len(secrets),
-        "secrets": sorted(set().union(*map(held, secrets))),
+        "secrets": sorted(set[str]().union(*map(held, secrets))),
         "known": sorted(found),
     }
 

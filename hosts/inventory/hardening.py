@@ -88,7 +88,7 @@ def services(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
         drop_ins = [path for path in seen["DropInPaths"].split() if path not in inventory.files]
         for path in drop_ins:
             if path.startswith(("/etc/", "/run/")):
-                keys = settings_of((facts["foreign"].get(path) or {}).get("text", ""))
+                keys = settings_of(text_of(facts["foreign"].get(path)))
                 yield Deviation(
                     here,
                     "hardening",
@@ -101,6 +101,11 @@ def services(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
                 here, "hardening", name, "as loaded", "its file was changed since systemd read it"
             )
     yield from _haproxy(inventory, facts)
+
+
+def text_of(seen: Mapping[str, str] | None) -> str:
+    """The text of a file that does not belong, if it was read."""
+    return seen.get("text", "") if seen else ""
 
 
 def settings_of(text: str) -> dict[str, str]:

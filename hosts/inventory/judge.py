@@ -138,7 +138,7 @@ def _foreign(
 ) -> Iterator[Deviation]:
     here = inventory.host
     for path, seen in facts["foreign"].items():
-        yield from _content(here, path, (seen or {}).get("text", ""))
+        yield from _content(here, path, hardening.text_of(seen))
         if not (KEPT.fullmatch(path) and _is_released(path, processes)) and not _is_known(path, seen):
             found = f"a link to {seen['target']}" if seen and seen["kind"] == "link" else ""
             yield Deviation(here, _topic(path), path, FOREIGN, found)
@@ -192,7 +192,8 @@ def _is_known(path: str, seen: Mapping[str, str] | None) -> bool:
 
 
 def _topic(path: str) -> Topic:
-    return next((topic for start, topic in TOPICS if path.startswith(start)), "startup")
+    otherwise: Topic = "startup"
+    return next((topic for start, topic in TOPICS if path.startswith(start)), otherwise)
 
 
 def _units(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:

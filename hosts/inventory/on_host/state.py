@@ -170,7 +170,9 @@ def units() -> dict[str, object]:
     wanted = sorted(set(WANTED["units"]) | {name for name in names if name.startswith("slipway-")})
     shown: dict[str, dict[str, str]] = {}
     for block in (run("systemctl", "show", "--", *wanted) if wanted else "").split("\n\n"):
-        fields = dict(line.partition("=")[::2] for line in block.splitlines())
+        fields: dict[str, str] = {
+            key: value for key, _, value in (line.partition("=") for line in block.splitlines())
+        }
         if fields.get("Id"):
             shown[fields["Id"]] = {key: fields.get(key, "") for key in (*STATE, *WANTED["settings"])}
             shown[fields["Id"]]["process"] = process(fields.get("MainPID", "0"))
@@ -270,7 +272,9 @@ def haproxy() -> dict[str, str]:
             text = b"".join(iter(lambda: talk.recv(65536), b"")).decode()
         except OSError:
             return {}
-    found = dict(line.partition(": ")[::2] for line in text.splitlines())
+    found: dict[str, str] = {
+        key: value for key, _, value in (line.partition(": ") for line in text.splitlines())
+    }
     return {
         key: found.get(key, "")
         for key in ("Maxconn", "Hard_maxconn", "Ulimit-n", "ConnRateLimit", "SessRateLimit")

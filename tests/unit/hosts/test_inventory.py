@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +13,6 @@ from hosts.inventory.judge import deviations
 from hosts.inventory.look import program
 from hosts.inventory.parts import Inventory
 from hosts.plan import FleetPlan
-
-Change = Callable[[dict[str, Any]], object]
-
 
 _made: dict[str, Any] = {}
 
@@ -61,17 +57,24 @@ def as_set_up(inventory: Inventory) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def found(inventory: Inventory, change: Change) -> list[tuple[str, str]]:
-    facts = as_set_up(inventory)
+def found(inventory: Inventory, *place: str, value: object = None) -> list[tuple[str, str]]:
+    """Topic and name of every deviation after `value` was set (or appended to a list) at `place` of the facts."""
+    facts: dict[str, Any] = as_set_up(inventory)
     inventory.settings.clear()  # what systemd says of a unit's settings is tried on real hosts
-    change(facts)
+    if place:
+        *folders, last = place
+        at: dict[str, Any] = facts
+        for name in folders:
+            at = at[name]
+        if isinstance(at.get(last), list):
+            at[last].append(value)
+        else:
+            at[last] = value
     return [(each.topic, each.what) for each in deviations(inventory, facts, {"web"})]
 
 
 def test_a_host_as_it_was_set_up_has_no_deviation(inventories: dict[str, Inventory]) -> None:
-    assert {name: found(each, lambda facts: None) for name, each in inventories.items()} == {
-        name: [] for name in inventories
-    }
+    assert {name: found(each) for name, each in inventories.items()} == {name: [] for name in inventories}
 
 
 def test_the_inventory_names_what_the_set_up_places(inventories: dict[str, Inventory]) -> None:
@@ -98,58 +101,41 @@ def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: Fl
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("place", "value", "named"),
     [
-        (lambda facts: facts["files"].update({"/etc/slipway/ca.pem": None}), ("file", "/etc/slipway/ca.pem")),
-        (
-            lambda facts: facts["files"]["/etc/haproxy/haproxy.cfg"].update(sha256="other"),
-            ("file", "/etc/haproxy/haproxy.cfg"),
-        ),
-        (lambda facts: facts["files"]["/etc/slipway/env"].update(mode="755"), ("mode", "/etc/slipway/env")),
-        (
-            lambda facts: facts["units"]["haproxy.service"].update(ActiveState="failed"),
-            ("unit", "haproxy.service"),
-        ),
-        (
-            lambda facts: facts["foreign"].update({"/etc/cron.d/x": {"kind": "file"}}),
-            ("startup", "/etc/cron.d/x"),
-        ),
-        (
-            lambda facts: facts["all_units"].append("slipway-miner@blue-1.service"),
-            ("startup", "slipway-miner@blue-1.service"),
-        ),
-        (lambda facts: facts["listening"].append(["udp", "0.0.0.0", "123", ""]), ("port", "udp 123")),
-        (lambda facts: facts["listening"].append(["tcp", "::", "8081", ""]), ("port", "tcp 8081")),
-        (lambda facts: facts.update(firewall=""), ("firewall", "inet slipway")),
-        (
-            lambda facts: facts["privileged"].update({"/usr/bin/env": "SUID root"}),
-            ("privilege", "/usr/bin/env"),
-        ),
-        (lambda facts: facts["disks"].update({"/mnt/x": [50, 3]}), ("disk", "/mnt/x")),
+        (("files", "/etc/slipway/ca.pem"), None, ("file", "/etc/slipway/ca.pem")),
+        (("files", "/etc/haproxy/haproxy.cfg", "sha256"), "other", ("file", "/etc/haproxy/haproxy.cfg")),
+        (("files", "/etc/slipway/env", "mode"), "755", ("mode", "/etc/slipway/env")),
+        (("units", "haproxy.service", "ActiveState"), "failed", ("unit", "haproxy.service")),
+        (("foreign", "/etc/cron.d/x"), {"kind": "file"}, ("startup", "/etc/cron.d/x")),
+        (("all_units",), "slipway-miner@blue-1.service", ("startup", "slipway-miner@blue-1.service")),
+        (("listening",), ["udp", "0.0.0.0", "123", ""], ("port", "udp 123")),
+        (("listening",), ["tcp", "::", "8081", ""], ("port", "tcp 8081")),
+        (("firewall",), "", ("firewall", "inet slipway")),
+        (("privileged", "/usr/bin/env"), "SUID root", ("privilege", "/usr/bin/env")),
+        (("disks", "/mnt/x"), [50, 3], ("disk", "/mnt/x")),
     ],
 )
 def test_what_differs_is_named(
-    inventories: dict[str, Inventory], change: Change, named: tuple[str, str]
+    inventories: dict[str, Inventory], place: tuple[str, ...], value: object, named: tuple[str, str]
 ) -> None:
-    assert found(inventories["web1"], change) == [named]
+    assert found(inventories["web1"], *place, value=value) == [named]
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("place", "value"),
     [
-        lambda facts: facts["listening"].append(["tcp", "127.0.0.1", "9999", ""]),
-        lambda facts: facts["all_units"].append("slipway-web@green-2.service"),
-        lambda facts: facts["tables"].update(
-            {"ip nat": "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"}
-        ),
-        lambda facts: facts["foreign"].update({"/etc/slipway/env/blue/web.env": {"kind": "file"}}),
-        lambda facts: facts["mounts"].append(
-            {"root": "/", "at": "/data", "type": "ext4", "from": "/dev/sdb1"}
-        ),
+        (("listening",), ["tcp", "127.0.0.1", "9999", ""]),
+        (("all_units",), "slipway-web@green-2.service"),
+        (("tables", "ip nat"), "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"),
+        (("foreign", "/etc/slipway/env/blue/web.env"), {"kind": "file"}),
+        (("mounts",), {"root": "/", "at": "/data", "type": "ext4", "from": "/dev/sdb1"}),
     ],
 )
-def test_what_belongs_is_not_named(inventories: dict[str, Inventory], change: Change) -> None:
-    assert found(inventories["web1"], change) == []
+def test_what_belongs_is_not_named(
+    inventories: dict[str, Inventory], place: tuple[str, ...], value: object
+) -> None:
+    assert found(inventories["web1"], *place, value=value) == []
 
 
 def test_the_program_for_hosts_is_one_text_of_the_standard_library(inventories: dict[str, Inventory]) -> None:
