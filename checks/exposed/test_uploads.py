@@ -152,30 +152,6 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
 
 @check(
     "X9",
-    "I7",
-    severity="critical",
-    asvs="8.2.2",
-    standard="OWASP API1:2023",
-    why="object keys can be guessed or leaked, so the owner must be checked",
-    remedy="put the owner into the key, and compare it",
-)
-def test_another_users_upload_is_refused(site: Site, person: Person) -> None:
-    upload = _upload(site)
-    if upload.read is None:
-        not_evaluated("declare checks.upload.read in slipway.toml")
-    _, key, _ = _begin(person, 10)
-    parts = key.split("/")
-    if len(parts) < 2:
-        not_evaluated("an upload's key has no owner in it")
-    foreign = "/".join([*parts[:-2], "00000000-0000-4000-8000-000000000000", parts[-1]])
-    status = person.ask(upload.read, {"key": foreign}).status_code
-    assert status in (403, 404), f"another user's key is answered with {status}"
-    anonymous = site.request("GET", upload.read.partition(" ")[2].replace("${key}", key)).status_code
-    assert anonymous == 401, f"an anonymous client is answered with {anonymous}"
-
-
-@check(
-    "X9",
     severity="medium",
     asvs="14.2.1",
     why="a link that works after its expiry gives access for good",

@@ -204,6 +204,13 @@ class Checks(Setting):
     """A request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
     """An admin's request: answers 401 to anonymous clients and 403 to the smoke user."""
+    refresh: Request | None = None
+    """A request that the session cookie alone authorises, such as `POST /api/auth/refresh`."""
+    other_user: dict[EnvName, EnvName] = Field(default_factory=dict[EnvName, EnvName])
+    """Signs in another ordinary user by the smoke steps: `{ SMOKE_EMAIL = "SMOKE_OTHER_EMAIL" }`.
+
+    Each name is an entry of scope `smoke` whose value the steps then take from another such entry.
+    """
     malformed: Request | None = None
     """Gets a body that cannot be parsed: the response must be a 4xx without internal details."""
     limited: Request | None = None
