@@ -18,7 +18,7 @@ from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import Deviation
 from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
-from slipway.fleet.fleet import Fleet, FleetHost, answers
+from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
@@ -321,19 +321,6 @@ class LiveStack:
         from slipway.secrets.scan import KNOWN_KEYS  # noqa: PLC0415 - it loads what most commands do without
 
         return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
-
-    def on_every_host(self, program: str) -> tuple[Mapping[str, str], Mapping[str, Exception]]:
-        """By host, what a Python program prints there, as root; and why it could not run on others."""
-        run = ["/usr/bin/python3", "-IB", "-"]
-
-        def output(host: FleetHost) -> str:
-            done = host.connection.run(run, program.encode(), timeout=120)
-            if done.code != 0:
-                lines = self.redact(done.stderr).strip().splitlines()[-3:]
-                raise SlipwayError(f"{host.name}: a program of the checks failed", details=lines)
-            return done.stdout
-
-        return answers(lambda: self.fleet.each(self.fleet.hosts, output))
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
