@@ -28,6 +28,7 @@ from infra.cloudflare.realtime import Realtime, RealtimeArgs, worker_variables
 from infra.cloudflare.uploads import Uploads, UploadsArgs
 from slipway.settings import BadInput, Project
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.aws_offered import zone_letters
 
 
 def program(project: Project) -> Mapping[str, Any]:
@@ -69,7 +70,9 @@ def program(project: Project) -> Mapping[str, Any]:
         proxy=stack.database == "postgres" and settings.database.pooler == "rds_proxy",
     ), here)  # fmt: skip
 
-    network = Network("network", NetworkArgs(names, settings.network, vault.key_arn), here)
+    network = Network(
+        "network", NetworkArgs(names, settings.network, zone_letters(settings), vault.key_arn), here
+    )
 
     edge = LoadBalancer("edge", LoadBalancerArgs(
         names, settings.load_balancer,

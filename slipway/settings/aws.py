@@ -20,7 +20,7 @@ Window = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:
 WeeklyWindow = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{3}:[0-9]{2}:[0-9]{2}-[a-z]{3}:[0-9]{2}:[0-9]{2}$")
 ]
-ZoneLetters = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,6}$")]
+ZoneLetters = Annotated[str, StringConstraints(pattern=r"^([a-z]{2,6})?$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -31,8 +31,9 @@ class Network(Setting):
     """Address range of the VPC; /16 to /20."""
     zones: int = Field(default=2, ge=2, le=3)
     """Availability zones: a load balancer needs two."""
-    zone_letters: ZoneLetters = "abc"
-    """Letters of the zones, in order. Not every account has all: `aws ec2 describe-availability-zones`."""
+    zone_letters: ZoneLetters = ""
+    """Letters of the zones, in order; empty: the first of the region. Not every account has all of an old
+    region's: `aws ec2 describe-availability-zones`."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """NAT gateways: one per zone survives the loss of a zone, a single one costs less."""
     endpoints: bool = True
@@ -150,6 +151,11 @@ class GitHub(Setting):
 
     repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
     """`owner/name`."""
+    owner_id: int = Field(default=0, ge=0)
+    """Number of the owner, which GitHub puts into tokens of repositories that were created or renamed since
+    2026-07-15; `slipway github ids` reads both. 0: an older repository."""
+    repository_id: int = Field(default=0, ge=0)
+    """Number of the repository; with `owner_id` or not at all."""
     environment: str = ""
     """The GitHub environment that may release this stack; default: the stack's name."""
     provider: Literal["create", "existing"] = "create"
