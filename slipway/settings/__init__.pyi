@@ -11,6 +11,7 @@ from .app import Step as Step
 from .app import WebSocket as WebSocket
 from .app_file import load_app as load_app
 from .checks import CheckSocket as CheckSocket
+from .checks import CheckToken as CheckToken
 from .checks import CheckUpload as CheckUpload
 from .checks import CheckWebhook as CheckWebhook
 from .checks import Number as Number
