@@ -224,6 +224,8 @@ def deploy_may_release(facts: Facts) -> Iterator[Said]:
         ("ssm:StartSession", facts.arn("ec2", "instance/i-1")),
         ("ssm:StartSession", f"arn:aws:ssm:{facts.region}:x:document/AWS-StartSSHSession"),
         ("ec2-instance-connect:SendSSHPublicKey", facts.arn("ec2", "instance/i-1")),
+        ("cloudwatch:DescribeAlarms", facts.arn("cloudwatch", "alarm:x")),
+        ("cloudwatch:EnableAlarmActions", facts.arn("cloudwatch", f"alarm:{facts.fleet}-no-host")),
         ("ec2:DescribeInstances", "*"), ("autoscaling:DescribeAutoScalingGroups", "*"),
         ("elasticloadbalancing:DescribeTargetHealth", "*"),
     ):  # fmt: skip

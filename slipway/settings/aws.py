@@ -36,9 +36,9 @@ class Network(Setting):
     region's: `aws ec2 describe-availability-zones`."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """NAT gateways: one per zone survives the loss of a zone, a single one costs less."""
-    endpoints: bool = True
-    """Are there VPC endpoints for AWS's services? S3's is free and always there. Others (sessions, secrets,
-    logs, keys) keep hosts manageable while a NAT gateway is down, and cost by the hour and zone."""
+    endpoints: bool = False
+    """Are there VPC endpoints for sessions and secrets? S3's is free and always there. These three keep hosts
+    manageable while a NAT gateway is down, and cost by the hour and zone: 44 USD a month in two zones."""
     flow_log_days: int = Field(default=30, ge=1)
     """Retention of the flow log of accepted and rejected connections, in days."""
 
@@ -175,6 +175,14 @@ class Alerts(Setting):
     """Maximum use of Redis' memory, in percent."""
     queue_length: int = Field(default=1000, ge=1)
     """Maximum number of waiting jobs."""
+    database_cpu_percent: float = Field(default=90, gt=0, le=100)
+    """Maximum use of the database's processors, in percent."""
+    database_connections: int = Field(default=0, ge=0)
+    """Maximum number of open connections; 0: four fifths of what the instance class takes."""
+    disk_percent: float = Field(default=85, gt=0, le=100)
+    """Maximum use of a host's disk, in percent."""
+    memory_percent: float = Field(default=92, gt=0, le=100)
+    """Maximum use of a host's memory, in percent."""
     certificate_days: int = Field(default=14, ge=1)
     """Minimum days until the certificate expires."""
     limited_per_5_minutes: int = Field(default=500, ge=1)
@@ -228,8 +236,9 @@ class Aws(Setting):
     """See below."""
     buckets: Buckets = Buckets()
     """See below."""
-    secret_recovery_days: int = Field(default=30, ge=7, le=30)
-    """Days for which a deleted secret or key can be restored."""
+    secret_recovery_days: int = Field(default=30, ge=0, le=30)
+    """Days for which a deleted secret or key can be restored: 7 to 30. 0: secrets are gone at once, so that a
+    stack can be made again under its name; keys are kept for 7 days, which is AWS's least."""
     alerts: Alerts = Alerts()
     """See below."""
     github: GitHub | None = None
@@ -253,6 +262,9 @@ class Cloudflare(Setting):
     """Zone id."""
     zone_name: str
     """Name of the zone that contains the stack's domain."""
+    plan: Literal["free", "pro", "business"] = "free"
+    """The zone's plan. On `free`, the rate limit covers every path of the zone, whatever the host, and
+    Cloudflare's managed rules are off: that plan has neither."""
     manage_zone: bool = True
     """Does this stack manage zone-wide settings (TLS, cache)? One stack of each zone does."""
     edge_certificate: Literal["universal", "advanced"] = "universal"
@@ -266,13 +278,13 @@ class Cloudflare(Setting):
     worker_migrated: bool = False
     """Turn on after the Worker's first `up`: Cloudflare creates a Durable Object's class only once."""
     managed_rules: bool = True
-    """Are Cloudflare's managed firewall rules on? They need the Pro plan."""
+    """Are Cloudflare's managed firewall rules on? Only from plan `pro` on."""
     requests_per_10_seconds: int = Field(default=200, ge=10)
     """Requests allowed from one client address in 10 seconds; Cloudflare blocks more."""
 
 
 PREVIEW: dict[str, Any] = {
-    "network": {"nat": "one", "endpoints": False, "flow_log_days": 7},
+    "network": {"nat": "one", "flow_log_days": 7},
     "web": {"type": "t3.small", "min": 2, "max": 3},
     "worker": {"type": "t3.small", "min": 1, "max": 2},
     "load_balancer": {"deletion_protection": False, "log_days": 14},
@@ -282,7 +294,7 @@ PREVIEW: dict[str, Any] = {
     },
     "cache": {"type": "cache.t4g.micro", "replicas": 0, "snapshot_days": 1, "final_snapshot": False},
     "buckets": {"old_version_days": 7},
-    "secret_recovery_days": 7,
+    "secret_recovery_days": 0,
     "audit": False,
     "protect": False,
 }  # fmt: skip

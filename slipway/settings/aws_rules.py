@@ -39,6 +39,12 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
     yield from data_rules(stack, stack.aws)
     yield from offered_rules(stack, stack.aws)
     yield from _github(stack.aws)
+    if 0 < stack.aws.secret_recovery_days < 7:
+        yield (
+            ("aws", "secret_recovery_days"),
+            f"must be 0 or 7 to 30, got {stack.aws.secret_recovery_days}: AWS keeps a secret 7 days or not",
+            "0 for a stack that is often made again",
+        )
     if stack.purpose == "production":
         yield from production_rules(stack, stack.aws)
 

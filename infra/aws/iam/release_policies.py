@@ -59,6 +59,12 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             ],
             ["*"],
         ),
+        # Alarms are silent until the first release is live.
+        Statement("FindAlarms", ["cloudwatch:DescribeAlarms"], [arn(names, "cloudwatch", "alarm:*")]),
+        Statement(
+            "TurnOnAlarms", ["cloudwatch:EnableAlarmActions"],
+            [arn(names, "cloudwatch", f"alarm:{names.fleet}-*")],
+        ),
         Statement(
             "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
         ),

@@ -11,6 +11,7 @@ from hosts.plan import FleetPlan
 from slipway.build.worker import build_worker
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.aws.account import make_linked_roles, refuse_small_account
+from slipway.platforms.aws.alarms import try_to_turn_on_alarms
 from slipway.platforms.aws.data_logins import (
     ensure_proxy_login,
     ensure_roles,
@@ -74,7 +75,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("data"):
             _data(session, plan, fleet, progress)
         with progress.phase("health"):
-            _health(session, outputs, bucket, progress)
+            _health(session, project, outputs, bucket, progress)
     return outputs
 
 
@@ -97,10 +98,14 @@ def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress
         ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(REDIS), host, progress)
 
 
-def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Progress) -> None:
+def _health(
+    session: AwsSession, project: Project, outputs: Outputs, bucket: Bucket, progress: Progress
+) -> None:
     if Ledger(bucket, outputs.stack).live() is None:
         progress.line(f"nothing is live yet: slipway release --stack {outputs.stack}")
     else:
+        if why := try_to_turn_on_alarms(session, names_of(project.stack).fleet):
+            progress.line(why)
         wait_for_targets(session, cloud_of(outputs), outputs, progress)
     if problem := site_problem(outputs):
         progress.line(problem)
