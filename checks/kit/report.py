@@ -14,7 +14,7 @@ from checks.kit.results import HISTORY, Past, Result, Run, remember
 from checks.kit.rows import heading, link_to_asvs, link_to_matrix, sentence
 from checks.kit.sarif import sarif
 from slipway import reports
-from slipway.reports import Case, cell
+from slipway.reports import Case, cell, printable
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 LONGEST = 600
@@ -115,7 +115,7 @@ def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> Non
         if line.verdict in ("fail", "waived"):
             _show_line(line, run, out)
     for (verdict, reason), names in _by_reason(lines).items():
-        out.print(f"[{_COLOURS[verdict]}]{verdict:<18}[/] {escape(reason[:LONGEST])}", soft_wrap=True)
+        out.print(f"[{_COLOURS[verdict]}]{verdict:<18}[/] {_shown(reason)}", soft_wrap=True)
         out.print(f"{'':19}[dim]{', '.join(names)}[/]", soft_wrap=True)
     if not run.count("pass") and not run.count("fail") and not run.count("waived"):
         nothing = "every check was skipped or not evaluated" if run.results else "no check ran"
@@ -123,7 +123,7 @@ def show(run: Run, paths: Sequence[Path], console: Console | None = None) -> Non
             nothing = "no check could be tried"
         out.print(f"[red]Nothing was proved: {nothing}.[/]")
     for changed in changes_in_words(run):
-        out.print(escape(changed), soft_wrap=True)
+        out.print(_shown(changed), soft_wrap=True)
     counts = ", ".join(
         f"[{_COLOURS[verdict]}]{count} {verdict}[/]" for verdict, count in shown_counts(run).items()
     )
@@ -142,9 +142,14 @@ def _show_line(line: Line, run: Run, out: Console) -> None:
     out.print(f"{start} {check.id} [dim]({check.severity}){where}[/]{new}", soft_wrap=True)
     for hosts, reason in line.reasons:
         before = f"{hosts}: " if hosts and len(line.reasons) > 1 else ""
-        out.print(f"{'':19}{escape(before + reason[:LONGEST])}", soft_wrap=True)
+        out.print(f"{'':19}{_shown(before + reason)}", soft_wrap=True)
     if line.verdict == "fail":
         out.print(f"{'':19}[dim]→ {escape(check.remedy)}[/]", soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """An answer of the site in a reason gives the terminal no orders, and is not read as markup."""
+    return escape(printable(text[:LONGEST]))
 
 
 def _by_reason(lines: Iterable[Line]) -> dict[tuple[str, str], list[str]]:

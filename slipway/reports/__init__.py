@@ -16,6 +16,8 @@ from xml.etree import ElementTree as Xml
 
 from pydantic import BaseModel, ValidationError
 
+from slipway.settings import printable
+
 __all__ = [
     "Case",
     "Reports",
@@ -23,6 +25,7 @@ __all__ = [
     "add_to_ci_summary",
     "cell",
     "junit",
+    "printable",
     "read_runs",
     "render",
     "row",

@@ -38,6 +38,7 @@ from .outputs import Outputs as Outputs
 from .outputs import Redis as Redis
 from .outputs import Role as Role
 from .outputs import SecretStore as SecretStore
+from .printable import printable as printable
 from .project import Project as Project
 from .project import open_project as open_project
 from .stack import LocalFleet as LocalFleet

@@ -174,7 +174,7 @@ class Limits(Setting):
     body_bytes: int = Field(default=1_048_576, ge=1024)
     """Largest request body; a larger one is answered with 413."""
     connections_per_ip: int = Field(default=200, ge=1)
-    """Open connections of one address, WebSockets included; more are answered with 429."""
+    """Open connections of one address, WebSockets and silent ones too; more get 429 or are closed."""
     requests_per_minute: int = Field(default=600, ge=1)
     """Requests of one address over all paths; more are answered with 429."""
     idle_seconds: int = Field(default=60, ge=5)

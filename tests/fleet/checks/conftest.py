@@ -14,7 +14,7 @@ EVERY = "SLIPWAY_SABOTAGE"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One case for each file and row of the checklist; SLIPWAY_SABOTAGE=all: every case (`script/test proof`)."""
+    """One case for each file and row of the checklist; SLIPWAY_SABOTAGE=all: every case."""
     chosen = config.option.keyword or any("::" in arg for arg in config.args)
     if chosen or os.environ.get(EVERY) == "all":
         return
