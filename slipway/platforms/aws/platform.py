@@ -32,7 +32,7 @@ class AwsPlatform(PulumiManaged):
         if self.project.stack.purpose == "production":
             raise BadInput(
                 f"stack {self.project.stack.name} is production: slipway never deletes it",
-                remedy="take its protections away in an update of their own, then call pulumi destroy yourself",
+                remedy="take its protections away in an update of their own, then: pulumi destroy",
             )
         if not volumes:
             raise BadInput(
