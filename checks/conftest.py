@@ -6,8 +6,8 @@ import pytest
 
 from checks.kit import plugin
 from checks.kit.background import Background
-from checks.kit.check import Check, check_of
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.check import Check, check_of, not_evaluated
+from checks.kit.hosts import Host, Hosts, live_slot, name_of
 from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Person, Site, declared_request
 from slipway.stack import LiveStack, Role
@@ -113,8 +113,19 @@ def role(host: Host, live: LiveStack) -> Role:
 
 
 @pytest.fixture(scope="session")
-def app_services(host: Host) -> list[Host]:
-    """testinfra's services of the app's processes that run on `host`."""
+def app_services(host: Host, role: Role, live: LiveStack) -> list[Host]:
+    """testinfra's services of the app's processes that run on `host`, in both slots."""
+    if not live.app.on_role(role):
+        not_evaluated(f"no process in slipway.toml runs on hosts of role {role} ([processes.NAME])")
     # testinfra has no module that lists units.
     listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
     return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="session")
+def live_services(host: Host, app_services: list[Host]) -> list[Host]:
+    """Those of the slot that serves: a warm one runs an older release, by that release's settings."""
+    slot = live_slot(host)
+    if not slot:
+        not_evaluated("nothing was released yet: slipway release")
+    return [service for service in app_services if f"@{slot}-" in service.name]

@@ -212,6 +212,10 @@ class Checks(Setting):
     """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
     """Wrong passwords per minute that the app allows for one account."""
+    health_keys: list[str] = Field(default_factory=list)
+    """Keys of the JSON object on the health path; empty: it may answer in any form."""
+    log_keys: list[str] = Field(default_factory=list)
+    """Keys of each line in the logs, which are JSON objects; empty: logs may have any form."""
     migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
     asset: HttpPath | None = None
