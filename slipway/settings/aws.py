@@ -4,7 +4,7 @@ The defaults here are production's. `PREVIEW` has those of other purposes: the s
 quicker to delete. A stack's file overrides any of them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints
 
@@ -212,6 +212,10 @@ class Aws(Setting):
 
     account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
     """The only account in which this stack may be made."""
+    size: Literal["small", "standard", "large"] = "standard"
+    """Defaults of a production stack: `small` for the first users, at less than 200 USD a month. It gives up:
+    hosts in the other zone lose the internet with the zone of the only NAT gateway, and a failover of the
+    database closes its connections, for there is no proxy; classes are burstable."""
     region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     """Region of all resources."""
     profile: str = ""
@@ -301,12 +305,34 @@ PREVIEW: dict[str, Any] = {
 """Defaults of stacks that are not production, where they differ from the defaults above."""
 
 
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": {"nat": "one"},
+        "web": {"type": "t3.small", "max": 4},
+        "worker": {"type": "t3.small", "min": 1, "max": 2},
+        "database": {"type": "db.t4g.micro", "storage_gb": 20, "max_storage_gb": 100, "pooler": "none"},
+        "cache": {"type": "cache.t4g.micro"},
+    },
+    "large": {
+        "network": {"endpoints": True},
+        "web": {"type": "m7i.large", "min": 4, "max": 12, "disk_gb": 40},
+        "worker": {"type": "m7i.large", "min": 2, "max": 6, "disk_gb": 40},
+        "database": {"type": "db.r6g.large", "storage_gb": 200, "max_storage_gb": 2000},
+        "cache": {"type": "cache.m6g.large"},
+    },
+}
+"""Defaults of production by size, where they differ from the defaults above."""
+
+
 def with_defaults(given: Any, purpose: Purpose) -> Any:
-    """`given` (the `slipway:aws` mapping) with the defaults of `purpose` for missing keys.
+    """`given` (the `slipway:aws` mapping) with the defaults of `purpose`, or of its size, for missing keys.
 
     Anything but a mapping is returned unchanged: validation reports it.
     """
-    return _merged(PREVIEW, given) if purpose == "preview" else given
+    if purpose == "preview":
+        return _merged(PREVIEW, given)
+    size = cast("dict[str, Any]", given).get("size") if isinstance(given, dict) else None
+    return _merged(SIZES[size], given) if size in SIZES else given
 
 
 def _merged(under: dict[str, Any], over: Any) -> Any:

@@ -252,3 +252,20 @@ def test_zones_are_the_regions_own(region: str, zones: int, letters: str):
 def test_every_region_of_the_table_is_one_that_botocore_knows():
     partitions = botocore.session.get_session().get_data("endpoints")["partitions"]
     assert set(ZONES) <= {region for each in partitions for region in each["regions"]}
+
+
+def test_a_small_production_keeps_every_demand_of_production(project: Path):
+    write(project, aws={"size": "small"})
+    aws = open_project("prod", project).stack.aws
+    assert aws and (aws.network.nat, aws.database.pooler, aws.web.type) == ("one", "none", "t3.small")
+    assert aws.database.multi_az and aws.cache.replicas == 1 and aws.web.min == 2
+
+
+def test_a_key_of_its_own_wins_over_the_size(project: Path):
+    write(project, aws={"size": "large", "web": {"type": "m6i.large"}})
+    aws = open_project("prod", project).stack.aws
+    assert aws and (aws.web.type, aws.web.min) == ("m6i.large", 4)
+
+
+def test_a_size_that_does_not_exist_is_refused(project: Path):
+    assert any("aws.size" in each for each in refused(project, aws={"size": "tiny"}))
