@@ -59,6 +59,16 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             ],
             ["*"],
         ),
+        # Before a migration; the newest are kept.
+        Statement(
+            "SnapshotBeforeMigration",
+            ["rds:CreateDBSnapshot", "rds:DeleteDBSnapshot", "rds:AddTagsToResource"],
+            [arn(names, "rds", f"snapshot:{names.fleet}-before-*")],
+        ),
+        Statement(
+            "SnapshotOwnDatabase", ["rds:CreateDBSnapshot", "rds:DescribeDBSnapshots"],
+            [arn(names, "rds", f"db:{names.fleet}"), arn(names, "rds", f"snapshot:{names.fleet}-before-*")],
+        ),
         # Alarms are silent until the first release is live.
         Statement("FindAlarms", ["cloudwatch:DescribeAlarms"], [arn(names, "cloudwatch", "alarm:*")]),
         Statement(

@@ -7,6 +7,7 @@ from slipway.platforms.aws.alarms import silent_alarms, try_to_turn_on_alarms
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_of
+from slipway.platforms.aws.snapshots import snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
 from slipway.platforms.platform import Diagnosis, Examination, Opened, fail, ok, warn
 from slipway.platforms.pulumi import PulumiManaged, refuse_missing
@@ -89,6 +90,11 @@ class AwsPlatform(PulumiManaged):
         write_boot_documents(session, cloud_of(outputs), documents, order)
         if documents:
             try_to_turn_on_alarms(session, names_of(self.project.stack).fleet)
+
+    def snapshot_database(self, outputs: Outputs, progress: Progress) -> dict[str, object] | None:
+        """A snapshot of the RDS instance."""
+        database = cloud_of(outputs).database
+        return snapshot(session_of(self.project), database, progress) if database else None
 
     def renewal(self, outputs: Outputs) -> str:
         """AWS Certificate Manager renews it."""

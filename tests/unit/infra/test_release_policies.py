@@ -33,6 +33,7 @@ def test_a_release_reads_the_stack_s_secrets_and_writes_boot_secrets_only():
 
 CALLED = {
     "cloudwatch:DescribeAlarms", "cloudwatch:EnableAlarmActions",
+    "rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:DeleteDBSnapshot", "rds:DescribeDBSnapshots",
     "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances",
     "elasticloadbalancing:DescribeTargetHealth",
     "ssm:GetParameter", "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret",
