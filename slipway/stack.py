@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
+from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
@@ -281,6 +282,22 @@ class LiveStack:
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
         return load_manifest(self.bucket, build)
+
+    def files_of(self, build: str) -> dict[str, str]:
+        """What a build's layers hold, by name: `<SHA-256> <mode>` of a file, `-> target` of a link."""
+        return contents_of(self.manifest(build), self.bucket)
+
+    def env_as_released(self, release: int, scope: str) -> dict[str, str] | None:
+        """The env of a process in `release`; None if settings or secrets have changed since.
+
+        A release keeps the version of its values and not the values, so that they are known only as long as
+        today's still give that version. Raises BadInput if a value is missing.
+        """
+        record = self.ledger.get(release)
+        app = self.manifest(record.build).as_declared(self.app)
+        if config_version(app, self.stack, self.outputs, self.secrets) != record.config:
+            return None
+        return self.env(scope, app)
 
     def migrations(self, release: int) -> list[str]:
         """Ids of the migrations in the build of `release`."""

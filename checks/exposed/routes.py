@@ -113,8 +113,13 @@ def routes(app: App) -> list[Route]:
     found += [_route(f"GET {path}") for path in app.load.paths]
     unique: dict[tuple[str, str], Route] = {}
     for each in found:
-        unique.setdefault((each.method, re.sub(r"\$\{\w+\}", "${}", each.path)), each)
+        unique.setdefault((each.method, shape(each.path)), each)
     return list(unique.values())
+
+
+def shape(path: str) -> str:
+    """A path without the names of its placeholders."""
+    return re.sub(r"\$\{\w+\}", "${}", path)
 
 
 def _route(
@@ -165,9 +170,8 @@ def random_trials(route: Route, luck: random.Random) -> Iterator[Trial]:
     plain = re.sub(r"\$\{\w+\}", "x", route.path)
     while True:
         if route.body and not route.writes:
-            body = {
-                name: _grown(luck, 3) if luck.random() < 0.7 else value for name, value in route.body.items()
-            }
+            example = _example(route.body)
+            body = {name: _grown(luck, 3) if luck.random() < 0.7 else kept for name, kept in example.items()}
             if luck.random() < 0.2:
                 body.pop(luck.choice(list(body)))
             yield _with(route, plain, body, f"body {_short(body)}")

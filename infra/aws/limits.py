@@ -1,7 +1,10 @@
 """AWS's limits on values: lengths of names, retention periods, names that may not come again."""
 
 import hashlib
+import os
 from datetime import UTC, datetime
+
+from infra import RECORDED
 
 LOAD_BALANCER = 32
 """Maximum length of the name of a load balancer, target group or trust store."""
@@ -35,5 +38,9 @@ FINAL_SNAPSHOT = "finalSnapshotIdentifier"
 
 
 def final_snapshot(fleet: str) -> str:
-    """A name that no earlier database of this fleet has left: AWS refuses one that exists."""
-    return f"{fleet}-final-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    """A name that no earlier database of this fleet has left: AWS refuses one that exists.
+
+    A recorded graph has one that does not change, so that two of them can be compared.
+    """
+    made = datetime(2000, 1, 1, tzinfo=UTC) if os.environ.get(RECORDED) else datetime.now(UTC)
+    return f"{fleet}-final-{made:%Y%m%d%H%M%S}"

@@ -26,9 +26,9 @@ class OwnHosts(Platform):
         """The age key of this person or CI job."""
         return Identity.of_stack(self.project.stack)
 
-    def share_secrets(self, public_key: str) -> None:
-        """Add a recipient to the file."""
-        self.secret_store().add_recipient(public_key)
+    def shared_secrets(self) -> AgeStore:
+        """The encrypted file, which holds its recipients."""
+        return self.secret_store()
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """The digests of what pyinfra would place on each host."""

@@ -15,7 +15,7 @@ from typing import Literal, NoReturn, get_args
 
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
-from slipway.secrets.store import SecretStore
+from slipway.secrets.store import SecretStore, SharedStore
 from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
 from slipway.storage.bucket import Bucket
 
@@ -144,8 +144,8 @@ class Platform(ABC):
         return self.secret_store().read()
 
     @abstractmethod
-    def share_secrets(self, public_key: str) -> None:
-        """Let another person's age key read and write the secrets. BadInput if the store takes no keys."""
+    def shared_secrets(self) -> SharedStore:
+        """The store, to change who can open it by an age key. BadInput if the store takes no keys."""
 
     def opens_secrets_for(self, other: Project) -> bool:
         """May a command that works on `other`, a stack of the same project, read this stack's secrets?

@@ -204,6 +204,13 @@ class Checks(Setting):
     """A request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
     """An admin's request: answers 401 to anonymous clients and 403 to the smoke user."""
+    refresh: Request | None = None
+    """A request that the session cookie alone authorises, such as `POST /api/auth/refresh`."""
+    other_user: dict[EnvName, EnvName] = Field(default_factory=dict[EnvName, EnvName])
+    """Signs in another ordinary user by the smoke steps: `{ SMOKE_EMAIL = "SMOKE_OTHER_EMAIL" }`.
+
+    Each name is an entry of scope `smoke` whose value the steps then take from another such entry.
+    """
     malformed: Request | None = None
     """Gets a body that cannot be parsed: the response must be a 4xx without internal details."""
     limited: Request | None = None
@@ -218,6 +225,8 @@ class Checks(Setting):
     """Keys of each line in the logs, which are JSON objects; empty: logs may have any form."""
     migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
+    openapi: str = ""
+    """File in the folder of slipway.toml: the app's OpenAPI document, in JSON. Its routes are tried too."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None

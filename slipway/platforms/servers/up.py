@@ -78,8 +78,7 @@ def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> di
     ensure_random(store, NAMES)
     secrets = ensure_certificates(store, project)
     if secrets != before:
-        name = f"secrets/{project.stack.name}"
-        progress.line(f"the secret store has new entries: commit {name}.age and {name}.recipients")
+        progress.line(f"the secret store has new entries: commit secrets/{project.stack.name}.age")
     return secrets
 
 

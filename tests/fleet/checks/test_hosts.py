@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-
 import pytest
 
-from tests.fleet.checks.breaking import Break, done, file, rewritten, together, with_secret
+from tests.fleet.checks.breaking import Break, done, file, together, with_secret
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import FORGET_JOURNAL, Site
 
 CHAIN = "inet slipway input"
-STATE = "/var/lib/slipway/state.json"
 DROP_IN = "/run/systemd/system/slipway-worker@.service.d"
 
 
@@ -38,23 +34,6 @@ def shadow(host: str, program: str, script: str) -> Break:
     """Another program by the same name comes first."""
     path = f"/usr/local/bin/{program}"
     return done(host, f"printf '#!/bin/sh\\n{script}\\n' > {path}; chmod 755 {path}", f"rm {path}")
-
-
-def state(change: Callable[[dict[str, object]], object]) -> Break:
-    """The worker's state file with every slot changed."""
-
-    def changed(text: str) -> str:
-        document = json.loads(text)
-        for slot in document["slots"].values():
-            change(slot)
-        return json.dumps(document)
-
-    return lambda site: rewritten(site, "worker1", STATE, changed)
-
-
-def restate(slot: dict[str, object], was: str, **changes: object) -> None:
-    if slot["state"] == was:
-        slot.update(changes)
 
 
 ROGUE = "slipway-rogue@blue-1"
@@ -161,24 +140,6 @@ PROCESSES = (
             "rm /srv/slipway/layers/loose",
         ),
         red=("P9/the-app-cannot-write-its-own-code",),
-    ),
-    Case(
-        "a host on another release",
-        state(lambda slot: restate(slot, "live", release=1)),
-        red=("P9/all-hosts-run-the-live-release",),
-        says="worker1",
-    ),
-    Case(
-        "a configuration that was not released",
-        state(lambda slot: restate(slot, "live", config="by-hand")),
-        red=("S8/hosts-run-the-released-configuration",),
-        says="by-hand",
-    ),
-    Case(
-        "no release kept for a rollback",
-        state(lambda slot: restate(slot, "warm", state="empty")),
-        red=("S4/the-last-release-is-kept-for-a-rollback",),
-        says="worker1",
     ),
 )
 
