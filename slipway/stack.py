@@ -13,11 +13,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hosts.agent.signature import RELEASE
 from hosts.agent.sigv4 import Credentials
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
+from slipway.secrets import signing
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
 from slipway.settings import (
@@ -42,6 +44,7 @@ from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
+from slipway.storage.records import Release
 
 __all__ = [
     "LOAD_HEADER",
@@ -226,6 +229,25 @@ class LiveStack:
         if not self.platform.hosts_come_and_go:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
+
+    # who signs
+
+    def signed(self, content: bytes, namespace: str) -> tuple[str, str]:
+        """Signer and signature of `content`. BadInput: this person may not sign for the stack."""
+        return signing.signed(self.project, content, namespace)
+
+    def sign(self, record: Release) -> Release:
+        """`record`, signed for this stack."""
+        signer, signature = self.signed(record.statement(self.stack.fleet_id), RELEASE)
+        return record.model_copy(update={"signer": signer, "signature": signature})
+
+    def sign_build(self, content: bytes) -> tuple[str, str]:
+        """Signer and signature of what the bucket is to say about a build."""
+        return self.signed(content, signing.BUILD)
+
+    def trusts_build(self, content: bytes, signature: str, signer: str) -> bool:
+        """Did one of the stack's signers sign what the bucket says about a build?"""
+        return signing.trusts(self.project, content, signature, signer, signing.BUILD)
 
     # the record of releases
 

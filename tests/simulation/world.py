@@ -6,6 +6,7 @@ systemd, HAProxy, layers, the build and the traffic are simulated.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -296,7 +297,7 @@ class SimStack(LiveStack):
 
     def __init__(self, world: World, command: Command) -> None:
         app = _app(world.plan)
-        project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="sim", prove=None))
+        project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="sim", fleet_id="sim", prove=None))
         super().__init__(project)
         self.world, self.command, self.build = world, command, f"b{command.process.pid}"
         hosts = [
@@ -324,6 +325,9 @@ class SimStack(LiveStack):
     def env(self, scope: str, app: Any = None) -> dict[str, str]:
         del scope, app
         return {}
+
+    def signed(self, content: bytes, namespace: str) -> tuple[str, str]:
+        return "operator", f"{namespace} {hashlib.sha256(content).hexdigest()}"
 
     def manifest(self, build: str) -> Any:
         return Manifest(build, self.world.plan)
@@ -363,7 +367,7 @@ class Manifest:
         processes: dict[str, Any] = {"web": {"command": "serve", "boot_seconds": 5}, "worker": worker}
         if self._plan.mailer:
             processes["mailer"] = {**worker, "role": "web"}
-        return {"layers": [], "processes": processes, "cron": {}, "migrate": {}}
+        return {"id": self.id, "layers": [], "processes": processes, "cron": {}, "migrate": {}}
 
 
 def _app(plan: Plan) -> Any:
