@@ -127,9 +127,14 @@ Found = tuple[Manifest, Mapping[str, Path], bytes]
 def find_build(digest: str, app: App, bucket: Bucket | None, trusts: Trusts | None) -> Found | None:
     """The complete build of the input `digest`; None without one, or if it is damaged, foreign or pruned."""
     try:
-        return (_in_bucket(digest, app, bucket, trusts) if bucket and trusts else None) or in_cache(digest)
+        if bucket and trusts and (found := _in_bucket(digest, app, bucket, trusts)):
+            return found
     except BucketError:
         raise
+    except SlipwayError:
+        pass
+    try:
+        return in_cache(digest)
     except SlipwayError:
         return None
 

@@ -4,7 +4,7 @@ import pytest
 
 from hosts.agent import boot, handover, restore, retire, stage, switch
 from hosts.agent.errors import AgentError, Interrupted
-from tests.unit.agent.conftest import WEB, WORKER, World
+from tests.unit.agent.conftest import TICKET, WEB, WORKER, World
 
 BLUE, GREEN = "slipway-worker@blue-1.service", "slipway-worker@green-1.service"
 
@@ -65,7 +65,16 @@ def test_a_slot_whose_worker_died_can_be_switched_to_once_it_can_run(host: World
     host.systemd.dying = set()
     if "stage" in again:
         manifest: dict[str, object] = {"layers": [], "processes": {"worker": WORKER}}
-        host.ask(stage.command, fence=2, release=2, build="b2", config="c2", manifest=manifest, env={})
+        host.ask(
+            stage.command,
+            fence=2,
+            release=2,
+            build="b2",
+            config="c2",
+            manifest=manifest,
+            env={},
+            ticket=TICKET,
+        )
     if "boot" in again:
         host.ask(boot.command, fence=2, release=2)
     host.ask(switch.command, fence=2, release=2)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hosts.agent import run, stage
-from tests.unit.agent.conftest import WEB, World
+from tests.unit.agent.conftest import TICKET, WEB, World
 
 
 def test_the_migrate_command_of_the_release_is_run_by_sh(world: World, monkeypatch: pytest.MonkeyPatch):
@@ -17,7 +17,14 @@ def test_the_migrate_command_of_the_release_is_run_by_sh(world: World, monkeypat
         "migrate": {"command": command, "directory": "db", "timeout_seconds": 7},
     }
     world.ask(
-        stage.command, fence=1, release=1, build="b1", config="c", manifest=manifest, env={"migrate": {}}
+        stage.command,
+        fence=1,
+        release=1,
+        build="b1",
+        config="c",
+        manifest=manifest,
+        env={"migrate": {}},
+        ticket=TICKET,
     )
     given: list[list[str]] = []
 

@@ -38,7 +38,7 @@ def make(**changes: Any) -> Manifest:
 def test_what_is_stored_is_read_back() -> None:
     manifest = make()
     stored = json.loads(json.dumps(manifest.model_dump(mode="json")))
-    assert stored["schema"] == 2
+    assert stored["schema"] == 3
     assert stored["processes"]["web"]["role"] == "web"
     assert read_manifest(stored, "x") == manifest
 
@@ -47,7 +47,6 @@ def test_the_id_is_of_the_content() -> None:
     assert make().id == make().id
     assert make().id != make(app="other").id
     assert make().id == manifest_id(make().model_dump(mode="json"))
-    assert len(make().id) == 13
 
 
 def test_a_changed_manifest_is_refused() -> None:
