@@ -31,9 +31,11 @@ def feed(argv: tuple[str, ...], *inputs: bytes) -> Finished:
     """The same; the program reads the first of `inputs` on standard input, the next ones on 3 and so on."""
     handles = [os.memfd_create(name) for name in ("out", "err", *("in" for _ in inputs))]
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, handles[0], 1), (os.POSIX_SPAWN_DUP2, handles[1], 2)]
-        if not inputs:
-            actions.append((os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0))
+        actions: list[tuple[object, ...]] = [
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, handles[0], 1),
+            (os.POSIX_SPAWN_DUP2, handles[1], 2),
+        ]
         # Moved out of the way first: a handle may have the number that another one is to get.
         given = [fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, 100) for handle in handles[2:]]
         handles += given

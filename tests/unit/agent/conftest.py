@@ -181,6 +181,14 @@ class AnyBuild(str):
     __hash__ = str.__hash__
 
 
+def is_good(_paths: object, _content: bytes, given: str, *_: object) -> bool:
+    return given == "good"
+
+
+def any_build(_: object) -> str:
+    return AnyBuild()
+
+
 TICKET = {"record": 1, "fence": 1, "floor": 0, "signer": "ana@desk", "signature": "good"}
 WEB = {"command": "serve"}
 WORKER = {"command": "work", "role": "worker"}
@@ -193,8 +201,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         monkeypatch.setattr(systemd, name, getattr(units, name))
     monkeypatch.setattr(program, "run", units.run)
     # test_signature.py has real keys and manifests.
-    monkeypatch.setattr(signature, "verifies", lambda *given: given[2] == "good")
-    monkeypatch.setattr(signature, "manifest_id", lambda _: AnyBuild())
+    monkeypatch.setattr(signature, "verifies", is_good)
+    monkeypatch.setattr(signature, "manifest_id", any_build)
     made = World(tmp_path, units)
     yield made
     made.haproxy.socket.close()

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,16 +66,8 @@ def test_a_slot_whose_worker_died_can_be_switched_to_once_it_can_run(host: World
     host.systemd.dying = set()
     if "stage" in again:
         manifest: dict[str, object] = {"layers": [], "processes": {"worker": WORKER}}
-        host.ask(
-            stage.command,
-            fence=2,
-            release=2,
-            build="b2",
-            config="c2",
-            manifest=manifest,
-            env={},
-            ticket=TICKET,
-        )
+        given: dict[str, Any] = {"build": "b2", "config": "c2", "env": {}, "ticket": TICKET}
+        host.ask(stage.command, fence=2, release=2, manifest=manifest, **given)
     if "boot" in again:
         host.ask(boot.command, fence=2, release=2)
     host.ask(switch.command, fence=2, release=2)

@@ -52,7 +52,7 @@ def manifest_of(command: str = "serve") -> dict[str, Any]:
 
 
 def ticket(key: Key, release: int, build: str, **changes: Any) -> dict[str, Any]:
-    decided = {
+    decided: dict[str, Any] = {
         "stack": STACK,
         "release": release,
         "build": build,
@@ -70,12 +70,16 @@ def key(tmp_path: Path) -> Key:
     return Key.make(tmp_path, "ana")
 
 
+def answers(*_: object) -> tuple[str, float]:
+    return "200", 1.0
+
+
 @pytest.fixture
 def host(world: World, key: Key, monkeypatch: pytest.MonkeyPatch) -> World:
     """A host of board-prod that trusts `key`."""
     monkeypatch.setattr(signature, "verifies", real_verifies)
     monkeypatch.setattr(signature, "manifest_id", real_manifest_id)
-    monkeypatch.setattr("hosts.agent.ready.probe", lambda *_: ("200", 1.0))
+    monkeypatch.setattr("hosts.agent.ready.probe", answers)
     facts = json.loads(Path(world.paths.host).read_text())
     Path(world.paths.host).write_text(json.dumps({**facts, "fleet": STACK}))
     Path(world.paths.signers).write_text(key.line())
@@ -202,9 +206,14 @@ def test_a_boot_document_that_is_not_signed_for_this_stack_starts_nothing(
     wrong: str, host: World, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     manifest = manifest_of()
-    asked = {"release": 1, "build": signature.manifest_id(manifest), "manifest": manifest, "env": {"web": {}}}
+    asked: dict[str, Any] = {
+        "release": 1,
+        "build": signature.manifest_id(manifest),
+        "manifest": manifest,
+        "env": {"web": {}},
+    }
     stack = "board-preview" if wrong == "stack" else STACK
-    document = {
+    document: dict[str, Any] = {
         "schema": 2,
         "stack": stack,
         "role": "web",
@@ -218,8 +227,14 @@ def test_a_boot_document_that_is_not_signed_for_this_stack_starts_nothing(
         text = text.replace('\\"web\\": {}', '\\"web\\": {\\"NODE_OPTIONS\\": \\"--require=/tmp/x\\"}')
     facts = json.loads(Path(host.paths.host).read_text())
     Path(host.paths.host).write_text(json.dumps({**facts, "cloud": {"region": "x", "boot_secret": "arn"}}))
-    monkeypatch.setattr(Cloud, "secret", lambda *_: text)
-    monkeypatch.setattr("hosts.agent.cron_owner.look", lambda *_: None)
+
+    def secret(*_: object) -> str:
+        return text
+
+    def look(*_: object) -> None: ...
+
+    monkeypatch.setattr(Cloud, "secret", secret)
+    monkeypatch.setattr("hosts.agent.cron_owner.look", look)
     if wrong:
         refused("unsigned", host.ask, converge.command)
         assert host.state.live is None

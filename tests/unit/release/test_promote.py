@@ -32,13 +32,21 @@ class FakeManifest:
 @pytest.fixture
 def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], BootDocument]:
     """Reads a document as a host of the stack does, whose signers have signed it."""
-    monkeypatch.setattr(signature, "verifies", lambda *given: given[2:] == ("signed", "ana", signature.BOOT))
+
+    def verifies(*given: object) -> bool:
+        return given[2:] == ("signed", "ana", signature.BOOT)
+
+    monkeypatch.setattr(signature, "verifies", verifies)
     host: Any = SimpleNamespace(fleet="s-fleet")
     return lambda text: BootDocument.parse(Paths(str(tmp_path)), host, text)
 
 
 def signed(document: dict[str, Any]) -> str:
-    stack = SimpleNamespace(stack=SimpleNamespace(fleet_id="s-fleet"), signed=lambda *_: ("ana", "signed"))
+    def sign(content: bytes, namespace: str) -> tuple[str, str]:
+        assert (content[:1], namespace) == (b"{", signature.BOOT)
+        return "ana", "signed"
+
+    stack = SimpleNamespace(stack=SimpleNamespace(fleet_id="s-fleet"), signed=sign)
     return promote.signed_text(cast("Any", SimpleNamespace(stack=stack)), document)
 
 
