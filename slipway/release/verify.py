@@ -82,7 +82,7 @@ def _signature(stack: LiveStack, record: Release) -> list[str]:
         return []
     file = signing.signers_file(stack.project)
     return [
-        f"the signature is not that of {record.signer or 'anyone'}, as {file} has them now, over this record: "
+        f"the signature is not that of {record.signer or 'anyone'}, by {file} of now, over this record: "
         "it was changed, or the key was taken out or has expired"
     ]
 

@@ -60,9 +60,7 @@ def test_a_person_who_is_not_among_the_signers_is_given_the_line_to_add(home: Pa
     assert public_of(other) in refused.value.remedy
 
 
-def test_a_ci_jobs_key_comes_as_text_and_is_kept_for_its_user_only(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_ci_jobs_key_comes_as_text_and_is_kept_from_others(home: Path, monkeypatch: pytest.MonkeyPatch):
     shared, key = project(home, "servers"), home / "ci"
     make_key(key, "ci")
     signing.signers_file(shared).parent.mkdir()
