@@ -66,6 +66,7 @@ def configuration(plan: FleetPlan) -> str:
         load_digest=plan.load_digest,
         requests_per_minute=limits.requests_per_minute,
         connections_per_ip=limits.connections_per_ip,
+        most_connections=limits.connections_per_ip + haproxy.SPARE_CONNECTIONS,
         body_bytes=limits.body_bytes,
         private_paths=plan.app.private_paths,
         log_format=_log_format(),

@@ -19,6 +19,8 @@ CHECK_SECONDS = 5
 """How long an answer to a health check may take; a server that takes longer three times in a row hangs."""
 MAX_CONNECTIONS = 8_000
 """Twice as many file descriptors must fit a container's usual limit of 20,000."""
+SPARE_CONNECTIONS = 16
+"""Connections of one address above its limit that are accepted, to be answered with 429."""
 _ERROR_PAGE = "/etc/haproxy/errors/503.http"
 
 

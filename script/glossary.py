@@ -69,6 +69,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term("layer", "slipway.build.manifest:Layer"),
         Term(
+            "recipe",
+            "slipway.adopt.recipe:Recipe",
+            "What `slipway init` knows of one kind of app: how it is recognised, built and started.",
+        ),
+        Term(
             "manifest",
             "slipway.build.manifest:Manifest",
             "What a build consists of: layers by digest, commit, migrations, SBOM.",

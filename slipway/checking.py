@@ -7,7 +7,7 @@ checked.good, checked.failed, checked.report
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -72,6 +72,7 @@ def run(
     hosts: Sequence[str] = (),
     invasive: bool = False,
     deep: bool = False,
+    since_release: bool = False,
     patience: float | None = None,
     folder: Path | None = None,
     output: int | IO[str] | None = None,
@@ -91,9 +92,45 @@ def run(
     argv += ["--stack", project.stack.name, "--severity", severity, "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + [f"--host={each}" for each in hosts]
     argv += ["--invasive"] * invasive + ["--deep"] * deep
+    argv += ["--since-release"] * since_release
     argv += [f"--patience={patience:g}"] if patience is not None else []
     ended = subprocess.run(argv, cwd=project.root, stdout=output, stderr=output, check=False).returncode
     return Checked(folder, _CODES.get(ended, UNTRIED))
+
+
+def watch(
+    once: Callable[[], Checked], every: float, say: Callable[[str], None], *, pause: Callable[[float], None]
+) -> int:
+    """Run the checks again `every` seconds until Ctrl-C, and say what changes; returns the last exit code."""
+    code, before = UNTRIED, dict[str, Failed]()
+    try:
+        while True:
+            checked = once()
+            code = checked.code
+            if code == BadInput.exit_code:
+                return code
+            now = {f"{each.id}@{each.host}": each for each in (*checked.failed, *checked.untried)}
+            say(_in_one_line(checked, now))
+            for key, each in now.items():
+                if key not in before:
+                    where = f" on {each.host}" if each.host else ""
+                    say(f"  red    {each.id}{where}: {each.reason}\n         → {each.remedy}")
+            for key, each in before.items():
+                if key not in now:
+                    say(f"  green  {each.id}{f' on {each.host}' if each.host else ''}")
+            before = now
+            pause(every)
+    except KeyboardInterrupt:
+        return code
+
+
+def _in_one_line(checked: Checked, red: Mapping[str, Failed]) -> str:
+    when = str(checked.document.get("started", ""))[11:19]
+    if not checked.document:
+        return "the run left no results"
+    release, seconds = checked.document.get("release"), float(checked.document.get("seconds", 0))
+    passed = sum(each["verdict"] == "pass" for each in checked.document["results"])
+    return f"{when} release {release or 'none'}: {passed} pass, {len(red)} red, in {seconds:.1f} s"
 
 
 def find_checks(project: Project) -> Path:

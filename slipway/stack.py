@@ -28,6 +28,7 @@ from slipway.settings import (
     App,
     BadInput,
     CheckSocket,
+    CheckToken,
     CheckUpload,
     CheckWebhook,
     Number,
@@ -54,6 +55,7 @@ __all__ = [
     "BucketError",
     "BucketOutput",
     "CheckSocket",
+    "CheckToken",
     "CheckUpload",
     "CheckWebhook",
     "LiveStack",
@@ -91,6 +93,13 @@ class LiveStack:
     def app_dir(self) -> Path:
         """The folder that slipway.toml is in."""
         return self.project.app_dir
+
+    @property
+    def settings_path(self) -> str:
+        """Path of slipway.toml in the project's folder, with slashes."""
+        toml = self.project.toml.resolve()
+        root = self.project.root.resolve()
+        return toml.relative_to(root).as_posix() if toml.is_relative_to(root) else toml.name
 
     @property
     def stack(self) -> Stack:
@@ -224,7 +233,7 @@ class LiveStack:
         return self.fleet.each_that_stays(self.app_hosts, lambda host: host.agent.status())
 
     @cached_property
-    def write_boot_documents(self) -> Callable[[Mapping[Role, str]], None] | None:
+    def write_boot_documents(self) -> Callable[[Mapping[Role, str], tuple[int, int]], None] | None:
         """Replaces, by role, what a new host starts by itself; None where `slipway up` alone adds hosts."""
         if not self.platform.hosts_come_and_go:
             return None

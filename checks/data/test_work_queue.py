@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import pairwise
 
 import httpx
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.site import Person, Site
 from slipway.stack import LiveStack, Role
 
+AGENT = "/usr/local/bin/slipway-agent"
 WAITING = 1000
 """The same limit as I10's alarm."""
 
@@ -78,8 +86,71 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
 )
 def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
-    dead = _of_the_stack(live, hosts, "dead")
-    assert dead == 0, f"{dead:g} jobs were given up"
+    given = live.app.checks.metrics.dead if live.app.checks.metrics else ""
+    named = [given] if isinstance(given, str) else given
+    if not all(named) or not named:
+        not_evaluated("declare checks.metrics.dead in slipway.toml")
+    dead = {series: _value(_metrics(live, hosts.of("web")[0]), series) for series in named}
+    absent = [series for series, number in dead.items() if number is None]
+    assert not absent, f"the app's metrics have no {', '.join(absent)}"
+    found = [f"{number:g} ({series})" for series, number in dead.items() if number]
+    assert not found, f"jobs were given up: {', '.join(found)}"
+
+
+@check(
+    "S10",
+    "I10",
+    severity="high",
+    why="a queue may be short and yet hold one piece of work for days",
+    remedy="slipway logs --process worker shows why it is not taken; for an outbox: which row is the oldest?",
+)
+def test_no_work_waits_for_long(live: LiveStack, hosts: Hosts) -> None:
+    oldest = _of_the_stack(live, hosts, "oldest")
+    metrics = live.app.checks.metrics
+    most = live.number(metrics.oldest_seconds if metrics else None) or 0
+    assert oldest <= most, f"the oldest piece of work has waited {oldest:.0f} s, {most} s are the limit"
+
+
+@check(
+    "S10",
+    "I4",
+    severity="critical",
+    why="accepted work that no process does is lost to the user who waits for it",
+    remedy="slipway logs --process worker: does a worker run, is it stuck, does the outbox reach the queue?",
+)
+def test_work_that_is_queued_gets_done(live: LiveStack, hosts: Hosts, site: Site, person: Person) -> None:
+    job = live.app.checks.job
+    if job is None:
+        not_evaluated("declare [checks.job] in slipway.toml")
+    before = _of_the_stack(live, hosts, "done")
+    mark = f"j{secrets.token_hex(6)}"
+    with _record(site, person, mark, job.request) as record:
+        caused = person.ask(job.request, {"n": mark, "id": record}, job.body)
+        assert caused.status_code == job.status, f"{job.request} answers {caused.status_code}"
+        ends = time.monotonic() + job.seconds
+        while _of_the_stack(live, hosts, "done") <= before:
+            assert time.monotonic() < ends, f"no job was done within {job.seconds:g} s of {job.request}"
+            time.sleep(0.2)
+
+
+@check(
+    "S10",
+    "I3",
+    severity="critical",
+    why="a stopped process is up for systemd, and does nothing",
+    remedy="systemctl kill -s SIGCONT, or systemctl thaw; then find out who stopped it",
+    roles=("web", "worker"),
+)
+def test_no_process_of_the_app_is_stopped(host: Host, app_services: list[Host]) -> None:
+    for service in app_services:
+        properties = service.systemd_properties
+        frozen = properties.get("FreezerState", "running")
+        assert frozen == "running", f"{service.name} is {frozen}"
+        # testinfra has no module for control groups. The cgroup's own list: children count too.
+        group = f"/sys/fs/cgroup{properties['ControlGroup']}/cgroup.procs"
+        tasks = host.run(f"ps -o stat=,comm= -p $(paste -sd, {group})")
+        stopped = [line for line in tasks.stdout.splitlines() if line.lstrip()[:1] in "TtZ"]
+        assert not stopped, f"{service.name}: {', '.join(' '.join(line.split()) for line in stopped)}"
 
 
 @check(
@@ -100,6 +171,59 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     for name in live.app.cron:
         owners = [host for host, names in running.items() if name in names]
         assert len(owners) == 1, f"{name} is run by {', '.join(owners) or 'no host'}"
+
+
+@check(
+    "S6",
+    "S8",
+    severity="high",
+    why="a schedule changed on the host holds until the next release, and no one sees why",
+    remedy="change the schedule in slipway.toml, and run slipway release; remove drop-ins of slipway-cron-*",
+)
+def test_cron_runs_what_was_released_when_it_was_released(live: LiveStack, hosts: Hosts) -> None:
+    released = live.manifest(live.ledger.get(_live_release(live)).build).cron
+    if not released:
+        not_evaluated("the app has no [cron]")
+    wrong: list[str] = []
+    for name, entry in released.items():
+        for host in _owners(hosts, name):
+            # Not testinfra's systemd_properties: it keeps one line of each property.
+            said = host.check_output(f"systemctl show slipway-cron-{name}.timer slipway-cron-{name}.service")
+            wanted = _normal(host, entry.schedule)
+            found = re.findall(r"^Timers\w+=\{ On\w+=([^;]+?) ;", said, re.MULTILINE)
+            if found != [wanted]:
+                wrong.append(f"{name} runs at {', '.join(found) or 'no time'} instead of {wanted}")
+            if not re.search(rf"^Unit=slipway-cron-{name}\.service$", said, re.MULTILINE):
+                wrong.append(f"the timer of {name} starts something else")
+            argv = re.findall(r"^ExecStart\w*=.*argv\[\]=(.+?) ;", said, re.MULTILINE)
+            if set(argv) != {f"{AGENT} cron {name}"}:
+                wrong.append(f"{name} runs {', '.join(argv) or 'nothing'}")
+    assert not wrong, "; ".join(wrong)
+
+
+@check(
+    "S6",
+    "S7",
+    severity="high",
+    why="a timer that is active and never fires looks as if all were well",
+    remedy="systemctl list-timers 'slipway-cron-*' on the owner host; restart the timer",
+)
+def test_every_cron_entry_ran_when_it_was_due(live: LiveStack, hosts: Hosts) -> None:
+    if not live.app.cron:
+        not_evaluated("the app has no [cron]")
+    late: list[str] = []
+    for name, entry in live.app.cron.items():
+        for host in _owners(hosts, name):
+            timer = host.service(f"slipway-cron-{name}.timer").systemd_properties
+            now = float(host.check_output("date +%s"))
+            every = _interval(host, entry.schedule)
+            last = max(_stamp(host, timer, "LastTriggerUSec"), _stamp(host, timer, "ActiveEnterTimestamp"))
+            if now - last > every + entry.timeout_seconds + 60:
+                late.append(f"{name} has not run for {now - last:.0f} s, it is due every {every:.0f} s")
+            ahead = _stamp(host, timer, "NextElapseUSecRealtime") - now
+            if not -60 <= ahead <= every + 60:
+                late.append(f"{name} runs next in {ahead:.0f} s, it is due every {every:.0f} s")
+    assert not late, "; ".join(late)
 
 
 @check(
@@ -131,6 +255,61 @@ def test_processes_get_time_to_drain(live: LiveStack, role: Role, app_services: 
         assert seconds >= process.drain_seconds, (
             f"{name} is killed after {seconds:g} s, {process.drain_seconds} are declared"
         )
+
+
+@contextmanager
+def _record(site: Site, person: Person, mark: str, request: str) -> Generator[str]:
+    """The id of a record by `[checks.write]`, deleted at the end; empty if `request` does not name it."""
+    write = site.live.app.checks.write
+    if "${id}" not in request:
+        yield ""
+        return
+    if write is None:
+        not_evaluated("declare [checks.write] in slipway.toml: checks.job.request names its ${id}")
+    answer = person.ask(write.request, {"n": mark}, write.body)
+    assert answer.status_code == write.status, f"{write.request} answers {answer.status_code}"
+    record = str(json.loads(answer.text).get("id", ""))
+    try:
+        yield record
+    finally:
+        if write.undo:
+            person.ask(write.undo, {"id": record})
+
+
+def _live_release(live: LiveStack) -> int:
+    release = live.ledger.head().live
+    if release is None:
+        not_evaluated("nothing was released yet")
+    return release
+
+
+def _owners(hosts: Hosts, name: str) -> list[Host]:
+    """The hosts whose timers run the cron entry `name`."""
+    timer = f"slipway-cron-{name}.timer"
+    running = hosts.each(lambda host: bool(host.service(timer).is_running), "web", "worker")
+    return [hosts[host] for host, runs in running.items() if runs]
+
+
+def _normal(host: Host, schedule: str) -> str:
+    """A schedule as systemd writes it."""
+    # testinfra has no module for systemd-analyze.
+    said = host.check_output("systemd-analyze calendar %s", schedule)
+    found = re.search(r"Normalized form: (.+)", said)
+    return found[1].strip() if found else schedule
+
+
+def _interval(host: Host, schedule: str) -> float:
+    """The longest of the next few times between two runs, in seconds."""
+    said = host.check_output("TZ=UTC systemd-analyze calendar --iterations=8 %s", schedule)
+    times = re.findall(r"(?:Next elapse|Iteration #\d+|Iter\. #\d+): \w{3} (\S+ \S+) UTC", said)
+    stamps = [datetime.strptime(f"{each} +0000", "%Y-%m-%d %H:%M:%S %z").timestamp() for each in times]
+    return max((later - sooner for sooner, later in pairwise(stamps)), default=366 * 86_400.0)
+
+
+def _stamp(host: Host, timer: dict[str, str], name: str) -> float:
+    """A time of systemd's in seconds since 1970; 0 if there is none."""
+    value = timer.get(name, "")
+    return float(host.check_output("date -d %s +%%s", value)) if value and value != "n/a" else 0.0
 
 
 def _of_the_stack(live: LiveStack, hosts: Hosts, which: str) -> float:

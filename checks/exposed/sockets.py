@@ -20,6 +20,8 @@ from slipway.traffic import fill_message
 
 GRACE_SECONDS = 3.0
 """How much later than declared a server may close a socket."""
+QUIET_SECONDS = 7.0
+"""How long a socket is left alone to see whether a proxy cuts it."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,14 @@ def silent_socket(site: Site) -> Closed:
         return Closed(None)
     with opened(site) as client:
         return watch_close(client, time.monotonic(), seconds + GRACE_SECONDS)
+
+
+@begun_early
+def quiet_socket(site: Site) -> str:
+    """What the echo answers on a socket on which nothing was sent for QUIET_SECONDS; empty: it was closed."""
+    with opened(site) as client:
+        closed = watch_close(client, time.monotonic(), QUIET_SECONDS)
+        return echo(site, client) if closed.after is None else ""
 
 
 def parsed(message: str) -> dict[str, object]:

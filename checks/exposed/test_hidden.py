@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
+from checks.exposed.scanned import scanned, spellings
+from checks.exposed.traces import trace_in
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Site, declared_request
 
-GONE = (401, 403, 404, 405, 410)
+GONE = (400, 401, 403, 404, 405, 410, 421)
+AT_ONCE = 8
+"""Requests at once: each is cheap, and there are many."""
+UNKNOWN = "/no-such-page-9c1e"
+"""A path that no site has: what is answered like it is not there."""
 
 
 @check(
@@ -19,12 +27,23 @@ GONE = (401, 403, 404, 405, 410)
     remedy="turn them off in production, or add the path to private_paths in slipway.toml",
 )
 def test_docs_and_debugging_are_not_there(site: Site) -> None:
-    found: list[str] = []
-    for path in site.live.app.checks.hidden_paths:
-        answer = site.get(path)
-        if answer.status_code not in GONE:
-            found.append(f"{path} answers {answer.status_code}")
-    assert not found, "; ".join(found)
+    found = _served(site, site.live.app.checks.hidden_paths)
+    assert not found, "; ".join(found[:5])
+
+
+@check(
+    "X5",
+    "P10",
+    severity="high",
+    asvs="13.4.1",
+    standard="OWASP WSTG-CONF-04",
+    why="scanners ask every site for these within hours of its first day",
+    remedy="take the file out of the build (build.include in slipway.toml) or out of the public folder",
+    deep=True,
+)
+def test_nothing_that_scanners_look_for_is_there(site: Site) -> None:
+    found = _served(site, scanned(site.live.host_name, site.live.app.name))
+    assert not found, f"{len(found)} in all: {'; '.join(found[:5])}"
 
 
 @check(
@@ -36,8 +55,7 @@ def test_docs_and_debugging_are_not_there(site: Site) -> None:
     remedy="name them in private_paths in slipway.toml",
 )
 def test_private_paths_are_private(site: Site) -> None:
-    ready = site.live.app.web.ready if site.live.app.web else "/ready"
-    for path in {*site.live.app.private_paths, ready}:
+    for path in _private(site):
         status = site.get(path).status_code
         assert status == 404, f"{path} answers {status} to the public"
 
@@ -50,23 +68,20 @@ def test_private_paths_are_private(site: Site) -> None:
     remedy="edge.cfg: normalise the path before it is compared",
 )
 def test_private_paths_are_private_however_they_are_written(site: Site) -> None:
-    let_through: list[str] = []
-    for path in site.live.app.private_paths:
-        name = path.lstrip("/")
-        coded = "".join(f"%{ord(letter):02x}" for letter in name[:1]) + name[1:]
-        for written in (
-            f"//{name}",
-            f"/{coded}",
-            f"/./{name}",
-            f"/x/../{name}",
-            f"{path}/",
-            f"{path}%2f",
-            f"{path}?a=b",
-        ):
-            status = _raw(site, written)
-            if status == 200:
-                let_through.append(written)
-    assert not let_through, f"answered with 200: {', '.join(let_through)}"
+    unknown = _raw_answer(site, UNKNOWN)
+
+    def let_through(written: str) -> str:
+        answer = _raw_answer(site, written)
+        status = _status(answer)
+        # A site that answers every unknown path with its page has not let this one through.
+        same = _body(answer) == _body(unknown)
+        return f"{written!r} answers {status}" if status in range(200, 300) and not same else ""
+
+    private = _private(site)
+    tries = [written for path in private for written in spellings(path, site.live.url)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [each for each in pool.map(let_through, tries) if each]
+    assert not found, "; ".join(found[:5])
 
 
 @check(
@@ -142,25 +157,42 @@ def test_errors_for_unknown_pages_expose_no_internals(site: Site) -> None:
         _tells_nothing(answer.text, path)
 
 
-TRACES = (
-    r"\bat .+\(.+:\d+:\d+\)",
-    r"Traceback \(most recent",
-    r"\.ts:\d+",
-    r"\.py\", line \d+",
-    r"node_modules",
-    r"/srv/slipway",
-    r"SELECT .+ FROM",
-)
-
-
 def _tells_nothing(text: str, where: str) -> None:
-    for trace in TRACES:
-        found = re.search(trace, text)
-        assert not found, f"{where}: the answer holds {found[0][:80]!r}" if found else ""
+    trace = trace_in(text)
+    assert not trace, f"{where}: the answer holds {trace!r}"
 
 
-def _raw(site: Site, path: str) -> int:
-    return int(_raw_answer(site, path).split(b" ", 2)[1])
+def _private(site: Site) -> list[str]:
+    """Paths that only hosts and scrapers may reach: those declared, readiness, metrics."""
+    app = site.live.app
+    ready = [app.web.ready] if app.web and app.web.ready != app.web.health else []
+    metrics = [app.checks.metrics.path] if app.checks.metrics else []
+    return list(dict.fromkeys([*app.private_paths, *ready, *metrics]))
+
+
+def _served(site: Site, paths: Iterable[str]) -> list[str]:
+    """Which of `paths` are served: answered otherwise than an unknown path is."""
+    unknown = site.get(UNKNOWN)
+
+    def served(path: str) -> str:
+        answer = site.get(path)
+        same = (
+            answer.status_code == unknown.status_code and answer.text.replace(path, UNKNOWN) == unknown.text
+        )
+        return "" if answer.status_code in GONE or same else f"{path} answers {answer.status_code}"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [found for found in pool.map(served, paths) if found]
+
+
+def _status(answer: bytes) -> int:
+    """The status of a raw answer; 0 if there is none."""
+    words = answer.split(b" ", 2)
+    return int(words[1]) if answer.startswith(b"HTTP/") and words[1:] else 0
+
+
+def _body(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
 
 
 def _raw_body(site: Site, path: str) -> str:
@@ -171,7 +203,7 @@ def _raw_answer(site: Site, path: str) -> bytes:
     """By hand: clients tidy a path up before they send it."""
     with site.connect() as connection:
         head = f"GET {path} HTTP/1.1\r\nHost: {site.authority}\r\nConnection: close\r\n\r\n"
-        connection.sendall(head.encode())
+        connection.sendall(head.encode("latin-1"))
         parts: list[bytes] = []
         while part := connection.recv(65_536):
             parts.append(part)

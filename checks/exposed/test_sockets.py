@@ -10,12 +10,14 @@ import websocket
 
 from checks.exposed.sockets import (
     GRACE_SECONDS,
+    QUIET_SECONDS,
     Closed,
     app_socket,
     declared,
     echo,
     heard,
     opened,
+    quiet_socket,
     silent_socket,
     socket_without_sign_in,
     watch_close,
@@ -87,6 +89,26 @@ def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
         f"it was still open {seconds + GRACE_SECONDS:g} s later; {seconds:g} s are declared"
     )
     assert closed.code in (1000, 1001, 4408), f"it was closed with {closed.code}"
+
+
+@check(
+    "X12",
+    "I2",
+    severity="high",
+    why="a proxy that cuts quiet connections makes every client connect again and again",
+    remedy="haproxy.cfg: timeout tunnel; what else is between the client and the app?",
+    waits_for=(quiet_socket,),
+)
+def test_a_quiet_socket_stays_open(site: Site, background: Background) -> None:
+    if not app_socket(site).echo:
+        not_evaluated("declare websocket.echo in slipway.toml")
+    of_checks = site.live.app.checks.websocket
+    own = (site.live.number(of_checks.idle_ms if of_checks else None) or 3_600_000) / 1000
+    if min(own, app_socket(site).idle_seconds) < QUIET_SECONDS + GRACE_SECONDS:
+        not_evaluated(f"the app itself closes a silent socket within {QUIET_SECONDS + GRACE_SECONDS:g} s")
+    if site.patience < QUIET_SECONDS:
+        not_evaluated(f"it would take {QUIET_SECONDS:g} s: --patience {QUIET_SECONDS + 10:g}")
+    assert background.result(quiet_socket), f"a socket is cut within {QUIET_SECONDS:g} s without a message"
 
 
 @check(

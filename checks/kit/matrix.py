@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from checks.kit.check import SEVERITIES, Check, row_order
+from checks.kit.rows import heading
 
 FOLDER = Path(__file__).parents[1]
 HEAD = """\
@@ -52,7 +53,7 @@ def render(checks: Iterable[Check]) -> str:
     rows: dict[str, list[Check]] = {}
     for each in checks:
         rows.setdefault(each.rows[0], []).append(each)
-    parts = [f"## {row}\n\n{_table(those)}" for row, those in rows.items()]
+    parts = [f"## {heading(row)}\n\n{_table(those)}" for row, those in rows.items()]
     elsewhere = "".join(f"- **{row}**: {proof}\n" for row, proof in PROVED_ELSEWHERE.items())
     return f"{HEAD}{chr(10).join(parts)}\n## Rows that are proved elsewhere\n\n{elsewhere}"
 
@@ -71,7 +72,11 @@ def _table(checks: Iterable[Check]) -> str:
             part for part in (f"ASVS {each.asvs}" if each.asvs else "", each.standard) if part
         )
         flags = "".join(
-            [", optional" if not each.required else "", ", `--invasive`" if each.invasive else ""]
+            [
+                ", optional" if not each.required else "",
+                ", `--invasive`" if each.invasive else "",
+                ", `--deep`" if each.deep else "",
+            ]
         )
         cells = (f"`{each.id}`{also}", each.severity + flags, standards or "none", each.why, each.remedy)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -14,7 +14,7 @@ import pytest
 
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
 from checks.kit.report import show, write_reports
-from checks.kit.results import Result, Run, result_of
+from checks.kit.results import Result, Run, compared, history, result_of
 from checks.kit.roots import ROOTS as ROOT_IDS
 from checks.kit.roots import SITE, Roots, stand_on
 from checks.kit.verdicts import judge, reason_of, weigh
@@ -107,6 +107,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--deep",
         action="store_true",
         help="also run the checks that take long or send very many requests; in production with --invasive",
+    )
+    group.addoption(
+        "--since-release",
+        action="store_true",
+        help="failures that the release before had too do not count",
     )
     group.addoption(
         "--patience",
@@ -261,20 +266,32 @@ class Verdicts:
             return
         live = config.stash[LIVE]
         began, started = config.stash[BEGAN]
-        run = Run(
+        folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
+        made = Run(
             stack=live.name,
             url=live.url,
             release=_release(live),
             started=started,
             seconds=round(time.monotonic() - began, 2),
             results=blame(list(config.stash.setdefault(RESULTS, {}).values()), config.stash.get(ROOTS, None)),
+            selection=_selection(config),
+            settings=live.settings_path,
         )
-        folder = cast("Path | None", config.getoption("--report-dir")) or live.state_dir / "checks"
+        run = compared(made, history(folder), since_release=bool(config.getoption("--since-release")))
         show(run, write_reports(run, folder))
-        if run.failed:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif not run.good and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        if session.exitstatus in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            session.exitstatus = exit_code(run)
+
+
+def exit_code(run: Run) -> pytest.ExitCode:
+    """What a finished run ends with. Pure."""
+    if run.counting:
+        return pytest.ExitCode.TESTS_FAILED
+    return pytest.ExitCode.OK if run.good else pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def blame(results: Sequence[Result], roots: Roots | None) -> list[Result]:
@@ -293,3 +310,13 @@ def _release(live: LiveStack) -> int | None:
         return live.release
     except SlipwayError:
         return None
+
+
+def _selection(config: pytest.Config) -> str:
+    """The options that narrow or widen a run, in one text: only runs of the same are compared."""
+    given = [f"--only {each}" for each in cast("list[str]", config.getoption("--only"))]
+    given += [f"--host {each}" for each in cast("list[str]", config.getoption("only_hosts"))]
+    severity = str(config.getoption("--severity"))
+    given += [f"--severity {severity}"] if severity != "low" else []
+    given += [option for option in ("--invasive", "--deep") if config.getoption(option)]
+    return " ".join(sorted(given))

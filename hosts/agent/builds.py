@@ -7,7 +7,6 @@ compared with them: each of its files must be the layer's own.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 
 from . import durable, layers, signature, tree
@@ -40,7 +39,7 @@ def lay_out(paths: Paths, build: str, digests: list[str]) -> list[str]:
             _overlay(f"{paths.layer(digest)}/root", temporary)
         os.rename(temporary, target)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        layers.delete(temporary)
     return []
 
 
@@ -124,7 +123,7 @@ def _source(paths: Paths, digests: list[str], name: str) -> str | None:
 
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        layers.delete(path)
     else:
         durable.unlink(path)
 
@@ -197,10 +196,7 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
             durable.unlink(f"{paths.build(build)}.layers")
         leftovers += [_aside(paths, paths.layer(name)) for name in unneeded]
     for path in leftovers:
-        if os.path.isdir(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            durable.unlink(path)
+        layers.delete(path)
     return {
         "builds": gone,
         "layers": [f"sha256:{name}" for name in unneeded],

@@ -30,6 +30,16 @@ def check(slot: Slot) -> None:
             raise AgentError("bad_request", f"cron schedule: {done.err.splitlines()[0]}")
 
 
+def check_entry(name: str, fields: dict[str, object]) -> None:
+    """Refuse an entry that could add a line to its units."""
+    entry = JsonObject(fields, f"cron.{name}")
+    entry.line("schedule")
+    entry.line("path", "")
+    entry.whole("timeout_seconds", 300)
+    if entry.text("schedule").endswith("\\"):
+        raise AgentError("bad_request", f"cron.{name}.schedule: must not end with a backslash")
+
+
 def sync(paths: Paths, state: State) -> bool:
     """Make the timers those of the live release's entries that this host owns; True if any changed."""
     wanted: dict[str, str] = {}
@@ -125,7 +135,7 @@ def _unit_files(name: str, entry: JsonObject) -> dict[str, str]:
 Description=slipway cron {name}
 
 [Timer]
-OnCalendar={entry.text("schedule")}
+OnCalendar={entry.line("schedule")}
 AccuracySec=1s
 """,
         f"slipway-cron-{name}.service": f"""\

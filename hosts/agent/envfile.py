@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from urllib.parse import quote
 
 from . import durable
 from .errors import AgentError
 from .host import Host, Paths
-from .json_object import JsonObject
+from .json_object import NO_TEXT, JsonObject
 from .state import Slot
 
 TYPE_CHECKING = False
@@ -71,7 +72,7 @@ def write_slot(paths: Paths, host: Host, slot: Slot, env: JsonObject) -> None:
         "SLIPWAY_SLOT": slot.name,
     }
     for scope in {*env.raw, *slot.processes}:
-        if "/" in scope or scope.startswith("."):
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", scope):
             raise AgentError("bad_request", f"env: {scope!r} is not the name of a process or scope")
         values = {name: value for name, value in env.strings(scope).items() if name not in RESERVED}
         durable.write(paths.env_file(slot.name, scope), render({**values, **provided}), 0o600, sync=False)
@@ -122,8 +123,8 @@ def _quoted(name: str, value: str) -> str:
         raise AgentError("bad_env", f"{name!r} is not the name of an environment variable")
     if "\0" in value:
         raise AgentError("bad_env", f"{name} holds a NUL character, which no environment can carry")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise AgentError("bad_env", f"{name} is not valid Unicode")
+    if found := NO_TEXT.search(value):
+        raise AgentError("bad_env", f"{name} is not valid Unicode: it holds U+{ord(found[0]):04X}")
     if len(name) + 1 + len(value.encode()) > _LONGEST:
         raise AgentError("bad_env", f"{name} is longer than the {_LONGEST} bytes Linux allows")
     return "".join(_ESCAPED.get(character, character) for character in value)

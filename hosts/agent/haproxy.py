@@ -6,12 +6,13 @@ release in that slot). The file is what HAProxy reads when it starts; the socket
 
 from __future__ import annotations
 
+import re
 import socket
 
 from . import durable
 from .errors import AgentError
 from .host import Paths
-from .state import SLOTS, State
+from .state import PLAIN_PATH, SLOTS, State
 
 UNRELEASED = "unreleased"
 """In the map while nothing was ever released to a stack on AWS: HAProxy then answers the readiness check."""
@@ -58,6 +59,10 @@ def apply(paths: Paths, state: State) -> bool:
     The runtime map comes first: the file only counts when HAProxy starts, and `restore` writes it then.
     """
     entries = wanted(state)
+    for key, value in entries.items():
+        if key.startswith("ready-") and not re.fullmatch(PLAIN_PATH, value):
+            # `;` would begin another command.
+            raise AgentError("haproxy", f"{key} of the slot map is not a plain path: {value!r}")
     now = runtime_map(paths)
     commands = [
         f"{'set' if key in now else 'add'} map {paths.map} {key} {value}"

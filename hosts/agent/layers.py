@@ -12,7 +12,6 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
 import subprocess
 import threading
@@ -24,6 +23,11 @@ from .json_object import JsonObject
 
 MARGIN = 64 << 20
 """Bytes that must stay free in addition to a build: logs and the state file are on the same disk."""
+SLACK = 1 << 20
+"""Bytes by which a layer's files may exceed what the manifest declares."""
+MOST_LEVELS = 128
+"""Folders in each other; node_modules have about 30."""
+_COMPLAINT = 2000
 
 
 class Layer:
@@ -34,6 +38,8 @@ class Layer:
         self.digest = fields.text("digest")
         self.size = fields.whole("size")
         self.unpacked_size = fields.whole("unpacked_size")
+        if self.size < 0 or self.unpacked_size < 0:
+            raise AgentError("bad_request", f"{fields.where}: sizes must not be negative")
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", self.digest):
             raise AgentError(
                 "bad_request", f"{fields.where}.digest: must be sha256:<64 hex>, got {self.digest}"
@@ -126,11 +132,11 @@ def _bring(paths: Paths, builds: Builds, layer: Layer) -> None:
     archive, folder = f"{paths.work}/{mark}.tar.zst", f"{paths.work}/{mark}"
     try:
         _download(paths, builds, layer, archive)
-        unpack(archive, f"{folder}/root")
+        unpack(archive, f"{folder}/root", layer.unpacked_size)
         tree.record(f"{folder}/root", f"{folder}/tree")
         durable.write(f"{folder}/complete", f"{layer.kind}\n".encode(), 0o644, sync=False)
         _flush(folder)
-        shutil.rmtree(paths.layer(layer.digest), ignore_errors=True)
+        delete(paths.layer(layer.digest))
         os.rename(folder, paths.layer(layer.digest))
         durable.sync_folder(paths.layers)
     except OSError as error:
@@ -143,14 +149,22 @@ def _bring(paths: Paths, builds: Builds, layer: Layer) -> None:
         raise
     finally:
         durable.unlink(archive)
-        shutil.rmtree(folder, ignore_errors=True)
+        delete(folder)
 
 
 def _download(paths: Paths, builds: Builds, layer: Layer, archive: str) -> None:
     """Stream to `archive`. Raises `corrupt_layer` if the bytes do not match the digest."""
     digest = hashlib.sha256()
     with open(archive, "wb", buffering=0) as file:
+        received = 0
         for chunk in aws.download(builds, layer.key, paths.ca):
+            received += len(chunk)
+            if received > layer.size:
+                raise AgentError(
+                    "corrupt_layer",
+                    f"the bucket delivered more than its {layer.size} bytes",
+                    detail={"digest": layer.digest},
+                )
             digest.update(chunk)
             file.write(chunk)
     got = f"sha256:{digest.hexdigest()}"
@@ -169,50 +183,93 @@ def _flush(folder: str) -> None:
         raise AgentError("io", f"sync {folder}: {done.err}")
 
 
-def unpack(archive: str, root: str) -> None:
-    """Unpack the tar.zst `archive` into the new folder `root`, owned by root, nothing writable by others."""
+def unpack(archive: str, root: str, declared: int) -> None:
+    """Unpack the tar.zst `archive` into the new folder `root`, owned by root, nothing writable by others.
+
+    Raises `bad_layer` for one that becomes much larger than the `declared` bytes, while it is unpacked.
+    """
     os.makedirs(root, mode=0o755)
-    zstd = subprocess.Popen(
-        ["zstd", "-dcq", "--", archive],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    tar = subprocess.Popen(
-        ["tar", "-x", "--no-same-owner", "--no-same-permissions", "-C", root],
-        stdin=zstd.stdout,
-        stderr=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        umask=0o022,
-    )
-    if zstd.stdout:
-        zstd.stdout.close()
-    try:
-        complaint = tar.communicate()[1].decode(errors="replace").strip()
-        torn = zstd.communicate()[1].decode(errors="replace").strip()
-    except BaseException:
-        tar.kill()
-        zstd.kill()
-        raise
+    with open(os.memfd_create("complaints"), "r+b") as complaints:
+        zstd = subprocess.Popen(["zstd", "-dcq", "--", archive], stdout=subprocess.PIPE, stderr=complaints)
+        tar = subprocess.Popen(
+            ["tar", "-x", "--no-same-owner", "--no-same-permissions", "-C", root],
+            stdin=subprocess.PIPE,
+            stderr=complaints,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            umask=0o022,
+        )
+        try:
+            fits = _pass_on(zstd, tar, 2 * declared + SLACK)
+        except BaseException:
+            tar.kill()
+            raise
+        finally:
+            zstd.kill()
+            codes = zstd.wait(), tar.wait()
+        complaints.seek(0)
+        complaint = complaints.read(_COMPLAINT).decode(errors="replace").strip()
+    if not fits:
+        raise _too_large(declared)
     if "No space left on device" in complaint:
         raise OSError(28, "No space left on device")
-    if tar.returncode or zstd.returncode or complaint:
-        raise AgentError("bad_layer", f"cannot unpack: {complaint or torn or 'truncated archive'}")
-    check(root)
+    if any(codes) or complaint:
+        raise AgentError("bad_layer", f"cannot unpack: {complaint or 'truncated archive'}")
+    check(root, declared)
 
 
-def check(root: str) -> None:
-    """Raises `bad_layer` for links that leave `root`, special files, and setuid or setgid bits."""
-    folders = [root]
+def _pass_on(zstd: subprocess.Popen[bytes], tar: subprocess.Popen[bytes], most: int) -> bool:
+    """Move zstd's output to tar within the kernel; False, with tar killed, if it is more than `most` bytes.
+
+    An archive has headers beside its files, and small files take whole blocks on a disk: `most` is more than
+    the declared size.
+    """
+    source, sink = zstd.stdout, tar.stdin
+    if source is None or sink is None:
+        raise RuntimeError("started without pipes")
+    with source, sink:
+        moved = 0
+        try:
+            while count := os.splice(source.fileno(), sink.fileno(), 1 << 20):
+                moved += count
+                if moved > most:
+                    tar.kill()
+                    return False
+        except BrokenPipeError:
+            return True  # tar says why it ended
+    zstd.wait()
+    return True
+
+
+def _too_large(declared: int) -> AgentError:
+    return AgentError("bad_layer", f"is larger than the {declared} bytes that the manifest declared")
+
+
+def delete(path: str) -> None:
+    """Delete a file or folder, however deep: Python's own rmtree ends at 1,000 levels."""
+    subprocess.run(["rm", "-rf", "--", path], check=False, capture_output=True)
+
+
+def check(root: str, declared: int) -> None:
+    """Raises `bad_layer` for links that leave `root`, special files, setuid and setgid bits.
+
+    Also for files that are larger than the `declared` bytes together (they may have holes), and for more than
+    MOST_LEVELS folders in each other.
+    """
+    folders, total = [(root, 0)], 0
     while folders:
-        folder = folders.pop()
+        folder, level = folders.pop()
+        if level > MOST_LEVELS:
+            raise AgentError("bad_layer", f"has more than {MOST_LEVELS} levels of folders")
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_symlink():
                     _check_link(root, entry.path)
                 elif entry.is_dir():
-                    folders.append(entry.path)
+                    folders.append((entry.path, level + 1))
                 else:
-                    _check_file(root, entry)
+                    total += _check_file(root, entry)
+    if total > declared + SLACK:
+        raise _too_large(declared)
 
 
 def _check_link(root: str, path: str) -> None:
@@ -228,9 +285,12 @@ def _check_link(root: str, path: str) -> None:
         raise AgentError("bad_layer", f"{os.path.relpath(path, root)} links to {target}, outside the build")
 
 
-def _check_file(root: str, entry: os.DirEntry[str]) -> None:
-    mode = entry.stat(follow_symlinks=False).st_mode
+def _check_file(root: str, entry: os.DirEntry[str]) -> int:
+    """The file's size."""
+    status = entry.stat(follow_symlinks=False)
+    mode = status.st_mode
     if not stat.S_ISREG(mode):
         raise AgentError("bad_layer", f"{os.path.relpath(entry.path, root)} is neither file, folder nor link")
     if mode & (stat.S_ISUID | stat.S_ISGID):
         raise AgentError("bad_layer", f"{os.path.relpath(entry.path, root)} is setuid or setgid")
+    return status.st_size

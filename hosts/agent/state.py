@@ -8,17 +8,31 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import time
 
 from . import durable
 from .errors import AgentError
 from .host import Paths
-from .json_object import JsonObject
+from .json_object import JsonObject, one_line
 
 SLOTS = ("blue", "green")
 FIRST_PORT = {"blue": 21000, "green": 22000}
 """Instance i (from 1) of the web process listens on FIRST_PORT + i."""
+
+
+PLAIN_PATH = r"/[A-Za-z0-9._~!$&()*+,=:@/?%-]*"
+"""A path that stays one word in HAProxy's configuration, in its map and on its command line."""
+FORMS = {
+    "directory": (r"[\w.@+~,=-][\w.@+~,=/ -]*", "a relative folder"),
+    "ready": (PLAIN_PATH, "a path"),
+    "health": (PLAIN_PATH, "a path"),
+    "role": (r"web|worker", "web or worker"),
+    "stop_signal": (r"SIG(TERM|INT|QUIT|USR1|USR2)", "a signal"),
+    "memory_max": (r"[1-9][0-9]{0,6}[MG]", "a number of megabytes or gigabytes"),
+}
+"""Forms of a process' texts (slipway/settings/app.py), and their names in an error."""
 
 
 def order_of(request: JsonObject) -> Order:
@@ -37,16 +51,29 @@ class Process:
     def __init__(self, name: str, fields: JsonObject) -> None:
         self.name = name
         self.command = fields.text("command")
-        self.directory = fields.text("directory", ".")
+        self.directory = fields.line("directory", ".")
         self.instances = fields.whole("instances", 1)
-        self.role = fields.text("role", "web" if name == "web" else "worker")
-        self.health = fields.text("health", "/health")
-        self.ready = fields.text("ready", "/ready")
+        self.role = fields.line("role", "web" if name == "web" else "worker")
+        self.health = fields.line("health", "/health")
+        self.ready = fields.line("ready", "/ready")
         self.boot_seconds = fields.whole("boot_seconds", 30)
-        self.stop_signal = fields.text("stop_signal", "SIGTERM")
+        self.stop_signal = fields.line("stop_signal", "SIGTERM")
         self.drain_seconds = fields.whole("drain_seconds", 10)
         self.overlap = fields.flag("overlap")
-        self.memory_max = fields.text("memory_max", "512M")
+        self.memory_max = fields.line("memory_max", "512M")
+
+    def check(self) -> None:
+        """Raises `bad_request` for what slipway.toml could not say: a manifest comes from a bucket."""
+        one_line(re.sub(r"[\n\t]", " ", self.command), f"processes.{self.name}.command")
+        for key, (form, wanted) in FORMS.items():
+            value = str(getattr(self, key))
+            if not re.fullmatch(form, value):
+                raise AgentError(
+                    "bad_request", f"processes.{self.name}.{key}: must be {wanted}, got {value!r}"
+                )
+        for key, most in (("instances", 16), ("boot_seconds", 600), ("drain_seconds", 3600)):
+            if not 1 <= getattr(self, key) <= most:
+                raise AgentError("bad_request", f"processes.{self.name}.{key}: must be 1 to {most}")
 
     def to_json(self) -> dict[str, object]:
         """The entry as it was read."""

@@ -12,6 +12,7 @@ import re
 from . import durable, systemd
 from .errors import AgentError
 from .host import Paths
+from .json_object import NO_TEXT, one_line
 from .state import Process, Slot
 
 USER = "slipway-app"
@@ -66,7 +67,15 @@ def search_path(root: str) -> str:
 
 
 def folder(root: str, directory: str) -> str:
-    """The path of `directory` in the build at `root`. Raises `bad_request` if it leaves the build."""
+    """The path of `directory` in the build at `root`. Raises `bad_request` if it leaves the build.
+
+    systemd would expand `%`, and join the next line to one that ends with a backslash.
+    """
+    one_line(directory, "directory")
+    if any(character in directory for character in "\\%\"'") or directory.strip() != directory:
+        raise AgentError(
+            "bad_request", f"directory {directory!r} holds what systemd would not read as a name"
+        )
     path = os.path.normpath(os.path.join(root, directory))
     if path != root and not path.startswith(root + "/"):
         raise AgentError("bad_request", f"directory {directory!r} leaves the build")
@@ -80,8 +89,14 @@ def shell(command: str) -> str:
 
 
 def quote(text: str) -> str:
-    """One word of ExecStart, quoted for systemd; neither specifiers nor variables are expanded."""
+    """One word of ExecStart, quoted for systemd; neither specifiers nor variables are expanded.
+
+    Raises `bad_request` for NUL and for what is no text: systemd would discard the whole line.
+    """
+    if "\0" in text or NO_TEXT.search(text):
+        raise AgentError("bad_request", "a command or variable holds a character that systemd discards")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    escaped = re.sub(r"[\x01-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", escaped)
     return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
 
 

@@ -99,7 +99,7 @@ class LoadBalancer(pulumi.ComponentResource):
         group = aws.ec2.SecurityGroup(
             f"{self._name}-group",
             vpc_id=self._args.vpc_id,
-            description="Load balancer: the site's visitors",
+            description="Load balancer: visitors of the site",
             tags={"Name": f"{self._args.names.fleet}-edge"},
             opts=self._child,
         )

@@ -96,7 +96,6 @@ SETTINGS = {
     "tls_client_auth": "on",
     "websockets": "on",
     "http3": "on",
-    "brotli": "on",
     "browser_check": "on",
     # Early data can be replayed, and with it a request.
     "0rtt": "off",

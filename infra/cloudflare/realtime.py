@@ -1,6 +1,7 @@
 """The app's real-time router as a Worker with a Durable Object, at `rt.<domain>` (I14)."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,12 +9,14 @@ from pathlib import Path
 import pulumi
 import pulumi_cloudflare as cloudflare
 
+from infra import RECORDED
 from slipway.settings import App, BadInput, Stack, reaches
-from slipway.settings.aws import Cloudflare
+from slipway.settings.aws import WORKER_BUILD, WORKER_SCRIPT, Cloudflare
 
-SCRIPT = Path("worker/dist/worker.js")
+SCRIPT = Path(WORKER_SCRIPT)
 """The built script, one module, in the app's folder."""
-BUILD = "bun run worker:build"
+PLACEHOLDER = "export default {} // not built yet: `slipway up` builds it\n"
+"""The script in a recorded graph if the Worker is not built: a picture, a price and a check need no build."""
 CLASS, BINDING = "Board", "BOARD"
 """Binding with which the script reaches its Durable Object class."""
 CONNECTIONS = "MAX_CONNECTIONS"
@@ -99,12 +102,15 @@ def _bindings(variables: Mapping[str, str]) -> list[cloudflare.WorkersScriptBind
 
 
 def built_script(app_dir: Path) -> str:
-    """The Worker's code. Raises BadInput if it is not built."""
+    """The Worker's code. Raises BadInput if it is not built and the program is not only recorded."""
     path = app_dir / SCRIPT
+    if not path.is_file() and os.environ.get(RECORDED):
+        return PLACEHOLDER
     if not path.is_file():
         raise BadInput(
             f"slipway:cloudflare.worker is on, and the Worker is not built: there is no {path}",
-            remedy=f"cd {app_dir} && {BUILD}, or turn slipway:cloudflare.worker off",
+            remedy=f"`slipway up` builds it; by hand: cd {app_dir} && {WORKER_BUILD}; "
+            "or turn slipway:cloudflare.worker off",
         )
     return path.read_text(encoding="utf-8")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from infra import RECORDED
 from infra.recording.record import ProgramFailed
 from infra.recording.sandbox import attempts, go_offline
 from infra.recording.sandbox import install as make_cloudflare_lean
@@ -52,6 +53,7 @@ def _record(root: Path, stack: str, answer: str) -> dict[str, Any]:
     if answer:
         module, _, name = answer.partition(":")
         function = getattr(importlib.import_module(module), name)
+    os.environ[RECORDED] = "1"
     go_offline()
     graph = run(
         lambda: runpy.run_path(str(folder), run_name="__main__"),

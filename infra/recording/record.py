@@ -34,7 +34,7 @@ def record(
     *,
     answer: Answer | None = None,
     environment: Mapping[str, str] | None = None,
-    timeout: float = 120,
+    timeout: float = 300,
 ) -> Graph:
     """The graph of stack `stack` of the project at `root` (the folder of Pulumi.yaml).
 

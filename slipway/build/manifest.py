@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from hosts.agent.signature import canonical, manifest_id
 from slipway.build.source import matcher
 from slipway.settings import App, BadInput, Cron, EnvVar, Migrate, Process, SlipwayError, Smoke, WebSocket
-from slipway.settings.schema import Command, EnvName, HttpPath, Name
+from slipway.settings.schema import Command, EnvName, Folder, HttpPath, Name, Table
 
 if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
@@ -32,10 +32,8 @@ BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{64}$")]
 Kind = Literal["runtime", "deps", "app"]
 
 
-class Part(BaseModel):
-    """A part of the manifest: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Part(Table):
+    """A part of the manifest."""
 
 
 class RuntimeOf(Part):
@@ -80,7 +78,7 @@ class MigrateCommand(Part):
 
     command: Command
     """Run by sh."""
-    directory: str = "."
+    directory: Folder = "."
     timeout_seconds: int
     folder: str = ""
     """Digest of every file beside the migrations: changes that `migrate.files` does not match count too."""

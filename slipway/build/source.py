@@ -72,7 +72,9 @@ def read_source(root: Path) -> Source:
 
 
 def shipped_files(source: Source, build: Build) -> list[str]:
-    """Files of `source` that the app layer would hold: a build command may add others."""
+    """Files of `source` that the app layer would hold; all of them if a command builds from them."""
+    if build.command:
+        return list(source.files)
     included, excluded = matcher(build.include), matcher(build.exclude)
     return [name for name in source.files if included(name) and not excluded(name)]
 

@@ -14,6 +14,7 @@ from slipway.cli import (
     history,
     hold,
     infra,
+    init,
     ledger,
     load,
     logs,
@@ -56,6 +57,7 @@ def root(
     """Ship a web app to a live fleet without losing a request, and go back in a second."""
 
 
+app.command("init")(init.init)
 app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("build")(build.build)

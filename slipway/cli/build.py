@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, progress, say
-from slipway.settings import ReleaseFailed, open_project
+from slipway.settings import ReleaseFailed
 
 Unsandboxed = Annotated[
     bool,
@@ -38,6 +38,7 @@ def build(
     from slipway.build.artifact import write_artifact  # noqa: PLC0415 - slow to import, and --help needs none
     from slipway.build.build import build as make  # noqa: PLC0415
     from slipway.build.build import run_checks  # noqa: PLC0415
+    from slipway.settings import open_project  # noqa: PLC0415
 
     project, shown = open_project(stack), progress(as_json=json)
     if checks:

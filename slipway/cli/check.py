@@ -1,7 +1,10 @@
 """`slipway check`: prove on the live stack that it keeps the promises of the production checklist."""
 
+import subprocess
 import sys
-from typing import Annotated
+import time
+from functools import partial
+from typing import IO, Annotated
 
 import typer
 
@@ -31,12 +34,25 @@ def check(
             help="Also run checks that take long or send very many requests; in production with --invasive.",
         ),
     ] = False,
+    since_release: Annotated[
+        bool,
+        typer.Option(
+            "--since-release",
+            help="Failures that the last run on an earlier release had too do not count.",
+        ),
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again and again, and print what changes; Ctrl-C ends it.")
+    ] = False,
+    every: Annotated[
+        int, typer.Option("--every", help="Seconds between two runs of --watch.", min=5, max=86_400)
+    ] = 60,
     json: Json = False,
 ) -> None:
     """Prove that the live stack keeps the promises of the production checklist.
 
     The same as `pytest checks/ --stack STACK`. Safe on prod: checks that would disturb users run only with
-    --invasive. Reports (HTML, JSON, JUnit) go to .slipway/STACK/checks. Exit code 0: all that ran
+    --invasive. Reports (HTML, JSON, JUnit, SARIF) go to .slipway/STACK/checks. Exit code 0: all that ran
     passed or is waived; 1: a check failed; 2: bad input; 5: nothing failed, but something could not be tried,
     or nothing passed.
 
@@ -45,8 +61,11 @@ def check(
       slipway check --stack prod --severity high
       slipway check --only X1 --only I4/redis-survives-a-restart
       slipway check --host web1 --json > checks.json
+      slipway check --watch --every 30
+      slipway check --stack prod --since-release
     """
-    from slipway.checking import run  # noqa: PLC0415
+    from slipway.checking import Checked, run  # noqa: PLC0415
+    from slipway.checking import watch as run_again  # noqa: PLC0415
     from slipway.cli.console import emit_json  # noqa: PLC0415
     from slipway.settings import BadInput, open_project  # noqa: PLC0415
 
@@ -54,15 +73,26 @@ def check(
         raise BadInput(
             f"--severity: {severity!r} is not a severity", remedy="use one of critical, high, medium, low"
         )
-    checked = run(
-        open_project(stack),
-        only=only or (),
-        severity=severity,
-        hosts=host or (),
-        invasive=invasive,
-        deep=deep,
-        output=sys.stderr if json else None,
-    )
+    if watch and json:
+        raise BadInput("--watch prints what changes, not JSON", remedy="leave out --json")
+    project = open_project(stack)
+
+    def once(output: int | IO[str] | None) -> Checked:
+        return run(
+            project,
+            only=only or (),
+            severity=severity,
+            hosts=host or (),
+            invasive=invasive,
+            deep=deep,
+            since_release=since_release,
+            output=output,
+        )
+
+    if watch:
+        again = partial(once, subprocess.DEVNULL)
+        raise typer.Exit(run_again(again, every, typer.echo, pause=time.sleep))
+    checked = once(sys.stderr if json else None)
     if json and checked.document:
         emit_json(checked.document)
     raise typer.Exit(checked.code)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.progress import Lines, Progress, for_stream
+from slipway.settings.printable import printable
 
 if TYPE_CHECKING:
     from slipway.platforms.platform import Platform
@@ -51,8 +52,8 @@ def emit_json(document: object) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print a line for a person."""
-    sys.stdout.write(text + "\n")
+    """Print a line for a person. What an app or a host wrote in it gives the terminal no orders."""
+    sys.stdout.write(printable(text) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
@@ -66,5 +67,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str =
         *columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(printable(cell)) for cell in row))
     console.print(grid)

@@ -46,12 +46,14 @@ def report(failure: SlipwayError, *, as_json: bool) -> None:
             "exit_code": failure.exit_code,
         }
         sys.stdout.write(json.dumps({"error": error}, indent=2) + "\n")
+    from slipway.settings.printable import printable  # noqa: PLC0415 - a command that succeeds needs none
+
     bold, red, plain = ("\x1b[1m", "\x1b[31m", "\x1b[0m") if sys.stderr.isatty() else ("", "", "")
-    sys.stderr.write(f"{red}{bold}error:{plain} {failure.message}\n")
+    sys.stderr.write(f"{red}{bold}error:{plain} {printable(failure.message)}\n")
     for line in failure.details:
-        sys.stderr.write(f"  {line}\n")
+        sys.stderr.write(f"  {printable(line)}\n")
     if failure.remedy:
-        sys.stderr.write(f"{bold}remedy:{plain} {failure.remedy}\n")
+        sys.stderr.write(f"{bold}remedy:{plain} {printable(failure.remedy)}\n")
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -95,7 +95,9 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
 
 @app.command("check")
 def check(stack: Stack = PROD, json: Json = False) -> None:
-    """Check a stack against the policy rules; exit code 1 if one is broken.
+    """Check a stack before AWS sees it; exit code 1 if a rule is broken.
+
+    Policy rules; the form of every value, by AWS's own models; who reaches whom; names in two places.
 
     [dim]Examples:[/]
       slipway infra check --stack prod
@@ -103,11 +105,17 @@ def check(stack: Stack = PROD, json: Json = False) -> None:
     """
     recorded, project = _recorded(stack)
     from infra.policies import RULES, World, judge  # noqa: PLC0415
+    from infra.proofs import prove  # noqa: PLC0415
 
-    violations = judge(World(recorded, project.stack.purpose), RULES)
+    violations, problems = judge(World(recorded, project.stack.purpose), RULES), list(prove(recorded))
     if json:
-        emit_json({"rules": len(RULES), "findings": [each.as_json() for each in violations]})
-    elif violations:
+        emit_json({
+            "rules": len(RULES),
+            "findings": [each.as_json() for each in violations],
+            "problems": [each.as_json() for each in problems],
+        })  # fmt: skip
+        raise typer.Exit(1 if violations or problems else 0)
+    if violations:
         table(
             ("SEVERITY", "RULE", "CONTROLS", "RESOURCE", "PROBLEM", "REMEDY"),
             (
@@ -122,9 +130,15 @@ def check(stack: Stack = PROD, json: Json = False) -> None:
                 for each in violations
             ),
         )
-    else:
-        say(f"{stack} keeps all {len(RULES)} rules")
-    raise typer.Exit(1 if violations else 0)
+    if problems:
+        table(
+            ("PROOF", "RESOURCE", "PROBLEM", "SOURCE"),
+            ((each.proof, each.where, each.problem, each.source) for each in problems),
+        )
+    if not violations and not problems:
+        say(f"{stack} keeps all {len(RULES)} rules; its values are as AWS's models want them, and everyone")
+        say("reaches what they must and nothing else (docs/reachability.md)")
+    raise typer.Exit(1 if violations or problems else 0)
 
 
 def _recorded(stack: str) -> tuple[Graph, Project]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Stack, live_stack
+from slipway.cli.console import DEFAULT_STACK, Stack, live_stack, say
 from slipway.settings import BadInput
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def logs(
     hosts = _hosts(live, host, process)
     found = _follow(hosts, process, lines) if follow else _last(hosts, process, lines)
     for name, line in found:
-        typer.echo(f"{name:<9} {live.redact(line)}")
+        say(f"{name:<9} {live.redact(line)}")
 
 
 def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[FleetHost]:
@@ -63,7 +63,7 @@ def _last(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[t
 
 
 def _follow(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
-    arriving: queue.Queue[tuple[str, str]] = queue.Queue()
+    arriving: queue.Queue[tuple[str, str]] = queue.Queue(10_000)
 
     def pump(host: FleetHost) -> None:
         for line in host.agent.follow_logs(lines=lines, process=process):

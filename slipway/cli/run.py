@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
 from slipway.settings import BadInput
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def run(
             }
         )
     elif output:
-        sys.stdout.write(output + "\n")
+        say(output)
     raise typer.Exit(done.exit)
 
 

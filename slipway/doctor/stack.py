@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from slipway.adopt.missing import missing
 from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.platforms.platform import Diagnosis, fail, ok, platform_of, warn
 from slipway.platforms.site import WARN_DAYS, days_left
@@ -22,6 +23,12 @@ SKEW_WARN_SECONDS = 2.0
 SKEW_FAIL_SECONDS = 30.0
 NEWEST_RECORDS = 20
 """Records of the ledger that are read; older ones matter for the history alone."""
+
+
+def repository(project: Project) -> Iterable[Diagnosis]:
+    """The app's repository has what a release needs."""
+    for each in missing(project):
+        yield (fail if each.refuses else warn)(each.what, each.remedy)
 
 
 def secrets(project: Project) -> Iterable[Diagnosis]:

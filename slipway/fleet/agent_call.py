@@ -18,6 +18,9 @@ R = TypeVar("R", bound=Reply)
 PROGRAM = "/usr/local/bin/slipway-agent"
 _NOT_FOUND = (126, 127)
 _LAST_LINES = 20
+_MOST_LOG_LINES, _LONGEST = 200, 4_000
+"""What is kept of the log, and of each text, in an agent's error."""
+_QUEUED_LINES = 10_000
 
 
 class AgentError(SlipwayError):
@@ -82,7 +85,7 @@ class Call:
 
     def follow(self, command: str, request: Mapping[str, object]) -> Iterator[str]:
         """The lines of a command that does not end by itself, until the iterator is closed."""
-        lines: queue.Queue[str | SlipwayError | None] = queue.Queue()
+        lines: queue.Queue[str | SlipwayError | None] = queue.Queue(_QUEUED_LINES)
 
         def listen() -> None:
             try:
@@ -111,7 +114,7 @@ class Call:
             if answer["ok"]:
                 return answer
             error: dict[str, Any] = {**answer["error"]}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             if done.code in _NOT_FOUND:
                 raise self._no_agent("has no working slipway-agent") from None
             last_lines = done.stderr.splitlines()[-_LAST_LINES:]
@@ -120,8 +123,8 @@ class Call:
         raise AgentError(
             self._connection.host,
             str(error.pop("code", "unknown")),
-            str(error.pop("message", "")) or f"`{command}` failed",
-            log=list(map(str, log)),
+            str(error.pop("message", ""))[:_LONGEST] or f"`{command}` failed",
+            log=[str(line)[:_LONGEST] for line in log[-_MOST_LOG_LINES:]],
             detail=error,
         )
 

@@ -12,6 +12,11 @@ from typing import IO
 
 Lines = Callable[[str], object]
 
+MOST_BYTES = 32 << 20
+"""The most that is kept of a command's output; 10,000 log lines are a tenth of it."""
+LAST_BYTES = 1 << 20
+"""What is kept of output that is passed on line by line, and of standard error; longer lines are cut."""
+
 
 @dataclass(frozen=True)
 class Completed:
@@ -25,6 +30,10 @@ class Completed:
 
 class TimedOut(Exception):
     """The process did not end in time and was killed."""
+
+
+class TooMuch(Exception):
+    """The process wrote more than MOST_BYTES and was killed."""
 
 
 class Aborted(Exception):
@@ -66,7 +75,7 @@ class Exchange:
     ) -> Completed:
         """Wait for its end and pass on complete lines as they come.
 
-        Raises TimedOut after `timeout` s, or Aborted.
+        Raises TimedOut after `timeout` s, TooMuch after MOST_BYTES of output, or Aborted.
         """
         try:
             return self._converse(stdin, timeout, on_stdout, on_stderr)
@@ -82,7 +91,8 @@ class Exchange:
     def _converse(
         self, stdin: bytes, timeout: float | None, on_stdout: Lines | None, on_stderr: Lines | None
     ) -> Completed:
-        out, err = _Stream(on_stdout), _Stream(on_stderr)
+        out = _Stream(on_stdout, is_whole=on_stdout is None)
+        err = _Stream(on_stderr, is_whole=False)
         left = memoryview(stdin)
         deadline = None if timeout is None else self._began + timeout
         with selectors.DefaultSelector() as selector:
@@ -121,28 +131,39 @@ class Exchange:
 
 
 class _Stream:
-    """Collects an output stream and passes its complete lines to `on_line`."""
+    """Collects an output stream, whole or its end only, and passes its complete lines to `on_line`."""
 
-    def __init__(self, on_line: Lines | None) -> None:
-        self.content = bytearray()
-        self._on_line, self._passed = on_line, 0
+    def __init__(self, on_line: Lines | None, *, is_whole: bool) -> None:
+        self._content = bytearray()
+        self._on_line, self._is_whole, self._passed = on_line, is_whole, 0
 
     @property
     def text(self) -> str:
-        """The whole stream so far."""
-        return self.content.decode(errors="replace")
+        """What was kept of the stream."""
+        return self._content.decode(errors="replace")
 
     def receive(self, piece: bytes) -> bool:
-        """Add a piece; returns False at the end of the stream."""
-        self.content += piece
-        while self._on_line and (end := self.content.find(b"\n", self._passed)) >= 0:
-            line = self.content[self._passed : end]
-            self._passed = end + 1
-            self._on_line(line.decode(errors="replace").rstrip("\r"))
-        if not piece and self._on_line and self._passed < len(self.content):
-            self._on_line(self.content[self._passed :].decode(errors="replace"))
-            self._passed = len(self.content)
+        """Add a piece; returns False at the end of the stream. Raises TooMuch."""
+        self._content += piece
+        if self._on_line:
+            self._pass_on(self._on_line, is_last=not piece)
+        if self._is_whole and len(self._content) > MOST_BYTES:
+            raise TooMuch
+        if not self._is_whole and len(self._content) > 2 * LAST_BYTES:
+            gone = len(self._content) - LAST_BYTES
+            del self._content[:gone]
+            self._passed = max(0, self._passed - gone)
         return bool(piece)
+
+    def _pass_on(self, on_line: Lines, *, is_last: bool) -> None:
+        while (end := self._content.find(b"\n", self._passed)) >= 0:
+            line = self._content[self._passed : end]
+            self._passed = end + 1
+            on_line(line.decode(errors="replace").rstrip("\r"))
+        rest = len(self._content) - self._passed
+        if rest > LAST_BYTES or (is_last and rest):
+            on_line(self._content[self._passed :].decode(errors="replace"))
+            self._passed = len(self._content)
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

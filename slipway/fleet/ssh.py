@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from slipway.fleet.process import Aborted, Completed, Exchange, Lines, TimedOut
+from slipway.fleet.process import MOST_BYTES, Aborted, Completed, Exchange, Lines, TimedOut, TooMuch
 from slipway.fleet.ssh_config import control_socket, is_alive
 from slipway.settings import SlipwayError
 
@@ -59,6 +59,11 @@ class Connection:
             )
         except TimedOut:
             raise HostTimeout(self.host, command, timeout or 0) from None
+        except TooMuch:
+            raise SlipwayError(
+                f"{self.host}: `{command}` wrote more than {MOST_BYTES >> 20} MiB and was ended",
+                remedy="a host that does so may have been taken over: look at it before the next release",
+            ) from None
         except Aborted:
             raise HostLost(self.host, command) from None
         if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):

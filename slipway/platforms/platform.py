@@ -173,9 +173,14 @@ class Platform(ABC):
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """By host, the digest that it has once it is set up for the settings of this moment."""
 
-    def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
-        """Replace, by role, what a new host starts by itself. Only where `hosts_come_and_go`."""
-        del outputs, documents
+    def write_boot_documents(
+        self, outputs: Outputs, documents: Mapping[Role, str], order: tuple[int, int]
+    ) -> None:
+        """Replace, by role, what a new host starts by itself. Only where `hosts_come_and_go`.
+
+        Raises LeaseLost, and changes nothing, if a command of a newer `order` (fence, step) has written them.
+        """
+        del outputs, documents, order
         self._refuse("no host starts by itself")
 
     @property

@@ -10,6 +10,8 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
+from slipway.settings.printable import printable
+
 __all__ = ["Progress", "Silent", "for_stream"]
 
 
@@ -85,6 +87,6 @@ class Lines:
 
     def _write(self, phase: str, text: str) -> None:
         with self._lock:
-            for row in text.splitlines() or [""]:
+            for row in printable(text).splitlines() or [""]:
                 self._stream.write(f"[{time.monotonic() - self._began:6.1f}s] {phase:<10} {row}\n")
             self._stream.flush()

@@ -13,6 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from slipway.settings.printable import printable
+
 
 @dataclass
 class _Running:
@@ -40,10 +42,10 @@ class Live:
         try:
             yield
         except BaseException:
-            self._pop(running, "[red]✗[/]", "failed after ")
+            self._pop(running, Text("✗", "red"), "failed after ")
             raise
         else:
-            self._pop(running, "[green]✓[/]", "")
+            self._pop(running, Text("✓", "green"), "")
 
     def host(self, host: str, text: str) -> None:
         """Show what the host is doing."""
@@ -55,7 +57,7 @@ class Live:
 
     def line(self, text: str) -> None:
         """Print above what is being redrawn."""
-        self._console.print(Text(f"  {text}", style="dim"))
+        self._console.print(Text(printable(f"  {text}"), style="dim"))
 
     def _push(self, running: _Running) -> None:
         with self._lock:
@@ -66,26 +68,35 @@ class Live:
                 )
                 self._redrawn.start()
 
-    def _pop(self, running: _Running, mark: str, how: str) -> None:
+    def _pop(self, running: _Running, mark: Text, how: str) -> None:
         with self._lock:
             self._stack.remove(running)
             if not self._stack and self._redrawn is not None:
                 self._redrawn.stop()
                 self._redrawn = None
             seconds = time.monotonic() - running.began
-            self._console.print(f"{mark} {running.name:<10} [dim]{how}{seconds:.1f} s[/] {running.text}")
+            self._console.print(mark, f"{running.name:<10}", _after(f"{how}{seconds:.1f} s", running.text))
             for text, hosts in _by_text(running.hosts).items():
-                self._console.print(Text(f"    {', '.join(hosts)}: {text}", style="dim"))
+                self._console.print(Text(printable(f"    {', '.join(hosts)}: {text}"), style="dim"))
 
     def _render(self) -> Table:
         table = Table.grid(padding=(0, 1))
         with self._lock:
             for running in self._stack:
                 seconds = time.monotonic() - running.began
-                table.add_row(self._spinner, f"{running.name:<10}", f"[dim]{seconds:.1f} s[/] {running.text}")
+                table.add_row(
+                    self._spinner, Text(f"{running.name:<10}"), _after(f"{seconds:.1f} s", running.text)
+                )
                 for host, text in running.hosts.items():
-                    table.add_row("", f"  [dim]{host}[/]", Text(text, style="dim"))
+                    table.add_row(
+                        "", Text(printable(f"  {host}"), style="dim"), Text(printable(text), style="dim")
+                    )
         return table
+
+
+def _after(seconds: str, text: str) -> Text:
+    """`text` after its time. What a phase is called is not read as markup: it may come from elsewhere."""
+    return Text.assemble((seconds, "dim"), f" {printable(text)}")
 
 
 def _by_text(hosts: dict[str, str]) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.stage import env_of, secret_names
 from slipway.release.switch import prepare, switch_to
 from slipway.settings import NeedsPerson, Role, SlipwayError
+from slipway.storage.lease import LeaseLost
 from slipway.storage.ledger import Ledger
 from slipway.storage.records import Head, Release
 
@@ -50,8 +51,9 @@ class _MoveHead(Phase[None]):
         try:
             self.move(rollout.ledger)
             self._moved = True
-        except BaseException:
-            if not self.is_settled(rollout):
+        except BaseException as failure:
+            # Once the lease is lost another command decides what new hosts start.
+            if not self.is_settled(rollout) and not isinstance(failure, LeaseLost):
                 _restore_boot_documents(rollout, self.shipment)
             raise
 
@@ -110,14 +112,16 @@ class ReturnTo(_MoveHead):
 def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
     """From now on a new host starts `live`, under this command's fence; None: it starts nothing.
 
-    Does nothing where only `slipway up` adds hosts.
+    Does nothing where only `slipway up` adds hosts. LeaseLost: another command has taken over.
     """
     write = rollout.stack.write_boot_documents
     if write is None:
         return
+    rollout.lease.check()
     roles = rollout.hosts.roles
     if live is None:
-        write({role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles})
+        documents = {role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles}
+        write(documents, rollout.order)
         return
     _warn_of_another_config(rollout, live.release)
     app = live.app(rollout.app)
@@ -136,7 +140,8 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 ),
             )
             for role in roles
-        }
+        },
+        rollout.order,
     )
 
 

@@ -16,6 +16,8 @@ from xml.etree import ElementTree as Xml
 
 from pydantic import BaseModel, ValidationError
 
+from slipway.settings import printable
+
 __all__ = [
     "Case",
     "Reports",
@@ -23,6 +25,7 @@ __all__ = [
     "add_to_ci_summary",
     "cell",
     "junit",
+    "printable",
     "read_runs",
     "render",
     "row",
@@ -73,7 +76,7 @@ def render(template: Path, filters: Mapping[str, Any], **values: object) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """One test case of a JUnit report. Without `failure` and `skipped` it passed."""
+    """One test case of a JUnit report. Without `failure`, `error` and `skipped` it passed."""
 
     classname: str
     name: str
@@ -81,6 +84,8 @@ class Case:
     failure: str = ""
     """Its first line is the message."""
     skipped: str = ""
+    error: str = ""
+    """Why the case could not be tried."""
     details: str = ""
     """More lines for the body of a failure."""
 
@@ -95,8 +100,8 @@ def junit(name: str, started: datetime, seconds: float, cases: Iterable[Case]) -
         time=f"{seconds:.3f}",
         tests=str(len(listed)),
         failures=str(sum(bool(case.failure) for case in listed)),
-        skipped=str(sum(bool(case.skipped) for case in listed)),
-        errors="0",
+        skipped=str(sum(bool(case.skipped) and not case.error for case in listed)),
+        errors=str(sum(bool(case.error) for case in listed)),
     )
     for case in listed:
         element = Xml.SubElement(
@@ -105,6 +110,8 @@ def junit(name: str, started: datetime, seconds: float, cases: Iterable[Case]) -
         if case.failure:
             failure = Xml.SubElement(element, "failure", message=case.failure.partition("\n")[0])
             failure.text = f"{case.failure}\n{case.details}".strip()
+        elif case.error:
+            Xml.SubElement(element, "error", message=case.error.partition("\n")[0])
         elif case.skipped:
             Xml.SubElement(element, "skipped", message=case.skipped)
     return Xml.tostring(suite, encoding="unicode", xml_declaration=True)

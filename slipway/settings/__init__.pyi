@@ -11,6 +11,7 @@ from .app import Step as Step
 from .app import WebSocket as WebSocket
 from .app_file import load_app as load_app
 from .checks import CheckSocket as CheckSocket
+from .checks import CheckToken as CheckToken
 from .checks import CheckUpload as CheckUpload
 from .checks import CheckWebhook as CheckWebhook
 from .checks import Number as Number
@@ -37,6 +38,7 @@ from .outputs import Outputs as Outputs
 from .outputs import Redis as Redis
 from .outputs import Role as Role
 from .outputs import SecretStore as SecretStore
+from .printable import printable as printable
 from .project import Project as Project
 from .project import open_project as open_project
 from .stack import LocalFleet as LocalFleet

@@ -11,7 +11,18 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from slipway.settings.checks import Checks
 from slipway.settings.load import Load
-from slipway.settings.schema import Command, EnvName, HttpPath, Name, Request, Setting
+from slipway.settings.schema import (
+    Command,
+    EnvName,
+    Folder,
+    HttpPath,
+    Lines,
+    Memory,
+    Name,
+    PlainPath,
+    Request,
+    Setting,
+)
 
 
 class Runtime(Setting):
@@ -56,15 +67,15 @@ class Process(Setting):
 
     command: Command
     """Run by sh. A single command replaces the shell, so that it receives the stop signal."""
-    directory: str = "."
+    directory: Folder = "."
     """Working directory inside the context: `apps/api` in a monorepo."""
     instances: int = Field(default=1, ge=1, le=16)
     """Number of instances on each host of its role."""
     role: Literal["web", "worker"] | None = None
     """The hosts it runs on; default: `web` for the process named web, else `worker`."""
-    health: HttpPath = "/health"
+    health: PlainPath = "/health"
     """`web` only: a cheap public path for uptime monitors."""
-    ready: HttpPath = "/ready"
+    ready: PlainPath = "/ready"
     """`web` only: a path that answers 200 once the process can serve requests."""
     boot_seconds: int = Field(default=30, ge=1, le=600)
     """Time limit from start to ready; exceeding it fails the release."""
@@ -74,7 +85,7 @@ class Process(Setting):
     """Time from the stop signal to SIGKILL. Must be at least the app's own shutdown window."""
     overlap: bool = False
     """Workers only: old and new instances may run at the same time during a release."""
-    memory_max: Annotated[str, StringConstraints(pattern=r"^\d+[MG]$")] = "512M"
+    memory_max: Memory = "512M"
     """Memory limit of each instance; a process that exceeds it is killed and restarted."""
 
 
@@ -107,7 +118,7 @@ class Migrate(Setting):
 
     command: Command
     """Run by sh, once, on one host: applies every pending migration."""
-    directory: str = "."
+    directory: Folder = "."
     """Working directory inside the context."""
     files: str = "migrations/*.up.sql"
     """Glob in the context. The ids in the manifest are the file names without `.up.sql`/`.sql`."""
@@ -122,7 +133,7 @@ class Migrate(Setting):
 class EnvVar(Setting):
     """One variable of the typed env contract. Its value comes from exactly one of value, secret and from."""
 
-    value: str | None = None
+    value: Lines | None = None
     """A setting in plain text; `Pulumi.<stack>.yaml` may override it (`slipway:env`)."""
     secret: bool = False
     """The value comes from the stack's secret store."""
@@ -134,7 +145,7 @@ class EnvVar(Setting):
     """Processes that get it, or `migrate`, `task`, `cron`, `smoke`. Empty: see above."""
     kind: Literal["string", "integer", "boolean", "url"] = "string"
     """Type of the value; `boolean` is true, false, 1 or 0."""
-    generate: Annotated[str, StringConstraints(pattern=r"^(base64|hex):\d+$")] | None = None
+    generate: Annotated[str, StringConstraints(pattern=r"^(base64|hex):[0-9]{1,4}$")] | None = None
     """`base64:32` or `hex:32`: encoding and random bytes of a value that `slipway secrets generate` makes."""
     min_length: int = Field(default=0, ge=0)
     """Minimum length in characters."""
@@ -163,7 +174,7 @@ class Limits(Setting):
     body_bytes: int = Field(default=1_048_576, ge=1024)
     """Largest request body; a larger one is answered with 413."""
     connections_per_ip: int = Field(default=200, ge=1)
-    """Open connections of one address, WebSockets included; more are answered with 429."""
+    """Open connections of one address, WebSockets and silent ones too; more get 429 or are closed."""
     requests_per_minute: int = Field(default=600, ge=1)
     """Requests of one address over all paths; more are answered with 429."""
     idle_seconds: int = Field(default=60, ge=5)
@@ -181,9 +192,9 @@ class WebSocket(Setting):
     """Largest message the app accepts."""
     idle_seconds: int = Field(default=300, ge=5)
     """Time after which the app closes a silent socket."""
-    open: list[str] = Field(default_factory=list)
+    open: list[Lines] = Field(default_factory=list)
     """Messages that `slipway meter` and smoke send first; `${token}` and other captures are filled in."""
-    echo: str = ""
+    echo: Lines = ""
     """The message that the meter sends repeatedly; `${n}` is a growing number that the response repeats."""
     notice: str = "SERVER_SHUTDOWN"
     """Text of the message with which the server asks a client to reconnect elsewhere."""
@@ -200,7 +211,7 @@ class Step(Setting):
     """Method and path: `POST /api/tasks`."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Headers of the request."""
-    body: dict[str, object] | list[object] | str | None = Field(default=None, alias="json")
+    body: dict[str, object] | list[object] | Lines | None = Field(default=None, alias="json")
     """JSON body of the request."""
     status: int = 200
     """The status that passes."""
@@ -281,7 +292,7 @@ class App(Setting):
     )
     """Prefixes of env names that browsers see: never secret, and declared with client = true."""
     limits: Limits = Limits()
-    private_paths: list[HttpPath] = Field(default_factory=lambda: ["/ready", "/metrics"])
+    private_paths: list[PlainPath] = Field(default_factory=lambda: ["/ready", "/metrics"])
     """Paths that the edge answers with 404: for hosts and scrapers, not for the public."""
     websocket: WebSocket | None = None
     smoke: Smoke = Smoke()

@@ -59,7 +59,7 @@ def _read(file: Path) -> str:
     except FileNotFoundError:
         raise BadInput(
             f"{display_name(file)}: no such file",
-            remedy=f"write a {FILE_NAME} for the app (docs/slipway-toml.md), or correct slipway:app",
+            remedy="slipway init writes one; or correct slipway:app",
         ) from None
     except (UnicodeDecodeError, OSError) as error:
         raise BadInput(f"{display_name(file)}: cannot be read: {error}") from None

@@ -19,9 +19,9 @@ def broken_rules(app: App, folder: Path) -> list[Broken]:
 
 
 _EXACT = {
-    "bun": (re.compile(r"^\d+\.\d+\.\d+$"), "1.4.5"),
-    "node": (re.compile(r"^\d+\.\d+\.\d+$"), "24.11.1"),
-    "python": (re.compile(r"^\d+\.\d+(\.\d+)?$"), "3.13"),
+    "bun": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "1.4.5"),
+    "node": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "24.11.1"),
+    "python": (re.compile(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"), "3.13"),
 }
 
 
@@ -109,7 +109,7 @@ def _inside_the_context(app: App) -> Iterator[Broken]:
         )
 
 
-_CRONTAB = re.compile(r"^([\d*/,\-]+\s+){4}[\w*/,\-]+$")
+_CRONTAB = re.compile(r"^([0-9*/,\-]+\s+){4}[\w*/,\-]+$")
 
 
 def process_rules(app: App) -> Iterator[Broken]:

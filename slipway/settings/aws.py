@@ -10,9 +10,16 @@ from pydantic import Field, StringConstraints
 
 from slipway.settings.schema import Setting
 
+WORKER_SCRIPT = "worker/dist/worker.js"
+"""The real-time Worker, built: one module, in the app's folder."""
+WORKER_BUILD = "bun run worker:build"
+"""What builds it, in the app's folder."""
+
 Purpose = Literal["production", "preview"]
-Window = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
-WeeklyWindow = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$")]
+Window = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$")]
+WeeklyWindow = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{3}:[0-9]{2}:[0-9]{2}-[a-z]{3}:[0-9]{2}:[0-9]{2}$")
+]
 ZoneLetters = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,6}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
@@ -82,7 +89,7 @@ class Database(Setting):
 
     type: str = "db.t4g.medium"
     """Instance class."""
-    version: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?$")] = "16"
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?$")] = "16"
     """Major version; minor versions are upgraded automatically in the maintenance window."""
     storage_gb: int = Field(default=50, ge=20, le=16_000)
     """Initial storage, in GB."""
@@ -111,7 +118,7 @@ class Cache(Setting):
 
     type: str = "cache.t4g.small"
     """Node type."""
-    version: Annotated[str, StringConstraints(pattern=r"^7\.\d+$")] = "7.1"
+    version: Annotated[str, StringConstraints(pattern=r"^7\.[0-9]+$")] = "7.1"
     """Version of Redis."""
     replicas: int = Field(default=1, ge=0, le=5)
     """Number of replicas; with one or more, failover is automatic."""
@@ -189,9 +196,9 @@ class Budget(Setting):
 class Aws(Setting):
     """One stack on AWS."""
 
-    account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
     """The only account in which this stack may be made."""
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     """Region of all resources."""
     profile: str = ""
     """Profile in your AWS configuration; empty: the one that the AWS command line would use."""

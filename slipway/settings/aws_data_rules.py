@@ -13,8 +13,8 @@ _WEEK = 7 * _DAY
 _SHORTEST_WINDOW = 30
 """Minutes; AWS's minimum."""
 _LONGEST_WINDOW = _DAY
-_DATABASE_TYPE = re.compile(r"^db\.[a-z]+\d+[a-z0-9-]*\.[a-z0-9-]+$")
-_CACHE_TYPE = re.compile(r"^cache\.[a-z]+\d+[a-z0-9-]*\.[a-z0-9-]+$")
+_DATABASE_TYPE = re.compile(r"^db\.[a-z]+[0-9]+[a-z0-9-]*\.[a-z0-9-]+$")
+_CACHE_TYPE = re.compile(r"^cache\.[a-z]+[0-9]+[a-z0-9-]*\.[a-z0-9-]+$")
 _GROWTH = 1.1
 """RDS User Guide: the limit of storage autoscaling is at least 10 % above the allocated storage."""
 _CACHE_VERSIONS = ("7.0", "7.1")

@@ -179,7 +179,7 @@ def _cloudflare(app: App, cloudflare: Cloudflare) -> Iterator[Broken]:
 
 Architecture = Literal["amd64", "arm64"]
 
-EC2_TYPE = re.compile(r"^([a-z]+)(\d+)([a-z0-9-]*)\.([a-z0-9-]+)$")
+EC2_TYPE = re.compile(r"^([a-z]+)([0-9]+)([a-z0-9-]*)\.([a-z0-9-]+)$")
 """Family, generation, attributes, size: `m7g.large`, `t3.medium`, `m7i-flex.large`, `u7i-12tb.224xlarge`."""
 _IMAGE_WORDS: dict[str, Architecture] = {
     "amd64": "amd64",
@@ -233,7 +233,7 @@ def _memory_gib(database_type: str) -> int | None:
     family, size = found[1], found[4]
     if family == "t":
         return _BURSTABLE_GIB.get(size)
-    times = re.fullmatch(r"(\d+)xlarge", size)
+    times = re.fullmatch(r"([0-9]+)xlarge", size)
     cpus = int(times[1]) * 4 if times else _SIZES.get(size)
     per_cpu = _GIB_PER_VCPU.get(family)
     return cpus * per_cpu if cpus and per_cpu else None

@@ -82,7 +82,7 @@ def _certificate(stack: Stack, aws: Aws) -> Iterator[Broken]:
     if not aws.certificate:
         return
     form = re.fullmatch(
-        r"arn:aws[a-z-]*:acm:([a-z0-9-]+):(\d{12}):certificate/[0-9a-f-]{36}", aws.certificate
+        r"arn:aws[a-z-]*:acm:([a-z0-9-]+):([0-9]{12}):certificate/[0-9a-f-]{36}", aws.certificate
     )
     place = ("aws", "certificate")
     if not form:

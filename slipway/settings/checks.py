@@ -5,20 +5,37 @@ Every key is optional. A check whose key is left out is reported as not evaluate
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from slipway.settings.schema import CheckId, EnvName, HttpPath, Request, Setting, WaiverText
+from slipway.settings.schema import (
+    CheckId,
+    EnvName,
+    HttpPath,
+    Lines,
+    MayHoldLines,
+    Request,
+    Setting,
+    WaiverText,
+)
 
 Number = int | EnvName
 """A number, or the name of an env entry with a plain value that holds it (a stack may override that)."""
 
 HIDDEN = (
-    "/docs", "/swagger", "/swagger-ui", "/openapi.json", "/openapi", "/api-docs", "/graphiql",
-    "/__debug__", "/debug/pprof", "/_devtools", "/.git/HEAD", "/.git/config", "/.env", "/server-status",
-    "/phpinfo.php", "/actuator", "/metrics", "/package.json",
+    "/docs", "/swagger", "/swagger-ui", "/swagger.json", "/openapi.json", "/openapi", "/api-docs", "/redoc",
+    "/graphiql", "/__debug__", "/debug/pprof", "/_devtools", "/_profiler", "/server-status", "/phpinfo.php",
+    "/actuator", "/actuator/env", "/actuator/heapdump", "/metrics", "/prometheus", "/.git/HEAD",
+    "/.git/config", "/.svn/entries", "/.hg/hgrc", "/.env", "/.env.local", "/.env.production", "/.env.bak",
+    "/.env.example", "/.npmrc", "/.aws/credentials", "/.ssh/id_rsa", "/.htpasswd", "/.DS_Store",
+    "/.vscode/settings.json", "/slipway.toml", "/package.json", "/bun.lock", "/package-lock.json",
+    "/requirements.txt", "/pyproject.toml", "/tsconfig.json", "/Dockerfile", "/docker-compose.yml",
+    "/backup.sql", "/dump.sql", "/backup.zip", "/backup.tar.gz", "/db.sqlite3", "/src/index.ts",
+    "/src/web.ts", "/config.yml", "/debug.log", "/error.log", "/app.log", "/npm-debug.log",
+    "/wp-config.php.bak", "/terraform.tfstate", "/id_rsa", "/private.key", "/server.key",
 )  # fmt: skip
-"""Documentation, debugging pages and repositories that a live site must not serve (ASVS 13.4)."""
+"""Documentation, debugging pages, repositories, backups and sources that a live site must not serve."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +70,7 @@ class CheckSocket(Setting):
     """Text in the response to a message above the limit."""
     retry: str = "retryAfterMs"
     """Text in that response that says when to retry."""
-    invalid: str = ""
+    invalid: Lines = ""
     """A message that the app's schema rejects; empty: not tested."""
     refused: str = "INVALID_ARGUMENT"
     """Text in the response to it."""
@@ -64,7 +81,7 @@ class CheckWrite(Setting):
 
     request: Request
     """Sent as the smoke user."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """JSON body of the request; `${n}` is a new text each time."""
     status: int = 201
     """The expected status."""
@@ -81,11 +98,11 @@ class CheckWebhook(Setting):
     """Path that receives it."""
     secret: EnvName
     """Entry of the secret store that signs it."""
-    signed: str = "${timestamp}.${body}"
+    signed: Lines = "${timestamp}.${body}"
     """The text that is signed."""
     headers: dict[str, str]
     """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """Its JSON body; `${n}` is a new text each time."""
     again: str = "duplicate"
     """Text in the response to one that is sent a second time."""
@@ -96,7 +113,7 @@ class CheckUpload(Setting):
 
     request: Request
     """Sent as the smoke user."""
-    body: dict[str, object] = Field(alias="json")
+    body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
     """JSON body of the request; `"${size}"` becomes the size in bytes, a number."""
     status: int = 201
     """The expected status."""
@@ -108,7 +125,7 @@ class CheckUpload(Setting):
     """Dotted path of the URL's lifetime in seconds in the response."""
     max_bytes: int = Field(default=10_485_760, ge=1)
     """Largest upload."""
-    wrong: dict[str, object] = Field(default_factory=dict)
+    wrong: Annotated[dict[str, object], MayHoldLines()] = Field(default_factory=dict)
     """Fields of the body that name a file type which the app rejects."""
     read: Request | None = None
     """Request for the URL of an uploaded object; `${key}` is its key."""
@@ -121,8 +138,56 @@ class CheckMetrics(Setting):
     """Path of the metrics, read on the hosts; the public must not reach it."""
     queue: str = ""
     """Series that counts waiting jobs, for example `board_queue_jobs{state="waiting"}`."""
-    dead: str = ""
-    """Series that counts jobs that were given up."""
+    dead: str | list[str] = ""
+    """Series that count jobs that were given up: one, or several."""
+    done: str = ""
+    """Series that counts the jobs that were done, of all workers together."""
+    oldest: str = ""
+    """Series with the age in seconds of the oldest piece of work that waits."""
+    oldest_seconds: Number = 900
+    """Highest age of the oldest piece of work."""
+
+
+class CheckToken(Setting):
+    """How the app signs its access tokens (JWT), so that false ones can be made and must be refused."""
+
+    secret: EnvName
+    """Entry of the secret store whose value signs them."""
+    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    """How it signs them."""
+    seconds: Number | None = None
+    """Longest life of an access token."""
+    refresh: Request | None = None
+    """Request that gives a new access token for the cookie of the sign-in."""
+    sign_out: Request | None = None
+    """Request that ends the session of the cookie."""
+    rotates: bool = False
+    """Each refresh sets a new cookie, and the one before must be refused."""
+
+
+class CheckJob(Setting):
+    """A request that causes work for the queue; `checks.metrics.done` counts what was done.
+
+    `${n}` is a new text each time; `${id}` is the id of a record that `[checks.write]` has made for it.
+    """
+
+    request: Request
+    """Causes the work; sent as the smoke user."""
+    body: dict[str, object] = Field(alias="json")
+    """JSON body of the request."""
+    status: int = 200
+    """The expected status."""
+    seconds: float = Field(default=10, gt=0, le=60)
+    """Longest time from the request until a job is done."""
+
+
+class CheckBackups(Setting):
+    """What is known of the database's backups beyond the host that makes them."""
+
+    copy_host: str = ""
+    """Host that holds a copy of each backup."""
+    copy_folder: str = ""
+    """Folder of the copies on `copy_host`; they have the names of the backups."""
 
 
 class Checks(Setting):
@@ -147,7 +212,7 @@ class Checks(Setting):
     """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
     """Wrong passwords per minute that the app allows for one account."""
-    migrations_query: str = ""
+    migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
     asset: HttpPath | None = None
     """A static file of the site."""
@@ -161,6 +226,12 @@ class Checks(Setting):
     """How an upload begins."""
     metrics: CheckMetrics | None = None
     """The names of the app's own metrics."""
+    token: CheckToken | None = None
+    """How access tokens are signed."""
+    job: CheckJob | None = None
+    """A request that causes work for the queue."""
+    backups: CheckBackups = CheckBackups()
+    """What is known of backups."""
 
     @field_validator("accepted")
     @classmethod

@@ -36,7 +36,7 @@ def reaches(var: EnvVar, scope: str) -> bool:
 
 def misfits(var: EnvVar, value: str, stack: str | None = None) -> Iterator[str]:
     """What is wrong with `value` for `var`, on `stack` if one is given. No message contains the value."""
-    if var.kind == "integer" and not re.fullmatch(r"[+-]?\d+", value):
+    if var.kind == "integer" and not re.fullmatch(r"[+-]?[0-9]+", value):
         yield "must be a whole number"
     if var.kind == "boolean" and value not in ("true", "false", "1", "0"):
         yield "must be true, false, 1 or 0"

@@ -8,9 +8,10 @@ No field holds a secret value: a `*_secret` field names an entry of the stack's 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from slipway.settings.platform_facts import PlatformName
+from slipway.settings.schema import Table
 
 Role = Literal["edge", "web", "worker", "data"]
 
@@ -20,10 +21,8 @@ STICKY_COOKIE = "SLIPWAY_HOST"
 """Set by the edge: the name of the host to which the client's requests go."""
 
 
-class Output(BaseModel):
+class Output(Table):
     """A part of the stack outputs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Host(Output):

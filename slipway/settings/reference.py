@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from slipway.settings import app, aws, checks, load, stack
 from slipway.settings.app import App
 from slipway.settings.env import REFS, SCOPES
-from slipway.settings.schema import PATTERNS
+from slipway.settings.schema import PATTERNS, Lines
 from slipway.settings.stack import Stack
 from slipway.settings.violations import KeyPath, model_at
 
@@ -70,7 +70,7 @@ STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
 """The tables of a stack's settings."""
 
 _NAMES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-_PLURALS: dict[Any, str] = {str: "texts", int: "whole numbers"}
+_PLURALS: dict[Any, str] = {str: "texts", Lines: "texts", int: "whole numbers"}
 
 _OPENING = """\
 # slipway.toml

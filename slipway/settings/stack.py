@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
 from slipway.settings.outputs import Role
 from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
-from slipway.settings.schema import Name, Setting
+from slipway.settings.schema import Lines, Name, Setting
 
 
 class Server(Setting):
@@ -107,7 +107,7 @@ class Stack(Setting):
     """Whether the platform provides Redis."""
     uploads: bool = True
     """Whether the platform provides an uploads bucket."""
-    env: dict[str, str] = Field(default_factory=dict)
+    env: dict[str, Lines] = Field(default_factory=dict)
     """Overrides of `[env.NAME] value` for this stack."""
     allow_dirty: bool = True
     """Whether a build may contain uncommitted changes."""

@@ -44,7 +44,7 @@ def find_root(start: Path) -> Path:
             return folder
     raise BadInput(
         f"no {PROJECT_FILE} in {start.resolve()} or above it",
-        remedy="run slipway inside a project, or write Pulumi.yaml with name, runtime and main",
+        remedy="run slipway inside a project, or make this repository one: slipway init",
     )
 
 

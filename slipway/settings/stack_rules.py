@@ -9,8 +9,8 @@ from slipway.settings.platform_facts import section_owners
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
-_SSH = re.compile(r"^[a-z_][a-z0-9_-]*@[^\s@:]+(:\d{1,5})?$")
-_HOST_KEY = re.compile(r"^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
+_SSH = re.compile(r"^[a-z_][a-z0-9_-]*@[A-Za-z0-9_][A-Za-z0-9._-]*(:[0-9]{1,5})?$")
+_HOST_KEY = re.compile(r"^(ssh-ed25519|ecdsa-sha2-nistp[0-9]+|ssh-rsa) [A-Za-z0-9+/=]+( .*)?$")
 _DOMAIN = re.compile(
     r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 )
@@ -127,8 +127,9 @@ def _kept(stack: Stack) -> str:
 
 
 def _is_address(text: str) -> bool:
+    """An IPv6 scope (`fe80::1%…`) may be any text, so none is taken."""
     try:
         ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text

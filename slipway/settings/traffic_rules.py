@@ -16,6 +16,7 @@ COUNTER = "n"
 def traffic_rules(app: App) -> Iterator[Broken]:
     """What is wrong with websocket, smoke, load and observe."""
     yield from _needs_web(app)
+    yield from _private_paths(app)
     known = {name for name, var in app.env.items() if reaches(var, "smoke")}
     yield from _smoke(app, known)
     yield from _websocket(app, known | {name for step in app.smoke.steps for name in step.capture})
@@ -47,6 +48,28 @@ def _needs_web(app: App) -> Iterator[Broken]:
     for place, is_given in given:
         if is_given:
             yield place, "needs a process named web, and there is none", "add [processes.web], or remove it"
+
+
+def _private_paths(app: App) -> Iterator[Broken]:
+    """The edge compares the decoded path of a request, and everything below a private path is private."""
+    for index, path in enumerate(app.private_paths):
+        parts = path.split("/")[1:]
+        plain = "/" + "/".join(part for part in parts if part and not set(part) <= set(".*"))
+        if path == "/":
+            problem, remedy = "would close the whole site", "remove it"
+        elif "*" in path or "?" in path or "%" in path:
+            problem = 'must not hold "*", "?" or "%": it is compared with the decoded path'
+            remedy = f"write {shown(plain)}: everything below it is private too"
+        elif plain != path:
+            problem = "must be the plain path, without a slash at its end, empty parts and dots"
+            remedy = f"write {shown(plain)}"
+        else:
+            continue
+        yield (
+            ("private_paths", index),
+            f"{problem}, got {shown(path)}",
+            remedy if plain != "/" else "remove it",
+        )
 
 
 def _smoke(app: App, known: set[str]) -> Iterator[Broken]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from slipway.settings.errors import BadInput
-from slipway.settings.schema import PATH_PATTERN, PATTERNS
+from slipway.settings.schema import PATH_PATTERN, PATTERNS, PLAIN_PATH
 
 KeyPath = tuple[str | int, ...]
 """Place of a value in a file: `("processes", "web", "health")`, `("smoke", "steps", 0)`."""
@@ -141,7 +141,7 @@ def _problem(error: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> tupl
 
 
 def _pattern(pattern: str, value: object, got: str) -> tuple[str, str]:
-    if pattern == PATH_PATTERN and _is_blankless(value):
+    if pattern in (PATH_PATTERN, PLAIN_PATH) and _is_blankless(value):
         return f'must start with "/"{got}', f'write "/{value}"'
     problem, remedy = PATTERNS.get(pattern, (f"must match {pattern}", ""))
     return problem + got, remedy

@@ -19,7 +19,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from slipway.settings import Load, SlipwayError
+from slipway.settings import Load, SlipwayError, printable
 from slipway.stack import LiveStack
 from slipway.traffic.progress import EVENTS_SECONDS, LINE_SECONDS, ReleaseEvents, live_line
 from slipway.traffic.recorder import Recorder, record
@@ -229,7 +229,7 @@ def _mark(recorder: Recorder, annotations: ReleaseEvents) -> None:
 def _look(recorder: Recorder, annotations: ReleaseEvents) -> None:
     for mark in annotations.look():
         recorder.annotate(mark.text, mark.at)
-        sys.stderr.write(f"{mark.text}\n")
+        sys.stderr.write(f"{printable(mark.text)}\n")
 
 
 def _show(recorder: Recorder, run: LoadRun) -> None:

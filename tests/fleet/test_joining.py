@@ -61,7 +61,7 @@ def cloud(live_site: Site) -> Generator[AroundFleet]:
             del outputs
             return Opened(made.outputs())
 
-        def keep(_: LocalPlatform, outputs: Outputs, documents: Mapping[Role, str]) -> None:
+        def keep(_: LocalPlatform, outputs: Outputs, documents: Mapping[Role, str], _order: object) -> None:
             del outputs
             made.keep(documents)
 

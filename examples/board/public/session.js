@@ -14,11 +14,18 @@ const HINT = "has-session";
 /** True when a session from an earlier visit goes on. */
 export async function resume() {
   if (!localStorage.getItem(HINT)) return false;
-  const response = await fetch("/api/auth/refresh", { method: "POST" });
+  let response = await renew();
+  // Each refresh token works once, and another tab may have used ours just now: by then its successor is in the cookie.
+  if (response.status === 401) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    response = await renew();
+  }
   token = response.ok ? (await response.json()).accessToken : null;
   if (response.status === 401) localStorage.removeItem(HINT);
   return token !== null;
 }
+
+const renew = () => fetch("/api/auth/refresh", { method: "POST" });
 
 export const signIn = (email, password) => begin("/api/auth/sign-in", { email, password });
 export const signUp = (name, email, password) => begin("/api/auth/sign-up", { name, email, password });

@@ -5,7 +5,7 @@ import { loadEnv } from "./env.ts";
 import { EXIT } from "./exit.ts";
 import { drainLoop } from "./jobs/drain-loop.ts";
 import { perform } from "./jobs/perform.ts";
-import { QUEUE } from "./jobs/queue.ts";
+import { doneKey, QUEUE } from "./jobs/queue.ts";
 import { errorFields } from "./log.ts";
 import { openRedis } from "./redis.ts";
 import { openServices } from "./services.ts";
@@ -23,7 +23,11 @@ const worker = new Worker(QUEUE, (job) => perform(services, job.name, job.data, 
   concurrency: CONCURRENCY,
 });
 worker.on("error", (error) => log.warn({ event: "worker_error", ...errorFields(error), stack: undefined }));
-worker.on("completed", (job) => log.info({ event: "job_done", topic: job.name, jobId: job.id }));
+worker.on("completed", (job) => {
+  log.info({ event: "job_done", topic: job.name, jobId: job.id });
+  // What is shown of it is a number on a dashboard: a lost one is no reason to fail.
+  redis.incr(doneKey(env.REDIS_NAMESPACE)).catch(() => 0);
+});
 worker.on("failed", (job, error) => {
   log.error({
     event: "job_failed",

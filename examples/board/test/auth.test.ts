@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { SignJWT } from "jose";
 import { ORIGIN, run } from "./app.ts";
-import { Person, request } from "./person.ts";
+import { type Answer, Person, request } from "./person.ts";
 import { newBoard } from "./world.ts";
 
 const board = await newBoard();
@@ -57,16 +57,28 @@ describe("the session", () => {
   const refresh = (headers: Record<string, string>) =>
     request(web.url, "POST", "/api/auth/refresh", undefined, headers);
 
+  const cookieOf = (answer: Answer) => answer.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+
   test("goes on with the cookie, and only with it", async () => {
-    expect((await refresh({ cookie: ann.cookie })).status).toBe(200);
+    const dan = await Person.signUp(web.url);
+    expect((await refresh({ cookie: dan.cookie })).status).toBe(200);
     expect((await refresh({})).status).toBe(401);
     // An access token is no refresh token.
     expect((await refresh({ cookie: `refresh=${ann.token}` })).status).toBe(401);
   });
 
+  test("goes on by another cookie each time, and the one before is worth nothing", async () => {
+    const eve = await Person.signUp(web.url);
+    const second = cookieOf(await refresh({ cookie: eve.cookie }));
+    expect(second).not.toBe(eve.cookie);
+    expect((await refresh({ cookie: eve.cookie })).status).toBe(401);
+    expect((await refresh({ cookie: second })).status).toBe(200);
+  });
+
   test("does not go on for another origin's page", async () => {
-    expect((await refresh({ cookie: ann.cookie, origin: ORIGIN })).status).toBe(200);
-    expect((await refresh({ cookie: ann.cookie, origin: "https://evil.example" })).status).toBe(403);
+    const fay = await Person.signUp(web.url);
+    expect((await refresh({ cookie: fay.cookie, origin: "https://evil.example" })).status).toBe(403);
+    expect((await refresh({ cookie: fay.cookie, origin: ORIGIN })).status).toBe(200);
   });
 
   test("ends on the server when someone signs out", async () => {

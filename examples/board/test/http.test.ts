@@ -41,6 +41,8 @@ describe("what an operator asks", () => {
     expect(body).toContain("board_websockets_open 0");
     expect(body).toContain('board_queue_jobs{state="waiting"} 0');
     expect(body).toContain('board_outbox_rows{state="dead"} 0');
+    expect(body).toContain("board_outbox_oldest_seconds 0");
+    expect(body).toContain("board_jobs_done_total 0");
     expect(body).toMatch(/board_http_request_duration_seconds_bucket\{le="\+Inf"\} [1-9]/);
   });
 });

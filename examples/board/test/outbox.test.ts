@@ -1,6 +1,13 @@
 import { beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { openDatabase } from "../src/db/sql.ts";
-import { drainOutbox, enqueue, MAX_ATTEMPTS, outboxDepth, sweepOutbox } from "../src/jobs/outbox.ts";
+import {
+  drainOutbox,
+  enqueue,
+  MAX_ATTEMPTS,
+  outboxAge,
+  outboxDepth,
+  sweepOutbox,
+} from "../src/jobs/outbox.ts";
 import { type Process, run } from "./app.ts";
 import { Person, request } from "./person.ts";
 import { newBoard } from "./world.ts";
@@ -81,6 +88,15 @@ describe("the outbox", () => {
     await enqueue(app, "summary.daily", { day: "2030-01-01" }, "once");
     await enqueue(app, "summary.daily", { day: "2030-01-01" }, "once");
     expect(await outboxDepth(app)).toEqual({ pending: 1, dead: 0 });
+  });
+
+  test("its age is that of the oldest row that waits, however many are sent or dead", async () => {
+    expect(await outboxAge(app)).toBe(0);
+    await write(3);
+    await sql`UPDATE outbox SET created_at = now() - interval '3 hours', sent_at = now() WHERE id = (SELECT min(id) FROM outbox)`;
+    await sql`UPDATE outbox SET created_at = now() - interval '2 hours', dead_at = now() WHERE id = (SELECT max(id) FROM outbox)`;
+    await sql`UPDATE outbox SET created_at = now() - interval '1 hour' WHERE sent_at IS NULL AND dead_at IS NULL`;
+    expect(Math.round(await outboxAge(app))).toBe(3_600);
   });
 
   test("what was sent is forgotten after two days, not before", async () => {

@@ -34,8 +34,16 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             "ReadSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             [estate.app_secret],
         ),
-        # Replaced at every promote; never read.
-        Statement("WriteBootSecrets", ["secretsmanager:PutSecretValue"], boot),
+        # Replaced at every promote, on condition that no newer command did; never read.
+        Statement(
+            "WriteBootSecrets",
+            [
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            boot,
+        ),
         Statement(
             "UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [estate.key],
             conditions={"StringEquals": {"kms:ViaService": via}},

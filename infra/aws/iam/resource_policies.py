@@ -57,7 +57,11 @@ def secret_policy(names: AwsNames, role: str | None = None) -> dict[str, Any]:
     """Secret policy: no other fleet or account; with `role`, no host of another role either."""
     key = f"aws:PrincipalTag/{ROLE_TAG}"
     other_role = {"StringNotEquals": {key: role or ""}, "Null": {key: "false"}}
-    read = ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]
+    read = [
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    ]
     return document(
         Statement(
             "NotOtherFleets", read, ["*"],

@@ -67,9 +67,11 @@ class AwsPlatform(PulumiManaged):
 
         return setup_digests(self.project, outputs, secrets)
 
-    def write_boot_documents(self, outputs: Outputs, documents: Mapping[Role, str]) -> None:
+    def write_boot_documents(
+        self, outputs: Outputs, documents: Mapping[Role, str], order: tuple[int, int]
+    ) -> None:
         """A secret for each role, which a new host reads."""
-        write_boot_documents(session_of(self.project), cloud_of(outputs), documents)
+        write_boot_documents(session_of(self.project), cloud_of(outputs), documents, order)
 
     def renewal(self, outputs: Outputs) -> str:
         """AWS Certificate Manager renews it."""

@@ -5,6 +5,7 @@ moving a label is one: `UpdateSecretVersionStage` refuses unless AWSCURRENT is w
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, cast
 from slipway.platforms.aws.session import AwsRefused, AwsSession
 from slipway.secrets.store import refuse_bad_entry
 from slipway.settings import BadInput, Cloud, Role, SlipwayError
+from slipway.storage.lease import LeaseLost
 
 CURRENT = "AWSCURRENT"
 NEXT = "SLIPWAY_NEXT"
@@ -149,10 +151,13 @@ def _values(text: str, name: str) -> dict[str, str]:
     return cast("dict[str, str]", content)
 
 
-def write_boot_documents(session: AwsSession, cloud: Cloud, documents: Mapping[Role, str]) -> None:
+def write_boot_documents(
+    session: AwsSession, cloud: Cloud, documents: Mapping[Role, str], order: tuple[int, int]
+) -> None:
     """Replace the boot secret of every role in `documents`, all at once. New hosts follow it from now on.
 
-    The documents hold the app's env, secrets included, and appear in no message. BadInput: one is too large.
+    The documents hold the app's env, secrets included, and appear in no message. `order` is fence and step of
+    the command. BadInput: one is too large; LeaseLost: a newer command has written one.
     """
     for role, text in documents.items():
         size = len(text.encode())
@@ -163,9 +168,77 @@ def write_boot_documents(session: AwsSession, cloud: Cloud, documents: Mapping[R
             )
 
     def put(role: Role) -> None:
-        secret = cloud.boot_secrets[role]
-        session.call("secretsmanager", "put_secret_value", SecretId=secret, SecretString=documents[role])
+        _BootSecret(session, cloud.boot_secrets[role]).write(documents[role], order)
 
     if documents:
         with ThreadPoolExecutor(len(documents), thread_name_prefix="boot-secret") as pool:
             list(pool.map(put, documents))
+
+
+_VERSION = re.compile(r"slipway-([0-9]{10})-([0-9]{6})-[0-9a-f]{32}")
+
+
+class _BootSecret:
+    """A boot document as a secret. Its version's id holds the order of the command that wrote it.
+
+    So the order is known without reading the document, which a release may not do.
+    """
+
+    def __init__(self, session: AwsSession, name: str) -> None:
+        self._session, self._name = session, name
+
+    def write(self, text: str, order: tuple[int, int]) -> None:
+        """Make `text` current, unless the current version is of a newer order. Raises LeaseLost then."""
+        fence, step = order
+        version = f"slipway-{fence:010d}-{step:06d}-{uuid.uuid4().hex}"
+        is_written = False
+        for _ in range(ATTEMPTS):
+            current = self._current()
+            if current == version:
+                return
+            if _order_of(current) > order:
+                raise LeaseLost(
+                    f"a newer command (fence {_order_of(current)[0]}) decides what new hosts start",
+                    remedy="`slipway status` says what serves",
+                )
+            if not is_written:
+                self._put(text, version)
+                is_written = True
+                if not current:
+                    continue  # AWS makes a secret's first version current by itself
+            if self._move(current, version):
+                return
+        raise SlipwayError(
+            f"the secret {self._name} was changed by others {ATTEMPTS} times while it was to be written",
+            remedy="run the command again",
+        )
+
+    def _current(self) -> str:
+        found = self._session.call("secretsmanager", "describe_secret", SecretId=self._name)
+        stages: Mapping[str, list[str]] = found.get("VersionIdsToStages") or {}
+        return next((version for version, labels in stages.items() if CURRENT in labels), "")
+
+    def _put(self, text: str, version: str) -> None:
+        self._session.call(
+            "secretsmanager", "put_secret_value", SecretId=self._name, SecretString=text,
+            ClientRequestToken=version, VersionStages=[NEXT],
+        )  # fmt: skip
+
+    def _move(self, seen: str, version: str) -> bool:
+        """Make `version` current in place of the one `seen` (empty: none); False if that no longer is."""
+        instead = {"RemoveFromVersionId": seen} if seen else {}
+        try:
+            self._session.call(
+                "secretsmanager", "update_secret_version_stage", SecretId=self._name, VersionStage=CURRENT,
+                MoveToVersionId=version, **instead,
+            )  # fmt: skip
+        except AwsRefused as refused:
+            if refused.code in _LOST:
+                return False
+            raise
+        return True
+
+
+def _order_of(version: str) -> tuple[int, int]:
+    found = _VERSION.fullmatch(version)
+    return (int(found[1]), int(found[2])) if found else (-1, -1)

@@ -8,6 +8,7 @@ import shutil
 import time
 
 from hosts.plan import FleetPlan
+from slipway.build.worker import build_worker
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.aws.data_logins import (
     ensure_proxy_login,
@@ -127,6 +128,9 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
     if not can_provision():
         progress.line("provisioning is skipped: the pulumi CLI is not on PATH; existing resources are used")
         return False
+    cloudflare = project.stack.cloudflare
+    if cloudflare and cloudflare.worker:
+        build_worker(project.app, project.app_dir, progress.line)
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     refuse_missing()
@@ -137,14 +141,22 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
 
 
 def refuse_broken_rules(project: Project) -> int:
-    """The number of rules that the stack's program keeps. BadInput names the violations that stop an update.
+    """The number of rules that the stack's program keeps. BadInput names what stops an update.
 
     The program runs without engine, network or credentials, as for `slipway infra check`; about 10 s.
     """
     from infra.policies import RULES, World, judge  # noqa: PLC0415 - with the group infra only
+    from infra.proofs import prove  # noqa: PLC0415
     from infra.recording import record  # noqa: PLC0415
 
-    world = World(record(project.root, project.stack.name), project.stack.purpose)
+    graph = record(project.root, project.stack.name)
+    if problems := list(prove(graph)):
+        raise BadInput(
+            f"{len(problems)} values or connections are not as AWS wants them, so nothing was made",
+            details=[str(each) for each in problems],
+            remedy=f"see slipway infra check --stack {project.stack.name}",
+        )
+    world = World(graph, project.stack.purpose)
     found = [each for each in judge(world, RULES) if each.control.severity in STOPPING]
     if found:
         raise BadInput(

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from slipway.settings import BadInput
+from slipway.settings import BadInput, printable
 from slipway.traffic.interrupt import ending_early
 from slipway.traffic.meter.measure import measure
 from slipway.traffic.meter.report import Latency, Report, Requests, Second
@@ -34,12 +34,12 @@ def run(
     if json:
         sys.stdout.write(report.model_dump_json(indent=2) + "\n")
     else:
-        show(report, Console(width=None if sys.stdout.isatty() else 120))
+        show(report, Console(markup=False, width=None if sys.stdout.isatty() else 120))
     return report.exit_code
 
 
 def _show_second(second: Second) -> None:
-    sys.stderr.write(second_line(second) + "\n")
+    sys.stderr.write(printable(second_line(second)) + "\n")
     sys.stderr.flush()
 
 
@@ -66,18 +66,18 @@ def show(report: Report, console: Console) -> None:
     if report.losses:
         console.print(_losses(report))
     for name, count in report.kinds.items():
-        console.print(f"  {count} of {name}", markup=False)
+        console.print(printable(f"  {count} of {name}"), markup=False)
     generator = report.generator
-    hosts = " ".join(f"{host} {count}" for host, count in sorted(report.hosts.items()))
+    hosts = " ".join(f"{printable(host)} {count}" for host, count in sorted(report.hosts.items()))
     console.print(
         f"hosts: {hosts or 'none named'} · meter: {generator.cpu_percent:g} % of a core, "
         f"{generator.late} late, worst {generator.worst_late_ms:g} ms",
         highlight=False,
     )
     for note in report.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
+        console.print(Text(printable(f"note: {note}"), style="yellow"))
     for failure in report.failures:
-        console.print(Text(f"failed: {failure}", style="bold red"))
+        console.print(Text(printable(f"failed: {failure}"), style="bold red"))
     if report.passed:
         console.print(Text(_praise(report), style="bold green"))
 
@@ -91,7 +91,7 @@ def _requests(report: Report) -> Table:
     for column in ("sent", "ok", "lost", "errors", "retried", "p50", "p95", "p99", "max"):
         table.add_column(column, justify="right")
     for release, requests in report.per_release.items():
-        table.add_row(release, *_cells(requests))
+        table.add_row(printable(release), *_cells(requests))
     table.add_section()
     table.add_row("all", *_cells(report.requests))
     return table
@@ -132,7 +132,8 @@ def _losses(report: Report) -> Table:
     for column in ("at", "what", "kind", "where", "host", "release"):
         table.add_column(column)
     for loss in report.losses[:SHOWN_LOSSES]:
-        table.add_row(f"{loss.at:.3f} s", loss.what, loss.kind, loss.where, loss.host, loss.release)
+        row = (f"{loss.at:.3f} s", loss.what, loss.kind, loss.where, loss.host, loss.release)
+        table.add_row(*map(printable, row))
     return table
 
 

@@ -11,16 +11,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from tests.fleet.checks.breaking import RELOAD, Break, on
+from tests.fleet.checks.breaking import RELOAD, Break, edge, on
 from tests.fleet.site import Site
 
 PEM = "/etc/haproxy/site.pem"
+OTHER = "/etc/haproxy/other.pem"
 
 
 def certificate(
-    *, name: str = "localhost", days: int = 90, rsa_bits: int = 0, own_authority: bool = False
+    *, name: str = "localhost", days: int = 90, rsa_bits: int = 0, own_authority: bool = False, door: str = ""
 ) -> Break:
-    """The edge with another certificate, by the fleet's own authority unless `own_authority`."""
+    """The edge with another certificate, by the fleet's own authority unless `own_authority`.
+
+    `door`: a text before the certificate's path on the one bind line that gets it; empty: every port.
+    """
 
     @contextmanager
     def broken(site: Site) -> Generator[None]:
@@ -31,7 +35,17 @@ def certificate(
         finally:
             on(site, "edge", f"cat /root/site.pem > {PEM} && rm /root/site.pem && {{ {RELOAD}\n}}")
 
-    return broken
+    @contextmanager
+    def broken_door(site: Site) -> Generator[None]:
+        pem = _issue(site, name, days, rsa_bits, own_authority)
+        try:
+            on(site, "edge", f"install -m 600 /dev/null {OTHER} && cat > {OTHER}", pem)
+            with edge(swap=(f"{door}{PEM}", f"{door}{OTHER}"))(site):
+                yield
+        finally:
+            on(site, "edge", f"rm -f {OTHER}")
+
+    return broken_door if door else broken
 
 
 def _issue(site: Site, name: str, days: int, rsa_bits: int, own_authority: bool) -> str:

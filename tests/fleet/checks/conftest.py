@@ -14,21 +14,21 @@ EVERY = "SLIPWAY_SABOTAGE"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One case for each row of the checklist; SLIPWAY_SABOTAGE=all: every case (`script/test proof`)."""
+    """One case for each file and row of the checklist; SLIPWAY_SABOTAGE=all: every case."""
     chosen = config.option.keyword or any("::" in arg for arg in config.args)
     if chosen or os.environ.get(EVERY) == "all":
         return
-    rows = set[str]()
+    classes = set[tuple[str, str]]()
     left_out: list[pytest.Item] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         case = callspec.params.get("case") if callspec else None
         if not isinstance(case, Case):
             continue
-        row = case.red[0].partition("/")[0]
-        if row in rows:
+        kind = item.path.name, case.red[0].partition("/")[0]
+        if kind in classes:
             left_out.append(item)
-        rows.add(row)
+        classes.add(kind)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]

@@ -8,6 +8,8 @@ from tests.fleet.checks.breaking import edge, header, without
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
+LAST = "    # An unknown name:"
+"""Before this line of the edge's configuration, which follows all headers."""
 POLICY = (
     "default-src 'none'; script-src {scripts}; base-uri {base}; object-src 'none'; frame-ancestors {frame}"
 )
@@ -46,6 +48,55 @@ HEADERS = (
         red=("X2/a-csp-says-where-scripts-may-come-from",),
         run=("X2",),
         says="unsafe-inline",
+    ),
+    Case(
+        "scripts of any https site",
+        edge(policy(scripts="'self' https:")),
+        red=("X2/a-csp-says-where-scripts-may-come-from",),
+        run=("X2",),
+        says="https:",
+    ),
+    Case(
+        "scripts of any host of a scheme",
+        edge(policy(scripts="'self' https://*")),
+        red=("X2/a-csp-says-where-scripts-may-come-from",),
+        run=("X2",),
+        says="https://*",
+    ),
+    Case(
+        "scripts of a whole top level domain",
+        edge(policy(scripts="'self' *.com")),
+        red=("X2/a-csp-says-where-scripts-may-come-from",),
+        run=("X2",),
+        says="*.com",
+    ),
+    Case(
+        "script elements from anywhere",
+        edge(policy(scripts="'self'; script-src-elem * blob:")),
+        red=("X2/a-csp-says-where-scripts-may-come-from",),
+        run=("X2",),
+        says="script-src-elem",
+    ),
+    Case(
+        "refusals without nosniff",
+        edge(without("X-Content-Type-Options", "{ status 421 }"), at=LAST),
+        red=("X2/refusals-have-the-headers-too",),
+        run=("X2",),
+        says="foreign Host",
+    ),
+    Case(
+        "refusals that show a version",
+        edge(header("Server", "nginx/1.18.0", "{ status 400 421 }"), at=LAST),
+        red=("X2/refusals-have-the-headers-too",),
+        run=("X2",),
+        says="nginx/1.18.0",
+    ),
+    Case(
+        "refusals without HSTS",
+        edge(without("Strict-Transport-Security", "{ status 400 }"), at=LAST),
+        red=("X2/refusals-have-the-headers-too",),
+        run=("X2",),
+        says="strict-transport-security",
     ),
     Case(
         "any base allowed",

@@ -8,6 +8,7 @@ from tests.fleet.checks.breaking import answered, done, edge, together, with_sec
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
+DEEP = ("--deep",)
 TRACE = "TypeError: x is undefined at handler (/srv/slipway/src/web.ts:12:7)"
 
 
@@ -36,6 +37,63 @@ HIDDEN = (
         red=("X11/private-paths-are-private-however-they-are-written",),
         run=("X11/private",),
         says="//metrics",
+    ),
+    Case(
+        "metrics behind a backslash",
+        edge(answered(200, "up 1", "{ url_sub \\\\ } { url_sub metrics }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        run=("X11/private",),
+        says="metrics",
+    ),
+    Case(
+        "metrics behind an encoded backslash",
+        edge(answered(200, "up 1", "{ url_sub -i %5c } { url_sub metrics }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        run=("X11/private",),
+        says="%5",
+    ),
+    Case(
+        "metrics in capitals",
+        edge(answered(200, "up 1", "{ url_sub METRICS }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        run=("X11/private",),
+        says="METRICS",
+    ),
+    Case(
+        "metrics with a parameter in the path",
+        edge(answered(200, "up 1", "{ url_sub metrics;x }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        run=("X11/private",),
+        says="metrics;x=1",
+    ),
+    Case(
+        "metrics behind an encoded dot",
+        edge(answered(200, "up 1", "{ url_sub -i %2e } { url_sub metrics }", "text/plain")),
+        red=("X11/private-paths-are-private-however-they-are-written",),
+        run=("X11/private",),
+        says="%2e",
+    ),
+    Case(
+        "a dump of the database is served",
+        edge(answered(200, "CREATE TABLE users", "{ path /backup.sql }", "text/plain")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/backup.sql",
+    ),
+    Case(
+        "a copy of the settings is served",
+        edge(answered(200, "JWT_SECRET=x", "{ path /.env.bak }", "text/plain")),
+        red=("X5/docs-and-debugging-are-not-there",),
+        says="/.env.bak",
+    ),
+    Case(
+        "what only scanners look for is served",
+        edge(
+            answered(200, "x", "{ path /api/.env.staging }", "text/plain"),
+            answered(200, "x", "{ path /old.tar.gz }", "application/gzip"),
+        ),
+        red=("X5/nothing-that-scanners-look-for-is-there",),
+        says="2 in all",
+        options=DEEP,
     ),
     Case(
         "files of the host are served",

@@ -71,6 +71,25 @@ LIMITS = (
         red=("X9/headers-over-the-limit-are-refused",),
     ),
     Case(
+        "any number of headers",
+        edge(
+            answered(200, "fine", "{ req.hdr(x-flood-999) -m found }", "text/plain"),
+            swap=("tune.bufsize 32768", "tune.bufsize 131072\n    tune.http.maxhdr 2000"),
+        ),
+        red=("X9/a-flood-of-headers-is-refused",),
+        run=("X9/a-flood",),
+        says="1000",
+    ),
+    Case(
+        "clients may be as slow and idle as they like",
+        edge(
+            swap=("timeout http-request 15s", "timeout http-request 10m"),
+            drop="timeout http-keep-alive",
+        ),
+        red=("X7/slow-headers-are-cut-off", "X7/idle-connections-are-closed"),
+        options=("--deep",),
+    ),
+    Case(
         "any Host is accepted",
         edge(drop="acl our_name|if !our_name", at="    http-request track-sc0 "),
         red=("X8/a-foreign-host-header-is-refused",),

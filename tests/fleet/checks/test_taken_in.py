@@ -13,8 +13,9 @@ BEGIN = "{ path /api/uploads } { method POST }"
 TASKS = "{ path /api/tasks } { method POST }"
 
 
-def begun(expires: int) -> Break:
-    url = "https://localhost/x?X-Amz-Date=20200101T000000Z&X-Amz-Expires=9"
+def begun(expires: int, signed: int = 9) -> Break:
+    """Every upload begins with a URL of that life: as its answer says, and as it is signed."""
+    url = f"https://localhost/x?X-Amz-Date=20200101T000000Z&X-Amz-Expires={signed}"
     body = f'{{"url":"{url}","key":"users/a/b","expiresIn":{expires}}}'
     return edge(answered(201, body, BEGIN))
 
@@ -53,6 +54,30 @@ CASES = (
             "X9/an-upload-of-a-wrong-type-is-refused",
             "X9/presigned-urls-live-for-minutes",
         ),
+    ),
+    Case(
+        "a URL that lives longer than its answer says",
+        begun(300, signed=604_800),
+        red=("X9/presigned-urls-live-for-minutes",),
+        says="604800",
+    ),
+    Case(
+        "a picture that browsers run",
+        edge(answered(201, "{}", f"{BEGIN} {{ req.body -m sub -i svg }}")),
+        red=("X9/an-upload-of-a-wrong-type-is-refused",),
+        says="image/svg+xml",
+    ),
+    Case(
+        "a page by a type in capitals",
+        edge(answered(201, "{}", f"{BEGIN} {{ req.body -m sub TEXT/HTML }}")),
+        red=("X9/an-upload-of-a-wrong-type-is-refused",),
+        says="TEXT/HTML",
+    ),
+    Case(
+        "a script",
+        edge(answered(201, "{}", f"{BEGIN} {{ req.body -m sub javascript }}")),
+        red=("X9/an-upload-of-a-wrong-type-is-refused",),
+        says="javascript",
     ),
     Case(
         "a bucket that anyone may write to",

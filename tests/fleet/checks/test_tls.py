@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import edge, header, rewritten, together, without
+from tests.fleet.checks.breaking import Break, edge, header, rewritten, together, without
 from tests.fleet.checks.certificates import certificate
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
@@ -16,6 +16,15 @@ def weak(openssl: str) -> str:
         openssl.replace("[openssl_init]\n", "[openssl_init]\nssl_conf = weak\n")
         + "\n[weak]\nsystem_default = weakest\n[weakest]\nCipherString = DEFAULT@SECLEVEL=0\n"
     )
+
+
+CIPHERS = "ssl-default-bind-ciphers"
+UPLOADS_DOOR = "bind :8444 ssl crt "
+
+
+def uploads_door(options: str) -> Break:
+    """The edge with other options on the port of uploads."""
+    return edge(swap=("bind :8444 ssl ", f"bind :8444 ssl {options} "))
 
 
 TRANSPORT = (
@@ -85,6 +94,54 @@ TRANSPORT = (
         ),
         red=("X1/weak-ciphers-are-refused",),
         run=("X1",),
+    ),
+    Case(
+        "a suite without authenticated encryption",
+        edge(swap=(f"{CIPHERS} ECDHE", f"{CIPHERS} ECDHE-ECDSA-AES128-SHA:ECDHE")),
+        red=("X1/weak-ciphers-are-refused",),
+        run=("X1",),
+        says="ECDHE-ECDSA-AES128-SHA",
+    ),
+    Case(
+        "a suite of TLS 1.3 that the profile leaves out",
+        edge(swap=(f"{CIPHERS}uites TLS_", f"{CIPHERS}uites TLS_AES_128_CCM_SHA256:TLS_")),
+        red=("X1/weak-ciphers-are-refused",),
+        run=("X1",),
+        says="TLS_AES_128_CCM_SHA256",
+    ),
+    Case(
+        "a weak suite on the port of uploads only",
+        uploads_door("ciphers ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"),
+        red=("X1/weak-ciphers-are-refused",),
+        run=("X1",),
+        says="uploads",
+    ),
+    Case(
+        "TLS 1.1 on the port of uploads only",
+        uploads_door("ssl-min-ver TLSv1.1 ciphers ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"),
+        red=("X1/old-tls-is-refused", "X1/weak-ciphers-are-refused"),
+        says="uploads",
+    ),
+    Case(
+        "no TLS 1.3 on the port of uploads",
+        uploads_door("ssl-max-ver TLSv1.2"),
+        red=("X1/tls-1-3-is-offered",),
+        run=("X1",),
+        says="uploads",
+    ),
+    Case(
+        "another authority's certificate on the port of uploads",
+        certificate(own_authority=True, door=UPLOADS_DOOR),
+        red=("X1/the-certificate-is-trusted-and-for-this-name",),
+        run=("X1",),
+        says="uploads",
+    ),
+    Case(
+        "a certificate that ends in five days on the port of uploads",
+        certificate(days=5, door=UPLOADS_DOOR),
+        red=("X1/the-certificate-is-valid-for-two-more-weeks",),
+        run=("X1",),
+        says="uploads",
     ),
     Case(
         "no TLS 1.3",

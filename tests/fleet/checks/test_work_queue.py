@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import EDGE, RELOAD, done, file, sql, web_source
+from tests.fleet.checks.breaking import EDGE, RELOAD, Break, done, file, sql, web_source
 from tests.fleet.checks.harness import Case, prove
+from tests.fleet.checks.test_redis import FIND_QUEUE, IDLE_WORKER, redis
 from tests.fleet.site import Site
+
+
+def drop_in(unit: str, text: str, then: str) -> Break:
+    """A drop-in for `unit` on web1, which owns the timers; `then` is what systemctl does with it."""
+    folder = f"/run/systemd/system/{unit}.d"
+    return done(
+        "web1",
+        f"mkdir -p {folder}; printf '{text}\\n' > {folder}/zz.conf; systemctl daemon-reload; systemctl {then} {unit} >/dev/null",  # noqa: E501 - a shell's line
+        f"rm -r {folder}; systemctl daemon-reload; systemctl {then} {unit} >/dev/null",
+    )
+
 
 WORK = (
     Case(
@@ -32,6 +44,70 @@ WORK = (
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
         ),
         red=("S10/the-dead-letter-queue-is-empty",),
+    ),
+    Case(
+        "a worker that is stopped",
+        IDLE_WORKER,
+        red=("S10/work-that-is-queued-gets-done", "S10/no-process-of-the-app-is-stopped"),
+    ),
+    Case(
+        "an outbox that hands nothing over",
+        sql(
+            "ALTER TABLE outbox ALTER COLUMN next_attempt_at SET DEFAULT now() + interval '1 day'",
+            "ALTER TABLE outbox ALTER COLUMN next_attempt_at SET DEFAULT now(); DELETE FROM outbox WHERE next_attempt_at > now() + interval '1 hour'",  # noqa: E501 - a shell's line
+        ),
+        red=("S10/work-that-is-queued-gets-done",),
+    ),
+    Case(
+        "a row that waits for an hour",
+        sql(
+            "INSERT INTO outbox (topic, payload, dedupe_key, created_at, locked_until) VALUES ('none', '{}', 'sabotage', now() - interval '1 hour', now() + interval '1 hour')",  # noqa: E501 - a shell's line
+            "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
+        ),
+        red=("S10/no-work-waits-for-long",),
+        says="3600",
+    ),
+    Case(
+        "a job that failed for good",
+        redis(
+            f"{FIND_QUEUE}; $redis ZADD ${{queue%wait}}failed 1 sabotage >/dev/null",
+            f"{FIND_QUEUE}; $redis ZREM ${{queue%wait}}failed sabotage >/dev/null",
+        ),
+        red=("S10/the-dead-letter-queue-is-empty",),
+        says="failed",
+    ),
+    Case(
+        "a schedule that was changed on the host",
+        drop_in("slipway-cron-outbox.timer", "[Timer]\\nOnCalendar=\\nOnCalendar=yearly", "restart"),
+        red=(
+            "S6/cron-runs-what-was-released-when-it-was-released",
+            "S6/every-cron-entry-ran-when-it-was-due",
+        ),
+        run=("S6",),
+        says="outbox",
+    ),
+    Case(
+        "a second schedule beside the released one",
+        drop_in("slipway-cron-daily-summary.timer", "[Timer]\\nOnCalendar=*-*-* 18:00", "restart"),
+        red=("S6/cron-runs-what-was-released-when-it-was-released",),
+        run=("S6",),
+        says="daily-summary",
+    ),
+    Case(
+        "a cron entry that does nothing",
+        drop_in("slipway-cron-outbox.service", "[Service]\\nExecStart=\\nExecStart=/bin/true", "show"),
+        red=("S6/cron-runs-what-was-released-when-it-was-released",),
+        run=("S6",),
+        says="/bin/true",
+    ),
+    Case(
+        "a migration of no release",
+        sql(
+            "INSERT INTO schema_migrations (id) VALUES ('0099_by_hand')",
+            "DELETE FROM schema_migrations WHERE id = '0099_by_hand'",
+        ),
+        red=("X15/the-schema-is-the-releases",),
+        says="0099_by_hand",
     ),
     Case(
         "a cron entry without a timer",

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from slipway.platforms.aws.secrets_manager import MAX_BYTES, AwsStore, Held, wri
 from slipway.platforms.aws.session import session_of
 from slipway.platforms.platform import platform_of
 from slipway.settings import BadInput, SlipwayError
+from slipway.storage.lease import LeaseLost
 from tests.infra.platform.world import World
 
 
@@ -135,11 +137,41 @@ def test_boot_secrets_are_replaced_by_role_and_the_old_stay_when_one_is_too_larg
     cloud = cloud_of(world.provision())
     session = session_of(world.project)
     write_boot_documents(
-        session, cloud, {"web": json.dumps({"release": 1}), "worker": json.dumps({"release": 1})}
+        session, cloud, {"web": json.dumps({"release": 1}), "worker": json.dumps({"release": 1})}, (1, 0)
     )
-    write_boot_documents(session, cloud, {"web": json.dumps({"release": 2})})
+    write_boot_documents(session, cloud, {"web": json.dumps({"release": 2})}, (2, 0))
     assert world.secret(world.names.boot_secret("web")) == {"release": 2}
     assert world.secret(world.names.boot_secret("worker")) == {"release": 1}
     with pytest.raises(BadInput, match="boot document of role worker has 65537 bytes"):
-        write_boot_documents(session, cloud, {"web": "{}", "worker": "x" * 65_537})
+        write_boot_documents(session, cloud, {"web": "{}", "worker": "x" * 65_537}, (3, 0))
     assert world.secret(world.names.boot_secret("web")) == {"release": 2}
+
+
+def test_a_holder_that_lost_its_lease_overwrites_no_boot_document(world: World):
+    """However late its request arrives: the write itself depends on the fence."""
+    cloud = cloud_of(world.provision())
+    session = session_of(world.project)
+    write_boot_documents(session, cloud, {"web": json.dumps({"release": 3})}, (9, 4))
+    for late in ((8, 7), (9, 3)):
+        with pytest.raises(LeaseLost, match="fence 9"):
+            write_boot_documents(session, cloud, {"web": json.dumps({"release": 1})}, late)
+    assert world.secret(world.names.boot_secret("web")) == {"release": 3}
+    write_boot_documents(session, cloud, {"web": json.dumps({"release": 4})}, (9, 4))
+    assert world.secret(world.names.boot_secret("web")) == {"release": 4}
+
+
+def test_a_newer_command_in_between_keeps_its_boot_document(world: World, monkeypatch: pytest.MonkeyPatch):
+    cloud = cloud_of(world.provision())
+    session = session_of(world.project)
+    call, once = session.call, iter([True])
+
+    def slow(service: str, operation: str, **given: Any) -> Any:
+        answer = call(service, operation, **given)
+        if operation == "describe_secret" and next(once, False):
+            write_boot_documents(session, cloud, {"web": json.dumps({"release": 3})}, (9, 0))
+        return answer
+
+    monkeypatch.setattr(session, "call", slow)
+    with pytest.raises(LeaseLost):
+        write_boot_documents(session, cloud, {"web": json.dumps({"release": 1})}, (8, 0))
+    assert world.secret(world.names.boot_secret("web")) == {"release": 3}

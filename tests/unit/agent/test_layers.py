@@ -76,7 +76,7 @@ def test_a_layer_that_reaches_outside_is_refused(
     (tmp_path / "layer").write_bytes(archive(file("ok"), *members))
     before = Path("/etc/passwd").stat().st_nlink
     with pytest.raises(AgentError) as refused:
-        unpack(str(tmp_path / "layer"), str(tmp_path / "in/root"))
+        unpack(str(tmp_path / "layer"), str(tmp_path / "in/root"), 10_000)
     assert refused.value.code == "bad_layer"
     assert not [path for path in tmp_path.rglob("evil") if tmp_path / "in/root" not in path.parents]
     assert not Path("/tmp/evil").exists()
@@ -92,7 +92,7 @@ def test_what_package_managers_link_is_allowed_and_modes_are_made_safe(tmp_path:
         link("self", "."),
     ]
     (tmp_path / "layer").write_bytes(archive(*members))
-    unpack(str(tmp_path / "layer"), str(tmp_path / "root"))
+    unpack(str(tmp_path / "layer"), str(tmp_path / "root"), 10_000)
     unpacked = tmp_path / "root/node_modules/.bin/tool"
     assert unpacked.read_bytes() == b"x"
     stat = unpacked.resolve().stat()
@@ -103,7 +103,7 @@ def test_what_package_managers_link_is_allowed_and_modes_are_made_safe(tmp_path:
 def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, content: bytes):
     (tmp_path / "layer").write_bytes(content)
     with pytest.raises(AgentError, match="cannot unpack"):
-        unpack(str(tmp_path / "layer"), str(tmp_path / "root"))
+        unpack(str(tmp_path / "layer"), str(tmp_path / "root"), 10_000)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def bucket() -> Iterator[tuple[dict[str, bytes], Builds]]:
     server.shutdown()
 
 
-def layer(content: bytes, claim: bytes | None = None, kind: str = "app", size: int = 10) -> layers.Layer:
+def layer(content: bytes, claim: bytes | None = None, kind: str = "app", size: int = 10_000) -> layers.Layer:
     digest = "sha256:" + hashlib.sha256(content if claim is None else claim).hexdigest()
     return layers.Layer(
         JsonObject({"kind": kind, "digest": digest, "size": size, "unpacked_size": size}, "layer")

@@ -195,7 +195,7 @@ def changed(world: World) -> Path:
 
 
 def layer_of(digest: str) -> dict[str, object]:
-    return {"kind": "app", "digest": digest, "size": 1, "unpacked_size": 1}
+    return {"kind": "app", "digest": digest, "size": 10_000, "unpacked_size": 10_000}
 
 
 def test_a_build_that_was_changed_on_the_host_is_not_started(world: World, changed: Path):

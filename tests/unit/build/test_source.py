@@ -125,3 +125,9 @@ def test_what_include_and_exclude_leave_out_is_not_shipped(tmp_path: Path) -> No
     write(tmp_path, {"src/a.ts": "1", "src/a.test.ts": "1", "fixtures/key.json": "1"})
     build = Build(include=["src/**"], exclude=["**/*.test.ts"])
     assert shipped_files(read_source(tmp_path), build) == ["src/a.ts"]
+
+
+def test_whatever_a_command_builds_from_may_be_shipped(tmp_path: Path) -> None:
+    write(tmp_path, {"main.go": "1", "bin/.keep": "1"})
+    build = Build(command="go build -o bin/app .", include=["bin/**"])
+    assert shipped_files(read_source(tmp_path), build) == ["bin/.keep", "main.go"]

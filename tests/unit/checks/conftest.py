@@ -31,6 +31,7 @@ class Live:
     name, url, release = "paper", "https://paper.example", 7
     outputs = SimpleNamespace(hosts=[a_host("web1", "web"), a_host("web2", "web"), a_host("data1", "data")])
     state_dir = Path("state")
+    settings_path = "app/slipway.toml"
 
     def redact(self, text):
         return text.replace("{CANARY}", "***")

@@ -32,7 +32,7 @@ def test_what_failed_stands_first_and_no_text_breaks_the_table() -> None:
     text = markdown(run(result("pass"), result("fail", host="web1", reason="GET /docs says <b>200</b> | ok")))
     assert "prod: checks **failed**" in text
     row = next(line for line in text.splitlines() if "docs-are-hidden" in line)
-    assert row.count(" | ") == 3
+    assert row.count(" | ") == 4
     assert "web1" in row
     assert "<b>" not in row
     assert "1 fail" in text

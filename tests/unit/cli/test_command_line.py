@@ -119,3 +119,20 @@ def test_a_stack_of_another_platform_cannot_be_taken_down(root: Path):
     done = slipway(root, "down", "--stack", "prod")
     assert done.returncode == 2
     assert "pulumi destroy" in done.stderr
+
+
+def test_help_loads_no_schema_and_no_client_of_a_service():
+    code = "import sys, slipway.cli.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {
+        "pydantic",
+        "yaml",
+        "jinja2",
+        "obstore",
+        "httpx",
+        "asyncssh",
+        "pyinfra",
+        "pulumi",
+        "slipway.settings.app",
+    }
+    assert not heavy & {*done.stdout.split()}

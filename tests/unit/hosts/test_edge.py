@@ -94,9 +94,10 @@ def test_answers_carry_hsts_and_no_banner(site: httpx.Client):
 
 def test_private_paths_are_not_found_however_they_are_written(site: httpx.Client):
     port = site.base_url.port or 0
-    for path in ("/metrics", "//metrics", "/%6detrics", "/metrics/x", "/ready", "/-/slipway/ready"):
+    for path in ("/metrics", "/METRICS", "/%6detrics", "/metrics/x", "/metrics;x", "/-/slipway/ready"):
         assert _raw_status(site, port, path) == 404, path
-    assert _raw_status(site, port, "/a/../metrics") == 400
+    for path in ("/a/../metrics", "//metrics", "/.\\metrics", "/metrics/%zz", "/x%2f..%2fmetrics"):
+        assert _raw_status(site, port, path) == 400, path
     assert site.get("/readyness").status_code == 200
 
 

@@ -172,3 +172,13 @@ def test_limits_count_clients_not_the_load_balancer_and_the_load_test_is_let_pas
         assert past.status_code == 200
         assert past.json()["headers"]["x-load-test"] == "verified"
         assert "x-slipway-load" not in past.json()["headers"]
+
+
+def test_an_ipv6_client_is_counted_by_its_64_bit_network(serve: Serve):
+    """A client has a whole /64, so an address of its own for each request."""
+    with serve(requests_per_minute=10) as client:
+        statuses = [
+            client.get("/", headers=via(f"2001:db8:0:7::{number:x}")).status_code for number in range(12)
+        ]
+        assert statuses == [200] * 10 + [429] * 2
+        assert client.get("/", headers=via("2001:db8:0:8::1")).status_code == 200

@@ -9,10 +9,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from infra import RECORDED
 from infra.aws.buckets import explicit_origins
 from infra.cloudflare.front import SETTINGS, covered_by_zone, without_dot
 from infra.cloudflare.origin import FINGERPRINT, IPV4, IPV6, changes, origin_ca
-from infra.cloudflare.realtime import SCRIPT, built_script
+from infra.cloudflare.realtime import PLACEHOLDER, SCRIPT, built_script
 from infra.cloudflare.rulesets import static_expression
 from infra.cloudflare.uploads import token_scope
 from slipway.settings import BadInput
@@ -78,6 +79,14 @@ def test_a_worker_that_was_not_built_is_refused_with_the_command(tmp_path: Path)
     with pytest.raises(BadInput, match="not built") as told:
         built_script(tmp_path)
     assert "bun run worker:build" in told.value.remedy
+    (tmp_path / SCRIPT).parent.mkdir(parents=True)
+    (tmp_path / SCRIPT).write_text("export class Board {}")
+    assert built_script(tmp_path) == "export class Board {}"
+
+
+def test_a_recorded_graph_needs_no_built_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(RECORDED, "1")
+    assert built_script(tmp_path) == PLACEHOLDER
     (tmp_path / SCRIPT).parent.mkdir(parents=True)
     (tmp_path / SCRIPT).write_text("export class Board {}")
     assert built_script(tmp_path) == "export class Board {}"

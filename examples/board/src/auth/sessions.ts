@@ -10,12 +10,19 @@ export async function openSession(sql: Sql, userId: string): Promise<string> {
   return row.id;
 }
 
-/** Who the session belongs to, with today's role; null once it ended. */
-export async function sessionUser(sql: Sql, sessionId: string): Promise<User | null> {
-  const [user] = await sql`
-    SELECT u.id, u.name, u.role FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE s.id = ${sessionId} AND s.expires_at > now()`;
-  return user ?? null;
+/**
+ * Who the session belongs to, with today's role, and its new id; null once it ended. With each use it gets another id:
+ * a refresh token that was copied is worth nothing after the next one was given out.
+ */
+export async function continueSession(
+  sql: Sql,
+  sessionId: string,
+): Promise<{ session: string; user: User } | null> {
+  const [row] = await sql`
+    UPDATE sessions s SET id = gen_random_uuid() FROM users u
+    WHERE s.id = ${sessionId} AND s.expires_at > now() AND u.id = s.user_id
+    RETURNING s.id AS session, u.id, u.name, u.role`;
+  return row ? { session: row.session, user: { id: row.id, name: row.name, role: row.role } } : null;
 }
 
 export async function closeSession(sql: Sql, sessionId: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Identity } from "../auth/tokens.ts";
 import type { Sql, Transaction } from "../db/sql.ts";
 import { enqueue } from "../jobs/outbox.ts";
 import { audit } from "./audit.ts";
+import { text } from "./text.ts";
 
 export const Status = z.enum(["todo", "doing", "done"]);
 export const Task = z.object({
@@ -18,11 +19,11 @@ export const Task = z.object({
 export type Task = z.infer<typeof Task>;
 
 export const NewTask = z.strictObject({
-  title: z.string().trim().min(1).max(200),
+  title: text().min(1).max(200),
   status: Status.optional(),
 });
 export const TaskChange = z
-  .strictObject({ title: z.string().trim().min(1).max(200).optional(), status: Status.optional() })
+  .strictObject({ title: text().min(1).max(200).optional(), status: Status.optional() })
   .refine((change) => Object.keys(change).length > 0, "must change something");
 
 /** The board shows what is recent; it is not an archive. */

@@ -90,3 +90,11 @@ export async function outboxDepth(sql: Sql): Promise<{ pending: number; dead: nu
     FROM outbox WHERE sent_at IS NULL`;
   return row;
 }
+
+/** Seconds since the oldest row was written that is neither sent nor dead; 0 if there is none. */
+export async function outboxAge(sql: Sql): Promise<number> {
+  const [row] = await sql`
+    SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float AS seconds
+    FROM outbox WHERE sent_at IS NULL AND dead_at IS NULL`;
+  return row.seconds;
+}

@@ -13,10 +13,15 @@ const JOB_OPTIONS = {
   removeOnFail: { age: 7 * 24 * 3_600, count: 1_000 },
 } as const;
 
+/** Counts the jobs that were done. The queue itself forgets them within the hour. */
+export const doneKey = (namespace: string) => `${namespace}:jobs-done`;
+
 export interface Jobs {
   add<T extends Topic>(topic: T, payload: Work[T], jobId: string): Promise<void>;
   /** Rejects when the queue cannot be reached. */
   depth(): Promise<Record<string, number>>;
+  /** Jobs that were done since the namespace began, by all workers together. */
+  done(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -33,6 +38,7 @@ export function openJobs(redis: Redis, namespace: string): Jobs {
       await queue.add(topic, payload, { jobId });
     },
     depth: () => queue.getJobCounts("waiting", "active", "delayed", "failed"),
+    done: async () => Number((await redis.get(doneKey(namespace))) ?? 0),
     close: () => queue.close(),
   };
 }

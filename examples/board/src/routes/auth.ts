@@ -1,10 +1,11 @@
 /** Signing up, in, on and out. The access token is for the page's memory; the refresh token never leaves its cookie. */
 import { type Cookie, Elysia } from "elysia";
 import { z } from "zod";
-import { closeSession, openSession, sessionUser } from "../auth/sessions.ts";
+import { closeSession, continueSession, openSession } from "../auth/sessions.ts";
 import { ACCESS_SECONDS, REFRESH_SECONDS, type Tokens } from "../auth/tokens.ts";
 import { authenticate, createUser, type User } from "../auth/users.ts";
 import { audit } from "../board/audit.ts";
+import { text } from "../board/text.ts";
 import type { WebEnv } from "../env.ts";
 import { contextOf } from "../http/context.ts";
 import { forbidden, Problem, unauthorized } from "../http/problem.ts";
@@ -15,7 +16,7 @@ const Credentials = z.strictObject({ email: z.email().max(254), password: z.stri
 const Registration = z.strictObject({
   email: z.email().max(254),
   password: z.string().min(12).max(200),
-  name: z.string().trim().min(1).max(80),
+  name: text().min(1).max(80),
 });
 const SignedIn = z.object({ accessToken: z.string(), expiresIn: z.number() });
 
@@ -27,8 +28,10 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
   const { tokens, limiter } = parts;
   const ownOrigins = new Set([env.PUBLIC_URL, env.FRONTEND_URL]);
 
-  const begin = async (user: User, cookie: Cookie<unknown>) => {
-    const session = await openSession(sql, user.id);
+  const begin = async (user: User, cookie: Cookie<unknown>) =>
+    handOut(user, await openSession(sql, user.id), cookie);
+
+  const handOut = async (user: User, session: string, cookie: Cookie<unknown>) => {
     cookie.set({
       value: await tokens.refresh(session),
       httpOnly: true,
@@ -84,9 +87,9 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
       async ({ cookie, request }) => {
         sameOrigin(request);
         const session = await tokens.readRefresh(String(cookie[COOKIE]?.value ?? ""));
-        const user = session && (await sessionUser(sql, session));
-        if (!user) throw unauthorized();
-        return { accessToken: await tokens.access(user), expiresIn: ACCESS_SECONDS };
+        const going = session && (await continueSession(sql, session));
+        if (!going) throw unauthorized();
+        return handOut(going.user, going.session, cookie[COOKIE] as Cookie<unknown>);
       },
       { response: SignedIn },
     )

@@ -1,7 +1,7 @@
 /** Routes for whoever runs the app: readiness and metrics. The edge does not let them out. */
 import { Elysia } from "elysia";
 import type { WebEnv } from "../env.ts";
-import { outboxDepth } from "../jobs/outbox.ts";
+import { outboxAge, outboxDepth } from "../jobs/outbox.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Services } from "../services.ts";
@@ -44,7 +44,12 @@ export function operationRoutes(
 
   /** Asked for at the scrape, so that no loop runs here. Without an answer the series are absent, which alarms too. */
   async function backlog(): Promise<Record<string, number>> {
-    const [queue, outbox] = await Promise.allSettled([within(jobs.depth()), within(outboxDepth(sql))]);
+    const [queue, done, outbox, age] = await Promise.allSettled([
+      within(jobs.depth()),
+      within(jobs.done()),
+      within(outboxDepth(sql)),
+      within(outboxAge(sql)),
+    ]);
     const gauges: Record<string, number> = {};
     if (queue.status === "fulfilled") {
       for (const [state, n] of Object.entries(queue.value)) gauges[`board_queue_jobs{state="${state}"}`] = n;
@@ -53,6 +58,8 @@ export function operationRoutes(
       for (const [state, n] of Object.entries(outbox.value))
         gauges[`board_outbox_rows{state="${state}"}`] = n;
     }
+    if (done.status === "fulfilled") gauges.board_jobs_done_total = done.value;
+    if (age.status === "fulfilled") gauges.board_outbox_oldest_seconds = age.value;
     return gauges;
   }
 }

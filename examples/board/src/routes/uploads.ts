@@ -3,6 +3,7 @@ import { Elysia } from "elysia";
 import { z } from "zod";
 import { audit } from "../board/audit.ts";
 import { FILE_TYPES, MAX_UPLOAD_BYTES } from "../board/file-types.ts";
+import { text } from "../board/text.ts";
 import { signedIn } from "../http/guards.ts";
 import { forbidden, notFound, Problem } from "../http/problem.ts";
 import { enqueue } from "../jobs/outbox.ts";
@@ -12,7 +13,7 @@ const PUT_SECONDS = 300;
 const GET_SECONDS = 60;
 
 const Wanted = z.strictObject({
-  filename: z.string().trim().min(1).max(200),
+  filename: text().min(1).max(200),
   contentType: z.enum(FILE_TYPES),
   size: z.number().int().min(1).max(MAX_UPLOAD_BYTES),
 });

@@ -1,0 +1,20 @@
+"""Proofs on the recorded graph, nearer to AWS than an emulator: grammar, reachability and agreement."""
+
+from collections.abc import Iterator
+
+from infra.proofs.agreement import agreement
+from infra.proofs.documents import documents
+from infra.proofs.grammar import grammar
+from infra.proofs.problem import Problem
+from infra.proofs.reachability import reachability
+from infra.recording.graph import Graph
+
+__all__ = ["PROOFS", "Problem", "prove"]
+
+PROOFS = (grammar, documents, reachability, agreement)
+
+
+def prove(graph: Graph) -> Iterator[Problem]:
+    """Every problem that a proof finds in `graph`."""
+    for proof in PROOFS:
+        yield from proof(graph)

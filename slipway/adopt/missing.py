@@ -1,0 +1,77 @@
+"""What a repository still lacks before it can be shipped, each with the command that fixes it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slipway.adopt.write import IGNORED
+from slipway.build.source import is_work_tree, read_source
+from slipway.settings import Project
+
+TO_DO = re.compile(r"^\s*# TO DO: (?:(?P<key>[^:\n]+): )?(?P<what>.+?)\s*$", re.M)
+"""What `init` left for a person, in slipway.toml; whoever has done it removes the line."""
+TOOLS = {
+    "npm": "apt-get install npm",
+    "pnpm": "npm install --global pnpm",
+    "yarn": "npm install --global yarn",
+    "go": "apt-get install golang",
+    "cargo": "apt-get install cargo",
+    "bundle": "apt-get install ruby-bundler",
+    "composer": "apt-get install composer",
+    "uv": "pipx install uv",
+}
+"""Programs that build commands call and no runtime brings, with a command that installs each on Debian."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Something to do. `refuses`: a release would fail without it."""
+
+    what: str
+    remedy: str
+    refuses: bool = False
+
+
+def missing(project: Project) -> Iterator[Missing]:
+    """What is to be done in the repository of `project`; nothing on its hosts."""
+    text = project.toml.read_text(encoding="utf-8")
+    for match in TO_DO.finditer(text):
+        place = f"{project.toml.name}:{text.count(chr(10), 0, match.start()) + 1}"
+        key = f" {match['key']}" if match["key"] else ""
+        yield Missing(f"{place}{key}: {match['what']}", "do it, then remove the line")
+    build = project.app.build
+    commands = f"{build.command or ''} {build.deps.command or ''}"
+    for tool, remedy in TOOLS.items():
+        calls = re.search(rf"(?:^|[;&|(]|\s)(?:\w+=\S* )*{tool}\s", commands)
+        if calls and shutil.which(tool) is None:
+            yield Missing(f"{tool} is not on PATH, and the build calls it", remedy, refuses=True)
+    yield from _git(project)
+
+
+def _git(project: Project) -> Iterator[Missing]:
+    root = project.root
+    if not is_work_tree(root):
+        yield Missing(
+            f"{root} is not in a git repository: releases name no commit, and builds hold every file",
+            "git init && git add -A && git commit -m 'First'",
+            refuses=not project.stack.allow_dirty,
+        )
+        return
+    source = read_source(project.context)
+    if not project.stack.allow_dirty and (source.dirty or not source.sha):
+        yield Missing(
+            f"{len(source.changed)} files are not committed: stack {project.stack.name} ships commits only",
+            "git add -A && git commit",
+            refuses=True,
+        )
+    if (
+        IGNORED[0] not in (root / ".gitignore").read_text().split()
+        if (root / ".gitignore").exists()
+        else True
+    ):
+        yield Missing(
+            f".gitignore does not name {IGNORED[0]}, which holds keys of local fleets", "slipway init"
+        )

@@ -1,0 +1,108 @@
+"""`slipway init` and what doctor says after it: as a person and as a program run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slipway.adopt.missing import missing
+from slipway.settings import open_project
+from tests.unit.adopt.repositories import REPOSITORIES, make
+
+
+def init(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "slipway", "init", *arguments]
+    return subprocess.run(
+        argv, cwd=root, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def test_it_says_what_it_found_and_where_what_it_wrote_and_what_is_left(tmp_path: Path):
+    done = init(make(tmp_path, REPOSITORIES["unknown"]))
+    assert done.returncode == 0, done.stderr
+    for text in ("no file that is known", "slipway.toml", "written", "to do:", "slipway doctor"):
+        assert text in done.stdout
+
+
+def test_as_json_it_is_one_document(tmp_path: Path):
+    done = init(make(tmp_path, REPOSITORIES["go"]), "--json", "--platform", "aws")
+    document = json.loads(done.stdout)
+    assert (document["recipe"], document["platform"], document["name"]) == ("go", "aws", "links")
+    assert {"what": "Go", "why": "go.mod"} in document["found"]
+    assert {"file": ".github/workflows/release.yml", "action": "written"} in document["files"]
+
+
+def test_nothing_that_is_there_is_overwritten(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["go"])
+    assert init(tmp_path, "--platform", "servers").returncode == 0
+    made = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    for path in made:
+        path.write_text(f"{path.read_text()}# mine\n")
+    texts = {path: path.read_text() for path in made}
+    done = init(tmp_path, "--platform", "servers", "--json")
+    assert {each["action"] for each in json.loads(done.stdout)["files"]} == {"kept"}
+    assert {path: path.read_text() for path in made} == texts
+
+
+def test_a_gitignore_gets_the_lines_that_it_lacks_at_its_end(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["go"] | {".gitignore": "bin/\n.env"})
+    init(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "bin/\n.env\n.slipway/\n.env.*\n!.env.example\n"
+
+
+def test_a_folder_named_infra_or_checks_of_another_kind_is_left_alone(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["go"] | {"infra/main.tf": "", "checks/lint.sh": ""})
+    init(tmp_path)
+    assert "main: slipway-infra/" in (tmp_path / "Pulumi.yaml").read_text()
+    assert (tmp_path / "slipway-infra" / "__main__.py").is_file()
+    assert [path.name for path in (tmp_path / "checks").iterdir()] == ["lint.sh"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("nowhere",), "no folder nowhere"), (("--platform", "gcp"), "gcp"), (("--from", "heroku"), "heroku")],
+)
+def test_bad_input_is_named_with_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], said: str):
+    done = init(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_doctor_lists_each_thing_to_do_with_its_line_until_it_is_removed(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["unknown"])
+    init(tmp_path)
+    found = [each.what for each in missing(open_project("local", tmp_path))]
+    assert any(what.startswith("slipway.toml:3 build.command and processes.web.command") for what in found)
+    toml = tmp_path / "slipway.toml"
+    toml.write_text("".join(line for line in toml.open() if "TO DO" not in line))
+    left = [each.what for each in missing(open_project("local", tmp_path))]
+    assert not any("slipway.toml" in what for what in left)
+
+
+def test_doctor_names_what_the_build_calls_and_this_machine_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make(tmp_path, REPOSITORIES["hono-node"])
+    init(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = {each.what: each for each in missing(open_project("local", tmp_path))}
+    lacking = found["pnpm is not on PATH, and the build calls it"]
+    assert (lacking.refuses, lacking.remedy) == (True, "npm install --global pnpm")
+
+
+def test_a_repository_that_is_committed_and_complete_lacks_nothing(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["bun"])
+    init(tmp_path)
+    env = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    for argv in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "a"],
+    ):
+        subprocess.run(["git", "-C", str(tmp_path), *argv], check=True, env=env)
+    assert list(missing(open_project("local", tmp_path))) == []

@@ -1,0 +1,1 @@
+"""Attacks: each vulnerability that was found once, by name, and suites that generate its kind."""
