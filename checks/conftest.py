@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 
-from checks.kit import plugin
+from checks.kit import budget, plugin
 from checks.kit.background import Background
-from checks.kit.check import Check, check_of
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.beside import VERDICTS, add_kit, began_with_checks
+from checks.kit.check import Check, check_of, not_evaluated
+from checks.kit.hosts import Host, Hosts, live_slot, name_of
 from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Person, Site, declared_request
 from slipway.stack import LiveStack, Role
 
+SELECTED = pytest.StashKey[bool]()
+"""The hooks here are called once more for a project's conftest.py that imports them."""
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    plugin.add_options(parser)
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if not pluginmanager.has_plugin("session"):
+        # locust's plugin for pytest takes --host.
+        plugin.add_options(parser, host="--on-host" if pluginmanager.has_plugin("locust") else "--host")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not began_with_checks(config) or config.pluginmanager.has_plugin(VERDICTS):
+        return
+    add_kit(config)
     config.addinivalue_line("markers", "check(of): a check of the production checklist")
-    config.pluginmanager.register(plugin.Verdicts(), "slipway-verdicts")
+    config.pluginmanager.register(plugin.Verdicts(), VERDICTS)
     # At the end of every run it imports all of hypothesis through pytest's rewriting, which takes seconds.
     if config.pluginmanager.has_plugin("hypothesispytest"):
         config.pluginmanager.unregister(name="hypothesispytest")
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    return None if began_with_checks(config) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,7 +51,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    plugin.select(config, items)
+    if config.pluginmanager.has_plugin(VERDICTS) and SELECTED not in config.stash:
+        config.stash[SELECTED] = True
+        plugin.select(config, items)
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +130,41 @@ def role(host: Host, live: LiveStack) -> Role:
 
 
 @pytest.fixture(scope="session")
-def app_services(host: Host) -> list[Host]:
-    """testinfra's services of the app's processes that run on `host`."""
+def app_services(host: Host, role: Role, live: LiveStack) -> list[Host]:
+    """testinfra's services of the app's processes that run on `host`, in both slots."""
+    if not live.app.on_role(role):
+        not_evaluated(f"no process in slipway.toml runs on hosts of role {role} ([processes.NAME])")
     # testinfra has no module that lists units.
     listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
     return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="session")
+def live_services(host: Host, app_services: list[Host]) -> list[Host]:
+    """Those of the slot that serves: a warm one runs an older release, by that release's settings."""
+    slot = live_slot(host)
+    if not slot:
+        not_evaluated("nothing was released yet: slipway release")
+    return [service for service in app_services if f"@{slot}-" in service.name]
+
+
+@pytest.fixture(scope="session")
+def whole_budget(live: LiveStack, hosts: Hosts) -> Generator[None]:
+    """All that limits per address leave to this machine, for the rest of the run."""
+    with budget.held(live):
+        yield
+        budget.give_back(live, hosts)
+
+
+@pytest.fixture(autouse=True)
+def own_budget(request: pytest.FixtureRequest, live: LiveStack) -> Generator[None]:
+    """What limits per address leave to this machine, for the checks that spend of it."""
+    check = check_of(request.node)
+    if check is None or check.spends == "nothing":
+        yield
+    elif check.spends == "all":
+        request.getfixturevalue("whole_budget")
+        yield
+    else:
+        with budget.held(live):
+            yield

@@ -194,8 +194,11 @@ def _made_after_the_release(live: LiveStack, written: float) -> bool:
 def _restored(host: Host, file: str) -> dict[str, int]:
     """Rows by table of the backup `file`, restored into a database that is deleted again."""
     scratch = f"slipway_drill_{secrets.token_hex(4)}"
-    _psql(host, "postgres", f"CREATE DATABASE {scratch}")
+    # No one may connect before PUBLIC's permission to do so is gone: another run would rightly report it.
+    _psql(host, "postgres", f"CREATE DATABASE {scratch} ALLOW_CONNECTIONS false")
     try:
+        _psql(host, "postgres", f"REVOKE ALL ON DATABASE {scratch} FROM PUBLIC")
+        _psql(host, "postgres", f"ALTER DATABASE {scratch} ALLOW_CONNECTIONS true")
         restore = f"runuser -u postgres -- pg_restore --exit-on-error --no-owner --no-acl --dbname {scratch}"
         host.check_output(f"cd / && {restore} < {file}")
         return _rows(host, scratch)

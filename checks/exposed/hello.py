@@ -17,6 +17,8 @@ MODERN = frozenset({0x1301, 0x1302, 0x1303})
 """TLS 1.3: AES-128-GCM, AES-256-GCM, CHACHA20-POLY1305."""
 PERMITTED = MODERN | {0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0xCCAA}
 """Forward secrecy and authenticated encryption: Mozilla's intermediate profile, version 5."""
+_ALERT, _HANDSHAKE = 21, 22
+"""Kinds of records."""
 _SIGNALS = {0x00FF, 0x5600}
 """Not suites: renegotiation info and fallback."""
 _ASSIGNED = (range(0x0100), range(0xC001, 0xC100), range(0xCC13, 0xCCB0), range(0x1301, 0x1308))
@@ -75,13 +77,16 @@ def offer(door: Door, version: int, suites: Iterable[int]) -> ServerHello | None
     with socket.create_connection(door.address, timeout=TIMEOUT) as connection:
         connection.sendall(_client_hello(door.server_name, version, sorted(suites)))
         try:
-            kind, body = _record(connection)
+            kind, _, length = struct.unpack(">BHH", _read(connection, 5))
+            if kind not in (_ALERT, _HANDSHAKE):
+                raise AssertionError(f"{door} does not speak TLS")
+            body = _read(connection, length)
         except ConnectionError:
             return None
-    if kind == 21:  # alert
+    if kind == _ALERT:
         return None
-    if kind != 22 or body[:1] != b"\x02":
-        raise AssertionError(f"{door} does not speak TLS: it answers {(bytes([kind]) + body)[:20]!r}")
+    if body[:1] != b"\x02":
+        raise AssertionError(f"{door} answers a ClientHello with something else than a ServerHello")
     # After the handshake's type and length: version, random, session id, suite, compression, extensions.
     chosen = struct.unpack_from(">H", body, 4)[0]
     after_id = 39 + body[38]
@@ -112,11 +117,6 @@ def _selected(body: bytes, at: int) -> int:
             return struct.unpack_from(">H", body, at + 4)[0]
         at += 4 + length
     return 0
-
-
-def _record(connection: socket.socket) -> tuple[int, bytes]:
-    kind, _, length = struct.unpack(">BHH", _read(connection, 5))
-    return kind, _read(connection, min(length, 16_384))
 
 
 def _read(connection: socket.socket, wanted: int) -> bytes:
@@ -165,4 +165,6 @@ def _sized(width: int, text: bytes) -> bytes:
 def _names() -> dict[int, str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-    return {cipher["id"] & 0xFFFF: cipher["name"] for cipher in context.get_ciphers()}
+    # What OpenSSL leaves out unless it is set by name.
+    left_out = {0x1304: "TLS_AES_128_CCM_SHA256", 0x1305: "TLS_AES_128_CCM_8_SHA256"}
+    return left_out | {cipher["id"] & 0xFFFF: cipher["name"] for cipher in context.get_ciphers()}

@@ -105,16 +105,19 @@ def routes(app: App) -> list[Route]:
     for step in app.smoke.steps:
         body = step.body if isinstance(step.body, dict) else {}
         found.append(_route(step.request, body, writes=step.status == 201))
-    requests = (declared.signed_in, declared.admin, declared.malformed, declared.limited)
+    requests = (declared.signed_in, declared.admin, declared.refresh, declared.malformed, declared.limited)
     found += [_route(each) for each in requests if each]
-    if token := declared.token:
-        found += [_route(each) for each in (token.refresh,) if each]
     found += [_route(f"POST {cron.path}") for cron in app.cron.values() if cron.path]
-    found += [_route(f"GET {path}") for path in app.load.paths]
+    found += [_route(f"GET {path}") for path in app.load_paths]
     unique: dict[tuple[str, str], Route] = {}
     for each in found:
-        unique.setdefault((each.method, re.sub(r"\$\{\w+\}", "${}", each.path)), each)
+        unique.setdefault((each.method, shape(each.path)), each)
     return list(unique.values())
+
+
+def shape(path: str) -> str:
+    """A path without the names of its placeholders."""
+    return re.sub(r"\$\{\w+\}", "${}", path)
 
 
 def _route(
@@ -165,9 +168,8 @@ def random_trials(route: Route, luck: random.Random) -> Iterator[Trial]:
     plain = re.sub(r"\$\{\w+\}", "x", route.path)
     while True:
         if route.body and not route.writes:
-            body = {
-                name: _grown(luck, 3) if luck.random() < 0.7 else value for name, value in route.body.items()
-            }
+            example = _example(route.body)
+            body = {name: _grown(luck, 3) if luck.random() < 0.7 else kept for name, kept in example.items()}
             if luck.random() < 0.2:
                 body.pop(luck.choice(list(body)))
             yield _with(route, plain, body, f"body {_short(body)}")

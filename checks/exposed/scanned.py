@@ -109,7 +109,6 @@ def spellings(path: str, url: str) -> list[str]:
             f"{path};x=1",
             f"{path}/;x",
             f"/;/{name}",
-            f"/x;/../{name}",
         ),
         *(f"/{name.upper()}", f"/{name.title()}", f"{path}%20", f"{path}%09", f"{path}%00", f"{path}."),
         *(f"/%c0%ae/{name}", f"/%c0%af{name}", f"/%ef%bc%8f{name}", f"/.;/{name}", f"/x;/../{name}"),

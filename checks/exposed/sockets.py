@@ -146,7 +146,10 @@ def quiet_socket(site: Site) -> str:
 
 def parsed(message: str) -> dict[str, object]:
     """A message as a JSON object. Raises AssertionError if it is none."""
-    found: object = json.loads(message)
+    try:
+        found: object = json.loads(message)
+    except ValueError:
+        found = None
     if not isinstance(found, dict):
-        raise AssertionError(f"the message is no JSON object: {message[:80]!r}")
+        raise AssertionError(f"it is no JSON object: {message[:80]!r}")
     return found  # pyright: ignore[reportUnknownVariableType]

@@ -13,7 +13,8 @@ from functools import partial
 import httpx
 import pytest
 
-from checks.exposed.routes import METHODS, Trial, random_trials, routes, trials
+from checks.exposed.openapi import documented
+from checks.exposed.routes import METHODS, Route, Trial, random_trials, routes, shape, trials
 from checks.exposed.traces import trace_in
 from checks.kit.check import check
 from checks.kit.site import Site
@@ -40,7 +41,7 @@ def identity(site: Site, request: pytest.FixtureRequest) -> Mapping[str, str]:
     remedy="validate path, query and body against a schema before use; slipway logs shows what was raised",
 )
 def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> None:
-    tries = [trial for route in routes(site.live.app) for trial in trials(route)]
+    tries = [trial for route in _every(site) for trial in trials(route)]
     broken = _broken(site, tries, identity)
     assert not broken, f"{len(broken)} of {len(tries)} requests: {'; '.join(broken[:4])}"
 
@@ -58,7 +59,7 @@ def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> No
 def test_random_requests_break_nothing(site: Site, identity: Mapping[str, str]) -> None:
     seed = secrets.randbelow(1_000_000)
     luck = random.Random(seed)  # noqa: S311 - luck for requests, not for secrets
-    endless = [random_trials(route, luck) for route in routes(site.live.app)]
+    endless = [random_trials(route, luck) for route in _every(site)]
     ends = time.monotonic() + FUZZ_SECONDS
 
     def until() -> Iterator[Trial]:
@@ -69,6 +70,15 @@ def test_random_requests_break_nothing(site: Site, identity: Mapping[str, str]) 
     while time.monotonic() < ends and not broken:
         broken = _broken(site, until(), identity)
     assert not broken, f"seed {seed}: {'; '.join(broken[:4])}"
+
+
+def _every(site: Site) -> list[Route]:
+    """The routes that slipway.toml names, and those of the app's OpenAPI document."""
+    app = site.live.app
+    named = routes(app)
+    known = {(route.method, shape(route.path)) for route in named}
+    more = documented(site.live.app_dir, app.checks.openapi)
+    return named + [route for route in more if (route.method, shape(route.path)) not in known]
 
 
 def _broken(site: Site, tries: Iterable[Trial], identity: Mapping[str, str]) -> list[str]:

@@ -48,6 +48,7 @@ def idle_connection(site: Site) -> float | None:
     standard="CVE-2011-3192",
     why="each header costs memory and time in every part that reads it",
     remedy="edge.cfg: tune.http.maxhdr; answer 400 or 431 beyond about a hundred headers",
+    spends="some",
 )
 def test_a_flood_of_headers_is_refused(site: Site) -> None:
     many = [(f"X-Flood-{number}", "1") for number in range(HEADERS)]
@@ -101,6 +102,7 @@ def test_idle_connections_are_closed(site: Site, background: Background) -> None
     why="one machine with many slow connections must not keep everybody else out",
     remedy="edge.cfg: maxconn far above what one address may hold, and timeout http-request",
     deep=True,
+    spends="some",
 )
 def test_slow_clients_keep_no_one_out(site: Site) -> None:
     with ExitStack() as stack:

@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from checks.kit.check import check
-from checks.kit.site import Site
+from checks.kit.check import check, not_evaluated
+from checks.kit.site import Site, declared_request
 
 PATHS = ("/", "/no-such-page")
 """A page, and an error: forgetting the headers on errors is the usual mistake."""
@@ -44,6 +44,7 @@ def test_types_are_not_guessed(site: Site) -> None:
     remedy="send X-Frame-Options: DENY on every answer",
 )
 def test_framing_is_denied(site: Site) -> None:
+    _needs_a_page(site)
     for path in PATHS:
         _same(site, path, "x-frame-options", "deny")
 
@@ -56,6 +57,7 @@ def test_framing_is_denied(site: Site) -> None:
     remedy="add frame-ancestors 'none' to the Content-Security-Policy",
 )
 def test_the_csp_denies_framing_too(site: Site) -> None:
+    _needs_a_page(site)
     assert "'none'" in _policy(site).get("frame-ancestors", ""), "no frame-ancestors 'none' in the policy"
 
 
@@ -67,6 +69,7 @@ def test_the_csp_denies_framing_too(site: Site) -> None:
     remedy="send X-XSS-Protection: 0",
 )
 def test_the_xss_auditor_is_off(site: Site) -> None:
+    _needs_a_page(site)
     _same(site, "/", "x-xss-protection", "0")
 
 
@@ -79,11 +82,12 @@ def test_the_xss_auditor_is_off(site: Site) -> None:
     remedy="send a Content-Security-Policy with default-src and script-src",
 )
 def test_a_csp_says_where_scripts_may_come_from(site: Site) -> None:
+    _needs_a_page(site)
     policy = _policy(site)
     assert policy, "no Content-Security-Policy"
     assert "default-src" in policy, "it has no default-src, so what it does not name is allowed"
     for directive in ("script-src", "script-src-elem", "script-src-attr", "worker-src"):
-        if found := _loose_sources(policy.get(directive, policy.get("script-src", policy["default-src"]))):
+        if found := loose_sources(policy.get(directive, policy.get("script-src", policy["default-src"]))):
             pytest.fail(f"{directive}: scripts may come from {', '.join(found)}")
 
 
@@ -95,6 +99,7 @@ def test_a_csp_says_where_scripts_may_come_from(site: Site) -> None:
     remedy="base-uri 'none' or 'self', and object-src 'none' (or default-src 'none')",
 )
 def test_the_csp_restricts_base_uri_and_plugins(site: Site) -> None:
+    _needs_a_page(site)
     policy = _policy(site)
     assert policy.get("base-uri") in ("'none'", "'self'"), f"base-uri is {policy.get('base-uri')!r}"
     objects = policy.get("object-src", policy.get("default-src"))
@@ -110,6 +115,7 @@ def test_the_csp_restricts_base_uri_and_plugins(site: Site) -> None:
     remedy="send Referrer-Policy: strict-origin-when-cross-origin or stricter",
 )
 def test_referrers_are_kept_short(site: Site) -> None:
+    _needs_a_page(site)
     value = site.get("/").headers.get("referrer-policy", "")
     good = {"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}
     assert value.lower() in good, f"Referrer-Policy is {value!r}"
@@ -165,12 +171,16 @@ def test_refusals_have_the_headers_too(site: Site) -> None:
     remedy="send Cache-Control: no-store on answers of the API",
 )
 def test_answers_of_the_api_are_not_cached(site: Site) -> None:
-    of_app = site.live.app
-    if not of_app.checks.signed_in:
-        pytest.skip("no request is declared")
-    path = of_app.checks.signed_in.partition(" ")[2]
+    path = declared_request(site, "signed_in")[1]
     value = site.get(path).headers.get("cache-control", "")
     assert "no-store" in value, f"{path}: Cache-Control is {value!r}"
+
+
+def _needs_a_page(site: Site) -> None:
+    """End the check if `/` is nothing that a browser shows as a page: these headers are for pages."""
+    kind = site.get("/").headers.get("content-type", "")
+    if not kind.startswith(("text/html", "application/xhtml")):
+        not_evaluated(f"/ is no HTML page, but {kind or 'without a content type'}")
 
 
 def _same(site: Site, path: str, name: str, wanted: str) -> None:
@@ -191,7 +201,7 @@ def _refusals(site: Site) -> dict[str, httpx.Response]:
     }
 
 
-def _loose_sources(sources: str) -> list[str]:
+def loose_sources(sources: str) -> list[str]:
     """Sources by which anyone's script runs: any inline text, any host of a scheme, any host at all. Pure."""
     words = sources.lower().split()
     trusted = any(word.startswith(("'nonce-", "'sha256-", "'sha384-", "'sha512-")) for word in words)

@@ -130,8 +130,11 @@ def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
         if closed.after is None and of_app.echo:
             client.settimeout(2.0)
             client.send(of_app.echo.replace("${n}", "41"))
-            with pytest.raises((AssertionError, OSError, websocket.WebSocketException)):
+            try:
                 heard(client, "41", seconds=1.0)
+            except (AssertionError, OSError, websocket.WebSocketException):
+                return
+            pytest.fail("a socket that signed in with a wrong token is served")
     finally:
         client.shutdown()
 
@@ -182,6 +185,7 @@ def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     asvs="2.4.1",
     why="one socket can keep a process busy at the expense of all others",
     remedy="count messages by user, and answer RESOURCE_EXHAUSTED with retryAfterMs",
+    spends="some",
 )
 def test_too_many_messages_are_refused(site: Site) -> None:
     of_checks = declared(site)
@@ -202,6 +206,7 @@ def test_too_many_messages_are_refused(site: Site) -> None:
     asvs="2.4.1",
     why="a single address could use up all connections",
     remedy="refuse the upgrade with 429 beyond the limit of connections per address",
+    spends="some",
 )
 def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
     most = site.live.number(declared(site).connections_per_ip)

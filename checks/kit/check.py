@@ -15,6 +15,7 @@ Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 """Worst first."""
 Verdict = Literal["fail", "could not be tried", "waived", "pass", "not evaluated", "skipped"]
+Spends = Literal["nothing", "some", "all"]
 VERDICTS: tuple[Verdict, ...] = ("fail", "could not be tried", "waived", "pass", "not evaluated", "skipped")
 """Worst first."""
 
@@ -45,6 +46,8 @@ class Check:
     """It would disturb users of a production stack, so it runs only with --invasive."""
     deep: bool = False
     """It takes long or sends very many requests: only with --deep, in production only with --invasive too."""
+    spends: Spends = "nothing"
+    """How much it spends of what limits per address leave to this machine: `all` comes last in a run."""
     waits_for: tuple[str, ...] = ()
     """Names of the background trials whose results it takes."""
     roles: tuple[Role, ...] = ()
@@ -66,6 +69,7 @@ def check(
     required: bool = True,
     invasive: bool = False,
     deep: bool = False,
+    spends: Spends = "nothing",
     waits_for: tuple[Callable[..., object], ...] = (),
     roles: tuple[Role, ...] = (),
 ) -> Callable[[Test], Test]:
@@ -77,7 +81,7 @@ def check(
 
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
-        given = (severity, why, remedy, asvs, standard, required, invasive, deep, trials, roles)
+        given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials, roles)
         return pytest.mark.check(Check(rows, title, *given))(test)
 
     return mark

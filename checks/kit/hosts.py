@@ -7,6 +7,7 @@ handshake (bench/checks.py measures both).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 else:
     from testinfra.host import Host
 
-__all__ = ["Host", "Hosts", "name_of"]
+__all__ = ["Host", "Hosts", "live_slot", "name_of"]
 
 T = TypeVar("T")
 
@@ -54,6 +55,12 @@ class Hosts:
         chosen = self.of(*roles) if roles else list(self._hosts.values())
         with ThreadPoolExecutor(max(1, len(chosen))) as pool:
             return dict(zip(map(name_of, chosen), pool.map(read, chosen), strict=True))
+
+
+def live_slot(host: Host) -> str:
+    """The slot that serves on `host`, blue or green; empty before the first release."""
+    state = host.file("/var/lib/slipway/state.json")
+    return str(json.loads(state.content_string).get("active") or "") if state.exists else ""
 
 
 def name_of(host: Host) -> str:

@@ -86,7 +86,7 @@ RESULTS = pytest.StashKey[dict[str, Result]]()
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
 
 
-def add_options(parser: pytest.Parser) -> None:
+def add_options(parser: pytest.Parser, host: str = "--host") -> None:
     group = parser.getgroup("slipway", "slipway checks")
     group.addoption("--stack", default="local", help="the stack to prove (default: local)")
     group.addoption(
@@ -100,7 +100,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--severity", choices=SEVERITIES, default="low", help="run only checks of this severity or worse"
     )
     group.addoption(
-        "--host", action="append", default=[], dest="only_hosts", help="run only the checks on this host"
+        host, action="append", default=[], dest="only_hosts", help="run only the checks on this host"
     )
     group.addoption("--invasive", action="store_true", help="also run the checks that would disturb users")
     group.addoption(
@@ -185,10 +185,12 @@ def why_not_now(config: pytest.Config, check: Check) -> str:
 
 
 def _when(item: pytest.Item) -> int:
-    """Roots first, and last what waits for a trial."""
+    """Roots first; then what waits for no trial; last what spends this machine's budget, and all of it."""
     check = check_of(item)
     if check is None:
         return 1
+    if check.spends != "nothing":
+        return 3 if check.spends == "some" else 4
     return 0 if check.id in ROOT_IDS else 2 if check.waits_for else 1
 
 

@@ -60,6 +60,8 @@ class Roots:
 
     def site(self) -> Problem | None:
         """Whether the site answers, once it has had `--patience` to become ready."""
+        if self._site.live.app.web is None:
+            not_evaluated("the app has no web process ([processes.web] in slipway.toml)")
         return self._once(SITE, lambda: look_at_site(self._site, self._patience))
 
     def host(self, host: Host) -> Problem | None:

@@ -1,11 +1,13 @@
 """`slipway secrets …`: a stack's secret store. No value is ever an argument, and none is printed."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, platform_of_stack, say, table
+from slipway.settings import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="The stack's secrets: generate, set, unset, list, check.")
 
@@ -128,18 +130,60 @@ def example(stack: Stack = DEFAULT_STACK) -> None:
     typer.echo(env_example(open_project(stack).app), nl=False)
 
 
+Key = Annotated[str, typer.Argument(help="A public key: age1….")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
 @app.command("share")
 def share(
-    recipient: Annotated[str, typer.Argument(help="The other person's public key: age1….")],
+    key: Key,
     stack: Stack = DEFAULT_STACK,
+    who: Annotated[str, typer.Option("--who", help="Whose key it is.")] = "",
+    yes: Yes = False,
 ) -> None:
-    """Let another person's key read and write this stack's secrets.
+    """Let another person's key read and write this stack's secrets. Shows who can then, and asks.
 
     [dim]Examples:[/]
-      slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack preview
+      slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --who "Ana, laptop"
     """
-    platform_of_stack(stack).share_secrets(recipient)
-    say(f"{recipient} can read and write the secrets of {stack} now")
+    _change_recipients(stack, lambda now: {**now, key: who or now.get(key, "")}, yes=yes)
+
+
+@app.command("unshare")
+def unshare(key: Key, stack: Stack = DEFAULT_STACK, yes: Yes = False) -> None:
+    """Encrypt what is written from now on to one key less. Shows who can still read it, and asks.
+
+    [dim]Examples:[/]
+      slipway secrets unshare age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack prod
+    """
+
+    def without(now: dict[str, str]) -> dict[str, str]:
+        if key not in now:
+            raise BadInput(f"{key} is not a recipient", remedy=f"recipients: {', '.join(now) or 'none'}")
+        return {other: name for other, name in now.items() if other != key}
+
+    _change_recipients(stack, without, yes=yes)
+    say("they may have kept what they could read: rotate it (slipway secrets generate --rotate NAME, set)")
+
+
+def _change_recipients(stack: str, change: Callable[[dict[str, str]], dict[str, str]], *, yes: bool) -> None:
+    """Show what changes, line by line, and do it if the person agrees."""
+    store = platform_of_stack(stack).shared_secrets()
+    now, mine = store.recipients(), store.mine()
+    wanted = change(now)
+    say(f"who can read and write the secrets of {stack}:")
+    for key in sorted({*now, *wanted}):
+        mark = " " if key in now and key in wanted else "+" if key in wanted else "-"
+        name = wanted.get(key) or now.get(key) or ("you" if key in mine else "unknown")
+        say(f"  {mark} {key}  {name}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadInput(
+                "nothing was changed: standard input is no terminal to ask on",
+                remedy="read the list, then add --yes",
+            )
+        typer.confirm("Is that right?", abort=True)
+    store.set_recipients(wanted, seen=now)
 
 
 def _ask(name: str) -> str:

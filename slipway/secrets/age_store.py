@@ -1,8 +1,8 @@
 """Secrets in one age-encrypted file a stack, which a team may commit: `secrets/prod.age`.
 
-The file is armored age around `{"schema": 1, "values": {NAME: value}}`. Beside it, `prod.recipients` lists
-the public keys that can open it, one a line; every write encrypts to all of them. The private key of the
-person or CI job at work is an `Identity`.
+The file is armored age around `{"schema": 2, "values": {NAME: value}, "recipients": {public key: who}}`;
+every write encrypts to these recipients. They are inside, so that only someone who can open the file can add
+one. The private key of the person or CI job at work is an `Identity`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from slipway.secrets import age
 from slipway.secrets.store import refuse_bad_entry
 from slipway.settings import BadInput, Stack
 
-_SCHEMA = 1
+_SCHEMA = 2
+"""1: the recipients stood in a file beside it, to which anyone could add a line."""
+
+
+@dataclass
+class _Content:
+    values: dict[str, str]
+    recipients: dict[str, str]
+    is_confirmed: bool = True
+    """False: of schema 1, with recipients that stand in the file beside it."""
 
 
 class AgeStore:
@@ -30,14 +39,18 @@ class AgeStore:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
         self.recipients_path = path.with_suffix(".recipients")
+        """Where schema 1 kept them; removed by the write that takes them into the store."""
         self._identity = identity
 
     def read(self) -> dict[str, str]:
         """All names and values. Raises BadInput: no key, the wrong key, or a damaged file."""
+        return self._open().values
+
+    def _open(self) -> _Content:
         try:
             armored = self.path.read_bytes()
         except FileNotFoundError:
-            return {}
+            return _Content({}, {})
         try:
             plain = age.decrypt(armored, self._identity.keys())
         except age.CannotDecrypt:
@@ -48,13 +61,14 @@ class AgeStore:
             content: Any = json.loads(plain)
             values = cast("dict[str, str]", content["values"])
             schema = int(content["schema"])
+            recipients = cast("dict[str, str]", content["recipients"]) if schema > 1 else self._listed()
         except (ValueError, KeyError, TypeError):
             raise BadInput(f"{self.path}: its content is not what slipway writes") from None
         if schema > _SCHEMA:
             raise BadInput(
                 f"{self.path} was written by a newer slipway (schema {schema})", remedy="update slipway"
             )
-        return dict(values)
+        return _Content(dict(values), dict(recipients), is_confirmed=schema > 1)
 
     def names(self) -> list[str]:
         return sorted(self.read())
@@ -79,50 +93,73 @@ class AgeStore:
                 raise BadInput(f"there is no secret {name}", remedy="see `slipway secrets list`")
             del current[name]
 
-    def recipients(self) -> list[str]:
-        """The public keys that the next write encrypts to. Raises BadInput for a line that is none."""
-        if not self.recipients_path.exists():
-            return []
-        keys: list[str] = []
-        for number, line in enumerate(self.recipients_path.read_text().splitlines(), start=1):
-            key = line.split("#")[0].strip()
-            if key and not age.is_public_key(key):
-                raise BadInput(
-                    f"{self.recipients_path}:{number}: not an age public key",
-                    remedy='it begins with "age1"; `age-keygen -y <key file>` prints it',
-                )
-            if key:
-                keys.append(key)
-        return keys
+    def recipients(self) -> dict[str, str]:
+        """Who can open what the next write leaves: public keys, and whose they are."""
+        return self._open().recipients
 
-    def add_recipient(self, public_key: str) -> None:
-        """Lets one more person or CI job open the secrets, from now on."""
-        if not age.is_public_key(public_key):
-            raise BadInput("not an age public key", remedy='it begins with "age1"')
-        with self._changing(also=public_key):
+    def mine(self) -> list[str]:
+        """The public keys of whoever is at work."""
+        return self._identity.public_keys()
+
+    def set_recipients(self, recipients: Mapping[str, str], *, seen: Mapping[str, str]) -> None:
+        """Encrypt to `recipients` from now on, if they are still those that were `seen`."""
+        for key in recipients:
+            if not age.is_public_key(key):
+                raise BadInput(f"{key} is not an age public key", remedy='it begins with "age1"')
+        if not set(self.mine()) & set(recipients):
+            raise BadInput(
+                "you could not open the store yourself any more", remedy="let someone else remove your key"
+            )
+        with self._changing(recipients, seen):
             pass
 
     @contextmanager
-    def _changing(self, also: str = "") -> Generator[dict[str, str]]:
+    def _changing(
+        self, recipients: Mapping[str, str] | None = None, seen: Mapping[str, str] | None = None
+    ) -> Generator[dict[str, str]]:
         """The values, to be changed in place, and written if the block ends well; one writer at a time."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.path.parent):
             if not self.path.exists():
                 self._identity.ensure()
-            values = self.read()
-            listed = self.recipients()
-            mine = self._identity.public_keys()
+            content = self._open()
+            if seen is not None and dict(seen) != content.recipients:
+                raise BadInput("the recipients were changed meanwhile", remedy="run the command again")
+            wanted = content.recipients if recipients is None else dict(recipients)
+            mine = self.mine()
+            if recipients is None and not content.is_confirmed and set(wanted) - set(mine):
+                raise BadInput(
+                    f"the recipients of {self.path} stand beside it in {self.recipients_path.name}, which "
+                    "anyone can change",
+                    remedy=f"slipway secrets share {mine[0]} (your own key) shows them, and takes them over",
+                )
             # Whoever writes stays able to read; of several keys one is enough, so that old ones can go.
-            wanted = list(listed) if set(mine) & set(listed) else [*listed, mine[0]]
-            if also and also not in wanted:
-                wanted.append(also)
-            yield values
-            content = json.dumps({"schema": _SCHEMA, "values": values}, sort_keys=True, ensure_ascii=False)
-            if wanted != listed:
-                old = self.recipients_path.read_text() if self.recipients_path.exists() else ""
-                new = [key for key in wanted if key not in listed]
-                _write(self.recipients_path, "\n".join([*old.splitlines(), *new, ""]).encode(), 0o644)
-            _write(self.path, age.encrypt(content.encode(), wanted), 0o600)
+            if not set(mine) & set(wanted):
+                wanted = {**wanted, mine[0]: ""}
+            yield content.values
+            text = json.dumps(
+                {"schema": _SCHEMA, "values": content.values, "recipients": wanted},
+                sort_keys=True,
+                ensure_ascii=False,
+            )
+            _write(self.path, age.encrypt(text.encode(), sorted(wanted)), 0o600)
+            self.recipients_path.unlink(missing_ok=True)
+
+    def _listed(self) -> dict[str, str]:
+        """The recipients of schema 1. Raises BadInput for a line that is none."""
+        if not self.recipients_path.exists():
+            return {}
+        found: dict[str, str] = {}
+        for number, line in enumerate(self.recipients_path.read_text().splitlines(), start=1):
+            key, _, comment = line.partition("#")
+            if key.strip() and not age.is_public_key(key.strip()):
+                raise BadInput(
+                    f"{self.recipients_path}:{number}: not an age public key",
+                    remedy='it begins with "age1"; `age-keygen -y <key file>` prints it',
+                )
+            if key.strip():
+                found[key.strip()] = comment.strip()
+        return found
 
     def _blame(self, armored: bytes) -> str:
         if not armored.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
@@ -132,8 +169,8 @@ class AgeStore:
     def _way_in(self) -> str:
         mine = ", ".join(self._identity.public_keys())
         return (
-            f"someone who can open it adds your public key {mine} to {self.recipients_path.name} and sets "
-            "any secret; or the file was damaged: take it from version control"
+            f"someone who can open it runs `slipway secrets share {mine}`; or the file was damaged: take it "
+            "from version control"
         )
 
 
@@ -212,7 +249,7 @@ class Identity:
             raise BadInput(
                 f"there is no age key in {self.where}",
                 remedy=f"put your key there, or give it by {KEY} or {KEY_FILE}; whoever can open the secrets "
-                "adds you with `age-keygen -y` of your key in the .recipients file (docs/secrets.md)",
+                "adds you by `slipway secrets share` with the public key, `age-keygen -y <your key file>`",
             )
         lines = (self.file.read_text() if self.file else self.text).splitlines()
         found = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from slipway.settings import BadInput
+from slipway.settings.schema import NO_TEXT
 
 SITE_CERTIFICATE = "SITE_CERTIFICATE"
 """Entry that a person sets where the fleet's own edge terminates TLS: certificate, chain and key, PEM."""
@@ -59,6 +60,22 @@ def app_names(names: Iterable[str]) -> list[str]:
     return [name for name in names if not is_platform(name)]
 
 
+class SharedStore(Protocol):
+    """A store that several people open, each with a key of their own."""
+
+    def recipients(self) -> dict[str, str]:
+        """Public keys, and whose they are."""
+        ...
+
+    def mine(self) -> list[str]:
+        """The public keys of whoever is at work."""
+        ...
+
+    def set_recipients(self, recipients: Mapping[str, str], *, seen: Mapping[str, str]) -> None:
+        """Replace those that were `seen`. Raises BadInput if they are others by now."""
+        ...
+
+
 def refuse_bad_entry(name: str, value: str) -> None:
     """Raises BadInput, without the value, if `name` or `value` can be no environment variable."""
     if not _NAME.match(name):
@@ -69,3 +86,8 @@ def refuse_bad_entry(name: str, value: str) -> None:
         raise BadInput(f"{name}: the value is empty", remedy=f"to remove it: slipway secrets unset {name}")
     if "\0" in value:
         raise BadInput(f"{name}: the value holds a NUL byte, which no environment can carry")
+    if found := NO_TEXT.search(value):
+        raise BadInput(
+            f"{name}: the value holds U+{ord(found[0]):04X}, which is no character",
+            remedy="systemd would discard the whole environment for it; keep binary values as base64",
+        )

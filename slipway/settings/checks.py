@@ -157,12 +157,10 @@ class CheckToken(Setting):
     """How it signs them."""
     seconds: Number | None = None
     """Longest life of an access token."""
-    refresh: Request | None = None
-    """Request that gives a new access token for the cookie of the sign-in."""
     sign_out: Request | None = None
     """Request that ends the session of the cookie."""
     rotates: bool = False
-    """Each refresh sets a new cookie, and the one before must be refused."""
+    """Each `checks.refresh` sets a new cookie, and the one before must be refused."""
 
 
 class CheckJob(Setting):
@@ -204,6 +202,13 @@ class Checks(Setting):
     """A request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
     """An admin's request: answers 401 to anonymous clients and 403 to the smoke user."""
+    refresh: Request | None = None
+    """A request that the session cookie alone authorises, such as `POST /api/auth/refresh`."""
+    other_user: dict[EnvName, EnvName] = Field(default_factory=dict[EnvName, EnvName])
+    """Signs in another ordinary user by the smoke steps: `{ SMOKE_EMAIL = "SMOKE_OTHER_EMAIL" }`.
+
+    Each name is an entry of scope `smoke` whose value the steps then take from another such entry.
+    """
     malformed: Request | None = None
     """Gets a body that cannot be parsed: the response must be a 4xx without internal details."""
     limited: Request | None = None
@@ -212,8 +217,14 @@ class Checks(Setting):
     """Requests per minute allowed on `limited`."""
     sign_in_attempts: Number | None = None
     """Wrong passwords per minute that the app allows for one account."""
+    health_keys: list[str] = Field(default_factory=list)
+    """Keys of the JSON object on the health path; empty: it may answer in any form."""
+    log_keys: list[str] = Field(default_factory=list)
+    """Keys of each line in the logs, which are JSON objects; empty: logs may have any form."""
     migrations_query: Lines = ""
     """SQL that lists the ids of applied migrations; runs as the role of the migrations."""
+    openapi: str = ""
+    """File in the folder of slipway.toml: the app's OpenAPI document, in JSON. Its routes are tried too."""
     asset: HttpPath | None = None
     """A static file of the site."""
     websocket: CheckSocket | None = None

@@ -91,22 +91,20 @@ PATTERNS: dict[str, tuple[str, str]] = {
 """Problem and remedy of a text that does not match, by pattern."""
 
 
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef]|[^\x00-\ufffd]")
-_ALSO_IN_LINES = "\n\t"
+NO_TEXT = re.compile(
+    "[\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+"""Surrogates and noncharacters: systemd discards a line, or a whole env file, that holds one."""
+_IN_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_IN_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def unfit_character(text: str, *, lines: bool = False) -> str:
-    """The first character that would not stay in its place, as `U+000A`; empty if there is none.
-
-    Control characters end lines and steer terminals; systemd discards what holds surrogates or noncharacters.
-    """
-    for found in _UNFIT.finditer(text):
-        code = ord(found[0])
-        if code > 0xFFFF and code & 0xFFFE != 0xFFFE:
-            continue
-        if not (lines and found[0] in _ALSO_IN_LINES):
-            return f"U+{code:04X}"
-    return ""
+    """The first character that would not stay in its place, as `U+000A`; empty if there is none."""
+    found = (_IN_NO_TEXT if lines else _IN_NO_LINE).search(text) or NO_TEXT.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 class Table(BaseModel):

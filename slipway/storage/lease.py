@@ -117,7 +117,7 @@ class Lease:
             now = bucket.server_time()
             held = LeaseRecord.read(lease_key(stack), found[0]) if found else None
             if held is None or held.is_free(now) or (preempts and held.yields):
-                fence = (held.fence if held else _fence_of_head(bucket, stack)) + 1
+                fence = held.fence + 1 if held else _fence_without_lease(bucket, stack, now)
                 record = LeaseRecord(
                     fence=fence,
                     owner=owner,
@@ -249,11 +249,15 @@ class Lease:
                 self.lost.set()
 
 
-def _fence_of_head(bucket: Bucket, stack: str) -> int:
-    """The newest fence the head knows, for when the lease object was deleted."""
+def _fence_without_lease(bucket: Bucket, stack: str, now: float) -> int:
+    """The first fence, or, if the head knows of commands, one greater than any that was handed out.
+
+    Someone deleted the lease then. The head knows only fences of commands that wrote it, so the fence is
+    the time in milliseconds: fewer commands have begun.
+    """
     key = head_key(stack)
     found = bucket.get_json(key)
-    return Head.read(key, found[0]).fence if found else 0
+    return max(Head.read(key, found[0]).fence + 1, int(now * 1000)) if found else 1
 
 
 def _held_by(held: LeaseRecord, stack: str, now: float) -> LeaseHeld:

@@ -149,3 +149,17 @@ def test_shipping_is_one_slipway_command_that_a_laptop_could_run(name: str) -> N
     runs = [run for run in runs if "--stack" in run and "slipway build" not in run]
     assert len(runs) == 1
     assert f'slipway {name.removesuffix(".yml")} --stack "$STACK"' in runs[0]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_exploit_a_pull_requests_code_reads_no_secret_and_gets_no_identity(file: Path) -> None:
+    """The plan of a pull request ran its code with the passphrase that opens the stack's state."""
+    triggers: Any = load(file)
+    if "pull_request" not in (triggers[True] or {}):  # YAML reads `on` as true
+        return
+    for name, job in jobs(file):
+        if job.get("if") == "github.event_name == 'workflow_dispatch'":
+            continue
+        assert "secrets." not in str(job), name
+        assert set(job["permissions"].values()) <= {"read"}, name
+        assert "pull_request_target" not in triggers[True]

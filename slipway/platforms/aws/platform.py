@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
@@ -44,9 +45,8 @@ class AwsPlatform(PulumiManaged):
         stack = self.project.stack
         return AwsStore(session_of(self.project), names_of(stack).app_secret, stack.name)
 
-    def share_secrets(self, public_key: str) -> None:
+    def shared_secrets(self) -> NoReturn:
         """Refused: IAM grants access."""
-        del public_key
         raise BadInput(
             f"the secrets of {self.project.stack.name} are in AWS Secrets Manager, where IAM grants access",
             remedy="give the person a role that may read them (docs/aws.md)",

@@ -175,7 +175,7 @@ def write_boot_documents(
             list(pool.map(put, documents))
 
 
-_VERSION = re.compile(r"slipway-([0-9]{10})-([0-9]{6})-[0-9a-f]{32}")
+_VERSION = re.compile(r"slipway-([0-9]{13})-([0-9]{6})-[0-9a-f]{32}")
 
 
 class _BootSecret:
@@ -190,7 +190,7 @@ class _BootSecret:
     def write(self, text: str, order: tuple[int, int]) -> None:
         """Make `text` current, unless the current version is of a newer order. Raises LeaseLost then."""
         fence, step = order
-        version = f"slipway-{fence:010d}-{step:06d}-{uuid.uuid4().hex}"
+        version = f"slipway-{fence:013d}-{step:06d}-{uuid.uuid4().hex}"
         is_written = False
         for _ in range(ATTEMPTS):
             current = self._current()

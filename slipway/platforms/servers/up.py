@@ -22,7 +22,7 @@ from slipway.platforms.servers.outputs import (
 )
 from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
 from slipway.platforms.site import site_problem
-from slipway.platforms.state_folder import keep_private, only_one, setup_digests
+from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
 from slipway.secrets.signing import ensure_signers, signers
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore, ensure_random
@@ -52,7 +52,7 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
             plan = fleet_plan(project, outputs, secrets, server)
-            set_up(plan, progress, setup_digests(project, outputs, secrets))
+            set_up(plan, progress, *set_ups(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):
@@ -81,8 +81,7 @@ def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> di
     ensure_random(store, NAMES)
     secrets = ensure_certificates(store, project)
     if secrets != before:
-        name = f"secrets/{project.stack.name}"
-        progress.line(f"the secret store has new entries: commit {name}.age and {name}.recipients")
+        progress.line(f"the secret store has new entries: commit secrets/{project.stack.name}.age")
     return secrets
 
 

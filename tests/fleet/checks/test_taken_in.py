@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import Break, answered, edge, uploads
+from tests.fleet.checks.breaking import Break, answered, edge, header, uploads, without
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -80,6 +80,18 @@ CASES = (
         says="javascript",
     ),
     Case(
+        "uploads whose type a browser guesses",
+        uploads(without("X-Content-Type-Options")),
+        red=("X9/what-was-uploaded-runs-no-script",),
+        says="X-Content-Type-Options",
+    ),
+    Case(
+        "uploads that run scripts",
+        uploads(header("Content-Security-Policy", "default-src *")),
+        red=("X9/what-was-uploaded-runs-no-script",),
+        says="default-src *",
+    ),
+    Case(
         "a bucket that anyone may write to",
         uploads("http-request return status 200 if { method PUT }"),
         red=(
@@ -94,11 +106,6 @@ CASES = (
         uploads("http-request return status 200 if { method GET } { query list-type=2 }"),
         red=("X9/the-uploads-bucket-is-private",),
         says="list-type",
-    ),
-    Case(
-        "another user's uploads",
-        edge(answered(200, "{}", "{ path_sub 00000000-0000-4000-8000-000000000000 }")),
-        red=("X9/another-users-upload-is-refused",),
     ),
 )
 

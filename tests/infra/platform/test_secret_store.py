@@ -95,7 +95,7 @@ def test_a_missing_entry_cannot_be_unset(store: AwsStore):
         store.unset("X")
 
 
-@pytest.mark.parametrize(("name", "value"), [("lower", "x"), ("A", ""), ("A", "a\0b")])
+@pytest.mark.parametrize(("name", "value"), [("lower", "x"), ("A", ""), ("A", "a\0b"), ("A", "\ufdd0")])
 def test_what_can_be_no_variable_is_refused_before_aws_is_asked(store: AwsStore, name: str, value: str):
     with pytest.raises(BadInput):
         store.set(name, value)

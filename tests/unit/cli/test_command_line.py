@@ -1,11 +1,17 @@
 """What a person sees of the command line before any fleet is there."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from slipway.secrets import age
+
+OTHER = age.public_of(age.new_key())
 
 COMMANDS = (
     "up",
@@ -35,7 +41,9 @@ command = "./serve"
 """
 
 
-def slipway(root: Path, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def slipway(
+    root: Path, *args: str, stdin: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "slipway", *args],
         cwd=root,
@@ -44,6 +52,7 @@ def slipway(root: Path, *args: str, stdin: str = "") -> subprocess.CompletedProc
         text=True,
         timeout=60,
         check=False,
+        env={**os.environ, **(env or {})},
     )
 
 
@@ -136,3 +145,17 @@ def test_help_loads_no_schema_and_no_client_of_a_service():
         "slipway.settings.app",
     }
     assert not heavy & {*done.stdout.split()}
+
+
+def test_secrets_are_shared_only_after_the_list_was_shown(root: Path):
+    key = age.new_key()
+    env = {"SLIPWAY_AGE_KEY": key}
+    shown = slipway(root, "secrets", "share", OTHER, "--stack", "local", env=env)
+    assert (shown.returncode, f"+ {OTHER}" in shown.stdout) == (2, True)
+    assert "--yes" in shown.stderr
+    given = ("secrets", "share", OTHER, "--who", "Ana", "--yes", "--stack", "local")
+    assert slipway(root, "secrets", "share", age.public_of(key), "--yes", env=env).returncode == 0
+    assert slipway(root, *given, env=env).returncode == 0
+    gone = slipway(root, "secrets", "unshare", OTHER, "--yes", "--stack", "local", env=env)
+    assert (gone.returncode, f"- {OTHER}  Ana" in gone.stdout) == (0, True)
+    assert "rotate" in gone.stdout

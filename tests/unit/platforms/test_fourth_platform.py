@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -58,8 +59,8 @@ class Listed(Platform):
     def secret_store(self) -> SecretStore:
         return Memory(K="a builds bucket's key", TOKEN="not the app's")
 
-    def share_secrets(self, public_key: str) -> None:
-        self._refuse(f"{public_key} is no member")
+    def shared_secrets(self) -> NoReturn:
+        self._refuse("members are listed elsewhere")
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         return {host.name: f"{host.address} {secrets['TOKEN']}" for host in outputs.hosts}
@@ -119,7 +120,7 @@ def test_what_it_does_not_have_is_refused_with_its_name(project: Project):
         lambda: where.take_down(Silent(), volumes=False),
         lambda: where.drift(Silent()),
         lambda: where.bring_up(Silent(), break_lock="root@ci:1"),
-        lambda: where.share_secrets("age1"),
+        where.shared_secrets,
     ):
         with pytest.raises(BadInput, match="trial is on platform listed"):
             refused()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -36,7 +37,7 @@ def test_the_first_write_makes_a_key_and_files_for_the_owner_alone(store: AgeSto
     store.set("A", "value")
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     assert store.path.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in store.path.parent.iterdir()) == ["prod.age", "prod.recipients"]
+    assert sorted(path.name for path in store.path.parent.iterdir()) == ["prod.age"]
 
 
 def test_unset_removes_one_and_refuses_what_is_not_there(store: AgeStore):
@@ -78,27 +79,90 @@ def test_the_wrong_key_names_the_public_key_to_be_let_in(store: AgeStore, tmp_pa
     assert store.read() == {"A": "value"}
 
 
+def share(store: AgeStore, key: str, who: str = "") -> None:
+    now = store.recipients()
+    store.set_recipients({**now, age.public_of(key): who}, seen=now)
+
+
 def test_a_team_shares_a_store_by_its_recipients(store: AgeStore):
     store.set("A", "value")
     colleague = age.new_key()
-    store.add_recipient(age.public_of(colleague))
+    share(store, colleague, "Ana")
     theirs = AgeStore(store.path, Identity.of_text(colleague))
     theirs.set("B", "from a colleague")
     assert store.read() == theirs.read() == {"A": "value", "B": "from a colleague"}
+    assert store.recipients()[age.public_of(colleague)] == "Ana"
 
 
 def test_who_is_taken_out_of_the_recipients_cannot_open_what_is_written_next(store: AgeStore):
     store.set("A", "value")
     former = age.new_key()
-    store.add_recipient(age.public_of(former))
-    kept = [
-        line for line in store.recipients_path.read_text().splitlines() if age.public_of(former) not in line
-    ]
-    store.recipients_path.write_text("\n".join(kept))
+    alone = store.recipients()
+    share(store, former)
+    store.set_recipients(alone, seen=store.recipients())
     store.set("A", "rotated")
     with pytest.raises(BadInput, match="cannot be opened"):
         AgeStore(store.path, Identity.of_text(former)).read()
     assert store.read() == {"A": "rotated"}
+
+
+def test_a_writer_keeps_access_and_changes_only_the_list_that_was_shown(store: AgeStore):
+    store.set("A", "value")
+    seen = store.recipients()
+    with pytest.raises(BadInput, match="could not open the store yourself"):
+        store.set_recipients({age.public_of(age.new_key()): ""}, seen=seen)
+    share(store, age.new_key())
+    with pytest.raises(BadInput, match="changed meanwhile"):
+        store.set_recipients(seen, seen=seen)
+    with pytest.raises(BadInput, match="not an age public key"):
+        store.set_recipients({**seen, "age1nonsense": ""}, seen=store.recipients())
+
+
+def of_schema_1(store: AgeStore, *listed: str) -> None:
+    """The store as earlier versions wrote it, with these keys in the file beside it."""
+    content = json.dumps({"schema": 1, "values": {"A": "value"}})
+    store.path.write_bytes(age.encrypt(content.encode(), store.mine()))
+    lines = [*store.mine(), *listed]
+    store.recipients_path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_exploit_a_line_added_beside_the_store_gets_no_secret(store: AgeStore):
+    """It got every secret at the next write."""
+    thief = age.new_key()
+    store.set("A", "value")
+    store.recipients_path.write_text(f"{age.public_of(thief)}\n")
+    store.set("B", "value")
+    with pytest.raises(BadInput, match="cannot be opened"):
+        AgeStore(store.path, Identity.of_text(thief)).read()
+
+
+def test_exploit_an_older_store_put_back_with_a_line_beside_it_gets_no_secret_either(store: AgeStore):
+    thief = age.new_key()
+    store.set("A", "value")
+    of_schema_1(store, f"{age.public_of(thief)}  # continuous integration")
+    with pytest.raises(BadInput, match="which anyone can change") as refused:
+        store.set("B", "value")
+    assert "slipway secrets share" in refused.value.remedy
+    assert store.read() == {"A": "value"}
+
+
+def test_an_older_store_is_taken_over_when_someone_has_seen_its_list(store: AgeStore):
+    store.set("A", "value")
+    colleague = age.new_key()
+    of_schema_1(store, f"{age.public_of(colleague)}  # Ana")
+    seen = store.recipients()
+    assert seen[age.public_of(colleague)] == "Ana"
+    store.set_recipients(seen, seen=seen)
+    assert not store.recipients_path.exists()
+    assert AgeStore(store.path, Identity.of_text(colleague)).read() == {"A": "value"}
+    store.set("B", "value")
+
+
+def test_an_older_store_with_my_key_alone_is_taken_over_by_any_write(store: AgeStore):
+    store.set("A", "value")
+    of_schema_1(store)
+    store.set("B", "value")
+    assert store.read() == {"A": "value", "B": "value"}
 
 
 def test_an_old_key_kept_in_the_key_file_is_not_let_in_again(store: AgeStore, tmp_path: Path):
@@ -110,16 +174,10 @@ def test_an_old_key_kept_in_the_key_file_is_not_let_in_again(store: AgeStore, tm
     assert age.public_of(old) not in store.recipients()
 
 
-def test_comments_in_the_recipients_file_stay_and_nonsense_is_refused_by_line(store: AgeStore):
+def test_nonsense_in_an_older_list_is_refused_by_line(store: AgeStore):
     store.set("A", "value")
-    with store.recipients_path.open("a") as file:
-        file.write(f"# continuous integration\n{age.public_of(age.new_key())}  # runner\n")
-    store.add_recipient(age.public_of(age.new_key()))
-    assert "# continuous integration" in store.recipients_path.read_text()
-    assert len(store.recipients()) == 3
-    with store.recipients_path.open("a") as file:
-        file.write("age1nonsense\n")
-    with pytest.raises(BadInput, match=r"prod\.recipients:5: not an age public key"):
+    of_schema_1(store, "age1nonsense")
+    with pytest.raises(BadInput, match=r"prod\.recipients:2: not an age public key"):
         store.set("A", "again")
 
 

@@ -11,6 +11,7 @@ import pytest
 from slipway.settings import LeaseHeld
 from slipway.storage.bucket import BucketError
 from slipway.storage.lease import Lease, LeaseLost, LeaseRecord, lease_key, read_lease
+from slipway.storage.ledger import Ledger
 from tests.s3 import S3
 from tests.unit.storage.memory import MemoryBucket
 
@@ -42,7 +43,7 @@ def test_the_fence_grows_over_release_expiry_and_even_a_lost_object() -> None:
     bucket.put_json("stacks/prod/head.json", {"fence": 3})
     del bucket.objects[lease_key("prod")]
     with Lease.acquire(bucket, "prod", "d") as fourth:
-        assert fourth.fence == 4
+        assert fourth.fence > 3
 
 
 def test_a_released_lease_stays_as_a_tombstone_and_frees_the_stack() -> None:
@@ -162,3 +163,20 @@ def test_of_many_that_race_exactly_one_wins(s3: S3) -> None:
         held.append(won[0].fence)
         won[0].release()
     assert held == [1, 2, 3, 4, 5]
+
+
+def test_exploit_a_deleted_lease_repeats_no_fence():
+    """A command had not yet written the head when its lease was deleted: the next one got its fence too."""
+    bucket = MemoryBucket()
+    with Lease.acquire(bucket, "s", "first") as first:
+        Ledger(bucket, "s", lease=first).claim()
+    bucket.now += 60
+    killed = Lease.acquire(bucket, "s", "killed before it claimed")
+    del bucket.objects["stacks/s/lease.json"]
+    second = Lease.acquire(bucket, "s", "second")
+    del bucket.objects["stacks/s/lease.json"]
+    bucket.now += 0.01
+    third = Lease.acquire(bucket, "s", "third")
+    assert first.fence < killed.fence < second.fence < third.fence
+    for each in (killed, second, third):
+        each.release()

@@ -1,0 +1,68 @@
+"""Apps that declare as little as an app may: each check that runs on them passes, the rest say why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from slipway.platforms.platform import platform_of
+from slipway.progress import Silent
+from slipway.secrets import age
+from slipway.settings import open_project
+from tests.fleet.checks.harness import run_checks
+from tests.fleet.command import slipway
+from tests.fleet.conftest import KEEP, NAME, write_project
+
+STANDINS = Path(__file__).with_name("standins")
+NAMES = ("plain", "gobinary") if shutil.which("go") else ("plain",)
+
+
+@pytest.fixture(scope="module")
+def root() -> Generator[Path]:
+    """A project with a fleet of its own, whose app is one stand-in after the other."""
+    root = Path(tempfile.gettempdir()) / f"slipway-{NAME}-standin-{os.getuid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPWAY_AGE_KEY_FILE", str(root / "age.key"))
+        if not (root / "Pulumi.yaml").exists():
+            write_project(root, f"{NAME}-alien")
+            (root / "age.key").write_text(f"{age.new_key()}\n")
+        yield root
+        if not os.environ.get(KEEP) and (root / "app" / "slipway.toml").exists():
+            platform_of(open_project("local", root)).take_down(Silent(), volumes=True)
+            shutil.rmtree(root)
+
+
+def adopt(root: Path, name: str) -> None:
+    """Make the stand-in `name` the project's app, as a person who adopts slipway would."""
+    shutil.rmtree(root / "app", ignore_errors=True)
+    shutil.copytree(STANDINS / name, root / "app")
+    settings = root / "Pulumi.local.yaml"
+    settings.write_text(settings.read_text().replace("slipway:app: board", "slipway:app: app"))
+    (root / ".gitignore").write_text(".slipway/\nage.key\napp/app\n")
+    git = ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", name]):
+        subprocess.run([*git, *command], check=True)
+    platform_of(open_project("local", root)).bring_up(Silent())
+    released = slipway(root, "release", "--json", "--observe", "0", timeout=600)
+    assert released.code == 0, released.out + released.err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_check_is_red_for_no_fault_of_the_app(root: Path, name: str) -> None:
+    adopt(root, name)
+    found = run_checks(root)
+    wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
+    assert wrong == {}, found.said
+    assert found.ids("could not be tried") == set(), found.said
+    assert found.code == 0, found.said
+    assert len(found.ids("pass")) >= 40, found.said
+    silent = [
+        each["id"] for each in found.results if each["verdict"] == "not evaluated" and not each["reason"]
+    ]
+    assert silent == []
