@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hosts.agent.signature import RELEASE
 from hosts.agent.sigv4 import Credentials
 from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import Deviation
@@ -23,10 +22,10 @@ from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
-from slipway.secrets import signing
 from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
+from slipway.secrets.signing import Signing
 from slipway.settings import (
     LOAD_HEADER,
     STICKY_COOKIE,
@@ -50,7 +49,6 @@ from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
-from slipway.storage.records import Release
 
 __all__ = [
     "LOAD_HEADER",
@@ -245,24 +243,10 @@ class LiveStack:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
 
-    # who signs
-
-    def signed(self, content: bytes, namespace: str) -> tuple[str, str]:
-        """Signer and signature of `content`. BadInput: this person may not sign for the stack."""
-        return signing.signed(self.project, content, namespace)
-
-    def sign(self, record: Release) -> Release:
-        """`record`, signed for this stack."""
-        signer, signature = self.signed(record.statement(self.stack.fleet_id), RELEASE)
-        return record.model_copy(update={"signer": signer, "signature": signature})
-
-    def sign_build(self, content: bytes) -> tuple[str, str]:
-        """Signer and signature of what the bucket is to say about a build."""
-        return self.signed(content, signing.BUILD)
-
-    def trusts_build(self, content: bytes, signature: str, signer: str) -> bool:
-        """Did one of the stack's signers sign what the bucket says about a build?"""
-        return signing.trusts(self.project, content, signature, signer, signing.BUILD)
+    @cached_property
+    def signing(self) -> Signing:
+        """This person's signatures for the stack."""
+        return Signing(self.project)
 
     def deviations(self) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
         """By host, what is not as its set-up left it or does not belong there; and why others were not read.

@@ -166,7 +166,7 @@ def signed_text(rollout: Rollout, document: Mapping[str, object]) -> str:
     """The text of a boot document, signed for the stack."""
     stack = rollout.stack
     content = json.dumps({**document, "stack": stack.stack.fleet_id}, separators=(",", ":"))
-    signer, signature = stack.signed(content.encode(), BOOT)
+    signer, signature = stack.signing.sign(content.encode(), BOOT)
     return _text({"signer": signer, "signature": signature, "document": content})
 
 

@@ -32,7 +32,7 @@ class Publish(Phase[Published]):
     def run(self, rollout: Rollout) -> Published:
         refuse_held(rollout.stack, rollout.options, self.build.manifest.id)
         uploads = publish(
-            self.build, rollout.stack.bucket, sign=rollout.stack.sign_build, progress=rollout.progress
+            self.build, rollout.stack.bucket, sign=rollout.stack.signing.build, progress=rollout.progress
         )
         manifest = self.build.manifest
         release = rollout.ledger.create(

@@ -209,7 +209,9 @@ def open_rollout(
 
     Hosts that do not answer are in `away`: recovery does what it can without them, and nothing else does.
     """
-    ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact, sign=stack.sign)
+    ledger = Ledger(
+        stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact, sign=stack.signing.record
+    )
     head, warnings = ledger.claim(), list[str]()
     found, away = answers(statuses)
     return Rollout(

@@ -9,16 +9,47 @@ sign with it, then take the old one out and run `up` again. A local fleet's file
 folder.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hosts.agent.signature import RELEASE
 from slipway.secrets.ssh_signature import make_key, public_of, sign, signer_of, verifies
 from slipway.settings import BadInput, Project
+
+if TYPE_CHECKING:
+    from slipway.storage.records import Release
 
 KEY, KEY_FILE = "SLIPWAY_SIGNING_KEY", "SLIPWAY_SIGNING_KEY_FILE"
 NAMESPACES = "slipway-*"
 BUILD = "slipway-build"
 """What a signature of an entry in `inputs/` is for. Releases: hosts/agent/signature.py."""
+
+
+class Signing:
+    """This person's signatures for one stack."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def sign(self, content: bytes, namespace: str) -> tuple[str, str]:
+        """Signer and signature. BadInput: this person may not sign for the stack."""
+        return signed(self._project, content, namespace)
+
+    def record(self, record: Release) -> Release:
+        """`record`, signed for the stack."""
+        signer, signature = self.sign(record.statement(self._project.fleet_id), RELEASE)
+        return record.model_copy(update={"signer": signer, "signature": signature})
+
+    def build(self, content: bytes) -> tuple[str, str]:
+        """Signer and signature of what the bucket is to say about a build."""
+        return self.sign(content, BUILD)
+
+    def trusts_build(self, content: bytes, signature: str, signer: str) -> bool:
+        """Did one of the stack's signers sign what the bucket says about a build?"""
+        return trusts(self._project, content, signature, signer, BUILD)
 
 
 def signers_file(project: Project) -> Path:

@@ -89,7 +89,7 @@ class AgentHost:
         """What lets the host serve the toy, signed as an operator signs it."""
         decided = {"record": release, "fence": self.fence, "floor": 0}
         content = statement(stack=self.project.fleet_id, release=release, build=build, **decided)
-        signer, signature = LiveStack(self.project).signed(content, RELEASE)
+        signer, signature = LiveStack(self.project).signing.sign(content, RELEASE)
         return {**decided, "signer": signer, "signature": signature}
 
     def ship(self, release: int) -> None:

@@ -23,6 +23,7 @@ from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
 from slipway.release import rollback, ship
 from slipway.release import status as looking
 from slipway.release.rollout import Options
+from slipway.secrets.signing import Signing
 from slipway.settings import Bucket as BucketOutput
 from slipway.settings import Host as HostOutput
 from slipway.settings import Outputs, SecretStore, SlipwayError
@@ -292,6 +293,13 @@ class SimConnection:
     def close(self) -> None: ...
 
 
+class SimSigning(Signing):
+    """Signatures by a hash: a story has thousands."""
+
+    def sign(self, content: bytes, namespace: str) -> tuple[str, str]:
+        return "operator", f"{namespace} {hashlib.sha256(content).hexdigest()}"
+
+
 class SimStack(LiveStack):
     """The stack as one command opens it."""
 
@@ -318,6 +326,7 @@ class SimStack(LiveStack):
             redactor=SimpleNamespace(text=str),
             fleet=Fleet(self._outputs),
             bucket=SimBucket(world),
+            signing=SimSigning(cast("Any", SimpleNamespace(fleet_id="sim"))),
             write_boot_documents=None,
             config_version="c",
         )
@@ -325,9 +334,6 @@ class SimStack(LiveStack):
     def env(self, scope: str, app: Any = None) -> dict[str, str]:
         del scope, app
         return {}
-
-    def signed(self, content: bytes, namespace: str) -> tuple[str, str]:
-        return "operator", f"{namespace} {hashlib.sha256(content).hexdigest()}"
 
     def manifest(self, build: str) -> Any:
         return Manifest(build, self.world.plan)

@@ -46,7 +46,7 @@ def signed(document: dict[str, Any]) -> str:
         assert (content[:1], namespace) == (b"{", signature.BOOT)
         return "ana", "signed"
 
-    stack = SimpleNamespace(stack=SimpleNamespace(fleet_id="s-fleet"), signed=sign)
+    stack = SimpleNamespace(stack=SimpleNamespace(fleet_id="s-fleet"), signing=SimpleNamespace(sign=sign))
     return promote.signed_text(cast("Any", SimpleNamespace(stack=stack)), document)
 
 

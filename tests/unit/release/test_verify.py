@@ -33,9 +33,9 @@ def stack(make_project: Any, s3: S3) -> LiveStack:
     live._outputs = cast("Any", SimpleNamespace(stack="test"))  # pyright: ignore[reportPrivateUsage]
     vars(live)["bucket"] = bucket
     made = build(project)
-    publish(made, bucket, sign=live.sign_build)
+    publish(made, bucket, sign=live.signing.build)
     with Lease.acquire(bucket, "test", "ana@desk") as lease:
-        ledger = Ledger(bucket, "test", lease=lease, sign=live.sign)
+        ledger = Ledger(bucket, "test", lease=lease, sign=live.signing.record)
         ledger.create(kind="release", build=made.manifest.id, config="c")
         ledger.promote(1)
     return live
