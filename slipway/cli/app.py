@@ -11,6 +11,7 @@ from slipway.cli import (
     doctor,
     down,
     drift,
+    github,
     history,
     hold,
     infra,
@@ -80,4 +81,5 @@ app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(infra.app, name="infra")
+app.add_typer(github.app, name="github")
 app.add_typer(ledger.app, name="ledger")

@@ -68,7 +68,9 @@ def test_nothing_is_granted_that_a_job_does_not_ask_for(file: Path) -> None:
     assert load(file)["permissions"] == {}
     for name, job in jobs(file):
         assert "permissions" in job, name
-        assert job["timeout-minutes"] <= 60, name
+        # A first `up` of a stack on AWS takes 45 to 60 minutes by itself.
+        longest = 110 if (file.name, name) == ("provision.yml", "up") else 60
+        assert job["timeout-minutes"] <= longest, name
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
