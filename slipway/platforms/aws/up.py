@@ -29,6 +29,7 @@ from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
+from slipway.secrets.signing import ensure_signers
 from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
@@ -65,6 +66,8 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("secrets"):
             secrets = ensure_random(store, SECRETS)
             _uploads_on_r2(project, outputs, store)
+        if said := ensure_signers(project):
+            progress.line(said)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
             kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
