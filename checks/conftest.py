@@ -8,23 +8,36 @@ import pytest
 
 from checks.kit import budget, plugin
 from checks.kit.background import Background
+from checks.kit.beside import VERDICTS, add_kit, began_with_checks
 from checks.kit.check import Check, check_of, not_evaluated
 from checks.kit.hosts import Host, Hosts, live_slot, name_of
 from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Person, Site, declared_request
 from slipway.stack import LiveStack, Role
 
+SELECTED = pytest.StashKey[bool]()
+"""The hooks here are called once more for a project's conftest.py that imports them."""
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    plugin.add_options(parser)
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if not pluginmanager.has_plugin("session"):
+        # locust's plugin for pytest takes --host.
+        plugin.add_options(parser, host="--on-host" if pluginmanager.has_plugin("locust") else "--host")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not began_with_checks(config) or config.pluginmanager.has_plugin(VERDICTS):
+        return
+    add_kit(config)
     config.addinivalue_line("markers", "check(of): a check of the production checklist")
-    config.pluginmanager.register(plugin.Verdicts(), "slipway-verdicts")
+    config.pluginmanager.register(plugin.Verdicts(), VERDICTS)
     # At the end of every run it imports all of hypothesis through pytest's rewriting, which takes seconds.
     if config.pluginmanager.has_plugin("hypothesispytest"):
         config.pluginmanager.unregister(name="hypothesispytest")
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    return None if began_with_checks(config) else True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,7 +51,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    plugin.select(config, items)
+    if config.pluginmanager.has_plugin(VERDICTS) and SELECTED not in config.stash:
+        config.stash[SELECTED] = True
+        plugin.select(config, items)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,8 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "hosts",
             "What pyinfra makes true on a host. Its digest tells whether a host is up to date.",
         ),
+        Term("inventory", "hosts.inventory.parts:Inventory"),
+        Term("deviation", "hosts.inventory.parts:Deviation"),
         Term(
             "agent",
             "hosts.agent",
@@ -68,6 +70,16 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "What build commands run in: they reach no secret, and change nothing but their own folder.",
         ),
         Term("layer", "slipway.build.manifest:Layer"),
+        Term(
+            "signer",
+            "slipway.secrets.signing:signed",
+            "A key that may sign releases to a stack, and whose it is.",
+        ),
+        Term(
+            "ticket",
+            "hosts.agent.signature:admit",
+            "The signature that lets hosts serve a release: over stack, release, build, record, fence and floor.",
+        ),
         Term(
             "recipe",
             "slipway.adopt.recipe:Recipe",

@@ -5,6 +5,7 @@ checked.good, checked.failed, checked.report
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -80,15 +81,18 @@ def run(
     """Run the checks of `severity` and worse, and wait for their end.
 
     `output` gets what pytest prints (default: this process's own standard output). Reports go to `folder`,
-    by default .slipway/<stack>/checks. Raises BadInput if there are no checks, or no pytest to run them.
+    by default .slipway/<stack>/checks. Raises BadInput if there is no pytest to run them.
     """
     if not all(importlib.util.find_spec(name) for name in ("pytest", "testinfra", "httpx")):
         raise BadInput(
-            "pytest, testinfra or httpx is not installed", remedy="uv sync --group checks installs them"
+            "pytest, testinfra or httpx is not installed",
+            remedy="install slipway again: uv tool install --reinstall slipway; in a clone: uv sync",
         )
     folder = folder or project.state_dir / "checks"
     Reports(folder).forget()
-    argv = [sys.executable, "-m", "pytest", str(find_checks(project)), "-q"]
+    argv = [sys.executable, "-m", "pytest", *map(str, find_checks(project)), "-q"]
+    # Not the settings of the project's own tests; and locust's plugin would take --host.
+    argv += ["-c", os.devnull, "--rootdir", str(project.root), "-p", "no:locust", "-p", "no:cacheprovider"]
     argv += ["--stack", project.stack.name, "--severity", severity, "--report-dir", str(folder)]
     argv += [f"--only={each}" for each in only] + [f"--host={each}" for each in hosts]
     argv += ["--invasive"] * invasive + ["--deep"] * deep
@@ -133,12 +137,9 @@ def _in_one_line(checked: Checked, red: Mapping[str, Failed]) -> str:
     return f"{when} release {release or 'none'}: {passed} pass, {len(red)} red, in {seconds:.1f} s"
 
 
-def find_checks(project: Project) -> Path:
-    """The project's own checks, or slipway's. Raises BadInput if there are neither."""
-    for folder in (project.root / "checks", KIT_CHECKS):
-        if (folder / "conftest.py").is_file():
-            return folder
-    raise BadInput(
-        f"there is no folder checks/ in {project.root}",
-        remedy="copy checks/ from slipway's repository into the project",
-    )
+def find_checks(project: Project) -> list[Path]:
+    """The folders of checks: the project's own, if it has some, and slipway's. A copy replaces both."""
+    own = project.root / "checks"
+    if not (own / "conftest.py").is_file():
+        return [KIT_CHECKS]
+    return [own] if (own / "kit").is_dir() else [own, KIT_CHECKS]

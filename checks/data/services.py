@@ -46,6 +46,11 @@ class Place:
         )
 
 
+def user_of(url: str) -> str:
+    """The user in an output's URL."""
+    return unquote(urlsplit(url).username or "")
+
+
 def tunnel(live: LiveStack, host: str, port: int) -> int:
     """A port of 127.0.0.1 that leads to `host:port` as a web host sees it."""
     return live.tunnel(live.outputs.by_role("web")[0].name, host, port)
@@ -70,23 +75,54 @@ def ca_file(live: LiveStack) -> str:
 
 
 def connect_database(
-    live: LiveStack, url: str, *, sslmode: str = "verify-full", password: str | None = None, name: str = ""
+    live: LiveStack, url: str, *, sslmode: str = "verify-full", direct: bool = False, **other: str
 ) -> psycopg.Connection[tuple[object, ...]]:
-    """A connection by `url` through a tunnel; the certificate must be for the name in the URL."""
+    """A connection by `url` through a tunnel; the certificate must be for the name in the URL.
+
+    `direct`: to the server itself, where the URL leads to the pooler. `other`: user, password or dbname that
+    replace the URL's. Raises psycopg.OperationalError if it is refused.
+    """
     place = Place.of(live, url)
+    server = Place.of(live, owner_url(live)) if direct else place
+    account = {"user": place.user, "password": place.password, "dbname": place.name, **other}
     return psycopg.connect(
-        host=place.host,
+        host=server.host,
         hostaddr="127.0.0.1",
-        port=place.local_port,
-        user=place.user,
-        password=place.password if password is None else password,
-        dbname=name or place.name,
+        port=server.local_port,
+        user=account["user"],
+        password=account["password"],
+        dbname=account["dbname"],
         sslmode=sslmode,
         sslrootcert=ca_file(live) or "system",
+        passfile="/dev/null",  # a password of this machine proves nothing
         connect_timeout=SECONDS,
         autocommit=True,
         prepare_threshold=None,
     )
+
+
+REFUSED = re.compile(
+    r"password authentication failed|no pg_hba.conf entry|no password supplied|SSL required|SSL is required"
+    r"|(?:SASL|SCRAM|peer|certificate) authentication failed|no such (?:user|database)|not allowed"
+    r"|does not exist|cannot connect|bouncer config error|requires? SSL|is not permitted to log in"
+)
+"""What PostgreSQL and PgBouncer say when they refuse an account. Any other failure proves nothing."""
+
+
+def refusal(live: LiveStack, *, direct: bool, sslmode: str, **other: str) -> str:
+    """Why the pooler (`direct`: the server itself) refuses a connection; empty: it accepts it.
+
+    `other` replaces parts of the app's URL.
+
+    Raises AssertionError if it could not be tried: a server that is away is no proof.
+    """
+    try:
+        connect_database(live, database_url(live), direct=direct, sslmode=sslmode, **other).close()
+    except psycopg.OperationalError as error:
+        said = str(error).strip().splitlines()[-1]
+        assert REFUSED.search(str(error)), f"it could not be tried: {said}"
+        return said
+    return ""
 
 
 def ask(

@@ -1,17 +1,20 @@
-"""Redis: password, version, persistence, eviction, key prefixes, permissions (I4, I8, I10, S10)."""
+"""Redis: password, version, persistence, eviction, keys, its settings as they run (I4, I8, I10, S10)."""
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import pytest
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
+from checks.data.data_host import DataHost
 from checks.data.services import connect_redis
-from checks.kit.check import check
+from checks.kit.check import check, not_evaluated
 from slipway.stack import LiveStack
 
 MEMORY_PERCENT = 80
+EVERYWHERE = {"*", "0.0.0.0", "::", "::*"}  # noqa: S104 - what Redis must not listen on
 SAMPLE = 2000
 """Keys that are read at most."""
 
@@ -33,9 +36,11 @@ def info(live: LiveStack) -> dict[str, Any]:
 def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> None:
     try:
         connect_redis(live, password=password).execute_command("PING")  # pyright: ignore[reportUnknownMemberType]
-    except (AuthenticationError, ResponseError):
+    except (AuthenticationError, ResponseError) as error:
+        asked = re.search("NOAUTH|WRONGPASS|invalid username-password|uthenticat", str(error))
+        assert asked, f"it could not be tried: {error}"
         return
-    pytest.fail("it answers")
+    pytest.fail(f"it answers with {'no' if not password else 'a wrong'} password")
 
 
 @check(
@@ -60,6 +65,8 @@ def test_redis_survives_a_restart(info: dict[str, Any], live: LiveStack) -> None
         assert int(info["connected_slaves"]) >= 1, "it has no replica"
         return
     assert int(info["aof_enabled"]) == 1, "appendonly is off"
+    fsync = _running(live)["appendfsync"]
+    assert fsync in ("everysec", "always"), f"appendfsync is {fsync}: a power cut loses accepted work"
     assert str(info["aof_last_write_status"]) == "ok", "the last write of the log failed"
     assert str(info["rdb_last_bgsave_status"]) == "ok", "the last snapshot failed"
 
@@ -105,33 +112,76 @@ def test_every_key_has_the_stacks_prefix(live: LiveStack) -> None:
         foreign |= {key for key in keys if not key.lstrip("{").startswith(namespace)}
         if cursor == 0:
             break
+    assert namespace, "the stack's Redis has no namespace"
     assert not foreign, f"{len(foreign)} keys are not of {namespace}, for example {sorted(foreign)[0][:60]}"
 
 
 @check(
-    "I7",
+    "I8",
+    "I4",
+    severity="medium",
+    why="keys in another database of the server are seen by no check, and count against its memory",
+    remedy="move them to database 0 under redis.namespace, or FLUSHDB that database",
+)
+def test_only_one_database_of_redis_is_used(info: dict[str, Any]) -> None:
+    used = [name for name in info if name.startswith("db") and name[2:].isdecimal() and name != "db0"]
+    assert not used, f"keys are also in {', '.join(used)}"
+
+
+@check(
     "I4",
     severity="high",
-    asvs="13.2.2",
-    standard="Lynis DBS-1888",
-    why="with these commands a compromised app can change settings, read everything or stop the server",
-    remedy="-@admin -@dangerous in the ACL (slipway up)",
+    asvs="13.2.3",
+    standard="CIS Redis 2",
+    why="protected mode, commands for debugging and modules each open Redis further than its password does",
+    remedy="slipway up writes redis.conf: what overrides it?",
 )
-def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
-    # ElastiCache does not know these commands, and answers with another error.
-    refused = (NoPermissionError, ResponseError) if live.outputs.has_managed_redis else (NoPermissionError,)
-    client = connect_redis(live)
-    # None of these changes anything if it is allowed.
-    for command in (
-        "CONFIG SET lua-time-limit 5000",
-        "ACL LIST",
-        "REPLICAOF NO ONE",
-        "SHUTDOWN HELP",
-    ):
-        try:
-            client.execute_command(*command.split())  # pyright: ignore[reportUnknownMemberType]
-        except refused:
+def test_redis_runs_with_its_protections(live: LiveStack, info: dict[str, Any]) -> None:
+    if live.outputs.has_managed_redis:
+        not_evaluated("the provider sets them (ElastiCache)")
+    running = _running(live)
+    wanted = {"protected-mode": "yes", "enable-debug-command": "no", "enable-module-command": "no",
+              "enable-protected-configs": "no", "stop-writes-on-bgsave-error": "yes"}  # fmt: skip
+    wrong = [f"{name} is {running[name]}" for name, good in wanted.items() if running.get(name, good) != good]
+    if not running.get("aclfile"):
+        wrong.append("it reads no users.acl")
+    bound = {each.lstrip("-") for each in running["bind"].split()}
+    if not bound or bound & EVERYWHERE:
+        wrong.append(f"it listens on {running['bind'] or 'every address'}")
+    if int(info["connected_slaves"]):
+        wrong.append("a replica copies all of it")
+    if info["role"] != "master":
+        wrong.append(f"it is a {info['role']} of {info.get('master_host', 'another server')}")
+    assert not wrong, "; ".join(wrong)
+
+
+@check(
+    "I4",
+    "S8",
+    severity="high",
+    why="what runs is not what the file says, and the next restart changes it",
+    remedy="slipway up writes redis.conf; then systemctl restart redis-server",
+)
+def test_redis_runs_with_what_its_file_says(live: LiveStack, data_host: DataHost) -> None:
+    running, differ = _running(live), list[str]()
+    for name, *values in data_host.redis_files["config"]:
+        said, given = running.get(name), " ".join(values).strip('"')
+        if said is None or name in ("save", "aclfile", "supervised", "daemonize"):
             continue
-        except ResponseError as error:
-            pytest.fail(f"{command} is allowed ({error})")
-        pytest.fail(f"{command} is allowed")
+        if name == "maxmemory":
+            given = str(int(given.removesuffix("mb")) << 20)
+        if said != given:
+            differ.append(f"{name} is {said or 'empty'}, {given or 'empty'} in the file")
+    saves = " ".join(
+        value for name, *values in data_host.redis_files["config"] if name == "save" for value in values
+    )
+    if running["save"].split() != saves.split():
+        differ.append(f"save is {running['save'] or 'off'}, {saves or 'off'} in the file")
+    assert not differ, "; ".join(differ[:4])
+
+
+def _running(live: LiveStack) -> dict[str, str]:
+    """Redis' settings as they run."""
+    if live.outputs.has_managed_redis:
+        return {"appendfsync": "everysec"}  # the provider keeps replicas, and knows no CONFIG
+    return cast("Any", connect_redis(live)).config_get("*")

@@ -6,7 +6,7 @@ import base64
 import json
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.site import Person, Site, declared_request
+from checks.kit.site import Person, Site, declared_request, sign_in_person
 from slipway.stack import STICKY_COOKIE
 
 
@@ -145,16 +145,29 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     remedy="compare Origin on routes that accept a cookie, or require a CSRF token",
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
-    cookies = [line.partition(";")[0] for line in person.cookies if not line.startswith(STICKY_COOKIE)]
+    method, path = declared_request(person.site, "refresh")
+    # A session of its own: an app may give out a new cookie each time.
+    visitor = sign_in_person(person.site, person.site.live)
+    cookies = [line.partition(";")[0] for line in visitor.cookies if not line.startswith(STICKY_COOKIE)]
     if not cookies:
         not_evaluated("signing in sets no cookie")
-    method, path = declared_request(person.site, "signed_in")
-    headers = {"Cookie": "; ".join(cookies), "Origin": "https://evil.example"}
-    answer = person.site.request(method, path, headers=headers)
-    allowed = answer.headers.get("access-control-allow-origin")
-    assert answer.status_code in (401, 403) or allowed is None, (
-        f"a foreign page's request with the cookie is answered with {answer.status_code} for {allowed!r}"
+
+    def status(origin: str, cookie: str = "; ".join(cookies)) -> int:
+        headers = {"Origin": origin} | ({"Cookie": cookie} if cookie else {})
+        return person.site.request(method, path, headers=headers).status_code
+
+    own = person.site.live.url
+    for origin in ("https://evil.example", "null", f"https://{person.site.live.host_name}.evil.example"):
+        answered = status(origin)
+        assert 400 <= answered < 500 and answered != 429, (
+            f"a page of {origin} may use the session: {method} {path} is answered with {answered}"
+        )
+    answered = status(own)
+    assert answered < 300, (
+        f"the site's own page is refused as well ({answered}), so that the refusal of others proves nothing"
     )
+    answered = status(own, cookie="")
+    assert answered >= 400, f"{method} {path} needs no cookie ({answered}), so that refusals prove nothing"
 
 
 def _forgeries(value: str) -> dict[str, str]:

@@ -7,9 +7,8 @@ import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
 from checks.exposed.hello import doors
+from checks.exposed.presigned import account_of, delete_upload, signed_again
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Person, Site
 from slipway.stack import CheckUpload
@@ -152,44 +151,32 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
 
 @check(
     "X9",
-    "I7",
-    severity="critical",
-    asvs="8.2.2",
-    standard="OWASP API1:2023",
-    why="object keys can be guessed or leaked, so the owner must be checked",
-    remedy="put the owner into the key, and compare it",
-)
-def test_another_users_upload_is_refused(site: Site, person: Person) -> None:
-    upload = _upload(site)
-    if upload.read is None:
-        not_evaluated("declare checks.upload.read in slipway.toml")
-    _, key, _ = _begin(person, 10)
-    parts = key.split("/")
-    if len(parts) < 2:
-        not_evaluated("an upload's key has no owner in it")
-    foreign = "/".join([*parts[:-2], "00000000-0000-4000-8000-000000000000", parts[-1]])
-    status = person.ask(upload.read, {"key": foreign}).status_code
-    assert status in (403, 404), f"another user's key is answered with {status}"
-    anonymous = site.request("GET", upload.read.partition(" ")[2].replace("${key}", key)).status_code
-    assert anonymous == 401, f"an anonymous client is answered with {anonymous}"
-
-
-@check(
-    "X9",
     severity="medium",
     asvs="14.2.1",
     why="a link that works after its expiry gives access for good",
     remedy="let the object store check the expiry of the signature",
 )
 def test_an_expired_presigned_url_is_refused(person: Person) -> None:
-    url, _, _ = _begin(person, 10)
-    if "X-Amz-Date=" not in url:
-        pytest.fail("the presigned URL has no date")
-    head, _, rest = url.partition("X-Amz-Date=")
-    old = f"{head}X-Amz-Date=20200101T000000Z{rest[16:]}"
+    url, key, _ = _begin(person, 10)
+    uploads = person.site.live.outputs.uploads
+    secret = person.site.live.secret(uploads.secret_key_secret or "") if uploads else ""
+    if uploads is None or not secret or account_of(url) != uploads.access_key:
+        not_evaluated("this machine has no key of the account that presigns, so it cannot make an old URL")
     kind = str(_upload(person.site).body.get("contentType", "application/octet-stream"))
-    answer = person.site.at_uploads("PUT", old, content=b"x" * 10, headers={"Content-Type": kind})
-    assert answer.status_code in (400, 401, 403), f"a URL of 2020 is answered with {answer.status_code}"
+    headers = {"Content-Type": kind, "Content-Length": "10"}
+
+    def put(age: float) -> int:
+        signed = signed_again("PUT", url, headers, secret, time.time() - age)
+        return person.site.at_uploads("PUT", signed, content=b"x" * 10, headers=headers).status_code
+
+    try:
+        old = put(7200)
+        assert old in (400, 401, 403), f"a URL that expired two hours ago is answered with {old}"
+        new = put(0)
+        # It differs in its date alone: without this the refusal could be one of the signature.
+        assert 200 <= new < 300, f"the same URL of this moment is refused too ({new}), which proves nothing"
+    finally:
+        delete_upload(person.site, key)
 
 
 @check(

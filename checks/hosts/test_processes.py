@@ -1,33 +1,12 @@
-"""The app's processes: hardening, restarts, release, logs (I3, P9, S4)."""
+"""The app's processes: hardening, restarts, logs (I3, P9)."""
 
 from __future__ import annotations
 
 import json
-import time
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host
 from slipway.stack import LiveStack
-
-EXPOSURE = 4.0
-"""Highest score of `systemd-analyze security`: 0 is best, 10 is worst."""
-
-
-@check(
-    "P9",
-    severity="medium",
-    standard="Lynis BOOT-5264",
-    why="hardening limits what a compromised process can do",
-    remedy="slipway's own units are hardened: what overrides them in /etc/systemd/system/*.d?",
-    roles=("web", "worker"),
-)
-def test_app_units_are_hardened(host: Host, app_services: list[Host]) -> None:
-    assert app_services, "no unit of the app is running"
-    for service in app_services:
-        # testinfra has no module for systemd-analyze.
-        rated = host.check_output("systemd-analyze security --no-pager %s | tail -1", service.name)
-        score = float(rated.split(":", 1)[1].split()[0])
-        assert score <= EXPOSURE, f"{service.name} has an exposure of {score}; the limit is {EXPOSURE}"
 
 
 @check(
@@ -135,57 +114,6 @@ def test_the_app_cannot_write_its_own_code(host: Host) -> None:
     # find: testinfra's file() reads one path at a time, and these are trees.
     loose = host.check_output(f"find /srv/slipway/layers /srv/slipway/builds {writable} | head -5").split()
     assert not loose, f"the app may change {', '.join(loose)}"
-
-
-@check(
-    "P9",
-    "S4",
-    severity="high",
-    why="hosts on different releases give different answers to the same request",
-    remedy="slipway status shows each host's release; slipway release brings all hosts to one",
-)
-def test_all_hosts_run_the_live_release(live: LiveStack) -> None:
-    release = live.release
-    assert release is not None, "nothing was released yet"
-    for name, status in live.statuses().items():
-        lives = [slot.release for slot in status.slots.values() if slot.state == "live"]
-        assert lives == [release], f"{name} runs release {lives or 'none'}, live is {release}"
-
-
-@check(
-    "S4",
-    severity="medium",
-    why="a rollback to a release that must boot first takes seconds instead of one switch",
-    remedy="retire.hold_seconds in slipway.toml",
-    required=False,
-)
-def test_the_last_release_is_kept_for_a_rollback(live: LiveStack) -> None:
-    head = live.ledger.head()
-    if head.live is None or head.previous is None:
-        not_evaluated("there was only one good release yet")
-    hold = live.app.retire.hold_seconds
-    for name, status in live.statuses().items():
-        kept = [slot.release for slot in status.slots.values() if slot.state in ("warm", "draining")]
-        since = [slot.since or 0 for slot in status.slots.values() if slot.state == "live"]
-        if not kept and since and time.time() > since[0] + hold:
-            not_evaluated(f"the last switch is longer ago than retire.hold_seconds ({hold} s)")
-        assert kept, f"{name} keeps no release beside the live one"
-
-
-@check(
-    "S8",
-    "P9",
-    severity="medium",
-    why="a setting changed by hand makes one host differ, and the next release removes it",
-    remedy="change the setting in slipway.toml or the stack, and run slipway release",
-)
-def test_hosts_run_the_released_configuration(live: LiveStack) -> None:
-    head = live.ledger.head()
-    assert head.live is not None, "nothing was released yet"
-    released = live.ledger.get(head.live).config
-    for name, status in live.statuses().items():
-        configs = [slot.config for slot in status.slots.values() if slot.state == "live"]
-        assert configs == [released], f"{name} runs configuration {configs}, {released} was released"
 
 
 def _main_pid(service: Host) -> str:

@@ -86,7 +86,7 @@ RESULTS = pytest.StashKey[dict[str, Result]]()
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
 
 
-def add_options(parser: pytest.Parser) -> None:
+def add_options(parser: pytest.Parser, host: str = "--host") -> None:
     group = parser.getgroup("slipway", "slipway checks")
     group.addoption("--stack", default="local", help="the stack to prove (default: local)")
     group.addoption(
@@ -100,7 +100,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--severity", choices=SEVERITIES, default="low", help="run only checks of this severity or worse"
     )
     group.addoption(
-        "--host", action="append", default=[], dest="only_hosts", help="run only the checks on this host"
+        host, action="append", default=[], dest="only_hosts", help="run only the checks on this host"
     )
     group.addoption("--invasive", action="store_true", help="also run the checks that would disturb users")
     group.addoption(

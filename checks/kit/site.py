@@ -40,13 +40,20 @@ class Site:
         """A client that the per-address limits count."""
         return self.new_client({})
 
-    def new_client(self, headers: dict[str, str], **options: Any) -> httpx.Client:
-        """A new client that sends `headers`; paths are relative to the site's URL."""
+    def new_client(self, headers: dict[str, str], *, base_url: str = "", **options: Any) -> httpx.Client:
+        """A new client that sends `headers`; paths are relative to `base_url` (default: the site's)."""
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(
-            base_url=self._base, headers={"Host": self.authority, **headers}, verify=self.tls_context(),
-            timeout=TIMEOUT, cookies=no_cookies, event_hooks={"request": [self._name]}, **options,
+            base_url=base_url or self._base, headers={"Host": self.authority, **headers},
+            verify=self.tls_context(), timeout=TIMEOUT, cookies=no_cookies,
+            event_hooks={"request": [self._name]}, **options,
         )  # fmt: skip
+
+    def seen_from(self, host: str) -> httpx.Client:
+        """A client that comes from the address of `host`, and that the per-address limits count as it."""
+        edges = self.live.outputs.by_role("edge")
+        address, port = (edges[0].address, 443) if edges else (self.live.host_name, self.live.address[1])
+        return self.new_client({}, base_url=f"https://127.0.0.1:{self.live.tunnel(host, address, port)}")
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request, exempt from the per-address limits."""
@@ -156,8 +163,8 @@ class Person:
         return self.request(method, path, json=_filled(body, values or {}) if body is not None else None)
 
 
-def sign_in_person(site: Site, live: LiveStack) -> Person:
-    """Sign the smoke user in by the steps of `[[smoke.steps]]`."""
+def sign_in_person(site: Site, live: LiveStack, env: Mapping[str, str] | None = None) -> Person:
+    """Sign the smoke user in by the steps of `[[smoke.steps]]`; another one with another `env`."""
     cookies: list[str] = []
 
     def send(method: str, path: str, headers: Mapping[str, str], body: object) -> Answer:
@@ -165,8 +172,16 @@ def sign_in_person(site: Site, live: LiveStack) -> Person:
         cookies.extend(answer.headers.get_list("set-cookie"))
         return Answer(answer.status_code, answer.text)
 
-    session = sign_in(steps_needed(live.app), live.app, live.smoke_env, send)
+    session = sign_in(steps_needed(live.app), live.app, env or live.smoke_env, send)
     return Person(site, session, tuple(cookies))
+
+
+def env_of_other(live: LiveStack) -> Mapping[str, str]:
+    """The values that sign in `checks.other_user`; ends the check if the app does not declare one."""
+    names = live.app.checks.other_user
+    if not names:
+        not_evaluated("declare checks.other_user in slipway.toml: another ordinary user")
+    return {**live.smoke_env, **{name: live.smoke_env[other] for name, other in names.items()}}
 
 
 def _filled(body: object, values: Mapping[str, str]) -> object:
@@ -178,7 +193,7 @@ def _filled(body: object, values: Mapping[str, str]) -> object:
 
 
 def declared_request(
-    site: Site, key: Literal["signed_in", "admin", "malformed", "limited"]
+    site: Site, key: Literal["signed_in", "admin", "refresh", "malformed", "limited"]
 ) -> tuple[str, str]:
     """Method and path of a request that `[checks]` declares; ends the check if it does not."""
     given = cast("str | None", getattr(site.live.app.checks, key))

@@ -93,5 +93,5 @@ def _refuse_dead(paths: Paths, slot: Slot, units: list[str], since: float) -> No
 def _failed(paths: Paths, slot: Slot, unit: str, since: float, *, code: str, message: str) -> AgentError:
     time.sleep(0.1)  # journald may not have written the last line yet
     hidden = envfile.secrets(paths, slot)
-    lines = [envfile.redact(line, hidden) for line in systemd.journal(unit, since)]
+    lines = envfile.redact("\n".join(systemd.journal(unit, since)), hidden).splitlines()
     return AgentError(code, message, log=lines, detail={"unit": unit})

@@ -42,7 +42,8 @@ def record(
     Raises slipway's errors as the program raises them (BadInput for an unknown stack, …), and ProgramFailed
     for anything else, including a connection or a look-up.
     """
-    command = [sys.executable, "-m", "infra.recording", str(root), stack]
+    # -P: a folder infra/ beside the caller is the project's.
+    command = [sys.executable, "-P", "-m", "infra.recording", str(root), stack]
     if answer is not None:
         command += ["--answer", _place(answer)]
     with tempfile.TemporaryDirectory(prefix="slipway-record-") as home:

@@ -147,7 +147,7 @@ def _recorded(stack: str) -> tuple[Graph, Project]:
         if find_spec(package) is None:
             raise BadInput(
                 f"the Python package {package} is not installed",
-                remedy="install the group infra: uv sync --group infra",
+                remedy="install slipway again: uv tool install --reinstall slipway; in a clone: uv sync",
             )
     from slipway.settings import open_project  # noqa: PLC0415
 

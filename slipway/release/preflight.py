@@ -169,7 +169,7 @@ def proof(rollout: Rollout) -> Iterable[Problem]:
         if missing:
             yield Problem(
                 f"slipway:prove wants {group}, and {', '.join(missing)} is not installed here",
-                f"uv sync --group {group}, or release with --no-prove",
+                "install slipway again (uv tool install --reinstall slipway), or release with --no-prove",
             )
 
 

@@ -99,7 +99,7 @@ class CheckWebhook(Setting):
     secret: EnvName
     """Entry of the secret store that signs it."""
     signed: Lines = "${timestamp}.${body}"
-    """The text that is signed."""
+    """The text that is signed; `${key}`, the idempotency key, belongs into it where there is one."""
     headers: dict[str, str]
     """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
     body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
@@ -157,12 +157,10 @@ class CheckToken(Setting):
     """How it signs them."""
     seconds: Number | None = None
     """Longest life of an access token."""
-    refresh: Request | None = None
-    """Request that gives a new access token for the cookie of the sign-in."""
     sign_out: Request | None = None
     """Request that ends the session of the cookie."""
     rotates: bool = False
-    """Each refresh sets a new cookie, and the one before must be refused."""
+    """Each `checks.refresh` sets a new cookie, and the one before must be refused."""
 
 
 class CheckJob(Setting):
@@ -204,6 +202,13 @@ class Checks(Setting):
     """A request that answers 401 to anonymous clients and 200 to the smoke user."""
     admin: Request | None = None
     """An admin's request: answers 401 to anonymous clients and 403 to the smoke user."""
+    refresh: Request | None = None
+    """A request that the session cookie alone authorises, such as `POST /api/auth/refresh`."""
+    other_user: dict[EnvName, EnvName] = Field(default_factory=dict[EnvName, EnvName])
+    """Signs in another ordinary user by the smoke steps: `{ SMOKE_EMAIL = "SMOKE_OTHER_EMAIL" }`.
+
+    Each name is an entry of scope `smoke` whose value the steps then take from another such entry.
+    """
     malformed: Request | None = None
     """Gets a body that cannot be parsed: the response must be a 4xx without internal details."""
     limited: Request | None = None

@@ -33,6 +33,14 @@ def traffic_rules(app: App) -> Iterator[Broken]:
             "must name at least one path",
             "leave it out to request processes.web.health",
         )
+    for name, other in app.checks.other_user.items():
+        for entry in (name, other):
+            if entry not in known:
+                yield (
+                    ("checks", "other_user", name),
+                    f"{entry} is no entry of [env] with the scope smoke",
+                    "add it, or name another",
+                )
     yield from _thresholds(app)
 
 

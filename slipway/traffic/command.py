@@ -124,20 +124,18 @@ def run(project: Project, load: LoadOptions, *, output: int | IO[str] | None = N
 
 
 def find_scenarios(project: Project) -> Path:
-    """The project's own loadtests/, or those that came with slipway. BadInput if there are neither."""
-    for folder in (project.root / "loadtests", OF_THE_KIT):
-        if folder.is_dir():
-            return folder
-    raise BadInput(
-        f"there is no folder loadtests/ in {project.root}",
-        remedy="copy loadtests/ from slipway's repository into the project",
-    )
+    """The project's own loadtests/, or those that came with slipway."""
+    own = project.root / "loadtests"
+    return own if own.is_dir() else OF_THE_KIT
 
 
 def _installed() -> None:
     missing = [name for name in ("locust", "websocket") if not importlib.util.find_spec(name)]
     if missing:
-        raise BadInput(f"{', '.join(missing)} is not installed", remedy="uv sync --group load installs it")
+        raise BadInput(
+            f"{', '.join(missing)} is not installed",
+            remedy="install slipway again: uv tool install --reinstall slipway",
+        )
 
 
 def _sized(target: Target, load: LoadOptions) -> Target:

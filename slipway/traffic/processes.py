@@ -104,7 +104,7 @@ class WorkerHost:
             raise SlipwayError(
                 f"worker {self.ssh} cannot take part: {_last_line(done.stderr)}",
                 remedy=f"it needs ssh without a password, and a clone of the project in {self.folder} "
-                "with its packages (uv sync --group load)",
+                "with its packages (uv sync)",
             )
         return Look(**json.loads(done.stdout.strip().splitlines()[-1]))
 
@@ -153,7 +153,7 @@ def look_at(hosts: Sequence[WorkerHost], target: Target, root: Path) -> list[tup
         if look.lack:
             raise BadInput(
                 f"worker {host}: {', '.join(look.lack)} is not installed in {host.folder}",
-                remedy=f"there: cd {host.folder} && uv sync --group load",
+                remedy=f"there: cd {host.folder} && uv sync",
             )
     others = sorted({look.commit for look in looks} - {_commit(root)})
     if others:

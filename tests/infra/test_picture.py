@@ -144,4 +144,4 @@ def test_a_missing_sdk_is_bad_input(command: CliRunner, monkeypatch: pytest.Monk
     monkeypatch.setattr("slipway.cli.infra.find_spec", nothing)
     result = command.invoke(app, ["infra", "cost", "--stack", "prod"])
     assert isinstance(result.exception, BadInput)
-    assert "uv sync --group infra" in result.exception.remedy
+    assert "uv tool install --reinstall slipway" in result.exception.remedy

@@ -108,6 +108,7 @@ const Migrate = z.object({
     .regex(/^[a-z_][a-z0-9_]*$/, "must be a plain role name")
     .default("board_app"),
   SMOKE_EMAIL: z.email().optional(),
+  SMOKE_OTHER_EMAIL: z.email().optional(),
   SMOKE_PASSWORD: z.string().min(12, "must be at least 12 characters").optional(),
 });
 

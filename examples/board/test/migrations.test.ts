@@ -80,6 +80,16 @@ describe("migrations", () => {
     expect(await Bun.password.verify("the second password", after.password_hash)).toBe(true);
   });
 
+  test("up makes another smoke user, an ordinary one too", async () => {
+    const { env, sql } = await emptyDatabase();
+    const smoke = { SMOKE_EMAIL: "smoke@board.example", SMOKE_OTHER_EMAIL: "other@board.example" };
+    await run("migrate", ["up"], { ...env, ...smoke, SMOKE_PASSWORD: "the first password" });
+    expect([...(await sql`SELECT email, role FROM users ORDER BY email`)]).toEqual([
+      { email: "other@board.example", role: "member" },
+      { email: "smoke@board.example", role: "member" },
+    ]);
+  });
+
   test("the app's role cannot change the schema, the schema's history or the audit trail", async () => {
     const { sql, env } = await newBoard();
     await sql`INSERT INTO audit (actor_id, action, subject_id, request_id) VALUES ('a', 'b', 'c', 'd')`;

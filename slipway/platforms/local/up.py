@@ -13,9 +13,10 @@ from slipway.platforms.local.health import wait_for_releases, wait_for_services,
 from slipway.platforms.local.images import ensure_images
 from slipway.platforms.local.keys import ensure_certificates, fleet_keys
 from slipway.platforms.local.network import compose_outputs, ensure_network, lay_out
-from slipway.platforms.state_folder import keep_private, only_one, setup_digests
+from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
+from slipway.secrets.signing import ensure_signers, signers
 from slipway.secrets.store import ensure_random
 from slipway.settings import OUTPUTS_FILE, Outputs, Project
 
@@ -30,6 +31,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
     """
     outputs_file = project.state_dir / OUTPUTS_FILE
     with only_one(project):
+        ensure_signers(project)
         secrets = ensure_random(store, NAMES)
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
@@ -53,7 +55,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
             plan = fleet_plan(project, outputs, secrets)
-            set_up(plan, progress, setup_digests(project, outputs, secrets))
+            set_up(plan, progress, *set_ups(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             if started:
@@ -74,6 +76,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
         outputs=outputs,
         app=project.app,
         stack=project.stack,
+        signers=signers(project),
         secrets=secrets,
         ca_file=certificates.ca,
         site_pem=certificates.servers["site"],

@@ -40,5 +40,6 @@ def refuse_missing() -> None:
         )
     if importlib.util.find_spec("pulumi") is None:
         raise BadInput(
-            "the Python package pulumi is not installed", remedy="`uv sync --group infra` beside Pulumi.yaml"
+            "the Python package pulumi is not installed",
+            remedy="install slipway again: uv tool install --reinstall slipway; in a clone: uv sync",
         )

@@ -6,6 +6,7 @@ Never changes which stack a bare `pulumi` acts on.
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -117,7 +118,8 @@ def open_workspace(project: Project, progress: Progress) -> Workspace:
     return Workspace(
         work_dir=str(project.root),
         pulumi_command=Cli(progress),
-        env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+        # The program runs on the Python that slipway runs on, unless Pulumi.yaml names an environment.
+        env_vars={"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_PYTHON_CMD": sys.executable},
     )
 
 

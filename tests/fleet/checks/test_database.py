@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import done, file, sql, together
+from tests.fleet.checks.breaking import done, file, sql
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
-HBA = "/etc/slipway/postgresql/pg_hba.conf"
 POOLER = "/etc/pgbouncer/pgbouncer.ini"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.2"
-RELOAD_DATABASE = "systemctl reload postgresql@15-main; sleep 0.2"
-FRESH = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}_app'"
-
 
 DATABASE = (
-    Case(
-        "connections without TLS",
-        together(
-            file("data1", HBA, "^hostssl", "host", RELOAD_DATABASE),
-            file("data1", POOLER, "sslmode = require", "sslmode = allow", RELOAD_POOLER),
-        ),
-        red=("I5/the-database-refuses-connections-in-the-clear",),
-        run=("I5",),
-    ),
     Case(
         "a certificate of an unknown authority",
         done(
@@ -67,17 +54,8 @@ DATABASE = (
         says="elsewhere",
     ),
     Case(
-        "no time-outs",
-        sql(
-            f"ALTER ROLE {{name}}_app SET lock_timeout = 0; {FRESH}",
-            f"ALTER ROLE {{name}}_app SET lock_timeout = '5s'; {FRESH}",
-        ),
-        red=("X15/queries-lock-waits-and-idle-transactions-end",),
-        says="lock_timeout",
-    ),
-    Case(
         "a pool that is too large",
-        file("data1", POOLER, "^max_db_connections = .*$", "max_db_connections = 500"),
+        file("data1", POOLER, "^max_db_connections = .*$", "max_db_connections = 500", RELOAD_POOLER),
         red=("I5/pools-fit-the-database",),
         says="500",
     ),

@@ -42,13 +42,6 @@ LIMITS = (
         red=("X7/a-refused-client-gets-retry-after",),
     ),
     Case(
-        "passwords may be guessed",
-        edge(
-            "http-after-response set-status 401 if { status 429 } { var(txn.path) -m str /api/auth/sign-in }"
-        ),
-        red=("X7/passwords-cannot-be-guessed-at-speed",),
-    ),
-    Case(
         "bodies of any size",
         edge("http-after-response set-status 400 if { status 413 }", drop="body_over_limit"),
         red=("X9/a-body-over-the-limit-is-refused", "X9/a-chunked-body-over-the-limit-is-refused"),

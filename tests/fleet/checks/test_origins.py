@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import Break, answered, edge, header, uploads, without
+from tests.fleet.checks.breaking import Break, edge, header, uploads, without
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
-ME = "{ path /api/me }"
 ECHOED = "{ var(txn.origin) -m found }"
 
 
@@ -139,19 +138,6 @@ COOKIES = (
         edge(r"http-after-response replace-header Set-Cookie '^(.*)$' '\1; Domain=example.com'"),
         red=("X4/session-cookies-are-for-this-host-only",),
         run=("X4",),
-    ),
-    Case(
-        "a foreign page reads with the cookie",
-        edge(
-            answered(
-                200,
-                "{}",
-                f"{ME} {{ req.hdr(cookie) -m found }}",
-                "application/json",
-                "Access-Control-Allow-Origin: https://evil.example",
-            )
-        ),
-        red=("X6/another-sites-page-cannot-use-the-cookie",),
     ),
 )
 

@@ -32,6 +32,22 @@ def redis(what: str, undo: str) -> Break:
     return broken
 
 
+ACL = "/etc/redis/users.acl"
+AS_IT_RUNS = (
+    "I4/redis",
+    "I7/the-apps-account",
+    "I7/redis",
+    "I7/the-app-may-not",
+    "I8/only-one",
+)
+
+
+def edited_back(path: str, edit: str) -> Break:
+    """A file that sed changes, with which Redis is restarted, and which is as it was afterwards."""
+    change = f"cp -p {path} /root/kept && sed -i '{edit}' {path} && ( {RESTART_REDIS} )"
+    return done("data1", f"{change} && cat /root/kept > {path}", RESTART_REDIS)
+
+
 FIND_QUEUE = "meta=$($redis --scan --pattern '*:work:meta' | head -1); queue=${meta%meta}wait"
 IDLE_WORKER = done(
     "worker1", "systemctl kill -s STOP 'slipway-worker@*'", "systemctl kill -s CONT 'slipway-worker@*'"
@@ -56,8 +72,10 @@ REDIS_CASES = (
             "I4/redis-evicts-nothing",
             "I10/redis-has-memory-left",
             "I7/the-app-may-not-administer-redis",
+            "I7/the-apps-account-has-only-its-rights",
+            "I4/redis-runs-with-its-protections",
         ),
-        run=("I4/redis", "I10/redis", "I7/the-app-may-not"),
+        run=("I4/redis", "I10/redis", "I7/the-app-may-not", "I7/the-apps-account", "I7/redis"),
     ),
     Case(
         "an old Redis",
@@ -75,6 +93,88 @@ REDIS_CASES = (
         file("data1", REDIS, "^appendonly yes$", "appendonly no", RESTART_REDIS),
         red=("I4/redis-survives-a-restart",),
         run=("I4/redis",),
+    ),
+    Case(
+        "a journal that is not flushed",
+        file("data1", REDIS, "^appendfsync everysec$", "appendfsync no", RESTART_REDIS),
+        red=("I4/redis-survives-a-restart",),
+        run=AS_IT_RUNS,
+        says="appendfsync is no",
+    ),
+    Case(
+        "a journal that is not flushed, and a file that says it is",
+        edited_back(REDIS, "s/^appendfsync everysec$/appendfsync no/"),
+        red=("I4/redis-survives-a-restart", "I4/redis-runs-with-what-its-file-says"),
+        run=AS_IT_RUNS,
+    ),
+    Case(
+        "snapshots that the next restart turns off",
+        file("data1", REDIS, "^save .*$", 'save ""'),
+        red=("I4/redis-runs-with-what-its-file-says",),
+        run=AS_IT_RUNS,
+        says="save is",
+    ),
+    Case(
+        "a Redis on every address, open to debuggers",
+        file(
+            "data1",
+            REDIS,
+            "^bind .*$",
+            "bind 0.0.0.0\nenable-debug-command yes\nenable-module-command yes",
+            RESTART_REDIS,
+        ),
+        red=("I4/redis-runs-with-its-protections",),
+        run=AS_IT_RUNS,
+        says="enable-debug-command",
+    ),
+    Case(
+        "a second account",
+        file("data1", ACL, r"\Z", "user spare on nopass ~* &* +@all\n", RESTART_REDIS),
+        red=("I7/redis-has-no-account-but-the-apps",),
+        run=AS_IT_RUNS,
+        says="spare",
+    ),
+    Case(
+        "a second account, and a file without it",
+        edited_back(ACL, "$ a user spare on nopass ~* \\&* +@all"),
+        red=("I7/redis-has-no-account-but-the-apps",),
+        run=AS_IT_RUNS,
+        says="spare",
+    ),
+    Case(
+        "a second account that waits for a restart",
+        file("data1", ACL, r"\Z", "user spare on nopass ~* &* +@all\n"),
+        red=("I7/redis-has-no-account-but-the-apps",),
+        run=AS_IT_RUNS,
+        says="spare",
+    ),
+    Case(
+        "an app that administers Redis",
+        file("data1", ACL, r"\+flushdb", "+flushdb +@admin", RESTART_REDIS),
+        red=("I7/the-apps-account-has-only-its-rights", "I7/the-app-may-not-administer-redis"),
+        run=AS_IT_RUNS,
+        says="may run",
+    ),
+    Case(
+        "an app that may empty all of Redis",
+        file("data1", ACL, r"\+flushdb", "+flushall", RESTART_REDIS),
+        red=("I7/the-apps-account-has-only-its-rights", "I7/the-app-may-not-administer-redis"),
+        run=AS_IT_RUNS,
+        says="may run flushall",
+    ),
+    Case(
+        "an app with a second password",
+        file("data1", ACL, r"~\*", f">{'easy-to-guess'} ~*", RESTART_REDIS),
+        red=("I7/the-apps-account-has-only-its-rights",),
+        run=AS_IT_RUNS,
+        says="more than one password",
+    ),
+    Case(
+        "keys in another database",
+        redis("$redis -n 3 SET anything 1", "$redis -n 3 DEL anything"),
+        red=("I8/only-one-database-of-redis-is-used",),
+        run=AS_IT_RUNS,
+        says="db3",
     ),
     Case(
         "keys of another stack",

@@ -107,11 +107,6 @@ CASES = (
         red=("X9/the-uploads-bucket-is-private",),
         says="list-type",
     ),
-    Case(
-        "another user's uploads",
-        edge(answered(200, "{}", "{ path_sub 00000000-0000-4000-8000-000000000000 }")),
-        red=("X9/another-users-upload-is-refused",),
-    ),
 )
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from slipway import checking
 from slipway.checking import Checked, find_checks, run
-from slipway.settings import BadInput, Project, open_project
+from slipway.settings import Project, open_project
+from tests.unit.checks.conftest import CONFTEST, HEAD
 
 TOML = 'name = "tiny"\n[runtime]\nname = "none"\n[processes.web]\ncommand = "./serve"\n'
 
@@ -46,16 +47,37 @@ def test_a_severity_that_is_not_there_is_bad_input(project: Project) -> None:
     assert "critical, high, medium, low" in done.stderr
 
 
-def test_the_projects_own_checks_come_first(project: Project) -> None:
-    assert find_checks(project) == checking.KIT_CHECKS
+def test_the_projects_own_checks_run_before_those_of_the_kit(project: Project) -> None:
+    own = project.root / "checks"
+    assert find_checks(project) == [checking.KIT_CHECKS]
     own_checks(project, "")
-    assert find_checks(project) == project.root / "checks"
+    assert find_checks(project) == [own, checking.KIT_CHECKS]
 
 
-def test_without_any_checks_it_is_bad_input(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "KIT_CHECKS", project.root / "nowhere")
-    with pytest.raises(BadInput, match="no folder checks/"):
-        find_checks(project)
+def test_a_copy_of_the_kit_in_the_project_runs_instead_of_it(project: Project) -> None:
+    own_checks(project, "")
+    (project.root / "checks" / "kit").mkdir()
+    assert find_checks(project) == [project.root / "checks"]
+
+
+def test_a_project_s_own_tests_are_as_they_were_with_checks_beside_them(project: Project) -> None:
+    """pytest finds such a conftest.py while it collects: it must not choose among other tests."""
+    own_checks(project, "from checks.conftest import *\n")
+    (project.root / "test_mine.py").write_text("def test_mine(): pass\n")
+    argv = [sys.executable, "-m", "pytest", "-q"]
+    done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, timeout=90, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_pytest_on_the_project_s_checks_runs_those_of_the_kit_too(project: Project) -> None:
+    own_checks(project, CONFTEST)
+    (project.root / "checks" / "test_own.py").write_text(
+        f'{HEAD}\n@check("X1", **RULE)\ndef test_own(): pass\n'
+    )
+    argv = [sys.executable, "-m", "pytest", "-q", "checks/", "--collect-only", "--stack", "local"]
+    done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, timeout=90, check=False)
+    assert "test_own.py" in done.stdout, done.stdout + done.stderr
+    assert "test_tls.py" in done.stdout, done.stdout + done.stderr
 
 
 def test_results_of_an_earlier_run_are_not_taken_for_this_ones(project: Project) -> None:

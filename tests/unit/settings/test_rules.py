@@ -9,6 +9,10 @@ STEP = "[[smoke.steps]]\nname = 'first'\nrequest = "
 CRON_SECRET = 'CRON_SECRET = { secret = true, generate = "base64:32" }\n'
 
 CASES = {
+    # checks
+    "[env]\nMAIL = { value = 'a@b.c', scope = ['smoke'] }\n[checks.other_user]\nMAIL = 'OTHER'": (
+        "checks.other_user.MAIL: OTHER is no entry of [env] with the scope smoke"
+    ),
     # runtime, build, migrate
     "[build]\ncontext = 'nowhere'": "build.context: there is no folder",
     "[build]\ninclude = ['../secrets/**']": "build.include[0]: must stay inside the build's context",

@@ -85,7 +85,7 @@ def test_a_machine_says_what_it_has(config: Path, clone: Path) -> None:
 def test_a_machine_without_the_clone_says_what_it_needs(config: Path, tmp_path: Path) -> None:
     with pytest.raises(SlipwayError, match="load1 cannot take part") as failed:
         worker_host(f"load1:{tmp_path}/none", config).look()
-    assert "uv sync --group load" in failed.value.remedy
+    assert "uv sync" in failed.value.remedy
 
 
 def test_a_machine_whose_host_key_is_not_known_is_not_trusted(
