@@ -96,6 +96,8 @@ class Release(Stored):
     contracts: tuple[str, ...] = ()
     """Ids of the build's contract migrations. Once one was applied, a release without it cannot run."""
     git_sha: str = ""
+    dirty: bool = False
+    """Whether the source differed from its commit."""
     target: int | None = None
     gone: int | None = None
     """For a rollback: the release that it takes out of service, whether that was promoted or under way."""
@@ -104,6 +106,12 @@ class Release(Stored):
     fence: int
     progress: Progress = Field(default=Progress(), exclude=True)
     """Derived from the events, never stored in the record itself."""
+
+    @property
+    def source(self) -> str:
+        """The commit in short; with uncommitted changes, also what tells this build from others."""
+        mark = f"+{self.build[-4:]}" if self.dirty else ""
+        return f"{self.git_sha[:10]}{mark}" if self.git_sha else ""
 
     @property
     def status(self) -> Status:
