@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 
 from hosts.deploy import packages
 from hosts.plan import FleetPlan
-from hosts.run import dry_run
+from hosts.run import dry_run, uploaded
 from slipway.settings import Host
 
 
@@ -25,15 +25,17 @@ def setup_digests(plan: FleetPlan) -> dict[str, str]:
     return {host.name: setup_digest(plan, host) for host in plan.outputs.hosts}
 
 
-def setup_digest(plan: FleetPlan, host: Host) -> str:
-    """64 hex characters over commands, files and the deploy's sources.
+def setup_digest(
+    plan: FleetPlan, host: Host, commands: Iterable[tuple[str, PyinfraCommand]] | None = None
+) -> str:
+    """64 hex characters over commands (of a dry run), files and the deploy's sources.
 
     Files hold secrets, so it is keyed by the load key: a guessed secret cannot be tested against it.
     """
     key = plan.secret(plan.outputs.load_header_secret).encode()
     digest = hmac.new(key, _sources(), hashlib.sha256)
     digest.update("\n".join(packages(plan, host)).encode())
-    for name, command in dry_run(plan, host):
+    for name, command in dry_run(plan, host) if commands is None else commands:
         for part in (name.encode(), *_parts(command)):
             digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
@@ -49,16 +51,6 @@ def _parts(command: PyinfraCommand) -> Iterator[bytes]:
         yield str(dict(command.connector_arguments).get("_stdin", "")).encode()
     else:
         raise TypeError(f"{command} cannot be part of a digest")
-
-
-def uploaded(command: FileUploadCommand) -> bytes:
-    """The content that an upload brings."""
-    if isinstance(command.src, str):
-        return Path(command.src).read_bytes()
-    command.src.seek(0)
-    content = command.src.read()
-    command.src.seek(0)
-    return content.encode() if isinstance(content, str) else content
 
 
 @cache

@@ -17,8 +17,7 @@ from pyinfra.context import host
 from pyinfra.facts.files import File, Sha256File
 from typing_extensions import override
 
-APPLIED = "/var/cache/slipway/applied"
-"""What each handler ran for. On the system disk: a host rebuilt around old data has applied nothing."""
+from hosts.plan import APPLIED
 
 
 @operation()

@@ -16,6 +16,9 @@ from slipway.settings import App, BadInput, Host, Outputs, Stack
 SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 """Where a host keeps the digest of its set-up: on its system disk, so that a rebuilt host has none."""
 
+APPLIED = "/var/cache/slipway/applied"
+"""What each handler ran for. On the system disk: a host rebuilt around old data has applied nothing."""
+
 BLUE_PORT = 21_000
 GREEN_PORT = 22_000
 """Instance i (from 1) of the web process listens on 127.0.0.1, on its slot's port + i."""

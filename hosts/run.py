@@ -10,10 +10,11 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyinfra import logger
-from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all, disconnect_all
 from pyinfra.api.deploy import add_deploy
@@ -85,6 +86,16 @@ def dry_run(plan: FleetPlan, host: Host) -> Iterator[tuple[str, PyinfraCommand]]
         for name, found in _operations(state, target):
             for command in found.command_generator():
                 yield name, command
+
+
+def uploaded(command: FileUploadCommand) -> bytes:
+    """The content that an upload brings."""
+    if isinstance(command.src, str):
+        return Path(command.src).read_bytes()
+    command.src.seek(0)
+    content = command.src.read()
+    command.src.seek(0)
+    return content.encode() if isinstance(content, str) else content
 
 
 def _state(name: str, data: dict[str, Any], config: Config) -> State:

@@ -6,12 +6,14 @@ import multiprocessing
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from hosts.plan import SETUP_DIGEST, FleetPlan
+from hosts.inventory.look import look_at_all, run_on
+from hosts.inventory.parts import Inventory
+from hosts.plan import APPLIED, SETUP_DIGEST, FleetPlan
 from slipway.settings import Host, SlipwayError
 
 if TYPE_CHECKING:
@@ -33,11 +35,15 @@ class Progress(Protocol):
 
 
 def set_up(
-    plan: FleetPlan, progress: Progress | None = None, digests: Mapping[str, str] | None = None
+    plan: FleetPlan,
+    progress: Progress | None = None,
+    digests: Mapping[str, str] | None = None,
+    inventories: Mapping[str, Inventory] | None = None,
 ) -> dict[str, list[str]]:
     """Host name to the names of the operations that changed it; empty if it was right already.
 
     `digests`: those of `setup_digests`, if the caller has them: only a stale host then needs pyinfra.
+    `inventories`: with them, a host that was changed since its set-up is stale as well.
     Raises SlipwayError with one block per failed host: the operation and the last lines it wrote, redacted.
     A host that failed keeps its old digest and is set up again by the next call.
     """
@@ -47,7 +53,12 @@ def set_up(
 
         digests = setup_digests(plan)
     found = _digests_on_hosts(plan)
-    stale = [host for host in plan.outputs.hosts if found.get(host.name) != digests[host.name]]
+    changed = _changed_since(plan, inventories or {}, [name for name in found if found[name]], report)
+    stale = [
+        host
+        for host in plan.outputs.hosts
+        if found.get(host.name) != digests[host.name] or host.name in changed
+    ]
     for host in plan.outputs.hosts:
         report(host.name, "setting up" if host in stale else "set up already")
     results = _set_up(plan, stale, digests, report)
@@ -58,6 +69,27 @@ def set_up(
         host.name: list(results[host.name].changed) if host.name in results else []
         for host in plan.outputs.hosts
     }
+
+
+def _changed_since(
+    plan: FleetPlan, inventories: Mapping[str, Inventory], hosts: Collection[str], report: Report
+) -> set[str]:
+    """Those of `hosts` that differ from their inventory in what a set-up repairs; the rest is reported.
+
+    The handlers of what was changed run again: to them a file that is put back looks as it was.
+    """
+    known = {name: each for name, each in inventories.items() if name in hosts}
+    found, _ = look_at_all(plan.outputs, known)
+    for name, deviations in found.items():
+        wrong = {path for each in deviations if each.repaired for path in each.files}
+        records = [record for record, files in inventories[name].handlers.items() if wrong & {*files}]
+        if records:
+            forget = ["rm", "-f", *(f"{APPLIED}/{record}" for record in records)]
+            run_on(plan.outputs, plan.outputs.host(name), forget, "")
+        for each in deviations:
+            said = "changed since its set-up" if each.repaired else "not of its set-up"
+            report(name, f"{said}: {each}")
+    return {name for name, deviations in found.items() if any(each.repaired for each in deviations)}
 
 
 def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:

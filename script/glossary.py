@@ -48,6 +48,8 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "hosts",
             "What pyinfra makes true on a host. Its digest tells whether a host is up to date.",
         ),
+        Term("inventory", "hosts.inventory.parts:Inventory"),
+        Term("deviation", "hosts.inventory.parts:Deviation"),
         Term(
             "agent",
             "hosts.agent",

@@ -14,11 +14,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
+from hosts.inventory.look import look_at_all
+from hosts.inventory.parts import Deviation
 from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
+from slipway.platforms.state_folder import set_ups
+from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
 from slipway.settings import (
@@ -56,6 +60,7 @@ __all__ = [
     "CheckToken",
     "CheckUpload",
     "CheckWebhook",
+    "Deviation",
     "LiveStack",
     "Outputs",
     "Role",
@@ -237,6 +242,28 @@ class LiveStack:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
 
+    def deviations(self) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
+        """By host, what is not as its set-up left it or does not belong there; and why others were not read.
+
+        None if the platform does not know what belongs on its hosts.
+        """
+        _, inventories = set_ups(self.project, self.outputs, self.secrets)
+        if not inventories:
+            return None
+        return look_at_all(self.outputs, inventories, self.released_names())
+
+    def released_names(self) -> set[str]:
+        """Names of the processes, and of cron entries as `cron-NAME`, of the releases that hosts may hold."""
+        head = self.ledger.head()
+        under_way = self.ledger.unfinished()
+        before = self.ledger.previous_good(before=head.live) if head.live else None
+        names = {*self.app.processes, *(f"cron-{name}" for name in self.app.cron)}
+        live = self.ledger.get(head.live) if head.live else None
+        for build in {each.build for each in (live, before, under_way) if each is not None and each.build}:
+            manifest = self.manifest(build)
+            names |= {*manifest.processes, *(f"cron-{name}" for name in manifest.cron)}
+        return names
+
     # the record of releases
 
     @cached_property
@@ -278,6 +305,22 @@ class LiveStack:
     def secret_problems(self, name: str) -> list[str]:
         """In which ways the stack's value of the secret `name` breaks its env contract; never the value."""
         return list(misfits(self.app.env[name], self.secrets[name], self.name))
+
+    def weak_secrets(self) -> list[str]:
+        """Every value of the store that can be guessed, as `NAME: how`; never the value."""
+        judged = {name: weaknesses(value) for name, value in self.secrets.items() if "-----" not in value}
+        return [f"{name}: {problem}" for name, found in judged.items() for _, problem in found]
+
+    def private_keys(self) -> Mapping[str, str]:
+        """By name, the stack's private keys that are in no secret store: PEM."""
+        return self.platform.private_keys()
+
+    @property
+    def known_keys(self) -> Mapping[str, str]:
+        """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
+        from slipway.secrets.scan import KNOWN_KEYS  # noqa: PLC0415 - it loads what most commands do without
+
+        return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""

@@ -121,20 +121,6 @@ def test_the_firewall_drops_by_default(host: Host) -> None:
 
 @check(
     "I7",
-    severity="high",
-    standard="Lynis NETW-3012",
-    why="every port that listens can be attacked",
-    remedy="stop what is not needed, or bind it to loopback",
-)
-def test_nothing_unexpected_listens(host: Host, role: Role, live: LiveStack) -> None:
-    listening = [each.rpartition(":") for each in host.socket.get_listening_sockets()]
-    ports = {int(port) for address, _, port in listening if _is_public_tcp(address)}
-    unknown = ports - PUBLIC[role] - {live.outputs.host(name_of(host)).ssh_port}
-    assert not unknown, f"ports {', '.join(map(str, sorted(unknown)))} listen on more than loopback"
-
-
-@check(
-    "I7",
     "I4",
     "I5",
     severity="critical",
@@ -159,12 +145,6 @@ def test_a_web_host_cannot_reach_other_services(background: Background) -> None:
 def test_the_public_cannot_reach_the_data(background: Background) -> None:
     reached = background.result(reached_from_here)
     assert not reached, f"this machine can connect to {', '.join(reached)}"
-
-
-def _is_public_tcp(address: str) -> bool:
-    """Whether `tcp://ADDRESS` of a listening socket is not on loopback."""
-    protocol, _, host = address.partition("://")
-    return protocol == "tcp" and host != "::1" and not host.startswith(("127.", "::ffff:127."))
 
 
 def _answers(endpoint: tuple[str, int]) -> bool:

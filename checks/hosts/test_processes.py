@@ -8,26 +8,6 @@ from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host
 from slipway.stack import LiveStack
 
-EXPOSURE = 4.0
-"""Highest score of `systemd-analyze security`: 0 is best, 10 is worst."""
-
-
-@check(
-    "P9",
-    severity="medium",
-    standard="Lynis BOOT-5264",
-    why="hardening limits what a compromised process can do",
-    remedy="slipway's own units are hardened: what overrides them in /etc/systemd/system/*.d?",
-    roles=("web", "worker"),
-)
-def test_app_units_are_hardened(host: Host, app_services: list[Host]) -> None:
-    assert app_services, "no unit of the app is running"
-    for service in app_services:
-        # testinfra has no module for systemd-analyze.
-        rated = host.check_output("systemd-analyze security --no-pager %s | tail -1", service.name)
-        score = float(rated.split(":", 1)[1].split()[0])
-        assert score <= EXPOSURE, f"{service.name} has an exposure of {score}; the limit is {EXPOSURE}"
-
 
 @check(
     "P9",

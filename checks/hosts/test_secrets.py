@@ -2,10 +2,69 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Host, live_slot
-from checks.kit.leaks import SHORT, pieces, search_on
+from checks.kit.hosts import Host, live_slot, name_of
+from checks.kit.leaks import SHORT, Sought, new_salt, search
 from slipway.stack import LiveStack, Role
+
+KITS_OWN = re.compile(
+    r"/etc/slipway/(host\.json|s3/root\.env|s3/buckets\.json|env/(blue|green)/[a-z0-9-]+\.env)"
+    r"|/var/lib/versitygw/iam/users\.json"
+)
+"""Where the kit puts secrets."""
+PRIVATE_KEYS = re.compile(
+    r"/etc/haproxy/site\.pem|/etc/slipway/(postgresql|pgbouncer|s3)/server\.key|/etc/ssh/ssh_host_\w+_key"
+    r"|/etc/ssl/private/ssl-cert-snakeoil\.key"
+)
+"""Where the kit and Debian put private keys."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was found on all hosts, and what was sought."""
+
+    hosts: Mapping[str, Any]
+    failed: Mapping[str, Exception]
+    sought: Sought
+    salt: str
+    variables: frozenset[str]
+
+    def on(self, host: Host) -> Any:
+        """What was found on `host`."""
+        if error := self.failed.get(name_of(host)):
+            raise error
+        return self.hosts[name_of(host)]
+
+    def expected(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Digests, as the hosts give them, of the secrets in the env of a process."""
+        return {
+            name: hashlib.sha256(self.salt.encode() + env[name].encode()).hexdigest()
+            for name in sorted(self.variables & env.keys())
+        }
+
+
+@begun_early
+def searched(live: LiveStack) -> Searched:
+    """Files, logs, units and processes of every host, searched for secrets by one command a host."""
+    values = {**live.secrets, **live.private_keys()}
+    variables = frozenset(name for name, var in live.app.env.items() if var.secret or var.source)
+    salt = new_salt()
+    return Searched(*search(live, values, variables, salt), Sought.of(values), salt, variables)
+
+
+def _processes(background: Background, host: Host, where: str) -> list[str]:
+    result = background.result(searched)
+    found = result.on(host)["processes"]
+    return [
+        f"{each['name']}: {result.sought.named(each['secrets'])}" for each in found if each["where"] == where
+    ]
 
 
 @check(
@@ -31,14 +90,40 @@ def test_only_root_can_read_env_files(host: Host, role: Role, live: LiveStack) -
     "I9",
     severity="critical",
     asvs="13.3.1",
-    why="the private key of a service is worth as much as a password",
-    remedy="slipway up places them 0600 or 0640 for the service's own group",
+    standard="Lynis FILE-7524",
+    why="a copy of a secret in another file outlives its replacement, and is protected by no one",
+    remedy="delete the file, and replace the secret: slipway secrets generate --rotate NAME, or set NAME",
+    waits_for=(searched,),
 )
-def test_only_their_service_can_read_private_keys(host: Host) -> None:
-    keys = "-name '*key*' -not -name '*.pub' -type f -perm /007"
-    # find: testinfra's file() reads one path at a time, and these are trees.
-    loose = host.run(f"find /etc/slipway /etc/haproxy /etc/ssh {keys}").stdout.split()
-    assert not loose, f"readable by every account: {', '.join(loose[:5])}"
+def test_only_their_own_files_hold_secrets(background: Background, host: Host) -> None:
+    wrong: list[str] = []
+    for each in background.result(searched).on(host)["files"]:
+        path, mode = each["path"], int(each["mode"], 8)
+        names = background.result(searched).sought.named(each["secrets"])
+        if each["secrets"] and not (KITS_OWN.fullmatch(path) or PRIVATE_KEYS.fullmatch(path)):
+            wrong.append(f"{path} holds {names}")
+        elif each["secrets"] and mode & 0o007:
+            wrong.append(f"{path} holds {names}, and every account may read it (mode {each['mode']})")
+        wrong += [f"{path} holds {kind}" for kind in each["known"]]
+    assert not wrong, "; ".join(wrong)
+
+
+@check(
+    "I9",
+    severity="critical",
+    asvs="13.3.1",
+    why="the private key of a service is worth as much as a password",
+    remedy="slipway up places them 0600, or 0640 for the service's own group; delete any other copy",
+    waits_for=(searched,),
+)
+def test_only_their_service_can_read_private_keys(background: Background, host: Host) -> None:
+    wrong: list[str] = []
+    for each in background.result(searched).on(host)["files"]:
+        if each["key"] and int(each["mode"], 8) & 0o007:
+            wrong.append(f"{each['path']} is readable by every account (mode {each['mode']})")
+        elif each["key"] and not PRIVATE_KEYS.fullmatch(each["path"]):
+            wrong.append(f"{each['path']} is a private key that does not belong here")
+    assert not wrong, "; ".join(wrong)
 
 
 @check(
@@ -48,11 +133,27 @@ def test_only_their_service_can_read_private_keys(host: Host) -> None:
     asvs="13.3.1",
     why="every account on the host can read command lines",
     remedy="pass secrets by environment or standard input",
+    waits_for=(searched,),
 )
-def test_no_command_line_holds_a_secret(host: Host, live: LiveStack) -> None:
-    wanted = pieces(live.secrets.values())
-    found = [each.comm for each in host.process.filter() if wanted & pieces([each.args])]
-    assert not found, f"the command lines of {len(found)} processes hold a secret: {found[0]} …"
+def test_no_command_line_holds_a_secret(background: Background, host: Host) -> None:
+    found = _processes(background, host, "command line")
+    assert not found, f"the command lines of {len(found)} processes hold a secret: {'; '.join(found)}"
+
+
+@check(
+    "I9",
+    severity="critical",
+    asvs="13.3.2",
+    why="every account may ask systemd for a unit's Environment=, and a process hands its environment on",
+    remedy="EnvironmentFile= with mode 0600 for the one process that needs it; restart what has it",
+    waits_for=(searched,),
+)
+def test_no_foreign_environment_holds_a_secret(background: Background, host: Host) -> None:
+    found = _processes(background, host, "environment")
+    result = background.result(searched)
+    units = result.on(host)["units"].items()
+    found += [f"Environment= of {unit}: {result.sought.named(held)}" for unit, held in units]
+    assert not found, "; ".join(found)
 
 
 @check(
@@ -61,17 +162,42 @@ def test_no_command_line_holds_a_secret(host: Host, live: LiveStack) -> None:
     severity="critical",
     asvs="16.2.5",
     why="logs are copied to places that are not protected like a secret store",
-    remedy="log ids, never bodies, headers and URLs with credentials",
+    remedy="log ids, never bodies, headers or URLs with credentials; journalctl --rotate --vacuum-time=1s",
+    waits_for=(searched,),
 )
-def test_no_log_holds_a_secret(host: Host, live: LiveStack) -> None:
-    program = """
-asked = ['journalctl', '--no-pager', '-o', 'cat', '-n', '20000']
-log = subprocess.run(asked, capture_output=True, errors='replace', text=True)
-lines = [line[:60] for line in set(log.stdout.splitlines()) if holds(line)]
-print(json.dumps(len(lines)))
-"""
-    found = search_on(host, live.secrets.values(), program)
-    assert not found, f"{found} lines of the newest 20,000 hold a secret"
+def test_no_log_holds_a_secret(background: Background, host: Host) -> None:
+    result = background.result(searched)
+    found = result.on(host)["logs"]
+    names = result.sought.named(found["secrets"])
+    assert not found["lines"], f"{found['lines']} lines of the newest 20,000 hold a secret: {names}"
+    assert not found["known"], f"the newest 20,000 lines hold {', '.join(found['known'])}"
+
+
+@check(
+    "I9",
+    "S8",
+    severity="medium",
+    asvs="13.3.4",
+    why="a secret that was replaced in the store and not released still opens what it opened before",
+    remedy="slipway release brings the store's values to the processes",
+    roles=("web", "worker"),
+    waits_for=(searched,),
+)
+def test_processes_run_with_the_secrets_of_the_store(
+    background: Background, host: Host, live: LiveStack
+) -> None:
+    result = background.result(searched)
+    running = result.on(host)["app"]
+    status = live.statuses().get(name_of(host))
+    slots = status.slots.items() if status else ()
+    wrong: set[str] = set()
+    for slot in (name for name, each in slots if each.state == "live"):
+        for unit, values in running.items():
+            process = re.fullmatch(rf"slipway-([a-z0-9-]+)@{slot}-\d+\.service", unit)
+            if process and process[1] in live.app.processes:
+                wanted = result.expected(live.env(process[1]))
+                wrong |= {f"{unit}: {name}" for name in wanted if values.get(name) != wanted[name]}
+    assert not wrong, f"other values than the store's: {'; '.join(sorted(wrong))}"
 
 
 @check(
@@ -116,6 +242,8 @@ def test_no_secret_is_shared_or_weak(live: LiveStack) -> None:
             by_value.setdefault(value, []).append(name)
     twins = [names for names in by_value.values() if len(names) > 1]
     assert not twins, f"the same value: {' and '.join(twins[0])}"
+    weak = live.weak_secrets()
+    assert not weak, "; ".join(weak)
 
 
 @check(

@@ -7,6 +7,7 @@ from checks.kit.hosts import Host, Hosts
 from slipway.stack import Role
 
 FREE_PERCENT = 10
+"""Least memory that is available."""
 SKEW_SECONDS = 2.0
 STARTED_AT_BOOT: dict[Role, tuple[str, ...]] = {
     "edge": ("haproxy.service",),
@@ -101,25 +102,6 @@ def test_no_security_update_is_pending(host: Host) -> None:
 
 @check(
     "I11",
-    severity="high",
-    why="a full disk stops the database, the logs and the next release",
-    remedy="slipway prunes old builds, and journald and backups have limits: du -x / shows what grows",
-)
-def test_disks_have_room(host: Host) -> None:
-    # testinfra's mount_point() knows a file system's options, not its usage. df prints what it can of these.
-    usage = host.run("df --output=pcent,ipcent,target / /srv/slipway /var/lib").stdout
-    lines = sorted(set(usage.splitlines()[1:]))
-    assert lines, "df shows no file system"
-    for line in lines:
-        used, inodes, target = line.split()[:3]
-        for what, percent in (("space", used), ("inodes", inodes)):
-            if percent != "-":
-                left = 100 - int(percent.rstrip("%"))
-                assert left >= FREE_PERCENT, f"{target} has {left} % of its {what} left"
-
-
-@check(
-    "I11",
     severity="medium",
     why="when memory runs out, the kernel kills a process of its choice",
     remedy="use a larger server, or fewer instances (processes.NAME.instances)",
@@ -128,16 +110,3 @@ def test_memory_has_room(host: Host) -> None:
     info = dict(line.split(":", 1) for line in host.file("/proc/meminfo").content_string.splitlines())
     free = int(info["MemAvailable"].split()[0]) / int(info["MemTotal"].split()[0]) * 100
     assert free >= FREE_PERCENT, f"{free:.0f} % of memory is available"
-
-
-@check(
-    "I11",
-    severity="medium",
-    why="logs that are lost at a reboot are missing when its cause is investigated",
-    remedy="Storage=persistent in journald.conf (slipway up)",
-)
-def test_logs_survive_a_reboot_and_have_a_limit(host: Host) -> None:
-    assert host.file("/var/log/journal").is_directory, "there is no /var/log/journal"
-    # systemd-analyze merges journald's drop-ins; testinfra has no module for it.
-    settings = host.check_output("systemd-analyze cat-config systemd/journald.conf")
-    assert "SystemMaxUse=" in settings.replace("#SystemMaxUse", ""), "journald has no SystemMaxUse"

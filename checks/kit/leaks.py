@@ -1,4 +1,4 @@
-"""Finding the stack's secrets in text: here, and on a host without sending it the secrets."""
+"""Finding the stack's secrets by value: here, and on a host without sending it the secrets."""
 
 from __future__ import annotations
 
@@ -6,44 +6,133 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+import secrets as randomness
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from checks.kit.hosts import Host
+from slipway.stack import LiveStack, SlipwayError
 
+SECONDS = 120
+"""Longest search of one host."""
 SHORT = 12
 """Shorter values also occur by chance."""
 SEPARATORS = " \t\0\"'`=:@/,;&?|()[]{}<>\\"
 """A secret and a text are both split at these, and their pieces compared."""
-
-_SEARCH = """
-import hashlib, json, subprocess
-wanted, lengths = set(json.loads('{digests}')), set(json.loads('{lengths}'))
-between = str.maketrans(dict.fromkeys(json.loads(bytes.fromhex('{separators}')), ' '))
-def holds(text):
-    for word in set(text.translate(between).split()):
-        if len(word) in lengths and hashlib.sha256(word.encode()).hexdigest() in wanted:
-            return True
-    return False
-"""
+LOGGED = {
+    "a bearer token": r"(?i)\bbearer\s+[A-Za-z0-9_~+/-][A-Za-z0-9._~+/-]{19,}",
+    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
+    "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "a password in a URL": r"\b[a-z][a-z0-9+.-]+://[^\s/:@\"']*:(?!\*+@|\[?redacted|%5B|<)[^\s/@\"']{6,}@",
+}
+"""What no log may hold, whoever gave it out."""
+_PROGRAM = Path(__file__).with_name("leak_search.py")
+_HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_PRIVATE = re.compile(r"-----BEGIN ((?:[A-Z]+ )*)PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 
 
 def pieces(values: Iterable[str]) -> set[str]:
-    """The pieces of secret `values` to search for: the long ones that are no host name."""
-    between = f"[{re.escape(SEPARATORS)}\\s]"
-    found = {piece for value in values for piece in re.split(between, value)}
-    return {piece for piece in found if len(piece) >= SHORT and "." not in piece and "-----" not in piece}
+    """The pieces of secret `values` to search for: the long ones that are no host name.
 
-
-def search_on(host: Host, secrets: Iterable[str], program: str) -> Any:
-    """The JSON that the Python `program` prints on `host`; its `holds(text)` says if a text holds a secret.
-
-    A command line is public on a host, so only the digests of the secrets' pieces are in it.
+    Of a PEM file, those of its private keys: certificates are public.
     """
-    wanted = pieces(secrets)
-    digests = json.dumps([hashlib.sha256(piece.encode()).hexdigest() for piece in sorted(wanted)])
-    lengths = json.dumps(sorted({len(piece) for piece in wanted}))
-    search = _SEARCH.replace("{digests}", digests).replace("{lengths}", lengths)
-    search = search.replace("{separators}", json.dumps(SEPARATORS).encode().hex())
-    coded = base64.b64encode((search + program).encode()).decode()
-    return json.loads(host.check_output(f"python3 -c \"import base64;exec(base64.b64decode('{coded}'))\""))
+    between = f"[{re.escape(SEPARATORS)}\\s]"
+    secret = (
+        part for value in values for part in (_private_lines(value) if "-----BEGIN" in value else [value])
+    )
+    found = {piece for value in secret for piece in re.split(between, value)}
+    return {piece for piece in found if len(piece) >= SHORT and not _HOST_NAME.fullmatch(piece)}
+
+
+def _private_lines(pem: str) -> list[str]:
+    """The lines of private keys that hold nothing public and are in no other key."""
+    found: list[str] = []
+    for kind, body in _PRIVATE.findall(pem):
+        lines = body.split()
+        if kind.startswith("OPENSSH"):
+            found += lines[3:-1]  # before: what all keys of a kind share, and the public half
+        else:
+            found += lines[:1] if len(lines) <= 4 else lines  # a short one ends with its public half
+    return found
+
+
+def spelled(value: str) -> set[str]:
+    """`value` and its spellings: base64, hex, percent-encoded."""
+    raw = value.encode()
+    if "-----BEGIN" in value or len(value) < SHORT:
+        return {value}
+    coded = {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()}
+    return {value, quote(value, safe=""), *coded}
+
+
+@dataclass(frozen=True)
+class Sought:
+    """The pieces of every secret of a stack, by digest."""
+
+    names: Mapping[str, str]
+    """Digest of a piece to the name of its secret."""
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Sought:
+        """The pieces of secrets that are given by name."""
+        each = {piece: name for name, value in values.items() for piece in pieces(spelled(value))}
+        names = {hashlib.sha256(piece.encode()).hexdigest(): name for piece, name in each.items()}
+        return cls(names, tuple(sorted({len(piece.encode()) for piece in each})))
+
+    def named(self, digests: Iterable[str]) -> str:
+        """The names of the secrets that `digests` are pieces of."""
+        return ", ".join(sorted({self.names[digest] for digest in digests if digest in self.names}))
+
+    def in_text(self, text: bytes) -> set[str]:
+        """Names of the secrets in `text`."""
+        between = bytes(32 if chr(at) in SEPARATORS or at < 32 else at for at in range(256))
+        words = {word for word in text.translate(between).split() if len(word) in self.lengths}
+        digests = (hashlib.sha256(word).hexdigest() for word in words)
+        return {self.names[digest] for digest in digests if digest in self.names}
+
+
+def search(
+    live: LiveStack, values: Mapping[str, str], variables: Iterable[str], salt: str
+) -> tuple[dict[str, Any], Mapping[str, Exception]]:
+    """By host, what `leak_search.py` found there; and why others could not be searched."""
+    sought = Sought.of(values)
+    wanted = {
+        "digests": list(sought.names),
+        "lengths": list(sought.lengths),
+        "separators": [ord(char) for char in SEPARATORS],
+        "known": live.known_keys,
+        "logged": LOGGED,
+        "names": sorted(variables),
+        "salt": salt,
+    }
+    source = _PROGRAM.read_text().replace(
+        "WANTED: dict[str, Any] = {}", f"WANTED: dict[str, Any] = {wanted!r}", 1
+    )
+    found: dict[str, Any] = {}
+    failed: dict[str, Exception] = {}
+
+    def look(name: str) -> None:
+        try:
+            # By standard input: every account on the host can read command lines.
+            run = ["/usr/bin/python3", "-IB", "-"]
+            done = live.fleet.host(name).connection.run(run, source.encode(), timeout=SECONDS)
+            if done.code != 0:
+                last = live.redact(done.stderr).strip().splitlines()[-1:]
+                raise SlipwayError(f"{name} could not be searched for secrets: {''.join(last)}")
+            found[name] = json.loads(done.stdout)
+        except SlipwayError as error:
+            failed[name] = error
+
+    names = [host.name for host in live.outputs.hosts]
+    with ThreadPoolExecutor(max(1, len(names))) as pool:
+        list(pool.map(look, names))
+    return found, failed
+
+
+def new_salt() -> str:
+    """For digests that shall mean nothing to who sees them."""
+    return randomness.token_hex(16)

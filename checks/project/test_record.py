@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
+from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
+from checks.kit.leaks import Sought
 from slipway.stack import LiveStack, SlipwayError
 
+LARGEST_OBJECT = 4 * 1024 * 1024
+"""Larger objects of git are not searched."""
 LOAD_DAYS = 30
 """Highest age of the last load test that passed."""
 
@@ -73,6 +80,71 @@ def test_no_secret_of_the_stack_is_in_git(live: LiveStack) -> None:
         cwd=live.app_dir, capture_output=True, text=True, check=False,
     ).stdout.split()  # fmt: skip
     assert not env, f"committed: {', '.join(env)}"
+
+
+@begun_early
+def held_by_git(live: LiveStack) -> list[str] | None:
+    """Objects of the repository, of any commit, that hold a secret; None: there is no repository."""
+    git = ["git", "-C", str(live.app_dir)]
+    listing = [
+        *git,
+        "cat-file",
+        "--batch-all-objects",
+        "--unordered",
+        "--batch-check=%(objectname) %(objecttype) %(objectsize)",
+    ]
+    listed = subprocess.run(listing, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        return None
+    sought = Sought.of({**live.secrets, **live.private_keys()})
+    kept = live.state_dir / "git-searched.json"
+    objects = {line.split()[0] for line in listed.stdout.splitlines() if _is_searched(*line.split())}
+    key = hashlib.sha256(json.dumps(sorted(sought.names)).encode()).hexdigest()
+    clean = _clean_before(kept, key) & objects
+    found: list[str] = []
+    with tempfile.TemporaryFile() as names:
+        names.write("".join(f"{name}\n" for name in sorted(objects - clean)).encode())
+        names.seek(0)
+        with subprocess.Popen([*git, "cat-file", "--batch"], stdin=names, stdout=subprocess.PIPE) as reader:
+            assert reader.stdout is not None
+            while header := reader.stdout.readline().split():
+                held = sought.in_text(reader.stdout.read(int(header[2]) + 1))
+                name = header[0].decode()
+                if held:
+                    found.append(f"{name[:12]} holds {', '.join(sorted(held))}")
+                else:
+                    clean.add(name)
+    kept.write_text(json.dumps({"key": key, "clean": sorted(clean)}))
+    return found
+
+
+def _is_searched(_name: str, kind: str, size: str) -> bool:
+    return kind in ("blob", "commit", "tag") and int(size) <= LARGEST_OBJECT
+
+
+def _clean_before(kept: Path, key: str) -> set[str]:
+    """Objects never change: those that held none of the same secrets hold none today."""
+    try:
+        found = json.loads(kept.read_text())
+        return set(found["clean"]) if found["key"] == key else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+@check(
+    "P5",
+    "I9",
+    severity="critical",
+    asvs="13.3.1",
+    why="a secret that was committed and deleted again is still in the history of every clone",
+    remedy="replace the secret; git filter-repo, git reflog expire --expire=now --all, git gc --prune=now",
+    waits_for=(held_by_git,),
+)
+def test_no_secret_of_the_stack_is_in_the_history(background: Background) -> None:
+    found = background.result(held_by_git)
+    if found is None:
+        not_evaluated("the app is not in a git repository")
+    assert not found, f"git show OBJECT shows it: {'; '.join(found[:5])}"
 
 
 @check(

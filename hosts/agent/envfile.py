@@ -7,16 +7,16 @@ UTF-8 without NUL; systemd would drop others silently, so they are refused here.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-from urllib.parse import quote
+from functools import lru_cache
 
 from . import durable
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import NO_TEXT, JsonObject
+from .redact import Redactor, spellings
 from .state import Slot
 
 TYPE_CHECKING = False
@@ -105,17 +105,19 @@ def likely_secrets(env: JsonObject) -> list[str]:
 
 
 def disguises(values: Iterable[str]) -> list[str]:
-    """The values and their spelling in JSON and URLs, longest first, without values under 6 characters."""
-    long = [value for value in values if len(value) >= 6]
-    forms = {form for value in long for form in (value, json.dumps(value)[1:-1], quote(value, safe=""))}
+    """The values in every spelling (redact.py), longest first, without values under 6 characters."""
+    forms = {form for value in values for form in spellings(value)}
     return sorted(forms, key=len, reverse=True)
 
 
 def redact(text: str, values: list[str]) -> str:
-    """`text` without the secret values."""
-    for value in values:
-        text = text.replace(value, "[redacted]")
-    return text
+    """`text` without the secret values. Pass all lines at once: a value may be split over several."""
+    return _redactor(tuple(values)).text(text)
+
+
+@lru_cache(maxsize=4)
+def _redactor(values: tuple[str, ...]) -> Redactor:
+    return Redactor(dict.fromkeys(values, "[redacted]"))
 
 
 def _quoted(name: str, value: str) -> str:

@@ -116,7 +116,7 @@ def _failed(
     time.sleep(0.1)  # journald may not have written the last line yet
     hidden = envfile.secrets(paths, slot)
     said = without_probes(systemd.journal(unit, since, lines=_LINES_READ), probes)[-_LINES:]
-    lines = [envfile.redact(line, hidden) for line in said]
+    lines = envfile.redact("\n".join(said), hidden).splitlines()
     return AgentError(code, envfile.redact(message, hidden), log=lines, detail={"unit": unit})
 
 

@@ -17,7 +17,7 @@ from .json_object import JsonObject
 from .state import Exclusive, Slot, State, order_of
 
 _TIMER = "slipway-retire.timer"
-_TIMER_FILES = {
+TIMER_FILES = {
     _TIMER: """\
 [Unit]
 Description=slipway: look for a slot whose hold time is over
@@ -135,9 +135,9 @@ def drain(paths: Paths, host: Host, state: State, slot: str) -> float:
 def ensure_timer(paths: Paths) -> None:
     """Install and start the timer if it is absent or of another version; `restore` starts it at boot."""
     os.makedirs(paths.units, exist_ok=True)
-    stale = [name for name, text in _TIMER_FILES.items() if durable.read(paths.unit(name)) != text.encode()]
+    stale = [name for name, text in TIMER_FILES.items() if durable.read(paths.unit(name)) != text.encode()]
     for name in stale:
-        durable.write(paths.unit(name), _TIMER_FILES[name].encode(), 0o644)
+        durable.write(paths.unit(name), TIMER_FILES[name].encode(), 0o644)
     if stale:
         systemd.reload()
         systemd.start([_TIMER])

@@ -133,7 +133,8 @@ def _follow(argv: list[str], hidden: list[str]) -> tuple[int, list[str]]:
                     print(line, file=sys.stderr, flush=True)
                 except BrokenPipeError:
                     listening = False
-        return process.wait(), tail
+        # Once more as a whole: a value may be split over lines.
+        return process.wait(), envfile.redact("\n".join(tail), hidden).splitlines()
     except BaseException:
         process.send_signal(signal.SIGTERM)
         raise

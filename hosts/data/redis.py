@@ -18,6 +18,9 @@ PACKAGES = ("redis-server",)
 CONFIG = "/etc/redis/redis.conf"
 USERS = "/etc/redis/users.acl"
 FIT = "/usr/local/lib/slipway/redis-fit"
+MEMORY = "/etc/redis/memory.conf"
+IN_CONTAINER = "/etc/systemd/system/redis-server.service.d/container.conf"
+"""What FIT writes; the second one in a container only."""
 
 COMMANDS = "+@all -@admin -@dangerous +info +client +keys +sort +role +config|get +flushdb +acl|list"
 """What the app may do: all that BullMQ needs of a server, but not stop, reconfigure or empty all of it.

@@ -36,9 +36,9 @@ def logs(
     """
     live = live_stack(stack)
     hosts = _hosts(live, host, process)
-    found = _follow(hosts, process, lines) if follow else _last(hosts, process, lines)
+    found = _follow(live, hosts, process, lines) if follow else _last(live, hosts, process, lines)
     for name, line in found:
-        say(f"{name:<9} {live.redact(line)}")
+        say(f"{name:<9} {line}")
 
 
 def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[FleetHost]:
@@ -56,13 +56,18 @@ def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[Fleet
     return hosts
 
 
-def _last(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
+def _last(
+    live: LiveStack, hosts: list[FleetHost], process: str | None, lines: int
+) -> Iterator[tuple[str, str]]:
     for host in hosts:
-        for line in host.agent.logs(lines=lines, process=process):
+        found = host.agent.logs(lines=lines, process=process)
+        for line in live.redact("\n".join(found)).splitlines():
             yield host.name, line
 
 
-def _follow(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator[tuple[str, str]]:
+def _follow(
+    live: LiveStack, hosts: list[FleetHost], process: str | None, lines: int
+) -> Iterator[tuple[str, str]]:
     arriving: queue.Queue[tuple[str, str]] = queue.Queue(10_000)
 
     def pump(host: FleetHost) -> None:
@@ -72,4 +77,5 @@ def _follow(hosts: list[FleetHost], process: str | None, lines: int) -> Iterator
     for host in hosts:
         threading.Thread(target=pump, args=(host,), daemon=True, name=f"logs-{host.name}").start()
     while True:
-        yield arriving.get()
+        name, line = arriving.get()
+        yield name, live.redact(line)

@@ -3,11 +3,25 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
+from hosts.inventory.look import look_at_all
+from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 from hosts.plan import FleetPlan
-from slipway.platforms.platform import Diagnosis, Examination, Platform, fail, ok, warn
+from slipway.platforms import state_folder
+from slipway.platforms.platform import (
+    SEVERITIES,
+    Diagnosis,
+    Difference,
+    Examination,
+    Platform,
+    fail,
+    ok,
+    warn,
+)
+from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore, Identity
-from slipway.settings import BadInput, Outputs
+from slipway.settings import BadInput, Host, Outputs
 
 
 class OwnHosts(Platform):
@@ -32,9 +46,39 @@ class OwnHosts(Platform):
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """The digests of what pyinfra would place on each host."""
-        from hosts.digest import setup_digests  # noqa: PLC0415 - pyinfra takes long to import
+        return self.set_ups(outputs, secrets)[0]
 
-        return setup_digests(self.fleet_plan(outputs, secrets))
+    def set_ups(
+        self, outputs: Outputs, secrets: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, Inventory]]:
+        """Digests and inventories from one dry run of each host."""
+        from hosts.inventory.expected import set_ups  # noqa: PLC0415 - pyinfra takes long to import
+
+        beside = {host.name: self.beside_the_set_up(host) for host in outputs.hosts}
+        return set_ups(self.fleet_plan(outputs, secrets), beside)
+
+    def beside_the_set_up(self, host: Host) -> Mapping[str, Any]:
+        """What belongs on `host` although the set-up does not place it: see `hosts.inventory.expected`."""
+        del host
+        return {}
+
+    def drift(self, progress: Progress) -> list[Difference]:
+        """What differs from the hosts' inventories, the worst first."""
+        outputs = self.open().outputs
+        _, inventories = state_folder.set_ups(self.project, outputs, self.secrets)
+        with progress.phase("hosts"):
+            found, failed = look_at_all(outputs, inventories)
+        differences = [
+            Difference(each.severity, "", each.host, each.topic, each.what, each.was, each.found, _why(each))
+            for several in found.values()
+            for each in several
+            if each.topic != "disk"  # it fills by itself
+        ]
+        differences += [
+            Difference("high", "", name, "host", "", "answers", "does not answer", error.message)
+            for name, error in failed.items()
+        ]
+        return sorted(differences, key=lambda each: (SEVERITIES.index(each.severity), each.name, each.type))
 
     def renewal(self, outputs: Outputs) -> str:
         """`up` renews what the fleet's own authority signed."""
@@ -61,3 +105,9 @@ class OwnHosts(Platform):
         if identity.file is not None and identity.file.stat().st_mode & 0o077:
             yield warn(f"others may read {identity.where}", f"chmod 600 {identity.file}")
         yield ok(f"the age key in {identity.where} is good")
+
+
+def _why(each: Deviation) -> str:
+    if each.repaired:
+        return "slipway up repairs it"
+    return "a person has to remove it" if each.was == FOREIGN else "a person has to change it back"

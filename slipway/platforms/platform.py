@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
+from hosts.inventory.parts import Inventory
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, SharedStore
@@ -147,6 +148,10 @@ class Platform(ABC):
     def shared_secrets(self) -> SharedStore:
         """The store, to change who can open it by an age key. BadInput if the store takes no keys."""
 
+    def private_keys(self) -> Mapping[str, str]:
+        """By name, private keys (PEM) of the stack that are in no secret store."""
+        return {}
+
     def opens_secrets_for(self, other: Project) -> bool:
         """May a command that works on `other`, a stack of the same project, read this stack's secrets?
 
@@ -172,6 +177,12 @@ class Platform(ABC):
     @abstractmethod
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """By host, the digest that it has once it is set up for the settings of this moment."""
+
+    def set_ups(
+        self, outputs: Outputs, secrets: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, Inventory]]:
+        """By host, the digests of `setup_digests`, and what belongs on it where the platform knows that."""
+        return self.setup_digests(outputs, secrets), {}
 
     def write_boot_documents(
         self, outputs: Outputs, documents: Mapping[Role, str], order: tuple[int, int]

@@ -7,7 +7,9 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from hosts.inventory.parts import Inventory
 from slipway.platforms.platform import platform_of
 from slipway.settings import LeaseHeld, Outputs, Project
 
@@ -62,23 +64,37 @@ DIGESTS_FILE = "setup_digests.json"
 
 
 def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
-    """By host name, the digest that a host has once it is set up for the settings of this moment.
+    """By host name, the digest that a host has once it is set up for the settings of this moment."""
+    return set_ups(project, outputs, secrets)[0]
+
+
+def set_ups(
+    project: Project, outputs: Outputs, secrets: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Inventory]]:
+    """By host name, digests and inventories of the set-up for the settings of this moment.
 
     Computing them renders every template and imports pyinfra, which takes longer than a whole rollback. The
-    same inputs give the same digests, so they are kept under a digest of the inputs.
+    same inputs give the same results, so they are kept under a digest of the inputs.
     """
     kept = project.state_dir / DIGESTS_FILE
     key = _key(project, outputs, secrets)
     try:
-        found: dict[str, object] = json.loads(kept.read_text())
-    except (OSError, ValueError):
-        found = {}
-    if found.get("key") == key and isinstance(digests := found.get("digests"), dict):
-        return {str(host): str(digest) for host, digest in digests.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    digests = platform_of(project).setup_digests(outputs, secrets)
+        found: dict[str, Any] = json.loads(kept.read_text())
+        if found["key"] == key:
+            read = found["inventories"].items()
+            return dict(found["digests"]), {name: Inventory.from_json(each) for name, each in read}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # none yet, another version's, or damaged: computed again
+    digests, inventories = platform_of(project).set_ups(outputs, secrets)
     # Computing may have made a certificate that was missing, which changes the key: compute it again.
-    kept.write_text(json.dumps({"key": _key(project, outputs, secrets), "digests": digests}))
-    return digests
+    document = {
+        "key": _key(project, outputs, secrets),
+        "digests": digests,
+        "inventories": {name: each.to_json() for name, each in inventories.items()},
+    }
+    # Private: the digest of a file with a weak secret would let it be guessed.
+    write_private(kept, json.dumps(document).encode())
+    return digests, inventories
 
 
 def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:

@@ -139,7 +139,7 @@ class Membership:
         for name, error in failure.failures.items():
             details.append(f"{name}: {redact(str(error))}")
             if isinstance(error, AgentError):
-                details.extend(f"  | {redact(line)}" for line in error.log)
+                details.extend(f"  | {line}" for line in redact("\n".join(error.log)).splitlines())
         return ReleaseFailed(f"{doing} failed on {', '.join(failure.failures)}", details=details)
 
 

@@ -133,5 +133,5 @@ def _explain(rollout: Rollout, host: FleetHost, reason: str, log: list[str]) -> 
         f"the migration failed on {host.name}: {rollout.redact(reason)}",
         remedy="fix the migration and release again; the live release was not touched. "
         "Migrations that had already been applied stay applied",
-        details=[rollout.redact(line) for line in log[-20:]],
+        details=rollout.redact("\n".join(log)).splitlines()[-20:],
     )

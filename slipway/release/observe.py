@@ -126,8 +126,9 @@ def _log_of_trouble(rollout: Rollout) -> list[str]:
     """The app's last lines that may say why. Access logs of requests that went well would hide the reason."""
     lines: list[str] = []
     for host in rollout.hosts.web:
-        spoke = [line for line in host.agent.logs(lines=LOG_READ) if is_trouble(line)]
-        lines += [f"{host.name} | {rollout.redact(line)[:LOG_WIDTH]}" for line in spoke[-LOG_LINES:]]
+        log = rollout.redact("\n".join(host.agent.logs(lines=LOG_READ))).splitlines()
+        spoke = [line for line in log if is_trouble(line)]
+        lines += [f"{host.name} | {line[:LOG_WIDTH]}" for line in spoke[-LOG_LINES:]]
     return lines
 
 

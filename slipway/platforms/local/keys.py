@@ -3,6 +3,8 @@
 All are made here, so host keys are pinned before the first connection.
 """
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,12 @@ def operator_key(state_dir: Path) -> SshKey:
 def host_key(state_dir: Path, host: str) -> SshKey:
     """The key by which `host` proves itself; it outlives the host's container."""
     return _ensure(state_dir / "ssh" / "hosts" / host)
+
+
+def fingerprint(key: SshKey) -> str:
+    """As ssh-keygen -l shows it: `SHA256:…`."""
+    digest = hashlib.sha256(base64.b64decode(key.public.split()[1])).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
 def _ensure(path: Path) -> SshKey:

@@ -1,16 +1,20 @@
 """Platform `local`, behind the interface."""
 
+import shutil
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hosts.plan import FleetPlan
+from slipway.platforms.local.bake import INIT, INIT_PATH
+from slipway.platforms.local.debian import apt_files, find_mirror, suite_of
 from slipway.platforms.local.docker import docker
-from slipway.platforms.local.network import examine_ports
+from slipway.platforms.local.network import DATA_DISKS, DISKS, examine_ports
 from slipway.platforms.own_hosts import OwnHosts
-from slipway.platforms.platform import Diagnosis, Examination, Opened
+from slipway.platforms.platform import Diagnosis, Difference, Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
-from slipway.progress import Progress
+from slipway.progress import Progress, Silent
 from slipway.secrets.age_store import AgeStore
-from slipway.settings import OUTPUTS_FILE, BadInput, Outputs
+from slipway.settings import OUTPUTS_FILE, BadInput, Host, Outputs
 
 
 class LocalPlatform(PulumiManaged, OwnHosts):
@@ -49,6 +53,44 @@ class LocalPlatform(PulumiManaged, OwnHosts):
         from slipway.platforms.local.up import fleet_plan  # noqa: PLC0415
 
         return fleet_plan(self.project, outputs, secrets)
+
+    def private_keys(self) -> Mapping[str, str]:
+        """Keys of the authority, the servers and ssh: files of the state folder."""
+        places = [*self.project.state_dir.glob("tls/*"), *self.project.state_dir.glob("ssh/**/*")]
+        texts = {path: path.read_text() for path in places if path.is_file()}
+        return {f"the key {path.name}": text for path, text in texts.items() if "PRIVATE KEY-----" in text}
+
+    def beside_the_set_up(self, host: Host) -> Mapping[str, Any]:
+        """What the image and the container bring: the machine's apt settings, the operator's key, disks."""
+        from slipway.platforms.local.keys import fingerprint, operator_key  # noqa: PLC0415
+
+        image = self.project.stack.local.image
+        placed = {path: content for path, _, content in apt_files(find_mirror(suite_of(image)))}
+        return {
+            "files": {INIT_PATH: INIT, **placed},
+            "operator_keys": [fingerprint(operator_key(self.project.state_dir))],
+            "mounts": [*DISKS, *(DATA_DISKS if host.role == "data" else ())],
+        }
+
+    def drift(self, progress: Progress) -> list[Difference]:
+        """What differs in the containers, if `pulumi up` made the fleet, and on the hosts."""
+        containers = PulumiManaged.drift(self, progress) if self._is_pulumis() else []
+        hosts = OwnHosts.drift(self, progress)
+        # A container that does not run is known by its state already.
+        stopped = {each.path.removeprefix("states.") for each in containers}
+        return [*containers, *(each for each in hosts if each.path or each.name not in stopped)]
+
+    def _is_pulumis(self) -> bool:
+        """Whether the engine holds the fleet; without the engine, `slipway up` made it."""
+        if shutil.which("pulumi") is None:
+            return False
+        try:
+            from slipway.platforms.pulumi.open import open_stack  # noqa: PLC0415 - the package pulumi takes 0.4 s
+
+            open_stack(self.project, Silent(), make=False)
+        except (BadInput, ImportError):
+            return False
+        return True
 
     @property
     def plain_port(self) -> int:

@@ -13,7 +13,7 @@ from slipway.platforms.local.health import wait_for_releases, wait_for_services,
 from slipway.platforms.local.images import ensure_images
 from slipway.platforms.local.keys import ensure_certificates, fleet_keys
 from slipway.platforms.local.network import compose_outputs, ensure_network, lay_out
-from slipway.platforms.state_folder import keep_private, only_one, setup_digests
+from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.store import ensure_random
@@ -53,7 +53,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
             wait_for_ssh(fleet, hosts)
         with progress.phase("set up"):
             plan = fleet_plan(project, outputs, secrets)
-            set_up(plan, progress, setup_digests(project, outputs, secrets))
+            set_up(plan, progress, *set_ups(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
             if started:

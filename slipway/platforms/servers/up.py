@@ -22,7 +22,7 @@ from slipway.platforms.servers.outputs import (
 )
 from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
 from slipway.platforms.site import site_problem
-from slipway.platforms.state_folder import keep_private, only_one, setup_digests
+from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore, ensure_random
 from slipway.settings import BadInput, Outputs, Project
@@ -49,7 +49,7 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
             plan = fleet_plan(project, outputs, secrets, server)
-            set_up(plan, progress, setup_digests(project, outputs, secrets))
+            set_up(plan, progress, *set_ups(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
         for line in (*site_warnings, *_about_reaching(project, outputs)):

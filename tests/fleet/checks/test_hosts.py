@@ -46,7 +46,7 @@ ENTRY = (
             "echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-loose.conf",
             "rm /etc/ssh/sshd_config.d/00-loose.conf",
         ),
-        red=("I7/ssh-takes-keys-only",),
+        red=("I7/ssh-takes-keys-only", "I7/sshd-is-set-as-it-was-set-up"),
         run=("I7/ssh", "I7/no-account", "I7/only-root", "I7/nothing", "I7/the-firewall"),
     ),
     Case(
@@ -111,7 +111,7 @@ PROCESSES = (
         ),
         red=("P9/app-units-are-hardened",),
         run=("P9/app",),
-        says="exposure",
+        says="NoNewPrivileges",
     ),
     Case(
         "a unit that is not restarted",

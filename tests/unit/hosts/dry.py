@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from pyinfra.api.command import FileUploadCommand
 
-from hosts.digest import uploaded
 from hosts.plan import FleetPlan
-from hosts.run import dry_run
+from hosts.run import dry_run, uploaded
 from slipway.settings import Host
 
 

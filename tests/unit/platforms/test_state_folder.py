@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hosts.inventory.parts import Inventory
 from slipway.platforms.local.platform import LocalPlatform
 from slipway.platforms.state_folder import setup_digests
 from slipway.settings import App, Bucket, Outputs, Project, Stack
@@ -36,12 +37,14 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by one with every time that digests are computed; each time they are others."""
     times: list[str] = []
 
-    def compute(_: LocalPlatform, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+    def compute(
+        _: LocalPlatform, outputs: Outputs, secrets: Mapping[str, str]
+    ) -> tuple[dict[str, str], dict[str, Inventory]]:
         del outputs, secrets
         times.append(f"digest {len(times) + 1}")
-        return {"web1": times[-1]}
+        return {"web1": times[-1]}, {}
 
-    monkeypatch.setattr(LocalPlatform, "setup_digests", compute)
+    monkeypatch.setattr(LocalPlatform, "set_ups", compute)
     return times
 
 

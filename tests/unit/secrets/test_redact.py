@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 from urllib.parse import quote, quote_plus, urlencode
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from hosts.agent import envfile
 from slipway.secrets.redact import Redactor
 
 CANARY = 'c4n@ry/"töken"\\ +7'
@@ -45,12 +47,49 @@ def test_a_canary_is_found_in_no_shape(canary: str, before: str, after: str):
         raw.hex(),
         base64.b64encode(raw).decode(),
         base64.urlsafe_b64encode(raw).decode(),
+        base64.b32encode(raw).decode(),
+        base64.b32encode(raw).decode().lower(),
+        raw.hex().upper(),
+        raw.hex(" "),
+        raw.hex(":").upper(),
+        "".join(f"\\x{byte:02x}" for byte in raw),
+        "".join(f"\\u{ord(letter):04x}" for letter in canary),
+        "".join(f"&#{ord(letter)};" for letter in canary),
+        json.dumps(json.dumps(canary)),
+        "\n".join(textwrap.wrap(base64.b64encode(raw).decode(), 7)),
+        "\n".join(textwrap.wrap(raw.hex(), 9)),
     ]
     redactor = Redactor({"CANARY": canary})
     for shape in shapes:
         clean = redactor.text(f"{before} {shape} {after}")
         assert "‹CANARY›" in clean
         assert shape not in clean or shape in f"{before} ‹CANARY› {after}"
+
+
+@given(canaries, st.integers(1, 7), st.sampled_from(["\n", "\r\n", "\\\n", "\n    ", "\\n"]))
+def test_a_value_split_over_lines_is_found(canary: str, at: int, broken: str):
+    assume(not {canary[at - 1], canary[at]} & set(" \t\\"))
+    text = f"first {canary[:at]}{broken}{canary[at:]} last"
+    for clean in (Redactor({"CANARY": canary}).text(text), envfile.redact(text, envfile.disguises([canary]))):
+        assert canary[at:] not in clean.removesuffix(" last").removeprefix("first ")
+
+
+@given(canaries, st.sampled_from(["hex", "HEX", "blanks", "base32", "unicode", "json", "url", "lines"]))
+def test_the_agent_redacts_as_well_as_the_operator(canary: str, kind: str):
+    raw = canary.encode()
+    shape = {
+        "hex": raw.hex(),
+        "HEX": raw.hex().upper(),
+        "blanks": raw.hex(" "),
+        "base32": base64.b32encode(raw).decode(),
+        "unicode": "".join(f"\\u{ord(letter):04X}" for letter in canary),
+        "json": json.dumps(canary),
+        "url": quote_plus(canary),
+        "lines": "\n".join(textwrap.wrap(raw.hex(), 10)),
+    }[kind]
+    clean = envfile.redact(f"before {shape} after", envfile.disguises([canary]))
+    assert "[redacted]" in clean
+    assert shape not in clean
 
 
 @given(canaries, st.text(PRINTABLE, max_size=12), st.text(PRINTABLE, max_size=12))

@@ -1,0 +1,1 @@
+"""The program that looks at a host, sent to it over ssh: what is there?"""

@@ -1,0 +1,144 @@
+"""What belongs on a host follows from its set-up; everything else is named. Pure: no host is asked."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from hosts.inventory.expected import set_ups
+from hosts.inventory.hardening import SETTINGS
+from hosts.inventory.judge import deviations
+from hosts.inventory.look import program
+from hosts.inventory.parts import Inventory
+from hosts.plan import FleetPlan
+
+_made: dict[str, Any] = {}
+
+
+@pytest.fixture
+def inventories(plan: FleetPlan) -> dict[str, Inventory]:
+    """Made once, since a dry run of five hosts takes seconds."""
+    if not _made:
+        _made.update({name: each.to_json() for name, each in set_ups(plan, {})[1].items()})
+    return {name: Inventory.from_json(copy.deepcopy(each)) for name, each in _made.items()}
+
+
+def as_set_up(inventory: Inventory) -> dict[str, Any]:
+    """The facts of a host on which all is as it should be."""
+    # ruff: noqa: E501
+    files = {
+        path: {"kind": "file", "mode": each.mode or "644", "user": each.user or "root", "group": each.group or "root",
+               "sha256": each.sha256}
+        for path, each in (*inventory.files.items(), *inventory.folders.items())
+    }  # fmt: skip
+    unit = {
+        "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no",
+        "DropInPaths": "", "FragmentPath": "", "names": "", "process": "",
+    }  # fmt: skip
+    states = {
+        name: {
+            **dict.fromkeys(SETTINGS, ""),
+            **unit,
+            "UnitFileState": "disabled" if each.enabled is False else "enabled",
+        }
+        for name, each in inventory.units.items()
+    }
+    people = {"root": {"uid": 0, "shell": "/bin/bash", "home": "/root"}}
+    people |= {name: {"uid": 900, "shell": "/usr/sbin/nologin", "home": "/"} for name in inventory.users}
+    return {
+        "files": files, "foreign": {}, "changed": [], "privileged": {}, "loose": [], "users": people, "passwords": [],
+        "empty": [], "groups": {}, "keys": {}, "sshd": {}, "sudo": {}, "listening": [], "firewall": "chain",
+        "firewall_file": "chain", "tables": {}, "mounts": [], "authorities": [], "units": states, "slots": {},
+        "all_units": [], "kernel": {}, "container": "docker", "held": [], "missing": [], "disks": {"/": [50, 50]},
+        "journald": "\n".join(f"{key}={value}" for key, value in inventory.journal.items()), "journal_folder": True,
+        "journal_bytes": 1, "environment": [], "haproxy": {},
+    }  # fmt: skip
+
+
+def found(inventory: Inventory, *place: str, value: object = None) -> list[tuple[str, str]]:
+    """Topic and name of every deviation after `value` was set (or appended to a list) at `place` of the facts."""
+    facts: dict[str, Any] = as_set_up(inventory)
+    inventory.settings.clear()  # what systemd says of a unit's settings is tried on real hosts
+    if place:
+        *folders, last = place
+        at: dict[str, Any] = facts
+        for name in folders:
+            at = at[name]
+        if isinstance(at.get(last), list):
+            at[last].append(value)
+        else:
+            at[last] = value
+    return [(each.topic, each.what) for each in deviations(inventory, facts, {"web"})]
+
+
+def test_a_host_as_it_was_set_up_has_no_deviation(inventories: dict[str, Inventory]) -> None:
+    assert {name: found(each) for name, each in inventories.items()} == {name: [] for name in inventories}
+
+
+def test_the_inventory_names_what_the_set_up_places(inventories: dict[str, Inventory]) -> None:
+    data = inventories["data1"]
+    assert data.files["/etc/slipway/s3/root.env"].mode == "600"
+    assert data.files["/etc/slipway/pgbouncer/server.key"].group == "postgres"
+    assert data.folders["/etc/slipway/env"].mode == "700"
+    assert data.users == ["slipway-app", "versitygw"]
+    assert data.units["slipway-backup.timer"].active
+    assert data.ports == [5432, 6432, 6379, 7070]
+    assert data.kernel["kernel.kptr_restrict"] == "2"
+    assert data.journal["Storage"] == "persistent"
+    assert inventories["edge"].haproxy_connections == "8000"
+    assert "/etc/haproxy/site.pem" in inventories["edge"].handlers["haproxy-reload"]
+
+
+def test_an_inventory_survives_as_json(inventories: dict[str, Inventory]) -> None:
+    assert Inventory.from_json(inventories["web1"].to_json()) == inventories["web1"]
+
+
+def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: FleetPlan) -> None:
+    text = str([each.to_json() for each in inventories.values()])
+    assert [name for name, value in plan.secrets.items() if value in text] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "named"),
+    [
+        (("files", "/etc/slipway/ca.pem"), None, ("file", "/etc/slipway/ca.pem")),
+        (("files", "/etc/haproxy/haproxy.cfg", "sha256"), "other", ("file", "/etc/haproxy/haproxy.cfg")),
+        (("files", "/etc/slipway/env", "mode"), "755", ("mode", "/etc/slipway/env")),
+        (("units", "haproxy.service", "ActiveState"), "failed", ("unit", "haproxy.service")),
+        (("foreign", "/etc/cron.d/x"), {"kind": "file"}, ("startup", "/etc/cron.d/x")),
+        (("all_units",), "slipway-miner@blue-1.service", ("startup", "slipway-miner@blue-1.service")),
+        (("listening",), ["udp", "0.0.0.0", "123", ""], ("port", "udp 123")),
+        (("listening",), ["tcp", "::", "8081", ""], ("port", "tcp 8081")),
+        (("firewall",), "", ("firewall", "inet slipway")),
+        (("privileged", "/usr/bin/env"), "SUID root", ("privilege", "/usr/bin/env")),
+        (("disks", "/mnt/x"), [50, 3], ("disk", "/mnt/x")),
+    ],
+)
+def test_what_differs_is_named(
+    inventories: dict[str, Inventory], place: tuple[str, ...], value: object, named: tuple[str, str]
+) -> None:
+    assert found(inventories["web1"], *place, value=value) == [named]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("listening",), ["tcp", "127.0.0.1", "9999", ""]),
+        (("all_units",), "slipway-web@green-2.service"),
+        (("tables", "ip nat"), "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"),
+        (("foreign", "/etc/slipway/env/blue/web.env"), {"kind": "file"}),
+        (("mounts",), {"root": "/", "at": "/data", "type": "ext4", "from": "/dev/sdb1"}),
+    ],
+)
+def test_what_belongs_is_not_named(
+    inventories: dict[str, Inventory], place: tuple[str, ...], value: object
+) -> None:
+    assert found(inventories["web1"], *place, value=value) == []
+
+
+def test_the_program_for_hosts_is_one_text_of_the_standard_library(inventories: dict[str, Inventory]) -> None:
+    text = program(inventories["web1"])
+    compile(text, "on_host", "exec")
+    assert "from hosts" not in text
