@@ -39,7 +39,6 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
         raise
     waiting = {unit: (process, port) for process in processes for unit, port in _instances(slot, process)}
     answers: dict[str, str] = {}
-    bodies: dict[str, str] = {}
     started = time.monotonic()
     looked = 0.0
     while waiting:
@@ -49,7 +48,7 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
             _refuse_dead(paths, slot, list(waiting), since)
         for unit, (process, port) in list(waiting.items()):
             if port:
-                answers[unit], bodies[unit], _ = ask(port, process.ready, slot.site)
+                answers[unit] = probe(port, process.ready, slot.site)[0]
             elif os.path.exists(f"{paths.run}/ready/{unit}/ready") or elapsed >= _SETTLE:
                 answers[unit] = "200"
             if answers.get(unit) == "200":
@@ -57,15 +56,22 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
             elif elapsed > process.boot_seconds:
                 message = f"{unit} was not ready within {process.boot_seconds} s"
                 if port:
-                    answer, body = answers[unit], bodies[unit]
-                    message += f": GET {process.ready} answers {answer}{f': {body}' if body else ''}"
-                    elsewhere = listening.hint(systemd.pids(unit), port)
-                    message += f"; {elsewhere}" if elsewhere else ""
+                    message += f": GET {process.ready} answers {answers[unit]}"
+                    message += _why(slot, process, unit, port, answers[unit])
                 probes = process.ready if port else ""
                 raise _failed(paths, slot, unit, since, code="not_ready", message=message, probes=probes)
         if waiting:
             time.sleep(_POLL)
     _refuse_dead(paths, slot, units, since)
+
+
+def _why(slot: Slot, process: Process, unit: str, port: int, answer: str) -> str:
+    """What the app says for itself; or, if it says nothing, where it listens instead."""
+    if answer.isdigit():
+        body = ask(port, process.ready, slot.site)[1]
+        return f": {body}" if body else ""
+    elsewhere = listening.hint(systemd.pids(unit), port)
+    return f"; {elsewhere}" if elsewhere else ""
 
 
 def probe(port: int, path: str, site: str, timeout: float = 2.0) -> tuple[str, float]:
@@ -115,7 +121,7 @@ def _failed(
     """With the unit's last lines, without those that only say that `probes` was requested."""
     time.sleep(0.1)  # journald may not have written the last line yet
     hidden = envfile.secrets(paths, slot)
-    said = without_probes(systemd.journal(unit, since, lines=_LINES_READ), probes)[-_LINES:]
+    said = without_probes(systemd.journal(unit, since, _LINES_READ), probes)[-_LINES:]
     lines = envfile.redact("\n".join(said), hidden).splitlines()
     return AgentError(code, envfile.redact(message, hidden), log=lines, detail={"unit": unit})
 
