@@ -25,6 +25,7 @@ from slipway.platforms.state_folder import set_ups
 from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
+from slipway.secrets.signing import Signing
 from slipway.settings import (
     LOAD_HEADER,
     STICKY_COOKIE,
@@ -241,6 +242,11 @@ class LiveStack:
         if not self.platform.hosts_come_and_go:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
+
+    @cached_property
+    def signing(self) -> Signing:
+        """This person's signatures for the stack."""
+        return Signing(self.project)
 
     def deviations(self) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
         """By host, what is not as its set-up left it or does not belong there; and why others were not read.

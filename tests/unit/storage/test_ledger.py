@@ -218,4 +218,4 @@ def test_two_builds_of_one_commit_with_changes_differ_in_the_history(ledger: Led
     sha = "0123456789abcdef"
     for build, dirty in (("b1a2b3c4d5e6", True), ("b9f8e7d6c5b4", True), ("b000000000000", False)):
         ledger.create(kind="release", build=build, config="c1", git_sha=sha, dirty=dirty)
-    assert [each.source for each in ledger.history(3)] == ["0123456789", "0123456789+c5b4", "0123456789+d5e6"]
+    assert [each.source for each in ledger.history(3)] == ["0123456789", "0123456789+9f8e", "0123456789+1a2b"]
