@@ -28,14 +28,14 @@ ENDPOINTS = "/etc/slipway/endpoints.json"
 
 def deploy(plan: FleetPlan, host: Host) -> None:
     """Operators' access through Systems Manager, and timers: follow the boot document, drain, measure."""
+    del host  # every role has the same
     _users()
     if plan.instance and plan.instance.endpoints:
         endpoints = json.dumps({"endpoints": dict(plan.instance.endpoints)}, indent=1)
         install(name=ENDPOINTS, src=endpoints, dest=ENDPOINTS)
     _operator_access()
     _session_agent(plan)
-    # Only web hosts measure: the app's /metrics are on its web processes.
-    timers = ("converge", "leave", "measure") if host.role == "web" else ("converge", "leave")
+    timers = ("converge", "leave", "measure")
     unit(*(f"slipway-{name}.{kind}" for name in timers for kind in ("service", "timer")))
     for name in timers:
         timer = f"slipway-{name}.timer"

@@ -1,13 +1,14 @@
-"""Measure: publish the app's queue metrics to CloudWatch: jobs that wait, and jobs that have failed for good.
+"""Measure: publish to CloudWatch how full the host is, and the app's queue: jobs that wait, jobs that failed.
 
-A timer runs it once a minute on web hosts. Every host publishes the same numbers and the alarms use the
-maximum, so any host may be missing. If the app exposes no metric, none is published; missing data also
-raises the alarm.
+A timer runs it once a minute on every host. All web hosts publish the same numbers of the queue, and the
+alarms use the maximum, so any host may be missing. If the app exposes no queue, none is published; missing
+data also raises that alarm.
 """
 
 from __future__ import annotations
 
 import http.client
+import os
 import re
 from urllib.parse import urlencode
 
@@ -19,6 +20,8 @@ from .state import State
 
 METRICS = {"waiting": "QueueWaiting", "failed": "QueueFailed"}
 """State of `<app>_queue_jobs{state="…"}` at /metrics → CloudWatch metric in namespace `slipway/<fleet>`."""
+OWN = ("DiskUsedPercent", "MemoryUsedPercent")
+"""The host's own metrics, in the same namespace, without dimensions: the alarms watch the fullest host."""
 _SERIES = re.compile(r'^[a-z][a-z0-9_]*_queue_jobs\{state="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
 _SECRET = re.compile(r":secret:slipway/([^/]+)/([^/]+)/boot/")
 _TIMEOUT = 5.0
@@ -26,17 +29,33 @@ _TIMEOUT = 5.0
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
     """See docs/agent.md, `measure`."""
+    own = own_values()
+    _publish(paths, host, own)
     live = State.load(paths).live
     if live is None or live.web is None:
-        return {"told": {}, "why": "nothing is live yet"}
+        return {"told": own, "why": "nothing is live yet"}
     values = queue_values(_scrape(live.web.ports(live.name)[0], live.site))
     if values:
-        body = put_metric_data(f"slipway/{fleet(host.boot_secret)}", values)
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = Cloud(paths, host.region).call("monitoring", "POST", "/", body, headers)
-        if answer.status != 200:
-            raise AgentError("cloud", f"PutMetricData: {answer.reason}")
-    return {"told": values, "why": "" if values else "the app's /metrics names no queue"}
+        _publish(paths, host, values)
+    return {"told": {**own, **values}, "why": "" if values else "the app's /metrics names no queue"}
+
+
+def own_values(root: str = "/", meminfo: str = "/proc/meminfo") -> dict[str, float]:
+    """How full the host's disk and memory are, in percent, as processes that are not root see it."""
+    disk = os.statvfs(root)
+    used = disk.f_blocks - disk.f_bfree
+    with open(meminfo) as file:
+        sizes = {line.split(":")[0]: int(line.split()[1]) for line in file}
+    memory = 100 - 100 * sizes["MemAvailable"] / sizes["MemTotal"]
+    return {OWN[0]: round(100 * used / (used + disk.f_bavail), 1), OWN[1]: round(memory, 1)}
+
+
+def _publish(paths: Paths, host: Host, values: dict[str, float]) -> None:
+    body = put_metric_data(f"slipway/{fleet(host.boot_secret)}", values)
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = Cloud(paths, host.region).call("monitoring", "POST", "/", body, headers)
+    if answer.status != 200:
+        raise AgentError("cloud", f"PutMetricData: {answer.reason}")
 
 
 def queue_values(metrics: str) -> dict[str, float]:
@@ -51,7 +70,7 @@ def put_metric_data(namespace: str, values: dict[str, float]) -> bytes:
     for index, (name, value) in enumerate(values.items(), start=1):
         form[f"MetricData.member.{index}.MetricName"] = name
         form[f"MetricData.member.{index}.Value"] = f"{value:g}"
-        form[f"MetricData.member.{index}.Unit"] = "Count"
+        form[f"MetricData.member.{index}.Unit"] = "Percent" if name in OWN else "Count"
     return urlencode(form).encode()
 
 

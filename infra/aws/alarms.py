@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pulumi
@@ -32,14 +32,16 @@ class AlarmsArgs:
     """Metric name of the web ACL."""
     cache: pulumi.Input[str] | None = None
     """Id of the replication group."""
-    cache_nodes: int = 1
-    """Primary and replicas."""
+    cache_nodes: Sequence[str] = ("001",)
+    """What ElastiCache adds to that id for each node."""
     database: pulumi.Input[str] | None = None
     """Identifier of the RDS instance."""
     database_log_group: pulumi.Input[str] | None = None
     """CloudWatch log group of its PostgreSQL log."""
     proxy: pulumi.Input[str] | None = None
     """Name of the RDS Proxy."""
+    groups: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Name of the Auto Scaling group, by role."""
     queue: bool = True
     """Do the hosts report how many jobs wait and have failed?"""
 
@@ -47,7 +49,8 @@ class AlarmsArgs:
 class Alarms(pulumi.ComponentResource):
     """One encrypted topic (SNS.1), a subscription for each address, and every alarm that applies (I10).
 
-    Alarms also notify when they are over. An address receives mail once its owner has confirmed.
+    Alarms also notify when they are over. An address receives mail once its owner has confirmed. They are
+    made silent, and the first promoted release turns them on: what is still being set up pages no one.
     """
 
     topic_arn: pulumi.Output[str]
@@ -109,7 +112,8 @@ class Alarms(pulumi.ComponentResource):
             metric_queries=None if plain else _queries(alarm),
             alarm_actions=[self.topic_arn],
             ok_actions=[self.topic_arn],
-            opts=self._child(),
+            actions_enabled=False,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["actionsEnabled"]),
         )
 
     def _log_filters(self, log_group: pulumi.Input[str]) -> None:
@@ -148,14 +152,14 @@ def parts(args: AlarmsArgs) -> Parts:
         # https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html
         "cache": absent
         if args.cache is None
-        else [
-            {"CacheClusterId": pulumi.Output.concat(args.cache, f"-{number:03}")}
-            for number in range(1, args.cache_nodes + 1)
-        ],
+        else [{"CacheClusterId": pulumi.Output.concat(args.cache, f"-{node}")} for node in args.cache_nodes],
         "database": absent if args.database is None else [{"DBInstanceIdentifier": args.database}],
         "database_log": absent if args.database_log_group is None else [{}],
         "proxy": absent if args.proxy is None else [{"ProxyName": args.proxy}],
         "fleet": [{}] if args.queue else absent,
+        "hosts": [{}] if args.groups else absent,
+        "groups": [{"AutoScalingGroupName": name} for name in args.groups.values()],
+        "workers": [{"AutoScalingGroupName": args.groups["worker"]}] if "worker" in args.groups else absent,
     }
 
 

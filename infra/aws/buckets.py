@@ -131,7 +131,7 @@ class SealedBucket(pulumi.ComponentResource):
     """A bucket that cannot be made public, by policy or by ACL (S3.1, S3.2, S3.3, S3.8, S3.12).
 
     TLS only (S3.5, in the given policy); encrypted at rest (S3.17); versioned (S3.14); old versions and
-    incomplete uploads expire (S3.13). Pulumi never empties it.
+    incomplete uploads expire (S3.13). Pulumi never empties it where `protect` is on.
     """
 
     bucket: pulumi.Output[str]
@@ -143,7 +143,8 @@ class SealedBucket(pulumi.ComponentResource):
         made = aws.s3.Bucket(
             f"{name}-bucket",
             bucket=args.bucket,
-            force_destroy=False,
+            # Without protection the stack is one that goes, with what is in it.
+            force_destroy=not args.protect,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         private = aws.s3.BucketPublicAccessBlock(

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.aws.limits import REPLICATION_GROUP, retention_days, short_name
+from infra.aws.limits import FINAL_SNAPSHOT, REPLICATION_GROUP, final_snapshot, retention_days, short_name
 from infra.aws.security_groups import let_in
 from slipway.settings.aws import Cache as CacheSettings
 from slipway.settings.aws_names import AwsNames
@@ -15,6 +15,17 @@ from slipway.settings.aws_names import AwsNames
 PORT = 6379
 SHARDS = 2
 """Number of shards in cluster mode."""
+
+
+def node_suffixes(settings: CacheSettings) -> list[str]:
+    """What ElastiCache adds to a group's id for each node: `001`; with shards `0001-001`.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.html
+    """
+    nodes = [f"{number:03}" for number in range(1, settings.replicas + 2)]
+    if not settings.cluster_mode:
+        return nodes
+    return [f"{shard:04}-{node}" for shard in range(1, SHARDS + 1) for node in nodes]
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ class Cache(pulumi.ComponentResource):
             snapshot_retention_limit=settings.snapshot_days,
             snapshot_window="01:00-02:00",
             maintenance_window="sun:05:00-sun:06:00",
-            final_snapshot_identifier=f"{fleet}-final" if settings.final_snapshot else None,
+            final_snapshot_identifier=final_snapshot(fleet) if settings.final_snapshot else None,
             auto_minor_version_upgrade=True,
             apply_immediately=False,
             log_delivery_configurations=[
@@ -114,7 +125,7 @@ class Cache(pulumi.ComponentResource):
             opts=ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                ignore_changes=["authToken", "authTokenUpdateStrategy"],
+                ignore_changes=["authToken", "authTokenUpdateStrategy", FINAL_SNAPSHOT],
             ),
         )
 

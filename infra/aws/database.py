@@ -10,7 +10,7 @@ from pulumi import Output, ResourceOptions
 
 from infra.aws.database_proxy import DatabaseProxy, DatabaseProxyArgs
 from infra.aws.iam.document import Statement, as_json, document
-from infra.aws.limits import retention_days
+from infra.aws.limits import FINAL_SNAPSHOT, final_snapshot, retention_days
 from infra.aws.security_groups import let_in
 from slipway.settings.aws import Database as DatabaseSettings
 from slipway.settings.aws_names import AwsNames
@@ -118,10 +118,11 @@ class Database(pulumi.ComponentResource):
             backup_retention_period=settings.backup_days,
             backup_window=settings.backup_window,
             maintenance_window=settings.maintenance_window,
-            delete_automated_backups=False,
+            # Backups of a stack that goes would keep its subnets and its name in the way.
+            delete_automated_backups=not settings.final_snapshot,
             copy_tags_to_snapshot=True,
             skip_final_snapshot=not settings.final_snapshot,
-            final_snapshot_identifier=f"{fleet}-final" if settings.final_snapshot else None,
+            final_snapshot_identifier=final_snapshot(fleet) if settings.final_snapshot else None,
             deletion_protection=settings.deletion_protection,
             # If the settings pin a minor version, RDS must not upgrade it.
             auto_minor_version_upgrade=settings.version == major_version(settings.version),
@@ -133,7 +134,9 @@ class Database(pulumi.ComponentResource):
             monitoring_interval=60,
             monitoring_role_arn=metrics_role(f"{name}-metrics", args.names, self._child),
             enabled_cloudwatch_logs_exports=list(LOGS),
-            opts=ResourceOptions(parent=self, protect=args.protect, depends_on=logs),
+            opts=ResourceOptions(
+                parent=self, protect=args.protect, depends_on=logs, ignore_changes=[FINAL_SNAPSHOT]
+            ),
         )
 
     def _subnets(self) -> Output[str]:

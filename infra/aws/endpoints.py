@@ -8,8 +8,9 @@ from pulumi import Output, ResourceOptions
 
 from slipway.settings.aws_names import AwsNames
 
-SERVICES = ("ssm", "ssmmessages", "ec2messages", "secretsmanager", "logs", "kms")
-"""Sessions, secrets and logs: what a host must reach even when its zone's NAT gateway is down."""
+SERVICES = ("ssm", "ssmmessages", "secretsmanager")
+"""Sessions and secrets: what a host must reach even when its zone's NAT gateway is down. The session
+agent needs no `ec2messages` since its version 3.3.40, and no host calls KMS: Secrets Manager and S3 do."""
 
 
 @dataclass(frozen=True)

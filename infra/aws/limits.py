@@ -1,6 +1,10 @@
-"""AWS's limits on values: lengths of names, and retention periods of log groups."""
+"""AWS's limits on values: lengths of names, retention periods, names that may not come again."""
 
 import hashlib
+import os
+from datetime import UTC, datetime
+
+from infra import RECORDED
 
 LOAD_BALANCER = 32
 """Maximum length of the name of a load balancer, target group or trust store."""
@@ -27,3 +31,16 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRete
 def retention_days(days: int) -> int:
     """The shortest period CloudWatch accepts that is at least `days`; 0 (no expiry) if there is none."""
     return next((known for known in _KNOWN if known >= days), 0)
+
+
+FINAL_SNAPSHOT = "finalSnapshotIdentifier"
+"""Pulumi keeps the first value (`ignore_changes`): the name is that of the database's making."""
+
+
+def final_snapshot(fleet: str) -> str:
+    """A name that no earlier database of this fleet has left: AWS refuses one that exists.
+
+    A recorded graph has one that does not change, so that two of them can be compared.
+    """
+    made = datetime(2000, 1, 1, tzinfo=UTC) if os.environ.get(RECORDED) else datetime.now(UTC)
+    return f"{fleet}-final-{made:%Y%m%d%H%M%S}"

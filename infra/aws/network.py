@@ -19,6 +19,8 @@ class NetworkArgs:
 
     names: AwsNames
     settings: NetworkSettings
+    letters: str
+    """Letters of its zones: `ab`."""
     key_arn: pulumi.Input[str]
     """Key that encrypts the flow log."""
 
@@ -98,8 +100,7 @@ class Network(pulumi.ComponentResource):
 
     def _subnets(self, tier: str, ranges: list[str]) -> list[aws.ec2.Subnet]:
         names = self._args.names
-        settings = self._args.settings
-        zones = zone_names(names.region, settings.zone_letters, settings.zones)
+        zones = zone_names(names.region, self._args.letters)
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{tier}-{letter}",
@@ -227,6 +228,6 @@ def subnets(cidr: str, zones: int) -> Subnets:
     )
 
 
-def zone_names(region: str, letters: str, zones: int) -> list[str]:
+def zone_names(region: str, letters: str) -> list[str]:
     """`us-east-1a`, `us-east-1b`, …: by rule, because the program makes no look-ups."""
-    return [f"{region}{letter}" for letter in letters[:zones]]
+    return [f"{region}{letter}" for letter in letters]

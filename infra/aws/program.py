@@ -10,7 +10,7 @@ from infra.aws.alarms import Alarms, AlarmsArgs
 from infra.aws.audit import Audit, AuditArgs
 from infra.aws.buckets import Storage, StorageArgs
 from infra.aws.budget import Budget, BudgetArgs
-from infra.aws.cache import Cache, CacheArgs
+from infra.aws.cache import Cache, CacheArgs, node_suffixes
 from infra.aws.compute import Compute, ComputeArgs, deregistration_seconds
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.domain import Certificate, CertificateArgs, SiteName, SiteNameArgs, proof_records
@@ -27,7 +27,10 @@ from infra.cloudflare.origin import IPV4, IPV6, origin_ca
 from infra.cloudflare.realtime import Realtime, RealtimeArgs, worker_variables
 from infra.cloudflare.uploads import Uploads, UploadsArgs
 from slipway.settings import BadInput, Project
+from slipway.settings.aws import Alerts, Aws
+from slipway.settings.aws_fit import most_connections
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.aws_offered import zone_letters
 
 
 def program(project: Project) -> Mapping[str, Any]:
@@ -69,7 +72,9 @@ def program(project: Project) -> Mapping[str, Any]:
         proxy=stack.database == "postgres" and settings.database.pooler == "rds_proxy",
     ), here)  # fmt: skip
 
-    network = Network("network", NetworkArgs(names, settings.network, vault.key_arn), here)
+    network = Network(
+        "network", NetworkArgs(names, settings.network, zone_letters(settings), vault.key_arn), here
+    )
 
     edge = LoadBalancer("edge", LoadBalancerArgs(
         names, settings.load_balancer,
@@ -134,16 +139,17 @@ def program(project: Project) -> Mapping[str, Any]:
     ), ResourceOptions.merge(here, ResourceOptions(depends_on=data)))  # fmt: skip
 
     alarms = Alarms("alarms", AlarmsArgs(
-        names, settings.alerts, vault.key_arn,
+        names, alert_settings(settings), vault.key_arn,
         load_balancer=edge.arn_suffix,
         target_group=edge.target_group_arn_suffix,
         certificate_arn=certificate.requested_arn,
         web_acl=edge.web_acl_name,
         cache=cache.id if cache else None,
-        cache_nodes=1 + settings.cache.replicas,
+        cache_nodes=node_suffixes(settings.cache),
         database=database.identifier if database else None,
         database_log_group=database.log_group if database else None,
         proxy=database.proxy_name if database else None,
+        groups=compute.group_names,
         queue=cache is not None,
     ), here)  # fmt: skip
 
@@ -185,6 +191,13 @@ def program(project: Project) -> Mapping[str, Any]:
             database=database, cache=cache,
         ),
     ), here).fields  # fmt: skip
+
+
+def alert_settings(settings: Aws) -> Alerts:
+    """The alerts' thresholds, with the database's connections from its class if none are set."""
+    most = most_connections(settings.database.type)
+    given = settings.alerts.database_connections or (most or 0) * 4 // 5
+    return settings.alerts.model_copy(update={"database_connections": given or 100})
 
 
 def aws_provider(names: AwsNames, profile: str) -> aws.Provider:

@@ -9,6 +9,9 @@ from infra.aws.iam.document import as_json
 from infra.aws.iam.resource_policies import key_policy, secret_policy
 from slipway.settings.aws_names import HOST_ROLES, AwsNames
 
+_LEAST_KEY_DAYS = 7
+"""KMS keeps a deleted key for 7 days at least; its alias is free at once."""
+
 
 @dataclass(frozen=True)
 class VaultArgs:
@@ -42,7 +45,7 @@ class Vault(pulumi.ComponentResource):
             f"{name}-key",
             description=f"Everything of {names.fleet}",
             enable_key_rotation=True,
-            deletion_window_in_days=args.recovery_days,
+            deletion_window_in_days=max(args.recovery_days, _LEAST_KEY_DAYS),
             policy=as_json(key_policy(names)),
             opts=self._kept(),
         )

@@ -66,7 +66,8 @@ class Front(pulumi.ComponentResource):
                 zone=settings.zone,
                 domain=args.domain,
                 requests_per_10_seconds=settings.requests_per_10_seconds,
-                managed_rules=settings.managed_rules,
+                managed_rules=settings.managed_rules and settings.plan != "free",
+                by_path_only=settings.plan == "free",
             )
             Rulesets(f"{name}-rules", rules, child)
         self.site = site.name

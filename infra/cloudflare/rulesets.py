@@ -23,6 +23,8 @@ class RulesetsArgs:
     domain: str
     requests_per_10_seconds: int
     managed_rules: bool
+    by_path_only: bool = False
+    """Is the zone on the free plan, whose rate rules know the path and nothing else?"""
 
 
 class Rulesets(pulumi.ComponentResource):
@@ -37,7 +39,8 @@ class Rulesets(pulumi.ComponentResource):
         ours = hosts_expression(args.domain)
         if args.managed_rules:
             self._ruleset("managed", "http_request_firewall_managed", [_managed(ours)])
-        self._ruleset("limit", "http_ratelimit", [_limit(ours, args.requests_per_10_seconds)])
+        limited = EVERY_PATH if args.by_path_only else ours
+        self._ruleset("limit", "http_ratelimit", [_limit(limited, args.requests_per_10_seconds)])
         # If two cache rules match, the later one decides.
         self._ruleset("cache", "http_request_cache_settings", [_pass(ours), _keep(args.domain)])
         self.register_outputs({})
@@ -52,6 +55,10 @@ class Rulesets(pulumi.ComponentResource):
             rules=rules,
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+EVERY_PATH = 'starts_with(http.request.uri.path, "/")'
+"""Fields of rate rules by plan: https://developers.cloudflare.com/waf/rate-limiting-rules/#availability"""
 
 
 def hosts_expression(domain: str) -> str:

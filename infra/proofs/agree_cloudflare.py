@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from infra.cloudflare.rulesets import EVERY_PATH
 from infra.policies.reading import entries, table, texts
 from infra.proofs.facts import Facts, Said
 from infra.proofs.network_map import first
@@ -108,7 +109,10 @@ def everything_is_about_the_site(facts: Facts) -> Iterator[Said]:
             yield each, "domainName", f"the site is {', '.join(sorted(site))}"
     for ruleset in facts.graph.of("cloudflare:index/ruleset:Ruleset"):
         for rule in entries(ruleset.inputs.get("rules")):
-            if site and not any(f'"{name}"' in str(rule.get("expression")) for name in site):
+            expression = str(rule.get("expression"))
+            if expression == EVERY_PATH and ruleset.inputs.get("phase") == "http_ratelimit":
+                continue  # the free plan has no other
+            if site and not any(f'"{name}"' in expression for name in site):
                 yield ruleset, "rules", f"{rule.get('ref')} is not about {', '.join(sorted(site))}"
     if not site and any(each.type.startswith("cloudflare:") for each in facts.graph):
         yield None, "", "no record leads to the load balancer"

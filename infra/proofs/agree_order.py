@@ -224,6 +224,11 @@ def deploy_may_release(facts: Facts) -> Iterator[Said]:
         ("ssm:StartSession", facts.arn("ec2", "instance/i-1")),
         ("ssm:StartSession", f"arn:aws:ssm:{facts.region}:x:document/AWS-StartSSHSession"),
         ("ec2-instance-connect:SendSSHPublicKey", facts.arn("ec2", "instance/i-1")),
+        ("rds:CreateDBSnapshot", facts.arn("rds", f"snapshot:{facts.fleet}-before-1")),
+        ("rds:CreateDBSnapshot", facts.arn("rds", f"db:{facts.fleet}")),
+        ("rds:DescribeDBSnapshots", facts.arn("rds", f"db:{facts.fleet}")),
+        ("cloudwatch:DescribeAlarms", facts.arn("cloudwatch", "alarm:x")),
+        ("cloudwatch:EnableAlarmActions", facts.arn("cloudwatch", f"alarm:{facts.fleet}-no-host")),
         ("ec2:DescribeInstances", "*"), ("autoscaling:DescribeAutoScalingGroups", "*"),
         ("elasticloadbalancing:DescribeTargetHealth", "*"),
     ):  # fmt: skip

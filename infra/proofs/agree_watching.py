@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hosts.agent.measure import METRICS
+from hosts.agent.measure import METRICS, OWN
 from infra.policies.reading import entries, statements, table, texts
 from infra.proofs.facts import Facts, Said, services
 from infra.proofs.network_map import first
@@ -53,7 +53,7 @@ def metrics_are_published(facts: Facts) -> Iterator[Said]:
 
 
 def _own_metrics(facts: Facts) -> set[tuple[str, str]]:
-    hosts = {(f"slipway/{facts.fleet}", name) for name in METRICS.values()}
+    hosts = {(f"slipway/{facts.fleet}", name) for name in (*METRICS.values(), *OWN)}
     filters = {
         (str(metric.get("namespace")), str(metric.get("name")))
         for each in facts.graph.of(_FILTER)
@@ -188,8 +188,8 @@ def alarms_reach_someone(facts: Facts) -> Iterator[Said]:
                 each.address for each in topics
             }:
                 yield alarm, side, "notifies no topic of the stack"
-        if alarm.inputs.get("actionsEnabled") is False:
-            yield alarm, "actionsEnabled", "is off"
+        if alarm.inputs.get("actionsEnabled") is False and "actionsEnabled" not in alarm.ignore_changes:
+            yield alarm, "actionsEnabled", "is off, and every update would turn it off again"
     needed = {"cloudwatch.amazonaws.com"} if facts.graph.of(_ALARM) else set[str]()
     needed |= {"budgets.amazonaws.com"} if facts.graph.of("aws:budgets/budget:Budget") else set[str]()
     if facts.graph.of("aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination"):

@@ -11,6 +11,7 @@ from slipway.cli import (
     doctor,
     down,
     drift,
+    github,
     history,
     hold,
     infra,
@@ -25,6 +26,7 @@ from slipway.cli import (
     secrets,
     status,
     up,
+    verify,
 )
 
 app = typer.Typer(
@@ -65,6 +67,7 @@ app.command("rollback")(rollback.rollback)
 app.command("hold")(hold.hold)
 app.command("resume")(hold.resume)
 app.command("status")(status.status)
+app.command("verify")(verify.verify)
 app.command("history")(history.history)
 app.command("logs")(logs.logs)
 app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(
@@ -78,4 +81,5 @@ app.command("meter")(meter.meter)
 app.command("doctor")(doctor.doctor)
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(infra.app, name="infra")
+app.add_typer(github.app, name="github")
 app.add_typer(ledger.app, name="ledger")

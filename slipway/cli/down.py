@@ -1,4 +1,4 @@
-"""`slipway down`: take a local fleet down."""
+"""`slipway down`: take a fleet down."""
 
 from typing import Annotated
 
@@ -14,10 +14,13 @@ def down(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Take a local fleet down. Data stays for the next `up`, unless --volumes is given.
+    """Take a local fleet, or a stack on AWS that is not production, down.
+
+    Data of a local fleet stays for the next `up`, unless --volumes is given. On AWS everything goes.
 
     [dim]Examples:[/]
       slipway down --stack local
+      slipway down --stack preview --volumes
       slipway down --stack local --volumes
     """
     platform_of_stack(stack).take_down(progress(as_json=json), volumes=volumes)

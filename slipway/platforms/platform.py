@@ -199,6 +199,11 @@ class Platform(ABC):
         """The port that answers plain HTTP with a redirect to HTTPS."""
         return 80
 
+    def snapshot_database(self, outputs: Outputs, progress: Progress) -> dict[str, object] | None:
+        """Keep the database before a migration; what the ledger says of it. None: a host backs it up."""
+        del outputs, progress
+        return None
+
     @abstractmethod
     def renewal(self, outputs: Outputs) -> str:
         """What renews the site's certificate: a remedy for one that ends soon."""

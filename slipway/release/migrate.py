@@ -109,10 +109,15 @@ def migration_host(rollout: Rollout) -> FleetHost:
 
 
 def _back_up(rollout: Rollout) -> dict[str, object] | None:
-    """Dump the database on its backup host and verify the dump there; None if no host takes backups."""
+    """Dump the database on its backup host and verify the dump there, or have the platform take a snapshot.
+
+    None: the stack has no database.
+    """
     database = rollout.outputs.database
-    if database is None or not database.backup_host:
+    if database is None:
         return None
+    if not database.backup_host:
+        return rollout.stack.platform.snapshot_database(rollout.outputs, rollout.progress)
     rollout.progress.host(database.backup_host, "backing up the database")
     connection = rollout.stack.fleet.host(database.backup_host).connection
     done = connection.run([BACKUP], timeout=BACKUP_SECONDS)

@@ -11,8 +11,9 @@ from typing import Literal
 from slipway.settings.aws import Alerts
 
 Part = Literal[
-    "balancer", "targets", "firewall", "certificate", "cache", "database", "database_log", "proxy", "fleet"
-]
+    "balancer", "targets", "firewall", "certificate", "cache", "database", "database_log", "proxy", "fleet",
+    "hosts", "groups", "workers",
+]  # fmt: skip
 """The part of a stack that a metric belongs to, which decides its dimensions."""
 FLEET = "slipway"
 """CloudWatch namespace of metrics from hosts and log filters: `slipway/<fleet>`."""
@@ -175,15 +176,20 @@ ALERTS = (
     ),
     Alert(
         "database-connection",
-        "connections to the database fail",
+        "more than {threshold} connections to the database failed in 5 minutes",
         "is the database up, are its connections used up, is the password the secret store's?",
         "page",
-        lambda _: 0,
+        lambda _: 5,
         CloudWatch(
             {"refused": Metric(FLEET, "DatabaseConnectionErrors", "Sum", "database_log")},
+            seconds=300,
             periods=1,
             breaching=1,
-            log=Log("DatabaseConnectionErrors", '?"FATAL:" ?"PANIC:"'),
+            # Neither are failures: an idle transaction that PostgreSQL ends as we set it, and a restart.
+            log=Log(
+                "DatabaseConnectionErrors",
+                '"FATAL:" -"idle-in-transaction" -"administrator command" -"starting up" -"shutting down"',
+            ),
         ),
         "absent({app}_outbox_rows)",
         minutes=1,
@@ -213,6 +219,74 @@ ALERTS = (
         CloudWatch(
             {"free": Metric(_RDS, "FreeStorageSpace", "Minimum", "database")},
             seconds=300,
+            missing="breaching",
+        ),
+        below=True,
+    ),
+    Alert(
+        "database-cpu",
+        "the database's processors are more than {threshold} percent busy for a quarter of an hour",
+        "Performance Insights names the statements; a larger slipway:aws.database.type",
+        "ticket",
+        lambda alerts: alerts.database_cpu_percent,
+        CloudWatch(
+            {"busy": Metric(_RDS, "CPUUtilization", "Average", "database")},
+            seconds=300, periods=3, breaching=3,
+        ),
+    ),
+    Alert(
+        "database-connections",
+        "more than {threshold} connections to the database are open",
+        "more hosts or larger pools than the class takes: a smaller pool in slipway:env, or a larger type",
+        "ticket",
+        lambda alerts: float(alerts.database_connections),
+        CloudWatch(
+            {"open": Metric(_RDS, "DatabaseConnections", "Maximum", "database")},
+            seconds=300, periods=2, breaching=2,
+        ),
+    ),
+    Alert(
+        "host-disk",
+        "a host's disk is more than {threshold} percent full",
+        "slipway status; old builds are pruned automatically: is it a log? A larger slipway:aws.web.disk_gb",
+        "page",
+        lambda alerts: alerts.disk_percent,
+        CloudWatch({"full": Metric(FLEET, "DiskUsedPercent", "Maximum", "hosts")}),
+    ),
+    Alert(
+        "host-memory",
+        "a host's memory is more than {threshold} percent used",
+        "processes.*.memory_max in slipway.toml, or a larger slipway:aws.web.type",
+        "ticket",
+        lambda alerts: alerts.memory_percent,
+        CloudWatch(
+            {"full": Metric(FLEET, "MemoryUsedPercent", "Maximum", "hosts")}, periods=10, breaching=10
+        ),
+    ),
+    Alert(
+        "missing-hosts",
+        "a group has had fewer hosts in service than it wants for half an hour",
+        "the group's activity in the EC2 console says why launches fail: quota, image, or no capacity",
+        "page",
+        lambda _: 0,
+        CloudWatch(
+            {
+                "wanted": Metric("AWS/AutoScaling", "GroupDesiredCapacity", "Minimum", "groups"),
+                "there": Metric("AWS/AutoScaling", "GroupInServiceInstances", "Maximum", "groups"),
+            },
+            "wanted - there",
+            periods=30,
+            breaching=30,
+        ),
+    ),
+    Alert(
+        "no-worker",
+        "no worker host is in service",
+        "slipway status; the group's activity in the EC2 console",
+        "page",
+        lambda _: 1,
+        CloudWatch(
+            {"workers": Metric("AWS/AutoScaling", "GroupInServiceInstances", "Maximum", "workers")},
             missing="breaching",
         ),
         below=True,

@@ -4,7 +4,7 @@ The defaults here are production's. `PREVIEW` has those of other purposes: the s
 quicker to delete. A stack's file overrides any of them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints
 
@@ -20,7 +20,7 @@ Window = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:
 WeeklyWindow = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{3}:[0-9]{2}:[0-9]{2}-[a-z]{3}:[0-9]{2}:[0-9]{2}$")
 ]
-ZoneLetters = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,6}$")]
+ZoneLetters = Annotated[str, StringConstraints(pattern=r"^([a-z]{2,6})?$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -31,13 +31,14 @@ class Network(Setting):
     """Address range of the VPC; /16 to /20."""
     zones: int = Field(default=2, ge=2, le=3)
     """Availability zones: a load balancer needs two."""
-    zone_letters: ZoneLetters = "abc"
-    """Letters of the zones, in order. Not every account has all: `aws ec2 describe-availability-zones`."""
+    zone_letters: ZoneLetters = ""
+    """Letters of the zones, in order; empty: the first of the region. Not every account has all of an old
+    region's: `aws ec2 describe-availability-zones`."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """NAT gateways: one per zone survives the loss of a zone, a single one costs less."""
-    endpoints: bool = True
-    """Are there VPC endpoints for AWS's services? S3's is free and always there. Others (sessions, secrets,
-    logs, keys) keep hosts manageable while a NAT gateway is down, and cost by the hour and zone."""
+    endpoints: bool = False
+    """Are there VPC endpoints for sessions and secrets? S3's is free and always there. These three keep hosts
+    manageable while a NAT gateway is down, and cost by the hour and zone: 44 USD a month in two zones."""
     flow_log_days: int = Field(default=30, ge=1)
     """Retention of the flow log of accepted and rejected connections, in days."""
 
@@ -150,6 +151,11 @@ class GitHub(Setting):
 
     repository: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
     """`owner/name`."""
+    owner_id: int = Field(default=0, ge=0)
+    """Number of the owner, which GitHub puts into tokens of repositories that were created or renamed since
+    2026-07-15; `slipway github ids` reads both. 0: an older repository."""
+    repository_id: int = Field(default=0, ge=0)
+    """Number of the repository; with `owner_id` or not at all."""
     environment: str = ""
     """The GitHub environment that may release this stack; default: the stack's name."""
     provider: Literal["create", "existing"] = "create"
@@ -169,6 +175,14 @@ class Alerts(Setting):
     """Maximum use of Redis' memory, in percent."""
     queue_length: int = Field(default=1000, ge=1)
     """Maximum number of waiting jobs."""
+    database_cpu_percent: float = Field(default=90, gt=0, le=100)
+    """Maximum use of the database's processors, in percent."""
+    database_connections: int = Field(default=0, ge=0)
+    """Maximum number of open connections; 0: four fifths of what the instance class takes."""
+    disk_percent: float = Field(default=85, gt=0, le=100)
+    """Maximum use of a host's disk, in percent."""
+    memory_percent: float = Field(default=92, gt=0, le=100)
+    """Maximum use of a host's memory, in percent."""
     certificate_days: int = Field(default=14, ge=1)
     """Minimum days until the certificate expires."""
     limited_per_5_minutes: int = Field(default=500, ge=1)
@@ -198,6 +212,10 @@ class Aws(Setting):
 
     account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
     """The only account in which this stack may be made."""
+    size: Literal["small", "standard", "large"] = "standard"
+    """Defaults of a production stack: `small` for the first users, at less than 200 USD a month. It gives up:
+    hosts in the other zone lose the internet with the zone of the only NAT gateway, and a failover of the
+    database closes its connections, for there is no proxy; classes are burstable."""
     region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     """Region of all resources."""
     profile: str = ""
@@ -222,8 +240,9 @@ class Aws(Setting):
     """See below."""
     buckets: Buckets = Buckets()
     """See below."""
-    secret_recovery_days: int = Field(default=30, ge=7, le=30)
-    """Days for which a deleted secret or key can be restored."""
+    secret_recovery_days: int = Field(default=30, ge=0, le=30)
+    """Days for which a deleted secret or key can be restored: 7 to 30. 0: secrets are gone at once, so that a
+    stack can be made again under its name; keys are kept for 7 days, which is AWS's least."""
     alerts: Alerts = Alerts()
     """See below."""
     github: GitHub | None = None
@@ -247,6 +266,9 @@ class Cloudflare(Setting):
     """Zone id."""
     zone_name: str
     """Name of the zone that contains the stack's domain."""
+    plan: Literal["free", "pro", "business"] = "free"
+    """The zone's plan. On `free`, the rate limit covers every path of the zone, whatever the host, and
+    Cloudflare's managed rules are off: that plan has neither."""
     manage_zone: bool = True
     """Does this stack manage zone-wide settings (TLS, cache)? One stack of each zone does."""
     edge_certificate: Literal["universal", "advanced"] = "universal"
@@ -260,13 +282,13 @@ class Cloudflare(Setting):
     worker_migrated: bool = False
     """Turn on after the Worker's first `up`: Cloudflare creates a Durable Object's class only once."""
     managed_rules: bool = True
-    """Are Cloudflare's managed firewall rules on? They need the Pro plan."""
+    """Are Cloudflare's managed firewall rules on? Only from plan `pro` on."""
     requests_per_10_seconds: int = Field(default=200, ge=10)
     """Requests allowed from one client address in 10 seconds; Cloudflare blocks more."""
 
 
 PREVIEW: dict[str, Any] = {
-    "network": {"nat": "one", "endpoints": False, "flow_log_days": 7},
+    "network": {"nat": "one", "flow_log_days": 7},
     "web": {"type": "t3.small", "min": 2, "max": 3},
     "worker": {"type": "t3.small", "min": 1, "max": 2},
     "load_balancer": {"deletion_protection": False, "log_days": 14},
@@ -276,19 +298,41 @@ PREVIEW: dict[str, Any] = {
     },
     "cache": {"type": "cache.t4g.micro", "replicas": 0, "snapshot_days": 1, "final_snapshot": False},
     "buckets": {"old_version_days": 7},
-    "secret_recovery_days": 7,
+    "secret_recovery_days": 0,
     "audit": False,
     "protect": False,
 }  # fmt: skip
 """Defaults of stacks that are not production, where they differ from the defaults above."""
 
 
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {
+        "network": {"nat": "one"},
+        "web": {"type": "t3.small", "max": 4},
+        "worker": {"type": "t3.small", "min": 1, "max": 2},
+        "database": {"type": "db.t4g.micro", "storage_gb": 20, "max_storage_gb": 100, "pooler": "none"},
+        "cache": {"type": "cache.t4g.micro"},
+    },
+    "large": {
+        "network": {"endpoints": True},
+        "web": {"type": "m7i.large", "min": 4, "max": 12, "disk_gb": 40},
+        "worker": {"type": "m7i.large", "min": 2, "max": 6, "disk_gb": 40},
+        "database": {"type": "db.r6g.large", "storage_gb": 200, "max_storage_gb": 2000},
+        "cache": {"type": "cache.m6g.large"},
+    },
+}
+"""Defaults of production by size, where they differ from the defaults above."""
+
+
 def with_defaults(given: Any, purpose: Purpose) -> Any:
-    """`given` (the `slipway:aws` mapping) with the defaults of `purpose` for missing keys.
+    """`given` (the `slipway:aws` mapping) with the defaults of `purpose`, or of its size, for missing keys.
 
     Anything but a mapping is returned unchanged: validation reports it.
     """
-    return _merged(PREVIEW, given) if purpose == "preview" else given
+    if purpose == "preview":
+        return _merged(PREVIEW, given)
+    size = cast("dict[str, Any]", given).get("size") if isinstance(given, dict) else None
+    return _merged(SIZES[size], given) if size in SIZES else given
 
 
 def _merged(under: dict[str, Any], over: Any) -> Any:

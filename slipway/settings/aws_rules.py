@@ -13,6 +13,7 @@ from slipway.settings.aws import Aws, Group, Network
 from slipway.settings.aws_data_rules import data_rules
 from slipway.settings.aws_fit import EC2_TYPE, architecture_of_image, architecture_of_type
 from slipway.settings.aws_front_rules import front_rules
+from slipway.settings.aws_offered import offered_rules
 from slipway.settings.controls import CONTROLS
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
@@ -36,6 +37,14 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
     yield from fleet_rules(stack.aws)
     yield from front_rules(stack, stack.aws)
     yield from data_rules(stack, stack.aws)
+    yield from offered_rules(stack, stack.aws)
+    yield from _github(stack.aws)
+    if 0 < stack.aws.secret_recovery_days < 7:
+        yield (
+            ("aws", "secret_recovery_days"),
+            f"must be 0 or 7 to 30, got {stack.aws.secret_recovery_days}: AWS keeps a secret 7 days or not",
+            "0 for a stack that is often made again",
+        )
     if stack.purpose == "production":
         yield from production_rules(stack, stack.aws)
 
@@ -105,6 +114,15 @@ def _certificate(stack: Stack, aws: Aws) -> Iterator[Broken]:
         )
 
 
+def _github(aws: Aws) -> Iterator[Broken]:
+    if aws.github and bool(aws.github.owner_id) != bool(aws.github.repository_id):
+        yield (
+            ("aws", "github", "repository_id"),
+            "and owner_id go together: GitHub's tokens name both numbers, or neither",
+            "slipway github ids prints both",
+        )
+
+
 _PARTS: dict[str, Callable[[Stack], bool]] = {
     "database": lambda stack: stack.database == "postgres",
     "cache": lambda stack: stack.redis,
@@ -114,6 +132,12 @@ _PARTS: dict[str, Callable[[Stack], bool]] = {
 
 def production_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
     """The controls that production's settings do not meet."""
+    if not aws.alerts.emails:
+        yield (
+            ("aws", "alerts", "emails"),
+            "must name an address in production: alarms would reach no one",
+            'for example ["oncall@your.domain"]; its owner confirms it once',
+        )
     for control in CONTROLS:
         key = tuple(control.setting.split("."))
         if control.demands is None or not _PARTS.get(key[0], lambda _: True)(stack):
@@ -184,6 +208,8 @@ def _cidr(cidr: str) -> Iterator[Broken]:
 
 def _zones(network: Network) -> Iterator[Broken]:
     letters, place = network.zone_letters, ("aws", "network", "zone_letters")
+    if not letters:
+        return
     if len(set(letters)) < len(letters):
         yield place, f"names a zone twice: {shown(letters)}", "a letter for each zone"
     elif len(letters) < network.zones:

@@ -99,7 +99,7 @@ class CheckWebhook(Setting):
     secret: EnvName
     """Entry of the secret store that signs it."""
     signed: Lines = "${timestamp}.${body}"
-    """The text that is signed."""
+    """The text that is signed; `${key}`, the idempotency key, belongs into it where there is one."""
     headers: dict[str, str]
     """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
     body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")

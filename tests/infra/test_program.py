@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.picture.cost import cost
 from infra.policies import RULES, World, judge
+from infra.proofs import prove
 from infra.recording import Graph, Resource, record
 from infra.recording.graph import references
 from infra.recording.record import ProgramFailed
@@ -226,3 +228,16 @@ def test_slipway_up_hands_the_engine_no_program_that_breaks_a_severe_rule(
         provision(open_project("prod", project), Silent())
     assert "opens ports 22 to 22" in "\n".join(refused.value.details)
     assert ran == ["prod"]
+
+
+@pytest.mark.parametrize(("size", "most"), [("small", 200), ("standard", 475), ("large", 1500)])
+def test_a_size_costs_at_most_what_its_page_says_and_keeps_every_proof(
+    project: Path, size: str, most: int
+) -> None:
+    change(project, "prod", aws={"size": size, "network": None})
+    graph = record(project, "prod")
+    assert [str(each) for each in prove(graph)] == []
+    assert judge(World(graph, "production"), RULES) == []
+    estimate = cost(graph)
+    assert not estimate.unpriced
+    assert estimate.usd <= most

@@ -51,7 +51,7 @@ def test_the_table_holds(graph: Graph) -> None:
 
 
 def test_the_page_is_what_the_table_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m infra.proofs.reachability"
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m infra.proofs"
 
 
 BROKEN: dict[str, tuple[str, Any, str]] = {

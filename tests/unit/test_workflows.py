@@ -68,7 +68,9 @@ def test_nothing_is_granted_that_a_job_does_not_ask_for(file: Path) -> None:
     assert load(file)["permissions"] == {}
     for name, job in jobs(file):
         assert "permissions" in job, name
-        assert job["timeout-minutes"] <= 60, name
+        # A first `up` of a stack on AWS takes 45 to 60 minutes by itself.
+        longest = 110 if (file.name, name) == ("provision.yml", "up") else 60
+        assert job["timeout-minutes"] <= longest, name
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -135,8 +137,8 @@ def test_only_a_person_releases_after_a_rollback_and_never_by_default() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPING)
-def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
-    keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")
+def test_shipping_alone_gets_the_keys_by_its_environment(name: str) -> None:
+    keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY", "SLIPWAY_SIGNING_KEY")
     for step in steps(FOLDER / name):
         given = {key: value for key, value in step.get("env", {}).items() if key in keys}
         ships = f"slipway {name.removesuffix('.yml')} " in step.get("run", "")

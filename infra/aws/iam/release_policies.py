@@ -8,6 +8,7 @@ from typing import Any
 
 from infra.aws.iam.document import Statement, arn, document, iam_arn, partition
 from infra.aws.iam.host_policies import Estate, not_others
+from slipway.settings.aws import GitHub
 from slipway.settings.aws_names import FLEET_TAG, AwsNames
 
 GITHUB = "token.actions.githubusercontent.com"
@@ -58,6 +59,22 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             ],
             ["*"],
         ),
+        # Before a migration; the newest are kept.
+        Statement(
+            "SnapshotBeforeMigration",
+            ["rds:CreateDBSnapshot", "rds:DeleteDBSnapshot", "rds:AddTagsToResource"],
+            [arn(names, "rds", f"snapshot:{names.fleet}-before-*")],
+        ),
+        Statement(
+            "SnapshotOwnDatabase", ["rds:CreateDBSnapshot", "rds:DescribeDBSnapshots"],
+            [arn(names, "rds", f"db:{names.fleet}"), arn(names, "rds", f"snapshot:{names.fleet}-before-*")],
+        ),
+        # Alarms are silent until the first release is live.
+        Statement("FindAlarms", ["cloudwatch:DescribeAlarms"], [arn(names, "cloudwatch", "alarm:*")]),
+        Statement(
+            "TurnOnAlarms", ["cloudwatch:EnableAlarmActions"],
+            [arn(names, "cloudwatch", f"alarm:{names.fleet}-*")],
+        ),
         Statement(
             "ReadOutputs", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.outputs_parameter}")],
         ),
@@ -98,18 +115,29 @@ def preview_policy(estate: Estate) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def github_trust(names: AwsNames, repository: str, subject: str) -> dict[str, Any]:
-    """Trust policy: only jobs of `repository` with exactly this `subject` may assume the role.
+def github_trust(names: AwsNames, github: GitHub, subject: str) -> dict[str, Any]:
+    """Trust policy: only jobs of the repository with exactly this `subject` may assume the role.
 
-    `subject`: `environment:prod` or `pull_request`.
+    `subject`: `environment:prod` or `pull_request`. With the repository's numbers in the settings, both
+    forms of its name are trusted, each to the letter: GitHub writes the numbers into tokens of repositories
+    that were created or renamed since 2026-07-15 (aws-actions/configure-aws-credentials#1888).
     """
-    said = {f"{GITHUB}:aud": AUDIENCE, f"{GITHUB}:sub": f"repo:{repository}:{subject}"}
+    said = {f"{GITHUB}:aud": AUDIENCE, f"{GITHUB}:sub": github_subjects(github, subject)}
     return document(
         Statement(
             "GitHub", ["sts:AssumeRoleWithWebIdentity"],
             principals={"Federated": github_provider(names)}, conditions={"StringEquals": said},
         )
     )  # fmt: skip
+
+
+def github_subjects(github: GitHub, subject: str) -> str | list[str]:
+    """The subjects of the repository's tokens: `repo:acme/board:…`, `repo:acme@12/board@34:…`."""
+    plain = f"repo:{github.repository}:{subject}"
+    if not (github.owner_id and github.repository_id):
+        return plain
+    owner, _, name = github.repository.partition("/")
+    return [plain, f"repo:{owner}@{github.owner_id}/{name}@{github.repository_id}:{subject}"]
 
 
 def service_trust(names: AwsNames, service: str) -> dict[str, Any]:

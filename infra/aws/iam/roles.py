@@ -107,8 +107,8 @@ class Identity(pulumi.ComponentResource):
                 )
             )
         environment = github.environment or names.stack.name
-        deploy = github_trust(names, github.repository, f"environment:{environment}")
-        preview = github_trust(names, github.repository, "pull_request")
+        deploy = github_trust(names, github, f"environment:{environment}")
+        preview = github_trust(names, github, "pull_request")
         self.deploy_role_arn = self._role("deploy", deploy, deploy_policy, after=after).arn
         self.preview_role_arn = self._role("preview", preview, preview_policy, after=after).arn
 

@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
+from slipway.platforms.aws.alarms import silent_alarms, try_to_turn_on_alarms
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_of
+from slipway.platforms.aws.snapshots import snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
 from slipway.platforms.platform import Diagnosis, Examination, Opened, fail, ok, warn
-from slipway.platforms.pulumi import PulumiManaged
+from slipway.platforms.pulumi import PulumiManaged, refuse_missing
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
 from slipway.settings import BadInput, Outputs, Project, Role
@@ -28,9 +30,22 @@ class AwsPlatform(PulumiManaged):
         return up(self.project, self.secret_store(), progress, break_lock=break_lock)
 
     def take_down(self, progress: Progress, *, volumes: bool) -> None:
-        """Refused: Pulumi made the stack, and Pulumi deletes it."""
-        del progress, volumes
-        self._refuse("`down` is for local fleets", f"pulumi destroy --stack {self.project.stack.name}")
+        """Everything of a stack that is not production, its data too; production is refused."""
+        if self.project.stack.purpose == "production":
+            raise BadInput(
+                f"stack {self.project.stack.name} is production: slipway never deletes it",
+                remedy="take its protections away in an update of their own, then: pulumi destroy",
+            )
+        if not volumes:
+            raise BadInput(
+                f"`down` of {self.project.stack.name} deletes its data too: database, buckets, secrets",
+                remedy=f"slipway down --stack {self.project.stack.name} --volumes",
+            )
+        check_account(session_of(self.project), self.project.stack)
+        refuse_missing()
+        from slipway.platforms.pulumi.down import destroy  # noqa: PLC0415 - pulumi takes 0.4 s
+
+        destroy(self.project, progress)
 
     def open(self) -> Opened:
         """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""
@@ -70,8 +85,16 @@ class AwsPlatform(PulumiManaged):
     def write_boot_documents(
         self, outputs: Outputs, documents: Mapping[Role, str], order: tuple[int, int]
     ) -> None:
-        """A secret for each role, which a new host reads."""
-        write_boot_documents(session_of(self.project), cloud_of(outputs), documents, order)
+        """A secret for each role, which a new host reads. From the first one on, alarms notify."""
+        session = session_of(self.project)
+        write_boot_documents(session, cloud_of(outputs), documents, order)
+        if documents:
+            try_to_turn_on_alarms(session, names_of(self.project.stack).fleet)
+
+    def snapshot_database(self, outputs: Outputs, progress: Progress) -> dict[str, object] | None:
+        """A snapshot of the RDS instance."""
+        database = cloud_of(outputs).database
+        return snapshot(session_of(self.project), database, progress) if database else None
 
     def renewal(self, outputs: Outputs) -> str:
         """AWS Certificate Manager renews it."""
@@ -80,13 +103,24 @@ class AwsPlatform(PulumiManaged):
 
     def examinations(self) -> tuple[Examination, ...]:
         """Credentials, and the programs that reach hosts and provision."""
-        return (self.credentials, programs)
+        return (self.credentials, self.alarms, programs)
 
     def credentials(self) -> Iterable[Diagnosis]:
         """There are credentials, and they are of the stack's account."""
         check_account(session_of(self.project), self.project.stack)
         account = self.project.stack.aws.account if self.project.stack.aws else ""
         yield ok(f"AWS credentials are of account {account}, as the settings say")
+
+    def alarms(self) -> Iterable[Diagnosis]:
+        """The alarms notify; before the first release they are silent."""
+        silent = silent_alarms(session_of(self.project), names_of(self.project.stack).fleet)
+        if silent:
+            yield warn(
+                f"{len(silent)} alarms notify no one: {', '.join(silent[:3])}",
+                "the first release turns them on; after it: slipway up",
+            )
+        else:
+            yield ok("every alarm notifies")
 
 
 def programs() -> Iterable[Diagnosis]:

@@ -8,8 +8,11 @@ import shutil
 import time
 
 from hosts.plan import FleetPlan
+from slipway.build.sandbox import command_caches
 from slipway.build.worker import build_worker
 from slipway.fleet.fleet import Fleet
+from slipway.platforms.aws.account import make_linked_roles, refuse_small_account
+from slipway.platforms.aws.alarms import try_to_turn_on_alarms
 from slipway.platforms.aws.data_logins import (
     ensure_proxy_login,
     ensure_roles,
@@ -18,7 +21,7 @@ from slipway.platforms.aws.data_logins import (
 )
 from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, fleet_plan, publish_kits
 from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
-from slipway.platforms.aws.session import AwsSession, check_account, session_of
+from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import find_plugin
 from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS
 from slipway.platforms.platform import Opened
@@ -26,6 +29,7 @@ from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
+from slipway.secrets.signing import ensure_signers
 from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
@@ -51,6 +55,10 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
                 refuse_placeholders(project.stack)
             check_account(session, project.stack)
             find_plugin()
+            if can_provision():
+                if is_new(session, project):
+                    refuse_small_account(session, project.stack)
+                make_linked_roles(session, progress)
         with progress.phase("provision"):
             provision(project, progress, break_lock=break_lock)
             outputs = read_outputs(session, project)
@@ -58,6 +66,8 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("secrets"):
             secrets = ensure_random(store, SECRETS)
             _uploads_on_r2(project, outputs, store)
+        if said := ensure_signers(project):
+            progress.line(said)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
             kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
@@ -69,7 +79,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("data"):
             _data(session, plan, fleet, progress)
         with progress.phase("health"):
-            _health(session, outputs, bucket, progress)
+            _health(session, project, outputs, bucket, progress)
     return outputs
 
 
@@ -92,13 +102,26 @@ def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress
         ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(REDIS), host, progress)
 
 
-def _health(session: AwsSession, outputs: Outputs, bucket: Bucket, progress: Progress) -> None:
+def _health(
+    session: AwsSession, project: Project, outputs: Outputs, bucket: Bucket, progress: Progress
+) -> None:
     if Ledger(bucket, outputs.stack).live() is None:
         progress.line(f"nothing is live yet: slipway release --stack {outputs.stack}")
     else:
+        if why := try_to_turn_on_alarms(session, names_of(project.stack).fleet):
+            progress.line(why)
         wait_for_targets(session, cloud_of(outputs), outputs, progress)
     if problem := site_problem(outputs):
         progress.line(problem)
+
+
+def is_new(session: AwsSession, project: Project) -> bool:
+    """Has the stack never been provisioned? Its outputs are then in no parameter."""
+    try:
+        session.call("ssm", "get_parameter", Name=names_of(project.stack).outputs_parameter)
+    except AwsRefused as refused:
+        return refused.code == "ParameterNotFound"
+    return False
 
 
 def can_provision() -> bool:
@@ -127,7 +150,8 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     cloudflare = project.stack.cloudflare
     if cloudflare and cloudflare.worker:
-        build_worker(project.app, project.app_dir, progress.line)
+        caches = command_caches(project, progress.line)
+        build_worker(project.app, project.app_dir, caches, progress.line)
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     refuse_missing()

@@ -4,7 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from pulumi.automation import ConcurrentUpdateError, Stack
+from pulumi.automation import CommandError, ConcurrentUpdateError, Stack
 from pulumi.automation.events import EngineEvent
 
 from slipway.platforms.pulumi.approval import approved_urns, committed_approvers
@@ -44,10 +44,55 @@ def _judged_update(project: Project, stack: Stack, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-plan-") as folder:
         plan = preview(project, stack, progress, Path(folder) / "plan.json")
         refuse_unapproved(project, plan)
-        show = Show(progress)
         with progress.phase("update"), explained("the update", locks_too=False):
             # Held to the plan, the engine stops rather than do what was not judged.
-            stack.up(refresh=True, plan=str(plan.file), on_event=show, color="never")
+            kept = _held_to(plan.file, stack, progress)
+        if not kept:
+            again = preview(project, stack, progress, Path(folder) / "again.json")
+            refuse_unapproved(project, again)
+            _refuse_others(plan, again)
+            with progress.phase("update"), explained("the update", locks_too=False):
+                stack.up(refresh=True, on_event=Show(progress), color="never")
+
+
+_VIOLATES = "violates plan"
+
+
+def _held_to(file: Path, stack: Stack, progress: Progress) -> bool:
+    """Update, held to a plan. False: the engine says that its own steps violate the plan.
+
+    It says so of values that it knows only while it updates, though nothing else was changed
+    (https://github.com/pulumi/pulumi/issues/13765).
+    """
+    try:
+        stack.up(refresh=True, plan=str(file), on_event=Show(progress), color="never")
+    except ConcurrentUpdateError:
+        raise
+    except CommandError as error:
+        if _VIOLATES not in str(error):
+            raise
+        progress.line(
+            "the engine stopped: a step differs from its plan (pulumi#13765). What is left is judged"
+        )
+        progress.line("again, by the same rules, and then done without a plan")
+        return False
+    return True
+
+
+def _refuse_others(plan: Plan, again: Plan) -> None:
+    """BadInput if what is left touches a resource that the first plan did not, or destroys what it kept.
+
+    A step that had begun may have another operation now: what was to be created is updated.
+    """
+    touched = {step.urn for step in plan.changes}
+    destroyed = {step.urn for step in plan.changes if step.destroys}
+    added = [step for step in again.changes if step.urn not in (destroyed if step.destroys else touched)]
+    if added:
+        raise BadInput(
+            "the engine stopped, and what it would do now was not in the plan that was judged",
+            details=[f"{step.op} {step.urn}" for step in added],
+            remedy="slipway up makes and judges a new plan",
+        )
 
 
 def refuse_unapproved(project: Project, plan: Plan) -> None:
@@ -106,8 +151,6 @@ def release_lock_of(stack: Stack, killed: int, progress: Progress) -> None:
 def _locked(stack: Stack) -> str:
     """What the engine says of the locks; empty: there are none. To hear it, one must ask to change something:
     the refresh of a resource that does not exist."""
-    from pulumi.automation import CommandError  # noqa: PLC0415 - the CLI may be there without the package
-
     none = f"urn:pulumi:{stack.name}::none::none:none:None::none"
     try:
         stack.refresh(target=[none], color="never")

@@ -207,8 +207,8 @@ REDIS = Section("Redis", ("infra/aws/cache.py",), (
 
 BUCKETS = Section("Buckets", ("infra/aws/buckets.py", "infra/aws/iam/resource_policies.py"), (
     Control(
-        "bucket-never-emptied", ("I12",), "high", "Pulumi never empties a bucket.",
-        on=(on.BUCKET,), path="forceDestroy", holds=Is(value=False), absent=True,
+        "bucket-never-emptied", ("I12",), "high", "Pulumi never empties a bucket of production.",
+        on=(on.BUCKET,), path="forceDestroy", holds=Is(value=False), absent=True, production=True,
     ),
     Control(
         "bucket-shut-to-the-public", ("S3.1", "S3.2", "S3.3", "S3.8", "I6"), "critical",
@@ -277,8 +277,10 @@ VAULT = Section("Keys and secrets", ("infra/aws/vault.py",), (
         on=(on.KEY,), path="deletionWindowInDays", holds=AtLeast(7), setting="secret_recovery_days",
     ),
     Control(
-        "secret-recoverable", ("I9",), "high", "A deleted secret can be restored for at least a week.",
-        on=(on.SECRET,), path="recoveryWindowInDays", holds=AtLeast(7), setting="secret_recovery_days",
+        "secret-recoverable", ("I9",), "high",
+        "A deleted secret of production can be restored for at least a week.",
+        on=(on.SECRET,), path="recoveryWindowInDays", holds=AtLeast(7), production=True,
+        setting="secret_recovery_days", demands=AtLeast(7), risk="a deleted secret could not be restored",
     ),
     Control(
         "secret-by-own-key", ("I8", "I9"), "medium", "A stack's secrets are encrypted with its own key.",

@@ -80,7 +80,7 @@ def test_the_database_takes_only_tls(applied: Applied):
 def test_the_database_leaves_a_snapshot_behind_in_production(applied: Applied):
     database, production = only(applied, "aws_db_instance"), applied.stack == "prod"
     assert database["skip_final_snapshot"] is not production
-    assert database["delete_automated_backups"] is False
+    assert database["delete_automated_backups"] is not production
     assert database["performance_insights_enabled"] is True
     assert database["performance_insights_retention_period"] == applied.aws.database.insights_days
     assert database["apply_immediately"] is False

@@ -30,7 +30,8 @@ def test_every_alarm_tells_somebody_when_it_starts_and_ends(applied: Applied):
     for name, alarm in alarms(applied).items():
         assert alarm["AlarmActions"] == [topic(applied)], name
         assert alarm["OKActions"] == [topic(applied)], name
-        assert alarm["ActionsEnabled"] is True, name
+        # Those of the table are silent until the first release is live.
+        assert alarm["ActionsEnabled"] is name.startswith("mail-"), name
 
 
 def test_those_who_are_told_are_the_settings_addresses(applied: Applied):

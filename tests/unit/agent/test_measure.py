@@ -92,23 +92,34 @@ def host(world: World, machine: Machine, cloudwatch: str) -> World:
 
 def test_waiting_and_failed_jobs_are_told_in_the_fleet_s_namespace(host: World, cloudwatch: str):
     answer = host.ask(measure.command)
-    assert answer["told"] == {"QueueWaiting": 12, "QueueFailed": 2}
+    told_ = {name: value for name, value in answer["told"].items() if name not in measure.OWN}
+    assert told_ == {"QueueWaiting": 12, "QueueFailed": 2}
+    assert all(0 < answer["told"][name] < 100 for name in measure.OWN)
     client = cast("Any", boto3).client(
         "cloudwatch", REGION, endpoint_url=cloudwatch, aws_access_key_id="a", aws_secret_access_key="s"
     )
     told: list[dict[str, Any]] = client.list_metrics(Namespace="slipway/board-prod")["Metrics"]
-    assert {metric["MetricName"] for metric in told} == {"QueueWaiting", "QueueFailed"}
+    assert {metric["MetricName"] for metric in told} == {"QueueWaiting", "QueueFailed", *measure.OWN}
     # The alarms name no dimension: a metric with one would be another metric.
-    assert [metric["Dimensions"] for metric in told] == [[], []]
+    assert [metric["Dimensions"] for metric in told] == [[]] * 4
 
 
-def test_an_app_without_a_queue_tells_nothing(host: World, machine: Machine):
+def test_an_app_without_a_queue_tells_only_of_its_host(host: World, machine: Machine):
     machine.metrics = "board_uptime_seconds 9.5\n"
-    assert host.ask(measure.command)["told"] == {}
+    assert set(host.ask(measure.command)["told"]) == set(measure.OWN)
 
 
-def test_a_host_without_a_live_release_tells_nothing(world: World):
-    assert world.ask(measure.command)["why"] == "nothing is live yet"
+def test_a_host_without_a_live_release_tells_only_of_itself(host: World):
+    Path(host.paths.state).unlink()
+    answer = host.ask(measure.command)
+    assert answer["why"] == "nothing is live yet"
+    assert set(answer["told"]) == set(measure.OWN)
+
+
+def test_a_full_host_is_measured_as_its_processes_see_it(tmp_path: Path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:       2000 kB\nMemFree:         100 kB\nMemAvailable:    500 kB\n")
+    assert measure.own_values(str(tmp_path), str(meminfo))["MemoryUsedPercent"] == 75.0
 
 
 def test_metrics_that_do_not_answer_are_an_error(host: World, machine: Machine):

@@ -123,11 +123,11 @@ def test_a_secret_is_set_from_standard_input_and_never_printed(root: Path):
 def test_a_stack_of_another_platform_cannot_be_taken_down(root: Path):
     (root / "Pulumi.prod.yaml").write_text(
         "config:\n  slipway:platform: aws\n  slipway:domain: example.com\n"
-        '  slipway:aws: {account: "123456789012", hosted_zone: Z0123456789}\n'
+        '  slipway:aws: {account: "123456789012", hosted_zone: Z0123456789, alerts: {emails: [a@acme.dev]}}\n'
     )
     done = slipway(root, "down", "--stack", "prod")
     assert done.returncode == 2
-    assert "pulumi destroy" in done.stderr
+    assert "slipway never deletes it" in done.stderr
 
 
 def test_help_loads_no_schema_and_no_client_of_a_service():

@@ -10,8 +10,10 @@ import yaml
 
 from hosts.alert_rules import alert_rules, rules
 from infra.aws.alarms import Parts, planned_alarms
+from infra.aws.cache import node_suffixes
+from infra.aws.program import alert_settings
 from slipway.settings.alerts_table import ALERTS
-from slipway.settings.aws import Alerts
+from slipway.settings.aws import Alerts, Aws, Cache
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING: Parts = {
@@ -19,7 +21,9 @@ EVERYTHING: Parts = {
     "firewall": [{"WebACL": "x"}], "certificate": [{"CertificateArn": "arn"}],
     "cache": [{"CacheClusterId": "x-001"}, {"CacheClusterId": "x-002"}],
     "database": [{"DBInstanceIdentifier": "x"}], "database_log": [{}], "proxy": [{"ProxyName": "x"}],
-    "fleet": [{}],
+    "fleet": [{}], "hosts": [{}],
+    "groups": [{"AutoScalingGroupName": "x-web"}, {"AutoScalingGroupName": "x-worker"}],
+    "workers": [{"AutoScalingGroupName": "x-worker"}],
 }  # fmt: skip
 WATCHED = {
     "latency-p95", "errors-5xx", "redis-memory", "queue-length", "database-connection", "certificate",
@@ -50,7 +54,7 @@ def test_thresholds_are_the_stack_s():
     assert planned["queue-length"] == 5
     assert planned["certificate"] == 30
     assert planned["limited"] == 9
-    assert planned["database-connection"] == 0
+    assert planned["database-connection"] == 5
 
 
 def test_a_stack_has_alarms_for_the_parts_it_has():
@@ -136,3 +140,25 @@ def _balanced(text: str) -> bool:
         elif letter in pairs and (not open_ones or open_ones.pop() != pairs[letter]):
             return False
     return not open_ones
+
+
+def test_every_node_of_redis_is_named_as_elasticache_names_it():
+    assert node_suffixes(Cache(replicas=1)) == ["001", "002"]
+    assert node_suffixes(Cache(replicas=1, cluster_mode=True)) == [
+        "0001-001", "0001-002", "0002-001", "0002-002"
+    ]  # fmt: skip
+
+
+def test_the_databases_connections_are_those_of_its_class():
+    aws = Aws.model_validate({"account": "210987654321", "database": {"type": "db.t4g.micro"}})
+    assert alert_settings(aws).database_connections == 89
+    given = aws.model_copy(update={"alerts": Alerts(database_connections=50)})
+    assert alert_settings(given).database_connections == 50
+
+
+def test_a_connection_that_the_programs_own_setting_ended_is_no_failure():
+    (alert,) = [each for each in ALERTS if each.id == "database-connection"]
+    assert alert.cloudwatch and alert.cloudwatch.log
+    for excluded in ("idle-in-transaction", "administrator command"):
+        assert f'-"{excluded}"' in alert.cloudwatch.log.pattern
+    assert "?" not in alert.cloudwatch.log.pattern, "CloudWatch takes either ?terms or -terms"

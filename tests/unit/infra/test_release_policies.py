@@ -11,6 +11,7 @@ import pytest
 from infra.aws.iam.host_policies import host_policy, proxy_policy
 from infra.aws.iam.release_policies import deploy_policy, github_trust, preview_policy, service_trust
 from infra.aws.iam.resource_policies import bucket_policy, key_policy, secret_policy, topic_policy
+from slipway.settings.aws import GitHub
 from tests.unit.infra.estates import ACCOUNT, REGION, allowed, estate, names
 
 OWN = estate("prod")
@@ -31,6 +32,8 @@ def test_a_release_reads_the_stack_s_secrets_and_writes_boot_secrets_only():
 
 
 CALLED = {
+    "cloudwatch:DescribeAlarms", "cloudwatch:EnableAlarmActions",
+    "rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:DeleteDBSnapshot", "rds:DescribeDBSnapshots",
     "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances",
     "elasticloadbalancing:DescribeTargetHealth",
     "ssm:GetParameter", "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret",
@@ -106,7 +109,7 @@ def test_a_pull_request_sees_how_things_are_set_up():
 
 
 def test_github_is_trusted_by_exact_subject_and_audience():
-    (trust,) = github_trust(names(), "acme/board", "environment:prod")["Statement"]
+    (trust,) = github_trust(names(), GitHub(repository="acme/board"), "environment:prod")["Statement"]
     assert trust["Condition"] == {
         "StringEquals": {
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
@@ -114,6 +117,15 @@ def test_github_is_trusted_by_exact_subject_and_audience():
         }
     }
     assert trust["Action"] == ["sts:AssumeRoleWithWebIdentity"]
+
+
+def test_a_repository_is_trusted_by_its_numbers_as_well_and_by_nothing_else():
+    github = GitHub(repository="acme/board", owner_id=12, repository_id=34)
+    (trust,) = github_trust(names(), github, "environment:prod")["Statement"]
+    assert trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == [
+        "repo:acme/board:environment:prod",
+        "repo:acme@12/board@34:environment:prod",
+    ]
 
 
 def test_a_service_takes_its_role_for_this_account_only():
@@ -140,7 +152,7 @@ _NO_CLIENT = {"s3", "ssmmessages"}
     [
         host_policy(estate(mail_domain="acme.dev"), "web"), proxy_policy(OWN), DEPLOY, PREVIEW,
         key_policy(names()), secret_policy(names(), "web"), topic_policy(names(), "arn:aws:sns:x"),
-        github_trust(names(), "acme/board", "pull_request"),
+        github_trust(names(), GitHub(repository="acme/board"), "pull_request"),
     ],
 )  # fmt: skip
 def test_every_action_is_one_that_aws_knows(policy: dict[str, Any]):

@@ -23,7 +23,7 @@ def write(project: Path, stack: str = "prod", **settings: Any) -> None:
         "platform": "aws",
         "app": "app",
         "domain": "board.acme.dev",
-        "aws": {"account": ACCOUNT, "region": "eu-central-1"},
+        "aws": {"account": ACCOUNT, "region": "eu-central-1", "alerts": {"emails": ["oncall@acme.dev"]}},
         "cloudflare": ZONE,
     }
     for key, value in settings.items():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from slipway.settings import load_stack, open_project
+from slipway.settings.aws import Aws
+from slipway.settings.aws_offered import ZONES, zone_letters
 from slipway.settings.aws_rules import left_placeholders
 from tests.unit.settings.aws_stack import ACCOUNT, QUEUELESS, ROOT, Settings, refused, write
 
@@ -33,7 +36,7 @@ def test_the_projects_own_stacks_are_taken():
 
 def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
     assert refused(project, aws={"load_balancer": {"slow_start_seconds": 60}}) == [
-        "Pulumi.prod.yaml:9 slipway:aws.load_balancer.slow_start_seconds: must be 0 with"
+        "Pulumi.prod.yaml:12 slipway:aws.load_balancer.slow_start_seconds: must be 0 with"
         " least_outstanding_requests, got 60: AWS rejects both"
         ' (remove it, or set algorithm: "round_robin")'
     ]
@@ -127,6 +130,23 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         ({"alerts": {"emails": ["ops"]}}, "alerts.emails[0]", "must be an e-mail address"),
         ({"github": {"repository": "acme"}}, "github.repository", "must be owner/name"),
         ({"database": {"backup_window": "2-3"}}, "database.backup_window", "must be two times of the day"),
+        ({"alerts": {"emails": []}}, "alerts.emails", "alarms would reach no one"),
+        ({"database": {"version": "14"}}, "database.version", "must be PostgreSQL 15, 16, 17, 18"),
+        ({"database": {"version": "99"}}, "database.version", 'got "99"'),
+        ({"database": {"type": "db.t3.nano"}}, "database.type", 'RDS for PostgreSQL has no "db.t3.nano"'),
+        ({"database": {"type": "db.z9.large"}}, "database.type", "families: t3"),
+        ({"cache": {"type": "cache.t4g.large"}}, "cache.type", "ElastiCache has no"),
+        ({"region": "us-moon-1"}, "region", 'AWS has no region "us-moon-1"'),
+        (
+            {"region": "ca-central-1", "network": {"zone_letters": "abc", "zones": 3}},
+            "network.zone_letters",
+            "ca-central-1 has no zone ca-central-1c: its letters are abd",
+        ),
+        (
+            {"github": {"repository": "acme/board", "owner_id": 12}},
+            "github.repository_id",
+            "both numbers, or neither",
+        ),
         ({"database": {"vesion": "16"}}, "database.vesion", "unknown key"),
     ],
 )  # fmt: skip
@@ -218,3 +238,34 @@ def test_examples_values_are_found_where_something_would_be_made(project: Path):
     assert list(left_placeholders(load_stack(project, "prod"))) == []
     found = {".".join(map(str, key)) for key, _, _ in left_placeholders(load_stack(ROOT, "prod"))}
     assert {"domain", "aws.account", "cloudflare.zone", "aws.mail.domain", "aws.alerts.emails.0"} <= found
+
+
+@pytest.mark.parametrize(
+    ("region", "zones", "letters"),
+    [("us-east-1", 2, "ab"), ("ca-central-1", 3, "abd"), ("ap-northeast-1", 2, "ac")],
+)
+def test_zones_are_the_regions_own(region: str, zones: int, letters: str):
+    aws = Aws.model_validate({"account": ACCOUNT, "region": region, "network": {"zones": zones}})
+    assert zone_letters(aws) == letters
+
+
+def test_every_region_of_the_table_is_one_that_botocore_knows():
+    partitions = botocore.session.get_session().get_data("endpoints")["partitions"]
+    assert set(ZONES) <= {region for each in partitions for region in each["regions"]}
+
+
+def test_a_small_production_keeps_every_demand_of_production(project: Path):
+    write(project, aws={"size": "small"})
+    aws = open_project("prod", project).stack.aws
+    assert aws and (aws.network.nat, aws.database.pooler, aws.web.type) == ("one", "none", "t3.small")
+    assert aws.database.multi_az and aws.cache.replicas == 1 and aws.web.min == 2
+
+
+def test_a_key_of_its_own_wins_over_the_size(project: Path):
+    write(project, aws={"size": "large", "web": {"type": "m6i.large"}})
+    aws = open_project("prod", project).stack.aws
+    assert aws and (aws.web.type, aws.web.min) == ("m6i.large", 4)
+
+
+def test_a_size_that_does_not_exist_is_refused(project: Path):
+    assert any("aws.size" in each for each in refused(project, aws={"size": "tiny"}))
