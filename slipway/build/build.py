@@ -106,7 +106,7 @@ def _caches(project: Project, line: Callable[[str], None], *, unsandboxed: bool)
     if unsandboxed or project.stack.unsandboxed_build:
         line(f"warning: {UNSANDBOXED}")
         return None
-    return cache.cache_dir() / "commands" / project.app.name
+    return cache.commands_cache(project.app.name)
 
 
 def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:

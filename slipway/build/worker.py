@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from slipway.build.cache import commands_cache
 from slipway.build.command import run_command
 from slipway.build.runtime import install
 from slipway.settings import App, BadInput
@@ -17,10 +18,17 @@ _KEPT = ("HOME", "LANG", "LC_ALL", "NPM_CONFIG_REGISTRY", "TMPDIR")
 """Variables that the commands see besides PATH: no credentials."""
 
 
-def build_worker(app: App, app_dir: Path, line: Callable[[str], None] = lambda _: None) -> Path:
+def build_worker(
+    app: App,
+    app_dir: Path,
+    line: Callable[[str], None] = lambda _: None,
+    *,
+    unsandboxed: bool = False,
+) -> Path:
     """Build the Worker in the app's folder and return its script. Raises BuildFailed or BadInput.
 
-    The app's packages are installed first if they are not there.
+    The commands run in the sandbox, in which the app's folder can be written. The app's packages are installed
+    first if they are not there.
     """
     installed = install(app.runtime, line)
     if installed is None or app.runtime.name not in _PACKAGES:
@@ -34,7 +42,15 @@ def build_worker(app: App, app_dir: Path, line: Callable[[str], None] = lambda _
     if not (app_dir / "node_modules").is_dir():
         commands.insert(0, _PACKAGES[app.runtime.name])
     for command in commands:
-        run_command("the Worker's build", command, directory=app_dir, env=env, timeout=600, line=line)
+        run_command(
+            "the Worker's build",
+            command,
+            directory=app_dir.resolve(),
+            env=env,
+            timeout=600,
+            caches=None if unsandboxed else commands_cache(app.name),
+            line=line,
+        )
     script = app_dir / WORKER_SCRIPT
     if not script.is_file():
         raise BadInput(

@@ -149,7 +149,7 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     cloudflare = project.stack.cloudflare
     if cloudflare and cloudflare.worker:
-        build_worker(project.app, project.app_dir, progress.line)
+        build_worker(project.app, project.app_dir, progress.line, unsandboxed=project.stack.unsandboxed_build)
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     refuse_missing()
