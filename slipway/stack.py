@@ -321,13 +321,6 @@ class LiveStack:
         """By name, the stack's private keys that are in no secret store: PEM."""
         return self.platform.private_keys()
 
-    @property
-    def known_keys(self) -> Mapping[str, str]:
-        """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
-        from slipway.secrets.scan import KNOWN_KEYS  # noqa: PLC0415 - it loads what most commands do without
-
-        return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
-
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""
         return load_manifest(self.bucket, build)
