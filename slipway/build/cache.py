@@ -32,11 +32,6 @@ def cache_dir() -> Path:
     return root
 
 
-def commands_cache(app: str) -> Path:
-    """What the commands of `app` keep between builds."""
-    return cache_dir() / "commands" / app
-
-
 def layers_dir() -> Path:
     """Folder of the packed layers; made if missing."""
     folder = cache_dir() / "layers"

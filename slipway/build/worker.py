@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from slipway.build.cache import commands_cache
 from slipway.build.command import run_command
 from slipway.build.runtime import install
 from slipway.settings import App, BadInput
@@ -19,16 +18,12 @@ _KEPT = ("HOME", "LANG", "LC_ALL", "NPM_CONFIG_REGISTRY", "TMPDIR")
 
 
 def build_worker(
-    app: App,
-    app_dir: Path,
-    line: Callable[[str], None] = lambda _: None,
-    *,
-    unsandboxed: bool = False,
+    app: App, app_dir: Path, caches: Path | None, line: Callable[[str], None] = lambda _: None
 ) -> Path:
     """Build the Worker in the app's folder and return its script. Raises BuildFailed or BadInput.
 
-    The commands run in the sandbox, in which the app's folder can be written. The app's packages are installed
-    first if they are not there.
+    The app's packages are installed first if they are not there. `caches`: what the sandbox keeps between
+    builds; None: no sandbox.
     """
     installed = install(app.runtime, line)
     if installed is None or app.runtime.name not in _PACKAGES:
@@ -45,10 +40,10 @@ def build_worker(
         run_command(
             "the Worker's build",
             command,
-            directory=app_dir.resolve(),
+            directory=app_dir,
             env=env,
             timeout=600,
-            caches=None if unsandboxed else commands_cache(app.name),
+            caches=caches,
             line=line,
         )
     script = app_dir / WORKER_SCRIPT
