@@ -101,13 +101,15 @@ def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> It
         for key, value in sandbox.items():
             if written.get(key) != value:
                 yield Deviation(here, "hardening", f"{name} {key}", value, written.get(key, "not set"))
-        if released and text not in released.units.get(path, {text}):
+        seen = facts["units"].get(name)
+        # A release that was undone leaves its units in the idle slot, and they do not run.
+        runs = seen is not None and seen["ActiveState"] == "active"
+        if released and runs and text not in released.units.get(path, {text}):
             yield Deviation(
-                here, "hardening", f"{name} file", "as its release's", _strange(text, released.units[path])
+                here, "hardening", f"{name} file", "as its release's", _strange(text, released, path)
             )
         for key in sorted(written.keys() - WRITTEN - sandbox.keys()):
             yield Deviation(here, "hardening", f"{name} {key}", "not set", written[key])
-        seen = facts["units"].get(name)
         if seen is None:
             continue
         yield from _compared(here, name, wanted, seen)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hosts.inventory.expected import set_ups
-from hosts.inventory.hardening import SETTINGS
+from hosts.inventory.hardening import SETTINGS, settings_of
 from hosts.inventory.judge import deviations
 from hosts.inventory.look import program
 from hosts.inventory.parts import Inventory
@@ -139,6 +139,13 @@ def test_what_belongs_is_not_named(
     assert found(inventories["web1"], *place, value=value) == []
 
 
+def service_settings(text: str) -> dict[str, str]:
+    """What `systemctl show` prints of a unit file that is loaded as it is."""
+    said = settings_of(text.partition("[Service]")[2])
+    limits = {"TimeoutStopUSec": f"{said['TimeoutStopSec']}s", "MemoryMax": str(512 << 20)}
+    return {**said, **limits, "SystemCallFilter": "read write"}
+
+
 def test_a_unit_of_a_release_is_held_to_what_the_agent_writes(inventories: dict[str, Inventory]) -> None:
     released = Released()
     released.add({"web": {"command": "serve", "drain_seconds": 20}}, {"nightly": {}})
@@ -147,6 +154,10 @@ def test_a_unit_of_a_release_is_held_to_what_the_agent_writes(inventories: dict[
     (text,) = released.units[path]
     facts = as_set_up(inventories["web1"])
     inventories["web1"].settings.clear()
+    running = {**dict.fromkeys(SETTINGS, ""), **service_settings(text)}
+    state = {"LoadState": "loaded", "ActiveState": "active", "NeedDaemonReload": "no", "process": ""}
+    name = path.rpartition("/")[2]
+    facts["units"][name] = {**running, **state, "DropInPaths": "", "FragmentPath": path, "names": name}
     facts["slots"] = {path: text}
     assert deviations(inventories["web1"], facts, released) == []
     facts["slots"] = {path: text.replace("TimeoutStopSec=20", "TimeoutStopSec=1")}
