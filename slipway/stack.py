@@ -267,7 +267,10 @@ class LiveStack:
         found = Released({*self.app.processes, *(f"cron-{name}" for name in self.app.cron)})
         every = (live, before, self.ledger.unfinished())
         for build in {each.build for each in every if each is not None and each.build}:
-            manifest = self.manifest(build)
+            try:
+                manifest = self.manifest(build)
+            except SlipwayError:
+                continue  # made by an older slipway, which this one does not read
             found.add(
                 {name: each.model_dump(mode="json") for name, each in manifest.processes.items()},
                 manifest.cron,
