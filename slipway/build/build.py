@@ -26,7 +26,7 @@ from slipway.build.manifest import (
     short,
 )
 from slipway.build.runtime import architecture, install
-from slipway.build.sandbox import UNSANDBOXED
+from slipway.build.sandbox import command_caches
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
 from slipway.settings import App, BadInput, Project, SlipwayError
@@ -91,7 +91,7 @@ def build(
     cache.sweep()
     runtime = install(project.app.runtime, line)
     commands = build_env(runtime.bin if runtime else None, public)
-    caches = _caches(project, line, unsandboxed=unsandboxed)
+    caches = command_caches(project, line, unsandboxed=unsandboxed)
     order = Order(project.app, source, runtime, commands, caches, redact, line)
     with cache.workshop(project.app.name) as folder:
         manifest, layers, sbom = make(order, folder, digest)
@@ -99,14 +99,6 @@ def build(
     seconds = time.monotonic() - started
     line(f"build {short(manifest.id)} in {seconds:.1f} s")
     return Build(manifest, "made", source, layers, sbom, seconds)
-
-
-def _caches(project: Project, line: Callable[[str], None], *, unsandboxed: bool) -> Path | None:
-    """What the sandbox keeps between builds of this app; None, which is said: there is to be no sandbox."""
-    if unsandboxed or project.stack.unsandboxed_build:
-        line(f"warning: {UNSANDBOXED}")
-        return None
-    return cache.cache_dir() / "commands" / project.app.name
 
 
 def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
@@ -222,7 +214,7 @@ def run_checks(
         return
     runtime = install(app.runtime, line)
     env = build_env(runtime.bin if runtime else None, public)
-    caches = _caches(project, line, unsandboxed=unsandboxed)
+    caches = command_caches(project, line, unsandboxed=unsandboxed)
     with cache.workshop(f"{app.name}-checks") as folder:
         copy_files(source.root, source.files, folder)
         for command in app.preflight.commands:

@@ -8,6 +8,7 @@ import shutil
 import time
 
 from hosts.plan import FleetPlan
+from slipway.build.sandbox import command_caches
 from slipway.build.worker import build_worker
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.aws.account import make_linked_roles, refuse_small_account
@@ -149,7 +150,8 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     cloudflare = project.stack.cloudflare
     if cloudflare and cloudflare.worker:
-        build_worker(project.app, project.app_dir, progress.line)
+        caches = command_caches(project, progress.line)
+        build_worker(project.app, project.app_dir, caches, progress.line)
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     refuse_missing()
