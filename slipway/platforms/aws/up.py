@@ -22,6 +22,7 @@ from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, f
 from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
 from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import find_plugin
+from slipway.platforms.aws.zone import refuse_foreign_rulesets
 from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS
 from slipway.platforms.platform import Opened
 from slipway.platforms.pulumi import refuse_missing
@@ -56,6 +57,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
             if can_provision():
                 if is_new(session, project):
                     refuse_small_account(session, project.stack)
+                    refuse_foreign_rulesets(project.stack, os.environ)
                 make_linked_roles(session, progress)
         with progress.phase("provision"):
             provision(project, progress, break_lock=break_lock)
