@@ -55,10 +55,11 @@ def _base(document: Document) -> str:
 def _body(document: Document, operation: Document) -> dict[str, object]:
     """An example of the operation's JSON body; empty if it takes none."""
     content = cast("Document", operation.get("requestBody", {})).get("content", {})
-    schema = next((each.get("schema", {}) for kind, each in content.items() if "json" in kind), None)
-    if schema is None:  # version 2
-        parameters = cast("list[Document]", operation.get("parameters", []))
-        schema = next((each.get("schema", {}) for each in parameters if each.get("in") == "body"), {})
+    schemas: list[Document] = [each.get("schema", {}) for kind, each in content.items() if "json" in kind]
+    # Version 2 has the body among the parameters.
+    parameters = cast("list[Document]", operation.get("parameters", []))
+    schemas += [each.get("schema", {}) for each in parameters if each.get("in") == "body"]
+    schema = schemas[0] if schemas else Document()
     found = _example(document, schema, DEEPEST)
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 

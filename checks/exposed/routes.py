@@ -105,12 +105,10 @@ def routes(app: App) -> list[Route]:
     for step in app.smoke.steps:
         body = step.body if isinstance(step.body, dict) else {}
         found.append(_route(step.request, body, writes=step.status == 201))
-    requests = (declared.signed_in, declared.admin, declared.malformed, declared.limited)
+    requests = (declared.signed_in, declared.admin, declared.refresh, declared.malformed, declared.limited)
     found += [_route(each) for each in requests if each]
-    if token := declared.token:
-        found += [_route(each) for each in (token.refresh,) if each]
     found += [_route(f"POST {cron.path}") for cron in app.cron.values() if cron.path]
-    found += [_route(f"GET {path}") for path in app.load.paths]
+    found += [_route(f"GET {path}") for path in app.load_paths]
     unique: dict[tuple[str, str], Route] = {}
     for each in found:
         unique.setdefault((each.method, shape(each.path)), each)

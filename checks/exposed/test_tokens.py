@@ -231,8 +231,8 @@ def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
     cookie = _cookie(user)
     out = _send(user, declared.sign_out, cookie)
     assert out.status_code < 400, f"{declared.sign_out} answers {out.status_code}"
-    if declared.refresh is not None and cookie:
-        status = _send(site, declared.refresh, cookie).status_code
+    if (refresh := site.live.app.checks.refresh) and cookie:
+        status = _send(site, refresh, cookie).status_code
         assert status in (400, 401, 403), (
             f"the cookie of a session that was signed out still refreshes: {status}"
         )
@@ -254,17 +254,18 @@ def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
 )
 def test_a_refresh_token_works_once(site: Site) -> None:
     declared = _declared(site)
-    if declared.refresh is None or not declared.rotates:
-        not_evaluated("declare checks.token.refresh, and checks.token.rotates = true, in slipway.toml")
+    refresh = site.live.app.checks.refresh
+    if refresh is None or not declared.rotates:
+        not_evaluated("declare checks.refresh, and checks.token.rotates = true, in slipway.toml")
     user = sign_in_person(site, site.live)
     cookie = _cookie(user)
     if not cookie:
         not_evaluated("signing in sets no cookie")
-    first = _send(site, declared.refresh, cookie)
-    assert first.is_success, f"{declared.refresh} with the cookie of the sign-in answers {first.status_code}"
+    first = _send(site, refresh, cookie)
+    assert first.is_success, f"{refresh} with the cookie of the sign-in answers {first.status_code}"
     fresh = _cookies(first.headers.get_list("set-cookie"))
-    assert fresh and fresh != cookie, f"{declared.refresh} sets no new cookie"
-    again = _send(site, declared.refresh, cookie).status_code
+    assert fresh and fresh != cookie, f"{refresh} sets no new cookie"
+    again = _send(site, refresh, cookie).status_code
     assert again in (400, 401, 403), f"the cookie from before the refresh still refreshes: {again}"
     if declared.sign_out is not None:
         _send(site, declared.sign_out, fresh)

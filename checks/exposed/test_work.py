@@ -31,7 +31,7 @@ def _call(
     body = json.dumps(fill_body(hook.body, {"n": mark}))
     stamp = str(int(time.time()) - age)
     with_secret = site.live.secret(hook.secret) if secret is None else secret
-    signed = fill(hook.signed, {"timestamp": stamp, "body": body})
+    signed = fill(hook.signed, {"timestamp": stamp, "body": body, "key": key})
     signature = hmac.new(with_secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
     values = {"timestamp": stamp, "signature": signature, "key": key}
     headers = {name: fill(value, values) for name, value in hook.headers.items()}

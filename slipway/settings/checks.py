@@ -99,7 +99,7 @@ class CheckWebhook(Setting):
     secret: EnvName
     """Entry of the secret store that signs it."""
     signed: Lines = "${timestamp}.${body}"
-    """The text that is signed."""
+    """The text that is signed; `${key}`, the idempotency key, belongs into it where there is one."""
     headers: dict[str, str]
     """Its headers; `${timestamp}`, `${signature}` (hex) and `${key}` (idempotency key) are filled in."""
     body: Annotated[dict[str, object], MayHoldLines()] = Field(alias="json")
@@ -157,12 +157,10 @@ class CheckToken(Setting):
     """How it signs them."""
     seconds: Number | None = None
     """Longest life of an access token."""
-    refresh: Request | None = None
-    """Request that gives a new access token for the cookie of the sign-in."""
     sign_out: Request | None = None
     """Request that ends the session of the cookie."""
     rotates: bool = False
-    """Each refresh sets a new cookie, and the one before must be refused."""
+    """Each `checks.refresh` sets a new cookie, and the one before must be refused."""
 
 
 class CheckJob(Setting):

@@ -15,9 +15,14 @@ export interface Storage {
   presignPut(key: string, contentType: string, size: number, seconds: number): Promise<string>;
   presignGet(key: string, filename: string, seconds: number): Promise<string>;
   head(key: string): Promise<ObjectHead | null>;
-  /** The first bytes, to see what a file really is. */
-  peek(key: string, bytes: number): Promise<Uint8Array>;
+  /** The first bytes, to see what a file really is, and the tag of the object that they are of. */
+  peek(key: string, bytes: number): Promise<{ start: Uint8Array; tag: string }>;
+  /** Copies an object to where no URL of ours allows to write, if it still has this tag. */
+  keep(key: string, tag: string): Promise<void>;
 }
+
+/** Where an upload is once it was looked at: a URL for its own key is good for minutes, and can write it again. */
+export const keptKey = (key: string) => `${key}.kept`;
 
 const TIMEOUT_MS = 5_000;
 
@@ -81,7 +86,17 @@ export function openStorage(env: WorkerEnv): Storage {
     async peek(key, bytes) {
       const response = await request("GET", key, { range: `bytes=0-${bytes - 1}` });
       if (!response.ok) throw new Error(`object store answered ${response.status}`);
-      return new Uint8Array(await response.arrayBuffer()).slice(0, bytes);
+      const start = new Uint8Array(await response.arrayBuffer()).slice(0, bytes);
+      return { start, tag: response.headers.get("etag") ?? "" };
+    },
+    async keep(key, tag) {
+      const response = await request("PUT", keptKey(key), {
+        "x-amz-copy-source": `/${env.S3_BUCKET}/${key}`,
+        "x-amz-copy-source-if-match": tag,
+      });
+      // Changed since: the job is tried again, and looks again.
+      if (!response.ok) throw new Error(`object store answered ${response.status} to a copy`);
+      await response.text();
     },
   };
 }

@@ -16,7 +16,7 @@ describe("signing in", () => {
     });
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ accessToken: expect.any(String), expiresIn: 900 });
-    const [cookie = ""] = answer.headers.getSetCookie();
+    const cookie = answer.headers.getSetCookie().find((each) => each.startsWith("refresh=")) ?? "";
     for (const attribute of ["HttpOnly", "Secure", "SameSite=Lax", "Path=/api/auth"]) {
       expect(cookie).toContain(attribute);
     }
@@ -45,6 +45,29 @@ describe("signing in", () => {
     }
     expect(statuses.slice(0, 10)).toEqual(Array(10).fill(401));
     expect(statuses.slice(10)).toEqual([429, 429]);
+  });
+
+  test("exploit: a guesser locks no one out of a device that has signed in before", async () => {
+    const bob = await Person.signUp(web.url);
+    const right = { email: bob.email, password: bob.password };
+    const wrong = { email: bob.email, password: "guess" };
+    const signIn = async (body: object, cookie = "") =>
+      request(web.url, "POST", "/api/auth/sign-in", body, cookie ? { cookie } : {});
+    const before = await signIn(right);
+    const device =
+      before.headers
+        .getSetCookie()
+        .find((each) => each.startsWith("device="))
+        ?.split(";")[0] ?? "";
+    for (let i = 0; i < 12; i++) await signIn(wrong);
+    expect((await signIn(right)).status).toBe(429);
+    expect((await signIn(right, device)).status).toBe(200);
+    // It is no way around the limit: not for this account, and not for another.
+    const guesses = await Promise.all(Array.from({ length: 12 }, () => signIn(wrong, device)));
+    expect(guesses.filter(({ status }) => status === 429)).toHaveLength(2);
+    const eve = await Person.signUp(web.url);
+    for (let i = 0; i < 10; i++) await signIn({ email: eve.email, password: "guess" }, device);
+    expect((await signIn({ email: eve.email, password: eve.password }, device)).status).toBe(429);
   });
 
   test("an address can be taken once, however it is spelled", async () => {

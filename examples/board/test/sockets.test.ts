@@ -1,6 +1,9 @@
 /** Sockets on Bun: what holds on every runtime, and what only several hosts on one Redis show. */
 import { describe, expect, test } from "bun:test";
+import { SignJWT } from "jose";
+import { ORIGIN } from "./app.ts";
 import { Person } from "./person.ts";
+import { Wire } from "./wire.ts";
 import { holdsTheWireContract } from "./wire-contract.ts";
 import { newBoard } from "./world.ts";
 
@@ -54,5 +57,35 @@ describe("across hosts", () => {
     const wire = await ann.connect(two.url);
     wire.send("PING", { n: 42 });
     expect((await wire.next("PONG")).payload).toEqual({ n: 42, host: "web2", release: 7 });
+  });
+});
+
+describe("the token of a socket", () => {
+  const token = (seconds: number) =>
+    new SignJWT({ sub: ann.id, name: "Ann", role: "member" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setIssuer(ORIGIN)
+      .setAudience("board")
+      .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+      .sign(new TextEncoder().encode(board.env.JWT_SECRET as string));
+
+  const signedIn = async (seconds: number) => {
+    const wire = await Wire.open(one.url);
+    wire.send("AUTH", { token: await token(seconds) });
+    await wire.next("AUTHENTICATED");
+    return wire;
+  };
+
+  test("exploit: a socket does not outlive it", async () => {
+    expect(await (await signedIn(2)).closed).toBe(4401);
+  });
+
+  test("is followed by a fresh one on the same socket", async () => {
+    const wire = await signedIn(3);
+    wire.send("AUTH", { token: await token(60) });
+    await wire.next("AUTHENTICATED");
+    expect(await Promise.race([wire.closed, Bun.sleep(4000)])).toBeUndefined();
+    wire.send("PING", { n: 1 });
+    await wire.next("PONG");
   });
 });

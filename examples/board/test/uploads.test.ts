@@ -61,6 +61,17 @@ describe.skipIf(!services.s3)("uploads (skipped without versitygw)", async () =>
     expect((await ann.call("POST", "/api/uploads/complete", { key: body.key })).status).toBe(409);
   });
 
+  test("exploit: the URL changes nothing that was looked at", async () => {
+    const { body } = await begin({ size: PNG.length });
+    await put(body.url, PNG);
+    await ann.call("POST", "/api/uploads/complete", { key: body.key });
+    await settled(body.key);
+    const script = new TextEncoder().encode("<b>owned</b>");
+    expect((await put(body.url, script)).status).toBe(200);
+    const { body: got } = await ann.call("GET", `/api/uploads/${body.key}`);
+    expect(new Uint8Array(await (await fetch(got.url)).arrayBuffer())).toEqual(PNG);
+  });
+
   test("a file that is not what it says is rejected and not handed out", async () => {
     const script = new TextEncoder().encode("<script>alert(1)</script>");
     const { body } = await begin({ size: script.length });

@@ -6,8 +6,8 @@ const board = await newBoard();
 const web = await board.web();
 
 const seconds = () => Math.floor(Date.now() / 1000);
-const sign = (body: string, at: number, secret = board.env.WEBHOOK_SECRET as string) =>
-  `v1=${new Bun.CryptoHasher("sha256", secret).update(`${at}.${body}`).digest("hex")}`;
+const sign = (body: string, at: number, key: string, secret = board.env.WEBHOOK_SECRET as string) =>
+  `v1=${new Bun.CryptoHasher("sha256", secret).update(`${at}.${key}.${body}`).digest("hex")}`;
 
 async function deliver(title: string, key: string, { at = seconds(), signature = "" } = {}) {
   const body = JSON.stringify({ title });
@@ -17,7 +17,7 @@ async function deliver(title: string, key: string, { at = seconds(), signature =
     headers: {
       "content-type": "application/json",
       "x-webhook-timestamp": String(at),
-      "x-webhook-signature": signature || sign(body, at),
+      "x-webhook-signature": signature || sign(body, at, key),
       "idempotency-key": key,
     },
   });
@@ -40,19 +40,28 @@ test("one that is unsigned, signed by another, changed or old does nothing", asy
   const other = sign(
     JSON.stringify({ title: "Forged" }),
     seconds(),
+    "delivery-2",
     "another-secret-that-is-long-enough-to-use",
   );
   expect((await deliver("Forged", "delivery-2", { signature: "v1=00" })).status).toBe(401);
   expect((await deliver("Forged", "delivery-2", { signature: other })).status).toBe(401);
   expect(
-    (await deliver("Forged", "delivery-2", { signature: sign('{"title":"Else"}', seconds()) })).status,
+    (await deliver("Forged", "delivery-2", { signature: sign('{"title":"Else"}', seconds(), "delivery-2") }))
+      .status,
   ).toBe(401);
   expect((await deliver("Forged", "delivery-2", { at: seconds() - 400 })).status).toBe(401);
   expect(await board.sql`SELECT 1 FROM webhook_events WHERE idempotency_key = 'delivery-2'`).toHaveLength(0);
 });
 
+test("exploit: a recorded call does not act again under another key", async () => {
+  const [at, body] = [seconds(), JSON.stringify({ title: "Recorded" })];
+  const signature = sign(body, at, "delivery-4");
+  expect((await deliver("Recorded", "delivery-4", { at, signature })).body.status).toBe("accepted");
+  expect((await deliver("Recorded", "delivery-5", { at, signature })).status).toBe(401);
+});
+
 test("one without a usable key or body is refused, and its key stays free", async () => {
-  expect((await deliver("x", "short")).status).toBe(400);
+  expect((await deliver("x", "short", { signature: sign('{"title":"x"}', seconds(), "") })).status).toBe(400);
   expect((await deliver("", "delivery-3")).status).toBe(422);
   expect((await deliver("Right now", "delivery-3")).body.status).toBe("accepted");
 });

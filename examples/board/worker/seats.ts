@@ -123,6 +123,7 @@ export class Seats {
     clearTimeout(seat.authTimer);
     seat.note.user = user;
     this.#write(seat);
+    void this.#wakeBy(user.expires * 1000);
   }
 
   userOf(seat: Seat): Identity | null {
@@ -145,8 +146,11 @@ export class Seats {
     let next = Number.POSITIVE_INFINITY;
     for (const seat of [...this]) {
       const at = this.#idleAt(seat);
-      if (at <= now) this.close(seat, CLOSE.idle, "idle");
-      else next = Math.min(next, at);
+      // A socket must not outlive the token that let it in; another AUTH on it goes on with a fresh one.
+      const until = (seat.note.user?.expires ?? Number.POSITIVE_INFINITY) * 1000;
+      if (until <= now) this.close(seat, CLOSE.unauthenticated, "the token has expired");
+      else if (at <= now) this.close(seat, CLOSE.idle, "idle");
+      else next = Math.min(next, at, until);
     }
     await this.#wakeBy(next);
   }

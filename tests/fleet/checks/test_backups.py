@@ -122,7 +122,6 @@ BACKUPS = (
             f"rm {DUMPS}/empty.dump",
         ),
         red=("I12/the-newest-backup-can-be-restored",),
-        says="rows",
     ),
     Case(
         "a night that left nothing",
@@ -131,7 +130,7 @@ BACKUPS = (
             rewritten_program(lambda _: "#!/bin/sh\nexit 0\n"),
             done(
                 "data1",
-                f"mkdir -p {TIMER}; printf '[Timer]\\nOnCalendar=*:*:*\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n' > {TIMER}/zz.conf; {RELOAD}; sleep 3",  # noqa: E501 - a shell's line
+                f"mkdir -p {TIMER}; printf '[Timer]\\nOnCalendar=*:*:0/10\\nRandomizedDelaySec=0\\nAccuracySec=1s\\n' > {TIMER}/zz.conf; {RELOAD}; sleep 11",  # noqa: E501 - a shell's line
                 f"rm -r {TIMER}; {RELOAD}",
             ),
         ),

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.fleet.checks.breaking import EDGE, RELOAD, edge, file, rewritten
+from tests.fleet.checks.breaking import EDGE, RELOAD, done, edge, file, rewritten, together
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -73,7 +73,7 @@ BALANCER = (
     ),
     Case(
         "a configuration that was not loaded",
-        file("edge", EDGE, "timeout queue 10s", "timeout queue 11s"),
+        together(done("edge", "true", RELOAD), file("edge", EDGE, "timeout queue 10s", "timeout queue 11s")),
         red=("S8/haproxy-runs-the-configuration-in-its-file",),
         says="changed",
     ),

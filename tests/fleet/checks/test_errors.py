@@ -41,7 +41,7 @@ ERRORS = (
         "an id that is none shows a trace",
         edge(answered(400, TRACE, "{ method DELETE } { path /api/tasks/undefined }", "text/plain")),
         red=("P10/no-declared-route-breaks",),
-        says="TypeError",
+        says="at handler",
     ),
     Case(
         "a request is cut off",

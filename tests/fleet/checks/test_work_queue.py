@@ -65,7 +65,7 @@ WORK = (
             "DELETE FROM outbox WHERE dedupe_key = 'sabotage'",
         ),
         red=("S10/no-work-waits-for-long",),
-        says="3600",
+        says="900 s are the limit",
     ),
     Case(
         "a job that failed for good",
@@ -103,7 +103,7 @@ WORK = (
     Case(
         "a migration of no release",
         sql(
-            "INSERT INTO schema_migrations (id) VALUES ('0099_by_hand')",
+            "INSERT INTO schema_migrations (id, checksum) VALUES ('0099_by_hand', 'x')",
             "DELETE FROM schema_migrations WHERE id = '0099_by_hand'",
         ),
         red=("X15/the-schema-is-the-releases",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from checks.exposed.openapi import documented, routes_of
 from checks.exposed.routes import trials
 from checks.kit.check import NotEvaluated
 
-THREE = {
+THREE: dict[str, Any] = {
     "openapi": "3.1.0",
     "servers": [{"url": "https://shop.example/v1/"}],
     "paths": {
@@ -38,7 +39,7 @@ THREE = {
         }
     },
 }
-TWO = {
+TWO: dict[str, Any] = {
     "swagger": "2.0",
     "basePath": "/api",
     "paths": {

@@ -7,8 +7,11 @@ import type { User } from "./users.ts";
 export const ACCESS_SECONDS = 15 * 60;
 export const REFRESH_SECONDS = 14 * 24 * 3600;
 
-/** What an access token says. The role is as old as the token: what only an admin may do looks it up again. */
-export type Identity = User;
+/**
+ * What an access token says. The role is as old as the token: what only an admin may do looks it up again. `expires`:
+ * when, in seconds since 1970.
+ */
+export type Identity = User & { expires: number };
 
 export interface Tokens {
   access(user: User): Promise<string>;
@@ -18,7 +21,12 @@ export interface Tokens {
   readRefresh(token: string): Promise<string | null>;
 }
 
-const AccessClaims = z.object({ sub: z.uuid(), name: z.string(), role: z.enum(["member", "admin"]) });
+const AccessClaims = z.object({
+  sub: z.uuid(),
+  name: z.string(),
+  role: z.enum(["member", "admin"]),
+  exp: z.number(),
+});
 /** What it takes to read an access token: also where no other secret of the app is. */
 export type AccessEnv = Pick<WebEnv, "JWT_SECRET" | "PUBLIC_URL" | "SERVICE_NAME">;
 const RefreshClaims = z.object({ sid: z.uuid() });
@@ -52,7 +60,7 @@ export function createAccessReader(env: AccessEnv): Pick<Tokens, "readAccess"> {
   return {
     async readAccess(token) {
       const claims = await read(token, key, parties(env), AccessClaims);
-      return claims && { id: claims.sub, name: claims.name, role: claims.role };
+      return claims && { id: claims.sub, name: claims.name, role: claims.role, expires: claims.exp };
     },
   };
 }

@@ -9,6 +9,7 @@ import { text } from "../board/text.ts";
 import type { WebEnv } from "../env.ts";
 import { contextOf } from "../http/context.ts";
 import { forbidden, Problem, unauthorized } from "../http/problem.ts";
+import { sameSecret } from "../http/secret.ts";
 import type { Limiter } from "../limits.ts";
 import type { Services } from "../services.ts";
 
@@ -20,9 +21,14 @@ const Registration = z.strictObject({
 });
 const SignedIn = z.object({ accessToken: z.string(), expiresIn: z.number() });
 
-/** Guesses at one account within a minute, from wherever they come. */
+/**
+ * Guesses at one account within a minute, from wherever they come. A device that has signed in to it before is counted
+ * by itself: else whoever guesses would lock its owner out.
+ */
 const SIGN_IN_ATTEMPTS = 10;
 const COOKIE = "refresh";
+const DEVICE = "device";
+const DEVICE_SECONDS = 180 * 24 * 3600;
 
 export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Tokens; limiter: Limiter }) {
   const { tokens, limiter } = parts;
@@ -70,13 +76,15 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
       "/sign-in",
       async ({ body, cookie, request }) => {
         const { client, requestId } = contextOf(request);
-        const guessing = guessesAt(body.email);
+        const device = knownDevice(body.email, cookie[DEVICE]?.value);
+        const guessing = device ? `sign-in-device:${device}` : guessesAt(body.email);
         if (!client.loadTest) await refuse(guessing);
         const user = await authenticate(sql, body.email, body.password);
         // The same words for a wrong address and a wrong password.
         if (!user) throw new Problem(401, "UNAUTHORIZED", "address or password is wrong");
         // Whoever knows the password does not guess: what counts is failures in a row.
         await limiter.forget(guessing);
+        if (!device) remember(body.email, cookie[DEVICE] as Cookie<unknown>);
         await audit(sql, { actorId: user.id, requestId }, "user.sign-in", user.id);
         return begin(user, cookie[COOKIE] as Cookie<unknown>);
       },
@@ -111,6 +119,29 @@ export function authRoutes(env: WebEnv, { sql }: Services, parts: { tokens: Toke
   /** By a digest, so that no address lands in Redis. */
   function guessesAt(email: string): string {
     return `sign-in:${new Bun.CryptoHasher("sha256", env.JWT_SECRET).update(email.toLowerCase()).digest("hex")}`;
+  }
+
+  /** The device's own name, if the cookie is one that a sign-in to this account has set. */
+  function knownDevice(email: string, value: unknown): string | null {
+    const [name = "", mac = ""] = String(value ?? "").split(".");
+    return name && sameSecret(mac, deviceMac(email, name)) ? name : null;
+  }
+
+  function remember(email: string, cookie: Cookie<unknown>): void {
+    const name = crypto.randomUUID();
+    cookie.set({
+      value: `${name}.${deviceMac(email, name)}`,
+      httpOnly: true,
+      secure: true,
+      sameSite: "lax",
+      path: "/api/auth",
+      maxAge: DEVICE_SECONDS,
+    });
+  }
+
+  function deviceMac(email: string, name: string): string {
+    const text = `device:${name}:${email.toLowerCase()}`;
+    return new Bun.CryptoHasher("sha256", env.JWT_SECRET).update(text).digest("hex");
   }
 
   async function refuse(guessing: string): Promise<void> {

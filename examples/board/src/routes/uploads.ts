@@ -7,6 +7,7 @@ import { text } from "../board/text.ts";
 import { signedIn } from "../http/guards.ts";
 import { forbidden, notFound, Problem } from "../http/problem.ts";
 import { enqueue } from "../jobs/outbox.ts";
+import { keptKey } from "../s3.ts";
 import type { Services } from "../services.ts";
 
 const PUT_SECONDS = 300;
@@ -72,7 +73,10 @@ export function uploadRoutes({ sql, storage }: Services) {
         const upload = await ownUpload(user.id, params["*"]);
         // What was not looked at yet, or failed the look, is not handed out.
         if (upload.status !== "ready") throw new Problem(409, "NOT_READY", "this upload is not ready");
-        const url = await storage.presignGet(upload.key, upload.filename, GET_SECONDS);
+        // What was looked at. Uploads of releases that kept none lie where they were sent; nothing can write them now.
+        const kept = keptKey(upload.key);
+        const there = (await storage.head(kept)) ? kept : upload.key;
+        const url = await storage.presignGet(there, upload.filename, GET_SECONDS);
         return { url, key: upload.key, expiresIn: GET_SECONDS };
       },
       { response: Presigned },

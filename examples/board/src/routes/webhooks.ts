@@ -1,7 +1,8 @@
 /**
  * Webhooks from outside: a task for the board.
- * Signed as `X-Webhook-Signature: v1=<hex HMAC-SHA256 of "timestamp.body">` with `X-Webhook-Timestamp` in seconds,
- * and with an `Idempotency-Key`, because every sender retries.
+ * Signed as `X-Webhook-Signature: v1=<hex HMAC-SHA256 of "timestamp.key.body">` with `X-Webhook-Timestamp` in seconds
+ * and an `Idempotency-Key`, because every sender retries. The key is signed too: else a recorded call acts again under
+ * another one.
  */
 import { Elysia } from "elysia";
 import { z } from "zod";
@@ -25,8 +26,8 @@ export function webhookRoutes(env: WebEnv, { sql }: Services, router: Pick<Board
   return new Elysia({ prefix: "/webhooks" }).post(
     "/inbound",
     async ({ request, headers, body }) => {
-      verify(headers["x-webhook-timestamp"], headers["x-webhook-signature"], body);
       const key = IdempotencyKey.safeParse(headers["idempotency-key"]);
+      verify(headers["x-webhook-timestamp"], headers["x-webhook-signature"], key.data ?? "", body);
       if (!key.success) throw new Problem(400, "BAD_REQUEST", "Idempotency-Key is missing or malformed");
       const event = NewTask.safeParse(parse(body));
       if (!event.success) throw new Problem(422, "INVALID", "the body is not a task");
@@ -48,10 +49,15 @@ export function webhookRoutes(env: WebEnv, { sql }: Services, router: Pick<Board
     { parse: "text", body: z.string(), response: Received },
   );
 
-  function verify(timestamp: string | undefined, signature: string | undefined, body: string): void {
+  function verify(
+    timestamp: string | undefined,
+    signature: string | undefined,
+    key: string,
+    body: string,
+  ): void {
     const age = Math.abs(Date.now() / 1000 - Number(timestamp));
     const mac = new Bun.CryptoHasher("sha256", env.WEBHOOK_SECRET)
-      .update(`${timestamp}.${body}`)
+      .update(`${timestamp}.${key}.${body}`)
       .digest("hex");
     if (!(age <= TOLERANCE_SECONDS) || !sameSecret(signature ?? "", `v1=${mac}`)) throw unauthorized();
   }

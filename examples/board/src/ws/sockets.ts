@@ -14,6 +14,8 @@ interface Entry {
   leaving: boolean;
   authTimer: Timer;
   idleTimer: Timer;
+  /** When the token of whoever is on it ends. */
+  tokenTimer?: Timer;
 }
 
 /** A reader this far behind will not catch up; what we keep for it is memory that the others need. */
@@ -56,6 +58,7 @@ export class Sockets {
     if (!entry) return;
     clearTimeout(entry.authTimer);
     clearTimeout(entry.idleTimer);
+    clearTimeout(entry.tokenTimer);
     this.#entries.delete(ws);
     if (ws.data.loadTest) return;
     const left = this.openFrom(ws.data.ip) - 1;
@@ -71,7 +74,12 @@ export class Sockets {
     const entry = this.#entries.get(ws);
     if (!entry) return;
     clearTimeout(entry.authTimer);
+    clearTimeout(entry.tokenTimer);
     entry.user = user;
+    // A socket must not outlive the token that let it in; another AUTH on it goes on with a fresh one.
+    if (ws.data.loadTest) return;
+    const left = Math.max(0, user.expires * 1000 - Date.now());
+    entry.tokenTimer = setTimeout(() => this.close(ws, CLOSE.unauthenticated, "the token has expired"), left);
   }
 
   userOf(ws: Socket): Identity | null {
