@@ -35,6 +35,7 @@ FOLDERS = {
 AGENT = Path(__file__).parent / "agent"
 LIB = "/usr/local/lib/slipway"
 CA = "/etc/slipway/ca.pem"
+SIGNERS = "/etc/slipway/signers"
 HOST_JSON = "/etc/slipway/host.json"
 SSHD = "/etc/ssh/sshd_config.d/10-slipway.conf"
 JOURNALD = "/etc/systemd/journald.conf.d/slipway.conf"
@@ -57,6 +58,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
         files.directory(name=path, path=path, mode=mode)
     files.put(name=CA, src=str(plan.ca_file), dest=CA, mode="644")
     install(name=HOST_JSON, src=host_json(plan, host), dest=HOST_JSON, mode="600")
+    install(name=SIGNERS, src=plan.signers, dest=SIGNERS)
     _agent()
     _sshd()
     _journald()

@@ -79,6 +79,8 @@ class FleetPlan:
     """Do hosts start, set themselves up from a kit (hosts/kit) and leave without an operator?"""
     instance: Instance | None = None
     """The host that sets itself up; None on the operator's machine."""
+    signers: str = ""
+    """Who may release to the stack: text of the file that hosts check releases against."""
     packed_load_digest: str = ""
     """`load_digest`, in a kit: it holds no secrets."""
 
@@ -141,6 +143,7 @@ def pack(plan: FleetPlan) -> str:
             "load_balancer": asdict(plan.load_balancer) if plan.load_balancer else None,
             "ssh_access": plan.ssh_access,
             "load_digest": plan.load_digest,
+            "signers": plan.signers,
         },
         sort_keys=True,
     )
@@ -163,4 +166,5 @@ def unpack(text: str, ca_file: Path, instance: Instance) -> FleetPlan:
         hosts_come_and_go=True,
         instance=instance,
         packed_load_digest=packed["load_digest"],
+        signers=packed["signers"],
     )

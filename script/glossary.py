@@ -71,6 +71,16 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term("layer", "slipway.build.manifest:Layer"),
         Term(
+            "signer",
+            "slipway.secrets.signing:signed",
+            "A key that may sign releases to a stack, and whose it is.",
+        ),
+        Term(
+            "ticket",
+            "hosts.agent.signature:admit",
+            "The signature that lets hosts serve a release: over stack, release, build, record, fence and floor.",
+        ),
+        Term(
             "recipe",
             "slipway.adopt.recipe:Recipe",
             "What `slipway init` knows of one kind of app: how it is recognised, built and started.",

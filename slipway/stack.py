@@ -25,6 +25,7 @@ from slipway.platforms.state_folder import set_ups
 from slipway.secrets.check import weaknesses
 from slipway.secrets.contract import compose, config_version, env_example
 from slipway.secrets.redact import Redactor
+from slipway.secrets.signing import Signing
 from slipway.settings import (
     LOAD_HEADER,
     STICKY_COOKIE,
@@ -242,6 +243,11 @@ class LiveStack:
             return None
         return partial(self.platform.write_boot_documents, self.outputs)
 
+    @cached_property
+    def signing(self) -> Signing:
+        """This person's signatures for the stack."""
+        return Signing(self.project)
+
     def deviations(self) -> tuple[Mapping[str, list[Deviation]], Mapping[str, Exception]] | None:
         """By host, what is not as its set-up left it or does not belong there; and why others were not read.
 
@@ -314,13 +320,6 @@ class LiveStack:
     def private_keys(self) -> Mapping[str, str]:
         """By name, the stack's private keys that are in no secret store: PEM."""
         return self.platform.private_keys()
-
-    @property
-    def known_keys(self) -> Mapping[str, str]:
-        """By kind, the pattern of keys that give access by themselves: AWS, Stripe, GitHub, …"""
-        from slipway.secrets.scan import KNOWN_KEYS  # noqa: PLC0415 - it loads what most commands do without
-
-        return {kind: pattern.decode() for kind, pattern in KNOWN_KEYS.items() if kind != "a private key"}
 
     def manifest(self, build: str) -> Manifest:
         """The manifest of a build in the builds bucket."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 
 import pytest
 
 from checks.data.services import open_bucket
 from checks.kit.check import check, not_evaluated
 from slipway.stack import Bucket, BucketError, BucketOutput, LiveStack
+
+REFUSED = r": (AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|AllAccessDisabled|status 403)$"
+"""How S3 refuses an account."""
 
 
 @check(
@@ -22,7 +27,8 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     builds = live.outputs.builds
     bucket = open_bucket(live, builds, builds)
     assert bucket.get_json(f"{live.name}/no-such-key") is None, "a key that is not there is"
-    assert _refused(bucket, f"check-{secrets.token_hex(4)}"), "the hosts' account may write builds"
+    assert _refuses_writing(bucket), "the hosts' account may write builds"
+    assert _refuses(lambda: bucket.delete(_new())), "the hosts' account may delete builds"
 
 
 @check(
@@ -34,12 +40,9 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
 )
 def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     bucket = open_bucket(live, live.outputs.builds, _uploads(live))
-    assert _refused(bucket, f"check-{secrets.token_hex(4)}"), "the app's account may write builds"
-    try:
-        bucket.get_json("anything")
-    except BucketError:
-        return
-    pytest.fail("the app's account may read builds")
+    assert _refuses_writing(bucket), "the app's account may write builds"
+    assert _refuses(lambda: bucket.delete(_new())), "the app's account may delete builds"
+    assert _refuses(lambda: bucket.get_json("anything")), "the app's account may read builds"
 
 
 @check(
@@ -71,7 +74,7 @@ def test_a_wrong_key_is_refused_by_buckets(live: LiveStack) -> None:
     uploads = _uploads(live)
     wrong = uploads.model_copy(update={"access_key": "no-such-account"})
     bucket = open_bucket(live, uploads, wrong)
-    assert _refused(bucket, "users/x/y"), "an account that does not exist may write"
+    assert _refuses_writing(bucket), "an account that does not exist may write"
 
 
 def _uploads(live: LiveStack) -> BucketOutput:
@@ -80,11 +83,28 @@ def _uploads(live: LiveStack) -> BucketOutput:
     return live.outputs.uploads
 
 
-def _refused(bucket: Bucket, key: str) -> bool:
+def _new() -> str:
+    """A key that no object has."""
+    return f"check-{secrets.token_hex(8)}"
+
+
+def _refuses_writing(bucket: Bucket) -> bool:
     """Whether writing is refused. An object that was written is deleted again."""
+    key = _new()
+    refused = _refuses(lambda: bucket.put_json(key, {"check": True}))
+    if not refused:
+        try:
+            bucket.delete(key)
+        except BucketError:
+            pytest.fail(f"{key} could be written and not be deleted: delete it from bucket {bucket.name}")
+    return refused
+
+
+def _refuses(request: Callable[[], object]) -> bool:
+    """Whether the account is refused `request`; a store that does not answer has not refused it."""
     try:
-        bucket.put_json(key, {"check": True})
-    except BucketError:
+        request()
+    except BucketError as error:
+        assert re.search(REFUSED, error.message), f"it could not be tried: {error.message}"
         return True
-    bucket.delete(key)
     return False

@@ -54,8 +54,9 @@ def _base(document: Document) -> str:
 
 def _body(document: Document, operation: Document) -> dict[str, object]:
     """An example of the operation's JSON body; empty if it takes none."""
-    content = cast("Document", operation.get("requestBody", {})).get("content", {})
-    schemas: list[Document] = [each.get("schema", {}) for kind, each in content.items() if "json" in kind]
+    body = cast("Document", operation.get("requestBody", {}))
+    content = cast("dict[str, Document]", body.get("content", {}))
+    schemas = [cast("Document", each.get("schema", {})) for kind, each in content.items() if "json" in kind]
     # Version 2 has the body among the parameters.
     parameters = cast("list[Document]", operation.get("parameters", []))
     schemas += [each.get("schema", {}) for each in parameters if each.get("in") == "body"]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from checks.exposed.presigned import delete_upload
 from checks.kit.check import check, could_not_be_tried, not_evaluated
 from checks.kit.site import Person, Site, env_of_other, sign_in_person
-from slipway.stack import BucketError, CheckUpload, SlipwayError
+from slipway.stack import CheckUpload, SlipwayError
 from slipway.traffic import pick
 
 CONTENT = b"\x89PNG\r\n\x1a\n slipway check"
@@ -46,7 +47,7 @@ def stored(site: Site, other: Person) -> Generator[Stored]:
     kind = str(upload.body.get("contentType", "application/octet-stream"))
     put = site.at_uploads("PUT", pick(document, upload.url), content=CONTENT, headers={"Content-Type": kind})
     yield Stored(other, key, put.status_code)
-    _delete(site, key)
+    delete_upload(site, key)
 
 
 @check(
@@ -93,13 +94,3 @@ def _declared(site: Site) -> CheckUpload:
     if site.live.app.checks.upload is None:
         not_evaluated("declare [checks.upload] in slipway.toml")
     return site.live.app.checks.upload
-
-
-def _delete(site: Site, key: str) -> None:
-    uploads = site.live.outputs.uploads
-    bucket = site.live.open_bucket(uploads, uploads) if uploads else None
-    try:
-        if bucket is not None:
-            bucket.delete(key)
-    except BucketError:
-        return  # it is a few bytes, in a private bucket

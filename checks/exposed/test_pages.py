@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 from checks.kit.check import check
-from checks.kit.leaks import pieces, spelled
+from checks.kit.leaks import KNOWN, pieces, spelled
 from checks.kit.site import Site
 
-PUBLIC = ("a Google API key",)
-"""Kinds of keys that pages hold on purpose: Google restricts them by the page that uses them."""
 FILES = 50
 """At most so many are read."""
 _NAMED = re.compile(r"""["'(]([^"'()\s]+\.(?:js|mjs|css|json|html|webmanifest))(?:\?[^"'()\s]*)?["')]""")
@@ -27,9 +25,7 @@ _NAMED = re.compile(r"""["'(]([^"'()\s]+\.(?:js|mjs|css|json|html|webmanifest))(
 )
 def test_no_secret_reaches_browsers(site: Site) -> None:
     secrets = {name: pieces(spelled(value)) for name, value in site.live.secrets.items()}
-    known = {
-        kind: re.compile(pattern) for kind, pattern in site.live.known_keys.items() if kind not in PUBLIC
-    }
+    known = {kind: re.compile(pattern) for kind, pattern in KNOWN.items()}
     for path, text in _handed_out(site):
         seen = [name for name, parts in secrets.items() if any(part in text for part in parts)]
         seen += [kind for kind, pattern in known.items() if pattern.search(text)]

@@ -7,52 +7,99 @@ from concurrent.futures import ThreadPoolExecutor
 
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.hosts import Host, Hosts
+from checks.kit.on_host import read_by
 from slipway.stack import LiveStack, Role
 
-PUBLIC: dict[Role, set[int]] = {
-    "edge": {22, 80, 443, 8444},
-    "web": {22, 8080},
-    "worker": {22},
-    "data": {22, 5432, 6432, 6379, 7070},
+ANYONE = "anyone"
+REACHABLE: dict[Role, dict[int, tuple[str, ...]]] = {
+    "edge": {80: (ANYONE,), 443: (ANYONE,), 8444: (ANYONE,)},
+    "web": {8080: ("edge",)},
+    "worker": {},
+    "data": {
+        5432: ("web", "worker"),
+        6432: ("web", "worker"),
+        6379: ("web", "worker"),
+        7070: ("edge", "web", "worker"),
+    },
 }
-"""By role, the ports that may listen on more than loopback."""
-SESSIONS = 6
-"""Commands that run on one host at once; sshd allows ten sessions for each connection."""
+"""By role, who may connect to which port, besides ssh. Stated here once more: a check does not take the
+firewall's word for it."""
+TRIED = (
+    *(80, 443, 2375, 5432, 6379, 6432, 7070, 7071, 8080, 8081, 8404, 8444, 9090, 9100, 9999),
+    *(21_001, 22_001),
+)
+TRIED_BY_UDP = (53, 111, 123, 161, 514, 1900, 6379, 9998)
+"""Ports that services and exporters use. One that is refused, and not silently dropped, is open too: the
+firewall let the packet through."""
+_REACH = """
+import errno, json, select, socket, time
+waiting = {}
+for kind, name, address, port in wanted:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    tried = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    tried.setblocking(False)
+    tried.connect_ex((address, port))
+    if kind == "udp":
+        try:
+            tried.send(b"x")
+        except OSError:
+            pass
+    waiting[tried] = (kind, name, port)
+reached, ends = [], time.monotonic() + 1.5
+while waiting and time.monotonic() < ends:
+    streams = [each for each in waiting if waiting[each][0] == "tcp"]
+    answered, connected, _ = select.select(list(waiting), streams, [], 0.1)
+    for each in {*answered, *connected}:
+        error = each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        kind, name, port = waiting.pop(each)
+        if error in (0, errno.ECONNREFUSED):
+            said = " (refused: the firewall let it through)" if error else ""
+            reached.append(f"{name} by {kind} {port}{said}")
+print(json.dumps(sorted(reached)))
+"""
 
 
 @begun_early
-def reached_from_a_web_host(hosts: Hosts, live: LiveStack) -> list[str]:
-    """What the first web host can connect to on other hosts, and must not. Each refusal takes a second."""
-    if not hosts.of("web"):
-        return []
-    asker, *others = hosts.of("web")
-    endpoints = [(name_of(host), port) for host in hosts.of("data") for port in (7071, 9090)]
-    endpoints += [(name_of(host), port) for host in others for port in (8080, 8081)]
+def reached_from_hosts(hosts: Hosts, live: LiveStack) -> dict[str, list[str]]:
+    """By role, what its first host can connect to on two hosts of each role, and must not."""
+    by_role = [live.outputs.by_role(role) for role in REACHABLE]
+    asking = [each[0] for each in by_role if each]
+    everyone = [host for each in by_role for host in each[:2]]
 
-    def is_reachable(endpoint: tuple[str, int]) -> bool:
-        name, port = endpoint
-        return asker.addr(live.outputs.host(name).address).port(port).is_reachable
+    def reached(asker: str) -> list[str]:
+        role = live.outputs.host(asker).role
+        wanted = [
+            (kind, host.name, host.address, port)
+            for host in everyone
+            if host.name != asker
+            for kind, ports in (("tcp", TRIED), ("udp", TRIED_BY_UDP))
+            for port in ports
+            if kind == "udp" or not {ANYONE, role} & {*REACHABLE[host.role].get(port, ())}
+            if port != host.ssh_port
+        ]
+        return read_by(hosts[asker], _REACH, wanted=wanted)
 
-    with ThreadPoolExecutor(SESSIONS) as pool:
-        reached = pool.map(is_reachable, endpoints)
-        return [f"{name}:{port}" for (name, port), yes in zip(endpoints, reached, strict=True) if yes]
+    with ThreadPoolExecutor(max(1, len(asking))) as pool:
+        found = pool.map(reached, (host.name for host in asking))
+        return {host.role: each for host, each in zip(asking, found, strict=True)}
 
 
 @begun_early
 def reached_from_here(live: LiveStack) -> list[str]:
-    """Ports of the data hosts and the database that this machine can connect to."""
+    """Ports of hosts, and of the database, that this machine can connect to and must not."""
     endpoints = [
         (address, port)
-        for host in live.outputs.by_role("data")
+        for host in live.outputs.hosts
         for address in {host.address, host.ssh_host}
         if not address.startswith("127.") and address != "localhost"
-        for port in (5432, 6432, 6379, 7070)
+        for port in TRIED
+        if ANYONE not in REACHABLE[host.role].get(port, ()) and port != host.ssh_port
     ]
     cloud = live.outputs.cloud
     if cloud and cloud.database_host:
         endpoints.append((cloud.database_host, 5432))
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(64) as pool:
         reached = pool.map(_answers, endpoints)
         return [f"{host}:{port}" for (host, port), yes in zip(endpoints, reached, strict=True) if yes]
 
@@ -127,19 +174,34 @@ def test_the_firewall_drops_by_default(host: Host) -> None:
     asvs="13.2.2",
     why="a rule that looks right may still let connections through: only an attempt shows it",
     remedy="hosts/firewall.py says who may connect to what; slipway up loads it",
-    waits_for=(reached_from_a_web_host,),
+    waits_for=(reached_from_hosts,),
 )
 def test_a_web_host_cannot_reach_other_services(background: Background) -> None:
-    reached = background.result(reached_from_a_web_host)
+    reached = background.result(reached_from_hosts).get("web", [])
     assert not reached, f"the first web host can connect to {', '.join(reached)}"
+
+
+@check(
+    "I7",
+    severity="critical",
+    asvs="13.2.2",
+    why="whoever takes one host over goes on to whatever that host can reach",
+    remedy="hosts/firewall.py says who may connect to what; slipway up loads it",
+    waits_for=(reached_from_hosts,),
+)
+def test_hosts_reach_only_what_they_need(background: Background) -> None:
+    found = background.result(reached_from_hosts)
+    reached = [f"from {role}: {', '.join(each)}" for role, each in found.items() if role != "web" and each]
+    assert not reached, "; ".join(reached)
 
 
 @check(
     "I4",
     "I5",
+    "I7",
     severity="critical",
-    why="scanners find an exposed database or Redis within an hour",
-    remedy="data hosts have no public address, and their firewall lets only the fleet in",
+    why="scanners find an exposed database, Redis or exporter within an hour",
+    remedy="only the edge answers the internet: hosts/firewall.py, and the network's own rules",
     waits_for=(reached_from_here,),
 )
 def test_the_public_cannot_reach_the_data(background: Background) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import builds, haproxy, systemd
+from . import builds, haproxy, signature, systemd
 from .errors import AgentError, Interrupted
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -30,6 +30,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
             return {"slot": slot.name, "seconds": 0.0, "started": []}
         if not os.path.isdir(paths.slot(slot.name)):
             raise AgentError("not_staged", f"release {release} has no files in slot {slot.name}")
+        signature.check(paths, host, state, slot)
         _refuse_altered(paths, state, slot)
         _boot(paths, host, state, slot, starting)
         return {

@@ -1,17 +1,20 @@
 """The boot document: everything that a host of one role needs to start the live release by itself.
 
-Written by the pipeline (slipway/release/promote.py), read here. Fields, by JSON name: schema 1; role;
+Written by the pipeline (slipway/release/promote.py), read here. Fields, by JSON name: schema 2; stack; role;
 fence and step of the command that made the release live; hold_seconds; and `stage`: the request of `stage`
-without fence and step. The text is JSON, or `zlib:` followed by that JSON compressed and in base64.
+without fence and step. The text is JSON `{signer, signature, document}`, where `document` is the document as
+JSON and the signature is over these very bytes; or `zlib:` followed by that, compressed and in base64.
 """
 
 from __future__ import annotations
 
+from . import signature
 from .errors import AgentError
+from .host import Host, Paths
 from .json_object import JsonObject
 from .state import Process, order_of
 
-SCHEMA = 1
+SCHEMA = 2
 PACKED = "zlib:"
 
 
@@ -32,8 +35,8 @@ class BootDocument:
         self.release = self.stage.whole("release")
 
     @classmethod
-    def parse(cls, text: str) -> BootDocument:
-        """Read the secret's text. Errors name fields, never values."""
+    def parse(cls, paths: Paths, host: Host, text: str) -> BootDocument:
+        """Read the secret's text, signed for this host's stack. Errors name fields, never values."""
         if text.startswith(PACKED):
             import base64
             import zlib
@@ -42,7 +45,19 @@ class BootDocument:
                 text = zlib.decompress(base64.b64decode(text[len(PACKED) :])).decode()
             except (ValueError, zlib.error):
                 raise AgentError("bad_request", "boot document: cannot be unpacked") from None
-        return cls(JsonObject.parse(text, "boot document"))
+        signed = JsonObject.parse(text, "boot document")
+        content, signer = signed.text("document", ""), signed.text("signer", "")
+        given = signed.text("signature", "")
+        if not signature.verifies(paths, content.encode(), given, signer, signature.BOOT):
+            raise AgentError(
+                "unsigned",
+                f"the boot document is not signed by a key that this host knows ({signer or 'no signer'}): "
+                "ship a release",
+            )
+        document = JsonObject.parse(content, "boot document")
+        if document.text("stack", "") != host.fleet:
+            raise AgentError("unsigned", f"the boot document is signed for another stack than {host.fleet}")
+        return cls(document)
 
     def cron_kinds(self) -> list[str]:
         """Kinds of cron entries that hosts of `role` run: paths on web hosts, commands on workers if any."""

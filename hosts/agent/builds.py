@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import durable, layers, tree
+from . import durable, layers, signature, tree
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -182,6 +182,8 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
     order = order_of(request) if request.has("fence") else None
     os.makedirs(paths.work, mode=0o755, exist_ok=True)
     with Exclusive(paths, "prune", order) as state:
+        if state.live and state.live.release == request.whole("promoted", 0):
+            signature.raise_floor(state, signature.fence_of(state.live))
         before = _free(paths)
         leftovers = [f"{paths.work}/{name}" for name in os.listdir(paths.work)]
         builds = _builds(paths)

@@ -26,7 +26,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     begun = time.monotonic()
     cron_owner.let_go_if_lapsed(paths)
     cloud = Cloud(paths, host.region)
-    document = _document(cloud, host)
+    document = _document(paths, cloud, host)
     _note(paths, host, unreleased=document is None)
     if document is None:
         return {"release": None, "changed": False, "why": "nothing is live yet"}
@@ -57,11 +57,11 @@ def _look_after_cron(paths: Paths, host: Host, cloud: Cloud, document: BootDocum
     return State.load(paths).cron_kinds
 
 
-def _document(cloud: Cloud, host: Host) -> BootDocument | None:
+def _document(paths: Paths, cloud: Cloud, host: Host) -> BootDocument | None:
     if not host.boot_secret:
         raise AgentError("not_set_up", f"{host.name} has no boot document: only hosts on AWS have one")
     text = cloud.secret(host.boot_secret)
-    document = BootDocument.parse(text) if text else None
+    document = BootDocument.parse(paths, host, text) if text else None
     if document is None or not document.release:
         return None
     if document.role != host.role:

@@ -22,6 +22,7 @@ class Paths:
         self.etc = f"{root}/etc/slipway"
         self.host = f"{self.etc}/host.json"
         self.ca = f"{self.etc}/ca.pem"
+        self.signers = f"{self.etc}/signers"
         self.endpoints = f"{self.etc}/endpoints.json"
         self.host_key = f"{root}/etc/ssh/ssh_host_ed25519_key.pub"
         self.setup_digest = f"{self.etc}/setup.digest"
@@ -108,7 +109,9 @@ class Host:
         self.role = fields.text("role")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
-        self.group = f"{fields.text('fleet', '')}-{self.role}"
+        self.fleet = fields.text("fleet", "")
+        """Project and stack: what a release must be signed for."""
+        self.group = f"{self.fleet}-{self.role}"
         """On AWS: the host's Auto Scaling group (slipway/settings/aws_names.py)."""
         self.site = fields.text("site", "localhost")
         """Host header of the site."""

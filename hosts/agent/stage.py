@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from . import builds, cron, durable, envfile, haproxy, layers, retire, units
+from . import builds, cron, durable, envfile, haproxy, layers, retire, signature, units
 from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -22,6 +22,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         finish_interrupted(paths, host, state)
         plan = _plan(host, state, request)
         manifest = request.section("manifest")
+        signature.admit(paths, host, state, plan, manifest, request.section("ticket"))
         wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
         held = state.slots[plan.name]
         same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
@@ -32,6 +33,8 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         fetched = layers.fetch(paths, host.builds(), wanted)
         changed = builds.lay_out(paths, plan.build, [layer.digest for layer in wanted])
         if is_there:
+            held.ticket = plan.ticket
+            state.save()
             envfile.write_slot(paths, host, held, request.section("env"))
         else:
             _record(paths, plan.build, wanted)

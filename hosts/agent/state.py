@@ -109,6 +109,8 @@ class Slot:
         self.cron = {key: dict(value.raw) for key, value in fields.table("cron").items()}
         self.migrate = dict(fields.section("migrate").raw)
         self.secret_names = fields.texts("secret_names")
+        self.ticket = dict(fields.section("ticket").raw)
+        """What lets the release run here: hosts/agent/signature.py. Empty: an older agent staged it."""
         self.error = dict(fields.section("error").raw)
 
     def to_json(self) -> dict[str, object]:
@@ -163,6 +165,8 @@ class State:
         self.paths = paths
         self.order: Order = (fields.whole("fence", 0), fields.whole("step", 0))
         """Fence and step of the newest command that changed this host."""
+        self.floor = fields.whole("floor", 0)
+        """Fence of the newest release that was accepted for good: older signatures are refused."""
         self.active: str | None = fields.text("active") if fields.has("active") else None
         slots = fields.table("slots")
         self.slots = {name: Slot(name, slots.get(name)) for name in SLOTS}
@@ -193,6 +197,7 @@ class State:
             "schema": SCHEMA,
             "fence": self.order[0],
             "step": self.order[1],
+            "floor": self.floor,
             "active": self.active,
             "slots": {name: slot.to_json() for name, slot in self.slots.items()},
             "handover": self.handover,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from . import handover, haproxy
+from . import handover, haproxy, signature
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -34,6 +34,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         slot = state.holding(release)
         if slot is None:
             raise AgentError("not_warm", f"release {release} is in no slot of {host.name}")
+        signature.admit_again(paths, host, state, slot, request)
         if state.handover:
             _redirect(paths, host, state, slot, wait=request.flag("wait", True))
         elif slot.name != state.active:

@@ -192,8 +192,10 @@ def _is_known(path: str, seen: Mapping[str, str] | None) -> bool:
 
 
 def _topic(path: str) -> Topic:
-    otherwise: Topic = "startup"
-    return next((topic for start, topic in TOPICS if path.startswith(start)), otherwise)
+    for start, topic in TOPICS:
+        if path.startswith(start):
+            return topic
+    return "startup"
 
 
 def _units(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:

@@ -23,9 +23,10 @@ from slipway.build.manifest import (
     input_key,
     load_manifest,
     read_manifest,
+    short,
 )
 from slipway.build.runtime import architecture, install
-from slipway.build.sandbox import UNSANDBOXED
+from slipway.build.sandbox import command_caches
 from slipway.build.source import Source, copy_files, read_source, refuse_dirty
 from slipway.progress import Progress, Silent
 from slipway.settings import App, BadInput, Project, SlipwayError
@@ -47,18 +48,24 @@ class Build:
     seconds: float = 0.0
 
 
+Trusts = Callable[[bytes, str, str], bool]
+"""Is the signature (second) of the signer (third) over a content good?"""
+
+
 def build(
     project: Project,
     *,
     progress: Progress | None = None,
     bucket: Bucket | None = None,
+    trusts: Trusts | None = None,
     redact: Callable[[str], str] = str,
     env: Mapping[str, str] | None = None,
     unsandboxed: bool = False,
 ) -> Build:
     """Build the project's app for its stack.
 
-    The build is looked up first in `bucket`, then in this machine's cache, by the digest of all its inputs.
+    The build is looked up first in `bucket`, if what `bucket` says of it is signed as `trusts` wants it, then
+    in this machine's cache, by the digest of all its inputs.
     `env` adds public values to the build commands' environment (client values that come from stack outputs).
     The output of commands passes through `redact`. `unsandboxed`: they run without a sandbox.
 
@@ -73,9 +80,9 @@ def build(
         refuse_dirty(source)
     public = client_env(project.app, project.stack) | dict(env or {})
     digest = input_digest(project.app, source, public)
-    if found := find_build(digest, bucket):
+    if found := find_build(digest, project.app, bucket, trusts):
         manifest, layers, sbom = found
-        line(f"build {manifest.id} is unchanged")
+        line(f"build {short(manifest.id)} is unchanged")
         origin = "cache" if layers else "bucket"
         return Build(manifest, origin, source, layers, sbom, time.monotonic() - started)
     # Imported here, since only a new build needs it: an unchanged one is found within a second.
@@ -84,22 +91,14 @@ def build(
     cache.sweep()
     runtime = install(project.app.runtime, line)
     commands = build_env(runtime.bin if runtime else None, public)
-    caches = _caches(project, line, unsandboxed=unsandboxed)
+    caches = command_caches(project, line, unsandboxed=unsandboxed)
     order = Order(project.app, source, runtime, commands, caches, redact, line)
     with cache.workshop(project.app.name) as folder:
         manifest, layers, sbom = make(order, folder, digest)
     keep_build(manifest, sbom)
     seconds = time.monotonic() - started
-    line(f"build {manifest.id} in {seconds:.1f} s")
+    line(f"build {short(manifest.id)} in {seconds:.1f} s")
     return Build(manifest, "made", source, layers, sbom, seconds)
-
-
-def _caches(project: Project, line: Callable[[str], None], *, unsandboxed: bool) -> Path | None:
-    """What the sandbox keeps between builds of this app; None, which is said: there is to be no sandbox."""
-    if unsandboxed or project.stack.unsandboxed_build:
-        line(f"warning: {UNSANDBOXED}")
-        return None
-    return cache.cache_dir() / "commands" / project.app.name
 
 
 def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
@@ -117,14 +116,26 @@ Found = tuple[Manifest, Mapping[str, Path], bytes]
 """Manifest, layer files by digest, SBOM; no files and no SBOM when all of it is in the bucket."""
 
 
-def find_build(digest: str, bucket: Bucket | None) -> Found | None:
-    """The complete build of the input `digest`; None without one, or if it is damaged or pruned."""
+def find_build(digest: str, app: App, bucket: Bucket | None, trusts: Trusts | None) -> Found | None:
+    """The complete build of the input `digest`; None without one, or if it is damaged, foreign or pruned."""
     try:
-        return (_in_bucket(digest, bucket) if bucket else None) or in_cache(digest)
+        if bucket and trusts and (found := _in_bucket(digest, app, bucket, trusts)):
+            return found
     except BucketError:
         raise
     except SlipwayError:
+        pass
+    try:
+        return in_cache(digest)
+    except SlipwayError:
         return None
+
+
+def input_statement(manifest: Manifest) -> bytes:
+    """What the signature of an entry in `inputs/` is over: that this input makes this build."""
+    return canonical(
+        {"build": manifest.id, "input": manifest.input, "app": manifest.app, "arch": manifest.arch}
+    )
 
 
 def keep_build(manifest: Manifest, sbom: bytes) -> None:
@@ -133,11 +144,16 @@ def keep_build(manifest: Manifest, sbom: bytes) -> None:
     cache.remember("builds", manifest.input, record)
 
 
-def _in_bucket(digest: str, bucket: Bucket) -> Found | None:
+def _in_bucket(digest: str, app: App, bucket: Bucket, trusts: Trusts) -> Found | None:
+    """Whoever can write the bucket may have written it: unsigned, or of another input, it is not used."""
     found = bucket.get_json(input_key(digest))
     if found is None:
         return None
-    manifest = load_manifest(bucket, str(found[0].get("build")))
+    build, signature, signer = (str(found[0].get(key, "")) for key in ("build", "signature", "signer"))
+    manifest = load_manifest(bucket, build)
+    refuse_another(manifest, digest, app)
+    if not trusts(input_statement(manifest), signature, signer):
+        return None
     with ThreadPoolExecutor(max_workers=3) as pool:
         there = list(pool.map(bucket.exists, [layer.key for layer in manifest.layers]))
     return (manifest, {}, b"") if all(there) else None
@@ -198,7 +214,7 @@ def run_checks(
         return
     runtime = install(app.runtime, line)
     env = build_env(runtime.bin if runtime else None, public)
-    caches = _caches(project, line, unsandboxed=unsandboxed)
+    caches = command_caches(project, line, unsandboxed=unsandboxed)
     with cache.workshop(f"{app.name}-checks") as folder:
         copy_files(source.root, source.files, folder)
         for command in app.preflight.commands:
@@ -232,10 +248,15 @@ class PublishReport:
     bytes: int
 
 
-def publish(build: Build, bucket: Bucket, *, progress: Progress | None = None) -> PublishReport:
+Signs = Callable[[bytes], tuple[str, str]]
+"""Signer and signature of a content."""
+
+
+def publish(build: Build, bucket: Bucket, *, sign: Signs, progress: Progress | None = None) -> PublishReport:
     """Upload what `bucket` lacks of `build`, verified by checksum. Safe to repeat and to interrupt.
 
-    The manifest is written last, so a manifest in the bucket promises that everything it names is there.
+    `sign` lets later releases find it by its input. The manifest is written last, so a manifest in the bucket
+    promises that everything it names is there.
     Raises SlipwayError if a layer in this machine's cache was damaged; BucketError from the bucket.
     """
     manifest = build.manifest
@@ -250,7 +271,9 @@ def publish(build: Build, bucket: Bucket, *, progress: Progress | None = None) -
         sent = list(pool.map(send, manifest.layers))
     _once(bucket, f"builds/{manifest.id}.cdx.json", json.loads(build.sbom))
     _once(bucket, manifest.key, manifest.model_dump(mode="json"))
-    bucket.put_json(input_key(manifest.input), {"build": manifest.id})
+    signer, signature = sign(input_statement(manifest))
+    entry = {"build": manifest.id, "signer": signer, "signature": signature}
+    bucket.put_json(input_key(manifest.input), entry)
     digests = [layer.digest for layer in manifest.layers]
     return PublishReport(
         manifest.id,

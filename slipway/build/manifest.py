@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
+from hosts.agent.signature import canonical, manifest_id
 from slipway.build.source import matcher
 from slipway.settings import App, BadInput, Cron, EnvVar, Migrate, Process, SlipwayError, Smoke, WebSocket
 from slipway.settings.schema import Command, EnvName, Folder, HttpPath, Name, Table
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from slipway.storage.bucket import Bucket
 
 
-SCHEMA = 2
+SCHEMA = 3
 """Grows with every change of shape: an older slipway must refuse what it would misread.
 
-1: without `declared` and `migrate.folder`; such a build runs with what slipway.toml declares today.
+1 and 2 had ids of 48 bits, for which another content can be found in a minute: they are refused.
 """
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{12}$")]
+BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{64}$")]
 
 
 Kind = Literal["runtime", "deps", "app"]
@@ -100,7 +100,7 @@ class Declared(Part):
 class Manifest(Part):
     """One build. Made by `seal`, read by `load_manifest`; the id is the hash of everything else in it."""
 
-    schema_: Literal[1, 2] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal[3] = Field(default=SCHEMA, alias="schema")
     id: BuildId
     app: Name
     arch: Literal["x64", "arm64"]
@@ -169,20 +169,10 @@ def declared_by(app: App) -> Declared:
     return Declared(env=env, smoke=app.smoke, websocket=app.websocket, probe=app.observe.probe)
 
 
-def canonical(value: object) -> bytes:
-    """JSON in canonical form: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def build_id(content: Mapping[str, Any]) -> str:
-    """The id of a manifest's content: `b` and 12 hex digits of its hash; an `id` in it does not count."""
-    return "b" + hashlib.sha256(canonical({k: v for k, v in content.items() if k != "id"})).hexdigest()[:12]
-
-
 def seal(**content: Any) -> Manifest:
     """A manifest of `content` (every field but schema and id), with the id that follows from it."""
-    draft = Manifest.model_validate({"schema": SCHEMA, "id": "b" + "0" * 12, **content})
-    return draft.model_copy(update={"id": build_id(draft.model_dump(mode="json"))})
+    draft = Manifest.model_validate({"schema": SCHEMA, "id": "b" + "0" * 64, **content})
+    return draft.model_copy(update={"id": manifest_id(draft.model_dump(mode="json"))})
 
 
 def read_manifest(content: Mapping[str, Any], where: str) -> Manifest:
@@ -191,14 +181,19 @@ def read_manifest(content: Mapping[str, Any], where: str) -> Manifest:
     Raises BadInput for a newer schema than this slipway knows, SlipwayError for a damaged one.
     """
     schema = content.get("schema")
-    if schema not in (1, SCHEMA):
+    if schema in (1, 2):
+        raise BadInput(
+            f"{where} was made by an older slipway, with an id that can be forged",
+            remedy="release that source again; a rollback can go to a release that was made since",
+        )
+    if schema != SCHEMA:
         raise BadInput(
             f"{where} has schema {schema}, this slipway reads up to {SCHEMA}",
             remedy="a newer slipway made it: update slipway",
         )
-    if content.get("id") != build_id(content):
+    if content.get("id") != manifest_id(content):
         raise SlipwayError(
-            f"{where} is damaged: its id is {content.get('id')}, its content says {build_id(content)}",
+            f"{where} is damaged: its id is {content.get('id')}, its content says {manifest_id(content)}",
             remedy="release that source again; a rollback can go to another release",
         )
     try:
@@ -212,8 +207,13 @@ def input_key(digest: str) -> str:
     return f"inputs/{digest.removeprefix('sha256:')}.json"
 
 
+def short(build: str) -> str:
+    """A build's id as a person reads it; never enough to find a build by."""
+    return build[:13]
+
+
 def load_manifest(bucket: Bucket, build: str) -> Manifest:
-    """The manifest of build `build`. Raises BadInput if the bucket does not have it."""
+    """The manifest of build `build`. Raises BadInput if the bucket does not have it, or has another there."""
     key = f"builds/{build}.json"
     found = bucket.get_json(key)
     if found is None:
@@ -221,7 +221,10 @@ def load_manifest(bucket: Bucket, build: str) -> Manifest:
             f"there is no build {build} in the builds bucket",
             remedy="slipway history shows the builds of each release",
         )
-    return read_manifest(found[0], key)
+    manifest = read_manifest(found[0], key)
+    if manifest.id != build:
+        raise BadInput(f"{key} holds build {manifest.id}", remedy="release that source again")
+    return manifest
 
 
 def read_migrations(files: Mapping[str, Path], migrate: Migrate | None) -> list[Migration]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache as once
 from pathlib import Path
 
-from slipway.settings import BadInput
+from slipway.build.cache import cache_dir
+from slipway.settings import BadInput, Project
 
 HOME = "/home/build"
 """Empty, and gone with the command."""
@@ -86,6 +87,16 @@ def sandboxed(
         written += [Path(cargo, name) for name in ("registry", "git") if Path(cargo, name).is_dir()]
     bound = [*_bound("--ro-bind", read), *_bound("--bind", [*written, directory])]
     return [*_system(), *bound, "--chdir", str(directory), "--", *argv], inside
+
+
+def command_caches(
+    project: Project, line: Callable[[str], None], *, unsandboxed: bool = False
+) -> Path | None:
+    """What the sandbox keeps between builds of this app; None, which is said: there is to be no sandbox."""
+    if unsandboxed or project.stack.unsandboxed_build:
+        line(f"warning: {UNSANDBOXED}")
+        return None
+    return cache_dir() / "commands" / project.app.name
 
 
 @once

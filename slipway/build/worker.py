@@ -17,10 +17,13 @@ _KEPT = ("HOME", "LANG", "LC_ALL", "NPM_CONFIG_REGISTRY", "TMPDIR")
 """Variables that the commands see besides PATH: no credentials."""
 
 
-def build_worker(app: App, app_dir: Path, line: Callable[[str], None] = lambda _: None) -> Path:
+def build_worker(
+    app: App, app_dir: Path, caches: Path | None, line: Callable[[str], None] = lambda _: None
+) -> Path:
     """Build the Worker in the app's folder and return its script. Raises BuildFailed or BadInput.
 
-    The app's packages are installed first if they are not there.
+    The app's packages are installed first if they are not there. `caches`: what the sandbox keeps between
+    builds; None: no sandbox.
     """
     installed = install(app.runtime, line)
     if installed is None or app.runtime.name not in _PACKAGES:
@@ -34,7 +37,15 @@ def build_worker(app: App, app_dir: Path, line: Callable[[str], None] = lambda _
     if not (app_dir / "node_modules").is_dir():
         commands.insert(0, _PACKAGES[app.runtime.name])
     for command in commands:
-        run_command("the Worker's build", command, directory=app_dir, env=env, timeout=600, line=line)
+        run_command(
+            "the Worker's build",
+            command,
+            directory=app_dir,
+            env=env,
+            timeout=600,
+            caches=caches,
+            line=line,
+        )
     script = app_dir / WORKER_SCRIPT
     if not script.is_file():
         raise BadInput(

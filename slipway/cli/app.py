@@ -26,6 +26,7 @@ from slipway.cli import (
     secrets,
     status,
     up,
+    verify,
 )
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.command("rollback")(rollback.rollback)
 app.command("hold")(hold.hold)
 app.command("resume")(hold.resume)
 app.command("status")(status.status)
+app.command("verify")(verify.verify)
 app.command("history")(history.history)
 app.command("logs")(logs.logs)
 app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(

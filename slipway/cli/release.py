@@ -77,5 +77,6 @@ def release(
         return
     for warning in report.warnings:
         say(f"warning: {warning}")
-    say(f"release {report.release} (build {report.build}) serves {report.url} after {report.seconds:.1f} s")
+    build = report.build[:13]
+    say(f"release {report.release} (build {build}) serves {report.url} after {report.seconds:.1f} s")
     say(f"back again: slipway rollback --stack {stack}")

@@ -17,7 +17,7 @@ MACHINE = (
     machine.disk,
     machine.npm_registry,
 )
-STACK = (stack.repository, stack.secrets)
+STACK = (stack.repository, stack.secrets, stack.signing_key)
 LIVE = (stack.brought_up, stack.hosts, stack.certificate, stack.lease, stack.holds, stack.ledger)
 
 

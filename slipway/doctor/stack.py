@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from hosts.agent.signature import RELEASE
 from slipway.adopt.missing import missing
 from slipway.fleet.fleet import FleetError, FleetHost
 from slipway.platforms.platform import Diagnosis, fail, ok, platform_of, warn
 from slipway.platforms.site import WARN_DAYS, days_left
 from slipway.release.repair import on_hosts
 from slipway.secrets.check import check
+from slipway.secrets.signing import signed, signers_file, trusts
 from slipway.settings import Project
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Damaged
@@ -38,6 +40,24 @@ def secrets(project: Project) -> Iterable[Diagnosis]:
         yield fail(f"secret {finding}", finding.remedy)
     if not found:
         yield ok("every secret that the app asks for is there and strong")
+
+
+def signing_key(project: Project) -> Iterable[Diagnosis]:
+    """This person's key may sign releases to the stack."""
+    stack = project.stack.name
+    if not signers_file(project).exists():
+        yield warn(
+            f"stack {stack} has no signers yet", f"slipway up --stack {stack} makes the file; commit it"
+        )
+        return
+    signer, signature = signed(project, stack.encode(), RELEASE)
+    if trusts(project, stack.encode(), signature, signer, RELEASE):
+        yield ok(f"{signer} may sign releases to {stack}")
+    else:
+        yield fail(
+            f"the key of {signer} may sign no release to {stack}: it has expired, or is for another purpose",
+            f"add a new key to {signers_file(project)}, and slipway up --stack {stack}",
+        )
 
 
 def brought_up(opened: LiveStack) -> Iterable[Diagnosis]:

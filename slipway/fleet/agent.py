@@ -49,6 +49,7 @@ class Agent:
         manifest: Mapping[str, object],
         config: str,
         env: Mapping[str, Mapping[str, str]],
+        ticket: Mapping[str, object] | None,
         slot: SlotName | None = None,
         site: str | None = None,
         secret_names: Sequence[str] | None = None,
@@ -56,8 +57,9 @@ class Agent:
     ) -> replies.Staged:
         """Fetch and verify the layers the host lacks, and put the release into the idle slot.
 
-        `env` is by process, and `task`, `cron`, `migrate`. `secret_names` are the variables whose values the
-        agent redacts in log lines; `site` is the Host header of the app.
+        `env` is by process, and `task`, `cron`, `migrate`. `ticket` is the signature that allows it.
+        `secret_names` are the variables whose values the agent redacts in log lines; `site` is the Host
+        header of the app.
         """
         request = {
             **_ordered(order),
@@ -66,6 +68,7 @@ class Agent:
             "manifest": manifest,
             "config": config,
             "env": env,
+            "ticket": ticket,
             "slot": slot,
             "site": site,
             "secret_names": secret_names,
@@ -107,6 +110,7 @@ class Agent:
         order: Order,
         release: int,
         hold_seconds: float | None = None,
+        ticket: Mapping[str, object] | None = None,
         back: bool = False,
         wait: bool = True,
         cron_owner: bool | None = None,
@@ -119,6 +123,7 @@ class Agent:
         request = {
             **_ordered(order),
             "release": release,
+            "ticket": ticket,
             "hold_seconds": hold_seconds,
             "back": back,
             "wait": wait,
@@ -183,9 +188,12 @@ class Agent:
         """The newest log lines, then each new one, until the iterator is closed."""
         return self._call.follow("logs", {"lines": lines, "process": process, "follow": True})
 
-    def prune(self, *, keep: int, order: Order | None = None) -> replies.Pruned:
-        """Remove builds and layers that no slot needs, except the newest `keep`."""
-        request = {**_ordered(order), "keep": keep}
+    def prune(self, *, keep: int, promoted: int = 0, order: Order | None = None) -> replies.Pruned:
+        """Remove builds and layers that no slot needs, except the newest `keep`.
+
+        `promoted` is the release that was promoted just now: if the host serves it, it refuses older ones.
+        """
+        request = {**_ordered(order), "keep": keep, "promoted": promoted}
         return self._call("prune", request, replies.Pruned, seconds=_WORK_SECONDS)
 
     def restore(self) -> replies.Restored:

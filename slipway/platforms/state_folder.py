@@ -11,6 +11,7 @@ from typing import Any
 
 from hosts.inventory.parts import Inventory
 from slipway.platforms.platform import platform_of
+from slipway.secrets.signing import signers_file
 from slipway.settings import LeaseHeld, Outputs, Project
 
 
@@ -104,7 +105,7 @@ def _key(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -> str:
         digest.update(model.model_dump_json().encode())
     digest.update(json.dumps(dict(secrets), sort_keys=True).encode())
     root = Path(__file__).parents[2]
-    places = [*(root / source for source in SOURCES), project.state_dir / "tls"]
+    places = [*(root / source for source in SOURCES), project.state_dir / "tls", signers_file(project)]
     for path in sorted(file for place in places for file in (place, *place.rglob("*"))):
         if path.is_file() and path.suffix != ".pyc":
             found = path.stat()

@@ -18,6 +18,7 @@ class BuildSource(Phase[Build]):
         return build(
             rollout.project,
             bucket=rollout.stack.bucket,
+            trusts=rollout.stack.signing.trusts_build,
             progress=rollout.progress,
             redact=rollout.redact,
             unsandboxed=options.unsandboxed,

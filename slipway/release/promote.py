@@ -11,9 +11,9 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from hosts.agent.boot_document import PACKED, SCHEMA
+from hosts.agent.signature import BOOT
 from slipway.fleet.agent import Order
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Switched
@@ -26,12 +26,8 @@ from slipway.storage.lease import LeaseLost
 from slipway.storage.ledger import Ledger
 from slipway.storage.records import Head, Release
 
-if TYPE_CHECKING:
-    from slipway.build.manifest import Manifest
-
 PLAIN_BYTES = 65_536
 """The longest text of a secret in AWS Secrets Manager; longer documents are packed."""
-READ_BY_HOSTS = {"layers", "processes", "cron", "migrate"}
 
 
 @dataclass
@@ -86,7 +82,7 @@ class _MoveHead(Phase[None]):
     def _bring_joiners(self, rollout: Rollout) -> dict[str, Switched]:
         def bring(host: FleetHost) -> Switched:
             prepare(rollout, self.shipment, host)
-            return switch_to(rollout, host, self.shipment.number, wait=host.role != "web")
+            return switch_to(rollout, host, self.shipment, wait=host.role != "web")
 
         brought = rollout.hosts.take_in_joiners(rollout.live, bring)
         return {host.name: brought[host.name] for host in rollout.hosts.web if host.name in brought}
@@ -124,21 +120,24 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
     rollout.lease.check()
     roles = rollout.hosts.roles
     if live is None:
-        write({role: nothing_live(role, order=rollout.order) for role in roles}, rollout.order)
+        documents = {role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles}
+        write(documents, rollout.order)
         return
     _warn_of_another_config(rollout, live.release)
     app = live.app(rollout.app)
     write(
         {
-            role: boot_document(
-                role,
-                live.release,
-                live.manifest,
-                order=rollout.order,
-                hold_seconds=rollout.app.retire.hold_seconds,
-                site=rollout.site,
-                secret_names=secret_names(app),
-                env=env_of(rollout, app, role),
+            role: signed_text(
+                rollout,
+                boot_document(
+                    role,
+                    live,
+                    order=rollout.order,
+                    hold_seconds=rollout.app.retire.hold_seconds,
+                    site=rollout.site,
+                    secret_names=secret_names(app),
+                    env=env_of(rollout, app, role),
+                ),
             )
             for role in roles
         },
@@ -148,7 +147,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
 
 def _restore_boot_documents(rollout: Rollout, failed: Shipment) -> None:
     try:
-        live = rollout.shipment(rollout.ledger.get(rollout.live)) if rollout.live else None
+        live = rollout.shipped(rollout.live) if rollout.live else None
         keep_boot_documents(rollout, live)
     except SlipwayError as failure:
         rollout.warnings.append(f"new hosts may start release {failed.number}: {failure.message}")
@@ -163,39 +162,45 @@ def _warn_of_another_config(rollout: Rollout, live: Release) -> None:
         )
 
 
+def signed_text(rollout: Rollout, document: Mapping[str, object]) -> str:
+    """The text of a boot document, signed for the stack."""
+    stack = rollout.stack
+    content = json.dumps({**document, "stack": stack.stack.fleet_id}, separators=(",", ":"))
+    signer, signature = stack.signing.sign(content.encode(), BOOT)
+    return _text({"signer": signer, "signature": signature, "document": content})
+
+
 def boot_document(
     role: Role,
-    release: Release,
-    manifest: Manifest,
+    live: Shipment,
     *,
     order: Order,
     hold_seconds: float,
     site: str,
     secret_names: Sequence[str],
     env: Mapping[str, Mapping[str, str]],
-) -> str:
-    """What a new host of `role` needs to start `release` by itself.
+) -> dict[str, object]:
+    """What a new host of `role` needs to start `live` by itself.
 
     `order` is that of the command that makes it live. The fields are described where they are read
     (hosts/agent/boot_document.py).
     """
     stage = {
-        "release": release.number,
-        "build": release.build,
-        "config": release.config,
-        "manifest": manifest.model_dump(mode="json", include=READ_BY_HOSTS),
+        "release": live.number,
+        "build": live.release.build,
+        "config": live.release.config,
+        "manifest": live.manifest.model_dump(mode="json"),
+        "ticket": live.ticket,
         "site": site,
         "secret_names": list(secret_names),
         "env": {scope: dict(values) for scope, values in env.items()},
     }
-    return _text(
-        {"schema": SCHEMA, "role": role, **order._asdict(), "hold_seconds": hold_seconds, "stage": stage}
-    )
+    return {"schema": SCHEMA, "role": role, **order._asdict(), "hold_seconds": hold_seconds, "stage": stage}
 
 
-def nothing_live(role: Role, *, order: Order) -> str:
+def nothing_live(role: Role, *, order: Order) -> dict[str, object]:
     """The boot document of a stack whose first release was undone."""
-    return _text({"schema": SCHEMA, "role": role, **order._asdict(), "stage": {"release": 0}})
+    return {"schema": SCHEMA, "role": role, **order._asdict(), "stage": {"release": 0}}
 
 
 def _text(document: Mapping[str, object]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.build.build import Build, PublishReport, publish
+from slipway.build.manifest import short
 from slipway.release.hold import refuse_held
 from slipway.release.preflight import Checked
 from slipway.release.rollout import Phase, Rollout, Shipment
@@ -30,7 +31,9 @@ class Publish(Phase[Published]):
 
     def run(self, rollout: Rollout) -> Published:
         refuse_held(rollout.stack, rollout.options, self.build.manifest.id)
-        uploads = publish(self.build, rollout.stack.bucket, progress=rollout.progress)
+        uploads = publish(
+            self.build, rollout.stack.bucket, sign=rollout.stack.signing.build, progress=rollout.progress
+        )
         manifest = self.build.manifest
         release = rollout.ledger.create(
             kind="release",
@@ -41,7 +44,7 @@ class Publish(Phase[Published]):
             migrations=manifest.migrations_digest,
             contracts=[migration.id for migration in manifest.migrations if migration.contract],
         )
-        rollout.progress.line(f"release {release.number} of build {manifest.id}")
+        rollout.progress.line(f"release {release.number} of build {short(manifest.id)}")
         return Published(Shipment(release, lambda: manifest), uploads)
 
     def detail(self, result: Published) -> Mapping[str, object]:

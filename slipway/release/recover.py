@@ -69,7 +69,7 @@ def _close(rollout: Rollout, record: Release, views: Mapping[str, HostView]) -> 
 def _record(rollout: Rollout, record: Release, way: Way, what: str) -> Head:
     """Boot documents first: a host that starts just now must not come up with another release."""
     release, ledger = way.goal.release, rollout.ledger
-    keep_boot_documents(rollout, rollout.shipment(ledger.get(release)) if release else None)
+    keep_boot_documents(rollout, rollout.shipped(release) if release else None)
     if way.is_forward:
         head = ledger.roll_back(release, record=record.number)
         ledger.event(record.number, "promote", "done", {"recovered": what})

@@ -3,20 +3,28 @@
 The command does not wait for that, and nothing that fails here can fail a release that is already live.
 """
 
+from dataclasses import dataclass
+
 from slipway.release.rollout import Phase, Rollout
 from slipway.settings import SlipwayError
 
 
+@dataclass(frozen=True)
 class Retire(Phase[None]):
-    """The hold began with the switch; here builds that no slot needs make room."""
+    """The hold began with the switch; here builds that no slot needs make room.
+
+    Hosts also learn that the release was promoted: from now on they refuse what was signed before it.
+    """
 
     name = "retire"
+
+    promoted: int
 
     def run(self, rollout: Rollout) -> None:
         try:
             rollout.hosts.each(
                 rollout.hosts.all,
-                lambda host: host.agent.prune(keep=rollout.app.retire.keep_builds),
+                lambda host: host.agent.prune(keep=rollout.app.retire.keep_builds, promoted=self.promoted),
                 doing="pruning old builds",
             )
         except SlipwayError as failure:

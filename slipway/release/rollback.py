@@ -58,7 +58,6 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         target = rollout.ledger.get(rollout.live or 0)
     else:
         target, gone = choose(rollout, to), rollout.live
-    shipment = rollout.shipment(target)
     hosts = [view(rollout.statuses[host.name]) for host in rollout.hosts.all]
     warm = all(host.can_serve(target.number) for host in hosts)
     record = rollout.ledger.create(
@@ -72,6 +71,7 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         target=target.number,
         gone=gone,
     )
+    shipment = rollout.shipment(target, record)
     with Phases(rollout, record) as phases:
         if not warm:
             phases.run(Stage(shipment))
@@ -142,10 +142,10 @@ class SwitchBack(Switch):
     """All hosts at once, and workers hand over in the background: users have waited long enough."""
 
     def run(self, rollout: Rollout) -> Cutover:
-        hosts, release = rollout.hosts, self.shipment.number
-        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
+        hosts, shipment = rollout.hosts, self.shipment
+        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, shipment, host))
         switched = hosts.each(
-            hosts.all, lambda host: switch_to(rollout, host, release, back=True), doing="switching"
+            hosts.all, lambda host: switch_to(rollout, host, shipment, back=True), doing="switching"
         )
         return Cutover({host.name: switched[host.name] for host in hosts.web})
 

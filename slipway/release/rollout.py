@@ -125,9 +125,16 @@ class Rollout:
         """`text` with every secret value replaced."""
         return self.stack.redact(text)
 
-    def shipment(self, release: Release) -> Shipment:
-        """`release`, which was shipped before, with its manifest from the builds bucket."""
-        return Shipment(release, lambda: self.stack.manifest(release.build))
+    def shipment(self, release: Release, record: Release | None = None) -> Shipment:
+        """`release`, which was shipped before, with its manifest from the builds bucket.
+
+        `record` decided that it serves (again); None: its own.
+        """
+        return Shipment(release, lambda: self.stack.manifest(release.build), record)
+
+    def shipped(self, number: int) -> Shipment:
+        """Release `number`, as the ledger says now."""
+        return self.shipment(self.ledger.get(number), self.ledger.authority(number))
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,13 @@ class Shipment:
 
     release: Release
     read_manifest: Callable[[], Manifest]
+    record: Release | None = None
+    """The record that decided that it serves; None: the release's own."""
+
+    @property
+    def ticket(self) -> Mapping[str, object] | None:
+        """The signature that lets hosts serve it."""
+        return (self.record or self.release).ticket
 
     @property
     def number(self) -> int:
@@ -195,7 +209,9 @@ def open_rollout(
 
     Hosts that do not answer are in `away`: recovery does what it can without them, and nothing else does.
     """
-    ledger = Ledger(stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact)
+    ledger = Ledger(
+        stack.bucket, stack.outputs.stack, lease=lease, redact=stack.redact, sign=stack.signing.record
+    )
     head, warnings = ledger.claim(), list[str]()
     found, away = answers(statuses)
     return Rollout(

@@ -66,7 +66,7 @@ def settle(rollout: Rollout, goal: Goal) -> Settled:
     or command may still send.
     """
     hosts = [host for host in rollout.hosts.all if host.name not in rollout.away]
-    target = _shipment(rollout, goal.release)
+    target = rollout.shipped(goal.release) if goal.release else None
     views, failures = ask_views(rollout, hosts, lambda host: _bring(rollout, host, goal, target))
     return Settled(goal, views, {**rollout.away, **failures})
 
@@ -81,10 +81,6 @@ def ask_views(
 ) -> tuple[Mapping[str, HostView], Mapping[str, Exception]]:
     """The views that `work` returns, and the failures, by host name."""
     return answers(lambda: rollout.hosts.ask(hosts, work))
-
-
-def _shipment(rollout: Rollout, release: int) -> Shipment | None:
-    return rollout.shipment(rollout.ledger.get(release)) if release else None
 
 
 def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | None) -> HostView:
@@ -103,7 +99,7 @@ def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | Non
 
 def _do(rollout: Rollout, host: FleetHost, task: Task, goal: Goal, target: Shipment | None) -> None:
     if task == "switch":
-        switched = switch_to(rollout, host, goal.release, wait=True, back=True)
+        switched = switch_to(rollout, host, target, wait=True, back=True)
         if switched.not_ready:
             rollout.warnings.append(
                 f"{host.name} works with release {goal.release} again, whose workers are not ready yet: "

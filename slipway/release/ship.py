@@ -46,5 +46,5 @@ def ship(stack: LiveStack, options: Options, progress: Progress) -> Report:
             phases.run(prove.Prove(shipment))
             last = promote.Promote(shipment, schema)
             phases.run(last)
-            phases.run(retire.Retire())
+            phases.run(retire.Retire(shipment.number))
     return phases.report({**cutover.web, **last.joined}, time.monotonic() - began)

@@ -39,9 +39,8 @@ class Seen:
         if self.live is None:
             return f"{self.stack}: nothing is live at {self.url} yet"
         git = f", git {self.live.git_sha[:10]}" if self.live.git_sha else ""
-        return (
-            f"{self.stack}: release {self.live.number} (build {self.live.build}{git}) is live at {self.url}"
-        )
+        build = self.live.build[:13]
+        return f"{self.stack}: release {self.live.number} (build {build}{git}) is live at {self.url}"
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -52,7 +51,7 @@ class Seen:
                 status.role,
                 colour,
                 str(slot.release or "-"),
-                slot.build or "-",
+                (slot.build or "-")[:13],
                 slot.state,
                 _processes(slot),
             )

@@ -31,12 +31,12 @@ class Switch(Phase[Cutover]):
 
     def run(self, rollout: Rollout) -> Cutover:
         """Web hosts first: users are served before any worker finishes its jobs and hands over."""
-        hosts, release = rollout.hosts, self.shipment.number
-        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, self.shipment, host))
-        web = hosts.each(hosts.web, lambda host: switch_to(rollout, host, release), doing="switching")
+        hosts, shipment = rollout.hosts, self.shipment
+        hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, shipment, host))
+        web = hosts.each(hosts.web, lambda host: switch_to(rollout, host, shipment), doing="switching")
         hosts.each(
             hosts.workers,
-            lambda host: switch_to(rollout, host, release, wait=True),
+            lambda host: switch_to(rollout, host, shipment, wait=True),
             doing="handing over the workers",
         )
         return Cutover(web)
@@ -50,17 +50,18 @@ def prepare(rollout: Rollout, shipment: Shipment, host: FleetHost) -> bool:
 
 
 def switch_to(
-    rollout: Rollout, host: FleetHost, release: int, *, wait: bool = False, back: bool = False
+    rollout: Rollout, host: FleetHost, shipment: Shipment | None, *, wait: bool = False, back: bool = False
 ) -> Switched:
-    """Have one host serve `release`, and own the cron entries that are its to run.
+    """Have one host serve `shipment`, and own the cron entries that are its to run.
 
-    Release 0 is none (a first release that failed). `wait`: until its workers have handed over. `back`: it
+    None is nothing (a first release that failed). `wait`: until its workers have handed over. `back`: it
     was live before, so it needs no more health than the release that it replaces.
     """
     kinds = rollout.hosts.cron_kinds(host)
     return host.agent.switch(
         order=rollout.order,
-        release=release,
+        release=shipment.number if shipment else 0,
+        ticket=shipment.ticket if shipment else None,
         hold_seconds=rollout.app.retire.hold_seconds,
         wait=wait,
         back=back,

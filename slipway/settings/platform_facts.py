@@ -17,10 +17,12 @@ class PlatformFacts:
     """Keys of a stack's settings that no other platform reads."""
     needs_domain: bool = True
     """Is the site's name the user's own? A local fleet may be `localhost`."""
+    keeps_keys_here: bool = False
+    """Are the stack's secrets and signers in its state folder, and not committed?"""
 
 
 PLATFORMS: dict[PlatformName, PlatformFacts] = {
-    "local": PlatformFacts(sections=("local",), needs_domain=False),
+    "local": PlatformFacts(sections=("local",), needs_domain=False, keeps_keys_here=True),
     "servers": PlatformFacts(sections=("servers",)),
     "aws": PlatformFacts(sections=("aws", "cloudflare")),
 }

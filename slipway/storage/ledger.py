@@ -17,7 +17,10 @@ from slipway.storage.records import END, ROLLBACK, Event, Head, Kind, Progress, 
 
 
 class Ledger(Reading):
-    """One stack's ledger. Writing needs the lease; `redact` removes secret values from recorded details."""
+    """One stack's ledger. Writing needs the lease; `redact` removes secret values from recorded details.
+
+    `sign` signs a new record; without it hosts refuse what the record decides.
+    """
 
     def __init__(
         self,
@@ -27,10 +30,11 @@ class Ledger(Reading):
         lease: Lease | None = None,
         actor: str = "",
         redact: Callable[[str], str] = str,
+        sign: Callable[[Release], Release] | None = None,
     ) -> None:
         super().__init__(bucket, stack)
         self.lease = lease
-        self._actor, self._redact = actor or current_actor(), redact
+        self._actor, self._redact, self._sign = actor or current_actor(), redact, sign
         self._lock = threading.Lock()
         self._read: dict[int, Release] = {}
         self._claimed = False
@@ -55,6 +59,7 @@ class Ledger(Reading):
         """Append a record under the next number. Numbers have no gaps and no duplicates."""
         head = self._move(lambda _: {})
         number = self._records.newest(head.newest) + 1
+        floor = self._floor(head)
         while True:
             release = Release(
                 number=number,
@@ -71,7 +76,10 @@ class Ledger(Reading):
                 actor=self._actor,
                 created=self._now(),
                 fence=self._fence(),
+                floor=floor,
             )
+            if self._sign is not None:
+                release = self._sign(release)
             try:
                 self._all_ended = False
                 self._records.append(release)
@@ -80,6 +88,12 @@ class Ledger(Reading):
                 continue
             self._cursor[number], self._read[number] = (0, Progress()), release
             return release
+
+    def _floor(self, head: Head) -> int:
+        """The fence under which what serves was signed; 0: it was not, or nothing serves."""
+        decided = head.record or head.live
+        record = self.find(decided) if decided else None
+        return record.fence if record and record.signature else 0
 
     def event(
         self, number: int, phase: str, event: What, detail: Mapping[str, object] | None = None
@@ -147,6 +161,7 @@ class Ledger(Reading):
             previous = head.last_known_good if head.last_known_good != number else head.previous
             return {
                 "live": number,
+                "record": number,
                 "last_known_good": number,
                 "previous": previous,
                 "schema_head": schema_head or head.schema_head,
@@ -184,6 +199,7 @@ class Ledger(Reading):
         return self._move(
             lambda head: {
                 "live": target,
+                "record": record,
                 "last_known_good": target,
                 "previous": None,
                 "newest": max(head.newest, target, record or 0),

@@ -45,6 +45,14 @@ class Reading:
         number = self.head().live
         return None if number is None else self.get(number)
 
+    def authority(self, release: int) -> Release:
+        """The record whose signature lets hosts serve `release` now: a rollback to it, or its own."""
+        head = self.head()
+        newest = self.find(self._records.newest(head.newest))
+        if newest and newest.target == release and not newest.progress.ended:
+            return newest
+        return self.get(head.record if head.record and head.live == release else release)
+
     def last_known_good(self) -> Release | None:
         """The newest release that was promoted, or that a rollback returned to."""
         number = self.head().last_known_good

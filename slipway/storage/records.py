@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hosts.agent.signature import statement
 from slipway.storage.bucket import Damaged
 
 Kind = Literal["release", "rollback", "config"]
@@ -102,8 +103,38 @@ class Release(Stored):
     actor: str
     created: datetime
     fence: int
+    floor: int = 0
+    """Fence of the record that decided what served before; hosts then refuse what was signed before that."""
+    signer: str = ""
+    """Who signed it, as the stack's file of signers has the name; empty: it is not signed."""
+    signature: str = ""
+    """Over what hosts are to do by this record: hosts/agent/signature.py."""
     progress: Progress = Field(default=Progress(), exclude=True)
     """Derived from the events, never stored in the record itself."""
+
+    def statement(self, stack: str) -> bytes:
+        """What the signature is over; `stack` is the fleet's id."""
+        return statement(
+            stack=stack,
+            release=self.target or self.number,
+            build=self.build,
+            record=self.number,
+            fence=self.fence,
+            floor=self.floor,
+        )
+
+    @property
+    def ticket(self) -> dict[str, object] | None:
+        """What hosts check before they serve the release; None: it is not signed."""
+        if not self.signature:
+            return None
+        return {
+            "record": self.number,
+            "fence": self.fence,
+            "floor": self.floor,
+            "signer": self.signer,
+            "signature": self.signature,
+        }
 
     @property
     def status(self) -> Status:
@@ -134,6 +165,8 @@ class Head(Stored):
 
     live: int | None = None
     """The release that serves (after a rollback: its target)."""
+    record: int | None = None
+    """The record that decided what serves: the release's own, or a rollback to it."""
     last_known_good: int | None = None
     previous: int | None = None
     """The good release before, the target of a rollback; None: the records must be read to find it."""

@@ -150,8 +150,14 @@ class Rebuild:
         if isinstance(found.head, Damaged) and "missing" not in found.head.message:
             _keep(self._bucket, found.stack, key)
         schema = schema_head(found)
+        decided = [
+            number
+            for number, record in found.records.items()
+            if isinstance(record, Release) and record.target == live and found.progress(number).was_promoted
+        ]
         head = Head(
             live=live,
+            record=max(decided, default=live) if live else None,
             last_known_good=live,
             schema_head=schema,
             newest=found.newest,

@@ -211,8 +211,8 @@ class Site:
         from slipway.build.build import build, publish  # noqa: PLC0415
 
         opened = LiveStack(self.project)
-        made = build(self.project, bucket=opened.bucket)
-        publish(made, opened.bucket)
+        made = build(self.project, bucket=opened.bucket, trusts=opened.signing.trusts_build)
+        publish(made, opened.bucket, sign=opened.signing.build)
         layer = next(layer for layer in made.manifest.layers if layer.kind == "app")
         file = self.root.parent / "layer.tar.zst"
         opened.bucket.get_file(layer.key, file)

@@ -11,6 +11,7 @@ from typing import Any
 
 import zstandard
 
+from hosts.agent.signature import RELEASE, manifest_id, statement
 from slipway.settings import Project
 from slipway.stack import LiveStack
 
@@ -72,10 +73,24 @@ class AgentHost:
             "web": {"command": "python3 web.py", "role": "web", "drain_seconds": 5},
             "worker": {"command": "python3 worker.py", "role": "worker", "drain_seconds": 5},
         }
-        build = f"b{str(layer['digest'])[7:19]}"
-        manifest: dict[str, object] = {"layers": [layer], "processes": processes}
-        request = {"release": release, "build": build, "config": "", "manifest": manifest, "env": {}}
-        return self.ask("stage", fence=self.fence, step=self.step, **{**request, **changes})
+        manifest: dict[str, Any] = {"layers": [layer], "processes": processes}
+        request: dict[str, Any] = {
+            "release": release,
+            "config": "",
+            "manifest": manifest,
+            "env": {},
+            **changes,
+        }
+        build = manifest_id(request["manifest"])
+        request = {"build": build, "ticket": self.ticket(release, build), **request}
+        return self.ask("stage", fence=self.fence, step=self.step, **request)
+
+    def ticket(self, release: int, build: str) -> dict[str, object]:
+        """What lets the host serve the toy, signed as an operator signs it."""
+        decided = {"record": release, "fence": self.fence, "floor": 0}
+        content = statement(stack=self.project.fleet_id, release=release, build=build, **decided)
+        signer, signature = LiveStack(self.project).signing.sign(content, RELEASE)
+        return {**decided, "signer": signer, "signature": signature}
 
     def ship(self, release: int) -> None:
         """Stage and boot a toy; the switch is the test's."""

@@ -83,7 +83,10 @@ class SimHost:
             Path(folder).mkdir(parents=True, exist_ok=True)
         Path(self.paths.map).parent.mkdir(parents=True, exist_ok=True)
         builds = {"bucket": "b", "endpoint": "http://127.0.0.1:9", "access_key": "a", "secret_key": "s"}
-        facts = {"host": self.name, "role": self.role, "site": "app.test", "builds": builds}
+        facts = {
+            **{"host": self.name, "role": self.role, "fleet": "sim"},
+            **{"site": "app.test", "builds": builds},
+        }
         Path(self.paths.host).write_text(json.dumps(facts))
         self._read_map()
         self._retire_later()

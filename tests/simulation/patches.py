@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from hosts.agent import (
     ready,
     retire,
     run,
+    signature,
     smoke,
     stage,
     state,
@@ -96,7 +98,11 @@ class Prove(Phase[None]):
     def run(self, rollout: Rollout) -> None: ...
 
 
-def _publish(build: Any, bucket: Any, *, progress: Any) -> Any:
+def _verifies(_: Any, content: bytes, given: str, signer: str, namespace: str) -> bool:
+    return (signer, given) == ("operator", f"{namespace} {hashlib.sha256(content).hexdigest()}")
+
+
+def _publish(build: Any, bucket: Any, *, sign: Any, progress: Any) -> Any:
     return SimpleNamespace(uploaded=[], bytes=0)
 
 
@@ -240,6 +246,8 @@ def simulated() -> Generator[None]:
         (builds, "lay_out", _lay_out),
         (smoke, "_step", _on_host(SimHost.smoke_step)),
         (smoke, "_Browser", _nothing),
+        (signature, "verifies", _verifies),
+        (signature, "manifest_id", lambda manifest: manifest["id"]),  # pyright: ignore
         (envfile, "write_slot", _nothing),
         (envfile, "remove_slot", _nothing),
         (envfile, "secrets", lambda *_: []),  # pyright: ignore[reportUnknownLambdaType]

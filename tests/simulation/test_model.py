@@ -1,5 +1,6 @@
 """The model of a host says and refuses what the agent itself says and refuses."""
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hosts.agent.signature import RELEASE, statement
 from slipway.fleet.process import Completed
 from slipway.fleet.replies import Status
 from slipway.release.protocol import view
@@ -31,8 +33,7 @@ class Both:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.host, self.step = world, world.hosts[name], 0
         self.model = ModelHost(is_web=self.host.role == "web", broken=frozenset({3}))
-        manifest = Manifest("b", Plan()).model_dump()
-        self.staging: dict[str, Any] = {"config": "c", "manifest": manifest, "env": {}}
+        self.staging: dict[str, Any] = {"config": "c", "env": {}}
         world.store.builds[3], world.apps["b3"] = "b3", App(boots=False, works=False)
 
     def ask(self, command: str, **request: object) -> dict[str, Any]:
@@ -53,7 +54,11 @@ class Both:
         """The same on both; returns the code of the refusal, or nothing."""
         self.step += 1
         order = (1, self.step - 1 if is_late else self.step)
-        staging = {"build": f"b{release}", **self.staging}
+        build, decided = f"b{release}", {"record": release, "fence": 1, "floor": 0}
+        content = statement(stack="sim", release=release, build=build, **decided)
+        signed = {"signer": "operator", "signature": f"{RELEASE} {hashlib.sha256(content).hexdigest()}"}
+        manifest = Manifest(build, Plan()).model_dump()
+        staging = {"build": build, "manifest": manifest, "ticket": {**decided, **signed}, **self.staging}
         asked: dict[str, Any] = {"steps": [{}], "values": {}, "back": back}
         more = staging if command == "stage" else asked
         if command == "retire":

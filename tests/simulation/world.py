@@ -6,6 +6,7 @@ systemd, HAProxy, layers, the build and the traffic are simulated.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -22,6 +23,7 @@ from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
 from slipway.release import rollback, ship
 from slipway.release import status as looking
 from slipway.release.rollout import Options
+from slipway.secrets.signing import Signing
 from slipway.settings import Bucket as BucketOutput
 from slipway.settings import Host as HostOutput
 from slipway.settings import Outputs, SecretStore, SlipwayError
@@ -291,12 +293,19 @@ class SimConnection:
     def close(self) -> None: ...
 
 
+class SimSigning(Signing):
+    """Signatures by a hash: a story has thousands."""
+
+    def sign(self, content: bytes, namespace: str) -> tuple[str, str]:
+        return "operator", f"{namespace} {hashlib.sha256(content).hexdigest()}"
+
+
 class SimStack(LiveStack):
     """The stack as one command opens it."""
 
     def __init__(self, world: World, command: Command) -> None:
         app = _app(world.plan)
-        project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="sim", prove=None))
+        project: Any = SimpleNamespace(app=app, stack=SimpleNamespace(name="sim", fleet_id="sim", prove=None))
         super().__init__(project)
         self.world, self.command, self.build = world, command, f"b{command.process.pid}"
         hosts = [
@@ -317,6 +326,7 @@ class SimStack(LiveStack):
             redactor=SimpleNamespace(text=str),
             fleet=Fleet(self._outputs),
             bucket=SimBucket(world),
+            signing=SimSigning(cast("Any", SimpleNamespace(fleet_id="sim"))),
             write_boot_documents=None,
             config_version="c",
         )
@@ -363,7 +373,7 @@ class Manifest:
         processes: dict[str, Any] = {"web": {"command": "serve", "boot_seconds": 5}, "worker": worker}
         if self._plan.mailer:
             processes["mailer"] = {**worker, "role": "web"}
-        return {"layers": [], "processes": processes, "cron": {}, "migrate": {}}
+        return {"id": self.id, "layers": [], "processes": processes, "cron": {}, "migrate": {}}
 
 
 def _app(plan: Plan) -> Any:

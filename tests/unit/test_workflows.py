@@ -137,8 +137,8 @@ def test_only_a_person_releases_after_a_rollback_and_never_by_default() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPING)
-def test_shipping_alone_gets_the_two_keys_by_its_environment(name: str) -> None:
-    keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY")
+def test_shipping_alone_gets_the_keys_by_its_environment(name: str) -> None:
+    keys = ("SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY", "SLIPWAY_SIGNING_KEY")
     for step in steps(FOLDER / name):
         given = {key: value for key, value in step.get("env", {}).items() if key in keys}
         ships = f"slipway {name.removesuffix('.yml')} " in step.get("run", "")

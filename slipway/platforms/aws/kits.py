@@ -18,6 +18,7 @@ from slipway.platforms.aws.open import builds_bucket
 from slipway.platforms.aws.session import session_of
 from slipway.platforms.state_folder import keep_private
 from slipway.progress import Progress
+from slipway.secrets.signing import signers
 from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError
 from slipway.settings.aws_names import SETUP_KITS
 from slipway.storage.bucket import Bucket
@@ -33,6 +34,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str], c
         outputs=outputs,
         app=project.app,
         stack=project.stack,
+        signers=signers(project),
         secrets=secrets,
         ca_file=ca_file,
         # The load balancer has the site's certificate; hosts have none.

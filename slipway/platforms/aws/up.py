@@ -8,6 +8,7 @@ import shutil
 import time
 
 from hosts.plan import FleetPlan
+from slipway.build.sandbox import command_caches
 from slipway.build.worker import build_worker
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.aws.account import make_linked_roles, refuse_small_account
@@ -29,6 +30,7 @@ from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
+from slipway.secrets.signing import ensure_signers
 from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
 from slipway.settings.aws_rules import left_placeholders
@@ -66,6 +68,8 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("secrets"):
             secrets = ensure_random(store, SECRETS)
             _uploads_on_r2(project, outputs, store)
+        if said := ensure_signers(project):
+            progress.line(said)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
             kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
@@ -148,7 +152,8 @@ def provision(project: Project, progress: Progress, *, break_lock: str = "") -> 
         return False
     cloudflare = project.stack.cloudflare
     if cloudflare and cloudflare.worker:
-        build_worker(project.app, project.app_dir, progress.line)
+        caches = command_caches(project, progress.line)
+        build_worker(project.app, project.app_dir, caches, progress.line)
     if (project.root / "infra" / "__main__.py").exists():
         progress.line(f"{refuse_broken_rules(project)} policy rules checked; none blocks this update")
     refuse_missing()

@@ -16,6 +16,7 @@ from slipway.platforms.local.network import compose_outputs, ensure_network, lay
 from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
+from slipway.secrets.signing import ensure_signers, signers
 from slipway.secrets.store import ensure_random
 from slipway.settings import OUTPUTS_FILE, Outputs, Project
 
@@ -30,6 +31,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
     """
     outputs_file = project.state_dir / OUTPUTS_FILE
     with only_one(project):
+        ensure_signers(project)
         secrets = ensure_random(store, NAMES)
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
@@ -74,6 +76,7 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
         outputs=outputs,
         app=project.app,
         stack=project.stack,
+        signers=signers(project),
         secrets=secrets,
         ca_file=certificates.ca,
         site_pem=certificates.servers["site"],

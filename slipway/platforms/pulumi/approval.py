@@ -6,7 +6,6 @@ Kept as `approvals/<stack>-<plan>.json` beside Pulumi.yaml: `{"approval": {…},
 import difflib
 import json
 import os
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slipway.platforms.pulumi.open import open_stack, preview
 from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
+from slipway.secrets import ssh_signature
+from slipway.secrets.ssh_signature import make_key, public_of, signer_of
 from slipway.settings import BadInput, NeedsPerson, Project
 
 FOLDER = "approvals"
@@ -207,22 +208,6 @@ def line_for(email: str, public_key: str) -> str:
     return f'{email} namespaces="slipway-approval" {public_key}'
 
 
-def signer_of(allowed_signers: str, public_key: str) -> str:
-    """Under which name a key is in the file; empty: it is not. Comments and options are passed over."""
-    kind, _, key = public_key.partition(" ")
-    for line in allowed_signers.splitlines():
-        try:
-            words = shlex.split(line, comments=True)
-        except ValueError:
-            continue
-        if kind in words and key in words:
-            return words[0].partition(",")[0]
-    return ""
-
-
-# Signatures are OpenSSH's own (`ssh-keygen -Y`), so that a key in an agent or on a token can sign.
-
-
 NAMESPACE = "slipway-approval"
 """What a signature is for; one made for anything else does not verify."""
 KEY_FILE = "SLIPWAY_APPROVAL_KEY"
@@ -242,44 +227,23 @@ def ensure_key(path: Path) -> str:
 
     BadInput: SLIPWAY_APPROVAL_KEY names a file that does not exist.
     """
-    # For a key in an agent or on a token only the public half is a file, and that file names the key.
     public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
     if not path.exists() and not public.exists():
         if os.environ.get(KEY_FILE):
             raise BadInput(
                 f"{KEY_FILE} names {path}, which does not exist", remedy="name your private ssh key"
             )
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _run("-q", "-t", "ed25519", "-N", "", "-C", "slipway approvals", "-f", str(path))
-    if public.exists():
-        return " ".join(public.read_text().split()[:2])
-    return " ".join(_run("-y", "-f", str(path)).split()[:2])
+        make_key(path, "slipway approvals")
+    return public_of(path)
 
 
 def sign(content: bytes, key: Path) -> str:
     """An armored signature of `content`. BadInput: the key cannot sign."""
-    return _run("-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key), stdin=content)
+    return ssh_signature.sign(content, key, NAMESPACE)
 
 
 def verifies(content: bytes, signature: str, *, signer: str, allowed_signers: str) -> bool:
     """Is `signature` that of `signer`, as `allowed_signers` (the text of such a file) knows them, now?"""
-    with tempfile.TemporaryDirectory(prefix="slipway-approval-") as folder:
-        signers, signed = Path(folder, "allowed_signers"), Path(folder, "signature")
-        signers.write_text(allowed_signers)
-        signed.write_text(signature)
-        files = ("-f", str(signers), "-s", str(signed))
-        command = ["ssh-keygen", "-Y", "verify", *files, "-n", NAMESPACE, "-I", signer]
-        return subprocess.run(command, input=content, capture_output=True, check=False).returncode == 0
-
-
-def _run(*arguments: str, stdin: bytes = b"") -> str:
-    try:
-        done = subprocess.run(["ssh-keygen", *arguments], input=stdin, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise BadInput("there is no ssh-keygen", remedy="install OpenSSH's client, 8.2 or newer") from None
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-        raise BadInput(
-            f"ssh-keygen failed: {last[0]}", remedy=f"check the key, or name another by {KEY_FILE}"
-        )
-    return done.stdout.decode()
+    return ssh_signature.verifies(
+        content, signature, signer=signer, allowed_signers=allowed_signers, namespace=NAMESPACE
+    )

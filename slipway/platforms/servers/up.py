@@ -24,6 +24,7 @@ from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_s
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import keep_private, only_one, set_ups
 from slipway.progress import Progress
+from slipway.secrets.signing import ensure_signers, signers
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore, ensure_random
 from slipway.settings import BadInput, Outputs, Project
 
@@ -45,6 +46,8 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             found = reach(fleet, project.fleet_id, progress)
             server = _s3_server(fleet, found, progress)
         with progress.phase("secrets"):
+            if said := ensure_signers(project):
+                progress.line(said)
             secrets = _all_secrets(store, project, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
@@ -116,6 +119,7 @@ def fleet_plan(
         outputs=outputs,
         app=project.app,
         stack=project.stack,
+        signers=signers(project),
         secrets=secrets,
         ca_file=laid("ca.pem", CA_CERTIFICATE),
         site_pem=laid("site.pem", SITE_CERTIFICATE, FLEET_SITE),

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from slipway.stack import LiveStack
-from tests.fleet.checks.breaking import Break, on, rewritten
+from tests.fleet.checks.breaking import Break, done, on, rewritten
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -76,6 +76,25 @@ BUCKETS = (
         policy("builds", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
         red=("I7/hosts-may-read-builds-and-not-write-them", "I7/the-apps-account-cannot-touch-builds"),
         run=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
+    ),
+    Case(
+        "builds that any account may delete",
+        policy("builds", "s3:DeleteObject"),
+        red=("I7/hosts-may-read-builds-and-not-write-them", "I7/the-apps-account-cannot-touch-builds"),
+        run=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
+        says="delete",
+    ),
+    Case(
+        "a store that answers nothing",
+        done("data1", "systemctl stop versitygw", RESTART_S3),
+        red=(
+            "I7/a-wrong-key-is-refused-by-buckets",
+            "I7/hosts-may-read-builds-and-not-write-them",
+            "I7/the-apps-account-cannot-touch-builds",
+            "I6/the-apps-account-can-use-its-own-bucket",
+        ),
+        alone=True,
+        says="could not be tried",
     ),
 )
 

@@ -88,6 +88,31 @@ ENTRY = (
     ),
 )
 
+ENTRY += (
+    Case(
+        "a firewall that lets packets through to a closed port",
+        opened("worker1", 9100),
+        red=("I7/hosts-reach-only-what-they-need", "I7/a-web-host-cannot-reach-other-services"),
+        says="worker1 by tcp 9100 (refused: the firewall let it through)",
+    ),
+    Case(
+        "a port that is open by UDP",
+        done("data1", f"nft insert rule {CHAIN} udp dport 161 accept", "systemctl restart slipway-firewall"),
+        red=("I7/hosts-reach-only-what-they-need", "I7/a-web-host-cannot-reach-other-services"),
+        says="data1 by udp 161",
+    ),
+    Case(
+        "a database that the edge can reach",
+        lambda site: done(
+            "data1",
+            f"nft insert rule {CHAIN} ip saddr {site.outputs.host('edge').address} tcp dport 5432 accept",
+            "systemctl restart slipway-firewall",
+        )(site),
+        red=("I7/hosts-reach-only-what-they-need",),
+        says="from edge: data1 by tcp 5432",
+    ),
+)
+
 PROCESSES = (
     Case(
         "a process started by hand, as root",

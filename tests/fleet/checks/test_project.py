@@ -55,6 +55,43 @@ def committed_secret(site: Site) -> Generator[None]:
 
 
 @contextmanager
+def secret_in_the_history(site: Site) -> Generator[None]:
+    """A commit with a secret, taken back by the next command."""
+    git = ["git", "-C", str(site.app), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    (site.app / "notes.txt").write_text(f"the hook's: {LiveStack(site.project).secrets['WEBHOOK_SECRET']}\n")
+    notes = (
+        ["add", "notes.txt"],
+        ["commit", "-q", "-m", "notes", "notes.txt"],
+        ["reset", "-q", "--soft", "HEAD~1"],
+    )
+    forget = (["reflog", "expire", "--expire=now", "--all"], ["gc", "-q", "--prune=now"])
+    try:
+        for command in (*notes, ["rm", "-q", "-f", "--cached", "notes.txt"]):
+            subprocess.run([*git, *command], check=True)
+        (site.app / "notes.txt").unlink()
+        yield
+    finally:
+        for command in forget:
+            subprocess.run([*git, *command], check=True)
+
+
+def stored_secret(name: str, value: str) -> Break:
+    """Another value in the store, past the command that judges it; nothing is released."""
+
+    @contextmanager
+    def broken(site: Site) -> Generator[None]:
+        store = LiveStack(site.project).platform.secret_store()
+        before = store.read()[name]
+        try:
+            store.set(name, value)
+            yield
+        finally:
+            store.set(name, before)
+
+    return broken
+
+
+@contextmanager
 def shared_secret(site: Site) -> Generator[None]:
     """Two secrets with one value."""
     secrets = LiveStack(site.project).secrets
@@ -85,6 +122,24 @@ CASES = (
         says="JWT_SECRET",
     ),
     Case("a secret in git", committed_secret, red=("P5/no-secret-of-the-stack-is-in-git",), says="notes.txt"),
+    Case(
+        "a secret in git's history",
+        secret_in_the_history,
+        red=("P5/no-secret-of-the-stack-is-in-the-history",),
+        says="WEBHOOK_SECRET",
+    ),
+    Case(
+        "a secret that can be guessed",
+        stored_secret("PLATFORM_UPLOADS_SECRET_KEY", "changeme-changeme-changeme"),
+        red=("I8/no-secret-is-shared-or-weak",),
+        says="PLATFORM_UPLOADS_SECRET_KEY",
+    ),
+    Case(
+        "a secret that was replaced and not released",
+        stored_secret("WEBHOOK_SECRET", "pGk3_Zq8vT1xW6yB4nM9cR2sJ7dL5hF0"),
+        red=("I9/processes-run-with-the-secrets-of-the-store",),
+        says="WEBHOOK_SECRET",
+    ),
     Case(
         "one secret for two things",
         shared_secret,

@@ -56,6 +56,8 @@ def project(tmp_path: Path) -> Project:
             "processes": {"web": {"command": "./serve"}, "worker": {"command": "./work", "role": "worker"}},
         }
     )
+    (tmp_path / "signers").mkdir()
+    (tmp_path / "signers/prod").write_text("ana@example.com ssh-ed25519 AAAA\n")
     return Project(
         root=tmp_path, stack=stack, app=app, app_dir=tmp_path, state_dir=tmp_path / ".slipway/prod"
     )

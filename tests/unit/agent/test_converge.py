@@ -20,6 +20,11 @@ from tests.unit.agent.conftest import WEB, World
 ARN = "arn:aws:secretsmanager:eu-central-1:1:secret:boot/web"
 
 
+def signed(document: dict[str, object]) -> str:
+    content = json.dumps({"schema": 2, **document})
+    return json.dumps({"signer": "ana@desk", "signature": "good", "document": content})
+
+
 class Secret:
     """What Secrets Manager holds."""
 
@@ -27,9 +32,7 @@ class Secret:
         self.text: str | None = None
 
     def be(self, release: int, fence: int, **more: object) -> None:
-        self.text = json.dumps(
-            {"schema": 1, "role": "web", "fence": fence, "stage": {"release": release}, **more}
-        )
+        self.text = signed({"role": "web", "fence": fence, "stage": {"release": release}, **more})
 
 
 @pytest.fixture
@@ -206,7 +209,7 @@ def test_a_packed_document_is_read(world: World, secret: Secret):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"role": "worker"}, "for role worker"), ({"schema": 2}, "schema 2"), ({"fence": "x"}, "fence")],
+    [({"role": "worker"}, "for role worker"), ({"schema": 3}, "schema 3"), ({"fence": "x"}, "fence")],
 )
 def test_a_document_that_is_not_for_this_host_is_refused(
     world: World, secret: Secret, change: dict[str, Any], says: str

@@ -1,6 +1,5 @@
 """Cron entries have one owner, whatever hosts come, hang, are cut off or go."""
 
-import json
 import random
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +12,7 @@ from hosts.agent.boot_document import BootDocument
 from hosts.agent.cron import LAPSE, Lease
 from hosts.agent.cron_owner import DEAD, MARGIN, OWNS, STANDS, Seen, is_owner, look
 from hosts.agent.errors import AgentError
+from hosts.agent.json_object import JsonObject
 from tests.fleet.metadata import Metadata
 from tests.unit.agent.conftest import WEB, World
 from tests.unit.agent.test_cloud import KEY, Moto, aws, metadata, moto
@@ -25,8 +25,8 @@ TASK = {"command": "./tidy", "schedule": "hourly"}
 
 def kinds(role: str, processes: dict[str, object], **entries: object) -> list[str]:
     stage = {"release": 7, "manifest": {"processes": processes, "cron": entries}}
-    text = json.dumps({"schema": 1, "role": role, "fence": 1, "stage": stage})
-    return BootDocument.parse(text).cron_kinds()
+    document = {"schema": 2, "role": role, "fence": 1, "stage": stage}
+    return BootDocument(JsonObject(document, "boot document")).cron_kinds()
 
 
 # whose they are

@@ -1,10 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hosts.agent import boot, handover, restore, retire, stage, switch
 from hosts.agent.errors import AgentError, Interrupted
-from tests.unit.agent.conftest import WEB, WORKER, World
+from tests.unit.agent.conftest import TICKET, WEB, WORKER, World
 
 BLUE, GREEN = "slipway-worker@blue-1.service", "slipway-worker@green-1.service"
 
@@ -65,7 +66,8 @@ def test_a_slot_whose_worker_died_can_be_switched_to_once_it_can_run(host: World
     host.systemd.dying = set()
     if "stage" in again:
         manifest: dict[str, object] = {"layers": [], "processes": {"worker": WORKER}}
-        host.ask(stage.command, fence=2, release=2, build="b2", config="c2", manifest=manifest, env={})
+        given: dict[str, Any] = {"build": "b2", "config": "c2", "env": {}, "ticket": TICKET}
+        host.ask(stage.command, fence=2, release=2, manifest=manifest, **given)
     if "boot" in again:
         host.ask(boot.command, fence=2, release=2)
     host.ask(switch.command, fence=2, release=2)

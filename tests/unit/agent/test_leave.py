@@ -171,7 +171,10 @@ def test_nothing_is_started_again_on_a_host_that_leaves(
 ):
     metadata.texts[STATE] = "Terminated"
     world.ask(leave.command)
-    document = {"schema": 1, "role": "web", "fence": 9, "stage": {"release": 8}}
+    content = json.dumps(
+        {"schema": 2, "stack": "board-prod", "role": "web", "fence": 9, "stage": {"release": 8}}
+    )
+    document = {"signer": "ana@desk", "signature": "good", "document": content}
 
     def secret(*_: object) -> str:
         return json.dumps(document)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hosts.agent import run, stage
-from tests.unit.agent.conftest import WEB, World
+from tests.unit.agent.conftest import TICKET, WEB, World
 
 
 def test_the_migrate_command_of_the_release_is_run_by_sh(world: World, monkeypatch: pytest.MonkeyPatch):
@@ -16,9 +16,8 @@ def test_the_migrate_command_of_the_release_is_run_by_sh(world: World, monkeypat
         "processes": {"web": WEB},
         "migrate": {"command": command, "directory": "db", "timeout_seconds": 7},
     }
-    world.ask(
-        stage.command, fence=1, release=1, build="b1", config="c", manifest=manifest, env={"migrate": {}}
-    )
+    wanted: dict[str, Any] = {"build": "b1", "config": "c", "env": {"migrate": {}}, "ticket": TICKET}
+    world.ask(stage.command, fence=1, release=1, manifest=manifest, **wanted)
     given: list[list[str]] = []
 
     def follow(argv: list[str], _: list[str]) -> Any:

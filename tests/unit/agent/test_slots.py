@@ -8,7 +8,7 @@ import pytest
 
 from hosts.agent import boot, builds, envfile, layers, restore, retire, stage, tree
 from hosts.agent.errors import AgentError
-from tests.unit.agent.conftest import WEB, WORKER, World
+from tests.unit.agent.conftest import TICKET, WEB, WORKER, World
 
 ENV = {"web": {"TOKEN": "a-secret-token"}, "migrate": {"OWNER": "owner-secret"}}
 
@@ -22,6 +22,7 @@ def request(release: int, **more: object) -> dict[str, object]:
         "config": "c",
         "manifest": manifest,
         "env": ENV,
+        "ticket": TICKET,
         **more,
     }
 

@@ -31,14 +31,18 @@ class LateWorld:
         vars(self.base.stack)["write_boot_documents"] = self._write
         vars(self.base.stack)["config_version"] = "c"
 
-        def number_of(_: Role, release: Release, *given: object, **named: object) -> str:
-            del given, named
-            return str(release.number)
+        def number_of(_: Role, live: Shipment, **named: object) -> str:
+            del named
+            return str(live.number)
+
+        def unsigned(_: object, document: str) -> str:
+            return document
 
         def nothing(*_: object) -> list[str]:
             return []
 
         monkeypatch.setattr(promote, "boot_document", number_of)
+        monkeypatch.setattr(promote, "signed_text", unsigned)
         monkeypatch.setattr(promote, "env_of", nothing)
         monkeypatch.setattr(promote, "secret_names", nothing)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from slipway.build.manifest import Manifest, build_id, canonical, read_manifest, seal
+from hosts.agent.signature import canonical, manifest_id
+from slipway.build.manifest import Manifest, read_manifest, seal
 from slipway.settings import BadInput, Cron, Process, SlipwayError
 
 SHA = "sha256:" + "a" * 64
@@ -37,7 +38,7 @@ def make(**changes: Any) -> Manifest:
 def test_what_is_stored_is_read_back() -> None:
     manifest = make()
     stored = json.loads(json.dumps(manifest.model_dump(mode="json")))
-    assert stored["schema"] == 2
+    assert stored["schema"] == 3
     assert stored["processes"]["web"]["role"] == "web"
     assert read_manifest(stored, "x") == manifest
 
@@ -45,8 +46,7 @@ def test_what_is_stored_is_read_back() -> None:
 def test_the_id_is_of_the_content() -> None:
     assert make().id == make().id
     assert make().id != make(app="other").id
-    assert make().id == build_id(make().model_dump(mode="json"))
-    assert len(make().id) == 13
+    assert make().id == manifest_id(make().model_dump(mode="json"))
 
 
 def test_a_changed_manifest_is_refused() -> None:
@@ -57,15 +57,15 @@ def test_a_changed_manifest_is_refused() -> None:
 
 
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
-    stored = make().model_dump(mode="json") | {"schema": 3, "surprise": 1}
-    with pytest.raises(BadInput, match="has schema 3, this slipway reads up to 2") as refused:
+    stored = make().model_dump(mode="json") | {"schema": 4, "surprise": 1}
+    with pytest.raises(BadInput, match="has schema 4, this slipway reads up to 3") as refused:
         read_manifest(stored, "builds/x.json")
     assert "newer slipway" in refused.value.remedy
 
 
 def test_a_sound_id_does_not_excuse_a_wrong_shape() -> None:
     stored = make().model_dump(mode="json") | {"layers": "none"}
-    stored["id"] = build_id(stored)
+    stored["id"] = manifest_id(stored)
     with pytest.raises(SlipwayError, match="not a manifest"):
         read_manifest(stored, "builds/x.json")
 
@@ -76,12 +76,17 @@ def test_an_edited_migration_changes_the_migrations_digest() -> None:
     assert make().migrations_digest == make(app="other").migrations_digest
 
 
-def test_a_build_of_the_first_schema_is_still_read() -> None:
-    stored = make().model_dump(mode="json")
-    del stored["declared"], stored["migrate"]["folder"]
-    stored["schema"] = 1
-    stored["id"] = build_id(stored)
-    assert read_manifest(stored, "x").declared is None
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_build_with_an_id_of_48_bits_is_refused(schema: int) -> None:
+    """Another manifest with the same short id was found in 40 seconds."""
+    stored = make().model_dump(mode="json") | {"schema": schema}
+    stored["id"] = manifest_id(stored)[:13]
+    with pytest.raises(BadInput, match="can be forged"):
+        read_manifest(stored, "x")
+
+
+def test_an_id_is_the_whole_digest() -> None:
+    assert len(make().id) == 1 + 64
 
 
 def test_whatever_may_move_the_schema_changes_the_migrations_digest() -> None:

@@ -34,16 +34,16 @@ def test_it_is_built_by_a_runtime_that_is_not_on_path(
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "canary")
     (tmp_path / "entry.ts").write_text("export default { token: process.env.CLOUDFLARE_API_TOKEN ?? 'none' }")
     build = "bun build entry.ts --outfile worker/dist/worker.js && env > seen"
-    script = build_worker(app, folder(tmp_path, build))
+    script = build_worker(app, folder(tmp_path, build), None)
     assert "export" in script.read_text()
     assert "canary" not in (tmp_path / "seen").read_text()
 
 
 def test_a_build_that_fails_says_why(app: App, tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match="the Worker's build"):
-        build_worker(app, folder(tmp_path, "exit 3"))
+        build_worker(app, folder(tmp_path, "exit 3"), None)
 
 
 def test_a_build_that_writes_nothing_is_refused(app: App, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"there is no .*worker\.js"):
-        build_worker(app, folder(tmp_path, "true"))
+        build_worker(app, folder(tmp_path, "true"), None)

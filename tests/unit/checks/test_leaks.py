@@ -77,7 +77,7 @@ def _key(kind: str) -> str:
     ],
 )
 def test_a_log_line_is_judged_by_its_look(line: str, kind: str) -> None:
-    wanted = {
+    wanted: dict[str, object] = {
         "digests": [],
         "lengths": [],
         "separators": [],

@@ -78,6 +78,9 @@ class Ledger:
     def get(self, number: int) -> Release:
         return release(number)
 
+    def authority(self, number: int) -> Release:
+        return release(number)
+
     def event(self, _: int, phase: str, what: str, detail: object = None) -> None:
         self.events.append((phase, what, detail))
 

@@ -80,7 +80,7 @@ def test_a_host_gets_the_env_that_the_build_declares():
     asked = world.asked["stage"]
     assert asked["env"]["web"] == {"OLD_NAME": "value"}
     assert asked["secret_names"] == ["OLD_NAME"]
-    assert "declared" not in asked["manifest"]
+    assert asked["manifest"]["id"] == asked["build"], "whole, so that the host can compare it with the id"
 
 
 def test_limits_stay_todays_and_the_probe_is_the_builds():

@@ -33,6 +33,10 @@ class App(http.server.BaseHTTPRequestHandler):
         sys.stderr.write(f"{self.command} {format % args}\n")
 
 
+def stop(signum: int, frame: object) -> None:
+    os._exit(0)
+
+
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), App)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+signal.signal(signal.SIGTERM, stop)
 server.serve_forever()

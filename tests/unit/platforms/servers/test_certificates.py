@@ -8,6 +8,7 @@ from slipway.platforms.authority import ensure_leaf_pem, make_authority
 from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
+from slipway.secrets.signing import signers_file
 from slipway.secrets.store import ensure_random
 from slipway.settings import BadInput, Project
 from tests.unit.platforms.servers.conftest import Memory
@@ -34,6 +35,8 @@ def test_two_machines_with_the_same_store_ask_for_the_same_set_up(
     store = Memory()
     ensure_random(store, data_host.NAMES)
     secrets = ensure_certificates(store, project)
+    signers_file(project).parent.mkdir()
+    signers_file(project).write_text("ana@example.com ssh-ed25519 AAAA\n")
     digests: list[dict[str, str]] = []
     for _ in range(2):
         object.__setattr__(project, "state_dir", tmp_path_factory.mktemp("clone"))
