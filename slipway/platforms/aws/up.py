@@ -173,13 +173,8 @@ def refuse_broken_rules(project: Project) -> int:
     from infra.recording import record  # noqa: PLC0415
 
     graph = record(project.root, project.stack.name)
-    if problems := list(prove(graph)):
-        raise BadInput(
-            f"{len(problems)} values or connections are not as AWS wants them, so nothing was made",
-            details=[str(each) for each in problems],
-            remedy=f"see slipway infra check --stack {project.stack.name}",
-        )
     world = World(graph, project.stack.purpose)
+    remedy = f"see slipway infra check --stack {project.stack.name}"
     found = [each for each in judge(world, RULES) if each.control.severity in STOPPING]
     if found:
         raise BadInput(
@@ -187,7 +182,13 @@ def refuse_broken_rules(project: Project) -> int:
             details=[
                 f"{each.control.id} {each.where}: {each.problem}: {each.control.what_to_do}" for each in found
             ],
-            remedy=f"see slipway infra check --stack {project.stack.name}",
+            remedy=remedy,
+        )
+    if problems := list(prove(graph)):
+        raise BadInput(
+            f"{len(problems)} values or connections are not as AWS wants them, so nothing was made",
+            details=[str(each) for each in problems],
+            remedy=remedy,
         )
     return len(RULES)
 
