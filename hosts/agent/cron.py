@@ -104,12 +104,13 @@ def _post(paths: Paths, live: Slot, entry: JsonObject, timeout: int) -> dict[str
     import http.client
 
     secret, path = entry.text("secret", "CRON_SECRET"), entry.text("path")
+    header = entry.text("header", "")
     values = {**envfile.read(paths, live.name, "web"), **envfile.read(paths, live.name, "cron")}
     if secret not in values:
         raise AgentError("cron_failed", f"{secret} is in the env of neither cron nor web")
     headers = {
         "Host": live.site,
-        "Authorization": f"Bearer {values[secret]}",
+        **({header: values[secret]} if header else {"Authorization": f"Bearer {values[secret]}"}),
         "X-Forwarded-Proto": "https",
         "Content-Length": "0",
     }

@@ -213,7 +213,8 @@ def unpack(archive: str, root: str, declared: int) -> None:
     if "No space left on device" in complaint:
         raise OSError(28, "No space left on device")
     if any(codes) or complaint:
-        raise AgentError("bad_layer", f"cannot unpack: {complaint or 'truncated archive'}")
+        why = complaint or f"zstd ended with {codes[0]}, tar with {codes[1]}"
+        raise AgentError("bad_layer", f"cannot unpack: {why}")
     check(root, declared)
 
 

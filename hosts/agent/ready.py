@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import time
 
-from . import envfile, systemd
+from . import envfile, listening, systemd
 from .errors import AgentError
 from .host import Paths
 from .state import Process, Slot
 
+_BODY = 300
+"""Bytes of a ready path's answer that are shown."""
+_LINES, _LINES_READ = 20, 400
+"""Log lines that are shown, and those that are read: probes may have filled the newest."""
 _POLL = 0.05
 _LOOK = 0.3
 """Seconds between calls of systemctl: each takes 15 ms of CPU."""
@@ -49,24 +54,42 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
             if answers.get(unit) == "200":
                 del waiting[unit]
             elif elapsed > process.boot_seconds:
-                answer = answers.get(unit, "no READY_FILE")
                 message = f"{unit} was not ready within {process.boot_seconds} s"
-                message += f": GET {process.ready} answers {answer}" if port else ""
-                raise _failed(paths, slot, unit, since, code="not_ready", message=message)
+                if port:
+                    message += f": GET {process.ready} answers {answers[unit]}"
+                    message += _why(slot, process, unit, port, answers[unit])
+                probes = process.ready if port else ""
+                raise _failed(paths, slot, unit, since, code="not_ready", message=message, probes=probes)
         if waiting:
             time.sleep(_POLL)
     _refuse_dead(paths, slot, units, since)
 
 
+def _why(slot: Slot, process: Process, unit: str, port: int, answer: str) -> str:
+    """What the app says for itself; or, if it says nothing, where it listens instead."""
+    if answer.isdigit():
+        body = ask(port, process.ready, slot.site)[1]
+        return f": {body}" if body else ""
+    elsewhere = listening.hint(systemd.pids(unit), port)
+    return f"; {elsewhere}" if elsewhere else ""
+
+
 def probe(port: int, path: str, site: str, timeout: float = 2.0) -> tuple[str, float]:
     """Status (or the failure) and milliseconds of a GET on 127.0.0.1."""
+    status, _, took = ask(port, path, site, timeout)
+    return status, took
+
+
+def ask(port: int, path: str, site: str, timeout: float = 2.0) -> tuple[str, str, float]:
+    """Status (or the failure), the first bytes of the body in one line, and milliseconds."""
     begun = time.perf_counter()
+    body = b""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Host": site, "X-Forwarded-Proto": "https"})
         answer = connection.getresponse()
-        answer.read()
         status = str(answer.status)
+        body = answer.read(_BODY)
     except TimeoutError:
         status = f"nothing within {timeout:g} s"
     except OSError as error:
@@ -75,7 +98,9 @@ def probe(port: int, path: str, site: str, timeout: float = 2.0) -> tuple[str, f
         status = f"no HTTP ({type(error).__name__})"
     finally:
         connection.close()
-    return status, (time.perf_counter() - begun) * 1000
+    text = " ".join(body.decode("utf-8", "replace").split())
+    took = (time.perf_counter() - begun) * 1000
+    return status, "".join(letter for letter in text if letter.isprintable()), took
 
 
 def _instances(slot: Slot, process: Process) -> list[tuple[str, int]]:
@@ -90,8 +115,20 @@ def _refuse_dead(paths: Paths, slot: Slot, units: list[str], since: float) -> No
             raise _failed(paths, slot, unit.name, since, code="crashed", message=message)
 
 
-def _failed(paths: Paths, slot: Slot, unit: str, since: float, *, code: str, message: str) -> AgentError:
+def _failed(
+    paths: Paths, slot: Slot, unit: str, since: float, *, code: str, message: str, probes: str = ""
+) -> AgentError:
+    """With the unit's last lines, without those that only say that `probes` was requested."""
     time.sleep(0.1)  # journald may not have written the last line yet
     hidden = envfile.secrets(paths, slot)
-    lines = envfile.redact("\n".join(systemd.journal(unit, since)), hidden).splitlines()
-    return AgentError(code, message, log=lines, detail={"unit": unit})
+    said = without_probes(systemd.journal(unit, since, _LINES_READ), probes)[-_LINES:]
+    lines = envfile.redact("\n".join(said), hidden).splitlines()
+    return AgentError(code, envfile.redact(message, hidden), log=lines, detail={"unit": unit})
+
+
+def without_probes(lines: list[str], path: str) -> list[str]:
+    """`lines` without an access log's lines on `path`; all of them if nothing else was written."""
+    request = re.compile(rf"(?<![\w/]){re.escape(path)}(?![\w/-])")
+    method = re.compile(r"\bGET\b|\bmethod\b", re.I)
+    left = [line for line in lines if not (path and request.search(line) and method.search(line))]
+    return left or lines

@@ -94,6 +94,16 @@ def journal(unit: str, since: float, lines: int = 20) -> list[str]:
     return own or program.run(*argv).out.splitlines()
 
 
+def pids(unit: str) -> list[int]:
+    """Every process of a unit, its children too; empty if it does not run."""
+    group = program.run("systemctl", "show", "--property=ControlGroup", "--value", "--", unit).out.strip()
+    try:
+        with open(f"/sys/fs/cgroup{group}/cgroup.procs", encoding="ascii") as file:
+            return [int(line) for line in file if group]
+    except OSError:
+        return []
+
+
 def _resident(pid: int) -> int | None:
     """Resident bytes of a process, for hosts whose systemd does not account memory."""
     try:

@@ -15,6 +15,8 @@ from slipway.build.sandbox import sandboxed
 from slipway.settings import App, ReleaseFailed, Stack
 
 TAIL_LINES = 30
+SILENT_SECONDS = 60.0
+"""A command that writes nothing for so long is reported as still running: it may wait for the network."""
 GRACE_SECONDS = 5
 """Time from SIGTERM to SIGKILL for a command that exceeds its limit."""
 
@@ -52,6 +54,11 @@ def run_command(
         if text:
             line(text)
 
+    def silent() -> None:
+        last = next((text for text in reversed(tail) if text), "")
+        said = f"last line: {last}" if last else "nothing was written yet"
+        line(f"{title} still runs after {time.monotonic() - started:.0f} s; {said}")
+
     process = subprocess.Popen(
         argv,
         cwd=directory,
@@ -62,7 +69,7 @@ def run_command(
         start_new_session=True,
     )
     try:
-        in_time = _stream(process, keep, started + timeout)
+        in_time = _stream(process, keep, started + timeout, silent)
         if not in_time:
             _end_group(process, gently=True)
     finally:
@@ -83,15 +90,22 @@ def run_command(
     return seconds
 
 
-def _stream(process: subprocess.Popen[bytes], keep: Callable[[bytes], None], deadline: float) -> bool:
+def _stream(
+    process: subprocess.Popen[bytes],
+    keep: Callable[[bytes], None],
+    deadline: float,
+    silent: Callable[[], None],
+) -> bool:
     """Pass on lines until the command ends (True) or the deadline passes (False).
+
+    `silent` is called whenever nothing was written for SILENT_SECONDS.
 
     A child that outlives the command may keep the pipe open, so the command's end counts, not the pipe's.
     """
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     os.set_blocking(pipe, False)
-    rest = b""
+    rest, heard = b"", time.monotonic()
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
@@ -105,7 +119,11 @@ def _stream(process: subprocess.Popen[bytes], keep: Callable[[bytes], None], dea
             if not selector.select(0 if ended else 0.2):
                 if ended:
                     break
+                if time.monotonic() - heard >= SILENT_SECONDS:
+                    heard = time.monotonic()
+                    silent()
                 continue
+            heard = time.monotonic()
             chunk = os.read(pipe, 1 << 16)
             if not chunk:
                 break

@@ -37,7 +37,7 @@ def _row(release: Release) -> tuple[str, ...]:
         release.created.strftime("%Y-%m-%d %H:%M:%S"),
         f"rollback to {release.target}" if release.kind == "rollback" else release.kind,
         release.build[:13],
-        release.git_sha[:10],
+        release.source,
         release.status.replace("_", " "),
         release.actor,
     )

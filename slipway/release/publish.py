@@ -40,6 +40,7 @@ class Publish(Phase[Published]):
             build=manifest.id,
             config=self.checked.config,
             git_sha=self.build.source.sha if self.build.source else manifest.git.sha,
+            dirty=self.build.source.dirty if self.build.source else manifest.git.dirty,
             schema_head=manifest.schema_head,
             migrations=manifest.migrations_digest,
             contracts=[migration.id for migration in manifest.migrations if migration.contract],

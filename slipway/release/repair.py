@@ -50,4 +50,5 @@ def _describe(stack: LiveStack, build: str) -> Mapping[str, object]:
         "migrations": manifest.migrations_digest,
         "contracts": [each.id for each in manifest.migrations if each.contract],
         "git_sha": manifest.git.sha,
+        "dirty": manifest.git.dirty,
     }

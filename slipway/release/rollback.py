@@ -65,6 +65,7 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         build=target.build,
         config=target.config,
         git_sha=target.git_sha,
+        dirty=target.dirty,
         schema_head=target.schema_head,
         migrations=target.migrations,
         contracts=target.contracts,

@@ -38,7 +38,7 @@ class Seen:
         """One line: what serves."""
         if self.live is None:
             return f"{self.stack}: nothing is live at {self.url} yet"
-        git = f", git {self.live.git_sha[:10]}" if self.live.git_sha else ""
+        git = f", git {self.live.source}" if self.live.source else ""
         build = self.live.build[:13]
         return f"{self.stack}: release {self.live.number} (build {build}{git}) is live at {self.url}"
 

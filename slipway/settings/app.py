@@ -98,6 +98,8 @@ class Cron(Setting):
     """The owner host sends a POST to the live release, with `Authorization: Bearer <value of secret>`."""
     secret: EnvName = "CRON_SECRET"  # noqa: S105 - the name of an entry, not its value
     """The env entry whose value is the bearer."""
+    header: Annotated[str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z0-9-]*)?$")] = ""
+    """For an app that wants another header, for example `X-Cron-Secret`; its value is the secret alone."""
     command: Command | None = None
     """A one-off command with the live release's env, instead of a path."""
     timeout_seconds: int = Field(default=300, ge=1, le=86400)

@@ -53,6 +53,7 @@ class Ledger(Reading):
         migrations: str = "",
         contracts: Sequence[str] = (),
         git_sha: str = "",
+        dirty: bool = False,
         target: int | None = None,
         gone: int | None = None,
     ) -> Release:
@@ -71,6 +72,7 @@ class Ledger(Reading):
                 migrations=migrations,
                 contracts=tuple(contracts),
                 git_sha=git_sha,
+                dirty=dirty,
                 target=target,
                 gone=gone,
                 actor=self._actor,

@@ -97,6 +97,8 @@ class Release(Stored):
     contracts: tuple[str, ...] = ()
     """Ids of the build's contract migrations. Once one was applied, a release without it cannot run."""
     git_sha: str = ""
+    dirty: bool = False
+    """Whether the source differed from its commit."""
     target: int | None = None
     gone: int | None = None
     """For a rollback: the release that it takes out of service, whether that was promoted or under way."""
@@ -135,6 +137,12 @@ class Release(Stored):
             "signer": self.signer,
             "signature": self.signature,
         }
+
+    @property
+    def source(self) -> str:
+        """The commit in short; with uncommitted changes, also what tells this build from others."""
+        mark = f"+{self.build[1:5]}" if self.dirty else ""
+        return f"{self.git_sha[:10]}{mark}" if self.git_sha else ""
 
     @property
     def status(self) -> Status:

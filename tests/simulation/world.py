@@ -360,7 +360,7 @@ class Manifest:
     migrations_digest = ""
     migrations: tuple[Any, ...] = ()
     migrate = None
-    git = SimpleNamespace(sha="")
+    git = SimpleNamespace(sha="", dirty=False)
 
     def __init__(self, build: str, plan: Plan) -> None:
         self.id, self._plan = build, plan

@@ -84,7 +84,7 @@ def test_no_unit_file_holds_a_secret_and_none_is_in_a_command_line(host: World):
 
 
 def test_a_path_entry_posts_to_the_live_release_with_its_bearer(host: World):
-    got: list[tuple[str, str, str]] = []
+    got: list[tuple[str, str, str | None]] = []
 
     class App(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -109,6 +109,33 @@ def test_a_path_entry_posts_to_the_live_release_with_its_bearer(host: World):
     assert got == [("/cron/tick", "app.test", "Bearer s3cret")]
     with pytest.raises(AgentError, match="POST /cron/tick answered 500"):
         host.ask(cron.command, name="tick")
+    server.shutdown()
+
+
+def test_an_app_that_wants_another_header_gets_the_secret_alone_in_it(host: World):
+    got: list[tuple[str | None, str | None]] = []
+
+    class App(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append((self.headers["X-Cron-Secret"], self.headers["Authorization"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), App)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host.paths.live_port = server.server_port
+    state = host.state
+    envfile.write_slot(
+        host.paths, host.host, state.slots["green"], JsonObject({"web": {"CRON_SECRET": "s3cret"}}, "env")
+    )
+    state.slots["green"].cron["tick"] = {**TICK, "header": "X-Cron-Secret"}
+    state.save()
+    host.ask(switch.command, fence=1, release=2, cron_owner=True)
+    host.ask(cron.command, name="tick")
+    assert got == [("s3cret", None)]
     server.shutdown()
 
 

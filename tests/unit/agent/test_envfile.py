@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from hosts.agent import envfile
 from hosts.agent.errors import AgentError
 from hosts.agent.host import Paths
-from hosts.agent.json_object import JsonObject
+from hosts.agent.json_object import NO_TEXT, JsonObject
 from hosts.agent.state import Slot
 from tests.unit.agent.conftest import World
 
-VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\"\\`$%'\n\r\t #;=üa")
+VALUES = (
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\"\\`$%'\n\r\t #;=üa")
+).filter(lambda text: not NO_TEXT.search(text))
+ANYTHING = st.text(st.characters(exclude_characters="\0")) | st.text(
+    "a\ud800\ufdd0\ufdef\ufffe\uffff\U0001fffe"
+)
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,12}", fullmatch=True)
 
 
@@ -52,6 +57,27 @@ def test_every_value_arrives_as_it_was(values: dict[str, str]):
     content = envfile.render(values)
     assert as_systemd_reads(content.decode()) == values
     assert envfile.parse(content) == values
+
+
+def systemd_discards(content: bytes) -> bool:
+    """utf8_is_valid and unichar_is_valid (src/basic/utf8.c): load_env_file then discards the whole file."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    codes = [ord(character) for character in text]
+    return any(0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE for code in codes)
+
+
+@given(st.dictionaries(NAMES, ANYTHING, min_size=1, max_size=4))
+def test_exploit_one_value_voids_no_env_file(values: dict[str, str]):
+    """A noncharacter in one value did, and the app started without any variable."""
+    try:
+        content = envfile.render(values)
+    except AgentError as refused:
+        assert refused.code == "bad_env"
+    else:
+        assert not systemd_discards(content)
 
 
 @pytest.mark.skipif(

@@ -119,3 +119,29 @@ def test_a_line_without_an_end_is_kept(tmp_path: Path, caches: Path | None) -> N
         "x", "printf 'a\\nb'", directory=tmp_path, env=ENV, timeout=10, caches=caches, line=lines.append
     )
     assert lines == ["a", "b"]
+
+
+def test_a_command_that_is_silent_for_long_is_reported_with_its_last_line(
+    tmp_path: Path, caches: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slipway.build.command.SILENT_SECONDS", 0.2)
+    lines: list[str] = []
+    go = tmp_path / "go"
+
+    def line(text: str) -> None:
+        lines.append(text)
+        if "still runs" in text:
+            go.touch()
+
+    run_command(
+        "build.deps.command",
+        "echo resolving; while [ ! -e go ]; do sleep 0.1; done",
+        directory=tmp_path,
+        env=ENV,
+        timeout=60,
+        caches=caches,
+        line=line,
+    )
+    assert lines[0] == "resolving"
+    assert lines[1].startswith("build.deps.command still runs after ")
+    assert lines[1].endswith("; last line: resolving")

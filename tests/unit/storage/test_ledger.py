@@ -212,3 +212,10 @@ def test_the_same_on_a_real_server(s3: S3) -> None:
         (2, "release", "rolled_back"),
         (1, "release", "promoted"),
     ]
+
+
+def test_two_builds_of_one_commit_with_changes_differ_in_the_history(ledger: Ledger):
+    sha = "0123456789abcdef"
+    for build, dirty in (("b1a2b3c4d5e6", True), ("b9f8e7d6c5b4", True), ("b000000000000", False)):
+        ledger.create(kind="release", build=build, config="c1", git_sha=sha, dirty=dirty)
+    assert [each.source for each in ledger.history(3)] == ["0123456789", "0123456789+9f8e", "0123456789+1a2b"]
