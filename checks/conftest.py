@@ -62,19 +62,19 @@ def live(request: pytest.FixtureRequest) -> LiveStack:
 
 
 @pytest.fixture(scope="session")
-def edge(live: LiveStack, request: pytest.FixtureRequest) -> Site:
+def edge(live: LiveStack, hosts: Hosts, request: pytest.FixtureRequest) -> Site:
     """The site from outside, also if it does not answer or its certificate is not trusted."""
     edge = Site(live, patience=float(str(request.config.getoption("--patience"))))
     request.addfinalizer(edge.close)
+    request.config.stash[plugin.ROOTS] = Roots(edge, hosts, edge.patience)
     return edge
 
 
 @pytest.fixture(scope="session")
-def roots(edge: Site, hosts: Hosts, request: pytest.FixtureRequest) -> Roots:
+def roots(edge: Site, request: pytest.FixtureRequest) -> Roots:
     """What other checks stand on. The checks that report it as broken take this."""
-    roots = Roots(edge, hosts, edge.patience)
-    request.config.stash[plugin.ROOTS] = roots
-    return roots
+    del edge
+    return request.config.stash[plugin.ROOTS]
 
 
 @pytest.fixture(scope="session")

@@ -184,14 +184,16 @@ def why_not_now(config: pytest.Config, check: Check) -> str:
     )
 
 
-def _when(item: pytest.Item) -> int:
+def _when(item: pytest.Item) -> tuple[int, int]:
     """Roots first; then what waits for no trial; last what spends this machine's budget, and all of it."""
     check = check_of(item)
     if check is None:
-        return 1
+        return 1, 0
+    if check.id in ROOT_IDS:
+        return 0, ROOT_IDS.index(check.id)
     if check.spends != "nothing":
-        return 3 if check.spends == "some" else 4
-    return 0 if check.id in ROOT_IDS else 2 if check.waits_for else 1
+        return (3 if check.spends == "some" else 4), 0
+    return (2 if check.waits_for else 1), 0
 
 
 class Verdicts:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+import websocket
 
 from checks.kit.check import could_not_be_tried, not_evaluated
 from checks.kit.hosts import Host, Hosts, name_of
@@ -90,7 +91,7 @@ class Roots:
         """The root that broke, if that is why a check ended with `error`; found out by looking again."""
         if name := unreachable_host(error):
             return self._again(name, lambda: _look_at_host(self._hosts[name]))
-        if isinstance(error, httpx.TransportError | ssl.SSLError):
+        if isinstance(error, httpx.TransportError | OSError | websocket.WebSocketException):
             return self._again(SITE, lambda: look_at_site(self._site, 0))
         return None
 

@@ -76,6 +76,7 @@ def sandboxed(
     """
     if why := refusal():
         raise BadInput(f"no sandbox for build commands: {why[0]}", remedy=why[1])
+    directory = directory.absolute()
     caches.mkdir(parents=True, exist_ok=True)
     inside = {name: value for name, value in env.items() if name not in NEVER}
     inside |= {"HOME": HOME, "XDG_CACHE_HOME": str(caches)}

@@ -120,7 +120,9 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
     rollout.lease.check()
     roles = rollout.hosts.roles
     if live is None:
-        documents = {role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles}
+        documents: dict[Role, str] = {
+            role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles
+        }
         write(documents, rollout.order)
         return
     _warn_of_another_config(rollout, live.release)

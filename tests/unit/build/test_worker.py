@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,18 @@ def test_a_build_that_fails_says_why(app: App, tmp_path: Path) -> None:
 def test_a_build_that_writes_nothing_is_refused(app: App, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"there is no .*worker\.js"):
         build_worker(app, folder(tmp_path, "true"), None)
+
+
+def test_it_reads_no_secret_from_slipways_environment(app: App, tmp_path: Path) -> None:
+    """`slipway up` has the cloud's credentials in its environment while the Worker is built."""
+    holder = subprocess.Popen(["sleep", "600"], env={"CLOUDFLARE_API_TOKEN": "canary"})
+    site = tmp_path / "app"
+    site.mkdir()
+    try:
+        thief = "mkdir -p worker/dist; cat /proc/*/environ > worker/dist/worker.js; true"
+        found = build_worker(app, folder(site, thief), tmp_path / "caches").read_bytes()
+    finally:
+        holder.kill()
+        holder.wait()
+    assert b"PATH=" in found
+    assert b"canary" not in found

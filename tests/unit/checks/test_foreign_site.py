@@ -1,0 +1,107 @@
+"""Checks from outside on an app that declares nothing, behind the edge as it is configured for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hosts import edge
+from hosts.plan import FleetPlan
+from slipway.reports import Reports
+from slipway.settings import load_app
+from tests.fleet.checks.harness import CHECKS, Found
+from tests.forked import forked_pytest
+from tests.unit.checks.standin import PLACE
+from tests.unit.hosts.conftest import SECRETS, plan
+from tests.unit.hosts.live import free_port, haproxy, moved
+
+__all__ = ["plan"]
+
+STANDINS = Path(__file__).parents[2] / "fleet" / "standins"
+PORTS = (":80", ":443", ":8444", "127.0.0.1:8404")
+
+
+@contextmanager
+def behind_an_edge(plan: FleetPlan, folder: Path, app: Path) -> Generator[Path]:
+    """The stand-in in `app`, served by its own command behind a real edge; the file that says where."""
+    ports = {name: free_port() for name in PORTS}
+    port = free_port()
+    apps = {"10.7.0.12:8080": port, "10.7.0.13:8080": port}
+    settings = load_app(app)
+    outputs = plan.outputs.model_copy(
+        update={
+            "url": f"https://localhost:{ports[':443']}", "ca_file": str(plan.ca_file),
+            "uploads": None, "database": None, "redis": None,
+        }
+    )  # fmt: skip
+    mine = dataclasses.replace(plan, app=settings, outputs=outputs)
+    assert settings.web is not None
+    command = settings.web.command.replace("python3", sys.executable)
+    place = {
+        "folder": str(app), "outputs": outputs.model_dump(mode="json"), "plain_port": ports[":80"],
+        "load_key": SECRETS["SLIPWAY_LOAD_KEY"],
+    }  # fmt: skip
+    (folder / "place.json").write_text(json.dumps(place))
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"], cwd=app, env={**os.environ, "PORT": str(port)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            with haproxy(folder, moved(edge.configuration(mine), folder, ports | apps), ports[":443"]):
+                yield folder / "place.json"
+        finally:
+            process.terminate()
+
+
+def checks_from_outside(place: Path, *options: str) -> Found:
+    """What `pytest checks/exposed checks/project/test_roots.py` finds there."""
+    folder = place.parent / "reports"
+    folder.mkdir(exist_ok=True)
+    Reports(folder).forget()
+    argv = [
+        str(CHECKS / "exposed"),
+        str(CHECKS / "project" / "test_roots.py"),
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    argv += ["-p", "tests.unit.checks.standin", "--report-dir", str(folder), *options]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLACE, str(place))
+        code = forked_pytest(argv, CHECKS.parent, folder / "said", 300)
+    return Found(code, tuple(Reports(folder).document.get("results", [])), (folder / "said").read_text())
+
+
+def test_nothing_is_red_for_no_fault_of_the_app(plan: FleetPlan, tmp_path: Path) -> None:
+    with behind_an_edge(plan, tmp_path, STANDINS / "plain") as place:
+        found = checks_from_outside(place)
+    wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
+    # No host of this stack can be reached by ssh.
+    assert set(wrong) == {"I3/every-host-can-be-reached"}, found.said
+    assert len(found.ids("pass")) >= 20, found.said
+    unsaid = {each["id"] for each in found.results if each["verdict"] != "pass" and not each["reason"]}
+    assert unsaid == set()
+
+
+def test_a_site_that_is_down_is_one_failure(plan: FleetPlan, tmp_path: Path) -> None:
+    with behind_an_edge(plan, tmp_path, STANDINS / "plain") as place:
+        pass
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(json.loads(place.read_text())["outputs"]["url"])
+    found = checks_from_outside(place, "--patience", "1", "--only", "S2,X1,X2,X5,X8,X13")
+    wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
+    assert "S2/the-site-answers" in wrong, found.said
+    assert "it accepts no connection" in wrong["S2/the-site-answers"]
+    others = found.ids("could not be tried")
+    assert {"X2/types-are-not-guessed", "X5/docs-and-debugging-are-not-there"} <= others, found.said
+    assert set(wrong) == {"S2/the-site-answers"}, found.said
+    assert found.code == 1
