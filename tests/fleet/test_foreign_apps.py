@@ -20,7 +20,7 @@ from tests.fleet.checks.harness import run_checks
 from tests.fleet.command import slipway
 from tests.fleet.conftest import KEEP, NAME, write_project
 
-# It brings up a second fleet: `script/test proof` runs it. tests/unit/checks/test_foreign_site.py is its quick half.
+# A second fleet, so `script/test proof` runs it; its quick half is tests/unit/checks/test_foreign_site.py.
 pytestmark = pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it")
 STANDINS = Path(__file__).with_name("standins")
 NAMES = ("plain", "gobinary") if shutil.which("go") else ("plain",)
