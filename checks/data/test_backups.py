@@ -200,7 +200,9 @@ def _restored(host: Host, file: str) -> dict[str, int]:
         _psql(host, "postgres", f"REVOKE ALL ON DATABASE {scratch} FROM PUBLIC")
         _psql(host, "postgres", f"ALTER DATABASE {scratch} ALLOW_CONNECTIONS true")
         restore = f"runuser -u postgres -- pg_restore --exit-on-error --no-owner --no-acl --dbname {scratch}"
-        host.check_output(f"cd / && {restore} < {file}")
+        done = host.run(f"cd / && {restore} < {file}")
+        problem = next((line for line in done.stderr.splitlines() if "error:" in line.lower()), done.stderr)
+        assert done.rc == 0, f"{file} cannot be restored: {problem.strip()[:200]}"
         return _rows(host, scratch)
     finally:
         _psql(host, "postgres", f"DROP DATABASE IF EXISTS {scratch} WITH (FORCE)")

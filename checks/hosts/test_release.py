@@ -24,12 +24,17 @@ from checks.kit.hosts import Hosts
 from slipway.stack import LiveStack
 
 
-@pytest.fixture(scope="module")
-def running(live: LiveStack, hosts: Hosts) -> dict[str, Running]:
+@begun_early
+def what_runs(live: LiveStack, hosts: Hosts) -> dict[str, Running]:
     """What each host of the app runs."""
     if not hosts.of("web", "worker"):
         not_evaluated("the stack has no host that runs the app")
     return read_running(live, hosts)
+
+
+@pytest.fixture(scope="module")
+def running(background: Background) -> dict[str, Running]:
+    return background.result(what_runs)
 
 
 @check(
@@ -38,6 +43,7 @@ def running(live: LiveStack, hosts: Hosts) -> dict[str, Running]:
     severity="high",
     why="hosts on different releases give different answers to the same request",
     remedy="slipway status shows each host's release; slipway release brings all hosts to one",
+    waits_for=(what_runs,),
 )
 def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Running]) -> None:
     release = _release(live)
@@ -53,6 +59,7 @@ def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Runn
     why="a rollback to a release that must boot first takes seconds instead of one switch",
     remedy="slipway status; slipway logs shows why it ended; retire.hold_seconds in slipway.toml",
     required=False,
+    waits_for=(what_runs,),
 )
 def test_the_last_release_is_kept_for_a_rollback(live: LiveStack, running: dict[str, Running]) -> None:
     head = live.ledger.head()
@@ -80,6 +87,7 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack, running: dict[
     severity="high",
     why="a setting changed by hand makes one host differ, and the next release removes it",
     remedy="change the setting in slipway.toml or the stack, and run slipway release",
+    waits_for=(what_runs,),
 )
 def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str, Running]) -> None:
     release = _release(live)

@@ -10,6 +10,7 @@ from infra.proofs import (
     agree_hosts,
     agree_order,
     agree_references,
+    agree_sizes,
     agree_watching,
 )
 from infra.proofs.facts import Agreement, Facts
@@ -21,6 +22,7 @@ AGREEMENTS: tuple[Agreement, ...] = (
     *agree_hosts.AGREEMENTS,
     *agree_data.AGREEMENTS,
     *agree_order.AGREEMENTS,
+    *agree_sizes.AGREEMENTS,
     *agree_watching.AGREEMENTS,
     *agree_cloudflare.AGREEMENTS,
 )

@@ -177,7 +177,8 @@ def forward(ssh: Sequence[str], host: str, control: Path, target: str) -> int:
             [*ssh, "-O", "forward", "-L", spec, host], capture_output=True, timeout=10, check=False
         )
         if done.returncode == 0:
-            fresh = note.with_name(f"{note.name}.new")
+            # By the port: several threads and commands may write it at once.
+            fresh = note.with_name(f"{note.name}.{port}.new")
             fresh.write_text(json.dumps({"master": master, "ports": {**_read(note, master), target: port}}))
             fresh.replace(note)
             return port

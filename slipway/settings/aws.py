@@ -331,8 +331,11 @@ def with_defaults(given: Any, purpose: Purpose) -> Any:
     """
     if purpose == "preview":
         return _merged(PREVIEW, given)
-    size = cast("dict[str, Any]", given).get("size") if isinstance(given, dict) else None
-    return _merged(SIZES[size], given) if size in SIZES else given
+    if not isinstance(given, dict):
+        return given
+    settings = cast("dict[str, Any]", given)
+    size = settings.get("size")
+    return _merged(SIZES[size], settings) if size in SIZES else settings
 
 
 def _merged(under: dict[str, Any], over: Any) -> Any:

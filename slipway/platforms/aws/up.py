@@ -23,6 +23,7 @@ from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, f
 from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
 from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import find_plugin
+from slipway.platforms.aws.zone import refuse_foreign_rulesets
 from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS
 from slipway.platforms.platform import Opened
 from slipway.platforms.pulumi import refuse_missing
@@ -58,6 +59,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
             if can_provision():
                 if is_new(session, project):
                     refuse_small_account(session, project.stack)
+                    refuse_foreign_rulesets(project.stack, os.environ)
                 make_linked_roles(session, progress)
         with progress.phase("provision"):
             provision(project, progress, break_lock=break_lock)
@@ -171,13 +173,8 @@ def refuse_broken_rules(project: Project) -> int:
     from infra.recording import record  # noqa: PLC0415
 
     graph = record(project.root, project.stack.name)
-    if problems := list(prove(graph)):
-        raise BadInput(
-            f"{len(problems)} values or connections are not as AWS wants them, so nothing was made",
-            details=[str(each) for each in problems],
-            remedy=f"see slipway infra check --stack {project.stack.name}",
-        )
     world = World(graph, project.stack.purpose)
+    remedy = f"see slipway infra check --stack {project.stack.name}"
     found = [each for each in judge(world, RULES) if each.control.severity in STOPPING]
     if found:
         raise BadInput(
@@ -185,7 +182,13 @@ def refuse_broken_rules(project: Project) -> int:
             details=[
                 f"{each.control.id} {each.where}: {each.problem}: {each.control.what_to_do}" for each in found
             ],
-            remedy=f"see slipway infra check --stack {project.stack.name}",
+            remedy=remedy,
+        )
+    if problems := list(prove(graph)):
+        raise BadInput(
+            f"{len(problems)} values or connections are not as AWS wants them, so nothing was made",
+            details=[str(each) for each in problems],
+            remedy=remedy,
         )
     return len(RULES)
 

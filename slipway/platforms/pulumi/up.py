@@ -46,7 +46,7 @@ def _judged_update(project: Project, stack: Stack, progress: Progress) -> None:
         refuse_unapproved(project, plan)
         with progress.phase("update"), explained("the update", locks_too=False):
             # Held to the plan, the engine stops rather than do what was not judged.
-            kept = _held_to(plan.file, stack, progress)
+            kept = _held_to(Path(folder) / "plan.json", stack, progress)
         if not kept:
             again = preview(project, stack, progress, Path(folder) / "again.json")
             refuse_unapproved(project, again)

@@ -75,13 +75,13 @@ BUCKETS = (
         "builds that any account may change",
         policy("builds", "s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
         red=("I7/hosts-may-read-builds-and-not-write-them", "I7/the-apps-account-cannot-touch-builds"),
-        run=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
+        run=("I7/hosts-may", "I7/the-apps-account-cannot", "I6/the-apps-account"),
     ),
     Case(
         "builds that any account may delete",
         policy("builds", "s3:DeleteObject"),
         red=("I7/hosts-may-read-builds-and-not-write-them", "I7/the-apps-account-cannot-touch-builds"),
-        run=("I7/hosts-may", "I7/the-apps-account", "I6/the-apps-account"),
+        run=("I7/hosts-may", "I7/the-apps-account-cannot", "I6/the-apps-account"),
         says="delete",
     ),
     Case(

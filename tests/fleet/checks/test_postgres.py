@@ -279,7 +279,7 @@ RIGHTS = (
     Case(
         "SQL that reaches other servers",
         sql("CREATE EXTENSION dblink", "DROP EXTENSION dblink"),
-        red=(REACH,),
+        red=(REACH, LENT),
         run=ALL,
     ),
     Case(

@@ -31,7 +31,7 @@ CASES = (
             "src/routes/open.ts", "status: .ok. as const,", 'status: (Bun.sleepSync(300), "ok") as never,'
         ),
         red=("X11/health-is-cheap",),
-        run=("X11",),
+        run=("X11/health",),
         says="the median",
     ),
 )

@@ -29,6 +29,7 @@ config:
   slipway:aws:
     account: "{account}"
     hosted_zone: Z0123456789ABC
+    alerts: {{emails: [oncall@board.example]}}
 """
 
 
