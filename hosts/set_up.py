@@ -53,7 +53,9 @@ def set_up(
 
         digests = setup_digests(plan)
     found = _digests_on_hosts(plan)
-    changed = _changed_since(plan, inventories or {}, [name for name in found if found[name]], report)
+    current = {name for name, digest in found.items() if digest == digests.get(name)}
+    before = {name for name, digest in found.items() if digest}
+    changed = _changed_since(plan, inventories or {}, before, current, report)
     stale = [
         host
         for host in plan.outputs.hosts
@@ -72,9 +74,15 @@ def set_up(
 
 
 def _changed_since(
-    plan: FleetPlan, inventories: Mapping[str, Inventory], hosts: Collection[str], report: Report
+    plan: FleetPlan,
+    inventories: Mapping[str, Inventory],
+    hosts: Collection[str],
+    current: Collection[str],
+    report: Report,
 ) -> set[str]:
     """Those of `hosts` that differ from their inventory in what a set-up repairs; the rest is reported.
+
+    `current`: those that were set up by these settings: what differs there was changed by another hand.
 
     The handlers of what was changed run again: to them a file that is put back looks as it was.
     """
@@ -87,8 +95,10 @@ def _changed_since(
             forget = ["rm", "-f", *(f"{APPLIED}/{record}" for record in records)]
             run_on(plan.outputs, plan.outputs.host(name), forget, "")
         for each in deviations:
-            said = "changed since its set-up" if each.repaired else "not of its set-up"
-            report(name, f"{said}: {each}")
+            if not each.repaired:
+                report(name, f"not of its set-up: {each}")
+            elif name in current:
+                report(name, f"changed since its set-up: {each}")
     return {name for name, deviations in found.items() if any(each.repaired for each in deviations)}
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from hosts.agent.sigv4 import Credentials
 from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import Deviation
+from hosts.inventory.released import Released
 from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost
@@ -256,19 +257,25 @@ class LiveStack:
         _, inventories = set_ups(self.project, self.outputs, self.secrets)
         if not inventories:
             return None
-        return look_at_all(self.outputs, inventories, self.released_names())
+        return look_at_all(self.outputs, inventories, self.released())
 
-    def released_names(self) -> set[str]:
-        """Names of the processes, and of cron entries as `cron-NAME`, of the releases that hosts may hold."""
+    def released(self) -> Released:
+        """What the releases that hosts may hold have left there."""
         head = self.ledger.head()
-        under_way = self.ledger.unfinished()
         before = self.ledger.previous_good(before=head.live) if head.live else None
-        names = {*self.app.processes, *(f"cron-{name}" for name in self.app.cron)}
         live = self.ledger.get(head.live) if head.live else None
-        for build in {each.build for each in (live, before, under_way) if each is not None and each.build}:
-            manifest = self.manifest(build)
-            names |= {*manifest.processes, *(f"cron-{name}" for name in manifest.cron)}
-        return names
+        found = Released({*self.app.processes, *(f"cron-{name}" for name in self.app.cron)})
+        every = (live, before, self.ledger.unfinished())
+        for build in {each.build for each in every if each is not None and each.build}:
+            try:
+                manifest = self.manifest(build)
+            except SlipwayError:
+                continue  # made by an older slipway, which this one does not read
+            found.add(
+                {name: each.model_dump(mode="json") for name, each in manifest.processes.items()},
+                manifest.cron,
+            )
+        return found
 
     # the record of releases
 

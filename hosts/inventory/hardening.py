@@ -8,6 +8,7 @@ from typing import Any
 
 from hosts.agent.units import SANDBOX, USER
 from hosts.inventory.parts import Deviation, Inventory
+from hosts.inventory.released import Released
 
 PLAIN = (
     *("NoNewPrivileges", "ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "DevicePolicy"),
@@ -55,30 +56,12 @@ _PROCESS = {"NoNewPrivs": "1", "Seccomp": "2", "CapEff": "0" * 16, "CapBnd": "0"
 """What the kernel must say of a process of the app."""
 
 
-def services(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:
+def services(
+    inventory: Inventory, facts: Mapping[str, Any], released: Released | None
+) -> Iterator[Deviation]:
     """Every setting of every service that differs from what its unit is meant to have."""
     here = inventory.host
-    sandbox = settings_of(SANDBOX)
-    for path, text in facts["slots"].items():
-        name = path.rpartition("/")[2]
-        written = settings_of(text.partition("[Service]")[2])
-        wanted = {
-            **{key: value for key, value in written.items() if key in WRITTEN},
-            **sandbox,
-            "User": USER,
-            "Group": USER,
-        }
-        for key, value in sandbox.items():
-            if written.get(key) != value:
-                yield Deviation(here, "hardening", f"{name} {key}", value, written.get(key, "not set"))
-        for key in sorted(written.keys() - WRITTEN - sandbox.keys()):
-            yield Deviation(here, "hardening", f"{name} {key}", "not set", written[key])
-        seen = facts["units"].get(name)
-        if seen is None:
-            continue
-        yield from _compared(here, name, wanted, seen)
-        if seen["process"]:
-            yield from _process(here, name, seen["process"])
+    yield from _slots(here, facts, released)
     for name, seen in facts["units"].items():
         is_app = re.fullmatch(r"slipway-[a-z0-9-]+@(blue|green)-\d+\.service", name)
         if is_app and seen["ActiveState"] == "active" and seen["FragmentPath"] not in facts["slots"]:
@@ -101,6 +84,44 @@ def services(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
                 here, "hardening", name, "as loaded", "its file was changed since systemd read it"
             )
     yield from _haproxy(inventory, facts)
+
+
+def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> Iterator[Deviation]:
+    """The units of the app's processes, in both slots."""
+    sandbox = settings_of(SANDBOX)
+    for path, text in facts["slots"].items():
+        name = path.rpartition("/")[2]
+        written = settings_of(text.partition("[Service]")[2])
+        wanted = {
+            **{key: value for key, value in written.items() if key in WRITTEN},
+            **sandbox,
+            "User": USER,
+            "Group": USER,
+        }
+        for key, value in sandbox.items():
+            if written.get(key) != value:
+                yield Deviation(here, "hardening", f"{name} {key}", value, written.get(key, "not set"))
+        seen = facts["units"].get(name)
+        # A release that was undone leaves its units in the idle slot, and they do not run.
+        runs = seen is not None and seen["ActiveState"] == "active"
+        if released and runs and text not in released.units.get(path, {text}):
+            yield Deviation(
+                here, "hardening", f"{name} file", "as its release's", _strange(text, released, path)
+            )
+        for key in sorted(written.keys() - WRITTEN - sandbox.keys()):
+            yield Deviation(here, "hardening", f"{name} {key}", "not set", written[key])
+        if seen is None:
+            continue
+        yield from _compared(here, name, wanted, seen)
+        if seen["process"]:
+            yield from _process(here, name, seen["process"])
+
+
+def _strange(text: str, released: Released, path: str) -> str:
+    """The names of the settings that differ from every release's; never a value."""
+    lines = {line for each in released.units[path] for line in each.splitlines()}
+    keys = {line.partition("=")[0] for line in text.splitlines() if line not in lines}
+    return f"other {', '.join(sorted(keys))}" if keys else "with fewer settings"
 
 
 def text_of(seen: Mapping[str, str] | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from hosts.agent.retire import TIMER_FILES
 from hosts.inventory import hardening, reach
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory, Severity, Topic
+from hosts.inventory.released import Released
 
 MODES = {
     "/": "755", "/etc": "755", "/usr": "755", "/usr/bin": "755", "/usr/sbin": "755", "/usr/local/bin": "2775",
@@ -78,21 +79,21 @@ DENYING = re.compile(
 
 
 def deviations(
-    inventory: Inventory, facts: Mapping[str, Any], processes: Collection[str] | None = None
+    inventory: Inventory, facts: Mapping[str, Any], released: Released | None = None
 ) -> list[Deviation]:
     """Everything on the host that differs from `inventory`, or does not belong there.
 
-    `processes`: names of the app's processes and cron entries (`cron-NAME`) in its releases; None: any.
+    `released`: what the app's releases may have left; None: anything that looks like it.
     """
     found = [
         *_files(inventory, facts),
-        *_foreign(inventory, facts, processes),
+        *_foreign(inventory, facts, released.names if released else None),
         *_units(inventory, facts),
         *_system(inventory, facts),
         *reach.accounts(inventory, facts),
         *reach.signing_in(inventory, facts),
         *reach.network(inventory, facts),
-        *hardening.services(inventory, facts),
+        *hardening.services(inventory, facts, released),
     ]
     return sorted(found, key=lambda each: (each.topic, each.what, each.found))
 

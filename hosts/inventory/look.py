@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from hosts.inventory.hardening import SETTINGS
 from hosts.inventory.judge import MODES, deviations
 from hosts.inventory.parts import Deviation, Inventory
+from hosts.inventory.released import Released
 from slipway.settings import Host, Outputs, SlipwayError
 
 SECONDS = 120
@@ -21,16 +22,16 @@ _OWN_IMPORT = re.compile(r"^from (?:__future__|hosts\.\S+) import (?:\([^)]*\)|.
 
 
 def look_at_all(
-    outputs: Outputs, inventories: Mapping[str, Inventory], processes: Collection[str] | None = None
+    outputs: Outputs, inventories: Mapping[str, Inventory], released: Released | None = None
 ) -> tuple[dict[str, list[Deviation]], dict[str, SlipwayError]]:
-    """By host, its deviations; and by host, why it could not be looked at. `processes`: see `deviations`."""
+    """By host, its deviations; and by host, why it could not be looked at. `released`: see `deviations`."""
     found: dict[str, list[Deviation]] = {}
     failed: dict[str, SlipwayError] = {}
 
     def look(host: Host) -> None:
         inventory = inventories[host.name]
         try:
-            found[host.name] = deviations(inventory, look_at(outputs, host, inventory), processes)
+            found[host.name] = deviations(inventory, look_at(outputs, host, inventory), released)
         except SlipwayError as error:
             failed[host.name] = error
 

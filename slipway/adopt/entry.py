@@ -11,7 +11,9 @@ from slipway.adopt.repository import Package, Repository
 WEB = re.compile(r"^(?:api|web|server|app|backend|http)$")
 WORKER = re.compile(r"worker|jobs?|queue|consumer|scheduler")
 STARTS = ("start:prod", "start:production", "start", "serve")
-SOURCES = ("src/index", "src/server", "src/main", "src/app", "index", "server", "main", "app")
+SOURCES = tuple(
+    f"{folder}{name}" for folder in ("src/", "") for name in ("index", "server", "web", "main", "app")
+)
 
 
 class Entries:
@@ -66,6 +68,8 @@ class Entries:
             and (start := next((s for s in STARTS if s in packages[0].scripts), ""))
         ):
             found["web"] = self._script(packages[0], start, packages[0].scripts[start])
+        if "worker" not in found and len(packages) == 1:
+            found["worker"] = self._source(packages[0], ("src/worker", "worker"), main=False)
         return {name: each for name, each in found.items() if each[0]}
 
     def runnable(self, command: str) -> str:
@@ -94,19 +98,16 @@ class Entries:
             )
         return self.runnable(command), where, package.folder
 
-    def _source(self, package: Package) -> tuple[str, str, str]:
+    def _source(
+        self, package: Package, stems: tuple[str, ...] = SOURCES, *, main: bool = True
+    ) -> tuple[str, str, str]:
         """The entry point itself, where no script starts it."""
         runner = "bun" if self._packager and self._packager.run.startswith("bun") else "node"
-        main = str(package.data.get("main") or package.data.get("module") or "")
+        named = str(package.data.get("main") or package.data.get("module") or "") if main else ""
         prefix = "" if package.folder == "." else f"{package.folder}/"
-        for stem in ([main] if main else []) + [
-            f"{each}.{end}" for each in SOURCES for end in ("ts", "js", "mjs")
-        ]:
-            if (
-                stem
-                and self.repository.has(f"{prefix}{stem}")
-                and (runner == "bun" or not stem.endswith(".ts"))
-            ):
+        for stem in [named, *(f"{each}.{end}" for each in stems for end in ("ts", "js", "mjs"))]:
+            can_run = runner == "bun" or not stem.endswith(".ts")
+            if stem and can_run and self.repository.has(f"{prefix}{stem}"):
                 return f"{runner} {stem}", f"{prefix}{stem}", package.folder
         return "", "", package.folder
 

@@ -9,6 +9,7 @@ from slipway.adopt.formats import Given
 from slipway.adopt.repository import Repository
 
 GIVEN = {
+    *("READY_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
     *(
         "PORT",
         "HOST",
@@ -39,6 +40,11 @@ _OWN_SECRET = re.compile(
 _ISSUED = re.compile(r"API|CLIENT|STRIPE|OPENAI|AWS|S3|GITHUB|GOOGLE|WEBHOOK|ACCESS|APP_STORE")
 _CLIENT = ("NEXT_PUBLIC_", "VITE_", "PUBLIC_CLIENT_", "REACT_APP_")
 OUTPUTS = {
+    r"(?:DATABASE|POSTGRES|DB)_MIGRATE_URL|MIGRATE_DATABASE_URL|DIRECT_URL": "database.migrate_url",
+    r"DATABASE_APP_ROLE": "database.app_role",
+    r"DATABASE_CA_FILE|S3_CA_FILE": "database.ca_file",
+    r"REDIS_NAMESPACE": "redis.namespace",
+    r"S3_PUBLIC_ENDPOINT": "uploads.public_endpoint",
     r"DATABASE_URL|POSTGRES(?:QL)?_URL|PG_URL|DB_URL": "database.url",
     r"REDIS_URL|REDIS_URI|KV_URL|CACHE_URL|QUEUE_REDIS_URL|CELERY_BROKER_URL": "redis.url",
     r"(?:PUBLIC|APP|SITE|BASE|NEXTAUTH|AUTH|BETTER_AUTH|ORIGIN|FRONTEND|SERVER)_(?:URL|ORIGIN)|ORIGIN": "url",
@@ -152,8 +158,9 @@ def _keys(found: Environment, name: str, value: str, *, secret: bool, optional: 
     output = output_of(name)
     service = _NEEDS.get(output.partition(".")[0])
     if output and (service is None or service in found.services):
-        # Hosts with a role of their own on AWS need no keys.
-        return {"from": output, **({"optional": True} if output.endswith("_key") else {})}
+        # Hosts with a role of their own on AWS need no keys; not every database has its own authority.
+        missing: Keys = {"optional": True} if output.endswith(("_key", "ca_file")) else {}
+        return {"from": output, **({"scope": ["migrate"]} if output == "database.migrate_url" else missing)}
     if name.startswith(_CLIENT):
         return {"client": True, **({"value": value} if value else {"optional": True})}
     if secret or _SECRET.search(name) or re.search(r"//[^/:]+:[^/@]+@", value):

@@ -102,7 +102,7 @@ class Repository:
 
     @cached_property
     def packages(self) -> list[Package]:
-        """The package.json of the root, then those of its workspaces."""
+        """The package.json of the root, then those of its workspaces; without a root, every one."""
         found: list[Package] = []
         names = [name for name in self.files if name.rpartition("/")[2] == "package.json"]
         for name in sorted(names, key=lambda each: (each.count("/"), each)):
@@ -112,7 +112,9 @@ class Repository:
                 continue
             if isinstance(data, dict) and not NOT_THE_APP.search(name):
                 found.append(Package(name.rpartition("/")[0] or ".", cast("dict[str, Any]", data)))
-        return found
+        has_root = bool(found) and found[0].folder == "."
+        is_monorepo = has_root and ("workspaces" in found[0].data or "pnpm-workspace.yaml" in self.files)
+        return found[:1] if has_root and not is_monorepo else found
 
     @cached_property
     def js(self) -> dict[str, str]:

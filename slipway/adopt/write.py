@@ -84,23 +84,27 @@ def entries(drafted: Draft) -> dict[str, Entry]:
         return found
     scope = [*drafted.processes, "task", "cron", "migrate"]
     for name, entry in found.items():
-        if ("secret" in entry.keys or "from" in entry.keys) and entry.keys.get("from") != "database.url":
+        output = entry.keys.get("from")
+        if ("secret" in entry.keys or output) and output not in ("database.url", "database.migrate_url"):
             found[name] = Entry({**entry.keys, "scope": scope}, entry.why)
-    if _database(drafted) and "DATABASE_MIGRATE_URL" not in found:
+    if _of(drafted, "database.url") and not _of(drafted, "database.migrate_url"):
         keys: Keys = {"from": "database.migrate_url", "scope": ["migrate"]}
         found["DATABASE_MIGRATE_URL"] = Entry(keys, "migrations run as the database's owner")
     return found
 
 
-def _database(drafted: Draft) -> str:
-    """The variable that holds the database's URL."""
+def _of(drafted: Draft, output: str) -> str:
+    """The variable that holds an output of the stack; empty if none does."""
     found = drafted.env.entries.items()
-    return next((name for name, entry in found if entry.keys.get("from") == "database.url"), "")
+    return next((name for name, entry in found if entry.keys.get("from") == output), "")
 
 
 def _migrate(drafted: Draft) -> str:
-    name = _database(drafted)
-    return f'{name}="$DATABASE_MIGRATE_URL" {drafted.migrate}' if name else drafted.migrate
+    """The command with the owner's URL in place of the app's, unless the app has a variable for it."""
+    name = _of(drafted, "database.url")
+    if not name or _of(drafted, "database.migrate_url"):
+        return drafted.migrate
+    return f'{name}="$DATABASE_MIGRATE_URL" {drafted.migrate}'
 
 
 def _servers(drafted: Draft) -> list[tuple[str, str, str]]:

@@ -241,6 +241,13 @@ SABOTAGES = (
         " systemctl daemon-reload",
         "cp -p /root/slipway-web@*.service /etc/systemd/system/; rm /root/slipway-web@*; systemctl daemon-reload", "UMask",
     ),
+    Sabotage(
+        APP, "worker1",
+        "cd /etc/systemd/system; for f in slipway-worker@*.service; do cp -p $f /root/; sed -i 's/^TimeoutStopSec=.*/TimeoutStopSec=1/' $f; done;"
+        " systemctl daemon-reload",
+        "cp -p /root/slipway-worker@*.service /etc/systemd/system/; rm /root/slipway-worker@*; systemctl daemon-reload",
+        "TimeoutStopSec",
+    ),
     Sabotage(SERVICE, "edge", *drop_in("haproxy.service", "ProtectSystem=no", "LimitNOFILE=1024"), "ProtectSystem"),
     Sabotage(SERVICE, "data1", *drop_in("redis-server.service", "TimeoutStopSec=1"), "TimeoutStopSec"),
     Sabotage(SERVICE, "data1", *drop_in("versitygw.service", "CapabilityBoundingSet=~"), "CapabilityBoundingSet"),

@@ -88,7 +88,7 @@ ENTRY = (
     ),
 )
 
-ENTRY += (
+REACH = (
     Case(
         "a firewall that lets packets through to a closed port",
         opened("worker1", 9100),
@@ -291,6 +291,6 @@ SYSTEM = (
 )
 
 
-@pytest.mark.parametrize("case", [*ENTRY, *PROCESSES, *SECRETS, *SYSTEM], ids=str)
+@pytest.mark.parametrize("case", [*ENTRY, *REACH, *PROCESSES, *SECRETS, *SYSTEM], ids=str)
 def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)

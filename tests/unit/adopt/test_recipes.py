@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,20 @@ def test_what_only_a_person_can_decide_is_said_in_the_file(tmp_path: Path):
 def test_code_that_never_reads_its_port_is_a_thing_to_do(tmp_path: Path):
     make(tmp_path, {"go.mod": "module a\n", "main.go": 'package main\nvar _ = ":8080"\n'})
     assert any(edit.startswith("PORT") for edit in draft(tmp_path).edits)
+
+
+def test_the_example_app_is_understood_without_its_slipway_toml(tmp_path: Path):
+    board = Path(__file__).parents[3] / "examples" / "board"
+    left_out = ("slipway.toml", "node_modules", ".slipway")
+    shutil.copytree(board, tmp_path / "board", ignore=lambda _, names: set(left_out) & set(names))
+    drafted = draft(tmp_path / "board")
+    write(tmp_path / "board", drafted, "local")
+    app = open_project("local", tmp_path / "board").app
+    assert commands(app) == {"web": "bun src/web.ts", "worker": "bun run src/worker.ts"}
+    assert app.build.deps.paths == ["node_modules"]
+    assert app.migrate
+    assert app.migrate.command.startswith("bun run src/migrate.ts")
+    assert app.env["DATABASE_MIGRATE_URL"].source == "database.migrate_url"
+    assert app.env["DATABASE_MIGRATE_URL"].scope == ["migrate"]
+    assert app.env["S3_ACCESS_KEY_ID"].optional
+    assert drafted.edits == []

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from hosts.inventory.expected import set_ups
-from hosts.inventory.hardening import SETTINGS
+from hosts.inventory.hardening import SETTINGS, settings_of
 from hosts.inventory.judge import deviations
 from hosts.inventory.look import program
 from hosts.inventory.parts import Inventory
+from hosts.inventory.released import Released
 from hosts.plan import FleetPlan
 
 _made: dict[str, Any] = {}
@@ -70,7 +71,7 @@ def found(inventory: Inventory, *place: str, value: object = None) -> list[tuple
             at[last].append(value)
         else:
             at[last] = value
-    return [(each.topic, each.what) for each in deviations(inventory, facts, {"web"})]
+    return [(each.topic, each.what) for each in deviations(inventory, facts, Released({"web"}))]
 
 
 def test_a_host_as_it_was_set_up_has_no_deviation(inventories: dict[str, Inventory]) -> None:
@@ -136,6 +137,32 @@ def test_what_belongs_is_not_named(
     inventories: dict[str, Inventory], place: tuple[str, ...], value: object
 ) -> None:
     assert found(inventories["web1"], *place, value=value) == []
+
+
+def service_settings(text: str) -> dict[str, str]:
+    """What `systemctl show` prints of a unit file that is loaded as it is."""
+    said = settings_of(text.partition("[Service]")[2])
+    limits = {"TimeoutStopUSec": f"{said['TimeoutStopSec']}s", "MemoryMax": str(512 << 20)}
+    return {**said, **limits, "SystemCallFilter": "read write"}
+
+
+def test_a_unit_of_a_release_is_held_to_what_the_agent_writes(inventories: dict[str, Inventory]) -> None:
+    released = Released()
+    released.add({"web": {"command": "serve", "drain_seconds": 20}}, {"nightly": {}})
+    assert released.names == {"web", "cron-nightly"}
+    (path,) = (path for path in released.units if "blue" in path)
+    (text,) = released.units[path]
+    facts = as_set_up(inventories["web1"])
+    inventories["web1"].settings.clear()
+    running = {**dict.fromkeys(SETTINGS, ""), **service_settings(text)}
+    state = {"LoadState": "loaded", "ActiveState": "active", "NeedDaemonReload": "no", "process": ""}
+    name = path.rpartition("/")[2]
+    facts["units"][name] = {**running, **state, "DropInPaths": "", "FragmentPath": path, "names": name}
+    facts["slots"] = {path: text}
+    assert deviations(inventories["web1"], facts, released) == []
+    facts["slots"] = {path: text.replace("TimeoutStopSec=20", "TimeoutStopSec=1")}
+    (found,) = deviations(inventories["web1"], facts, released)
+    assert (found.topic, found.found) == ("hardening", "other TimeoutStopSec")
 
 
 def test_the_program_for_hosts_is_one_text_of_the_standard_library(inventories: dict[str, Inventory]) -> None:
