@@ -15,10 +15,13 @@ from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.settings import open_project
+from tests.fleet.checks.conftest import EVERY
 from tests.fleet.checks.harness import run_checks
 from tests.fleet.command import slipway
 from tests.fleet.conftest import KEEP, NAME, write_project
 
+# A second fleet, so `script/test proof` runs it; its quick half is tests/unit/checks/test_foreign_site.py.
+pytestmark = pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it")
 STANDINS = Path(__file__).with_name("standins")
 NAMES = ("plain", "gobinary") if shutil.which("go") else ("plain",)
 
