@@ -20,7 +20,8 @@ SELECTED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    if not pluginmanager.has_plugin("session"):
+    known = parser.getgroup("slipway").options  # a project's conftest.py that imports this one was first
+    if not known and not pluginmanager.has_plugin("session"):
         # locust's plugin for pytest takes --host.
         plugin.add_options(parser, host="--on-host" if pluginmanager.has_plugin("locust") else "--host")
 

@@ -74,10 +74,11 @@ def test_pytest_on_the_project_s_checks_runs_those_of_the_kit_too(project: Proje
     (project.root / "checks" / "test_own.py").write_text(
         f'{HEAD}\n@check("X1", **RULE)\ndef test_own(): pass\n'
     )
-    argv = [sys.executable, "-m", "pytest", "-q", "checks/", "--collect-only", "--stack", "local"]
-    done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, timeout=90, check=False)
-    assert "test_own.py" in done.stdout, done.stdout + done.stderr
-    assert "test_tls.py" in done.stdout, done.stdout + done.stderr
+    for folders in (["checks/"], [str(each) for each in find_checks(project)]):
+        argv = [sys.executable, "-m", "pytest", "-q", *folders, "--collect-only", "--stack", "local"]
+        done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, timeout=90, check=False)
+        assert "test_own.py" in done.stdout, done.stdout + done.stderr
+        assert "test_tls.py" in done.stdout, done.stdout + done.stderr
 
 
 def test_results_of_an_earlier_run_are_not_taken_for_this_ones(project: Project) -> None:
