@@ -90,7 +90,7 @@ def test_an_older_fence_is_refused_and_moves_nothing(web: AgentHost):
 def test_a_corrupt_layer_is_refused_with_both_digests_and_the_warm_release_stays(web: AgentHost):
     layer = publish(web.project, "corrupt", b"these are other bytes")
     manifest: dict[str, object] = {"layers": [layer], "processes": {}}
-    refused = web.stage(990_003, manifest=manifest, build="bcorrupt")
+    refused = web.stage(990_003, manifest=manifest)
     assert refused["error"]["code"] == "corrupt_layer"
     assert refused["error"]["digest"] == layer["digest"] != refused["error"]["got"]
     assert not web.sh("ls /srv/slipway/unfinished").split()
