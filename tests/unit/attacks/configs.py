@@ -31,8 +31,8 @@ HAPROXY = {
     "lua-load-per-thread", "ssl-default-bind-ciphers", "ssl-default-bind-ciphersuites",
     "ssl-default-bind-options", "ssl-default-server-options", "defaults", "mode", "option", "http-reuse",
     "retries", "retry-on", "timeout", "errorfile", "log-format", "frontend", "bind", "acl", "http-request",
-    "http-after-response", "http-check", "tcp-request", "use_backend", "default_backend", "backend",
-    "balance", "hash-type", "cookie", "default-server", "server", "stick-table", "filter",
+    "http-response", "http-after-response", "http-check", "tcp-request", "use_backend", "default_backend",
+    "backend", "balance", "hash-type", "cookie", "default-server", "server", "stick-table", "filter",
 }  # fmt: skip
 """First words. Among those that are not here: `program`, `external-check`, `lua-load`, `set-dumpable`."""
 

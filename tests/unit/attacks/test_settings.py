@@ -31,7 +31,7 @@ from hosts.agent.state import Process
 from hosts.plan import FleetPlan, LoadBalancer
 from slipway.settings import App
 from slipway.settings.app_rules import broken_rules
-from tests.unit.agent.conftest import World
+from tests.unit.agent.conftest import TICKET, World
 from tests.unit.attacks.configs import (
     HAS_SYSTEMD_ANALYZE,
     foreign_in_haproxy,
@@ -251,7 +251,8 @@ def test_the_agent_refuses(exploit: str, world: World):
     content = altered(TOML, place, text)
     manifest = {"processes": content["processes"], "cron": content["cron"]}
     with pytest.raises(AgentError) as refused:
-        world.ask(stage.command, release=7, build="b1", fence=1, manifest=manifest, env={"web": {}})
+        asked = {"release": 7, "build": "b1", "fence": 1, "manifest": manifest, "ticket": TICKET}
+        world.ask(stage.command, **asked, env={"web": {}})
     assert refused.value.code == "bad_request"
     assert not [name for name in Path(world.paths.units).iterdir() if name.name.startswith("slipway-")]
 
