@@ -252,6 +252,7 @@ def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
     why="a refresh token that was copied once gives access for as long as the session is used",
     remedy="replace the refresh token with each use, and refuse the one before",
 )
+@pytest.mark.usefixtures("person")
 def test_a_refresh_token_works_once(site: Site) -> None:
     declared = _declared(site)
     refresh = site.live.app.checks.refresh

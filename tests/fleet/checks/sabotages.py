@@ -102,7 +102,7 @@ COMMAND, ENVIRONMENT = "I9/no-command-line-holds-a-secret", "I9/no-foreign-envir
 LOG = "P8/no-log-holds-a-secret"
 
 SABOTAGES = (
-    Sabotage(ACCOUNT, "web1", "useradd -m -s /bin/bash mallory", "userdel -r mallory 2>/dev/null", "mallory"),
+    Sabotage(ACCOUNT, "web1", "useradd -m -s /bin/bash mallory", "userdel -r mallory 2>/dev/null; chmod 640 /etc/shadow-", "mallory"),
     Sabotage(ACCOUNT, "web2", "gpasswd -a slipway-app sudo", "gpasswd -d slipway-app sudo", "group sudo"),
     Sabotage(ACCOUNT, "edge", "usermod -p '$6$x$y' root", "usermod -p '*' root", "has a password"),
     Sabotage(
@@ -291,7 +291,7 @@ SABOTAGES = (
     Sabotage(PRIVATE_KEY, "web1", "cat > /home/backup.txt; chmod 600 /home/backup.txt", "rm /home/backup.txt", "/home/backup.txt", stdin="key"),
     Sabotage(
         ENVIRONMENT, "data1",
-        "{ echo '[Service]'; printf 'Environment=TOKEN='; cat; echo; echo ExecStart=/bin/true; } > /run/systemd/system/loose.service;"
+        "{ echo '[Service]'; printf 'Environment=TOKEN='; cat; echo; echo ExecStart=/bin/sleep 901; } > /run/systemd/system/loose.service;"
         " systemctl daemon-reload; systemctl start loose",
         "systemctl stop loose; rm /run/systemd/system/loose.service; systemctl daemon-reload", "loose.service", stdin="secret",
     ),

@@ -19,7 +19,7 @@ DATABASE = (
             "cd /etc/slipway/pgbouncer && cp -p server.crt /root/p.crt && cp -p server.key /root/p.key && openssl req -x509 -newkey ec "  # noqa: E501 - a shell's line
             "-pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout /root/n.key -out /root/n.crt 2>/dev/null && "  # noqa: E501 - a shell's line
             f"cat /root/n.key > server.key && cat /root/n.crt > server.crt && {RELOAD_POOLER}",
-            f"cd /etc/slipway/pgbouncer && cat /root/p.key > server.key && cat /root/p.crt > server.crt && {RELOAD_POOLER}",  # noqa: E501 - a shell's line
+            f"cd /etc/slipway/pgbouncer && cat /root/p.key > server.key && cat /root/p.crt > server.crt && rm /root/p.key /root/p.crt /root/n.key /root/n.crt && {RELOAD_POOLER}",  # noqa: E501 - a shell's line
         ),
         red=("I5/the-databases-certificate-is-checked",),
         alone=True,

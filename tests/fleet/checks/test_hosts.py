@@ -121,8 +121,6 @@ PROCESSES = (
             "P9/app-units-are-hardened",
             "P9/app-processes-are-not-root",
             "I3/app-processes-are-restarted",
-            "I11/the-app-logs-json-lines",
-            "P9/the-app-runs-in-production-mode",
         ),
     ),
     Case(
@@ -141,7 +139,7 @@ PROCESSES = (
     Case(
         "a unit that is not restarted",
         drop_in("Restart=no"),
-        red=("I3/app-processes-are-restarted",),
+        red=("I3/app-processes-are-restarted", "P9/app-units-are-hardened"),
         run=("I3/app",),
     ),
     Case(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from slipway.platforms.local.platform import LocalPlatform
+from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.pulumi.failures import explain
-from slipway.progress import Silent
-from slipway.settings import BadInput, Project, SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 SAID = {
     "passphrase is wrong": "getting stack configuration: get stack secrets manager: incorrect passphrase",
@@ -45,10 +44,8 @@ def test_another_failure_tells_its_errors_without_the_way_to_them() -> None:
     assert failure.details == ("creating RDS: quota exceeded", "builtins.ValueError: no zone")
 
 
-def test_without_the_cli_it_is_said_what_to_install(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_cli_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(BadInput, match="Pulumi CLI is not on PATH") as missing:
-        LocalPlatform(project).drift(Silent())
+        refuse_missing()
     assert "https://www.pulumi.com/docs/install/" in missing.value.remedy
