@@ -85,6 +85,7 @@ def ask_views(
 
 def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | None) -> HostView:
     done: list[Task] = []
+    retired = False
     while True:
         seen = view(host.agent.status(order=rollout.next_order()))
         task = next_task(goal, seen, done)
@@ -93,7 +94,15 @@ def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | Non
         if task in done:
             raise SlipwayError(f"{host.name} answered that it did `{task}`, and has not")
         rollout.progress.host(host.name, DOING[task].format(release=goal.release or "none", gone=goal.gone))
-        _do(rollout, host, task, goal, target)
+        try:
+            _do(rollout, host, task, goal, target)
+        except AgentError as failure:
+            if failure.code != "not_warm" or retired:
+                raise
+            retired = (
+                True  # its slot's time was over between the answer and the task: the way back is a cold one
+            )
+            continue
         done.append(task)
 
 

@@ -12,7 +12,7 @@ from tests.fleet.checks.harness import Case
 from tests.fleet.checks.sabotages import SABOTAGES
 
 OTHERWISE = {
-    "I11/the-app-logs-json-lines": "it reads the live release's processes: a build that logs otherwise is needed",
+    "I11/the-app-logs-json-lines": "it reads the live release alone: a build that logs otherwise is needed",
     "P9/the-app-runs-in-production-mode": "another NODE_ENV turns the check of the release's env red first",
     "I3/every-host-can-be-reached": "ssh keeps its connection to a host, and answers over it",
     "X1/tls-does-not-compress": "no server of this decade can be made to compress",
