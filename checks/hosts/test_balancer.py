@@ -142,16 +142,26 @@ def _logged(hosts: list[Host], marks: list[str]) -> str:
         time.sleep(0.2)
 
 
+FIRST_CHECK_SECONDS = 3
+"""After a reload HAProxy reports INI until a server's first check."""
 Servers = dict[str, dict[str, str]]
 """Rows of HAProxy's statistics by the server's name."""
 
 
 def _servers(live: LiveStack, host: Host, backend: str) -> Servers:
-    """The servers of `backend` on `host`, as HAProxy itself reports them."""
+    """The servers of `backend` on `host`, as HAProxy itself reports them once each was checked."""
     local = live.tunnel(name_of(host), "127.0.0.1", 8404)
-    text = httpx.get(f"http://127.0.0.1:{local}/stats;csv", timeout=5).raise_for_status().text
-    rows = csv.DictReader(text.removeprefix("# ").splitlines())
-    found = {row["svname"]: row for row in rows if row["pxname"] == backend and row["type"] == "2"}
+    ends = time.monotonic() + FIRST_CHECK_SECONDS
+    while True:
+        text = httpx.get(f"http://127.0.0.1:{local}/stats;csv", timeout=5).raise_for_status().text
+        rows = csv.DictReader(text.removeprefix("# ").splitlines())
+        found = {row["svname"]: row for row in rows if row["pxname"] == backend and row["type"] == "2"}
+        if (
+            "INI" not in {row["check_status"].lstrip("* ") for row in found.values()}
+            or time.monotonic() > ends
+        ):
+            break
+        time.sleep(0.2)
     if not found:
         pytest.fail(f"HAProxy has no backend {backend} with a server")
     return found

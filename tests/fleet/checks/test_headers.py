@@ -125,7 +125,11 @@ HEADERS = (
         red=("X2/answers-of-the-api-are-not-cached",),
         run=("X2",),
     ),
-    Case("no request id", edge(without("X-Request-Id")), red=("X13/every-answer-has-a-request-id",)),
+    Case(
+        "no request id",
+        edge(without("X-Request-Id")),
+        red=("X13/every-answer-has-a-request-id", "X2/refusals-have-the-headers-too"),
+    ),
     Case(
         "any request id is accepted",
         edge(drop="set-header X-Request-Id %.uuid", at="    acl named_well"),

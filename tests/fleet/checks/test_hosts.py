@@ -140,10 +140,12 @@ PROCESSES = (
         "a unit that is not restarted",
         drop_in("Restart=no"),
         red=("I3/app-processes-are-restarted", "P9/app-units-are-hardened"),
-        run=("I3/app",),
     ),
     Case(
-        "no time to drain", drop_in("TimeoutStopSec=1"), red=("S5/processes-get-time-to-drain",), says="1 s"
+        "no time to drain",
+        drop_in("TimeoutStopSec=1"),
+        red=("S5/processes-get-time-to-drain", "P9/app-units-are-hardened"),
+        says="1 s",
     ),
     Case(
         "a process that keeps dying",
