@@ -198,13 +198,15 @@ def unpack(archive: str, root: str, declared: int) -> None:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             umask=0o022,
         )
+        fits = False
         try:
             fits = _pass_on(zstd, tar, 2 * declared + SLACK)
         except BaseException:
             tar.kill()
             raise
         finally:
-            zstd.kill()
+            if not fits:  # else its output has ended, and it ends by itself
+                zstd.kill()
             codes = zstd.wait(), tar.wait()
         complaints.seek(0)
         complaint = complaints.read(_COMPLAINT).decode(errors="replace").strip()
@@ -236,7 +238,11 @@ def _pass_on(zstd: subprocess.Popen[bytes], tar: subprocess.Popen[bytes], most: 
                     tar.kill()
                     return False
         except BrokenPipeError:
-            return True  # tar says why it ended
+            # tar has ended. It need not have read the zeroes behind the archive's end, so that is no failure.
+            while rest := source.read(1 << 20):
+                moved += len(rest)
+                if moved > most:
+                    return False
     zstd.wait()
     return True
 

@@ -368,3 +368,15 @@ def test_a_layer_without_a_record_of_its_files_counts_as_missing_and_not_as_chan
 def test_a_record_that_cannot_be_read_is_a_change(paths: Paths, kept: Path):
     Path(paths.layer(digests_of(paths)[0]), "tree").write_text("{")
     assert builds.altered(paths, "b1") == ["the record of the layer's files"]
+
+
+def test_zeroes_behind_the_archives_end_are_no_failure(tmp_path: Path) -> None:
+    """tar ends at the archive's end, with zstd still writing: seen on hosts as `zstd ended with -9`."""
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "a").write_text("x")
+    tar = subprocess.run(["tar", "-c", "-C", str(tmp_path / "content"), "."], capture_output=True, check=True)
+    padded = tar.stdout + bytes(600_000)
+    packed = subprocess.run(["zstd", "-q"], input=padded, capture_output=True, check=True)
+    (tmp_path / "layer").write_bytes(packed.stdout)
+    layers.unpack(str(tmp_path / "layer"), str(tmp_path / "root"), 1)
+    assert (tmp_path / "root" / "a").read_text() == "x"
