@@ -132,7 +132,7 @@ def test_pg_hba_is_loaded_as_it_stands(data_host: DataHost) -> None:
     severity="critical",
     asvs="13.2.3",
     standard="CIS PostgreSQL 5",
-    why="the pooler stands in front of the database with rules of its own",
+    why="the pooler stands in front of the database and has its own rules",
     remedy="slipway up writes pgbouncer.ini; then systemctl restart pgbouncer",
 )
 def test_the_pooler_runs_as_its_file_says(data_host: DataHost) -> None:

@@ -66,7 +66,7 @@ def test_accepted_writes_survive_a_power_cut(data_host: DataHost) -> None:
     "I5",
     severity="critical",
     standard="PostgreSQL manual 20.5",
-    why="a role or database may have a setting of its own, and loses writes although the server would not",
+    why="a role or database may have its own setting, and loses writes although the server would not",
     remedy="ALTER ROLE … RESET synchronous_commit, also IN DATABASE",
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])

@@ -146,7 +146,7 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
     method, path = declared_request(person.site, "refresh")
-    # A session of its own: an app may give out a new cookie each time.
+    # A separate session: an app may give out a new cookie each time.
     visitor = sign_in_person(person.site, person.site.live)
     cookies = [line.partition(";")[0] for line in visitor.cookies if not line.startswith(STICKY_COOKIE)]
     if not cookies:

@@ -218,7 +218,7 @@ def loose_sources(sources: str) -> list[str]:
 
 
 def _any_host(source: str) -> bool:
-    """Whether a source names no host of its own: `https:`, `*`, `https://*`, `*.com`, `*:443`. Pure."""
+    """Whether a source names no particular host: `https:`, `*`, `https://*`, `*.com`, `*:443`. Pure."""
     if re.fullmatch(r"[a-z][a-z0-9+.-]*:", source):
         return True
     host = re.sub(r"^[a-z]+://", "", source).partition("/")[0].partition(":")[0]

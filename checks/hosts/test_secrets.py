@@ -218,7 +218,7 @@ def test_a_worker_has_no_secret_of_the_web(host: Host, live: LiveStack) -> None:
     if not web_only:
         not_evaluated("no secret of slipway.toml is for the web process alone")
     # cut on the host: with file().content the values would come to this machine.
-    # The live slot only: the warm one keeps the env of its own, older release.
+    # The live slot only: the warm one keeps the env of its older release.
     names = host.run("cut -d= -f1 /etc/slipway/env/%s/worker.env", live_slot(host)).stdout.split()
     held = sorted(set(names) & set(web_only))
     assert not held, f"the worker's environment holds {', '.join(held)}"

@@ -103,7 +103,7 @@ class NotEvaluated(pytest.skip.Exception):
 
 
 class CouldNotBeTried(pytest.skip.Exception):
-    """What the check stands on is broken: nothing is known of its own promise. The run has not passed."""
+    """What the check stands on is broken: nothing is known of the check's promise. The run has not passed."""
 
 
 def not_evaluated(reason: str) -> NoReturn:

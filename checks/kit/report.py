@@ -30,7 +30,7 @@ FIRST: dict[Verdict, str] = {
     "could not be tried": "What could not be tried",
     "waived": "What is accepted for now",
 }
-"""Verdicts that a reader looks for first, each with a section of its own, worst severity first."""
+"""Verdicts that a reader looks for first, each in its own section, worst severity first."""
 
 
 @dataclass(frozen=True)

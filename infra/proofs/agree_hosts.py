@@ -156,7 +156,7 @@ def leaving_hosts_are_heard(facts: Facts) -> Iterator[Said]:
 
 
 def templates_are_their_roles(facts: Facts) -> Iterator[Said]:
-    """Each group's template has the profile, security group and user data of its own role."""
+    """Each group's template has the profile, security group and user data of the group's role."""
     for group in facts.graph.of(_GROUP):
         role_name = str(group.inputs.get("name")).removeprefix(f"{facts.fleet}-")
         template = facts.graph.by_address(first(at(group.inputs, "launchTemplate.id")))

@@ -1,7 +1,7 @@
 """Grammar: every string, enum and number of the recorded graph, held to AWS's own service models.
 
 `models.py` has the calls that make each resource and botocore's shapes of them, `grammar_rows.py` what those
-leave open. An input that neither knows is a problem of its own: nothing is valid for want of a rule.
+leave open. An input that neither knows is itself a problem: nothing is valid for want of a rule.
 """
 
 from __future__ import annotations

@@ -99,9 +99,8 @@ def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | Non
         except AgentError as failure:
             if failure.code != "not_warm" or retired:
                 raise
-            retired = (
-                True  # its slot's time was over between the answer and the task: the way back is a cold one
-            )
+            # The slot's time was over between the answer and the task: the way back is a cold one.
+            retired = True
             continue
         done.append(task)
 
