@@ -119,32 +119,25 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
         return
     rollout.lease.check()
     roles = rollout.hosts.roles
+    documents: dict[Role, dict[str, object]]
     if live is None:
-        documents: dict[Role, str] = {
-            role: signed_text(rollout, nothing_live(role, order=rollout.order)) for role in roles
-        }
-        write(documents, rollout.order)
-        return
-    _warn_of_another_config(rollout, live.release)
-    app = live.app(rollout.app)
-    write(
-        {
-            role: signed_text(
-                rollout,
-                boot_document(
-                    role,
-                    live,
-                    order=rollout.order,
-                    hold_seconds=rollout.app.retire.hold_seconds,
-                    site=rollout.site,
-                    secret_names=secret_names(app),
-                    env=env_of(rollout, app, role),
-                ),
+        documents = {role: nothing_live(role, order=rollout.order) for role in roles}
+    else:
+        _warn_of_another_config(rollout, live.release)
+        app = live.app(rollout.app)
+        documents = {
+            role: boot_document(
+                role,
+                live,
+                order=rollout.order,
+                hold_seconds=rollout.app.retire.hold_seconds,
+                site=rollout.site,
+                secret_names=secret_names(app),
+                env=env_of(rollout, app, role),
             )
             for role in roles
-        },
-        rollout.order,
-    )
+        }
+    write({role: signed_text(rollout, each) for role, each in documents.items()}, rollout.order)
 
 
 def _restore_boot_documents(rollout: Rollout, failed: Shipment) -> None:

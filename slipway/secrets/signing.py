@@ -76,10 +76,8 @@ def ensure_signers(project: Project) -> str:
     file = signers_file(project)
     if file.exists():
         return ""
-    public, name = (
-        public_of(_key(project, make=True)),
-        f"{os.environ.get('USER') or 'operator'}@{os.uname().nodename}",
-    )
+    public = public_of(_key(project, make=True))
+    name = f"{os.environ.get('USER') or 'operator'}@{os.uname().nodename}"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f'{name} namespaces="{NAMESPACES}" {public}\n')
     if project.stack.facts.keeps_keys_here:
