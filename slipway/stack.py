@@ -19,7 +19,7 @@ from hosts.inventory.parts import Deviation
 from hosts.inventory.released import Released
 from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
-from slipway.fleet.fleet import Fleet, FleetHost
+from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
@@ -63,11 +63,13 @@ __all__ = [
     "CheckUpload",
     "CheckWebhook",
     "Deviation",
+    "FleetHost",
     "LiveStack",
     "Outputs",
     "Role",
     "SlipwayError",
     "WebSocket",
+    "answers",
     "open_live",
 ]
 

@@ -8,13 +8,12 @@ import json
 import re
 import secrets as randomness
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from slipway.stack import LiveStack, SlipwayError
+from slipway.stack import FleetHost, LiveStack, SlipwayError, answers
 
 SECONDS = 120
 """Longest search of one host."""
@@ -38,7 +37,7 @@ that a host needs no more than Python's own `re`; a build is held to gitleaks' w
 LOGGED = {
     "a bearer token": r"(?i)\bbearer\s+[A-Za-z0-9_~+/-][A-Za-z0-9._~+/-]{19,}",
     "a JSON web token": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
-    "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "an AWS access key": KNOWN["an AWS access key"],
     "a password in a URL": r"\b[a-z][a-z0-9+.-]+://[^\s/:@\"']*:(?!\*+@|\[?redacted|%5B|<)[^\s/@\"']{6,}@",
 }
 """What no log may hold, whoever gave it out."""
@@ -110,7 +109,7 @@ class Sought:
 
 def search(
     live: LiveStack, values: Mapping[str, str], variables: Iterable[str], salt: str
-) -> tuple[dict[str, Any], Mapping[str, Exception]]:
+) -> tuple[Mapping[str, Any], Mapping[str, Exception]]:
     """By host, what `leak_search.py` found there; and why others could not be searched."""
     sought = Sought.of(values)
     wanted = {
@@ -125,25 +124,17 @@ def search(
     source = _PROGRAM.read_text().replace(
         "WANTED: dict[str, Any] = {}", f"WANTED: dict[str, Any] = {wanted!r}", 1
     )
-    found: dict[str, Any] = {}
-    failed: dict[str, Exception] = {}
 
-    def look(name: str) -> None:
-        try:
-            # By standard input: every account on the host can read command lines.
-            run = ["/usr/bin/python3", "-IB", "-"]
-            done = live.fleet.host(name).connection.run(run, source.encode(), timeout=SECONDS)
-            if done.code != 0:
-                last = live.redact(done.stderr).strip().splitlines()[-1:]
-                raise SlipwayError(f"{name} could not be searched for secrets: {''.join(last)}")
-            found[name] = json.loads(done.stdout)
-        except SlipwayError as error:
-            failed[name] = error
+    def look(host: FleetHost) -> Any:
+        # By standard input: every account on the host can read command lines.
+        run = ["/usr/bin/python3", "-IB", "-"]
+        done = host.connection.run(run, source.encode(), timeout=SECONDS)
+        if done.code != 0:
+            last = live.redact(done.stderr).strip().splitlines()[-1:]
+            raise SlipwayError(f"{host.name} could not be searched for secrets: {''.join(last)}")
+        return json.loads(done.stdout)
 
-    names = [host.name for host in live.outputs.hosts]
-    with ThreadPoolExecutor(max(1, len(names))) as pool:
-        list(pool.map(look, names))
-    return found, failed
+    return answers(lambda: live.fleet.each(live.fleet.hosts, look))
 
 
 def new_salt() -> str:

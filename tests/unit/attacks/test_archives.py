@@ -89,7 +89,7 @@ def test_exploit_a_tree_too_deep_to_delete_is_refused_and_deleted(world: World):
         world.ask(builds.prune, keep=2)
         assert list(folder.iterdir()) == []
     finally:
-        # pytest cannot delete such a tree either, and every later run on this machine would end with that error.
+        # pytest cannot delete such a tree either: each later run on this machine would end with that error.
         subprocess.run(["rm", "-rf", str(root)], check=True)
 
 
