@@ -14,10 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
-from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import Deviation
 from hosts.inventory.released import Released
-from slipway.build.contents import contents_of
 from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
@@ -256,6 +254,8 @@ class LiveStack:
 
         None if the platform does not know what belongs on its hosts.
         """
+        from hosts.inventory.look import look_at_all  # noqa: PLC0415 - slow to import, and a rollback needs none
+
         _, inventories = set_ups(self.project, self.outputs, self.secrets)
         if not inventories:
             return None
@@ -336,6 +336,8 @@ class LiveStack:
 
     def files_of(self, build: str) -> dict[str, str]:
         """What a build's layers hold, by name: `<SHA-256> <mode>` of a file, `-> target` of a link."""
+        from slipway.build.contents import contents_of  # noqa: PLC0415 - as above
+
         return contents_of(self.manifest(build), self.bucket)
 
     def env_as_released(self, release: int, scope: str) -> dict[str, str] | None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from hosts.inventory.look import look_at_all
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 from hosts.plan import FleetPlan
 from slipway.platforms import state_folder
@@ -64,6 +63,8 @@ class OwnHosts(Platform):
 
     def drift(self, progress: Progress) -> list[Difference]:
         """What differs from the hosts' inventories, the worst first."""
+        from hosts.inventory.look import look_at_all  # noqa: PLC0415 - slow to import, and a rollback needs none
+
         outputs = self.open().outputs
         _, inventories = state_folder.set_ups(self.project, outputs, self.secrets)
         with progress.phase("hosts"):
