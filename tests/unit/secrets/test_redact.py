@@ -70,8 +70,8 @@ def test_a_canary_is_found_in_no_shape(canary: str, before: str, after: str):
 def test_a_value_split_over_lines_is_found(canary: str, at: int, broken: str):
     assume(not {canary[at - 1], canary[at]} & set(" \t\\"))
     text = f"first {canary[:at]}{broken}{canary[at:]} last"
-    for clean in (Redactor({"CANARY": canary}).text(text), envfile.redact(text, envfile.disguises([canary]))):
-        assert canary[at:] not in clean.removesuffix(" last").removeprefix("first ")
+    assert Redactor({"CANARY": canary}).text(text) == "first ‹CANARY› last"
+    assert envfile.redact(text, envfile.disguises([canary])) == "first [redacted] last"
 
 
 @given(canaries, st.sampled_from(["hex", "HEX", "blanks", "base32", "unicode", "json", "url", "lines"]))
