@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from slipway.settings.checks import Checks
 from slipway.settings.load import Load
 from slipway.settings.schema import (
+    Calendar,
     Command,
     EnvName,
     Folder,
@@ -92,7 +93,7 @@ class Process(Setting):
 class Cron(Setting):
     """Work on a schedule: a systemd timer on one owner host. Exactly one of `path` and `command`."""
 
-    schedule: str
+    schedule: Calendar
     """systemd OnCalendar, for example `*:0/5` or `Mon *-*-* 09:00`."""
     path: HttpPath | None = None
     """The owner host sends a POST to the live release, with `Authorization: Bearer <value of secret>`."""

@@ -169,8 +169,6 @@ def _cron(app: App) -> Iterator[Broken]:
                 f"must be a systemd calendar time, got crontab's {shown(entry.schedule)}",
                 'for example "*:0/5" (every 5 minutes) or "Mon *-*-* 09:00"',
             )
-        elif not entry.schedule.strip():
-            yield ("cron", name, "schedule"), "must not be empty", 'for example "*:0/5"'
         if entry.path is None:
             if "secret" in entry.model_fields_set:
                 yield ("cron", name, "secret"), "has no meaning with command", "remove it"

@@ -19,6 +19,7 @@ _ENV_NAME = r"^[A-Z][A-Z0-9_]*$"
 _CHECK_ID = r"^[PISX][0-9]{1,2}/[a-z0-9-]+$"
 _WAIVER = r"^.*\S.*, until [0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _REQUEST = r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /[!-~]*$"
+_CALENDAR = r"^ *[A-Za-z0-9*][A-Za-z0-9 *:,./~_+-]*$"
 _MEMORY = r"^[1-9][0-9]{0,6}[MG]$"
 
 
@@ -34,6 +35,8 @@ PlainPath = Annotated[str, StringConstraints(pattern=PLAIN_PATH)]
 """A path that HAProxy is given as a word: without quotes, `;`, `#` and backslashes."""
 Folder = Annotated[str, StringConstraints(pattern=_FOLDER)]
 """A folder that systemd is given: without backslashes, quotes and `%`."""
+Calendar = Annotated[str, StringConstraints(pattern=_CALENDAR)]
+"""A time of systemd's OnCalendar: a backslash at its end would join the next line of the unit to it."""
 Request = Annotated[str, StringConstraints(pattern=_REQUEST)]
 CheckId = Annotated[str, StringConstraints(pattern=_CHECK_ID)]
 WaiverText = Annotated[str, StringConstraints(pattern=_WAIVER)]
@@ -53,6 +56,7 @@ PATTERNS: dict[str, tuple[str, str]] = {
         "must be a relative folder of letters, digits, spaces and ._@+~,=-",
         "systemd reads it as a line of a unit",
     ),
+    _CALENDAR: ("must be a systemd calendar time", 'for example "*:0/5" or "Mon *-*-* 09:00"'),
     NAME_PATTERN: (
         "must be lowercase letters, digits and hyphens, start with a letter and have at most 31 characters",
         "",

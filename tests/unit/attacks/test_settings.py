@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -152,12 +152,15 @@ def refused_by_haproxy(folder: Path, text: str) -> str:
 
 # A failure names at most two places: to shrink it would only take time.
 BOUNDED = settings(
-    max_examples=150, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
 @BOUNDED
 @given(made=attacks())
+@example(made=[(("cron", "daily-summary", "schedule"), "*-*-* 06:00\\")])
 def test_generated_settings_that_the_model_takes_render_to_what_systemd_and_haproxy_take(
     plan: FleetPlan, tmp_path: Path, made: list[Attack]
 ):

@@ -72,6 +72,12 @@ def test_unknown_keys_do_not_hide_what_else_makes_no_sense(wrong: Wrong):
         ("[env]\nlower = { value = 'x' }\n", "7 env.lower: must be uppercase letters"),
         ("[env]\nX = {}\n", "7 env.X: give exactly one of value, secret = true and from"),
         ("[env]\nX = 'plain'\n", "7 env.X: must be a table ()"),
+        (
+            "[cron.c]\nschedule = '*-*-* 06:00\\\\'\ncommand = 'x'\n",
+            '7 cron.c.schedule: must be a systemd calendar time, got "*-*-* 06:00\\\\',
+        ),
+        ("[cron.c]\nschedule = ''\ncommand = 'x'\n", "7 cron.c.schedule: must be a systemd calendar time"),
+        ("[cron.c]\nschedule = '@daily'\ncommand = 'x'\n", "7 cron.c.schedule: must be a systemd calendar"),
         ("[cron.c]\nschedule = 'daily'\n", "6 cron.c: give exactly one of path and command"),
         (
             "[[smoke.steps]]\nname='a'\nrequest='GET health'\n",
