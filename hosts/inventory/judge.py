@@ -43,7 +43,7 @@ GENERATED = re.compile(
 """What scripts of Debian's packages make, which dpkg does not list."""
 PROVIDED = re.compile(
     r"/etc/(apt/apt\.conf\.d/\S*cloud-init\S*|ssh/sshd_config\.d/50-cloud-init\.conf|profile\.d/Z99-cloud\S*"
-    r"|udev/rules\.d/70-persistent-net\.rules|sudoers\.d/90-cloud-init-users|systemd/network/\S+"
+    r"|udev/rules\.d/70-persistent-net\.rules|sudoers\.d/[\w-]+|systemd/network/\S+"
     r"|apt/sources\.list\.d/\S+|apt/apt\.conf\.d/(00|70|90|99)[a-z-]*(cdrom|debconf|needrestart|proxy))"
     r"|/run/systemd/system/netplan-\S+"
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hosts.agent.signature import RELEASE
 from hosts.plan import SETUP_DIGEST
 from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
@@ -128,6 +129,12 @@ def hosts_set_up(rollout: Rollout) -> Iterable[Problem]:
             f"{', '.join(stale)}: set up for other settings than slipway.toml and Pulumi.{stack}.yaml have",
             f"slipway up --stack {stack}",
         )
+
+
+def signer(rollout: Rollout) -> Iterable[Problem]:
+    """This person's key may sign releases to the stack; a key on a token is asked for here."""
+    rollout.stack.signing.sign(rollout.stack.name.encode(), RELEASE)
+    return ()
 
 
 def disk(rollout: Rollout) -> Iterable[Problem]:
@@ -263,6 +270,7 @@ def _squawk() -> str:
 
 CHECKS: tuple[Check, ...] = (
     env_contract,
+    signer,
     hosts_set_up,
     disk,
     certificate,

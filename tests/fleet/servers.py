@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.platforms.local.bake import Recipe, as_tar, bake, base_recipe
+from slipway.platforms.local.bake import INIT_PATH, Recipe, as_tar, bake, base_recipe
 from slipway.platforms.local.containers import SYSTEMD
-from slipway.platforms.local.debian import apt_files, ensure_debian, find_mirror
+from slipway.platforms.local.debian import apt_files, ensure_debian, extra_cas, find_mirror
 from slipway.platforms.local.docker import Docker, ensure_daemon
 from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.network import ensure_network
@@ -80,6 +80,12 @@ def plain_server(docker: Docker) -> str:
     like = base_recipe(debian, apt_files(mirror))
     script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{_SCRIPT}" if mirror else _SCRIPT
     return bake(docker, Recipe("plain-server", debian, script, like.files))
+
+
+def brought() -> tuple[str, ...]:
+    """How a deviation begins that the image makes: this machine's ways to Debian, which no provider's has."""
+    paths = [INIT_PATH, *(path for path, _, _ in apt_files(find_mirror("bookworm")))]
+    return (*paths, *(["authority "] if extra_cas() else []))
 
 
 def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
