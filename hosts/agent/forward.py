@@ -17,7 +17,7 @@ from . import durable, envfile
 from .aws import Answer, Cloud
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
-from .json_object import JsonObject
+from .json_object import JsonObject, cast
 from .state import State
 
 TYPE_CHECKING = False
@@ -171,7 +171,8 @@ def _priority(entry: JsonObject) -> int:
 def _text(message: object) -> str:
     """A message; journald prints one that is not valid UTF-8 as a list of bytes."""
     if isinstance(message, list):
-        return bytes(byte for byte in message if isinstance(byte, int)).decode(errors="replace")
+        codes = cast("list[object]", message)
+        return bytes(code for code in codes if isinstance(code, int)).decode(errors="replace")
     return message if isinstance(message, str) else ""
 
 

@@ -28,7 +28,7 @@ def sent(world: World, host: str, *lines: tuple[int, str, str]) -> None:
     logs.create_log_stream(**where)
     events: list[dict[str, object]] = []
     for ago, process, text in lines:
-        fields = json.loads(text) if text.startswith("{") else {"message": text}
+        fields: dict[str, object] = json.loads(text) if text.startswith("{") else {"message": text}
         fields["slipway"] = {"host": host, "process": process, "release": 7}
         events.append({"timestamp": NOW - ago * 1000, "message": json.dumps(fields)})
     logs.put_log_events(**where, logEvents=sorted(events, key=lambda each: str(each["timestamp"])))
