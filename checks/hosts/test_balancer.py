@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from checks.kit.check import check, not_evaluated
+from checks.kit.haproxy import ask
 from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.site import Site
 from slipway.stack import LiveStack
@@ -95,9 +96,7 @@ def test_tunnels_may_be_silent_as_long_as_declared(live: LiveStack, host: Host) 
     roles=("edge", "web"),
 )
 def test_haproxy_runs_the_configuration_in_its_file(host: Host) -> None:
-    # testinfra has no module for HAProxy's socket.
-    info = host.check_output("echo show info | socat -T2 unix-connect:/run/haproxy/admin.sock -")
-    up = re.search(r"^Uptime_sec: (\d+)", info, re.MULTILINE)
+    up = re.search(r"^Uptime_sec: (\d+)", ask(host, "show info"), re.MULTILINE)
     assert up, "HAProxy's socket does not say since when it runs"
     age = float(host.check_output("echo $(( $(date +%%s) - $(stat -c %%Y %s) ))", CONFIG))
     # It reads the file a moment before it starts to count.

@@ -12,12 +12,12 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from checks.kit.haproxy import ask
 from checks.kit.hosts import Hosts
 from slipway.stack import LiveStack
 
 LONGEST_WAIT = 120.0
 """Seconds to wait for another run; then this one goes on."""
-SOCKET = "/run/haproxy/admin.sock"
 TABLE = "clients"
 
 
@@ -51,13 +51,10 @@ def give_back(live: LiveStack, hosts: Hosts) -> None:
     """
     most = live.app.limits.requests_per_minute
     for edge in hosts.of("edge"):
-        # socat, as testinfra has no module for HAProxy's socket.
-        talk = f"socat -T1 stdio unix-connect:{SOCKET}"
         # An edge that is out of reach by now is another check's failure.
         with suppress(RuntimeError):
-            shown = edge.run(f"echo 'show table {TABLE} data.http_req_rate gt {most}' | {talk}").stdout
-            for key in keys_of(shown):
-                edge.run(f"echo 'clear table {TABLE} key {key}' | {talk}")
+            for key in keys_of(ask(edge, f"show table {TABLE} data.http_req_rate gt {most}")):
+                ask(edge, f"clear table {TABLE} key {key}")
 
 
 def keys_of(shown: str) -> list[str]:
