@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slipway.stack import LiveStack
 
 MOST_LINES = 10_000
-"""Of one host's journal, at once."""
+"""Maximum number of lines read at once from the journal of a host."""
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 

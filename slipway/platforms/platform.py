@@ -113,7 +113,7 @@ class LogSearch:
     """Only this host; empty: every host, also those that are gone."""
     pattern: re.Pattern[str] | None = None
     lines: int = 50
-    """Of each host, the newest."""
+    """Number of the newest lines of each host."""
 
     def fits(self, process: str) -> bool:
         """Is a line of `process` wanted?"""
