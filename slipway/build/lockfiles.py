@@ -55,7 +55,7 @@ def _manifests(root: Path, files: list[str], lock: str) -> list[Table]:
     return [cast("Table", json.loads((root / name).read_text())) for name in mine]
 
 
-def _bun(text: str, _: Sequence[Table]) -> Iterator[Package]:
+def _bun(text: str, _manifests: Sequence[Table]) -> Iterator[Package]:
     lock = cast("Table", json.loads(_without_trailing_commas(text)))
     locked: dict[str, list[Any]] = lock.get("packages", {})
     shipped = _reached(lock.get("workspaces", {}), locked)
@@ -95,7 +95,7 @@ def _cuts(path: str) -> list[int]:
     return [0] + [len(path) - match.start() for match in reversed(list(re.finditer("/", path)))]
 
 
-def _deno(text: str, _: Sequence[Table]) -> Iterator[Package]:
+def _deno(text: str, _manifests: Sequence[Table]) -> Iterator[Package]:
     """It does not say what only tests need. The versions of peers stand behind an underscore."""
     lock = cast("Table", json.loads(text))
     for ecosystem in ("jsr", "npm"):
@@ -106,7 +106,7 @@ def _deno(text: str, _: Sequence[Table]) -> Iterator[Package]:
             yield Package(ecosystem, name, version.partition("_")[0], integrity if ecosystem == "npm" else "")
 
 
-def _npm(text: str, _: Sequence[Table]) -> Iterator[Package]:
+def _npm(text: str, _manifests: Sequence[Table]) -> Iterator[Package]:
     lock = cast("Table", json.loads(text))
     for place, entry in cast("dict[str, Table]", lock.get("packages", {})).items():
         if "node_modules/" not in place or entry.get("link"):
@@ -118,7 +118,7 @@ def _npm(text: str, _: Sequence[Table]) -> Iterator[Package]:
         )
 
 
-def _pnpm(text: str, _: Sequence[Table]) -> Iterator[Package]:
+def _pnpm(text: str, _manifests: Sequence[Table]) -> Iterator[Package]:
     """Formats 6 and 9 (pnpm 8 to 10). A key is `name@version(peers)`; format 6 has a slash before it."""
     lock = cast("Table", yaml.safe_load(text) or {})
     packages = cast("dict[str, Table]", lock.get("packages") or {})
@@ -233,7 +233,7 @@ def _named(spec: str) -> tuple[str, str]:
     return spec[:1] + name, version
 
 
-def _uv(text: str, _: Sequence[Table]) -> Iterator[Package]:
+def _uv(text: str, _manifests: Sequence[Table]) -> Iterator[Package]:
     for entry in cast("list[Table]", tomllib.loads(text).get("package", [])):
         source = cast("Table", entry.get("source", {}))
         if source.keys() & {"virtual", "editable", "directory"}:
