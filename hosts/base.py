@@ -16,6 +16,7 @@ from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
 from hosts.units import at_boot, unit
 from slipway.settings import Host
+from slipway.settings.aws_names import AwsNames
 
 PACKAGES = (
     *("ca-certificates", "iproute2", "nftables", "openssh-server", "procps", "python3", "sudo"),
@@ -87,7 +88,13 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                 "secret_key": plan.secret(reader) if reader else "",
             },
             **(
-                {"cloud": {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.role]}}
+                {
+                    "cloud": {
+                        "region": cloud.region,
+                        "boot_secret": cloud.boot_secrets[host.role],
+                        "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(host.role),
+                    }
+                }
                 if cloud
                 else {}
             ),

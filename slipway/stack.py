@@ -11,12 +11,11 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
 from hosts.inventory.parts import Deviation
-from hosts.inventory.released import Released
-from slipway.build.manifest import Manifest, load_manifest
 from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
 from slipway.platforms.platform import Platform, platform_of
@@ -48,6 +47,9 @@ from slipway.settings import Bucket as BucketOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
+
+if TYPE_CHECKING:
+    from slipway.build.manifest import Manifest
 
 __all__ = [
     "LOAD_HEADER",
@@ -254,30 +256,14 @@ class LiveStack:
 
         None if the platform does not know what belongs on its hosts.
         """
-        from hosts.inventory.look import look_at_all  # noqa: PLC0415 - slow to import, and a rollback needs none
+        # Slow to import, and a rollback needs none of it.
+        from hosts.inventory.look import look_at_all  # noqa: PLC0415
+        from slipway.build.released import released  # noqa: PLC0415
 
         _, inventories = set_ups(self.project, self.outputs, self.secrets)
         if not inventories:
             return None
-        return look_at_all(self.outputs, inventories, self.released())
-
-    def released(self) -> Released:
-        """What the releases that hosts may hold have left there."""
-        head = self.ledger.head()
-        before = self.ledger.previous_good(before=head.live) if head.live else None
-        live = self.ledger.get(head.live) if head.live else None
-        found = Released({*self.app.processes, *(f"cron-{name}" for name in self.app.cron)})
-        every = (live, before, self.ledger.unfinished())
-        for build in {each.build for each in every if each is not None and each.build}:
-            try:
-                manifest = self.manifest(build)
-            except SlipwayError:
-                continue  # made by an older slipway, which this one does not read
-            found.add(
-                {name: each.model_dump(mode="json") for name, each in manifest.processes.items()},
-                manifest.cron,
-            )
-        return found
+        return look_at_all(self.outputs, inventories, released(self.app, self.ledger, self.bucket))
 
     # the record of releases
 
@@ -330,8 +316,10 @@ class LiveStack:
         """By name, the stack's private keys that are in no secret store: PEM."""
         return self.platform.private_keys()
 
-    def manifest(self, build: str) -> Manifest:
+    def manifest(self, build: str) -> "Manifest":
         """The manifest of a build in the builds bucket."""
+        from slipway.build.manifest import load_manifest  # noqa: PLC0415 - as above
+
         return load_manifest(self.bucket, build)
 
     def files_of(self, build: str) -> dict[str, str]:

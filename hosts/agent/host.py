@@ -120,6 +120,8 @@ class Host:
         self.region = cloud.text("region", "")
         self.boot_secret = cloud.text("boot_secret", "")
         """ARN of the boot document of the host's role; empty where there is no cloud."""
+        self.log_group = cloud.text("log_group", "")
+        """CloudWatch log group of the host's role."""
         self.serves = self.role == "web"
         """Whether this host runs a HAProxy with the slot map."""
 

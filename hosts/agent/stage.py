@@ -100,6 +100,7 @@ def _record(paths: Paths, build: str, wanted: list[layers.Layer]) -> None:
 
 def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject) -> None:
     """Write the slot's files; the slot is staged when all of them are there."""
+    plan.staged = time.time()
     state.slots[plan.name] = plan
     state.save()
     os.makedirs(paths.slots, mode=0o755, exist_ok=True)

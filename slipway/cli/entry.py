@@ -18,9 +18,9 @@ def main() -> NoReturn:
     try:
         # Imported modules never become garbage; collecting during imports costs a tenth of the start-up time.
         gc.set_threshold(50_000, 20, 20)
-        from slipway.cli.app import app  # noqa: PLC0415 - Ctrl-C during the import must be reported too
+        from slipway.cli.app import command_line  # noqa: PLC0415 - Ctrl-C during the import must be reported
 
-        app(standalone_mode=True)
+        command_line(next(iter(sys.argv[1:]), None))(standalone_mode=True)
     except SlipwayError as failure:
         report(failure, as_json=as_json)
         sys.exit(failure.exit_code)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from slipway.settings.app import App
 from slipway.settings.app_file import FILE_NAME, load_app, toml_lines
-from slipway.settings.aws_fit import unfit_on_aws
 from slipway.settings.env import REFS, misfits, why_absent
 from slipway.settings.stack import Stack
 from slipway.settings.stack_file import (
@@ -66,7 +65,11 @@ def open_project(stack_name: str, start: Path | None = None) -> Project:
 def check_fit(app: App, stack: Stack, *, root: Path, app_dir: Path) -> None:
     """Raises InvalidSettings with everything in which `app` and `stack` contradict each other."""
     unmet = list(unmet_demands(app, stack))
-    wrong = [*bad_overrides(app, stack), *unfit_on_aws(app, stack)]
+    wrong = list(bad_overrides(app, stack))
+    if stack.aws is not None:
+        from slipway.settings.aws_fit import unfit_on_aws  # noqa: PLC0415 - slow, and for AWS only
+
+        wrong += unfit_on_aws(app, stack)
     if not unmet and not wrong:
         return
     toml = app_dir / FILE_NAME

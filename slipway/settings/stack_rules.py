@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from slipway.settings.aws_rules import broken_aws_rules
 from slipway.settings.platform_facts import section_owners
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
@@ -44,7 +43,10 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         yield from _servers(stack)
     if "aws" in stack.facts.sections and stack.aws is None:
         yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
-    yield from broken_aws_rules(stack)
+    if stack.aws is not None:
+        from slipway.settings.aws_rules import broken_aws_rules  # noqa: PLC0415 - slow, and for AWS only
+
+        yield from broken_aws_rules(stack)
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:

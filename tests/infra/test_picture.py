@@ -16,7 +16,7 @@ from infra.picture.model import PLACES, picture
 from infra.picture.svg import Box, layout, svg
 from infra.recording import Graph, Resource
 from infra.recording import record as real_record
-from slipway.cli.app import app
+from slipway.cli.app import command_line
 from slipway.settings import BadInput
 from tests.infra.conftest import ROOT
 
@@ -113,26 +113,28 @@ def command(monkeypatch: pytest.MonkeyPatch, graphs: dict[str, Graph]) -> CliRun
 
 
 def test_graph_writes_a_file(command: CliRunner, tmp_path: Path) -> None:
-    result = command.invoke(app, ["infra", "graph", "--stack", "prod", "--out", str(tmp_path / "prod.svg")])
+    result = command.invoke(
+        command_line(), ["infra", "graph", "--stack", "prod", "--out", str(tmp_path / "prod.svg")]
+    )
     assert result.exit_code == 0
     assert ElementTree.parse(tmp_path / "prod.svg").getroot().tag == f"{SVG}svg"
 
 
 @pytest.mark.parametrize("what", ["graph", "cost", "check"])
 def test_each_has_json(command: CliRunner, what: str) -> None:
-    result = command.invoke(app, ["infra", what, "--stack", "preview", "--json"])
+    result = command.invoke(command_line(), ["infra", what, "--stack", "preview", "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout)
 
 
 def test_check_says_that_all_rules_are_kept(command: CliRunner) -> None:
-    result = command.invoke(app, ["infra", "check", "--stack", "prod"])
+    result = command.invoke(command_line(), ["infra", "check", "--stack", "prod"])
     assert re.match(r"prod keeps all \d+ rules; its values are as AWS's models want them", result.stdout)
 
 
 @pytest.mark.parametrize("stack", ["production", "local"])
 def test_a_stack_without_infrastructure_is_bad_input(command: CliRunner, stack: str) -> None:
-    result = command.invoke(app, ["infra", "check", "--stack", stack])
+    result = command.invoke(command_line(), ["infra", "check", "--stack", stack])
     assert isinstance(result.exception, BadInput)
     assert result.exception.remedy
 
@@ -142,6 +144,6 @@ def test_a_missing_sdk_is_bad_input(command: CliRunner, monkeypatch: pytest.Monk
         return None
 
     monkeypatch.setattr("slipway.cli.infra.find_spec", nothing)
-    result = command.invoke(app, ["infra", "cost", "--stack", "prod"])
+    result = command.invoke(command_line(), ["infra", "cost", "--stack", "prod"])
     assert isinstance(result.exception, BadInput)
     assert "uv tool install --reinstall slipway" in result.exception.remedy

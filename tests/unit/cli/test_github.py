@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 from typer.testing import CliRunner
 
-from slipway.cli.app import app
+from slipway.cli.app import command_line
 from slipway.settings import BadInput
 
 
@@ -45,18 +45,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 
 
 def test_it_prints_both_numbers_as_settings_want_them() -> None:
-    result = CliRunner().invoke(app, ["github", "ids", "acme/board"])
+    result = CliRunner().invoke(command_line(), ["github", "ids", "acme/board"])
     assert result.stdout == "owner_id: 12\nrepository_id: 34\n"
 
 
 def test_it_sends_the_token_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "canary")
-    result = CliRunner().invoke(app, ["github", "ids", "acme/board", "--json"])
+    result = CliRunner().invoke(command_line(), ["github", "ids", "acme/board", "--json"])
     assert json.loads(result.stdout) == {"owner_id": 12, "repository_id": 34}
     assert GitHub.tokens[-1] == "Bearer canary"
 
 
 def test_an_unknown_repository_is_bad_input() -> None:
-    result = CliRunner().invoke(app, ["github", "ids", "acme/bored"])
+    result = CliRunner().invoke(command_line(), ["github", "ids", "acme/bored"])
     assert isinstance(result.exception, BadInput)
     assert "acme/bored" in str(result.exception)
