@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slipway.platforms.aws.offered import not_offered
 from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
 from slipway.progress import Progress
 from slipway.settings import BadInput, Stack
@@ -43,10 +44,16 @@ def make_linked_roles(session: AwsSession, progress: Progress) -> None:
 
 
 def refuse_small_account(session: AwsSession, stack: Stack) -> None:
-    """BadInput, naming each, if the account's plan or quotas are too small for a new stack."""
+    """BadInput, naming each, if the account has no room for a new stack, or AWS not what it wants."""
     if stack.aws is None:
         return
     found = [*_plan(session), *_quotas(session, stack.aws)]
+    if missing := list(not_offered(session, stack, stack.aws)):
+        raise BadInput(
+            f"AWS does not offer what stack {stack.name} wants, so nothing was made",
+            details=[*missing, *found],
+            remedy=f"choose others in Pulumi.{stack.name}.yaml",
+        )
     if found:
         raise BadInput(
             f"account {stack.aws.account} has no room for stack {stack.name}, so nothing was made",
