@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 COMMANDS = {
-    **{name: name for name in ("init", "up", "down", "build", "release", "rollback", "hold")},
+    **{name: name for name in ("init", "up", "down", "build", "release", "promote", "rollback", "hold")},
     "resume": "hold",
     **{name: name for name in ("status", "verify", "history", "logs", "run", "approve", "drift", "check")},
     **{name: name for name in ("load", "meter", "doctor")},

@@ -47,14 +47,13 @@ def refuse_small_account(session: AwsSession, stack: Stack) -> None:
     """BadInput, naming each, if the account has no room for a new stack, or AWS not what it wants."""
     if stack.aws is None:
         return
-    found = [*_plan(session), *_quotas(session, stack.aws)]
     if missing := list(not_offered(session, stack, stack.aws)):
         raise BadInput(
             f"AWS does not offer what stack {stack.name} wants, so nothing was made",
-            details=[*missing, *found],
+            details=missing,
             remedy=f"choose others in Pulumi.{stack.name}.yaml",
         )
-    if found:
+    if found := [*_plan(session), *_quotas(session, stack.aws)]:
         raise BadInput(
             f"account {stack.aws.account} has no room for stack {stack.name}, so nothing was made",
             details=found,
