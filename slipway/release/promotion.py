@@ -101,7 +101,7 @@ def _refuse_client_values(project: Project, stack: str) -> None:
         raise BadInput(
             f"the build holds {stack}'s values of {', '.join(differ)}, which differ on {project.stack.name}",
             remedy="client values are compiled into what browsers load: serve these from the API instead, or"
-            f" build anew with slipway release --stack {project.stack.name}",
+            f" make another build: slipway release --stack {project.stack.name}",
         )
 
 

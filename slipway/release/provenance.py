@@ -26,7 +26,7 @@ class Promotion(Stored):
     release: int
     build: str
     commit: str = ""
-    """Of the source that the build was made from; it has to be checked out to ship the build."""
+    """Commit of the source that the build was made from; shipping the build takes it checked out."""
     record: int
     fence: int
     floor: int
