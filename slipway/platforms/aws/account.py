@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from slipway.platforms.aws.offered import not_offered
 from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
@@ -61,6 +62,25 @@ def refuse_small_account(session: AwsSession, stack: Stack) -> None:
         )
 
 
+def request_increases(session: AwsSession, stack: Stack, progress: Progress) -> list[str]:
+    """Request room in each quota that is too small for the stack; what then is awaited, a line each."""
+    awaited: list[str] = []
+    for need in _needs(session, stack.aws) if stack.aws else ():
+        if need.limit is None or need.total <= need.limit:
+            continue
+        given = {"ServiceCode": need.service, "QuotaCode": need.code}
+        history = "list_requested_service_quota_change_history_by_quota"
+        asked = session.call("service-quotas", history, **given).get("RequestedQuotas", [])
+        if not any(each["Status"] in _OPEN and each["DesiredValue"] >= need.total for each in asked):
+            wanted = float(need.total)
+            session.call("service-quotas", "request_service_quota_increase", **given, DesiredValue=wanted)
+            progress.line(f"requested {need.total} {need.what} in place of {need.limit:g}")
+        awaited.append(
+            f"wait until AWS allows {need.total} {need.what} ({need.code}; hours to days, in Service Quotas)"
+        )
+    return awaited
+
+
 def _plan(session: AwsSession) -> Iterator[str]:
     try:
         plan = session.call("freetier", "get_account_plan_state").get("accountPlanType")
@@ -70,7 +90,37 @@ def _plan(session: AwsSession) -> Iterator[str]:
         yield "the account is on AWS' free plan, which refuses RDS backups and larger classes: upgrade it"
 
 
+@dataclass(frozen=True)
+class Need:
+    """What a stack needs of one quota. `limit` None: it cannot be read."""
+
+    service: str
+    code: str
+    what: str
+    more: int
+    used: int
+    limit: float | None
+
+    @property
+    def total(self) -> int:
+        """With what is used already."""
+        return self.used + self.more
+
+
+_OPEN = {"PENDING", "CASE_OPENED", "APPROVED"}
+"""States of a request that need not be made again."""
+
+
 def _quotas(session: AwsSession, aws: Aws) -> Iterator[str]:
+    for need in _needs(session, aws):
+        if need.limit is not None and need.total > need.limit:
+            yield (
+                f"{need.what}: {need.more} more are needed, {need.used} are used, {need.limit:g} are allowed"
+                f" ({need.code})"
+            )
+
+
+def _needs(session: AwsSession, aws: Aws) -> Iterator[Need]:
     gateways = 1 if aws.network.nat == "one" else aws.network.zones
     # During a replacement there is one host more in each group.
     hosts = {aws.web.type: 0, aws.worker.type: 0}
@@ -83,9 +133,7 @@ def _quotas(session: AwsSession, aws: Aws) -> Iterator[str]:
         (NETWORKS, 1, len(session.pages("ec2", "describe_vpcs", "Vpcs"))),
     ):
         service, code, what = quota
-        limit = _limit(session, service, code)
-        if limit is not None and used + needed > limit:
-            yield f"{what}: {needed} more are needed, {used} are used, {limit:g} are allowed ({code})"
+        yield Need(service, code, what, needed, used, _limit(session, service, code))
 
 
 def _limit(session: AwsSession, service: str, code: str) -> float | None:
