@@ -56,7 +56,7 @@ class Deb:
     arch: str
     file: str
     sha256: str = ""
-    """Of the archive, once it was fetched and apt has proved it."""
+    """Hash of the archive, once it was fetched and apt has proved it."""
 
     @classmethod
     def read(cls, uri_line: str) -> Deb:
