@@ -86,7 +86,7 @@ def _command(path: str, command: Any) -> Iterator[str]:
     if examples:
         yield from ("```sh", textwrap.dedent(examples).strip(), "```", "")
     ordered = sorted(command.params, key=lambda each: each.name in _OWN)
-    yield "| | default | |"
+    yield "| option | default | |"
     yield "|---|---|---|"
     for each in ordered:
         yield f"| {_spelling(each)} | {_default(each)} | {_cell(each.help or '')} |"

@@ -119,10 +119,6 @@ def exists(model: type[BaseModel], path: list[str]) -> bool:
 def merged(base: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(base)
     for key, value in part.items():
-        old = both.get(key)
-        both[key] = (
-            merged(cast("dict[str, Any]", old), value)
-            if isinstance(old, dict) and isinstance(value, dict)
-            else value
-        )
+        tables = isinstance(both.get(key), dict) and isinstance(value, dict)
+        both[key] = merged(both[key], cast("dict[str, Any]", value)) if tables else value
     return both

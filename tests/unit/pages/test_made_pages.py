@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from hosts.agent.main import COMMANDS as AGENT_COMMANDS
 from script import app_pages, reference
@@ -45,11 +44,6 @@ def test_the_agent_s_page_has_every_error_code_and_no_other():
 
 def test_every_page_is_in_the_menu():
     """mkdocs says the same when it builds; this says it without mkdocs."""
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-    menu = yaml.load((ROOT / "mkdocs.yml").read_text(), Loader)["nav"]
-    named = set(re.findall(r"'([\w/.-]+\.md)'", str(menu)))
+    menu = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    named = set(re.findall(r"[\w/.-]+\.md$", menu, re.MULTILINE))
     assert named == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
