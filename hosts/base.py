@@ -8,7 +8,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from pyinfra.operations import files, server, systemd
+from pyinfra.operations import files, systemd
 
 from hosts import firewall
 from hosts.operations import install, on_change
@@ -23,7 +23,6 @@ PACKAGES = (
     *("systemd-timesyncd", "unattended-upgrades", "zstd"),
 )
 
-APP_USER = "slipway-app"
 FOLDERS = {
     "/etc/slipway": "755",
     "/etc/slipway/env": "700",
@@ -46,15 +45,6 @@ SYSCTL = "/etc/sysctl.d/60-slipway.conf"
 
 def deploy(plan: FleetPlan, host: Host) -> None:
     """Nothing here interrupts what the host serves."""
-    server.user(  # noqa: S604 - `shell` is the login shell
-        name=f"user {APP_USER}",
-        user=APP_USER,
-        system=True,
-        shell="/usr/sbin/nologin",
-        home="/nonexistent",
-        create_home=False,
-        ensure_home=False,
-    )
     for path, mode in FOLDERS.items():
         files.directory(name=path, path=path, mode=mode)
     files.put(name=CA, src=str(plan.ca_file), dest=CA, mode="644")

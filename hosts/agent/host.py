@@ -36,6 +36,7 @@ class Paths:
         self.builds = f"{self.srv}/builds"
         self.slots = f"{self.srv}/slots"
         self.work = f"{self.srv}/unfinished"
+        self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"

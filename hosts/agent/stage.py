@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from . import builds, cron, durable, envfile, haproxy, layers, retire, signature, units
+from . import accounts, builds, cron, durable, envfile, haproxy, layers, retire, signature, units
 from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -109,6 +109,7 @@ def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject
     os.symlink(f"../builds/{plan.build}", link)
     os.rename(link, paths.slot(plan.name))
     envfile.write_slot(paths, host, plan, env)
+    accounts.ensure({*plan.processes, *env.raw})
     units.write_slot(paths, plan)
     retire.ensure_timer(paths)
     if host.serves:

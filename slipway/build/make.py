@@ -12,6 +12,7 @@ from slipway.build import cache
 from slipway.build.cache import settings_digest, tree_digest
 from slipway.build.command import BuildFailed, run_command
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Entry, Packed, collect, pack, recalled, record_of
+from slipway.build.lockfiles import read_lockfiles
 from slipway.build.manifest import (
     Git,
     Kind,
@@ -26,7 +27,7 @@ from slipway.build.manifest import (
     unmatched_migrations,
 )
 from slipway.build.runtime import Installed, architecture, runtime_layer
-from slipway.build.sbom import READERS, make_sbom, read_lockfiles
+from slipway.build.sbom import make_sbom
 from slipway.build.source import ALWAYS_LEFT_OUT, Source, copy_files, matcher
 from slipway.settings import App, BadInput
 
@@ -52,8 +53,7 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
     packed["app"] = pack(entries, times="content", report=PackingProgress("app layer", entries, order.line))
 
     ran_by = RuntimeOf(name=app.runtime.name, version=app.runtime.version)
-    locks = [name for name in source.files if Path(name).name in READERS]
-    sbom = make_sbom(app.name, source.sha, ran_by, read_lockfiles(source.root, locks))
+    sbom = make_sbom(app.name, source.sha, ran_by, read_lockfiles(source.root, source.files))
     manifest = seal(
         app=app.name,
         arch=architecture(),

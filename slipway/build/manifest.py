@@ -39,7 +39,7 @@ class Part(Table):
 class RuntimeOf(Part):
     """The pinned runtime; `version` is empty for `none`."""
 
-    name: Literal["bun", "node", "python", "none"]
+    name: Literal["bun", "deno", "node", "python", "none"]
     version: str = ""
 
 

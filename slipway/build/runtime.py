@@ -55,7 +55,9 @@ def install(runtime: Runtime, line: Callable[[str], None] = lambda _: None) -> I
         home.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
             made = Path(folder) / "home"
-            fetch = {"bun": _fetch_bun, "node": _fetch_node, "python": _fetch_python}[runtime.name]
+            fetch = {"bun": _fetch_bun, "deno": _fetch_deno, "node": _fetch_node, "python": _fetch_python}[
+                runtime.name
+            ]
             fetch(runtime.version, Path(folder) / "fetched", made / RUNTIME_FOLDER)
             try:
                 made.rename(home)
@@ -80,6 +82,11 @@ def _fetch_bun(version: str, fetched: Path, target: Path) -> None:
     fetch_package(f"@oven/bun-linux-{arch}", version, fetched)
     _take(fetched / "package" / "bin" / "bun", target / "bin" / "bun")
     (target / "bin" / "bunx").symlink_to("bun")
+
+
+def _fetch_deno(version: str, fetched: Path, target: Path) -> None:
+    fetch_package(f"@deno/linux-{architecture()}-glibc", version, fetched)
+    _take(fetched / "package" / "deno", target / "bin" / "deno")
 
 
 def _fetch_node(version: str, fetched: Path, target: Path) -> None:

@@ -29,7 +29,7 @@ from slipway.settings.schema import (
 class Runtime(Setting):
     """What runs the app. The runtime is a layer of the build, so hosts need none installed."""
 
-    name: Literal["bun", "node", "python", "none"]
+    name: Literal["bun", "deno", "node", "python", "none"]
     """`none`: the build contains its own binary."""
     version: str = ""
     """Exact version, for example "1.4.5"; omitted only for `none`."""

@@ -20,6 +20,7 @@ def broken_rules(app: App, folder: Path) -> list[Broken]:
 
 _EXACT = {
     "bun": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "1.4.5"),
+    "deno": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "2.9.6"),
     "node": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "24.11.1"),
     "python": (re.compile(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"), "3.13"),
 }

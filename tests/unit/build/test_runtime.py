@@ -24,9 +24,9 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     served = tmp_path / "served"
     served.mkdir()
     with tarfile.open(served / "package.tgz", "w:gz") as tar:
-        for binary in ("bun", "node"):
+        for binary in ("bin/bun", "bin/node", "deno"):
             content = b"#!/bin/sh\necho pinned\n"
-            member = tarfile.TarInfo(f"package/bin/{binary}")
+            member = tarfile.TarInfo(f"package/{binary}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     digest = hashlib.sha512((served / "package.tgz").read_bytes()).digest()
@@ -68,6 +68,13 @@ def test_node_ships_as_one_binary(npm: Path) -> None:
     installed = install(Runtime(name="node", version="26.10.0"))
     assert installed is not None
     assert [path.name for path in installed.bin.iterdir()] == ["node"]
+
+
+def test_deno_ships_as_one_binary(npm: Path) -> None:
+    installed = install(Runtime(name="deno", version="2.9.6"))
+    assert installed is not None
+    assert [path.name for path in installed.bin.iterdir()] == ["deno"]
+    assert "@deno/linux-" in (npm / "asked").read_text()
 
 
 def test_a_package_that_is_not_what_was_promised_is_refused(npm: Path, cache_home: Path) -> None:
