@@ -2,7 +2,7 @@
 
 A link to a file outside docs/ leads to the repository, or is plain text where its address is not known
 (REPOSITORY_URL). Lists follow CommonMark, as on GitHub; Python-Markdown wants a blank line before a list and
-four spaces a level.
+four spaces a level. The menu has every command, and so names none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ from typing import Any
 ITEM = re.compile(r"( *)([-*]|\d+\.)( +)\S")
 FENCE = re.compile(r" *(```|~~~)")
 LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+[^)\s]*)\)")
+
+
+def on_config(config: Any) -> None:
+    """Called by mkdocs with mkdocs.yml: each command's page goes into the menu below that of all commands."""
+    pages = sorted(Path(config["docs_dir"], "reference", "cli").glob("*.md"))
+    commands = [{page.stem: f"reference/cli/{page.name}"} for page in pages if page.stem != "index"]
+    reference = next(each["Reference"] for each in config["nav"] if "Reference" in each)
+    next(each["Commands"] for each in reference if "Commands" in each).extend(commands)
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
