@@ -43,7 +43,7 @@ def test_the_agent_s_page_has_every_error_code_and_no_other():
 
 
 def test_every_page_is_in_the_menu():
-    """mkdocs says the same when it builds; this says it without mkdocs. Pages of commands are added by a hook."""
+    """mkdocs says the same when it builds; this says it without. A hook adds the commands."""
     menu = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
     named = set(re.findall(r"[\w/.-]+\.md$", menu, re.MULTILINE))
     wanted = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
