@@ -20,7 +20,8 @@ from tests.unit.pages.blocks import DOCS, Block, blocks, lines
 
 ELSEWHERE = {
     r"slipway (up|down)\b": "makes or asks hosts; tests/fleet does",
-    r"slipway (release|rollback|promote|status|history|logs|run|verify)\b": "needs a fleet; tests/fleet has one",
+    r"slipway (release|rollback|promote|verify)\b": "needs a fleet; tests/fleet has one",
+    r"slipway (status|history|logs|run)\b": "needs a fleet; tests/fleet has one",
     r"slipway (hold|resume|ledger)\b": "needs the bucket of a fleet; tests/fleet has one",
     r"slipway (check|load|meter|drift)\b": "needs a fleet; tests/fleet has one",
     r"slipway secrets .*--stack preview": "needs an AWS account; tests/unit/platforms/aws emulates one",
