@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import PROTOCOL, VERSION, durable, handover, haproxy, systemd
+from . import PROTOCOL, VERSION, cron, durable, handover, haproxy, systemd
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -31,6 +31,9 @@ def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         "slots": {name: _slot(slot, units) for name, slot in state.slots.items()},
         "handover": state.handover,
         "cron_kinds": state.cron_kinds,
+        "cron": cron.last_runs(paths, state),
+        "killed": state.killed,
+        "arch": host.arch,
         "disk": _disk(paths),
         "setup_digest": (durable.read(paths.setup_digest) or b"").decode().strip() or None,
         "haproxy": _haproxy(paths) if host.serves else None,
