@@ -1,6 +1,6 @@
 """SES: mail from the domain, with DKIM, over TLS only, and alarms before AWS suspends sending."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -44,7 +44,7 @@ class Mail(pulumi.ComponentResource):
 
     identity_arn: pulumi.Output[str]
     configuration_set: pulumi.Output[str]
-    records: Mapping[str, DnsRecord]
+    records: dict[str, DnsRecord]
     """By a short name: `dkim-1`, `mail-from`, `spf`, `dmarc`."""
 
     def __init__(self, name: str, args: MailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
