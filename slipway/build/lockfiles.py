@@ -19,7 +19,7 @@ Table = dict[str, Any]
 class Package:
     """One locked package. `integrity` is as the lock file has it: `sha512-<base64>` or `sha256:<hex>`."""
 
-    ecosystem: Literal["jsr", "npm", "pypi"]
+    ecosystem: Literal["deb", "jsr", "npm", "pypi"]
     name: str
     version: str
     integrity: str = ""

@@ -35,7 +35,7 @@ def make_sbom(app: str, version: str, runtime: RuntimeOf, packages: Sequence[Pac
     No time and no random serial number: the serial number is made from what the SBOM says.
     """
     components = [_component(package) for package in packages]
-    if runtime.name != "none":
+    if runtime.version:
         components.append(
             Component(
                 type=component.ComponentType.PLATFORM,

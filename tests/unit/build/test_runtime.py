@@ -57,8 +57,8 @@ def test_bun_is_fetched_once_and_ships_with_bunx(npm: Path, tmp_path: Path) -> N
     assert install(BUN) == installed
     assert len((npm / "asked").read_text().splitlines()) == 2
     assert "@oven/bun-linux-" in (npm / "asked").read_text()
-    layer = runtime_layer(BUN, installed)
-    assert runtime_layer(BUN, installed) == layer
+    layer = runtime_layer(installed)
+    assert runtime_layer(installed) == layer
     out = unpack(layer.path, tmp_path / "host")
     assert str((out / ".runtime/bin/bunx").readlink()) == "bun"
     assert os.access(out / ".runtime/bin/bun", os.X_OK)
