@@ -77,7 +77,7 @@ def restore_live_release() -> None:
 
 
 def host_json(plan: FleetPlan, host: Host) -> str:
-    """Who the host is, for its agent: role, app, and the read-only account of the builds bucket."""
+    """Who the host is, for its agent: roles, app, and the read-only account of the builds bucket."""
     builds, cloud, instance = plan.outputs.builds, plan.outputs.cloud, plan.instance
     reader = builds.reader_secret_key_secret
     endpoint = builds.endpoint or f"https://s3.{builds.region}.amazonaws.com"
@@ -97,7 +97,7 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                 "secret_key": plan.secret(reader) if reader else "",
             },
             **(
-                {"cloud": {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.role]}}
+                {"cloud": {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.only_role]}}
                 if cloud
                 else {}
             ),

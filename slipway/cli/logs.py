@@ -46,8 +46,8 @@ def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[Fleet
     app = live.app
     if process is not None and process not in app.processes:
         raise BadInput(f"slipway.toml has no process {process}", remedy=f"one of {', '.join(app.processes)}")
-    roles = {app.role_of(name) for name in ([process] if process else app.processes)}
-    hosts = [found for found in live.app_hosts if host in (None, found.name) and found.role in roles]
+    roles = [app.role_of(name) for name in ([process] if process else app.processes)]
+    hosts = [found for found in live.app_hosts if host in (None, found.name) and found.facts.is_any(*roles)]
     if not hosts:
         raise BadInput(
             f"{host or 'no host'} does not run {process or 'the app'}",

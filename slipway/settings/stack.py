@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
-from slipway.settings.outputs import Role
+from slipway.settings.outputs import Roles
 from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
 from slipway.settings.schema import Lines, Name, Setting
 
@@ -18,8 +18,8 @@ class Server(Setting):
 
     name: Name
     """Name of the host, unique in the stack."""
-    role: Role
-    """Role in the fleet."""
+    roles: Roles = Field(alias="role")
+    """Role in the fleet, or a list of those that share this server: `[edge, web, worker, data]`."""
     address: str
     """Private address, by which the fleet's other hosts reach it."""
     ssh: str

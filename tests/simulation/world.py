@@ -309,7 +309,7 @@ class SimStack(LiveStack):
         super().__init__(project)
         self.world, self.command, self.build = world, command, f"b{command.process.pid}"
         hosts = [
-            HostOutput(name=name, role=cast("Any", role), address="", ssh_host="")
+            HostOutput(name=name, roles=(cast("Any", role),), address="", ssh_host="")
             for name, role in ROLES.items()
         ]
         self._outputs = Outputs(
@@ -382,7 +382,7 @@ def _app(plan: Plan) -> Any:
     return SimpleNamespace(
         processes=roles,
         role_of=roles.get,
-        on_role=lambda role: [name for name, its in roles.items() if its == role],  # pyright: ignore
+        on_role=lambda *own: [name for name, its in roles.items() if its in own],  # pyright: ignore
         env={},
         retire=SimpleNamespace(hold_seconds=plan.hold_seconds, keep_builds=2),
         smoke=SimpleNamespace(steps=[step], timeout_seconds=5),

@@ -169,7 +169,7 @@ def compose_outputs(
         hosts=[
             Host(
                 name=host.name,
-                role=host.role,
+                roles=(host.role,),
                 address=host.address,
                 ssh_host=LOOPBACK,
                 ssh_port=host.ssh_port,

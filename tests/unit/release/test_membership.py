@@ -128,7 +128,7 @@ def test_where_hosts_elect_an_owner_of_cron_entries_a_release_names_the_same(
 ):
     names = ("web-b", "web-a")
     fleet = Fleet(outputs(*names), None if is_static else lambda: outputs(*names))
-    stack: Any = SimpleNamespace(fleet=fleet, app_hosts=fleet.hosts)
+    stack: Any = SimpleNamespace(fleet=fleet, app_hosts=fleet.hosts, app=world.stack.app)
     members = Membership(cast("LiveStack", stack), names, world.rollout.progress, [])
     owners: list[FleetHost] = [host for host in members.all if members.cron_kinds(host)]
     assert [host.name for host in owners] == [owner]
