@@ -7,11 +7,11 @@ import json
 
 from pyinfra.operations import files, server, systemd
 
-from hosts.base import LIB
+from hosts.base import HOST_JSON, LIB
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import JINJA, template
-from hosts.units import unit
+from hosts.units import UNITS, unit
 from slipway.settings import Host
 
 PACKAGES = ("openssl", "postgresql-client")
@@ -27,7 +27,7 @@ ENDPOINTS = "/etc/slipway/endpoints.json"
 
 
 def deploy(plan: FleetPlan, host: Host) -> None:
-    """Operators' access through Systems Manager, and timers: follow the boot document, drain, measure."""
+    """Operators' access through Systems Manager; timers (follow the boot document, drain, measure); logs."""
     del host  # every role has the same
     _users()
     if plan.instance and plan.instance.endpoints:
@@ -40,6 +40,19 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     for name in timers:
         timer = f"slipway-{name}.timer"
         systemd.service(name=timer, service=timer, running=True, enabled=True)
+    _logs()
+
+
+def _logs() -> None:
+    """The journal goes to CloudWatch Logs, by the agent: Debian has no package that could send it."""
+    service = "slipway-forward.service"
+    unit(service)
+    systemd.service(name=service, service=service, running=True, enabled=True)
+    on_change(
+        name="forward restart",
+        files=[f"{LIB}/agent.tar", HOST_JSON, f"{UNITS}/{service}"],
+        command=f"systemctl restart {service}",
+    )
 
 
 def _users() -> None:

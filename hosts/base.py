@@ -8,7 +8,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from pyinfra.operations import files, server, systemd
+from pyinfra.operations import files, systemd
 
 from hosts import firewall
 from hosts.operations import install, on_change
@@ -16,13 +16,13 @@ from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
 from hosts.units import at_boot, unit
 from slipway.settings import Host
+from slipway.settings.aws_names import AwsNames
 
 PACKAGES = (
     *("ca-certificates", "iproute2", "nftables", "openssh-server", "procps", "python3", "sudo"),
     *("systemd-timesyncd", "unattended-upgrades", "zstd"),
 )
 
-APP_USER = "slipway-app"
 FOLDERS = {
     "/etc/slipway": "755",
     "/etc/slipway/env": "700",
@@ -45,15 +45,6 @@ SYSCTL = "/etc/sysctl.d/60-slipway.conf"
 
 def deploy(plan: FleetPlan, host: Host) -> None:
     """Nothing here interrupts what the host serves."""
-    server.user(  # noqa: S604 - `shell` is the login shell
-        name=f"user {APP_USER}",
-        user=APP_USER,
-        system=True,
-        shell="/usr/sbin/nologin",
-        home="/nonexistent",
-        create_home=False,
-        ensure_home=False,
-    )
     for path, mode in FOLDERS.items():
         files.directory(name=path, path=path, mode=mode)
     files.put(name=CA, src=str(plan.ca_file), dest=CA, mode="644")
@@ -97,7 +88,13 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                 "secret_key": plan.secret(reader) if reader else "",
             },
             **(
-                {"cloud": {"region": cloud.region, "boot_secret": cloud.boot_secrets[host.only_role]}}
+                {
+                    "cloud": {
+                        "region": cloud.region,
+                        "boot_secret": cloud.boot_secrets[host.only_role],
+                        "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(host.only_role),
+                    }
+                }
                 if cloud
                 else {}
             ),

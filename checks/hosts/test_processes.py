@@ -15,7 +15,7 @@ from slipway.stack import LiveStack
     severity="critical",
     asvs="13.2.2",
     why="a compromised process that runs as root owns the host",
-    remedy="User=slipway-app in the unit",
+    remedy="release again: slipway gives each process an account of its own",
     roles=("web", "worker"),
 )
 def test_app_processes_are_not_root(host: Host, app_services: list[Host]) -> None:
@@ -60,6 +60,7 @@ def test_app_processes_do_not_keep_dying(live_services: list[Host]) -> None:
     why="alarms and searches need log lines that a program can parse",
     remedy="log one JSON object per line, with checks.log_keys of slipway.toml",
     roles=("web", "worker"),
+    needs=("checks.log_keys",),
 )
 def test_the_app_logs_json_lines(host: Host, live_services: list[Host], live: LiveStack) -> None:
     keys = live.app.checks.log_keys
@@ -91,6 +92,7 @@ def test_the_app_logs_json_lines(host: Host, live_services: list[Host], live: Li
     why="development mode is slow and exposes internals in its errors",
     remedy='NODE_ENV = { value = "production" } in [env] of slipway.toml',
     roles=("web", "worker"),
+    needs=("env.NODE_ENV",),
 )
 def test_the_app_runs_in_production_mode(host: Host, live_services: list[Host], live: LiveStack) -> None:
     if "NODE_ENV" not in live.app.env:
@@ -110,7 +112,7 @@ def test_the_app_runs_in_production_mode(host: Host, live_services: list[Host], 
     roles=("web", "worker"),
 )
 def test_the_app_cannot_write_its_own_code(host: Host) -> None:
-    writable = "-user slipway-app -o -perm -0002 -not -type l"
+    writable = "-not -user root -o -perm -0002 -not -type l"
     # find: testinfra's file() reads one path at a time, and these are trees.
     loose = host.check_output(f"find /srv/slipway/layers /srv/slipway/builds {writable} | head -5").split()
     assert not loose, f"the app may change {', '.join(loose)}"

@@ -26,6 +26,7 @@ _DOWNLOAD_TIMEOUT = 30.0
 _CHUNK = 1 << 20
 _SERVICES = {
     "autoscaling": "https://autoscaling.{region}.amazonaws.com",
+    "logs": "https://logs.{region}.amazonaws.com",
     "monitoring": "https://monitoring.{region}.amazonaws.com",
     "s3": "https://s3.{region}.amazonaws.com",
     "sts": "https://sts.{region}.amazonaws.com",

@@ -186,6 +186,7 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
             signature.raise_floor(state, signature.fence_of(state.live))
         before = _free(paths)
         leftovers = [f"{paths.work}/{name}" for name in os.listdir(paths.work)]
+        leftovers += [f"{paths.homes}/{name}" for name in _names(paths.homes) if name.startswith("gone-")]
         builds = _builds(paths)
         kept = _kept(state, builds, keep)
         gone = [build for build in builds if build not in kept]

@@ -36,6 +36,7 @@ class Paths:
         self.builds = f"{self.srv}/builds"
         self.slots = f"{self.srv}/slots"
         self.work = f"{self.srv}/unfinished"
+        self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
@@ -121,6 +122,8 @@ class Host:
         self.region = cloud.text("region", "")
         self.boot_secret = cloud.text("boot_secret", "")
         """ARN of the boot document of the host's role; empty where there is no cloud."""
+        self.log_group = cloud.text("log_group", "")
+        """CloudWatch log group of the host's role."""
         self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
 

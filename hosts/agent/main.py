@@ -34,9 +34,10 @@ COMMANDS = {
     "converge": ("converge", "command"),
     "measure": ("measure", "command"),
     "leave": ("leave", "command"),
+    "forward": ("forward", "command"),
 }
 """Command → module and function in it, imported only for that command."""
-_LOCAL = ("announce", "converge", "cron", "handover", "leave", "measure", "restore", "retire")
+_LOCAL = ("announce", "converge", "cron", "forward", "handover", "leave", "measure", "restore", "retire")
 """Commands that systemd starts without a request on stdin."""
 
 

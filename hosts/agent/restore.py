@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import builds, cron, handover, haproxy, retire, systemd
+from . import accounts, builds, cron, handover, haproxy, retire, systemd, units
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -20,6 +20,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         _condemn_altered(paths, state)
         if host.serves:
             haproxy.write_map(paths, haproxy.wanted(state))
+        _renew_units(paths, state)
         started = _units_to_run(state)
         systemd.start(started, block=False)
         if host.serves:
@@ -60,6 +61,14 @@ def _condemn_altered(paths: Paths, state: State) -> None:
             slot.become("failed")
         slot.error = error.brief()
         state.save()
+
+
+def _renew_units(paths: Paths, state: State) -> None:
+    """A host that was rebuilt around its old disks lacks the accounts, and an older agent wrote its units."""
+    for slot in state.slots.values():
+        if slot.state in ("live", "warm"):
+            accounts.ensure(slot.processes)
+            units.write_slot(paths, slot)
 
 
 def _units_to_run(state: State) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import durable, envfile, haproxy, systemd
+from . import accounts, durable, envfile, haproxy, systemd
 from .errors import AgentError
 from .handover import finish_interrupted, take_back_from
 from .host import Host, Paths
@@ -116,6 +116,7 @@ def empty(paths: Paths, host: Host, state: State, slot: str) -> None:
     if host.serves:
         haproxy.mark_down(paths, slot)
     envfile.remove_slot(paths, slot)
+    accounts.set_aside_homes(paths, slot)
     durable.unlink(paths.slot(slot))
     record = state.slots[slot]
     record.processes, record.cron, record.migrate, record.secret_names = {}, {}, {}, []

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 
-from . import durable, envfile, units
+from . import accounts, durable, envfile, units
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
 from .state import Slot, State, order_of, refuse_outranked
 
+SCOPES = ("migrate", "task", "cron")
+"""What a one-off may run as, besides a process of the release."""
 _TAIL = 50
 
 
@@ -50,6 +52,10 @@ def one_off(
     root = os.path.realpath(paths.slot(slot.name))
     if not os.path.isdir(root):
         raise AgentError("not_staged", f"release {slot.release} has no files on {host.name}")
+    if scope not in (*slot.processes, *SCOPES):
+        raise AgentError("bad_request", f"run.scope: {host.name} runs no process and no scope {scope!r}")
+    accounts.ensure([scope])
+    settings = [*accounts.settings(slot.name, scope), f"Environment=HOME={accounts.home(slot.name, scope)}"]
     name = f"slipway-run-{os.getpid()}-{time.time_ns() // 1_000_000}"
     env_file = f"{paths.run}/{name}.env"
     os.makedirs(paths.run, mode=0o755, exist_ok=True)
@@ -58,7 +64,8 @@ def one_off(
     begun = time.monotonic()
     try:
         code, tail = _follow(
-            _argv(name, env_file, root, directory, timeout, argv), envfile.secrets(paths, slot)
+            _argv(name, [*settings, f"EnvironmentFile={env_file}"], root, directory, timeout, argv),
+            envfile.secrets(paths, slot),
         )
     except Interrupted:
         subprocess.run(["systemctl", "stop", f"{name}.service"], check=False, capture_output=True)
@@ -84,16 +91,14 @@ def _slot(host: Host, state: State, request: JsonObject) -> Slot:
     return slot
 
 
-def _argv(name: str, env_file: str, root: str, directory: str, timeout: float, argv: list[str]) -> list[str]:
+def _argv(
+    name: str, settings: list[str], root: str, directory: str, timeout: float, argv: list[str]
+) -> list[str]:
     """systemd-run's command line. `$` is doubled: systemd would expand it."""
     settings = [
-        f"User={units.USER}",
-        f"Group={units.USER}",
+        *settings,
         f"WorkingDirectory={units.folder(root, directory)}",
-        f"EnvironmentFile={env_file}",
         f"Environment=PATH={units.search_path(root)}",
-        f"Environment=HOME={units.HOME}",
-        "CacheDirectory=slipway-app",
         f"RuntimeMaxSec={timeout:g}",
         "TimeoutStopSec=10",
         "KillMode=mixed",

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from . import builds, cron, durable, envfile, haproxy, layers, retire, signature, units
+from . import accounts, builds, cron, durable, envfile, haproxy, layers, retire, signature, units
 from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -100,6 +100,7 @@ def _record(paths: Paths, build: str, wanted: list[layers.Layer]) -> None:
 
 def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject) -> None:
     """Write the slot's files; the slot is staged when all of them are there."""
+    plan.staged = time.time()
     state.slots[plan.name] = plan
     state.save()
     os.makedirs(paths.slots, mode=0o755, exist_ok=True)
@@ -108,6 +109,7 @@ def _install(paths: Paths, host: Host, state: State, plan: Slot, env: JsonObject
     os.symlink(f"../builds/{plan.build}", link)
     os.rename(link, paths.slot(plan.name))
     envfile.write_slot(paths, host, plan, env)
+    accounts.ensure({*plan.processes, *env.raw})
     units.write_slot(paths, plan)
     retire.ensure_timer(paths)
     if host.serves:

@@ -104,6 +104,8 @@ class Slot:
         self.config = fields.text("config", "")
         self.site = fields.text("site", "localhost")
         self.since = fields.number("since", 0)
+        self.staged = fields.number("staged", 0)
+        """When the slot was given its release; 0: an older agent did."""
         self.retire_at: float | None = fields.number("retire_at") if fields.has("retire_at") else None
         self.processes = {key: Process(key, value) for key, value in fields.table("processes").items()}
         self.cron = {key: dict(value.raw) for key, value in fields.table("cron").items()}

@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import re
 
-from . import durable, systemd
+from . import accounts, durable, systemd
 from .errors import AgentError
 from .host import Paths
 from .json_object import NO_TEXT, one_line
 from .state import Process, Slot
-
-USER = "slipway-app"
-HOME = "/var/cache/slipway-app"
 
 SANDBOX = """\
 NoNewPrivileges=yes
@@ -105,7 +102,12 @@ def render(paths: Paths, slot: str, process: Process, instance: int) -> str:
     root = paths.slot(slot)
     unit = process.units(slot)[instance - 1]
     ready = f"slipway/ready/{unit}"
-    environment = {"PATH": search_path(root), "HOME": HOME, "READY_FILE": f"/run/{ready}/ready"}
+    account = "\n".join(accounts.settings(slot, process.name))
+    environment = {
+        "PATH": search_path(root),
+        "HOME": accounts.home(slot, process.name),
+        "READY_FILE": f"/run/{ready}/ready",
+    }
     if process.name == "web":
         environment |= {"PORT": str(process.ports(slot)[instance - 1]), "HOST": "127.0.0.1"}
     variables = "".join(f"Environment={quote(f'{name}={value}')}\n" for name, value in environment.items())
@@ -117,8 +119,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-User={USER}
-Group={USER}
+{account}
 WorkingDirectory={folder(root, process.directory)}
 EnvironmentFile={paths.env_file(slot, process.name)}
 {variables}ExecStart=/bin/sh -c {quote(shell(process.command))}
@@ -131,7 +132,6 @@ TimeoutStopSec={process.drain_seconds}
 SuccessExitStatus=130 143
 MemoryMax={process.memory_max}
 RuntimeDirectory={ready}
-CacheDirectory=slipway-app
 {SANDBOX}"""
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hosts.agent.units import SANDBOX, USER
+from hosts.agent.accounts import account
+from hosts.agent.units import SANDBOX
 from hosts.inventory.parts import Deviation, Inventory
 from hosts.inventory.released import Released
 
@@ -49,7 +50,7 @@ WRITTEN = {
         "TimeoutStopSec",
         "SuccessExitStatus",
     ),
-    *("MemoryMax", "RuntimeDirectory", "CacheDirectory"),
+    *("MemoryMax", "RuntimeDirectory", "CacheDirectory", "CacheDirectoryMode"),
 }
 """Settings that the agent writes into a unit beside the sandbox."""
 _PROCESS = {"NoNewPrivs": "1", "Seccomp": "2", "CapEff": "0" * 16, "CapBnd": "0" * 16, "Umask": "0077"}
@@ -91,12 +92,13 @@ def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> It
     sandbox = settings_of(SANDBOX)
     for path, text in facts["slots"].items():
         name = path.rpartition("/")[2]
+        user = account(name.removeprefix("slipway-").partition("@")[0])
         written = settings_of(text.partition("[Service]")[2])
         wanted = {
             **{key: value for key, value in written.items() if key in WRITTEN},
             **sandbox,
-            "User": USER,
-            "Group": USER,
+            "User": user,
+            "Group": user,
         }
         for key, value in sandbox.items():
             if written.get(key) != value:
@@ -114,7 +116,7 @@ def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> It
             continue
         yield from _compared(here, name, wanted, seen)
         if seen["process"]:
-            yield from _process(here, name, seen["process"])
+            yield from _process(here, name, user, seen["process"])
 
 
 def _strange(text: str, released: Released, path: str) -> str:
@@ -165,7 +167,7 @@ def _compared(
             )
 
 
-def _process(here: str, name: str, said: str) -> Iterator[Deviation]:
+def _process(here: str, name: str, user: str, said: str) -> Iterator[Deviation]:
     kernel = {
         key.strip(): value.split() for key, _, value in (line.partition(":") for line in said.splitlines())
     }
@@ -174,7 +176,7 @@ def _process(here: str, name: str, said: str) -> Iterator[Deviation]:
         if now and now != wanted:
             yield Deviation(here, "hardening", f"process of {name} {key}", wanted, now)
     if "0" in kernel.get("Uid", []):
-        yield Deviation(here, "hardening", f"process of {name}", f"runs as {USER}", "runs as root")
+        yield Deviation(here, "hardening", f"process of {name}", f"runs as {user}", "runs as root")
     if (size := " ".join(kernel.get("Max core file size", ["0"]))) != "0":
         yield Deviation(here, "hardening", f"process of {name} core file", "0", size)
 

@@ -21,6 +21,7 @@ _BUCKET, _ENCRYPTION = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
 )
 _ROLE, _SECRET, _TRAIL = "aws:iam/role:Role", "aws:secretsmanager/secret:Secret", "aws:cloudtrail/trail:Trail"
+_LOGS = "aws:cloudwatch/logGroup:LogGroup"
 
 POSTGRES: dict[str, tuple[str, bool]] = {
     "rds.force_ssl": ("[01]", False),
@@ -153,9 +154,7 @@ def keys_serve_their_users(facts: Facts) -> Iterator[Said]:
         text = json.dumps(policy)
         if f"arn:aws:iam::{facts.account}:root" not in text:
             yield key, "policy", "the account itself may not use it: no one could ever change it"
-        if facts.graph.of(
-            "aws:cloudwatch/logGroup:LogGroup"
-        ) and f"logs.{facts.region}.amazonaws.com" not in services(policy):
+        if facts.graph.of(_LOGS) and f"logs.{facts.region}.amazonaws.com" not in services(policy):
             yield key, "policy", f"logs.{facts.region}.amazonaws.com may not use it: no log group can be made"
         if facts.graph.of("aws:autoscaling/group:Group") and (
             "AWSServiceRoleForAutoScaling" not in text or "kms:CreateGrant" not in text
@@ -230,6 +229,9 @@ def hosts_may_do_their_work(facts: Facts) -> Iterator[Said]:
         if holder is None or secret is None or builds is None:
             yield None, "", f"{role}: no role, no boot secret {facts.path}/boot/{role}, or no builds bucket"
             continue
+        group = f"/{facts.path}/{role}"
+        if group not in {str(each.inputs.get("name")) for each in facts.graph.of(_LOGS)}:
+            yield None, "", f"there is no log group {group}, to which {role} hosts send their journal"
         policy, own = facts.policy_of(holder), f"${{{builds.address}.arn}}"
         needed = {
             "secretsmanager:GetSecretValue": f"${{{secret.address}.arn}}",
@@ -238,8 +240,8 @@ def hosts_may_do_their_work(facts: Facts) -> Iterator[Said]:
             "s3:ListBucket": own,
             "s3:PutObject": f"{own}/hosts/${{aws:userid}}",
             "cloudwatch:PutMetricData": "*",
-            "logs:PutLogEvents": facts.arn("logs", f"log-group:/{facts.path}/{role}:log-stream:x"),
-            "logs:CreateLogStream": facts.arn("logs", f"log-group:/{facts.path}/{role}:log-stream:x"),
+            "logs:PutLogEvents": facts.arn("logs", f"log-group:{group}:log-stream:x"),
+            "logs:CreateLogStream": facts.arn("logs", f"log-group:{group}:log-stream:x"),
             "ssm:UpdateInstanceInformation": "*",
             "ssmmessages:OpenDataChannel": "*",
         }

@@ -8,7 +8,7 @@ from slipway.storage.ledger import Ledger
 
 
 def released(app: App, ledger: Ledger, bucket: Bucket) -> Released:
-    """Of the app as it is declared now, the live release, the good one before, and one under way."""
+    """The app as it is declared now, the live release, the good one before, and one under way."""
     live = ledger.head().live
     before = ledger.previous_good(before=live) if live else None
     found = Released({*app.processes, *(f"cron-{name}" for name in app.cron)})

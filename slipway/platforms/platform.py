@@ -5,8 +5,9 @@ a folder each; a platform's modules are imported when one of its methods needs t
 """
 
 import importlib
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -98,6 +99,29 @@ class Approved:
     expires_at: datetime
     document: dict[str, object]
     """The approval as JSON."""
+
+
+@dataclass(frozen=True)
+class LogSearch:
+    """Which lines of the app's processes a person wants to read."""
+
+    since: datetime
+    roles: Collection[Role]
+    processes: Collection[str]
+    """As journald names them; an entry of cron is `cron-NAME`."""
+    host: str = ""
+    """Only this host; empty: every host, also those that are gone."""
+    pattern: re.Pattern[str] | None = None
+    lines: int = 50
+    """Number of the newest lines of each host."""
+
+    def fits(self, process: str) -> bool:
+        """Is a line of `process` wanted?"""
+        return process in self.processes
+
+    def matches(self, line: str) -> bool:
+        """Does the line hold the pattern?"""
+        return self.pattern is None or self.pattern.search(line) is not None
 
 
 class Platform(ABC):
@@ -198,6 +222,11 @@ class Platform(ABC):
     def plain_port(self) -> int:
         """The port that answers plain HTTP with a redirect to HTTPS."""
         return 80
+
+    def kept_logs(self, search: LogSearch) -> Iterable[tuple[str, str]] | None:
+        """Host and line of what hosts have sent to a place of its own. None: only hosts have their logs."""
+        del search
+        return None
 
     def snapshot_database(self, outputs: Outputs, progress: Progress) -> dict[str, object] | None:
         """Keep the database before a migration; what the ledger says of it. None: a host backs it up."""

@@ -132,7 +132,7 @@ def hosts_set_up(rollout: Rollout) -> Iterable[Problem]:
 
 
 def signer(rollout: Rollout) -> Iterable[Problem]:
-    """This person's key may sign releases to the stack; a key on a token is asked for here."""
+    """This person's key may sign releases to the stack; a token that wants a touch wants it here."""
     rollout.stack.signing.sign(rollout.stack.name.encode(), RELEASE)
     return ()
 

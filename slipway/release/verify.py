@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from hosts.agent.signature import RELEASE
 from slipway.build.manifest import canonical
 from slipway.secrets import signing
 from slipway.settings import BadInput, SlipwayError
@@ -77,8 +76,7 @@ def verify(stack: LiveStack, number: int | None) -> Verified:
 def _signature(stack: LiveStack, record: Release) -> list[str]:
     if not record.signature:
         return ["the record is not signed"]
-    content = record.statement(stack.stack.fleet_id)
-    if signing.trusts(stack.project, content, record.signature, record.signer, RELEASE):
+    if stack.signing.trusts_record(record):
         return []
     file = signing.signers_file(stack.project)
     return [

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationInfo, f
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 PATH_PATTERN = r"^/[!-~]*$"
 PLAIN_PATH = r"^/[A-Za-z0-9._~!$&()*+,=:@/?%-]*$"
-_FOLDER = r"^[\p{L}\p{N}._@+~,=-][\p{L}\p{N}._@+~,=/ -]*$"
+_FOLDER = r"^[\p{L}\p{N}._@+~,=-]([\p{L}\p{N}._@+~,=/ -]*[\p{L}\p{N}._@+~,=/-])?$"
 _ENV_NAME = r"^[A-Z][A-Z0-9_]*$"
 _CHECK_ID = r"^[PISX][0-9]{1,2}/[a-z0-9-]+$"
 _WAIVER = r"^.*\S.*, until [0-9]{4}-[0-9]{2}-[0-9]{2}$"

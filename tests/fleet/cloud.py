@@ -210,7 +210,7 @@ class AroundFleet:
         """Run the user data as cloud-init does: the text itself, as root. Returns what it said."""
         own = instance.metadata.url
         endpoints = {"imds": own, "ssm": f"{own}/ssm", "s3": self.url, "sts": self.url}
-        endpoints["secretsmanager"] = self.url
+        endpoints |= dict.fromkeys(("logs", "secretsmanager"), self.url)
         text = user_data(self.names, instance.role, REGION, self.bucket, endpoints)
         into = (
             "mkdir -p /var/lib/cloud && cat > /var/lib/cloud/user-data && chmod 700 /var/lib/cloud/user-data"
@@ -287,6 +287,7 @@ def around(project: Project) -> Generator[AroundFleet]:
                 )
                 made = cloud.client("secretsmanager").create_secret(Name=cloud.names.boot_secret(role))
                 cloud.boot_secrets[role] = made["ARN"]
+                cloud.client("logs").create_log_group(logGroupName=cloud.names.log_group(role))
             cloud.publish_python_packages()
             for role in ROLES:
                 cloud.publish_kit(role)

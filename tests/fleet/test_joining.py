@@ -5,6 +5,9 @@ HAProxy and pipeline are the real ones.
 """
 
 import contextlib
+import json
+import secrets
+import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
@@ -108,6 +111,33 @@ def test_a_bare_machine_sets_itself_up_and_serves_the_live_release(first: Instan
         == ["enabled"] * 2
     )
     assert first.sh("systemctl is-active amazon-ssm-agent") == "active"
+
+
+def test_what_it_logs_reaches_cloudwatch_with_its_release(first: Instance, cloud: AroundFleet):
+    first.answers("/health", "Host: localhost", "X-Forwarded-For: 203.0.113.9")
+    mark = secrets.token_hex(8)
+    first.sh(f"logger --tag slipway-agent 'a line {mark}'")
+    search = {"logGroupName": cloud.names.log_group("web"), "logStreamNames": [first.name]}
+
+    def kept() -> list[dict[str, Any]]:
+        pages = cloud.client("logs").get_paginator("filter_log_events").paginate(**search)
+        return [json.loads(event["message"]) for page in pages for event in page["events"]]
+
+    ends = time.monotonic() + 60
+    while not any(mark in str(each.get("message")) for each in kept()) and time.monotonic() < ends:
+        time.sleep(1)
+    lines = kept()
+    assert [each["slipway"]["process"] for each in lines if mark in str(each.get("message"))] == [
+        "slipway-agent"
+    ]
+    of_the_app = [each for each in lines if each["slipway"]["process"] == "web"]
+    assert {each["slipway"]["release"] for each in of_the_app} == {first.live}
+    assert {each["slipway"]["host"] for each in lines} == {first.name}
+    # A restart of the service sends nothing twice.
+    first.sh("systemctl restart slipway-forward")
+    assert first.sh("systemctl show -P NRestarts slipway-forward").strip() == "0"
+    again = kept()
+    assert sum(mark in str(each.get("message")) for each in again) == 1
 
 
 def test_user_data_again_changes_nothing(first: Instance, cloud: AroundFleet):

@@ -214,6 +214,7 @@ MISTAKES: dict[str, tuple[str, Change]] = {
     "logs of another group": (
         "alarms-log-DatabaseConnectionErrors", given("logGroupName", "/aws/rds/instance/board/postgresql"),
     ),
+    "the hosts' log by another name": ("compute-web-log", given("name", "/slipway/board/prod/webs")),
     "the firewall's log by another name": ("edge-firewall-log", given("name", "/slipway/board/prod/waf")),
     "a hook by another name": ("compute-web-leaving", given("name", "drain")),
     "a hook on the wrong side": (

@@ -10,7 +10,7 @@ from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_of
 from slipway.platforms.aws.snapshots import snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
-from slipway.platforms.platform import Diagnosis, Examination, Opened, fail, ok, warn
+from slipway.platforms.platform import Diagnosis, Examination, LogSearch, Opened, fail, ok, warn
 from slipway.platforms.pulumi import PulumiManaged, refuse_missing
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
@@ -90,6 +90,12 @@ class AwsPlatform(PulumiManaged):
         write_boot_documents(session, cloud_of(outputs), documents, order)
         if documents:
             try_to_turn_on_alarms(session, names_of(self.project.stack).fleet)
+
+    def kept_logs(self, search: LogSearch) -> Iterable[tuple[str, str]]:
+        """What hosts have sent to CloudWatch Logs, until the stack's `load_balancer.log_days` are over."""
+        from slipway.platforms.aws.logs import kept_logs  # noqa: PLC0415
+
+        return kept_logs(session_of(self.project), names_of(self.project.stack), search)
 
     def snapshot_database(self, outputs: Outputs, progress: Progress) -> dict[str, object] | None:
         """A snapshot of the RDS instance."""

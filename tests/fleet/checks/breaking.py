@@ -77,7 +77,9 @@ def edge(*lines: str, drop: str = "", swap: tuple[str, str] | None = None, at: s
         if swap:
             assert swap[0] in text, swap[0]
             text = text.replace(*swap)
-        added = "".join(f"    {line}\n" for line in lines)
+        # A body may come after its headers: without this, a rule on it sometimes sees none.
+        wait = "    http-request wait-for-body time 2s\n" if any("req.body" in line for line in lines) else ""
+        added = wait + "".join(f"    {line}\n" for line in lines)
         assert at in text, at
         return text.replace(at, f"{added}{at}", 1)
 

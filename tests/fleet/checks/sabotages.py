@@ -103,10 +103,10 @@ LOG = "P8/no-log-holds-a-secret"
 
 SABOTAGES = (
     Sabotage(ACCOUNT, "web1", "useradd -m -s /bin/bash mallory", "userdel -r mallory 2>/dev/null; chmod 640 /etc/shadow-", "mallory"),
-    Sabotage(ACCOUNT, "web2", "gpasswd -a slipway-app sudo", "gpasswd -d slipway-app sudo", "group sudo"),
+    Sabotage(ACCOUNT, "web2", "gpasswd -a app-web sudo", "gpasswd -d app-web sudo", "group sudo"),
     Sabotage(ACCOUNT, "edge", "usermod -p '$6$x$y' root", "usermod -p '*' root", "has a password"),
     Sabotage(
-        ACCOUNT, "worker1", "usermod -s /bin/sh slipway-app", "usermod -s /usr/sbin/nologin slipway-app", "slipway-app"
+        ACCOUNT, "worker1", "usermod -s /bin/sh app-worker", "usermod -s /usr/sbin/nologin app-worker", "app-worker"
     ),
     Sabotage(ACCOUNT, "data1", *kept("/etc/passwd", "echo 'toor:x:0:0::/root:/bin/sh' >> /etc/passwd"), "toor"),
     Sabotage(ACCOUNT, "data1", "usermod -p '' backup", "usermod -p '*' backup", "empty password"),
@@ -129,7 +129,7 @@ SABOTAGES = (
     Sabotage(
         SSHD, "data1", *placed("/etc/ssh/sshd_config.d/00-x.conf", "AuthorizedKeysFile /etc/ssh/keys/%u"), "authorizedkeysfile"
     ),
-    Sabotage(SUDO, "web1", *placed("/etc/sudoers.d/zz", "slipway-app ALL=(ALL) NOPASSWD:ALL", "440"), "/etc/sudoers.d/zz"),
+    Sabotage(SUDO, "web1", *placed("/etc/sudoers.d/zz", "app-web ALL=(ALL) NOPASSWD:ALL", "440"), "/etc/sudoers.d/zz"),
     Sabotage(SUDO, "web2", *kept("/etc/sudoers", "echo 'backup ALL=(ALL) NOPASSWD: ALL' >> /etc/sudoers"), "backup ALL"),
     Sabotage(SUDO, "edge", *kept("/etc/sudoers", "echo 'Defaults !authenticate' >> /etc/sudoers"), "!authenticate"),
     Sabotage(
@@ -198,7 +198,7 @@ SABOTAGES = (
     Sabotage(MODE, "edge", *mode("/usr/local/bin", "777"), "/usr/local/bin"),
     Sabotage(MODE, "worker1", *mode("/etc/slipway/env", "755"), "/etc/slipway/env"),
     Sabotage(MODE, "worker1", *placed("/opt/shared", "x", "666"), "/opt/shared"),
-    Sabotage(MODE, "data1", "chown slipway-app /etc/sudoers.d", "chown root /etc/sudoers.d", "/etc/sudoers.d"),
+    Sabotage(MODE, "data1", "chown sync /etc/sudoers.d", "chown root /etc/sudoers.d", "/etc/sudoers.d"),
     Sabotage(
         AUTHORITY, "web1", f"cp /etc/slipway/ca.pem {PEM}; update-ca-certificates >/dev/null 2>&1",
         f"rm {PEM}; update-ca-certificates --fresh >/dev/null 2>&1", "authority",

@@ -52,7 +52,7 @@ def test_a_plain_command_takes_the_shells_place_so_that_it_gets_the_signal(comma
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 def test_systemd_takes_every_line_and_calls_it_safe(tmp_path: Path):
     path = tmp_path / "slipway-web@green-1.service"
-    path.write_text(text().replace("User=slipway-app\nGroup=slipway-app", "User=nobody\nGroup=nogroup"))
+    path.write_text(text().replace("User=app-web\nGroup=app-web", "User=nobody\nGroup=nogroup"))
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(path)],
         capture_output=True,

@@ -11,8 +11,9 @@ UNIT = {
     "Unit": {"Description", "After", "StartLimitIntervalSec"},
     "Timer": {"OnCalendar", "AccuracySec"},
     "Service": {
-        "AmbientCapabilities", "CacheDirectory", "CapabilityBoundingSet", "DevicePolicy", "Environment",
-        "EnvironmentFile", "ExecStart", "Group", "KeyringMode", "KillMode", "KillSignal", "LimitCORE",
+        "AmbientCapabilities", "CacheDirectory", "CacheDirectoryMode", "CapabilityBoundingSet",
+        "DevicePolicy", "Environment", "EnvironmentFile", "ExecStart", "Group", "KeyringMode", "KillMode",
+        "KillSignal", "LimitCORE",
         "LimitNOFILE", "LockPersonality", "MemoryMax", "NoNewPrivileges", "PrivateDevices", "PrivateMounts",
         "PrivateTmp", "ProtectClock", "ProtectControlGroups", "ProtectHome", "ProtectHostname",
         "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectProc", "ProtectSystem",
@@ -53,7 +54,7 @@ def foreign_in_unit(text: str) -> list[str]:
         seen.add((section, name))
         fits = name in UNIT.get(section, ()) and not twice and not line.endswith("\\")
         if name in ("User", "Group"):
-            fits = fits and value == "slipway-app"
+            fits = fits and re.fullmatch(r"app-[a-z][a-z0-9-]{0,26}", value) is not None
         if name == "WorkingDirectory":
             fits = fits and re.fullmatch(r"/srv/slipway/slots/(blue|green)(/[^%\"'\\]+)?", value) is not None
         if not fits:
@@ -73,7 +74,7 @@ def systemd_refuses(folder: Path, units: dict[str, str]) -> str:
     for path, text in zip(paths, units.values(), strict=True):
         # The user and the agent exist on hosts only.
         path.write_text(
-            re.sub(r"^(User|Group)=slipway-app$", "", text, flags=re.MULTILINE).replace(
+            re.sub(r"^(User|Group)=app-.*$", "", text, flags=re.MULTILINE).replace(
                 "/usr/local/bin/slipway-agent", "/bin/true"
             )
         )

@@ -160,6 +160,7 @@ BOUNDED = settings(
 
 @BOUNDED
 @given(made=attacks())
+@example(made=[(("processes", "web", "directory"), "apps/web ")])
 @example(made=[(("cron", "daily-summary", "schedule"), "*-*-* 06:00\\")])
 def test_generated_settings_that_the_model_takes_render_to_what_systemd_and_haproxy_take(
     plan: FleetPlan, tmp_path: Path, made: list[Attack]

@@ -83,7 +83,7 @@ def test_the_inventory_names_what_the_set_up_places(inventories: dict[str, Inven
     assert data.files["/etc/slipway/s3/root.env"].mode == "600"
     assert data.files["/etc/slipway/pgbouncer/server.key"].group == "postgres"
     assert data.folders["/etc/slipway/env"].mode == "700"
-    assert data.users == ["slipway-app", "versitygw"]
+    assert data.users == ["versitygw"]
     assert data.units["slipway-backup.timer"].active
     assert data.ports == [5432, 6432, 6379, 7070]
     assert data.kernel["kernel.kptr_restrict"] == "2"

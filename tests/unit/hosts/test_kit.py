@@ -85,7 +85,12 @@ def test_a_host_makes_of_its_kit_what_the_operators_plan_says(plan: FleetPlan, r
     assert operations(aws, host) == operations(there, host)
     assert "slipway-converge.timer" in operations(there, host)
     written = json.loads(its["/etc/slipway/host.json"].data)
-    assert written["cloud"] == {"region": "eu-central-1", "boot_secret": f"arn:{role}"}
+    assert written["cloud"] == {
+        "region": "eu-central-1",
+        "boot_secret": f"arn:{role}",
+        "log_group": AwsNames(aws.stack, "123456789012", "eu-central-1").log_group(role),
+    }
+    assert "slipway-forward.service" in operations(there, host)
     assert written["builds"]["access_key"] == written["builds"]["secret_key"] == ""
 
 
