@@ -234,7 +234,7 @@ class LiveStack:
     @property
     def app_hosts(self) -> list[FleetHost]:
         """Hosts of this moment that run the app's processes."""
-        roles = [self.app.role_of(name) for name in self.app.processes]
+        roles: list[Role] = [self.app.role_of(name) for name in self.app.processes]
         return [host for host in self.fleet.hosts if host.facts.is_any(*roles)]
 
     def statuses(self) -> dict[str, Status]:
