@@ -55,7 +55,7 @@ def wanted_hosts(live: LiveStack, role: Role) -> int:
         return int(getattr(getattr(stack.aws, role, None), "min", 0))
     if stack.servers:
         return sum(role in server.roles for server in stack.servers)
-    return int(getattr(stack.local, role, 1))
+    return 1 if stack.local.one_host else int(getattr(stack.local, role, 1))
 
 
 def _hosts_key(live: LiveStack) -> str:

@@ -124,7 +124,7 @@ def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
 def _workers(stack: Stack) -> int | None:
     """Number of worker hosts; None where the platform decides."""
     if "local" in stack.facts.sections:
-        return stack.local.worker
+        return 1 if stack.local.one_host else stack.local.worker
     if "servers" in stack.facts.sections:
         return sum("worker" in server.roles for server in stack.servers)
     return None

@@ -46,7 +46,7 @@ class Server(Setting):
 
 
 class LocalFleet(Setting):
-    """The five hosts on this machine."""
+    """The hosts on this machine: by default five."""
 
     https_port: int = Field(default=8443, ge=1, le=65535)
     """Port of the site on 127.0.0.1."""
@@ -60,6 +60,8 @@ class LocalFleet(Setting):
     """Number of web hosts."""
     worker: int = Field(default=1, ge=0, le=8)
     """Number of worker hosts."""
+    one_host: bool = False
+    """One host called `one`, with every role, instead of several."""
     image: str = "debian:bookworm-slim"
     """Image of the hosts: pulled if a registry answers, else made by debootstrap."""
 

@@ -51,7 +51,11 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
 
 def _ports(stack: Stack) -> Iterator[Broken]:
     local = stack.local
-    hosts = 1 + local.web + local.worker + 1
+    if local.one_host:
+        for key in ("web", "worker"):
+            if key in local.model_fields_set:
+                yield ("local", key), "counts hosts, and one_host says that there is one", "remove it"
+    hosts = 1 if local.one_host else 1 + local.web + local.worker + 1
     taken = {local.ssh_port + index: "ssh_port" for index in range(hosts)}
     for key in ("https_port", "http_port", "uploads_port"):
         port = int(getattr(local, key))

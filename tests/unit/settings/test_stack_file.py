@@ -78,6 +78,10 @@ def test_mistakes_have_file_line_key_and_remedy(project: Path):
         ("  slipway:platform: local\n  slipway:local: {https_port: 2222}\n", "2222 is taken by ssh_port"),
         ("  slipway:platform: local\n  slipway:platform: aws\n", "3 config.slipway:platform: is given twice"),
         ("  slipway:platform: [\n", "not valid YAML"),
+        (
+            "  slipway:platform: local\n  slipway:local: {one_host: true, web: 2}\n",
+            "slipway:local.web: counts hosts, and one_host says that there is one (remove it)",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(project: Path, settings: str, expected: str):
