@@ -106,13 +106,13 @@ found = {name: [port for port in PORTS if answers(address, port)] for name, addr
 print(json.dumps(found))
 """
 AS_THE_APP = """
-import os, subprocess
-show = ["systemctl", "show", "--value", "--property=MainPID", "slipway-web@*"]
-pid = next(each for each in subprocess.check_output(show, text=True).split() if each != "0")
-given = open(f"/proc/{pid}/environ").read().split("\\0")
-env = dict(each.split("=", 1) for each in given if "=" in each)
-done = subprocess.run([f"/proc/{pid}/exe", "-e", SOURCE], env=env, capture_output=True, text=True)
-print(done.stdout or done.stderr)
+import json, os, subprocess
+slot = os.listdir("/etc/slipway/env")[0]
+run = ["systemd-run", "--quiet", "--wait", "--pipe"]
+run += [f"--property=EnvironmentFile=/etc/slipway/env/{slot}/web.env"]
+run += [f"/srv/slipway/slots/{slot}/.runtime/bin/bun", "-e", SOURCE]
+done = subprocess.run(run, capture_output=True, text=True)
+print(done.stdout or json.dumps(done.stderr))
 """
 IN_THE_DATABASE = """
 const tries = {
@@ -122,7 +122,8 @@ const tries = {
   "a program on the data host": "COPY (SELECT 1) TO PROGRAM 'id'",
   "a file of the data host": "SELECT pg_read_file('/etc/passwd')",
 };
-const sql = new Bun.SQL(process.env.DATABASE_URL, { max: 1, prepare: false });
+const ca = await Bun.file(process.env.DATABASE_CA_FILE).text();
+const sql = new Bun.SQL(process.env.DATABASE_URL, { max: 1, prepare: false, tls: { ca } });
 const done = [];
 for (const [name, text] of Object.entries(tries)) {
   try { await sql.unsafe(text); done.push(name); } catch (refused) {}
