@@ -15,6 +15,8 @@ SOURCES = tuple(
     f"{folder}{name}" for folder in ("src/", "") for name in ("index", "server", "web", "main", "app")
 )
 
+DENO = ("main.ts", "server.ts", "src/main.ts", "src/server.ts", "mod.ts", "main.js", "server.js")
+
 
 class Entries:
     """Commands of a repository, by its recipe. `edits` holds what could not be found out."""
@@ -129,6 +131,7 @@ class Entries:
             "crate": self._crate,
             "module": self._module,
             "package": self._django,
+            "entry": lambda: self.repository.first(*DENO) or DENO[0],
             "script": lambda: self.repository.first("server.py", "app.py", "main.py"),
         }
         return re.sub(

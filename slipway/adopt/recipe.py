@@ -27,6 +27,8 @@ class Recipe(BaseModel):
     title: str
     needs: list[str]
     runtime: Literal["bun", "debian", "deno", "node", "python", "none"]
+    apt: list[str] = []
+    """Debian packages of the runtime layer."""
     deps: Literal["js", "python", "none"]
     build: str = ""
     include: list[str] = []
@@ -140,6 +142,7 @@ def version_of(repository: Repository, runtime: str) -> tuple[str, str]:
     """The exact version of `runtime` that the repository names, or ours; and where it stands."""
     wanted: dict[str, tuple[tuple[str, ...], str, str]] = {
         "bun": ((".bun-version",), r"\d+\.\d+\.\d+", "1.4.5"),
+        "deno": ((".deno-version", ".dvmrc"), r"\d+\.\d+\.\d+", "2.9.6"),
         "node": ((".nvmrc", ".node-version"), r"\d+\.\d+\.\d+", "24.11.1"),
         "python": ((".python-version",), r"\d+\.\d+(?:\.\d+)?", "3.13"),
     }

@@ -89,6 +89,11 @@ REPOSITORIES: dict[str, Files] = {
         "web/__init__.py": 'app = Flask(__name__)\n@app.route("/health")\ndef health(): ...\n',
     },
     "rails": {"Gemfile": 'gem "rails", "~> 8.0"\ngem "pg"\n', "Gemfile.lock": "", "config.ru": "run Rails.application"},
+    "rack": {"Gemfile": 'source "https://rubygems.org"\ngem "sinatra"\ngem "puma"\n', "config.ru": 'get("/health") { "ok" }\nrun App'},
+    "deno": {
+        "deno.json": package(imports={"ms": "npm:ms@^2.1.3"}, tasks={"start": "deno run -A main.ts"}),
+        "main.ts": 'Deno.serve({ port: Number(Deno.env.get("PORT")) }, (r) => new Response("/health"))',
+    },
     "go": {
         "go.mod": "module example.com/acme/links/v2\n\ngo 1.22\n",
         "cmd/server/main.go": 'package main\n\nvar port = os.Getenv("PORT")\nvar _ = "/healthz"\n',

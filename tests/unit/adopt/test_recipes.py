@@ -51,6 +51,11 @@ def test_what_init_writes_is_valid(tmp_path: Path, kind: str):
         ("fastapi", {"web": ".venv/bin/uvicorn --host 127.0.0.1 --port $PORT app.main:api"}),
         ("flask", {"web": ".venv/bin/gunicorn --bind 127.0.0.1:$PORT web:app"}),
         ("rails", {"web": "bundle exec puma -b tcp://127.0.0.1:$PORT -e production"}),
+        ("rack", {"web": "bundle exec puma -b tcp://127.0.0.1:$PORT -e production"}),
+        (
+            "deno",
+            {"web": "env DENO_DIR=.deno deno run --cached-only --allow-net --allow-env --allow-read main.ts"},
+        ),
         ("go", {"web": "./bin/links", "worker": "./bin/links work"}),
         ("rust", {"web": "./bin/tally"}),
         ("static-built", {"web": "bun serve.ts"}),
