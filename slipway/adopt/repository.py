@@ -15,7 +15,7 @@ from slipway.build.source import read_source
 from slipway.settings import BadInput
 
 SOURCE = {
-    *(".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".py", ".go", ".rs", ".rb", ".php"),
+    *(".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".py", ".go", ".rs", ".rb", ".ru", ".php"),
     *(".html", ".vue", ".svelte", ".astro"),
 }
 NOT_THE_APP = re.compile(

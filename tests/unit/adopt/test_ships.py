@@ -1,4 +1,4 @@
-"""Small apps as their ecosystems write them: `init`, `build`, and the web command serves where the build is put."""
+"""Small apps as their ecosystems write them are built after `init` and serve from another folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ APPS: dict[str, Files] = {
     },
     "rack": {
         "Gemfile": 'source "https://rubygems.org"\ngem "sinatra"\ngem "puma"\n',
-        "config.ru": 'require "sinatra/base"\nclass Links < Sinatra::Base\n  get("/health") { "2d" }\nend\nrun Links\n',
+        "config.ru": 'require "sinatra/base"\n'
+        'class Links < Sinatra::Base\n  get("/health") { "2d" }\nend\nrun Links\n',
     },
 }
 LOCKS = {"fastapi": ["uv", "lock", "--quiet"]}
@@ -86,7 +87,7 @@ def slipway(app: Path, *arguments: str) -> None:
 
 
 def served(slot: Path, command: str, path: str) -> str:
-    """The answer of the web command, started as the agent's unit starts it; it must end on its stop signal."""
+    """The answer of the web command, started as the agent's unit starts it; it ends on its stop signal."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
