@@ -100,6 +100,14 @@ def guarded(site: Site, roots: Roots) -> tuple[str, str]:
     return declared_request(site, "signed_in")
 
 
+@pytest.fixture(scope="session")
+def signed_in(guarded: tuple[str, str], person: Person, roots: Roots) -> tuple[str, str]:
+    """The same, which lets the smoke user in."""
+    del person
+    stand_on(roots.let_in())
+    return guarded
+
+
 @pytest.fixture(scope="session", autouse=True)
 def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""

@@ -244,7 +244,10 @@ def _accepted(live: LiveStack, users: list[str], password: str) -> list[str]:
         return f"{user} by {name}{'' if sslmode == 'require' else ' without TLS'}"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [each for each in pool.map(tried, tries) if each]
+        running = [pool.submit(tried, each) for each in tries]
+    # What is let in is reported, whatever could not be tried beside it.
+    accepted = [each.result() for each in running if each.exception() is None and each.result()]
+    return accepted or [found for each in running if (found := each.result())]
 
 
 def _line(rule: dict[str, object], what: str) -> str:
