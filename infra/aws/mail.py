@@ -30,7 +30,7 @@ class DnsRecord:
     type: str
     value: pulumi.Input[str]
     priority: int | None = None
-    """Of an MX record."""
+    """Priority of the MX record."""
 
 
 class Mail(pulumi.ComponentResource):
