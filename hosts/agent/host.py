@@ -108,6 +108,8 @@ class Host:
         self._paths = paths
         self.name = fields.text("host")
         self.role = fields.text("role")
+        """Its roles, joined by +."""
+        self.roles = self.role.split("+")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
         self.fleet = fields.text("fleet", "")
@@ -122,7 +124,7 @@ class Host:
         """ARN of the boot document of the host's role; empty where there is no cloud."""
         self.log_group = cloud.text("log_group", "")
         """CloudWatch log group of the host's role."""
-        self.serves = self.role == "web"
+        self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
 
     def builds(self) -> Builds:
