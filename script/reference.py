@@ -178,14 +178,14 @@ def _alarms() -> str:
             alert.what.format(threshold=_threshold(alert)),
             alert.severity,
             _cloudwatch(alert.cloudwatch),
-            f"{rule.minutes} min" if rule else "–",
+            f"{rule.minutes} min" if rule else "none",
             alert.remedy,
         )
         lines.append("| " + " | ".join(_cell(each) for each in cells) + " |")
     lines += [
         "",
         "`page` is for a person now, `ticket` can wait. N: four fifths of the connections that the instance class takes. *: missing",
-        "data raises the alarm too. –: not measured there.",
+        "data raises the alarm too. none: not measured there.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -197,7 +197,7 @@ def _threshold(alert: Alert) -> str:
 
 def _cloudwatch(alarm: CloudWatch | None) -> str:
     if alarm is None:
-        return "–"
+        return "none"
     missing = " *" if alarm.missing == "breaching" else ""
     return f"{alarm.breaching * alarm.seconds // 60} min{missing}"
 
