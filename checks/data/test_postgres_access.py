@@ -175,7 +175,8 @@ def test_the_pooler_runs_as_its_file_says(data_host: DataHost) -> None:
 @begun_early
 def reached_by_strangers(live: LiveStack, hosts: Hosts) -> list[str]:
     """The ports of database and Redis that hosts without business there reach; takes a second of waiting."""
-    strangers, places = hosts.of("edge"), _places(live)
+    places, outputs = _places(live), live.outputs
+    strangers = [hosts[each.name] for each in outputs.by_role("edge") if not each.is_any("web", "worker")]
     if not strangers or not places:
         not_evaluated("every host of the stack has business with database and Redis")
     own = {host.name: host.address for host in live.outputs.hosts}
