@@ -1,4 +1,4 @@
-"""Who may connect to which host: the nftables table `inet slipway`. No other table is touched."""
+"""Who may connect to which host, and where an app may not: the nftables table `inet slipway`, no other."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.operations import systemd
 
+from hosts.agent.accounts import FIRST, LAST
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
@@ -15,6 +16,8 @@ from slipway.settings import Host
 
 FIREWALL = "/etc/slipway/firewall.nft"
 ANYONE = "anyone"
+METADATA = (("ip", "169.254.169.254"), ("ip6", "fd00:ec2::254"))
+"""Where a cloud gives an instance its credentials and user data: for root and the agent only."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,19 @@ def deploy(plan: FleetPlan, host: Host) -> None:
 
 def ruleset(plan: FleetPlan, host: Host) -> str:
     """The nftables script of `host`."""
-    return render("base/firewall.nft.j2", ssh_ports=_ssh_ports(plan, host), rules=rules(plan, host))
+    return render(
+        "base/firewall.nft.j2",
+        ssh_ports=_ssh_ports(plan, host),
+        rules=rules(plan, host),
+        metadata=() if app_has_the_hosts_role(plan) else METADATA,
+        accounts=f"{FIRST}-{LAST}",
+    )
+
+
+def app_has_the_hosts_role(plan: FleetPlan) -> bool:
+    """Does the app use S3 or mail as the host's role? Then it needs credentials of the metadata service."""
+    uploads, aws = plan.outputs.uploads, plan.stack.aws
+    return plan.outputs.cloud is not None and bool((uploads and not uploads.access_key) or (aws and aws.mail))
 
 
 def rules(plan: FleetPlan, host: Host) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 
@@ -9,6 +10,8 @@ import pytest
 
 from hosts.firewall import rules, ruleset
 from hosts.plan import FleetPlan
+from slipway.settings import Bucket
+from tests.unit.hosts.aws import on_aws
 
 
 def test_data_answers_web_and_worker_and_the_edge_only_for_uploads(plan: FleetPlan):
@@ -46,3 +49,22 @@ def test_nft_takes_the_rules(plan: FleetPlan, name: str):
     if b"unshare" in judged.stderr:
         pytest.skip("no user namespaces here")
     assert judged.returncode == 0, judged.stderr
+
+
+def test_the_accounts_of_an_app_cannot_reach_the_metadata_where_it_needs_no_role(plan: FleetPlan):
+    denied = [
+        line.strip() for line in ruleset(plan, plan.outputs.host("web1")).splitlines() if "skuid" in line
+    ]
+    assert denied == [
+        'meta skuid 60706-61183 ip daddr 169.254.169.254 reject comment "the app: instance metadata"',
+        'meta skuid 60706-61183 ip6 daddr fd00:ec2::254 reject comment "the app: instance metadata"',
+    ]
+
+
+def test_an_app_that_uses_s3_as_the_hosts_role_reaches_the_metadata(plan: FleetPlan):
+    aws = on_aws(plan)
+    host = plan.outputs.host("web1")
+    role = aws.outputs.model_copy(update={"uploads": Bucket(bucket="u")})
+    token = aws.outputs.model_copy(update={"uploads": Bucket(bucket="u", access_key="k")})
+    assert "skuid" not in ruleset(dataclasses.replace(aws, outputs=role), host)
+    assert "skuid" in ruleset(dataclasses.replace(aws, outputs=token), host)
