@@ -93,6 +93,7 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                         "region": cloud.region,
                         "boot_secret": cloud.boot_secrets[host.role],
                         "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(host.role),
+                        "app_role": cloud.app_role,
                     }
                 }
                 if cloud

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from pyinfra.operations import systemd
 
 from hosts.agent.accounts import FIRST, LAST
+from hosts.agent.units import METADATA
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
@@ -16,8 +18,7 @@ from slipway.settings import Host
 
 FIREWALL = "/etc/slipway/firewall.nft"
 ANYONE = "anyone"
-METADATA = (("ip", "169.254.169.254"), ("ip6", "fd00:ec2::254"))
-"""Where a cloud gives an instance its credentials and user data: for root and the agent only."""
+FAMILIES = {4: "ip", 6: "ip6"}
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,9 @@ def ruleset(plan: FleetPlan, host: Host) -> str:
         "base/firewall.nft.j2",
         ssh_ports=_ssh_ports(plan, host),
         rules=rules(plan, host),
-        metadata=() if app_has_the_hosts_role(plan) else METADATA,
+        metadata=[(FAMILIES[ip_network(each).version], each) for each in METADATA],
         accounts=f"{FIRST}-{LAST}",
     )
-
-
-def app_has_the_hosts_role(plan: FleetPlan) -> bool:
-    """Does the app use S3 or mail as the host's role? Then it needs credentials of the metadata service."""
-    uploads, aws = plan.outputs.uploads, plan.stack.aws
-    return plan.outputs.cloud is not None and bool((uploads and not uploads.access_key) or (aws and aws.mail))
 
 
 def rules(plan: FleetPlan, host: Host) -> list[str]:

@@ -38,6 +38,7 @@ class Paths:
         self.work = f"{self.srv}/unfinished"
         self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
+        self.app_token = f"{self.lib}/app-credentials.token"
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
         self.haproxy = f"{root}/run/haproxy/admin.sock"
@@ -122,6 +123,8 @@ class Host:
         """ARN of the boot document of the host's role; empty where there is no cloud."""
         self.log_group = cloud.text("log_group", "")
         """CloudWatch log group of the host's role."""
+        self.app_role = cloud.text("app_role", "")
+        """ARN of the role whose credentials the app gets; empty: it gets none."""
         self.serves = self.role == "web"
         """Whether this host runs a HAProxy with the slot map."""
 
