@@ -31,7 +31,7 @@ def moto() -> Generator[str]:
     server.stop()
 
 
-def sts(url: str, key: str, secret: str, token: str | None = None) -> Any:
+def sts(url: str, key: str | None, secret: str | None, token: str | None = None) -> Any:
     keys = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
     return boto3.client("sts", endpoint_url=url, region_name="us-east-1", **keys)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType]
 
