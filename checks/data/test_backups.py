@@ -31,6 +31,7 @@ PROGRAM = "/usr/local/bin/slipway-backup"
     severity="critical",
     why="without a recent backup, a disk failure loses the data",
     remedy="slipway-backup.timer runs every night: systemctl status slipway-backup on the data host",
+    needs=("slipway:database",),
 )
 def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -45,6 +46,7 @@ def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     why="manual backups are forgotten",
     remedy="systemctl enable --now slipway-backup.timer (slipway up)",
+    needs=("slipway:database",),
 )
 def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -65,6 +67,7 @@ def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     severity="critical",
     why="a timer that fires and a unit that ends well say nothing of what was written",
     remedy="journalctl -u slipway-backup shows the last run; run slipway-backup by hand",
+    needs=("slipway:database",),
 )
 def test_the_last_night_left_a_backup(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -87,6 +90,7 @@ def test_the_last_night_left_a_backup(live: LiveStack, hosts: Hosts) -> None:
     standard="GitLab, 31 January 2017",
     why="the backup program itself may do nothing, or leave out the rows, and still end well",
     remedy="run slipway-backup by hand and restore what it writes; slipway up puts the kit's program back",
+    needs=("slipway:database",),
 )
 def test_a_new_backup_has_every_row(live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config) -> None:
     host = _keeper(live, hosts)
@@ -123,6 +127,7 @@ def test_a_new_backup_has_every_row(live: LiveStack, hosts: Hosts, pytestconfig:
     standard="CISA: 3-2-1",
     why="a backup on the host that it is of is lost with the host",
     remedy="copy each backup to another host or provider, and name it in [checks.backups]",
+    needs=("slipway:database", "checks.backups.copy_host", "checks.backups.copy_folder"),
 )
 def test_the_newest_backup_has_a_copy_elsewhere(live: LiveStack, hosts: Hosts) -> None:
     declared = live.app.checks.backups
@@ -147,6 +152,7 @@ def test_the_newest_backup_has_a_copy_elsewhere(live: LiveStack, hosts: Hosts) -
     asvs="13.3.1",
     why="whoever can read a backup has the whole database",
     remedy="chmod 600 the files, and chmod 700 their folder, owned by root",
+    needs=("slipway:database",),
 )
 def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -162,6 +168,7 @@ def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     standard="GitLab, 31 January 2017",
     why="a backup that was never restored may be unusable",
     remedy="restore by hand to see why: pg_restore --list, then into a scratch database",
+    needs=("slipway:database",),
 )
 def test_the_newest_backup_can_be_restored(
     live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config

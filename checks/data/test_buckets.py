@@ -37,6 +37,7 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     asvs="13.2.2",
     why="a compromised app must not be able to change what is released",
     remedy="use one account for uploads and another for builds",
+    needs=("slipway:uploads",),
 )
 def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     bucket = open_bucket(live, live.outputs.builds, _uploads(live))
@@ -50,6 +51,7 @@ def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     severity="high",
     why="if the account lacks a permission, uploads fail for users",
     remedy="slipway up makes the account and its policy",
+    needs=("slipway:uploads",),
 )
 def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
     uploads = _uploads(live)
@@ -69,6 +71,7 @@ def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
     asvs="13.2.3",
     why="a store that accepts any key protects nothing",
     remedy="is authentication enabled on the S3 server?",
+    needs=("slipway:uploads",),
 )
 def test_a_wrong_key_is_refused_by_buckets(live: LiveStack) -> None:
     uploads = _uploads(live)

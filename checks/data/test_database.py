@@ -39,6 +39,7 @@ def owner(live: LiveStack) -> Generator[Database]:
     asvs="12.3.4",
     why="a client that does not verify the certificate may talk to an attacker",
     remedy="the server's certificate must be for the address in the outputs, by the CA the hosts know",
+    needs=("slipway:database",),
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
 def test_the_databases_certificate_is_checked(live: LiveStack, whose: Url) -> None:
@@ -54,6 +55,7 @@ def test_the_databases_certificate_is_checked(live: LiveStack, whose: Url) -> No
     standard="DevSec postgres-07",
     why="an injected statement can do what the app's role can",
     remedy="give the app its own role, which is neither superuser nor owner",
+    needs=("slipway:database",),
 )
 def test_the_apps_role_is_no_superuser(app: Database) -> None:
     attributes = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
@@ -69,6 +71,7 @@ def test_the_apps_role_is_no_superuser(app: Database) -> None:
     asvs="13.2.2",
     why="a role that may change the schema may also drop it",
     remedy="let the migrations' role own the tables, and grant the app SELECT, INSERT, UPDATE, DELETE",
+    needs=("slipway:database",),
 )
 def test_the_app_cannot_change_the_schema(app: Database) -> None:
     schema = ask(app, "SELECT has_schema_privilege('public', 'CREATE')")[0][0]
@@ -90,6 +93,7 @@ def test_the_app_cannot_change_the_schema(app: Database) -> None:
     asvs="13.2.2",
     why="a privilege of PUBLIC is given to every role, also to future ones",
     remedy="REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    needs=("slipway:database",),
 )
 def test_public_may_not_create_in_the_schema(owner: Database) -> None:
     rows = ask(owner, "SELECT coalesce(nspacl::text, '') FROM pg_namespace WHERE nspname = 'public'")
@@ -109,6 +113,7 @@ def test_public_may_not_create_in_the_schema(owner: Database) -> None:
     asvs="13.2.2",
     why="one environment's credential must not open another's data",
     remedy="REVOKE CONNECT ON DATABASE … FROM PUBLIC",
+    needs=("slipway:database",),
 )
 def test_the_app_reaches_no_other_database(live: LiveStack, app: Database) -> None:
     others = ask(
@@ -125,6 +130,7 @@ def test_the_app_reaches_no_other_database(live: LiveStack, app: Database) -> No
     severity="high",
     why="when connections run out, requests and the next release fail",
     remedy="DATABASE_POOL_SIZE times instances times hosts must fit the pooler, and its pool the database",
+    needs=("slipway:database",),
 )
 def test_pools_fit_the_database(live: LiveStack, owner: Database, data_host: DataHost) -> None:
     most = int(str(ask(owner, "SHOW max_connections")[0][0]))
@@ -148,6 +154,7 @@ def test_pools_fit_the_database(live: LiveStack, owner: Database, data_host: Dat
     severity="medium",
     why="without a log of slow queries, users find them first",
     remedy="log_min_duration_statement (postgresql.conf; aws: the parameter group)",
+    needs=("slipway:database",),
 )
 def test_slow_queries_and_errors_are_logged(owner: Database) -> None:
     slow = int(
@@ -163,6 +170,7 @@ def test_slow_queries_and_errors_are_logged(owner: Database) -> None:
     severity="critical",
     why="an app whose migrations are missing fails on the first query",
     remedy="slipway release runs migrations first; slipway history shows what happened",
+    needs=("slipway:database", "migrate", "checks.migrations_query"),
 )
 def test_migrations_are_up_to_date(live: LiveStack, owner: Database) -> None:
     query = live.app.checks.migrations_query

@@ -13,6 +13,7 @@ from checks.data.services import Place, database_url, owner_url, refusal
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts, name_of
+from checks.kit.needs import DATABASE_OR_REDIS
 from checks.kit.on_host import read_by
 from slipway.stack import LiveStack
 
@@ -29,6 +30,7 @@ WAYS = (("PostgreSQL", True), ("the pooler", False))
     standard="DevSec postgres-06",
     why="without TLS anyone on the network path reads every row",
     remedy="allow only hostssl in pg_hba, and client_tls_sslmode = require; aws: rds.force_ssl=1",
+    needs=("slipway:database",),
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
 def test_the_database_refuses_connections_in_the_clear(
@@ -48,6 +50,7 @@ def test_the_database_refuses_connections_in_the_clear(
     asvs="13.2.3",
     why="a database that accepts any password protects nothing",
     remedy="use scram-sha-256 in pg_hba and PgBouncer's auth_type, never trust; then reload both",
+    needs=("slipway:database",),
 )
 def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     accepted = _accepted(live, [*_accounts(live), "postgres"], WRONG)
@@ -62,6 +65,7 @@ def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     standard="CIS PostgreSQL 5",
     why="who reaches the port is the owner of every row, and as postgres of the host's files",
     remedy="use scram-sha-256 in pg_hba and PgBouncer's auth_type, never trust; then reload both",
+    needs=("slipway:database",),
 )
 def test_no_account_gets_in_without_a_password(live: LiveStack, data_host: DataHost) -> None:
     roles = [each["name"] for each in data_host.postgres["roles"] if each["login"]]
@@ -77,6 +81,7 @@ def test_no_account_gets_in_without_a_password(live: LiveStack, data_host: DataH
     standard="CIS PostgreSQL 5",
     why="a rule of pg_hba.conf decides who is let in before any role does",
     remedy="slipway up writes pg_hba.conf; then systemctl reload postgresql",
+    needs=("slipway:database",),
 )
 def test_pg_hba_lets_in_only_the_apps_roles_from_the_apps_hosts(live: LiveStack, data_host: DataHost) -> None:
     names = data_host.names
@@ -116,6 +121,7 @@ def test_pg_hba_lets_in_only_the_apps_roles_from_the_apps_hosts(live: LiveStack,
     severity="high",
     why="rules that were edited and not loaded, or loaded and edited back, are not those that the file shows",
     remedy="slipway up writes pg_hba.conf; then systemctl reload postgresql",
+    needs=("slipway:database",),
 )
 def test_pg_hba_is_loaded_as_it_stands(data_host: DataHost) -> None:
     loaded = data_host.postgres["loaded"]
@@ -134,6 +140,7 @@ def test_pg_hba_is_loaded_as_it_stands(data_host: DataHost) -> None:
     standard="CIS PostgreSQL 5",
     why="the pooler stands in front of the database and has its own rules",
     remedy="slipway up writes pgbouncer.ini; then systemctl restart pgbouncer",
+    needs=("slipway:database",),
 )
 def test_the_pooler_runs_as_its_file_says(data_host: DataHost) -> None:
     pooler, database = data_host.pooler, data_host.names.database
@@ -189,6 +196,7 @@ def reached_by_strangers(live: LiveStack, hosts: Hosts) -> list[str]:
     why="a host that has no business with the data is one more way to it",
     remedy="slipway up loads the firewall: systemctl restart slipway-firewall on the data host",
     waits_for=(reached_by_strangers,),
+    needs=(DATABASE_OR_REDIS,),
 )
 def test_only_the_apps_hosts_reach_database_and_redis(background: Background) -> None:
     reached = background.result(reached_by_strangers)

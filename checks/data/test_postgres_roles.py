@@ -18,6 +18,7 @@ REACH_OUT = ("adminpack", "dblink", "file_fdw", "postgres_fdw")
     standard="CIS PostgreSQL 4",
     why="a role that set-up does not know is an account that was left behind, or planted",
     remedy="DROP ROLE it on the data host; what people need belongs to the platform's set-up",
+    needs=("slipway:database",),
 )
 def test_the_database_has_no_role_that_set_up_did_not_make(data_host: DataHost) -> None:
     known = data_host.names.roles
@@ -34,6 +35,7 @@ def test_the_database_has_no_role_that_set_up_did_not_make(data_host: DataHost) 
     standard="DevSec postgres-07",
     why="an attribute such as SUPERUSER lifts every other limit of a role",
     remedy="ALTER ROLE … NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS",
+    needs=("slipway:database",),
 )
 def test_only_postgres_is_a_superuser(data_host: DataHost) -> None:
     held = [
@@ -52,6 +54,7 @@ def test_only_postgres_is_a_superuser(data_host: DataHost) -> None:
     standard="CIS PostgreSQL 4",
     why="a member of pg_execute_server_program runs commands on the host; of an owner, it changes its tables",
     remedy="REVOKE the membership on the data host",
+    needs=("slipway:database",),
 )
 def test_no_role_is_a_member_of_another(data_host: DataHost) -> None:
     held = [f"{member} is a member of {of}" for member, of in data_host.postgres["members"]]
@@ -65,6 +68,7 @@ def test_no_role_is_a_member_of_another(data_host: DataHost) -> None:
     standard="DevSec postgres-13",
     why="a password that is stored in the clear or as MD5 can be read from a backup of the cluster",
     remedy="password_encryption = scram-sha-256, then set the password again (slipway up)",
+    needs=("slipway:database",),
 )
 def test_passwords_are_kept_as_scram(data_host: DataHost) -> None:
     roles = {each["name"]: each["password"] for each in data_host.postgres["roles"]}
@@ -80,6 +84,7 @@ def test_passwords_are_kept_as_scram(data_host: DataHost) -> None:
     asvs="13.2.2",
     why="whoever owns a table may drop it; what the superuser owns, migrations cannot change",
     remedy="ALTER … OWNER TO the migrations' role; slipway release runs migrations as it",
+    needs=("slipway:database",),
 )
 def test_everything_belongs_to_the_migrations_role(data_host: DataHost) -> None:
     names = data_host.names
@@ -98,6 +103,7 @@ def test_everything_belongs_to_the_migrations_role(data_host: DataHost) -> None:
     asvs="13.2.2",
     why="a SECURITY DEFINER function of a superuser gives its rights to whoever may call it",
     remedy="DROP FUNCTION it; set-up makes pgbouncer.verifier_of(text) and no other",
+    needs=("slipway:database",),
 )
 def test_no_function_lends_the_superusers_rights(data_host: DataHost) -> None:
     lent = sorted(set(data_host.postgres["definers"]) - {"pgbouncer.verifier_of(text)"})
@@ -110,6 +116,7 @@ def test_no_function_lends_the_superusers_rights(data_host: DataHost) -> None:
     asvs="13.2.2",
     why="an untrusted language or a foreign data wrapper lets SQL read files and reach other servers",
     remedy="DROP EXTENSION it, or accept the finding with a reason",
+    needs=("slipway:database",),
 )
 def test_sql_cannot_reach_files_and_other_servers(data_host: DataHost) -> None:
     found = data_host.postgres
@@ -124,6 +131,7 @@ def test_sql_cannot_reach_files_and_other_servers(data_host: DataHost) -> None:
     asvs="13.2.2",
     why="what PUBLIC may read, every role that is ever made may read",
     remedy="REVOKE ALL ON … FROM PUBLIC, and grant to the app's role",
+    needs=("slipway:database",),
 )
 def test_public_has_no_right_on_any_table(data_host: DataHost) -> None:
     granted = sorted(f"{right} on {name}" for name, right in data_host.postgres["public"])

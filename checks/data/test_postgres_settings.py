@@ -56,6 +56,7 @@ def _wrong(data_host: DataHost, wanted: dict[str, tuple[str, ...]]) -> list[str]
     standard="PostgreSQL manual 20.5",
     why="without these, a power cut loses accepted writes or the whole cluster",
     remedy="take the setting out of postgresql.conf, its drop-ins and ALTER SYSTEM, and reload",
+    needs=("slipway:database",),
 )
 def test_accepted_writes_survive_a_power_cut(data_host: DataHost) -> None:
     wrong = _wrong(data_host, DURABLE)
@@ -68,6 +69,7 @@ def test_accepted_writes_survive_a_power_cut(data_host: DataHost) -> None:
     standard="PostgreSQL manual 20.5",
     why="a role or database may have its own setting, and loses writes although the server would not",
     remedy="ALTER ROLE … RESET synchronous_commit, also IN DATABASE",
+    needs=("slipway:database",),
 )
 @pytest.mark.parametrize("whose", [database_url, owner_url], ids=["app", "migrations"])
 def test_a_fresh_session_commits_to_disk(live: LiveStack, whose: Callable[[LiveStack], str]) -> None:
@@ -84,6 +86,7 @@ def test_a_fresh_session_commits_to_disk(live: LiveStack, whose: Callable[[LiveS
     standard="DevSec postgres-06",
     why="old protocols and hashes can be broken by whoever records the traffic",
     remedy="slipway up writes them: what overrides /etc/slipway/postgresql/slipway.conf?",
+    needs=("slipway:database",),
 )
 def test_the_database_encrypts_as_set_up(data_host: DataHost) -> None:
     wrong = _wrong(data_host, ENCRYPTED)
@@ -98,6 +101,7 @@ def test_the_database_encrypts_as_set_up(data_host: DataHost) -> None:
     standard="CIS PostgreSQL 3.1",
     why="an intrusion shows in the log of connections; values of statements in a log are leaked data",
     remedy="slipway up writes them: what overrides /etc/slipway/postgresql/slipway.conf?",
+    needs=("slipway:database",),
 )
 def test_connections_are_logged_and_values_are_not(data_host: DataHost) -> None:
     wrong = _wrong(data_host, LOGGED)
@@ -110,6 +114,7 @@ def test_connections_are_logged_and_values_are_not(data_host: DataHost) -> None:
     severity="high",
     why="a query without a time-out holds its connection and locks until it ends",
     remedy="ALTER ROLE … SET …, without another value IN DATABASE; slipway up sets them",
+    needs=("slipway:database",),
 )
 @pytest.mark.parametrize(
     ("whose", "limits"),
@@ -130,6 +135,7 @@ def test_a_fresh_session_has_time_outs(
     severity="medium",
     why="sessions that began before a change keep the old value; new ones take what the role has",
     remedy="slipway up sets them by role; ALTER ROLE … IN DATABASE … RESET ALL",
+    needs=("slipway:database",),
 )
 def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
     names, found = data_host.names, data_host.postgres["role_settings"]
@@ -153,6 +159,7 @@ def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
     severity="high",
     why="what runs is not what the file says, and the next restart changes it",
     remedy="slipway up writes the files; then systemctl reload postgresql, or restart where one is pending",
+    needs=("slipway:database",),
 )
 def test_the_database_runs_with_what_its_files_say(data_host: DataHost) -> None:
     found = data_host.postgres

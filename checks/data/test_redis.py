@@ -31,6 +31,7 @@ def info(live: LiveStack) -> dict[str, Any]:
     standard="Lynis DBS-1884",
     why="whoever reaches a Redis without a password controls queues, sessions and rate limits",
     remedy="slipway up sets the password; aws: the AUTH token",
+    needs=("slipway:redis",),
 )
 @pytest.mark.parametrize("password", ["", "not-the-password"], ids=["none", "wrong"])
 def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> None:
@@ -48,6 +49,7 @@ def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> N
     severity="high",
     why="the queue needs features of version 7, and version 6 gets no fixes any more",
     remedy="use Debian 12 or ElastiCache, which have version 7",
+    needs=("slipway:redis",),
 )
 def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
     version = str(info["redis_version"])
@@ -59,6 +61,7 @@ def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:
     severity="high",
     why="a queue that a restart empties loses accepted work",
     remedy="appendonly yes (slipway up); aws: snapshots",
+    needs=("slipway:redis",),
 )
 def test_redis_survives_a_restart(info: dict[str, Any], live: LiveStack) -> None:
     if live.outputs.has_managed_redis:
@@ -77,6 +80,7 @@ def test_redis_survives_a_restart(info: dict[str, Any], live: LiveStack) -> None
     standard="BullMQ: noeviction",
     why="an evicted job is never done, and nothing reports it",
     remedy="maxmemory-policy noeviction; aws: cache.eviction",
+    needs=("slipway:redis",),
 )
 def test_redis_evicts_nothing(info: dict[str, Any]) -> None:
     assert info["maxmemory_policy"] == "noeviction", f"maxmemory-policy is {info['maxmemory_policy']}"
@@ -88,6 +92,7 @@ def test_redis_evicts_nothing(info: dict[str, Any]) -> None:
     severity="high",
     why="when Redis is full, every write fails",
     remedy="use a larger server, or fewer and shorter keys; the alarm redis-memory has the same limit",
+    needs=("slipway:redis",),
 )
 def test_redis_has_memory_left(info: dict[str, Any]) -> None:
     most = int(info["maxmemory"])
@@ -102,6 +107,7 @@ def test_redis_has_memory_left(info: dict[str, Any]) -> None:
     severity="high",
     why="two environments on one Redis take each other's jobs",
     remedy="prefix every key with redis.namespace",
+    needs=("slipway:redis",),
 )
 def test_every_key_has_the_stacks_prefix(live: LiveStack) -> None:
     client, namespace = connect_redis(live), live.outputs.redis.namespace if live.outputs.redis else ""
@@ -122,6 +128,7 @@ def test_every_key_has_the_stacks_prefix(live: LiveStack) -> None:
     severity="medium",
     why="keys in another database of the server are seen by no check, and count against its memory",
     remedy="move them to database 0 under redis.namespace, or FLUSHDB that database",
+    needs=("slipway:redis",),
 )
 def test_only_one_database_of_redis_is_used(info: dict[str, Any]) -> None:
     used = [name for name in info if name.startswith("db") and name[2:].isdecimal() and name != "db0"]
@@ -135,6 +142,7 @@ def test_only_one_database_of_redis_is_used(info: dict[str, Any]) -> None:
     standard="CIS Redis 2",
     why="protected mode, commands for debugging and modules each open Redis further than its password does",
     remedy="slipway up writes redis.conf: what overrides it?",
+    needs=("slipway:redis",),
 )
 def test_redis_runs_with_its_protections(live: LiveStack, info: dict[str, Any]) -> None:
     if live.outputs.has_managed_redis:
@@ -161,6 +169,7 @@ def test_redis_runs_with_its_protections(live: LiveStack, info: dict[str, Any]) 
     severity="high",
     why="what runs is not what the file says, and the next restart changes it",
     remedy="slipway up writes redis.conf; then systemctl restart redis-server",
+    needs=("slipway:redis",),
 )
 def test_redis_runs_with_what_its_file_says(live: LiveStack, data_host: DataHost) -> None:
     running, differ = _running(live), list[str]()

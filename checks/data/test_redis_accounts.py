@@ -38,6 +38,7 @@ TRIED = (
     standard="Lynis DBS-1888",
     why="with these commands a compromised app can change settings, read everything or stop the server",
     remedy="-@admin -@dangerous in the ACL (slipway up)",
+    needs=("slipway:redis",),
 )
 def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
     # ElastiCache does not know these commands, and answers with another error.
@@ -69,6 +70,7 @@ def test_the_app_may_not_administer_redis(live: LiveStack) -> None:
     standard="CIS Redis 3",
     why="an account that set-up does not know keeps access after the password is changed",
     remedy="slipway up writes users.acl; then systemctl restart redis-server",
+    needs=("slipway:redis",),
 )
 @pytest.mark.parametrize("where", ["running", "users.acl"])
 def test_redis_has_no_account_but_the_apps(live: LiveStack, data_host: DataHost, where: str) -> None:
@@ -84,6 +86,7 @@ def test_redis_has_no_account_but_the_apps(live: LiveStack, data_host: DataHost,
     standard="CIS Redis 3",
     why="one category too many, and the app's password is worth as much as the server",
     remedy="slipway up writes users.acl; then systemctl restart redis-server",
+    needs=("slipway:redis",),
 )
 @pytest.mark.parametrize("where", ["running", "users.acl"])
 def test_the_apps_account_has_only_its_rights(live: LiveStack, data_host: DataHost, where: str) -> None:

@@ -13,6 +13,7 @@ from slipway.stack import LiveStack
     severity="high",
     why="a schema that no release has made is one that no release was tested with, and no rollback knows",
     remedy="write the change as a migration and release it; delete what was applied by hand",
+    needs=("slipway:database", "migrate", "checks.migrations_query"),
 )
 def test_the_schema_is_the_releases(live: LiveStack) -> None:
     query = live.app.checks.migrations_query

@@ -50,6 +50,7 @@ def _value(text: str, series: str) -> float | None:
     why="without metrics there are no alarms",
     remedy="serve /metrics in Prometheus' format, and name its series in [checks.metrics]",
     roles=("web",),
+    needs=("processes.web", "checks.metrics"),
 )
 def test_the_app_serves_its_metrics(live: LiveStack, host: Host) -> None:
     text = _metrics(live, host)
@@ -73,6 +74,7 @@ def test_haproxy_serves_its_metrics(live: LiveStack, host: Host) -> None:
     severity="high",
     why="a job that waits too long is as bad as a lost one",
     remedy="add worker hosts or instances; slipway logs --process worker shows errors",
+    needs=("processes.web", "checks.metrics.queue"),
 )
 def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     waiting = _of_the_stack(live, hosts, "queue")
@@ -84,6 +86,7 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     why="a job in the dead-letter queue is work that users expect and that was not done",
     remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
+    needs=("processes.web", "checks.metrics.dead"),
 )
 def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     given = live.app.checks.metrics.dead if live.app.checks.metrics else ""
@@ -103,6 +106,7 @@ def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     why="a queue may be short and yet hold one piece of work for days",
     remedy="slipway logs --process worker shows why it is not taken; for an outbox: which row is the oldest?",
+    needs=("processes.web", "checks.metrics.oldest"),
 )
 def test_no_work_waits_for_long(live: LiveStack, hosts: Hosts) -> None:
     oldest = _of_the_stack(live, hosts, "oldest")
@@ -117,6 +121,7 @@ def test_no_work_waits_for_long(live: LiveStack, hosts: Hosts) -> None:
     severity="critical",
     why="accepted work that no process does is lost to the user who waits for it",
     remedy="slipway logs --process worker: does a worker run, is it stuck, does the outbox reach the queue?",
+    needs=("smoke.steps", "checks.job", "checks.metrics.done"),
 )
 def test_work_that_is_queued_gets_done(live: LiveStack, hosts: Hosts, site: Site, person: Person) -> None:
     job = live.app.checks.job
@@ -159,6 +164,7 @@ def test_no_process_of_the_app_is_stopped(host: Host, app_services: list[Host]) 
     severity="high",
     why="an entry that two hosts run happens twice; one that no host runs never happens",
     remedy="slipway release makes one host the owner of the timers",
+    needs=("cron",),
 )
 def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:
@@ -179,6 +185,7 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     severity="high",
     why="a schedule changed on the host holds until the next release, and no one sees why",
     remedy="change the schedule in slipway.toml, and run slipway release; remove drop-ins of slipway-cron-*",
+    needs=("cron",),
 )
 def test_cron_runs_what_was_released_when_it_was_released(live: LiveStack, hosts: Hosts) -> None:
     released = live.manifest(live.ledger.get(_live_release(live)).build).cron
@@ -207,6 +214,7 @@ def test_cron_runs_what_was_released_when_it_was_released(live: LiveStack, hosts
     severity="high",
     why="a timer that is active and never fires looks as if all were well",
     remedy="systemctl list-timers 'slipway-cron-*' on the owner host; restart the timer",
+    needs=("cron",),
 )
 def test_every_cron_entry_ran_when_it_was_due(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:
@@ -232,6 +240,7 @@ def test_every_cron_entry_ran_when_it_was_due(live: LiveStack, hosts: Hosts) -> 
     why="a failing cron entry is often noticed weeks later",
     remedy="slipway logs --process cron shows why",
     roles=("web", "worker"),
+    needs=("cron",),
 )
 def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
     units = [f"slipway-cron-{name}.service" for name in live.app.cron]

@@ -41,6 +41,7 @@ def test_a_request_id_from_outside_cannot_hold_anything(site: Site) -> None:
     severity="high",
     why="monitors need a health answer that they can parse",
     remedy="answer the health path with a JSON object that has checks.health_keys of slipway.toml",
+    needs=("processes.web",),
 )
 def test_health_reports_status_time_and_version(site: Site) -> None:
     path, keys = _health(site), site.live.app.checks.health_keys
@@ -58,6 +59,7 @@ def test_health_reports_status_time_and_version(site: Site) -> None:
     severity="medium",
     why="load balancers request the health path every few seconds",
     remedy="query neither database nor queue on the health path; readiness does",
+    needs=("processes.web",),
 )
 def test_health_is_cheap(site: Site) -> None:
     times = sorted(site.get(_health(site)).elapsed.total_seconds() for _ in range(15))
@@ -69,6 +71,7 @@ def test_health_is_cheap(site: Site) -> None:
     severity="medium",
     why="a public health answer must not expose internals",
     remedy="leave hosts, addresses and services out of it",
+    needs=("processes.web",),
 )
 def test_health_exposes_no_internals(site: Site) -> None:
     text = site.get(_health(site)).text.lower()
@@ -84,6 +87,7 @@ def test_health_exposes_no_internals(site: Site) -> None:
     severity="low",
     why="static files that cannot be cached are slow and cost bandwidth",
     remedy="send an ETag or a long max-age with static files, and put a CDN in front",
+    needs=("checks.asset",),
 )
 def test_static_files_can_be_cached(site: Site) -> None:
     asset = site.live.app.checks.asset

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 
+import pytest
+
 from checks.kit.check import check, not_evaluated
+from checks.kit.roots import Roots
 from checks.kit.site import Person, Site, declared_request, sign_in_person
 from slipway.stack import STICKY_COOKIE
 
@@ -17,11 +20,12 @@ from slipway.stack import STICKY_COOKIE
     standard="OWASP API2:2023",
     why="data that needs no sign-in is public",
     remedy="answer 401 on every route for signed-in users",
+    needs=("checks.signed_in",),
 )
-def test_anonymous_clients_are_refused(site: Site) -> None:
-    method, path = declared_request(site, "signed_in")
-    status = site.request(method, path).status_code
-    assert status == 401, f"{method} {path} answers an anonymous client with {status}"
+@pytest.mark.usefixtures("site")
+def test_anonymous_clients_are_refused(roots: Roots) -> None:
+    problem = roots.closed()
+    assert not problem, problem.what
 
 
 @check(
@@ -30,9 +34,10 @@ def test_anonymous_clients_are_refused(site: Site) -> None:
     asvs="8.3.1",
     why="if the smoke user is refused as well, the refusal of others proves nothing",
     remedy="let the smoke user in: SMOKE_* in the env contract",
+    needs=("smoke.steps", "checks.signed_in"),
 )
-def test_signed_in_users_are_accepted(person: Person) -> None:
-    method, path = declared_request(person.site, "signed_in")
+def test_signed_in_users_are_accepted(person: Person, guarded: tuple[str, str]) -> None:
+    method, path = guarded
     status = person.request(method, path).status_code
     assert status == 200, f"{method} {path} answers the smoke user with {status}"
 
@@ -44,6 +49,7 @@ def test_signed_in_users_are_accepted(person: Person) -> None:
     standard="OWASP API5:2023",
     why="an ordinary account must not be able to do what admins do",
     remedy="answer 403 by the role in the database, not by the token's claim",
+    needs=("smoke.steps", "checks.admin"),
 )
 def test_users_are_no_admins(person: Person) -> None:
     method, path = declared_request(person.site, "admin")
@@ -59,9 +65,10 @@ def test_users_are_no_admins(person: Person) -> None:
     standard="OWASP API2:2023",
     why="if the signature is not verified, anyone can forge a token",
     remedy="verify signature and algorithm before reading a token",
+    needs=("smoke.steps", "checks.signed_in"),
 )
-def test_forged_tokens_are_refused(person: Person) -> None:
-    method, path = declared_request(person.site, "signed_in")
+def test_forged_tokens_are_refused(person: Person, guarded: tuple[str, str]) -> None:
+    method, path = guarded
     headers = dict(person.session.headers)
     forged = {name: _forgeries(value) for name, value in headers.items() if value.count(".") >= 2}
     if not forged:
@@ -78,9 +85,10 @@ def test_forged_tokens_are_refused(person: Person) -> None:
     asvs="8.3.1",
     why="a caller's claim about itself proves nothing",
     remedy="ignore flags and roles in queries and headers",
+    needs=("checks.signed_in", "checks.admin"),
 )
-def test_claims_in_query_and_headers_have_no_effect(site: Site) -> None:
-    for method, path in (declared_request(site, "signed_in"), declared_request(site, "admin")):
+def test_claims_in_query_and_headers_have_no_effect(site: Site, guarded: tuple[str, str]) -> None:
+    for method, path in (guarded, declared_request(site, "admin")):
         tries: tuple[tuple[str, dict[str, str]], ...] = (
             (f"{path}?public=true&admin=true&role=admin", {}),
             (
@@ -102,6 +110,7 @@ def test_claims_in_query_and_headers_have_no_effect(site: Site) -> None:
     asvs="8.3.1",
     why="anyone who can call a cron route can run its job at will",
     remedy="compare Authorization with Bearer CRON_SECRET, in constant time",
+    needs=("cron.NAME.path",),
 )
 def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
     paths = [cron.path for cron in site.live.app.cron.values() if cron.path]
@@ -126,6 +135,7 @@ def test_cron_routes_refuse_without_the_bearer(site: Site) -> None:
     asvs="8.3.1",
     why="a user's token must not give access to what only timers may call",
     remedy="accept only CRON_SECRET on cron routes",
+    needs=("smoke.steps", "cron.NAME.path"),
 )
 def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     paths = [cron.path for cron in person.site.live.app.cron.values() if cron.path]
@@ -143,6 +153,7 @@ def test_cron_routes_refuse_a_users_token(person: Person) -> None:
     asvs="3.5.1",
     why="another site's page could send requests with the session cookie",
     remedy="compare Origin on routes that accept a cookie, or require a CSRF token",
+    needs=("smoke.steps", "checks.refresh"),
 )
 def test_another_sites_page_cannot_use_the_cookie(person: Person) -> None:
     method, path = declared_request(person.site, "refresh")

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from checks.exposed.sockets import heard, opened, parsed
 from checks.kit.check import check, not_evaluated
+from checks.kit.needs import SECOND_WEB_HOST
 from checks.kit.site import Person, Site
 from slipway.stack import LOAD_HEADER
 
@@ -17,6 +18,7 @@ from slipway.stack import LOAD_HEADER
     severity="critical",
     why="users on different hosts do not see each other's changes",
     remedy="broadcasts go through Redis: is it reachable from every web host, with the same namespace?",
+    needs=("smoke.steps", "websocket", "checks.write"),
 )
 def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> None:
     write = site.live.app.checks.write
@@ -62,6 +64,7 @@ def test_a_client_stays_on_its_host(site: Site) -> None:
     severity="critical",
     why="with a single API server, its failure is an outage",
     remedy="run two or more web hosts, in different zones",
+    needs=(SECOND_WEB_HOST,),
 )
 def test_more_than_one_host_serves(site: Site) -> None:
     hosts = site.live.outputs.by_role("web")

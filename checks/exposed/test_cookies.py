@@ -30,6 +30,7 @@ def _session_cookies(person: Person) -> list[tuple[str, set[str]]]:
     standard="Mozilla Observatory: cookies",
     why="an injected script could steal the session cookie",
     remedy="set HttpOnly",
+    needs=("smoke.steps",),
 )
 def test_session_cookies_are_hidden_from_scripts(person: Person) -> None:
     for name, attributes in _session_cookies(person):
@@ -43,6 +44,7 @@ def test_session_cookies_are_hidden_from_scripts(person: Person) -> None:
     standard="Mozilla Observatory: cookies",
     why="one plain HTTP request would send the session unencrypted",
     remedy="set Secure",
+    needs=("smoke.steps",),
 )
 def test_session_cookies_travel_by_tls_only(person: Person) -> None:
     for name, attributes in _session_cookies(person):
@@ -55,6 +57,7 @@ def test_session_cookies_travel_by_tls_only(person: Person) -> None:
     asvs="3.3.2",
     why="other sites' forms would be sent with the user's session",
     remedy="set SameSite=Lax or Strict; with None, check a CSRF token",
+    needs=("smoke.steps",),
 )
 def test_session_cookies_stay_on_the_site(person: Person) -> None:
     for name, attributes in _session_cookies(person):
@@ -68,6 +71,7 @@ def test_session_cookies_stay_on_the_site(person: Person) -> None:
     asvs="3.3.3",
     why="a cookie for the whole domain is sent to every subdomain, also to a hijacked one",
     remedy="set no Domain, and the narrowest Path",
+    needs=("smoke.steps",),
 )
 def test_session_cookies_are_for_this_host_only(person: Person) -> None:
     for name, attributes in _session_cookies(person):

@@ -64,6 +64,7 @@ def _echoed(site: Site, method: str, paths: Iterable[str], more: dict[str, str])
     standard="Mozilla Observatory: cors",
     why="any page that a signed-in user opens could read the user's data",
     remedy="compare the whole Origin with a list; never echo it",
+    needs=("checks.signed_in",),
 )
 def test_foreign_origins_may_not_read(site: Site) -> None:
     admin = site.live.app.checks.admin
@@ -78,6 +79,7 @@ def test_foreign_origins_may_not_read(site: Site) -> None:
     asvs="3.4.2",
     why="an allowed preflight lets any page send requests with the user's session",
     remedy="answer a preflight of a foreign origin without Access-Control-Allow-*",
+    needs=("checks.signed_in",),
 )
 def test_foreign_origins_get_no_preflight(site: Site) -> None:
     path = declared_request(site, "signed_in")[1]
@@ -92,6 +94,7 @@ def test_foreign_origins_get_no_preflight(site: Site) -> None:
     asvs="3.4.2",
     why="a wildcard with credentials gives every page access to the user's data",
     remedy="name the origin, and send Vary: Origin",
+    needs=("checks.signed_in",),
 )
 def test_no_wildcard_goes_with_credentials(site: Site) -> None:
     path = declared_request(site, "signed_in")[1]
@@ -109,6 +112,7 @@ def test_no_wildcard_goes_with_credentials(site: Site) -> None:
     asvs="3.4.2",
     why="without Vary, a cache serves one origin's permission to another",
     remedy="send Vary: Origin wherever Access-Control-Allow-Origin depends on it",
+    needs=("checks.signed_in",),
 )
 def test_answers_vary_by_origin(site: Site) -> None:
     headers = site.get(declared_request(site, "signed_in")[1], headers={"Origin": site.live.url}).headers
@@ -124,6 +128,7 @@ def test_answers_vary_by_origin(site: Site) -> None:
     asvs="3.4.2",
     why="any page could use a user's upload URL",
     remedy="the bucket's CORS rule names the frontend's origin only (buckets.origins on aws)",
+    needs=("slipway:uploads",),
 )
 def test_the_uploads_bucket_is_for_the_frontend_only(site: Site) -> None:
     uploads = site.live.outputs.uploads

@@ -100,6 +100,7 @@ def guessed(site: Site) -> str:
     why="without a limit, passwords can be guessed as fast as the site answers, from many addresses",
     remedy="limit wrong passwords by account, from any address",
     waits_for=(guessed,),
+    needs=("smoke.steps", "checks.other_user", "checks.sign_in_attempts"),
 )
 def test_passwords_cannot_be_guessed_at_speed(background: Background) -> None:
     problem = background.result(guessed)
@@ -113,6 +114,7 @@ def test_passwords_cannot_be_guessed_at_speed(background: Background) -> None:
     asvs="6.3.8",
     why="an answer that differs tells which addresses have an account, and whose password is worth guessing",
     remedy="answer a wrong address and a wrong password with the same status and text",
+    needs=("smoke.steps",),
 )
 def test_known_and_unknown_accounts_are_answered_alike(site: Site) -> None:
     sign_in = _sign_in(site)

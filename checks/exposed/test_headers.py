@@ -169,6 +169,7 @@ def test_refusals_have_the_headers_too(site: Site) -> None:
     asvs="14.3.2",
     why="a cached answer for one user could be served to another",
     remedy="send Cache-Control: no-store on answers of the API",
+    needs=("checks.signed_in",),
 )
 def test_answers_of_the_api_are_not_cached(site: Site) -> None:
     path = declared_request(site, "signed_in")[1]

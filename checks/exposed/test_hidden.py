@@ -109,6 +109,7 @@ def test_no_path_leaves_the_public_folder(site: Site) -> None:
     asvs="13.4.6",
     why="source maps contain the source code with its comments",
     remedy="leave *.map out of the build: build.exclude in slipway.toml",
+    needs=("checks.asset",),
 )
 def test_source_maps_are_not_served(site: Site) -> None:
     asset = site.live.app.checks.asset
@@ -130,6 +131,7 @@ def test_source_maps_are_not_served(site: Site) -> None:
     asvs="16.5.1",
     why="a stack trace exposes versions, paths and code to an attacker",
     remedy="answer errors with a code and a request id, and log the rest",
+    needs=("checks.malformed",),
 )
 def test_errors_for_malformed_requests_expose_no_internals(site: Site) -> None:
     method, path = declared_request(site, "malformed")

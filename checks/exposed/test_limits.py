@@ -23,6 +23,7 @@ AT_ONCE = 16
     why="without a limit one client can use up the capacity; trusting X-Forwarded-For defeats the limit",
     remedy="count by the address that the own proxy appended: TRUSTED_PROXY_HOPS and the edge's limits",
     spends="all",
+    needs=("checks.limited",),
 )
 def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site) -> None:
     answers = _flood(site)
@@ -39,6 +40,7 @@ def test_too_many_requests_are_refused_whatever_x_forwarded_for_says(site: Site)
     why="a client with Retry-After does not retry at once",
     remedy="send Retry-After with 429",
     spends="all",
+    needs=("checks.limited",),
 )
 def test_a_refused_client_gets_retry_after(site: Site) -> None:
     refused = next((answer for answer in _flood(site) if answer.status_code == 429), None)
@@ -112,6 +114,7 @@ def test_a_foreign_host_header_is_refused(site: Site) -> None:
     why="a client must not be able to pretend to be a load test or another address",
     remedy="the edge removes X-Load-Test, X-Real-IP and X-Forwarded-* from requests and sets its own",
     spends="all",
+    needs=("checks.limited",),
 )
 def test_headers_that_only_the_edge_may_set_have_no_effect(site: Site) -> None:
     method, path = declared_request(site, "limited")

@@ -56,6 +56,7 @@ def stored(site: Site, other: Person) -> Generator[Stored]:
     severity="high",
     why="if the right upload is refused as well, the refusal of wrong ones proves nothing",
     remedy="can browsers reach the uploads bucket, and does its account sign for the right bucket and key?",
+    needs=("smoke.steps", "checks.other_user", "checks.upload", "slipway:uploads"),
 )
 def test_a_user_stores_what_was_announced(site: Site, stored: Stored) -> None:
     assert 200 <= stored.status < 300, f"storing what was announced is answered with {stored.status}"
@@ -73,6 +74,7 @@ def test_a_user_stores_what_was_announced(site: Site, stored: Stored) -> None:
     standard="OWASP API1:2023",
     why="object keys can be guessed or leaked, so the owner must be checked",
     remedy="compare the owner of the object with the signed-in user",
+    needs=("smoke.steps", "checks.other_user", "checks.upload.read", "slipway:uploads"),
 )
 def test_another_users_upload_is_refused(site: Site, person: Person, stored: Stored) -> None:
     read = _declared(site).read

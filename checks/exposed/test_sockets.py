@@ -34,6 +34,7 @@ from checks.kit.site import Site
     asvs="4.4.1",
     why="without WebSockets the app gets no live updates",
     remedy="does the load balancer let Upgrade through, and is websocket.path right?",
+    needs=("websocket.echo",),
 )
 def test_a_socket_opens_and_echoes(site: Site) -> None:
     if not app_socket(site).echo:
@@ -48,6 +49,7 @@ def test_a_socket_opens_and_echoes(site: Site) -> None:
     asvs="4.4.2",
     why="another site's page could open a socket with the user's cookies",
     remedy="compare Origin with a list before upgrading",
+    needs=("websocket",),
 )
 def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
     app_socket(site)
@@ -64,6 +66,7 @@ def test_a_socket_from_a_foreign_origin_is_refused(site: Site) -> None:
     why="sockets that never sign in cost memory, and may receive messages",
     remedy="close with 4401 or 1008 when the client does not sign in within the time-out",
     waits_for=(socket_without_sign_in,),
+    needs=("websocket", "checks.websocket.auth_ms"),
 )
 def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).auth_ms, "auth_ms")
@@ -81,6 +84,7 @@ def test_a_socket_that_does_not_sign_in_is_closed(site: Site, background: Backgr
     why="idle sockets pile up until no new one can be opened",
     remedy="close sockets that send nothing for checks.websocket.idle_ms",
     waits_for=(silent_socket,),
+    needs=("websocket", "checks.websocket.idle_ms"),
 )
 def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
     seconds = _seconds(site, declared(site).idle_ms, "idle_ms")
@@ -98,6 +102,7 @@ def test_a_silent_socket_is_closed(site: Site, background: Background) -> None:
     why="a proxy that cuts quiet connections makes every client connect again and again",
     remedy="haproxy.cfg: timeout tunnel; what else is between the client and the app?",
     waits_for=(quiet_socket,),
+    needs=("websocket.echo",),
 )
 def test_a_quiet_socket_stays_open(site: Site, background: Background) -> None:
     if not app_socket(site).echo:
@@ -117,6 +122,7 @@ def test_a_quiet_socket_stays_open(site: Site, background: Background) -> None:
     asvs="4.4.4",
     why="a socket that accepts any token gives access to all messages",
     remedy="verify the token of the first message, and close otherwise",
+    needs=("websocket.open",),
 )
 def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
     of_app = app_socket(site)
@@ -145,6 +151,7 @@ def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
     standard="Autobahn 9",
     why="a single large message could exhaust the memory of the process",
     remedy="websocket.payload_bytes, and the server's own maximum",
+    needs=("websocket", "checks.websocket"),
 )
 def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     most = site.live.number(declared(site).payload_bytes) or app_socket(site).payload_bytes
@@ -165,6 +172,7 @@ def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     asvs="2.2.1",
     why="unvalidated messages reach the app's logic",
     remedy="validate every message against its schema, and answer with an error",
+    needs=("websocket", "checks.websocket.invalid"),
 )
 def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     of_checks = declared(site)
@@ -186,6 +194,7 @@ def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     why="one socket can keep a process busy at the expense of all others",
     remedy="count messages by user, and answer RESOURCE_EXHAUSTED with retryAfterMs",
     spends="some",
+    needs=("websocket.echo", "checks.websocket.messages_per_minute"),
 )
 def test_too_many_messages_are_refused(site: Site) -> None:
     of_checks = declared(site)
@@ -207,6 +216,7 @@ def test_too_many_messages_are_refused(site: Site) -> None:
     why="a single address could use up all connections",
     remedy="refuse the upgrade with 429 beyond the limit of connections per address",
     spends="some",
+    needs=("websocket", "checks.websocket.connections_per_ip"),
 )
 def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
     most = site.live.number(declared(site).connections_per_ip)
@@ -232,6 +242,7 @@ def test_too_many_sockets_of_one_address_are_refused(site: Site) -> None:
     severity="low",
     why="a plain request to the WebSocket path must not hang",
     remedy="answer 426 to a request without Upgrade",
+    needs=("websocket",),
 )
 def test_the_sockets_path_refuses_plain_requests(site: Site) -> None:
     status = site.get(app_socket(site).path).status_code

@@ -107,6 +107,7 @@ def forge(person: Person, guarded: tuple[str, str]) -> Forge:
     standard="RFC 8725",
     why="a token that was stolen once works for ever",
     remedy="verify exp of every token",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_expired_tokens_are_refused(forge: Forge) -> None:
     now = int(time.time())
@@ -120,6 +121,7 @@ def test_expired_tokens_are_refused(forge: Forge) -> None:
     standard="RFC 8725",
     why="a token that does not hold yet was issued by a wrong clock, or by hand",
     remedy="verify nbf of every token that has one",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_tokens_that_do_not_hold_yet_are_refused(forge: Forge) -> None:
     hour = int(time.time()) + 3600
@@ -133,6 +135,7 @@ def test_tokens_that_do_not_hold_yet_are_refused(forge: Forge) -> None:
     standard="RFC 8725 3.8",
     why="a token of another stage or service with the same secret would be accepted here",
     remedy="put iss into the token, and compare it",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_tokens_of_another_issuer_are_refused(forge: Forge) -> None:
     if "iss" not in forge.claims:
@@ -148,6 +151,7 @@ def test_tokens_of_another_issuer_are_refused(forge: Forge) -> None:
     standard="RFC 8725 3.9",
     why="a token that was made for another service would be accepted here",
     remedy="put aud into the token, and compare it",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_tokens_for_another_audience_are_refused(forge: Forge) -> None:
     if "aud" not in forge.claims:
@@ -163,6 +167,7 @@ def test_tokens_for_another_audience_are_refused(forge: Forge) -> None:
     standard="RFC 8725 3.1; CVE-2015-9235",
     why="a token that chooses how it is verified can choose not to be",
     remedy="pin the algorithm where tokens are verified",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_tokens_do_not_choose_their_algorithm(forge: Forge) -> None:
     for none in ("none", "None", "NONE", "nOnE"):
@@ -179,6 +184,7 @@ def test_tokens_do_not_choose_their_algorithm(forge: Forge) -> None:
     standard="RFC 8725 3.2",
     why="whoever knows or guesses the key is any user",
     remedy="take the key from the secret store only; no default, and none that the token names",
+    needs=("smoke.steps", "checks.signed_in", "checks.token"),
 )
 def test_tokens_by_another_key_are_refused(forge: Forge) -> None:
     for what, key in _WRONG_KEYS.items():
@@ -204,6 +210,7 @@ _WRONG_KEYS: dict[str, bytes] = {
     asvs="7.3.2",
     why="a stolen access token works until it ends",
     remedy="give access tokens minutes, and a refresh token days",
+    needs=("smoke.steps", "checks.signed_in", "checks.token.seconds"),
 )
 def test_tokens_live_as_long_as_declared(forge: Forge) -> None:
     site = forge.person.site
@@ -222,6 +229,7 @@ def test_tokens_live_as_long_as_declared(forge: Forge) -> None:
     standard="OWASP WSTG-SESS-06",
     why="whoever has a copy of the session stays signed in after its owner has signed out",
     remedy="end the session on the server when it is signed out, not only the cookie",
+    needs=("smoke.steps", "checks.signed_in", "checks.token.sign_out"),
 )
 def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
     declared = _declared(site)
@@ -251,6 +259,7 @@ def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
     standard="RFC 9700 4.14.2",
     why="a refresh token that was copied once gives access for as long as the session is used",
     remedy="replace the refresh token with each use, and refuse the one before",
+    needs=("smoke.steps", "checks.refresh", "checks.token.rotates"),
 )
 @pytest.mark.usefixtures("person")
 def test_a_refresh_token_works_once(site: Site) -> None:

@@ -46,6 +46,7 @@ def _begin(person: Person, size: int) -> tuple[str, str, float]:
     asvs="5.2.1",
     why="without a size limit one user can fill the storage",
     remedy="check the announced size before presigning",
+    needs=("smoke.steps", "checks.upload"),
 )
 def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None:
     upload = _upload(site)
@@ -59,6 +60,7 @@ def test_an_upload_over_the_limit_is_refused(site: Site, person: Person) -> None
     asvs="5.2.2",
     why="an uploaded HTML page could run scripts in other users' browsers",
     remedy="allow only a list of content types",
+    needs=("smoke.steps", "checks.upload"),
 )
 def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> None:
     upload = _upload(site)
@@ -81,6 +83,7 @@ def test_an_upload_of_a_wrong_type_is_refused(site: Site, person: Person) -> Non
     asvs="14.2.1",
     why="a long-lived link may be shared or leaked",
     remedy="presign URLs for minutes",
+    needs=("smoke.steps", "checks.upload"),
 )
 def test_presigned_urls_live_for_minutes(person: Person) -> None:
     url, _, seconds = _begin(person, 10)
@@ -103,6 +106,7 @@ def test_presigned_urls_live_for_minutes(person: Person) -> None:
     asvs="5.3.1",
     why="a presigned URL without size and type lets a client store anything in the bucket",
     remedy="sign Content-Length and Content-Type into the URL",
+    needs=("smoke.steps", "checks.upload", "slipway:uploads"),
 )
 def test_a_presigned_url_accepts_only_what_was_announced(person: Person) -> None:
     url, _, _ = _begin(person, 10)
@@ -119,6 +123,7 @@ def test_a_presigned_url_accepts_only_what_was_announced(person: Person) -> None
     asvs="14.2.1",
     why="a changed URL must not open another object",
     remedy="give access by presigned URLs only",
+    needs=("smoke.steps", "checks.upload", "slipway:uploads"),
 )
 def test_a_changed_presigned_url_is_refused(person: Person) -> None:
     url, key, _ = _begin(person, 10)
@@ -136,6 +141,7 @@ def test_a_changed_presigned_url_is_refused(person: Person) -> None:
     asvs="14.2.1",
     why="users' uploads are private",
     remedy="the bucket is private: no anonymous read, no listing",
+    needs=("slipway:uploads",),
 )
 def test_the_uploads_bucket_is_private(site: Site) -> None:
     uploads = site.live.outputs.uploads
@@ -155,6 +161,7 @@ def test_the_uploads_bucket_is_private(site: Site) -> None:
     asvs="14.2.1",
     why="a link that works after its expiry gives access for good",
     remedy="let the object store check the expiry of the signature",
+    needs=("smoke.steps", "checks.upload", "slipway:uploads"),
 )
 def test_an_expired_presigned_url_is_refused(person: Person) -> None:
     url, key, _ = _begin(person, 10)
@@ -186,6 +193,7 @@ def test_an_expired_presigned_url_is_refused(person: Person) -> None:
     asvs="3.2.1",
     why="an uploaded picture or page that runs scripts does so in the name of the site that shows it",
     remedy="edge.cfg, backend uploads: nosniff, and a Content-Security-Policy without scripts",
+    needs=("slipway:uploads",),
 )
 def test_what_was_uploaded_runs_no_script(site: Site) -> None:
     uploads = site.live.outputs.uploads

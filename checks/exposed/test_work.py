@@ -46,6 +46,7 @@ def _call(
     asvs="9.1.1",
     why="without a signature, anyone can send events in a partner's name",
     remedy="verify the signature over the raw body",
+    needs=("checks.webhook",),
 )
 def test_an_unsigned_webhook_is_refused(site: Site) -> None:
     hook = _webhook(site)
@@ -60,6 +61,7 @@ def test_an_unsigned_webhook_is_refused(site: Site) -> None:
     severity="high",
     why="without a time limit, a recorded call can be replayed",
     remedy="sign a timestamp too, and refuse old ones",
+    needs=("checks.webhook",),
 )
 def test_an_old_webhook_is_refused(site: Site) -> None:
     if "${timestamp}" not in _webhook(site).signed:
@@ -73,6 +75,7 @@ def test_an_old_webhook_is_refused(site: Site) -> None:
     severity="high",
     why="senders retry, so a webhook without idempotency acts twice",
     remedy="keep the idempotency key in the same transaction as the effect",
+    needs=("smoke.steps", "checks.webhook"),
 )
 def test_a_webhook_sent_twice_acts_once(site: Site, person: Person) -> None:
     hook = _webhook(site)
@@ -94,6 +97,7 @@ def test_a_webhook_sent_twice_acts_once(site: Site, person: Person) -> None:
     severity="critical",
     why="if a record cannot be written and read, the app is down, whatever /health says",
     remedy="read the app's logs: slipway logs",
+    needs=("smoke.steps", "checks.write"),
 )
 def test_a_user_reads_what_was_written(site: Site, person: Person) -> None:
     write = site.live.app.checks.write
@@ -117,6 +121,7 @@ def test_a_user_reads_what_was_written(site: Site, person: Person) -> None:
     asvs="2.2.1",
     why="mass assignment lets a client set a role, an owner or an id",
     remedy="validate bodies against a strict schema",
+    needs=("smoke.steps", "checks.write"),
 )
 def test_unknown_fields_are_refused_or_ignored(site: Site, person: Person) -> None:
     write = site.live.app.checks.write

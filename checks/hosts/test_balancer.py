@@ -54,6 +54,7 @@ def test_web_hosts_are_health_checked(live: LiveStack, host: Host) -> None:
     why="with one instance of several in use, or an unchecked one, a host serves errors that it need not",
     remedy="slipway up writes the host's HAProxy: what changed it since?",
     roles=("web",),
+    needs=("processes.web",),
 )
 def test_every_instance_takes_its_share(live: LiveStack, host: Host) -> None:
     active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]
@@ -73,6 +74,7 @@ def test_every_instance_takes_its_share(live: LiveStack, host: Host) -> None:
     why="a tunnel that ends before the app ends it looks like a broken connection to every quiet user",
     remedy="haproxy.cfg: timeout tunnel of at least websocket.idle_seconds",
     roles=("edge", "web"),
+    needs=("websocket",),
 )
 def test_tunnels_may_be_silent_as_long_as_declared(live: LiveStack, host: Host) -> None:
     if live.app.websocket is None:
@@ -113,6 +115,7 @@ def test_haproxy_runs_the_configuration_in_its_file(host: Host) -> None:
     asvs="16.2.1",
     why="without an access log an attack leaves no trace, and an outage no numbers",
     remedy="haproxy.cfg: log, log-format with the request id, and no `option dontlog-normal`",
+    needs=("processes.web",),
 )
 def test_every_request_is_logged(site: Site, live: LiveStack, hosts: Hosts) -> None:
     """A page, an error of the app's, and a refusal of the edge's, each found by its request id."""

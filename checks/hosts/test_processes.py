@@ -60,6 +60,7 @@ def test_app_processes_do_not_keep_dying(live_services: list[Host]) -> None:
     why="alarms and searches need log lines that a program can parse",
     remedy="log one JSON object per line, with checks.log_keys of slipway.toml",
     roles=("web", "worker"),
+    needs=("checks.log_keys",),
 )
 def test_the_app_logs_json_lines(host: Host, live_services: list[Host], live: LiveStack) -> None:
     keys = live.app.checks.log_keys
@@ -91,6 +92,7 @@ def test_the_app_logs_json_lines(host: Host, live_services: list[Host], live: Li
     why="development mode is slow and exposes internals in its errors",
     remedy='NODE_ENV = { value = "production" } in [env] of slipway.toml',
     roles=("web", "worker"),
+    needs=("env.NODE_ENV",),
 )
 def test_the_app_runs_in_production_mode(host: Host, live_services: list[Host], live: LiveStack) -> None:
     if "NODE_ENV" not in live.app.env:

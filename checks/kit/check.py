@@ -50,6 +50,8 @@ class Check:
     """How much it spends of what limits per address leave to this machine: `all` comes last in a run."""
     waits_for: tuple[str, ...] = ()
     """Names of the background trials whose results it takes."""
+    needs: tuple[str, ...] = ()
+    """Keys of slipway.toml and of the stack's settings without which it has no subject: see kit/needs.py."""
     roles: tuple[Role, ...] = ()
     """For checks that take `host`: the roles whose hosts it runs on; empty: every host."""
 
@@ -71,6 +73,7 @@ def check(
     deep: bool = False,
     spends: Spends = "nothing",
     waits_for: tuple[Callable[..., object], ...] = (),
+    needs: tuple[str, ...] = (),
     roles: tuple[Role, ...] = (),
 ) -> Callable[[Test], Test]:
     """Mark a test function as a check of `rows`. Raises ValueError if a row has no valid name."""
@@ -81,8 +84,8 @@ def check(
 
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
-        given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials, roles)
-        return pytest.mark.check(Check(rows, title, *given))(test)
+        given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials)
+        return pytest.mark.check(Check(rows, title, *given, needs, roles))(test)
 
     return mark
 

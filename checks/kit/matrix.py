@@ -19,6 +19,8 @@ HEAD = """\
 # The checks
 Written by `python -m checks.kit.matrix > docs/checks-matrix.md`; how to run them is in
 [checks.md](checks.md). ASVS is OWASP ASVS 5.0. A check with several rows is listed under the first.
+What a check needs is declared in slipway.toml or, where it begins with `slipway:`, in the stack's settings;
+without it the check is not evaluated, and names the key.
 
 """
 WANTED = (
@@ -65,7 +67,7 @@ def uncovered(checks: Iterable[Check]) -> list[str]:
 
 
 def _table(checks: Iterable[Check]) -> str:
-    lines = ["| check | severity | standards | why | remedy |", "|---|---|---|---|---|"]
+    lines = ["| check | severity | needs | standards | why | remedy |", "|---|---|---|---|---|---|"]
     for each in checks:
         also = f" (also {', '.join(each.rows[1:])})" if len(each.rows) > 1 else ""
         standards = ", ".join(
@@ -78,7 +80,11 @@ def _table(checks: Iterable[Check]) -> str:
                 ", `--deep`" if each.deep else "",
             ]
         )
-        cells = (f"`{each.id}`{also}", each.severity + flags, standards or "none", each.why, each.remedy)
+        needs = ", ".join([*each.needs, *(f"a {role} host" for role in each.roles if len(each.roles) == 1)])
+        cells = (
+            f"`{each.id}`{also}", each.severity + flags, needs or "nothing", standards or "none",
+            each.why, each.remedy,
+        )  # fmt: skip
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

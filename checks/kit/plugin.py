@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
+from checks.kit.needs import undeclared
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, compared, history, result_of
 from checks.kit.roots import ROOTS as ROOT_IDS
@@ -175,12 +176,13 @@ def is_part(checks: Collection[Check]) -> bool:
 
 
 def why_not_now(config: pytest.Config, check: Check) -> str:
-    """Why the run's options do not allow `check` on this stack; empty if they do."""
-    return why_not(
+    """Why `check` does not run: what it is for is not declared, or no option allows it; empty if it runs."""
+    live = open_stack(config)
+    return undeclared(check, live) or why_not(
         check,
         deep=bool(config.getoption("--deep")),
         invasive=bool(config.getoption("--invasive")),
-        production=open_stack(config).stack.purpose == "production",
+        production=live.stack.purpose == "production",
     )
 
 
@@ -201,7 +203,7 @@ class Verdicts:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Run nothing that the options do not allow, and nothing on a site that is down by now."""
+        """Run nothing that is not declared or not allowed, and nothing on a site that is down by now."""
         check = check_of(item)
         if check and (reason := why_not_now(item.config, check)):
             raise NotEvaluated(reason)

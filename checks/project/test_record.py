@@ -44,6 +44,7 @@ def test_the_env_contract_is_met(live: LiveStack) -> None:
     severity="medium",
     why="without the names, a new developer has to guess them",
     remedy="slipway secrets example > .env.example",
+    needs=("env",),
 )
 def test_the_env_example_names_the_contract(live: LiveStack) -> None:
     if not live.app.env:

@@ -12,6 +12,7 @@ from checks.kit.roots import CERTIFICATE, Roots, stand_on
     severity="critical",
     why="while the site does not answer, nothing else that users see can be judged",
     remedy="slipway status shows what serves, and slipway logs why not; on a new stack: slipway release",
+    needs=("processes.web",),
 )
 def test_the_site_answers(roots: Roots) -> None:
     problem = roots.site()
@@ -36,6 +37,7 @@ def test_every_host_can_be_reached(hosts: Hosts, roots: Roots) -> None:
     severity="high",
     why="if the smoke user cannot sign in, others probably cannot either, and nothing behind it is checked",
     remedy="SMOKE_* in the env contract and [[smoke.steps]] in slipway.toml: is the account there?",
+    needs=("smoke.steps",),
 )
 def test_the_smoke_user_signs_in(roots: Roots) -> None:
     problem = roots.sign_in()

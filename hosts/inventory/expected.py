@@ -13,6 +13,7 @@ from typing import Any
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 
 from hosts.base import AGENT, JOURNALD, LIB, SYSCTL
+from hosts.data import redis
 from hosts.data.redis import IN_CONTAINER, MEMORY
 from hosts.data.s3 import BINARY
 from hosts.deploy import DIGESTS, packages
@@ -75,8 +76,9 @@ def inventory_of(
             # Their content is not the set-up's: a digest, the agent's map.
             found.files[path] = Placed("", known.mode, known.user, known.group)
     if host.role == "data":
-        found.files |= {BINARY: Placed("", "755", "root", "root"), MEMORY: Placed("", "640", "root", "redis")}
-        found.files[IN_CONTAINER] = Placed()
+        found.files[BINARY] = Placed("", "755", "root", "root")
+        if redis.wanted(plan):
+            found.files |= {MEMORY: Placed("", "640", "root", "redis"), IN_CONTAINER: Placed()}
     for path, content in also.items():
         found.files[path] = Placed(hashlib.sha256(content).hexdigest() if content else "", "", "", "")
     return found

@@ -73,6 +73,7 @@ class Compute(pulumi.ComponentResource):
                 grace_seconds=grace_seconds(args.app, role),
                 leaving_seconds=leaving_seconds(args.app, role),
                 log_days=args.settings.load_balancer.log_days,
+                protect=args.settings.protect,
             ),
             ResourceOptions(parent=self),
         ).group_name
@@ -145,6 +146,8 @@ class HostGroupArgs:
     leaving_seconds: int
     """Time between a host's leaving and its termination."""
     log_days: int
+    protect: bool
+    """Whether deleting the group waits until its hosts have drained; they are not waited for otherwise."""
 
 
 class HostGroup(pulumi.ComponentResource):
@@ -208,6 +211,8 @@ class HostGroup(pulumi.ComponentResource):
                 aws.autoscaling.Metric.GROUP_TOTAL_INSTANCES,
             ],
             metrics_granularity="1Minute",
+            # A host that hangs would hold a deletion up for as long as the hook `leaving` waits.
+            force_delete=not args.protect,
             tags=[
                 aws.autoscaling.GroupTagArgs(key=key, value=value, propagate_at_launch=True)
                 for key, value in host_tags(names, role).items()

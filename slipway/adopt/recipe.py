@@ -26,7 +26,7 @@ class Recipe(BaseModel):
     id: str
     title: str
     needs: list[str]
-    runtime: Literal["bun", "node", "python", "none"]
+    runtime: Literal["bun", "debian", "deno", "node", "python", "none"]
     deps: Literal["js", "python", "none"]
     build: str = ""
     include: list[str] = []

@@ -12,6 +12,7 @@ from slipway.build import cache
 from slipway.build.cache import settings_digest, tree_digest
 from slipway.build.command import BuildFailed, run_command
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Entry, Packed, collect, pack, recalled, record_of
+from slipway.build.lockfiles import Package, read_lockfiles
 from slipway.build.manifest import (
     Git,
     Kind,
@@ -26,7 +27,7 @@ from slipway.build.manifest import (
     unmatched_migrations,
 )
 from slipway.build.runtime import Installed, architecture, runtime_layer
-from slipway.build.sbom import READERS, make_sbom, read_lockfiles
+from slipway.build.sbom import make_sbom
 from slipway.build.source import ALWAYS_LEFT_OUT, Source, copy_files, matcher
 from slipway.settings import App, BadInput
 
@@ -36,7 +37,7 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
     app, source = order.app, order.source
     packed: dict[Kind, Packed] = {}
     if order.runtime:
-        packed["runtime"] = runtime_layer(app.runtime, order.runtime)
+        packed["runtime"] = runtime_layer(order.runtime)
     for name in ("deps", "app"):
         (folder / name).mkdir()
     if deps := deps_layer(order, folder / "deps"):
@@ -47,13 +48,18 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
     migrations = read_migrations(origins, app.migrate)
     unmatched = unmatched_migrations(origins, app.migrate) if app.migrate else {}
     notes = _notes(app, entries, found_migrations=bool(migrations), unmatched=list(unmatched))
+    notes += order.runtime.notes if order.runtime else ()
     for note in notes:
         order.line(f"note: {note}")
     packed["app"] = pack(entries, times="content", report=PackingProgress("app layer", entries, order.line))
 
     ran_by = RuntimeOf(name=app.runtime.name, version=app.runtime.version)
-    locks = [name for name in source.files if Path(name).name in READERS]
-    sbom = make_sbom(app.name, source.sha, ran_by, read_lockfiles(source.root, locks))
+    packages = read_lockfiles(source.root, source.files)
+    packages += [
+        Package("deb", f"debian/{deb.name}", deb.version, f"sha256:{deb.sha256}")
+        for deb in (order.runtime.debs if order.runtime else ())
+    ]
+    sbom = make_sbom(app.name, source.sha, ran_by, packages)
     manifest = seal(
         app=app.name,
         arch=architecture(),
@@ -171,7 +177,7 @@ def deps_layer(order: Order, folder: Path) -> Packed | None:
             f"build.deps.inputs: no file in {source.root} matches {', '.join(deps.inputs)}",
             remedy="name the lock file and the package manifests, relative to build.context",
         )
-    runtime = order.app.runtime.model_dump()
+    runtime = order.runtime.home.name if order.runtime else ""
     content = tree_digest(source.root, inputs)
     key = settings_digest(content, deps.command, deps.paths, runtime, architecture(), LEVEL)
     if known := recalled(cache.recall("deps", key)):

@@ -37,9 +37,9 @@ class Part(Table):
 
 
 class RuntimeOf(Part):
-    """The pinned runtime; `version` is empty for `none`."""
+    """The pinned runtime; `version` is empty for `debian` and `none`."""
 
-    name: Literal["bun", "node", "python", "none"]
+    name: Literal["bun", "debian", "deno", "node", "python", "none"]
     version: str = ""
 
 

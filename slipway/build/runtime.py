@@ -13,28 +13,40 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from slipway.build import cache
 from slipway.build.cache import settings_digest
+from slipway.build.debian import Deb, resolve, unpack
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Packed, collect, pack, recalled, record_of
+from slipway.build.relocate import relocate
 from slipway.settings import BadInput, Runtime, SlipwayError
 
 ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
+PACKAGES = "packages.json"
+"""Debian's packages in a runtime, beside its `.runtime`."""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """A runtime on this machine: `home` holds `.runtime/bin`."""
+    """A runtime on this machine: `home` holds `.runtime/bin`. Its name changes with all that is in it."""
 
     home: Path
+    debs: tuple[Deb, ...] = ()
+    """Debian's packages in it."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of it."""
 
     @property
     def bin(self) -> Path:
         """The folder for PATH."""
         return self.home / RUNTIME_FOLDER / "bin"
+
+
+class OutOfReach(SlipwayError):
+    """No standalone Python could be downloaded."""
 
 
 def architecture() -> str:
@@ -46,31 +58,88 @@ def architecture() -> str:
 
 
 def install(runtime: Runtime, line: Callable[[str], None] = lambda _: None) -> Installed | None:
-    """The pinned runtime from the cache, fetched if it is not there; None for `none`."""
+    """The pinned runtime from the cache, fetched if it is not there; None for `none`.
+
+    Where no standalone Python can be downloaded, Debian's own of that version takes its place.
+    """
     if runtime.name == "none":
         return None
-    home = cache.cache_dir() / "runtimes" / f"{runtime.name}-{runtime.version}-{architecture()}"
+    fetchers = {"bun": _fetch_bun, "deno": _fetch_deno, "node": _fetch_node, "python": _fetch_python}
+    name = f"{runtime.name}-{runtime.version}-{architecture()}"
+    fetch = fetchers.get(runtime.name)
+    if fetch is None:
+        return _with_packages(None, f"debian-{architecture()}", runtime.apt, line)
+    try:
+        home = _kept(name, line, lambda fetched, target: fetch(runtime.version, fetched, target))
+    except OutOfReach as failure:
+        return _debian_python(runtime, name, failure, line)
+    return _with_packages(home, name, runtime.apt, line) if runtime.apt else Installed(home)
+
+
+def _kept(name: str, line: Callable[[str], None], make: Callable[[Path, Path], None], what: str = "") -> Path:
+    """The folder `name` of the cache; without it, `make` fills its `.runtime` (given a folder to work in)."""
+    home = cache.cache_dir() / "runtimes" / name
     if not home.exists():
-        line(f"fetching {runtime.name} {runtime.version}")
+        line(f"fetching {what or name.rpartition('-')[0].replace('-', ' ')}")
         home.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as folder:
             made = Path(folder) / "home"
-            fetch = {"bun": _fetch_bun, "node": _fetch_node, "python": _fetch_python}[runtime.name]
-            fetch(runtime.version, Path(folder) / "fetched", made / RUNTIME_FOLDER)
+            make(Path(folder) / "fetched", made / RUNTIME_FOLDER)
             try:
                 made.rename(home)
             except OSError:  # another build was faster
                 if not home.exists():
                     raise
-    return Installed(home)
+    return home
 
 
-def runtime_layer(runtime: Runtime, installed: Installed) -> Packed:
+def _with_packages(
+    base: Path | None, name: str, packages: list[str], line: Callable[[str], None]
+) -> Installed:
+    """The runtime in `base`, if any, with Debian's packages beside it."""
+
+    def make(_: Path, target: Path) -> None:
+        if base:
+            shutil.copytree(base / RUNTIME_FOLDER, target, symlinks=True)
+        debs = unpack(resolved, target / "debian", line)
+        relocate(target / "debian")
+        (target.parent / PACKAGES).write_text(json.dumps([vars(deb) for deb in debs]))
+
+    resolved = resolve(packages, line)
+    runtimes = cache.cache_dir() / "runtimes"
+    if not resolved.is_new and not (runtimes / f"{name}-{resolved.digest}").exists():
+        resolved = resolve(packages, line, fresh=True)
+    home = _kept(f"{name}-{resolved.digest}", line, make, f"{', '.join(packages)} of Debian")
+    debs = json.loads((home / PACKAGES).read_text())
+    return Installed(home, tuple(Deb(**each) for each in debs))
+
+
+def _debian_python(
+    runtime: Runtime, name: str, failure: OutOfReach, line: Callable[[str], None]
+) -> Installed:
+    """Debian's own Python in place of the standalone one. Raises `failure` if that is of another version."""
+    minor = ".".join(runtime.version.split(".")[:2])
+    wanted = [f"python{minor}", *runtime.apt]
+    line(f"no standalone Python {runtime.version} can be downloaded; looking for Debian's own")
+    try:
+        version = resolve(wanted, line).version_of(wanted[0])
+    except SlipwayError as other:
+        details = [*failure.details, other.message]
+        raise OutOfReach(failure.message, remedy=failure.remedy, details=details) from None
+    if runtime.version not in (minor, version):
+        remedy = f'give runtime.version = "{version}", which this machine\'s Debian has'
+        raise OutOfReach(failure.message, remedy=remedy, details=failure.details)
+    note = f"Python {version} is Debian's own: no standalone build could be downloaded"
+    installed = _with_packages(None, name, wanted, line)
+    return replace(installed, notes=(note,))
+
+
+def runtime_layer(installed: Installed) -> Packed:
     """The runtime as a layer; packed once per machine."""
-    key = settings_digest(runtime.name, runtime.version, architecture(), LEVEL)
+    key = settings_digest(installed.home.name, LEVEL)
     if known := recalled(cache.recall("runtimes", key)):
         return known
-    layer = pack(collect(installed.home, lambda _: True))
+    layer = pack(collect(installed.home, lambda name: name.startswith(f"{RUNTIME_FOLDER}/")))
     cache.remember("runtimes", key, record_of(layer))
     return layer
 
@@ -80,6 +149,11 @@ def _fetch_bun(version: str, fetched: Path, target: Path) -> None:
     fetch_package(f"@oven/bun-linux-{arch}", version, fetched)
     _take(fetched / "package" / "bin" / "bun", target / "bin" / "bun")
     (target / "bin" / "bunx").symlink_to("bun")
+
+
+def _fetch_deno(version: str, fetched: Path, target: Path) -> None:
+    fetch_package(f"@deno/linux-{architecture()}-glibc", version, fetched)
+    _take(fetched / "package" / "deno", target / "bin" / "deno")
 
 
 def _fetch_node(version: str, fetched: Path, target: Path) -> None:
@@ -96,7 +170,7 @@ def _fetch_python(version: str, fetched: Path, target: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "UV_PYTHON_DOWNLOADS": "automatic"},
+        env={"UV_HTTP_RETRIES": "1", **os.environ, "UV_PYTHON_DOWNLOADS": "automatic"},
     )
     found = (
         sorted(path for path in fetched.glob("cpython-*") if not path.is_symlink())
@@ -104,7 +178,7 @@ def _fetch_python(version: str, fetched: Path, target: Path) -> None:
         else []
     )
     if done.returncode != 0 or not found:
-        raise SlipwayError(
+        raise OutOfReach(
             f"no standalone Python {version}: uv could not download it",
             remedy="uv fetches it from the python-build-standalone releases; where those are out of reach, "
             "name a mirror in UV_PYTHON_INSTALL_MIRROR, or use runtime none with an interpreter of your own",

@@ -147,7 +147,7 @@ def _tools(search: str) -> Iterator[Path]:
             continue
         yield folder
         if folder.name == "bin" and folder.parent != Path.home():
-            beside = ("lib", "lib64", "libexec", "pyvenv.cfg")
+            beside = ("lib", "lib64", "libexec", "debian", "pyvenv.cfg")
             yield from (path for path in (folder.parent / name for name in beside) if path.exists())
         for path in folder.iterdir():
             if path.is_symlink() and path.is_file() and os.access(path, os.X_OK):
@@ -161,6 +161,8 @@ def _paths(env: Mapping[str, str], names: Iterable[str]) -> Iterator[Path]:
 
 def _bound(how: str, paths: Iterable[Path]) -> Iterator[str]:
     """`paths` bound to where they are; outer folders first, so that none hides what is in it."""
+    done: list[Path] = [Path("/usr")]
     for path in sorted(set(paths), key=lambda path: len(path.parts)):
-        if not path.is_relative_to("/usr") and str(path) not in ROOTS:
+        if str(path) not in ROOTS and not any(path.is_relative_to(outer) for outer in done):
+            done.append(path)
             yield from (how, str(path), str(path))

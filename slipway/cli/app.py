@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 COMMANDS = {
-    **{name: name for name in ("init", "up", "down", "build", "release", "rollback", "hold")},
+    **{name: name for name in ("init", "bootstrap", "up", "down", "build", "release", "promote")},
+    **{name: name for name in ("rollback", "hold")},
     "resume": "hold",
     **{name: name for name in ("status", "verify", "history", "logs", "run", "approve", "drift", "check")},
     **{name: name for name in ("load", "meter", "doctor")},

@@ -33,6 +33,8 @@ def verify(
         say(f"signed by {by} at {found.signed_at} UTC for {found.stack}, fence {found.fence}")
         commit = f"commit {found.commit} ({found.subject})" if found.commit else "a source outside of git"
         say(f"made from {commit}{', with uncommitted changes' if found.dirty else ''}")
+        if found.promoted:
+            say(f"promoted from {found.promoted}")
         say(f"SBOM {found.sbom}: {found.packages} packages; layers: {', '.join(found.layers)}")
     refuse(found)
     if not json:

@@ -84,8 +84,8 @@ def disk(project: Project | None) -> Iterable[Diagnosis]:
 
 
 def npm_registry(project: Project | None) -> Iterable[Diagnosis]:
-    """The registry that Bun and Node come from answers."""
-    if project is not None and project.app.runtime.name not in {"bun", "node"}:
+    """The registry that Bun, Deno and Node come from answers."""
+    if project is not None and project.app.runtime.name not in {"bun", "deno", "node"}:
         return
     if shutil.which("npm") is None:
         yield (

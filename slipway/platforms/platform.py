@@ -124,6 +124,19 @@ class LogSearch:
         return self.pattern is None or self.pattern.search(line) is not None
 
 
+@dataclass(frozen=True)
+class Bootstrapped:
+    """What an account now has for a stack, and what a person is left with."""
+
+    environment: Mapping[str, str]
+    """Variables that commands need from now on."""
+    repository: str = ""
+    """`owner/name` on GitHub; empty: no workflow releases the stack."""
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """By GitHub environment, its variables; none is a secret."""
+    todo: Sequence[str] = ()
+
+
 class Platform(ABC):
     """One stack on its platform. Creating one costs nothing and reads nothing."""
 
@@ -145,6 +158,11 @@ class Platform(ABC):
         `break_lock`: owner of a lock on the engine's state that a person knows to be dead. Raises BadInput
         before anything is changed; NeedsPerson if a host or service does not come up.
         """
+
+    def bootstrap(self, progress: Progress) -> Bootstrapped:
+        """Make what the account needs before the first `bring_up`; idempotent. BadInput: it needs nothing."""
+        del progress
+        self._refuse("it needs no bootstrap", f"slipway up --stack {self.project.stack.name}")
 
     def take_down(self, progress: Progress, *, volumes: bool) -> None:
         """Stop the hosts; with `volumes`, delete them with their data. BadInput where `up` makes no hosts."""

@@ -17,6 +17,8 @@ class Published:
 
     shipment: Shipment
     uploads: PublishReport
+    promotion: Mapping[str, object]
+    """Where the build was proved before; empty: nowhere."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Publish(Phase[Published]):
             contracts=[migration.id for migration in manifest.migrations if migration.contract],
         )
         rollout.progress.line(f"release {release.number} of build {short(manifest.id)}")
-        return Published(Shipment(release, lambda: manifest), uploads)
+        return Published(Shipment(release, lambda: manifest), uploads, rollout.options.promotion)
 
     def detail(self, result: Published) -> Mapping[str, object]:
-        return {"uploaded": result.uploads.uploaded, "bytes": result.uploads.bytes}
+        promotion = {"promotion": result.promotion} if result.promotion else {}
+        return {"uploaded": result.uploads.uploaded, "bytes": result.uploads.bytes, **promotion}
 
     def opened(self, result: Published) -> Release:
         return result.shipment.release

@@ -60,6 +60,8 @@ def _roll(rollout: Rollout, to: int | None, began: float) -> Report:
         target, gone = choose(rollout, to), rollout.live
     hosts = [view(rollout.statuses[host.name]) for host in rollout.hosts.all]
     warm = all(host.can_serve(target.number) for host in hosts)
+    if not warm:
+        _refuse_forged(rollout, target)
     record = rollout.ledger.create(
         kind="rollback",
         build=target.build,
@@ -217,6 +219,20 @@ def _named(rollout: Rollout, live: int, to: int) -> Release:
             remedy=f"slipway history --stack {rollout.stack.name} shows which were",
         )
     return target
+
+
+def _refuse_forged(rollout: Rollout, target: Release) -> None:
+    """The rollback's record is signed, and its build is what `target` names, which lies in the bucket.
+
+    A warm slot needs no look: hosts compare what is signed with the build that they have in it.
+    """
+    if not rollout.stack.signing.trusts_record(target):
+        raise ReleaseFailed(
+            f"release {target.number} is not what was signed under that number: the record "
+            "was changed, or its key was taken out since",
+            remedy=f"slipway verify {target.number} says more; go back to another one with --to, or ship "
+            "the old code as a new release",
+        )
 
 
 def _refuse_past_contract(rollout: Rollout, live: int, target: Release) -> None:

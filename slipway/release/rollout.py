@@ -37,6 +37,8 @@ class Options:
     """Run the app's own preflight commands?"""
     build: str = ""
     """Id or folder of a build that `slipway build` made; empty: it is made now."""
+    promotion: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Which release of another stack the build is from (slipway/release/promotion.py); empty: of none."""
     unsandboxed: bool = False
     """Do build commands run without a sandbox?"""
     migrate: bool | None = None

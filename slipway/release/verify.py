@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from hosts.agent.signature import RELEASE
 from slipway.build.manifest import canonical
+from slipway.release.provenance import flaws_of, promoted_from
 from slipway.secrets import signing
 from slipway.settings import BadInput, SlipwayError
 from slipway.stack import LiveStack
@@ -31,6 +31,8 @@ class Verified:
     layers: tuple[str, ...]
     sbom: str
     packages: int
+    promoted: str
+    """Release of another stack from which the build was promoted, and its proof; empty: it was not."""
     flaws: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -54,6 +56,11 @@ def verify(stack: LiveStack, number: int | None) -> Verified:
     sbom = found[0] if found else {}
     if f"sha256:{hashlib.sha256(canonical(sbom)).hexdigest()}" != manifest.sbom:
         flaws.append("the SBOM in the bucket is missing, or not the one that the build was made with")
+    promotion = promoted_from(stack, record.target or record.number)
+    if promotion:
+        flaws += flaws_of(stack.project, promotion)
+        if promotion.build != record.build:
+            flaws.append(f"the promotion is of build {promotion.build}")
     components = cast("dict[str, list[object]]", sbom).get("components", [])
     return Verified(
         release=record.target or record.number,
@@ -70,6 +77,7 @@ def verify(stack: LiveStack, number: int | None) -> Verified:
         layers=tuple(layer.digest for layer in manifest.layers),
         sbom=manifest.sbom,
         packages=len(components),
+        promoted=promotion.summary if promotion else "",
         flaws=tuple(flaws),
     )
 
@@ -77,8 +85,7 @@ def verify(stack: LiveStack, number: int | None) -> Verified:
 def _signature(stack: LiveStack, record: Release) -> list[str]:
     if not record.signature:
         return ["the record is not signed"]
-    content = record.statement(stack.stack.fleet_id)
-    if signing.trusts(stack.project, content, record.signature, record.signer, RELEASE):
+    if stack.signing.trusts_record(record):
         return []
     file = signing.signers_file(stack.project)
     return [

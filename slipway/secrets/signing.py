@@ -43,6 +43,11 @@ class Signing:
         signer, signature = self.sign(record.statement(self._project.fleet_id), RELEASE)
         return record.model_copy(update={"signer": signer, "signature": signature})
 
+    def trusts_record(self, record: Release) -> bool:
+        """Did one of the stack's signers sign this very record?"""
+        content = record.statement(self._project.fleet_id)
+        return trusts(self._project, content, record.signature, record.signer, RELEASE)
+
     def build(self, content: bytes) -> tuple[str, str]:
         """Signer and signature of what the bucket is to say about a build."""
         return self.sign(content, BUILD)

@@ -29,10 +29,15 @@ from slipway.settings.schema import (
 class Runtime(Setting):
     """What runs the app. The runtime is a layer of the build, so hosts need none installed."""
 
-    name: Literal["bun", "node", "python", "none"]
-    """`none`: the build contains its own binary."""
+    name: Literal["bun", "debian", "deno", "node", "python", "none"]
+    """`debian`: the packages of `apt`, for example Ruby or PHP. `none`: the build contains its own binary."""
     version: str = ""
-    """Exact version, for example "1.4.5"; omitted only for `none`."""
+    """Exact version, for example "1.4.5"; omitted for `debian` and `none`."""
+    apt: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?$")]] = (
+        Field(default_factory=list[str])
+    )
+    """Debian packages for the runtime layer, with what they depend on: `["ruby", "ruby-bundler"]`,
+    `["ffmpeg"]`; `ruby=1:3.1` pins a version. They come from the sources of the machine that builds."""
 
 
 class Dependencies(Setting):

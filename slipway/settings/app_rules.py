@@ -20,6 +20,7 @@ def broken_rules(app: App, folder: Path) -> list[Broken]:
 
 _EXACT = {
     "bun": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "1.4.5"),
+    "deno": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "2.9.6"),
     "node": (re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$"), "24.11.1"),
     "python": (re.compile(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"), "3.13"),
 }
@@ -40,9 +41,21 @@ def build_rules(app: App, folder: Path) -> Iterator[Broken]:
 
 def _runtime(app: App) -> Iterator[Broken]:
     name, version = app.runtime.name, app.runtime.version
-    if name == "none":
+    if name == "none" and app.runtime.apt:
+        yield (
+            ("runtime", "apt"),
+            "has no meaning for runtime none, which has no layer",
+            'give runtime.name = "debian"',
+        )
+    if name == "debian" and not app.runtime.apt:
+        yield ("runtime", "apt"), "is required for runtime debian", 'for example ["ruby", "ruby-bundler"]'
+    if name in ("debian", "none"):
         if version:
-            yield ("runtime", "version"), "must be left out: runtime none has no version", ""
+            yield (
+                ("runtime", "version"),
+                f"must be left out: runtime {name} has no version",
+                'a package is pinned in runtime.apt: "ruby=1:3.1"' if name == "debian" else "",
+            )
         return
     pattern, example = _EXACT[name]
     if not version:

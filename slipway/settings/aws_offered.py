@@ -1,7 +1,10 @@
 """What AWS offers, as a dated table, for refusals without credentials: regions, zones, versions, classes.
 
-Regions are those of botocore's endpoints. The rest is from AWS's documentation, which changes: a new class or
-version that this table does not have yet is refused here although AWS would take it. Extend the table then.
+Regions are those of botocore's endpoints; a test compares them. PostgreSQL's versions are those for which
+RDS' release notes list extensions. Zones and classes are from AWS's documentation, and were not compared
+with AWS's answers: a new class or version that this table does not have is refused although AWS would take
+it. Extend the table then. With credentials, slipway/platforms/aws/offered.py asks AWS itself before a stack
+is made.
 """
 
 from __future__ import annotations

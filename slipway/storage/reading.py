@@ -157,8 +157,10 @@ class Records:
         if found is None:
             return None
         _, event = self.last_event(number)
-        progress = event.progress if event else Progress()
-        return Release.read(key, found[0]).model_copy(update={"progress": progress})
+        release = Release.read(key, found[0])
+        if release.number != number:
+            raise Damaged(key, f"is the record of release {release.number}")
+        return release.model_copy(update={"progress": event.progress if event else Progress()})
 
     def last_event(self, number: int) -> tuple[int, Event | None]:
         """The number of a record's events, and the newest."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from hosts.agent.signature import RELEASE
 from slipway.fleet.fleet import Fleet
 from slipway.fleet.process import Completed
 from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
@@ -29,6 +30,7 @@ from slipway.settings import Host as HostOutput
 from slipway.settings import Outputs, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
+from slipway.storage.records import Release
 from tests.simulation.bucket import SimBucket, Store
 from tests.simulation.hosts import App, SimHost
 from tests.simulation.kernel import Event, Kernel, Process
@@ -298,6 +300,9 @@ class SimSigning(Signing):
 
     def sign(self, content: bytes, namespace: str) -> tuple[str, str]:
         return "operator", f"{namespace} {hashlib.sha256(content).hexdigest()}"
+
+    def trusts_record(self, record: Release) -> bool:
+        return (record.signer, record.signature) == self.sign(record.statement("sim"), RELEASE)
 
 
 class SimStack(LiveStack):

@@ -86,8 +86,8 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [*sorted(Path(ROOT, "docs").glob("*.md")), *(ROOT / page for page in PAGES)],
-    ids=lambda page: page.name,
+    [*sorted(Path(ROOT, "docs").rglob("*.md")), *(ROOT / page for page in PAGES)],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_what_a_page_names_is_there(page: Path) -> None:
     """Links to files, and paths in code spans such as `slipway/release/switch.py`, exist."""

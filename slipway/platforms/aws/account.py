@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from slipway.platforms.aws.offered import not_offered
 from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
 from slipway.progress import Progress
 from slipway.settings import BadInput, Stack
@@ -43,16 +45,40 @@ def make_linked_roles(session: AwsSession, progress: Progress) -> None:
 
 
 def refuse_small_account(session: AwsSession, stack: Stack) -> None:
-    """BadInput, naming each, if the account's plan or quotas are too small for a new stack."""
+    """BadInput, naming each, if the account has no room for a new stack, or AWS not what it wants."""
     if stack.aws is None:
         return
-    found = [*_plan(session), *_quotas(session, stack.aws)]
-    if found:
+    if missing := list(not_offered(session, stack, stack.aws)):
+        raise BadInput(
+            f"AWS does not offer what stack {stack.name} wants, so nothing was made",
+            details=missing,
+            remedy=f"choose others in Pulumi.{stack.name}.yaml",
+        )
+    if found := [*_plan(session), *_quotas(session, stack.aws)]:
         raise BadInput(
             f"account {stack.aws.account} has no room for stack {stack.name}, so nothing was made",
             details=found,
             remedy="request increases (Service Quotas in the console; hours to days), or set smaller sizes",
         )
+
+
+def request_increases(session: AwsSession, stack: Stack, progress: Progress) -> list[str]:
+    """Request room in each quota that is too small for the stack; what then is awaited, a line each."""
+    awaited: list[str] = []
+    for need in _needs(session, stack.aws) if stack.aws else ():
+        if need.limit is None or need.total <= need.limit:
+            continue
+        given = {"ServiceCode": need.service, "QuotaCode": need.code}
+        history = "list_requested_service_quota_change_history_by_quota"
+        asked = session.call("service-quotas", history, **given).get("RequestedQuotas", [])
+        if not any(each["Status"] in _OPEN and each["DesiredValue"] >= need.total for each in asked):
+            wanted = float(need.total)
+            session.call("service-quotas", "request_service_quota_increase", **given, DesiredValue=wanted)
+            progress.line(f"requested {need.total} {need.what} in place of {need.limit:g}")
+        awaited.append(
+            f"wait until AWS allows {need.total} {need.what} ({need.code}; hours to days, in Service Quotas)"
+        )
+    return awaited
 
 
 def _plan(session: AwsSession) -> Iterator[str]:
@@ -64,7 +90,37 @@ def _plan(session: AwsSession) -> Iterator[str]:
         yield "the account is on AWS' free plan, which refuses RDS backups and larger classes: upgrade it"
 
 
+@dataclass(frozen=True)
+class Need:
+    """What a stack needs of one quota. `limit` None: it cannot be read."""
+
+    service: str
+    code: str
+    what: str
+    more: int
+    used: int
+    limit: float | None
+
+    @property
+    def total(self) -> int:
+        """With what is used already."""
+        return self.used + self.more
+
+
+_OPEN = {"PENDING", "CASE_OPENED", "APPROVED"}
+"""States of a request that need not be made again."""
+
+
 def _quotas(session: AwsSession, aws: Aws) -> Iterator[str]:
+    for need in _needs(session, aws):
+        if need.limit is not None and need.total > need.limit:
+            yield (
+                f"{need.what}: {need.more} more are needed, {need.used} are used, {need.limit:g} are allowed"
+                f" ({need.code})"
+            )
+
+
+def _needs(session: AwsSession, aws: Aws) -> Iterator[Need]:
     gateways = 1 if aws.network.nat == "one" else aws.network.zones
     # During a replacement there is one host more in each group.
     hosts = {aws.web.type: 0, aws.worker.type: 0}
@@ -77,9 +133,7 @@ def _quotas(session: AwsSession, aws: Aws) -> Iterator[str]:
         (NETWORKS, 1, len(session.pages("ec2", "describe_vpcs", "Vpcs"))),
     ):
         service, code, what = quota
-        limit = _limit(session, service, code)
-        if limit is not None and used + needed > limit:
-            yield f"{what}: {needed} more are needed, {used} are used, {limit:g} are allowed ({code})"
+        yield Need(service, code, what, needed, used, _limit(session, service, code))
 
 
 def _limit(session: AwsSession, service: str, code: str) -> float | None:

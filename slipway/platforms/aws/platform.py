@@ -8,9 +8,9 @@ from slipway.platforms.aws.alarms import silent_alarms, try_to_turn_on_alarms
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_of
-from slipway.platforms.aws.snapshots import snapshot
+from slipway.platforms.aws.snapshots import delete_all, snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
-from slipway.platforms.platform import Diagnosis, Examination, LogSearch, Opened, fail, ok, warn
+from slipway.platforms.platform import Bootstrapped, Diagnosis, Examination, LogSearch, Opened, fail, ok, warn
 from slipway.platforms.pulumi import PulumiManaged, refuse_missing
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
@@ -29,6 +29,12 @@ class AwsPlatform(PulumiManaged):
 
         return up(self.project, self.secret_store(), progress, break_lock=break_lock)
 
+    def bootstrap(self, progress: Progress) -> Bootstrapped:
+        """State bucket, key, linked roles, GitHub's provider and role, requests for quotas."""
+        from slipway.platforms.aws.bootstrap import bootstrap  # noqa: PLC0415
+
+        return bootstrap(self.project, progress)
+
     def take_down(self, progress: Progress, *, volumes: bool) -> None:
         """Everything of a stack that is not production, its data too; production is refused."""
         if self.project.stack.purpose == "production":
@@ -46,6 +52,7 @@ class AwsPlatform(PulumiManaged):
         from slipway.platforms.pulumi.down import destroy  # noqa: PLC0415 - pulumi takes 0.4 s
 
         destroy(self.project, progress)
+        delete_all(session_of(self.project), names_of(self.project.stack).fleet, progress)
 
     def open(self) -> Opened:
         """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""

@@ -36,6 +36,13 @@ def snapshot(session: AwsSession, database: str, progress: Progress) -> dict[str
     return {"snapshot": name}
 
 
+def delete_all(session: AwsSession, database: str, progress: Progress) -> None:
+    """Delete every snapshot that was taken before a migration of `database`, which is gone itself."""
+    for name in _own(session, database):
+        session.call("rds", "delete_db_snapshot", DBSnapshotIdentifier=name)
+        progress.line(f"deleted snapshot {name}")
+
+
 def _status(session: AwsSession, name: str) -> str:
     return str(
         session.call("rds", "describe_db_snapshots", DBSnapshotIdentifier=name)["DBSnapshots"][0]["Status"]
@@ -43,9 +50,14 @@ def _status(session: AwsSession, name: str) -> str:
 
 
 def _prune(session: AwsSession, database: str) -> None:
+    for name in _own(session, database)[:-KEPT]:
+        session.call("rds", "delete_db_snapshot", DBSnapshotIdentifier=name)
+
+
+def _own(session: AwsSession, database: str) -> list[str]:
+    """The names of snapshots made here, the oldest first."""
     found: list[dict[str, Any]] = session.call(
         "rds", "describe_db_snapshots", DBInstanceIdentifier=database, SnapshotType="manual"
     )["DBSnapshots"]
-    names = sorted(each["DBSnapshotIdentifier"] for each in found)
-    for name in [each for each in names if each.startswith(f"{database}-before-")][:-KEPT]:
-        session.call("rds", "delete_db_snapshot", DBSnapshotIdentifier=name)
+    names = sorted(str(each["DBSnapshotIdentifier"]) for each in found)
+    return [each for each in names if each.startswith(f"{database}-before-")]

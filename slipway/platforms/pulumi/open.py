@@ -108,8 +108,13 @@ class Workspace(LocalWorkspace):
         )
 
     def create_stack(self, stack_name: str) -> None:
+        """The stack's file may name a key in place of a passphrase (`slipway bootstrap` writes it)."""
+        provider: list[str] = []
+        with suppress(FileNotFoundError):  # only a project without settings has no such file
+            if named := self.stack_settings(stack_name).secrets_provider:
+                provider = ["--secrets-provider", named]
         self.pulumi_command.run(
-            ["stack", "init", stack_name, "--no-select"], self.work_dir, {**self.env_vars}
+            ["stack", "init", stack_name, "--no-select", *provider], self.work_dir, {**self.env_vars}
         )
 
 

@@ -47,6 +47,8 @@ class Case:
     """Ids of the checks that must fail; all others that run must not."""
     run: tuple[str, ...] = ()
     """Rows and checks that run; default: those that must fail."""
+    untried: tuple[str, ...] = ()
+    """Ids of checks that stand on what is broken: they could not be tried, and have not failed."""
     says: str = ""
     """Text in the first one's reason."""
     options: tuple[str, ...] = ()
@@ -88,6 +90,7 @@ def prove(site: Any, case: Case) -> None:
         _undone.clear()
     _undone.update(case.red)
     assert set(wrong) == set(case.red), f"{wrong}\n{found.said}"
+    assert {*case.untried} <= found.ids("could not be tried"), found.said
     assert found.code == 1, found.said
     assert case.says in wrong[case.red[0]], wrong
     assert before <= found.ids("pass") | found.ids("not evaluated"), found.said

@@ -15,8 +15,14 @@ AUTHORITY = (
     Case(
         "anonymous clients are accepted",
         edge(answered(200, "{}", f"{ME} !{SIGNED}")),
-        red=("X6/anonymous-clients-are-refused", "X6/claims-in-query-and-headers-have-no-effect"),
+        red=("X6/anonymous-clients-are-refused",),
         run=("X6",),
+        untried=(
+            "X6/signed-in-users-are-accepted",
+            "X6/forged-tokens-are-refused",
+            "X6/claims-in-query-and-headers-have-no-effect",
+            "X6/expired-tokens-are-refused",
+        ),
     ),
     Case(
         "users are refused",

@@ -11,8 +11,10 @@ from slipway.platforms.aws.account import LINKED_SERVICES, make_linked_roles, re
 from slipway.platforms.aws.session import session_of
 from slipway.progress import Silent
 from slipway.settings import BadInput
+from slipway.settings.aws import Aws
+from tests.infra.platform import orderable
 from tests.infra.platform.fake_aws import FakeAws, serve
-from tests.infra.platform.world import World
+from tests.infra.platform.world import ACCOUNT, REGION, World
 
 Quotas = Callable[[float], FakeAws]
 
@@ -20,7 +22,8 @@ Quotas = Callable[[float], FakeAws]
 @pytest.fixture
 def quotas(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Service Quotas with room for everything; the account is on no plan."""
-    with serve() as fake:
+    with serve() as fake, orderable.serve() as rds:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", rds.url)
         fake.answers["GetServiceQuota"] = lambda asked: {"Quota": {"Value": 64.0}}
         fake.answers["GetAccountPlanState"] = fake.refusing("ResourceNotFoundException")
         monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", fake.url)
@@ -62,6 +65,14 @@ def test_the_quotas_of_a_new_account_are_named(world: World, quotas: FakeAws) ->
     )
     assert "elastic IP addresses: 2 more are needed, 0 are used, 1 are allowed" in said
     assert "VPCs: 1 more are needed, 1 are used, 1 are allowed" in said
+
+
+def test_what_aws_does_not_offer_is_refused(world: World, quotas: FakeAws) -> None:
+    aws = Aws.model_validate({"account": ACCOUNT, "region": REGION, "web": {"type": "t9.huge"}})
+    stack = world.project.stack.model_copy(update={"aws": aws})
+    with pytest.raises(BadInput, match="does not offer") as refused:
+        refuse_small_account(session_of(world.project), stack)
+    assert any("t9.huge" in each for each in refused.value.details)
 
 
 def test_the_free_plan_is_refused(world: World, quotas: FakeAws) -> None:

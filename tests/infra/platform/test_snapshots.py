@@ -60,3 +60,14 @@ def test_only_the_newest_are_kept_and_no_others_are_touched(
     assert names(world, database) == [
         f"{database}-before-20260103000000", str(kept["snapshot"]), "by-hand"
     ]  # fmt: skip
+
+
+def test_a_stack_that_is_deleted_leaves_none_of_its_snapshots(world: World, database: str) -> None:
+    session = session_of(world.project)
+    snapshots.snapshot(session, database, Silent())
+    client = world.client("rds")
+    client.create_db_snapshot(DBSnapshotIdentifier="by-hand", DBInstanceIdentifier=database)
+    client.delete_db_instance(DBInstanceIdentifier=database, SkipFinalSnapshot=True)
+    snapshots.delete_all(session, database, Silent())
+    assert names(world, database) == ["by-hand"]
+    snapshots.delete_all(session, database, Silent())

@@ -129,8 +129,9 @@ def test_a_command_that_is_silent_for_long_is_reported_with_its_last_line(
     go = tmp_path / "go"
 
     def line(text: str) -> None:
-        lines.append(text)
-        if "still runs" in text:
+        if text == "resolving" or lines:  # a busy machine may take long to start the command
+            lines.append(text)
+        if lines and "still runs" in text:
             go.touch()
 
     run_command(

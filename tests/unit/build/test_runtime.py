@@ -24,9 +24,9 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     served = tmp_path / "served"
     served.mkdir()
     with tarfile.open(served / "package.tgz", "w:gz") as tar:
-        for binary in ("bun", "node"):
+        for binary in ("bin/bun", "bin/node", "deno"):
             content = b"#!/bin/sh\necho pinned\n"
-            member = tarfile.TarInfo(f"package/bin/{binary}")
+            member = tarfile.TarInfo(f"package/{binary}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     digest = hashlib.sha512((served / "package.tgz").read_bytes()).digest()
@@ -57,8 +57,8 @@ def test_bun_is_fetched_once_and_ships_with_bunx(npm: Path, tmp_path: Path) -> N
     assert install(BUN) == installed
     assert len((npm / "asked").read_text().splitlines()) == 2
     assert "@oven/bun-linux-" in (npm / "asked").read_text()
-    layer = runtime_layer(BUN, installed)
-    assert runtime_layer(BUN, installed) == layer
+    layer = runtime_layer(installed)
+    assert runtime_layer(installed) == layer
     out = unpack(layer.path, tmp_path / "host")
     assert str((out / ".runtime/bin/bunx").readlink()) == "bun"
     assert os.access(out / ".runtime/bin/bun", os.X_OK)
@@ -68,6 +68,13 @@ def test_node_ships_as_one_binary(npm: Path) -> None:
     installed = install(Runtime(name="node", version="26.10.0"))
     assert installed is not None
     assert [path.name for path in installed.bin.iterdir()] == ["node"]
+
+
+def test_deno_ships_as_one_binary(npm: Path) -> None:
+    installed = install(Runtime(name="deno", version="2.9.6"))
+    assert installed is not None
+    assert [path.name for path in installed.bin.iterdir()] == ["deno"]
+    assert "@deno/linux-" in (npm / "asked").read_text()
 
 
 def test_a_package_that_is_not_what_was_promised_is_refused(npm: Path, cache_home: Path) -> None:

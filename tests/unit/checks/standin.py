@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from checks.kit import plugin
 from slipway.secrets.redact import Redactor
-from slipway.settings import Outputs, load_app
+from slipway.settings import Outputs, Stack, load_app
 from slipway.stack import LiveStack
 
 PLACE = "SLIPWAY_STANDIN"
@@ -27,7 +27,7 @@ class Standin(LiveStack):
         project = SimpleNamespace(
             app=load_app(folder), app_dir=folder, root=folder, toml=folder / "slipway.toml",
             state_dir=file.parent / "state",
-            stack=SimpleNamespace(name="standin", purpose="preview", env={}),
+            stack=Stack(name="standin", project="standin", platform="local"),
         )  # fmt: skip
         super().__init__(cast("Any", project))
 

@@ -14,6 +14,7 @@ from slipway.release.verify import refuse, verify
 from slipway.secrets import signing
 from slipway.settings import SlipwayError
 from slipway.stack import LiveStack
+from slipway.storage.bucket import Damaged
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
 from tests.s3 import S3
@@ -66,3 +67,21 @@ def test_what_was_changed_in_the_bucket_is_seen(what: str, stack: LiveStack):
     with pytest.raises(SlipwayError, match="does not hold") as refused:
         refuse(verify(stack, 1))
     assert len(refused.value.details) == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"build": "b" + "0" * 64}, {"signature": "", "signer": ""}, {"number": 2}]
+)
+def test_a_record_that_was_changed_in_the_bucket_is_no_target_of_a_cold_rollback(
+    changed: dict[str, Any], stack: LiveStack
+):
+    record = stack.ledger.get(1)
+    assert stack.signing.trusts_record(record)
+    assert not stack.signing.trusts_record(record.model_copy(update=changed))
+
+
+def test_a_record_under_another_number_is_damage(stack: LiveStack):
+    content = dict((stack.bucket.get_json("stacks/test/releases/00000001.json") or ({}, ""))[0])
+    stack.bucket.put_json("stacks/test/releases/00000002.json", content)
+    with pytest.raises(Damaged, match="is the record of release 1"):
+        stack.ledger.get(2)

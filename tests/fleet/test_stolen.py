@@ -1,0 +1,211 @@
+"""Three thefts, each tried on the live fleet with all that the thief has: SECURITY.md names these tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.build.build import build, publish
+from slipway.build.manifest import Manifest, input_key, manifest_id
+from slipway.fleet.open_bucket import open_bucket
+from slipway.progress import Silent
+from slipway.release import preflight
+from slipway.release.rollout import Options
+from slipway.release.ship import ship
+from slipway.secrets.signing import KEY_FILE, signers_file
+from slipway.secrets.ssh_signature import make_key, public_of
+from slipway.settings import Bucket as BucketOutput
+from slipway.settings import SlipwayError
+from slipway.stack import LiveStack
+from slipway.storage.bucket import Bucket, BucketError
+from tests.fleet.command import slipway
+from tests.fleet.site import Site
+
+pytestmark = pytest.mark.fleet
+
+THIEF = "what the thief would have hosts run"
+
+
+def built(site: Site, text: str) -> Manifest:
+    """What a release of this text would publish; published, so that everything that it needs is there."""
+    live = LiveStack(site.project)
+    site.change(text)
+    made = build(site.project, bucket=live.bucket, trusts=live.signing.trusts_build)
+    publish(made, live.bucket, sign=live.signing.build)
+    return made.manifest
+
+
+@contextmanager
+def rewritten(bucket: Bucket, key: str, content: dict[str, Any]) -> Generator[None]:
+    before = bucket.get_bytes(key)
+    assert before is not None
+    bucket.put_json(key, content)
+    try:
+        yield
+    finally:
+        bucket.put_bytes(key, before)
+
+
+# the builds bucket's writer key
+
+
+def test_with_the_bucket_an_entry_of_inputs_that_names_another_build_ships_nothing(site: Site):
+    bucket = LiveStack(site.project).bucket
+    evil = built(site, THIEF)
+    wanted = built(site, "what the team ships")
+    entry = bucket.get_json(input_key(wanted.input))
+    assert entry
+    forged = evil.model_copy(update={"input": wanted.input})
+    forged = forged.model_copy(update={"id": manifest_id(forged.model_dump(mode="json"))})
+    assert forged.id != wanted.id
+    bucket.put_json(forged.key, forged.model_dump(mode="json"))
+    # The signature is a true one of a true signer, for the build that the entry named before.
+    with rewritten(bucket, input_key(wanted.input), {**entry[0], "build": forged.id}):
+        released = site.release()
+    assert released.json["build"] == wanted.id
+
+
+def test_with_the_bucket_a_record_that_names_another_build_is_refused_by_hosts(site: Site):
+    bucket = LiveStack(site.project).bucket
+    evil = built(site, THIEF)
+    for text in ("the target", "one more", "the live one"):
+        site.change(text)
+        site.release()
+    live = site.live()
+    key = f"stacks/local/releases/{live - 2:08d}.json"
+    record = bucket.get_json(key)
+    assert record
+    with rewritten(bucket, key, {**record[0], "build": evil.id}):
+        refused = slipway(site.root, "rollback", "--to", str(live - 2), "--json")
+        assert refused.code not in (0, 2), refused.out + refused.err
+        assert f"release {live - 2} is not what was signed" in refused.error
+        assert slipway(site.root, "verify", str(live - 2)).code == 1
+        site.wait_until_healthy()
+        assert site.live() == live
+    assert slipway(site.root, "resume").code == 0
+
+
+# root on a web host
+
+PORTS = (22, 80, 443, 5432, 6379, 6432, 7070, 8080, 8081, 8404, 8444, 9100)
+KEYS = (
+    "grep -rlI -e 'PRIVATE KEY' /etc /root /home /var/lib/slipway 2>/dev/null | grep -v ^/etc/ssh/ssh_host_"
+)
+CONNECT = """
+import json, socket
+def answers(address, port):
+    with socket.socket() as tried:
+        tried.settimeout(1)
+        return tried.connect_ex((address, port)) == 0
+found = {name: [port for port in PORTS if answers(address, port)] for name, address in HOSTS.items()}
+print(json.dumps(found))
+"""
+AS_THE_APP = """
+import json, os, subprocess
+slot = os.listdir("/etc/slipway/env")[0]
+run = ["systemd-run", "--quiet", "--wait", "--pipe"]
+run += [f"--property=EnvironmentFile=/etc/slipway/env/{slot}/web.env"]
+run += [f"/srv/slipway/slots/{slot}/.runtime/bin/bun", "-e", SOURCE]
+done = subprocess.run(run, capture_output=True, text=True)
+print(done.stdout or json.dumps(done.stderr))
+"""
+IN_THE_DATABASE = """
+const tries = {
+  "passwords of roles": "SELECT rolpassword FROM pg_authid",
+  "a table less": "DROP TABLE tasks",
+  "the owner's rights": "SET ROLE board_owner",
+  "a program on the data host": "COPY (SELECT 1) TO PROGRAM 'id'",
+  "a file of the data host": "SELECT pg_read_file('/etc/passwd')",
+};
+const ca = await Bun.file(process.env.DATABASE_CA_FILE).text();
+const sql = new Bun.SQL(process.env.DATABASE_URL, { max: 1, prepare: false, tls: { ca } });
+const done = [];
+for (const [name, text] of Object.entries(tries)) {
+  try { await sql.unsafe(text); done.push(name); } catch (refused) {}
+}
+const [{ count }] = await sql.unsafe("SELECT count(*) FROM tasks");
+const owner = "DATABASE_MIGRATE_URL" in process.env;
+console.log(JSON.stringify({ done, reads: Number(count) >= 0, owner }));
+process.exit(0);
+"""
+
+
+def python(site: Site, host: str, program: str, **given: object) -> Any:
+    """The JSON that `program` prints on `host`."""
+    head = "".join(f"{name} = {value!r}\n" for name, value in given.items())
+    return json.loads(site.on(host, f"python3 - <<'PROGRAM'\n{head}{program}\nPROGRAM"))
+
+
+def test_with_a_web_host_the_builds_can_be_read_and_not_written(site: Site):
+    stolen = json.loads(site.on("web1", "cat /etc/slipway/host.json"))["builds"]
+    builds = site.outputs.builds
+    account = replace_account(builds, stolen["access_key"])
+    outputs = site.outputs.model_copy(update={"builds": account})
+    bucket = open_bucket(outputs, {"STOLEN": stolen["secret_key"]})
+    head = "stacks/local/head.json"
+    content = bucket.get_bytes(head)
+    assert content
+    for key in (head, "inputs/new.json", "layers/sha256-0.tar.zst"):
+        with pytest.raises(BucketError, match="AccessDenied"):
+            bucket.put_bytes(key, content)
+    with pytest.raises(BucketError, match="AccessDenied"):
+        bucket.delete(head)
+    assert bucket.get_bytes(head) == content
+
+
+def replace_account(builds: BucketOutput, access_key: str) -> BucketOutput:
+    return builds.model_copy(update={"access_key": access_key, "secret_key_secret": "STOLEN"})
+
+
+def test_with_a_web_host_the_database_is_the_apps_and_no_more(site: Site):
+    tried = python(site, "web1", AS_THE_APP, SOURCE=IN_THE_DATABASE)
+    assert tried == {"done": [], "reads": True, "owner": False}
+
+
+def test_with_a_web_host_no_other_host_opens(site: Site):
+    others = {host.name: host.address for host in site.outputs.hosts if host.name != "web1"}
+    assert python(site, "web1", CONNECT, PORTS=PORTS, HOSTS=others) == {
+        "edge": [22, 80, 443, 8444],
+        "web2": [22],
+        "worker1": [22],
+        "data1": [22, 5432, 6379, 6432, 7070],
+    }
+    assert site.on("web1", f"{KEYS} || true") == "", "a key to sign in with lies on the host"
+    for host in others.values():
+        tried = site.on(
+            "web1", f"ssh -o BatchMode=yes -o StrictHostKeyChecking=no root@{host} true 2>&1 || true"
+        )
+        assert "Permission denied" in tried
+
+
+# CI's keys, all but a signing key that counts
+
+
+def test_with_cis_ssh_and_bucket_keys_a_release_that_another_key_signed_is_refused_by_hosts(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    live, signers = site.live(), signers_file(site.project)
+    before = signers.read_text()
+    make_key(tmp_path / "thief", "thief")
+    site.change(THIEF)
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "thief"))
+    refused = slipway(site.root, "release", "--json", "--no-checks")
+    assert refused.code == 2, refused.out + refused.err
+    assert "may not sign releases" in refused.error
+
+    # A thief changes the program and its files: nothing on this side stands in the way any more.
+    signers.write_text(f'{before}thief@example.com namespaces="slipway-*" {public_of(tmp_path / "thief")}\n')
+    monkeypatch.setattr(preflight, "CHECKS", (preflight.disk,))
+    try:
+        with pytest.raises(SlipwayError) as stopped:
+            ship(LiveStack(site.project), Options(observe_seconds=0), Silent())
+    finally:
+        signers.write_text(before)
+    assert "is not signed for stack" in "".join(stopped.value.details), stopped.value.details
+    site.wait_until_healthy()
+    assert site.live() == live
