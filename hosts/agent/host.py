@@ -109,6 +109,8 @@ class Host:
         self._paths = paths
         self.name = fields.text("host")
         self.role = fields.text("role")
+        """Its roles, joined by +."""
+        self.roles = self.role.split("+")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
         self.fleet = fields.text("fleet", "")
@@ -125,7 +127,7 @@ class Host:
         """CloudWatch log group of the host's role."""
         self.app_role = cloud.text("app_role", "")
         """ARN of the role whose credentials the app gets; empty: it gets none."""
-        self.serves = self.role == "web"
+        self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
 
     def builds(self) -> Builds:
