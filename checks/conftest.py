@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     live = plugin.open_stack(metafunc.config)
     mark = metafunc.definition.get_closest_marker("check")
     roles = mark.args[0].roles if mark and isinstance(mark.args[0], Check) else ()
-    names = [host.name for host in live.outputs.hosts if not roles or host.role in roles]
+    names = [host.name for host in live.outputs.hosts if not roles or host.is_any(*roles)]
     # Without such a host, one item for the stack says which key declares one.
     metafunc.parametrize("host", names or [""], indirect=True, scope="session")
 
@@ -100,6 +100,14 @@ def guarded(site: Site, roots: Roots) -> tuple[str, str]:
     return declared_request(site, "signed_in")
 
 
+@pytest.fixture(scope="session")
+def signed_in(guarded: tuple[str, str], person: Person, roots: Roots) -> tuple[str, str]:
+    """The same, which lets the smoke user in."""
+    del person
+    stand_on(roots.let_in())
+    return guarded
+
+
 @pytest.fixture(scope="session", autouse=True)
 def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""
@@ -128,16 +136,17 @@ def host(request: pytest.FixtureRequest, hosts: Hosts, roots: Roots) -> Host:
 
 
 @pytest.fixture(scope="session")
-def role(host: Host, live: LiveStack) -> Role:
-    """The role of `host`."""
-    return live.outputs.host(name_of(host)).role
+def roles(host: Host, live: LiveStack) -> tuple[Role, ...]:
+    """The roles of `host`."""
+    return live.outputs.host(name_of(host)).roles
 
 
 @pytest.fixture(scope="session")
-def app_services(host: Host, role: Role, live: LiveStack) -> list[Host]:
+def app_services(host: Host, roles: tuple[Role, ...], live: LiveStack) -> list[Host]:
     """testinfra's services of the app's processes that run on `host`, in both slots."""
-    if not live.app.on_role(role):
-        not_evaluated(f"no process in slipway.toml runs on hosts of role {role} ([processes.NAME])")
+    if not live.app.on_role(*roles):
+        on = " and ".join(roles)
+        not_evaluated(f"no process in slipway.toml runs on hosts of role {on} ([processes.NAME])")
     # testinfra has no module that lists units.
     listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
     return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]

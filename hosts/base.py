@@ -15,7 +15,7 @@ from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
 from hosts.units import at_boot, unit
-from slipway.settings import Host
+from slipway.settings import Cloud, Host, Role
 from slipway.settings.aws_names import AwsNames
 
 PACKAGES = (
@@ -68,7 +68,7 @@ def restore_live_release() -> None:
 
 
 def host_json(plan: FleetPlan, host: Host) -> str:
-    """Who the host is, for its agent: role, app, and the read-only account of the builds bucket."""
+    """Who the host is, for its agent: roles, app, and the read-only account of the builds bucket."""
     builds, cloud, instance = plan.outputs.builds, plan.outputs.cloud, plan.instance
     reader = builds.reader_secret_key_secret
     endpoint = builds.endpoint or f"https://s3.{builds.region}.amazonaws.com"
@@ -87,22 +87,21 @@ def host_json(plan: FleetPlan, host: Host) -> str:
                 "access_key": builds.reader_access_key or (BUILDS_READER if reader else ""),
                 "secret_key": plan.secret(reader) if reader else "",
             },
-            **(
-                {
-                    "cloud": {
-                        "region": cloud.region,
-                        "boot_secret": cloud.boot_secrets[host.role],
-                        "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(host.role),
-                        "app_role": cloud.app_role,
-                    }
-                }
-                if cloud
-                else {}
-            ),
+            **({"cloud": _in_the_cloud(plan, cloud, host.only_role)} if cloud else {}),
             **({"instance": instance.id, "address": host.address} if instance else {}),
         },
         indent=1,
     )
+
+
+def _in_the_cloud(plan: FleetPlan, cloud: Cloud, role: Role) -> dict[str, str]:
+    """Where a host on AWS finds what is live, where its logs go, and as whom its app may act."""
+    return {
+        "region": cloud.region,
+        "boot_secret": cloud.boot_secrets[role],
+        "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(role),
+        "app_role": cloud.app_role,
+    }
 
 
 def _agent() -> None:

@@ -1,4 +1,4 @@
-"""Which deploys make a host of which role, in order."""
+"""Which deploys make a host of which roles, in order."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pyinfra.facts.deb import DebPackages
 from pyinfra.facts.server import Command
 from pyinfra.operations import apt, server
 
-from hosts import aws, base, edge, web, worker
+from hosts import app, aws, base, serving
 from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.operations import install
 from hosts.plan import SETUP_DIGEST, FleetPlan
@@ -34,16 +34,18 @@ class Deploy(Protocol):
 
 
 ROLES: dict[Role, tuple[Deploy, ...]] = {
-    "edge": (base, edge),
-    "web": (base, web),
-    "worker": (base, worker),
-    "data": (base, postgres, pgbouncer, redis, s3, backup),
+    "data": (postgres, pgbouncer, redis, s3, backup),
+    "edge": (serving,),
+    "web": (serving, app),
+    "worker": (app,),
 }
+"""In the order in which a host gets them: the app starts when its data and its requests are there."""
 
 
 def deploys(plan: FleetPlan, host: Host) -> tuple[Deploy, ...]:
-    """Those of the role, and what a host needs that comes and goes."""
-    return (*ROLES[host.role], aws) if plan.hosts_come_and_go else ROLES[host.role]
+    """What every host has, each part of the roles once, and what a host needs that comes and goes."""
+    parts = dict.fromkeys(part for role, its in ROLES.items() if host.is_any(role) for part in its)
+    return (base, *parts, *((aws,) if plan.hosts_come_and_go else ()))
 
 
 def packages(plan: FleetPlan, host: Host) -> list[str]:

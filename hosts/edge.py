@@ -1,4 +1,4 @@
-"""An edge host: HAProxy with TLS, limits, and a web host for every client."""
+"""The edge's part of HAProxy: TLS, limits, and a web host for every client."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.operations import install
 from hosts.plan import FleetPlan
 from hosts.render import render
-from slipway.settings import Host
 
-PACKAGES = haproxy.PACKAGES
 SITE_PEM = "/etc/haproxy/site.pem"
 
 LOG_FIELDS = {
@@ -42,20 +40,24 @@ class Uploads:
     """Do uploads have a separate host name on the site's port?"""
 
 
-def deploy(plan: FleetPlan, _host: Host) -> None:
-    """HAProxy, after everything that its configuration refers to."""
-    haproxy.deploy()
+def place(plan: FleetPlan) -> list[str]:
+    """The certificate. Returns its path."""
     install(name="site certificate", src=plan.site_pem.read_bytes(), dest=SITE_PEM, mode="600")
-    haproxy.body_limit()
-    haproxy.serve(configuration(plan), SITE_PEM, haproxy.BODY_LIMIT)
+    return [SITE_PEM]
 
 
 def configuration(plan: FleetPlan) -> str:
-    """The text of haproxy.cfg, with TLS, limits and all web hosts."""
+    """The text of haproxy.cfg of a host that is the edge only."""
+    return haproxy.configuration([part(plan)], lua=haproxy.BODY_LIMIT, with_tls=True)
+
+
+def part(plan: FleetPlan, *, beside_web: bool = False) -> str:
+    """TLS, limits and all web hosts. `beside_web`: one of them is in the same process."""
     limits = plan.app.limits
     return render(
         "haproxy/edge.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
+        beside_web=beside_web,
         idle_seconds=limits.idle_seconds,
         check_seconds=haproxy.CHECK_SECONDS,
         stream_seconds=STREAM_SECONDS,
@@ -70,7 +72,6 @@ def configuration(plan: FleetPlan) -> str:
         body_bytes=limits.body_bytes,
         private_paths=plan.app.private_paths,
         log_format=_log_format(),
-        lua=haproxy.BODY_LIMIT,
         uploads=uploads(plan),
         web=plan.outputs.by_role("web"),
     )

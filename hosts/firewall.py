@@ -14,10 +14,9 @@ from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
 from hosts.units import at_boot, unit
-from slipway.settings import Host
+from slipway.settings import Host, Role
 
 FIREWALL = "/etc/slipway/firewall.nft"
-ANYONE = "anyone"
 FAMILIES = {4: "ip", 6: "ip6"}
 
 
@@ -25,16 +24,17 @@ FAMILIES = {4: "ip", 6: "ip6"}
 class Opening:
     """A port of `role` hosts that hosts of other roles, or anyone, may connect to."""
 
-    role: str
+    role: Role
     port: int
-    to: tuple[str, ...]
+    to: tuple[Role, ...]
+    """Roles that may connect; none: anyone."""
     why: str
 
 
 OPENINGS = (
-    Opening("edge", 80, (ANYONE,), "redirect to https"),
-    Opening("edge", 443, (ANYONE,), "the site"),
-    Opening("edge", 8444, (ANYONE,), "uploads"),
+    Opening("edge", 80, (), "redirect to https"),
+    Opening("edge", 443, (), "the site"),
+    Opening("edge", 8444, (), "uploads"),
     Opening("web", 8080, ("edge",), "requests and health checks"),
     Opening("data", 5432, ("web", "worker"), "postgresql: migrations"),
     Opening("data", 6432, ("web", "worker"), "pgbouncer"),
@@ -65,19 +65,20 @@ def ruleset(plan: FleetPlan, host: Host) -> str:
 
 
 def rules(plan: FleetPlan, host: Host) -> list[str]:
-    """The openings of `host`, with the addresses of those who may connect."""
-    return [rule for opening in OPENINGS if opening.role == host.role for rule in _rules_of(plan, opening)]
+    """The openings of `host`, with the addresses of those who may connect: itself it reaches by loopback."""
+    openings = [opening for opening in OPENINGS if host.is_any(opening.role)]
+    return [rule for opening in openings for rule in _rules_of(plan, host, opening)]
 
 
 def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:
     return {"direct": sorted({22, host.ssh_port}), "published": [22], "loopback": []}[plan.ssh_access]
 
 
-def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:
+def _rules_of(plan: FleetPlan, host: Host, opening: Opening) -> list[str]:
     accept = f'tcp dport {opening.port} accept comment "{opening.why}"'
-    if ANYONE in opening.to:
+    if not opening.to:
         return [accept]
-    addresses = _may_connect(plan, opening.to)
+    addresses = [address for address in _may_connect(plan, opening.to) if address != host.address]
     families = {"ip": [a for a in addresses if ":" not in a], "ip6": [a for a in addresses if ":" in a]}
     return [
         f"{family} saddr {{ {', '.join(members)} }} {accept}"
@@ -86,7 +87,7 @@ def _rules_of(plan: FleetPlan, opening: Opening) -> list[str]:
     ]
 
 
-def _may_connect(plan: FleetPlan, roles: tuple[str, ...]) -> list[str]:
+def _may_connect(plan: FleetPlan, roles: tuple[Role, ...]) -> list[str]:
     """Addresses of `roles`. A load balancer in the edge's place has no fixed address, only a network."""
     addresses = plan.addresses(*roles)
     if plan.load_balancer and "edge" in roles:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from pyinfra.operations import files, systemd
 
 from hosts.operations import install, on_change
-from hosts.render import template, verbatim
+from hosts.render import render, template, verbatim
 from hosts.units import drop_in
 
 PACKAGES = ("haproxy",)
@@ -33,10 +34,16 @@ def deploy() -> None:
     files.put(name=_ERROR_PAGE, src=page, dest=_ERROR_PAGE, mode="644")
 
 
-def body_limit() -> None:
-    """The filter that counts bodies which do not say their length."""
+def body_limit() -> str:
+    """Place the filter that counts bodies which do not say their length. Its path."""
     source = template("haproxy/body_limit.lua")
     files.put(name=BODY_LIMIT, src=source, dest=BODY_LIMIT, mode="644")
+    return BODY_LIMIT
+
+
+def configuration(parts: Sequence[str], *, lua: str, with_tls: bool) -> str:
+    """The text of haproxy.cfg: `parts`, with what the process needs for them."""
+    return render("haproxy/haproxy.cfg.j2", maxconn=MAX_CONNECTIONS, parts=parts, lua=lua, with_tls=with_tls)
 
 
 def serve(configuration: str, *also: str) -> None:

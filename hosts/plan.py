@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from slipway.settings import App, BadInput, Host, Outputs, Stack
+from slipway.settings import App, BadInput, Host, Outputs, Role, Stack
 
 SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 """Where a host keeps the digest of its set-up: on its system disk, so that a rebuilt host has none."""
@@ -128,9 +128,9 @@ class FleetPlan:
             )
         return value
 
-    def addresses(self, *roles: str) -> list[str]:
-        """Private addresses of all hosts of `roles`, in the order of the outputs."""
-        return [host.address for host in self.outputs.hosts if host.role in roles]
+    def addresses(self, *roles: Role) -> list[str]:
+        """Private addresses of all hosts that have one of `roles`, in the order of the outputs."""
+        return [host.address for host in self.outputs.hosts if host.is_any(*roles)]
 
 
 def pack(plan: FleetPlan) -> str:

@@ -1,4 +1,4 @@
-"""A web host's HAProxy: the slot map, the candidate listener, and a check of every instance."""
+"""A web host's part of HAProxy: the slot map, the candidate listener, and a check of every instance."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
@@ -10,13 +10,10 @@ from pyinfra.facts.files import File
 
 from hosts import haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
-from hosts.base import restore_live_release
 from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
-from slipway.settings import Host
 
-PACKAGES = haproxy.PACKAGES
 SLOTS_MAP = "/etc/haproxy/slots.map"
 IDLE_SLACK = 15
 """Seconds beyond the load balancer's idle timeout."""
@@ -30,16 +27,11 @@ class Slot:
     ports: tuple[int, ...]
 
 
-def deploy(plan: FleetPlan, _host: Host) -> None:
-    """HAProxy with both slots behind it, and the release that was live before a rebuild."""
-    haproxy.deploy()
+def place(plan: FleetPlan) -> list[str]:
+    """The slot map, once: from then on it is the agent's, and a change of it needs no reload."""
     if not current_host.get_fact(File, path=SLOTS_MAP):
-        # Placed once: from then on it is the agent's.
         install(name="slot map", src=empty_map(plan), dest=SLOTS_MAP)
-    if plan.load_balancer:
-        haproxy.body_limit()
-    haproxy.serve(configuration(plan), *([haproxy.BODY_LIMIT] if plan.load_balancer else []))
-    restore_live_release()
+    return []
 
 
 def slots(plan: FleetPlan) -> list[Slot]:
@@ -58,10 +50,16 @@ def empty_map(plan: FleetPlan) -> str:
 
 
 def configuration(plan: FleetPlan) -> str:
-    """The text of haproxy.cfg, with both slots and, behind a load balancer, the limits."""
+    """The text of haproxy.cfg of a host that is a web host only."""
+    return haproxy.configuration(
+        [part(plan)], lua=haproxy.BODY_LIMIT if plan.load_balancer else "", with_tls=False
+    )
+
+
+def part(plan: FleetPlan) -> str:
+    """Both slots and, behind a load balancer, the limits."""
     return render(
         "haproxy/web.cfg.j2",
-        maxconn=haproxy.MAX_CONNECTIONS,
         idle_seconds=_idle_seconds(plan),
         stream_seconds=STREAM_SECONDS,
         check_seconds=haproxy.CHECK_SECONDS,
@@ -94,5 +92,4 @@ def _as_edge(plan: FleetPlan) -> dict[str, object]:
         "requests_per_minute": limits.requests_per_minute,
         "connections_per_ip": limits.connections_per_ip,
         "body_bytes": limits.body_bytes,
-        "lua": haproxy.BODY_LIMIT,
     }

@@ -33,7 +33,9 @@ TERMS: dict[str, tuple[Term, ...]] = {
         ),
         Term("server", "slipway.settings.stack:Server"),
         Term(
-            "host", "slipway.settings.outputs:Host", "A member of the fleet: a Debian system with one role."
+            "host",
+            "slipway.settings.outputs:Host",
+            "A member of the fleet: a Debian system with one role or several.",
         ),
         Term("role", "slipway.settings.outputs:Role", "What a host does: `edge`, `web`, `worker` or `data`."),
         Term("fleet", "slipway.fleet.fleet:Fleet", "A stack's hosts, by role."),

@@ -90,7 +90,8 @@ def run(
         )
     folder = folder or project.state_dir / "checks"
     Reports(folder).forget()
-    argv = [sys.executable, "-m", "pytest", *map(str, find_checks(project)), "-q"]
+    checks = find_checks(project)
+    argv = [sys.executable, "-m", "pytest", *map(str, checks), "-q"]
     # Not the settings of the project's own tests; and locust's plugin would take --host.
     argv += ["-c", os.devnull, "--rootdir", str(project.root), "-p", "no:locust", "-p", "no:cacheprovider"]
     argv += ["--stack", project.stack.name, "--severity", severity, "--report-dir", str(folder)]
@@ -98,8 +99,24 @@ def run(
     argv += ["--invasive"] * invasive + ["--deep"] * deep
     argv += ["--since-release"] * since_release
     argv += [f"--patience={patience:g}"] if patience is not None else []
-    ended = subprocess.run(argv, cwd=project.root, stdout=output, stderr=output, check=False).returncode
+    # The kit's checks say in words what they found: pytest need not rewrite their assertions to show values.
+    argv += ["--assert=plain"] * (checks == [KIT_CHECKS])
+    env = _with_bytecode(os.environ, project.state_dir / "bytecode")
+    ended = subprocess.run(
+        argv, cwd=project.root, env=env, stdout=output, stderr=output, check=False
+    ).returncode
     return Checked(folder, _CODES.get(ended, UNTRIED))
+
+
+def _with_bytecode(env: Mapping[str, str], folder: Path) -> Mapping[str, str]:
+    """`env` with a folder of its own for compiled sources, if it forbids them beside the sources.
+
+    Images of containers often do. Compiling everything again in each run takes longer than any check.
+    """
+    if not env.get("PYTHONDONTWRITEBYTECODE"):
+        return env
+    kept = {name: value for name, value in env.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"PYTHONPYCACHEPREFIX": str(folder), **kept}
 
 
 def watch(

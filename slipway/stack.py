@@ -44,6 +44,7 @@ from slipway.settings import (
     open_project,
 )
 from slipway.settings import Bucket as BucketOutput
+from slipway.settings import Host as HostOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger
@@ -64,6 +65,7 @@ __all__ = [
     "CheckWebhook",
     "Deviation",
     "FleetHost",
+    "HostOutput",
     "LiveStack",
     "Outputs",
     "Role",
@@ -232,8 +234,8 @@ class LiveStack:
     @property
     def app_hosts(self) -> list[FleetHost]:
         """Hosts of this moment that run the app's processes."""
-        roles = {self.app.role_of(name) for name in self.app.processes}
-        return [host for host in self.fleet.hosts if host.role in roles]
+        roles: list[Role] = [self.app.role_of(name) for name in self.app.processes]
+        return [host for host in self.fleet.hosts if host.facts.is_any(*roles)]
 
     def statuses(self) -> dict[str, Status]:
         """By name, the agent's status of every host that runs the app."""

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from checks.kit.check import not_evaluated
+from checks.kit.check import could_not_be_tried, not_evaluated
 from slipway.stack import Bucket, BucketOutput, LiveStack
 
 SECONDS = 10
@@ -101,6 +101,9 @@ def connect_database(
     )
 
 
+SERVER = "I5/the-database-runs-with-what-its-files-say"
+POOLER = "I5/the-pooler-runs-as-its-file-says"
+"""Ids of the checks that fail if PostgreSQL or its pooler does not work."""
 REFUSED = re.compile(
     r"password authentication failed|no pg_hba.conf entry|no password supplied|SSL required|SSL is required"
     r"|(?:SASL|SCRAM|peer|certificate) authentication failed|no such (?:user|database)|not allowed"
@@ -112,15 +115,16 @@ REFUSED = re.compile(
 def refusal(live: LiveStack, *, direct: bool, sslmode: str, **other: str) -> str:
     """Why the pooler (`direct`: the server itself) refuses a connection; empty: it accepts it.
 
-    `other` replaces parts of the app's URL.
-
-    Raises AssertionError if it could not be tried: a server that is away is no proof.
+    `other` replaces parts of the app's URL. A server that is away is no proof: the check then ends as one
+    that could not be tried.
     """
     try:
         connect_database(live, database_url(live), direct=direct, sslmode=sslmode, **other).close()
     except psycopg.OperationalError as error:
         said = str(error).strip().splitlines()[-1]
-        assert REFUSED.search(str(error)), f"it could not be tried: {said}"
+        if not REFUSED.search(str(error)):
+            where = "PostgreSQL" if direct else "the pooler"
+            could_not_be_tried(f"{where} refuses no one, it fails: {said}", SERVER if direct else POOLER)
         return said
     return ""
 

@@ -175,7 +175,8 @@ def test_the_pooler_runs_as_its_file_says(data_host: DataHost) -> None:
 @begun_early
 def reached_by_strangers(live: LiveStack, hosts: Hosts) -> list[str]:
     """The ports of database and Redis that hosts without business there reach; takes a second of waiting."""
-    strangers, places = hosts.of("edge"), _places(live)
+    places, outputs = _places(live), live.outputs
+    strangers = [hosts[each.name] for each in outputs.by_role("edge") if not each.is_any("web", "worker")]
     if not strangers or not places:
         not_evaluated("every host of the stack has business with database and Redis")
     own = {host.name: host.address for host in live.outputs.hosts}
@@ -244,7 +245,10 @@ def _accepted(live: LiveStack, users: list[str], password: str) -> list[str]:
         return f"{user} by {name}{'' if sslmode == 'require' else ' without TLS'}"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [each for each in pool.map(tried, tries) if each]
+        running = [pool.submit(tried, each) for each in tries]
+    # What is let in is reported, whatever could not be tried beside it.
+    accepted = [each.result() for each in running if each.exception() is None and each.result()]
+    return accepted or [found for each in running if (found := each.result())]
 
 
 def _line(rule: dict[str, object], what: str) -> str:

@@ -256,8 +256,10 @@ def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
     remedy="set drain_seconds of the process in slipway.toml to at least its own shutdown window",
     roles=("web", "worker"),
 )
-def test_processes_get_time_to_drain(live: LiveStack, role: Role, live_services: list[Host]) -> None:
-    for name, process in live.app.on_role(role).items():
+def test_processes_get_time_to_drain(
+    live: LiveStack, roles: tuple[Role, ...], live_services: list[Host]
+) -> None:
+    for name, process in live.app.on_role(*roles).items():
         units = [each for each in live_services if each.name.startswith(f"slipway-{name}@")]
         assert units, f"no unit of {name} is running"
         seconds = _seconds(units[0].systemd_properties["TimeoutStopUSec"])

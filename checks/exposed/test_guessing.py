@@ -56,7 +56,7 @@ def _sign_in(site: Site) -> SignIn:
 @contextmanager
 def _addresses(site: Site) -> Generator[list[httpx.Client]]:
     """Clients from the stack's own hosts: other addresses than the one that floods, and each other's."""
-    names = [host.name for host in site.live.outputs.hosts if host.role != "edge"]
+    names = [host.name for host in site.live.outputs.hosts if host.is_any("web", "worker", "data")]
     with ExitStack() as stack:
         clients = [stack.enter_context(site.seen_from(name)) for name in names]
         random.shuffle(clients)

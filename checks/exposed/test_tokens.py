@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from checks.kit.check import check, not_evaluated
+from checks.kit.roots import FORGED, Problem, stand_on
 from checks.kit.site import Person, Site, declared_request, sign_in_person
 from slipway.stack import STICKY_COOKIE, CheckToken
 
@@ -84,9 +85,9 @@ _DIGESTS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.s
 
 
 @pytest.fixture(scope="module")
-def forge(person: Person, guarded: tuple[str, str]) -> Forge:
+def forge(person: Person, signed_in: tuple[str, str]) -> Forge:
     """For tokens like that of the smoke user."""
-    del guarded  # where everybody is let in, no token proves anything
+    del signed_in  # where everybody is let in, or no one, no token proves anything
     declared = _declared(person.site)
     key = person.site.live.secret(declared.secret).encode()
     if not key:
@@ -97,7 +98,11 @@ def forge(person: Person, guarded: tuple[str, str]) -> Forge:
     name, value = next(iter(signed.items()))
     scheme, blank, token = value.rpartition(" ")
     head, claims, _ = token.split(".")
-    return Forge(person, key, declared.algorithm, name, scheme + blank, _decoded(head), _decoded(claims))
+    forge = Forge(person, key, declared.algorithm, name, scheme + blank, _decoded(head), _decoded(claims))
+    if forge.ask(f"{head}.{claims}.{_base64(secrets.token_bytes(32))}") == 200:
+        # Where no signature is compared, nothing that it covers is.
+        stand_on(Problem("a token with any signature is accepted", FORGED))
+    return forge
 
 
 @check(

@@ -146,13 +146,18 @@ def _release(live: LiveStack) -> int:
 
 
 def _problems(live: LiveStack, host: Running, release: int) -> Generator[str]:
-    role = live.outputs.host(host.host).role
-    if role == "web" and not host.serving:
+    facts, of_the_app = live.outputs.host(host.host), roles_of_the_app(live)
+    takes_requests = "web" in of_the_app and facts.is_any("web")
+    if takes_requests and not host.serving:
         yield "has no HAProxy that answers"
-    elif role == "web":
+        return
+    if takes_requests:
         yield from _serving_problems(host, release)
-    else:
+    if facts.is_any("worker"):
         yield from _worker_problems(live, host, release)
+    noted = host.slots.get(host.recorded, {}).get("release")
+    if noted != release:
+        yield f"notes release {noted} as live, by which the next command would go"
 
 
 def _serving_problems(host: Running, release: int) -> Generator[str]:
@@ -173,19 +178,11 @@ def _serving_problems(host: Running, release: int) -> Generator[str]:
         yield f"would serve slot {host.after_a_restart} after a restart of HAProxy"
     if host.recorded != slot:
         yield f"serves slot {slot}, and its agent notes {host.recorded or 'none'}"
-    yield from _record_problems(host, release)
-
-
-def _record_problems(host: Running, release: int) -> Generator[str]:
-    noted = host.slots.get(host.recorded, {}).get("release")
-    if noted != release:
-        yield f"notes release {noted} as live, by which the next command would go"
 
 
 def _worker_problems(live: LiveStack, host: Running, release: int) -> Generator[str]:
-    """How what a worker host runs differs from `release`."""
-    role = live.outputs.host(host.host).role
-    for name, wanted in live.app.on_role(role).items():
+    """How the workers that a host runs differ from those of `release`."""
+    for name, wanted in live.app.on_role("worker").items():
         own = [process for process in host.processes if process.name == name and process.is_main]
         right = [process for process in own if process.release == release]
         if len(right) < wanted.instances:
@@ -193,7 +190,6 @@ def _worker_problems(live: LiveStack, host: Running, release: int) -> Generator[
         others = [process for process in own if process.release != release]
         if others and not wanted.overlap:
             yield f"also runs release {others[0].release} of {name} ({names_of(others)})"
-    yield from _record_problems(host, release)
 
 
 def _unlike_the_release(host: Running, process: Process, wanted: dict[str, str]) -> Generator[str]:

@@ -76,13 +76,13 @@ def _processes(background: Background, host: Host, where: str) -> list[str]:
     remedy="slipway release writes them 0600, root; what changed the mode?",
     roles=("web", "worker"),
 )
-def test_only_root_can_read_env_files(host: Host, role: Role, live: LiveStack) -> None:
+def test_only_root_can_read_env_files(host: Host, roles: tuple[Role, ...], live: LiveStack) -> None:
     # find: testinfra's file() reads one path at a time, and this is a tree.
     listed = host.check_output(r"find /etc/slipway/env /etc/slipway/host.json -printf '%U %m %p\n'")
     found = [line.split(" ", 2) for line in listed.splitlines()]
     loose = [path for owner, mode, path in found if owner != "0" or int(mode, 8) & 0o077]
     assert not loose, f"readable or writable by others: {', '.join(loose[:5])}"
-    if live.app.on_role(role) and live.release is not None:
+    if live.app.on_role(*roles) and live.release is not None:
         assert any(path.endswith(".env") for _, _, path in found), "there is no env file at all"
 
 

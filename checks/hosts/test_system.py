@@ -24,8 +24,9 @@ STARTED_AT_BOOT: dict[Role, tuple[str, ...]] = {
     why="a service that is not enabled stays down after a reboot",
     remedy="systemctl enable UNIT",
 )
-def test_services_start_at_boot(host: Host, role: Role) -> None:
-    for unit in ("slipway-firewall.service", *STARTED_AT_BOOT[role]):
+def test_services_start_at_boot(host: Host, roles: tuple[Role, ...]) -> None:
+    of_roles = (unit for role in roles for unit in STARTED_AT_BOOT[role])
+    for unit in dict.fromkeys(("slipway-firewall.service", *of_roles)):
         assert host.service(unit).is_enabled, f"{unit} is not enabled"
 
 

@@ -31,7 +31,7 @@ class Hosts:
 
     def __init__(self, outputs: Outputs) -> None:
         config = str(outputs.ssh_config_path)
-        self._roles: dict[str, Role] = {host.name: host.role for host in outputs.hosts}
+        self._outputs = outputs
         # controlpersist=0: ControlMaster and ControlPersist come from the ssh_config.
         self._hosts: dict[str, Host] = {
             host.name: testinfra.get_host(
@@ -47,8 +47,8 @@ class Hosts:
         return iter(self._hosts)
 
     def of(self, *roles: Role) -> list[Host]:
-        """The hosts of `roles`, in the order of the outputs."""
-        return [host for name, host in self._hosts.items() if self._roles[name] in roles]
+        """The hosts that have one of `roles`, in the order of the outputs."""
+        return [self._hosts[host.name] for host in self._outputs.hosts if host.is_any(*roles)]
 
     def each(self, read: Callable[[Host], T], *roles: Role) -> dict[str, T]:
         """What `read` returns for each host of `roles` (default: all), by name; all hosts at once."""

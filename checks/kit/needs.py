@@ -35,8 +35,8 @@ _PROVIDED: Mapping[str, tuple[str, Callable[[LiveStack], object]]] = {
 
 def undeclared(check: Check, live: LiveStack) -> str:
     """Which keys `check` needs that are not declared, in a sentence; empty if all are."""
-    there = {host.role for host in live.outputs.hosts}
-    if check.roles and not any(role in there or wanted_hosts(live, role) for role in check.roles):
+    there = any(host.is_any(*check.roles) for host in live.outputs.hosts)
+    if check.roles and not there and not any(wanted_hosts(live, role) for role in check.roles):
         return f"the stack has no {' or '.join(check.roles)} host ({_hosts_key(live)})"
     provided = [_PROVIDED[need] for need in check.needs if need in _PROVIDED]
     absent = [without for without, part in provided if not part(live)]
@@ -54,8 +54,8 @@ def wanted_hosts(live: LiveStack, role: Role) -> int:
     if stack.aws is not None:
         return int(getattr(getattr(stack.aws, role, None), "min", 0))
     if stack.servers:
-        return sum(server.role == role for server in stack.servers)
-    return int(getattr(stack.local, role, 1))
+        return sum(role in server.roles for server in stack.servers)
+    return 1 if stack.local.one_host else int(getattr(stack.local, role, 1))
 
 
 def _hosts_key(live: LiveStack) -> str:

@@ -25,7 +25,9 @@ CERTIFICATE = "X1/the-certificate-is-trusted-and-for-this-name"
 HOST = "I3/every-host-can-be-reached"
 SIGN_IN = "X6/the-smoke-user-signs-in"
 CLOSED = "X6/anonymous-clients-are-refused"
-ROOTS = (SITE, CERTIFICATE, HOST, SIGN_IN, CLOSED)
+LET_IN = "X6/signed-in-users-are-accepted"
+FORGED = "X6/forged-tokens-are-refused"
+ROOTS = (SITE, CERTIFICATE, HOST, SIGN_IN, CLOSED, LET_IN, FORGED)
 """Ids of the checks that report a broken root; they run first."""
 PAUSE = 0.2
 
@@ -80,6 +82,11 @@ class Roots:
         method, path = declared_request(self._site, "signed_in")
         return self._once(CLOSED, lambda: self._ask_as_anyone(method, path))
 
+    def let_in(self) -> Problem | None:
+        """Whether `checks.signed_in` lets the smoke user in, and no anonymous client."""
+        method, path = declared_request(self._site, "signed_in")
+        return self._once(LET_IN, lambda: self._ask_as_person(method, path))
+
     def person(self) -> Person:
         """The signed-in smoke user; ends the check if it cannot sign in."""
         stand_on(self.sign_in())
@@ -123,6 +130,13 @@ class Roots:
         if status == 401:
             return None
         return Problem(f"{method} {path} answers an anonymous client with {status}", CLOSED)
+
+    def _ask_as_person(self, method: str, path: str) -> Problem | None:
+        stand_on(self.closed())
+        status = self.person().request(method, path).status_code
+        if status == 200:
+            return None
+        return Problem(f"{method} {path} answers the smoke user with {status}", LET_IN)
 
 
 def stand_on(root: Problem | None) -> None:

@@ -64,7 +64,7 @@ def _document(paths: Paths, cloud: Cloud, host: Host) -> BootDocument | None:
     document = BootDocument.parse(paths, host, text) if text else None
     if document is None or not document.release:
         return None
-    if document.role != host.role:
+    if document.role not in host.roles:
         raise AgentError(
             "bad_request", f"boot document: is for role {document.role}, this is a {host.role} host"
         )

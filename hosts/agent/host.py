@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import durable
 from .errors import AgentError
 from .json_object import JsonObject
@@ -39,6 +41,8 @@ class Paths:
         self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
         self.app_token = f"{self.lib}/app-credentials.token"
+        self.cron_runs = f"{self.lib}/cron"
+        """Last run of each cron entry."""
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
         self.haproxy = f"{root}/run/haproxy/admin.sock"
@@ -109,6 +113,8 @@ class Host:
         self._paths = paths
         self.name = fields.text("host")
         self.role = fields.text("role")
+        """Its roles, joined by +."""
+        self.roles = self.role.split("+")
         self.app = fields.text("app", "")
         self.stack = fields.text("stack", "")
         self.fleet = fields.text("fleet", "")
@@ -125,8 +131,14 @@ class Host:
         """CloudWatch log group of the host's role."""
         self.app_role = cloud.text("app_role", "")
         """ARN of the role whose credentials the app gets; empty: it gets none."""
-        self.serves = self.role == "web"
+        self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
+
+    @property
+    def arch(self) -> str:
+        """Which builds it can run, as they name it (slipway/build/runtime.py): `x64` or `arm64`."""
+        machine = os.uname().machine
+        return {"x86_64": "x64", "aarch64": "arm64"}.get(machine, machine)
 
     def builds(self) -> Builds:
         """The bucket from which layers are fetched."""

@@ -23,6 +23,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         plan = _plan(host, state, request)
         manifest = request.section("manifest")
         signature.admit(paths, host, state, plan, manifest, request.section("ticket"))
+        _refuse_other_processor(host, manifest)
         wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
         held = state.slots[plan.name]
         same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
@@ -46,6 +47,17 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         return {**answer, "seconds": round(time.monotonic() - begun, 3)}
 
 
+def _refuse_other_processor(host: Host, manifest: JsonObject) -> None:
+    """Native code of another processor would fail only when it is started."""
+    arch = manifest.text("arch", host.arch)
+    if arch != host.arch:
+        raise AgentError(
+            "wrong_processor",
+            f"the build is for {arch}, this host's processor is {host.arch}",
+            detail={"build": arch, "host": host.arch},
+        )
+
+
 def _plan(host: Host, state: State, request: JsonObject) -> Slot:
     """The record that the slot will have."""
     name = request.text("slot", state.idle)
@@ -53,11 +65,11 @@ def _plan(host: Host, state: State, request: JsonObject) -> Slot:
         raise AgentError("bad_request", f"slot: must be blue or green, got {name!r}")
     if name == state.active:
         raise AgentError("is_live", f"slot {name} serves release {state.slots[name].release}")
-    return read_plan(name, host.role, request, host.site)
+    return read_plan(name, host.roles, request, host.site)
 
 
-def read_plan(name: str, role: str, request: JsonObject, site: str = "") -> Slot:
-    """What `request` has slot `name` of a host of `role` hold. Raises `bad_request` for unsafe values."""
+def read_plan(name: str, roles: list[str], request: JsonObject, site: str = "") -> Slot:
+    """What `request` has slot `name` of a host of `roles` hold. Raises `bad_request` for unsafe values."""
     plan = Slot(name)
     plan.release = request.whole("release")
     plan.build = request.text("build")
@@ -66,7 +78,7 @@ def read_plan(name: str, role: str, request: JsonObject, site: str = "") -> Slot
     plan.secret_names = request.texts("secret_names") or envfile.likely_secrets(request.section("env"))
     manifest = request.section("manifest")
     processes = {name: Process(name, fields) for name, fields in manifest.table("processes").items()}
-    plan.processes = {name: process for name, process in processes.items() if process.role == role}
+    plan.processes = {name: process for name, process in processes.items() if process.role in roles}
     plan.cron = {name: dict(fields.raw) for name, fields in manifest.table("cron").items()}
     plan.migrate = dict(manifest.section("migrate").raw)
     for word in (plan.build, *processes, *plan.cron):

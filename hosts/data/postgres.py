@@ -10,7 +10,7 @@ from hosts.data.scram import verifier
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import JINJA, render, template
-from slipway.settings import Host
+from slipway.settings import Host, Role
 
 PACKAGES = ("postgresql",)
 
@@ -22,7 +22,7 @@ ROLES = f"{FOLDER}/roles.sql"
 CONFIGURE = "/usr/local/lib/slipway/postgresql-configure"
 
 MAX_CONNECTIONS = 100
-CLIENT_ROLES = ("web", "worker")
+CLIENT_ROLES: tuple[Role, ...] = ("web", "worker")
 
 
 def wanted(plan: FleetPlan) -> bool:

@@ -63,7 +63,7 @@ def inventory_of(
         ssh_user=host.ssh_user,
         ssh_ports=sorted({22, host.ssh_port} if plan.ssh_access == "direct" else {22}),
         packages=packages(plan, host),
-        ports=[opening.port for opening in OPENINGS if opening.role == host.role],
+        ports=[opening.port for opening in OPENINGS if host.is_any(opening.role)],
         operator_keys=more.get("operator_keys"),
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],
         mounts=list(more.get("mounts", ())),
@@ -75,7 +75,7 @@ def inventory_of(
         if known := found.files.get(path):
             # Their content is not the set-up's: a digest, the agent's map.
             found.files[path] = Placed("", known.mode, known.user, known.group)
-    if host.role == "data":
+    if host.is_any("data"):
         found.files[BINARY] = Placed("", "755", "root", "root")
         if redis.wanted(plan):
             found.files |= {MEMORY: Placed("", "640", "root", "redis"), IN_CONTAINER: Placed()}

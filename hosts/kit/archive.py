@@ -50,7 +50,7 @@ def make(plan: FleetPlan, role: Role, python: PythonArchives) -> bytes:
 
 def kit_digest(plan: FleetPlan, role: Role) -> str:
     """The set-up digest of every host of `role`; a host that was set up with the kit keeps it."""
-    return setup_digest(plan, Host(name=role, role=role, address="", ssh_host=""))
+    return setup_digest(plan, Host(name=role, roles=(role,), address="", ssh_host=""))
 
 
 def kit_objects(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, bytes]:

@@ -105,7 +105,7 @@ def set_up(kit: dict[str, Any], facts: dict[str, Any]) -> None:
     instance = Instance(facts["instance"], facts["endpoints"])
     plan = unpack((HERE / "plan.json").read_text(), HERE / "ca.pem", instance)
     name = host_name(kit["role"], instance.id)
-    host = Host(name=name, role=kit["role"], address=facts["address"], ssh_host="")
+    host = Host(name=name, roles=(kit["role"],), address=facts["address"], ssh_host="")
     result = set_up_here(plan, host, kit["digest"])
     for line in result.changed:
         print(line, flush=True)

@@ -28,6 +28,7 @@ class Proof(NamedTuple):
     name: Output[str]
     type: Output[str]
     value: Output[str]
+    priority: int | None = None
 
 
 class Certificate(pulumi.ComponentResource):
@@ -143,7 +144,11 @@ def proof_records(
             zone_id=hosted_zone,
             name=record.name,
             type=record.type,
-            records=[record.value],
+            records=[
+                record.value
+                if record.priority is None
+                else pulumi.Output.concat(str(record.priority), " ", record.value)
+            ],
             ttl=300,
             opts=opts,
         )

@@ -26,14 +26,17 @@ class MailArgs:
 class DnsRecord:
     """A DNS record that the domain's zone must have."""
 
-    name: pulumi.Output[str]
+    name: pulumi.Input[str]
     type: str
-    value: pulumi.Output[str]
+    value: pulumi.Input[str]
+    priority: int | None = None
+    """Preference of an MX record; None for other types."""
 
 
 class Mail(pulumi.ComponentResource):
     """A domain identity with DKIM, a configuration set that delivers by TLS only, and two alarms.
 
+    With `mail_from`, bounces return to a name of the domain, so that SPF is aligned with it for DMARC.
     Bounces, complaints and rejections are sent to the stack's topic; SES sends nothing more to addresses
     that bounced or complained. `records` validate the domain: its zone in Cloudflare or Route 53 must have
     them. The hosts' roles may send from this domain only, with this configuration set (I15).
@@ -41,7 +44,8 @@ class Mail(pulumi.ComponentResource):
 
     identity_arn: pulumi.Output[str]
     configuration_set: pulumi.Output[str]
-    records: Sequence[DnsRecord]
+    records: dict[str, DnsRecord]
+    """By a short name: `dkim-1`, `mail-from`, `spf`, `dmarc`."""
 
     def __init__(self, name: str, args: MailArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Mail", name, None, opts)
@@ -57,11 +61,36 @@ class Mail(pulumi.ComponentResource):
         self._alarm("bounces", "Reputation.BounceRate", args.settings.bounce_percent)
         self._alarm("complaints", "Reputation.ComplaintRate", args.settings.complaint_percent)
         self.identity_arn, self.configuration_set = identity.arn, rules.configuration_set_name
-        self.records = [_dkim_record(args.settings.domain, identity, index) for index in range(_DKIM_TOKENS)]
+        self.records = {
+            f"dkim-{index + 1}": _dkim_record(args.settings.domain, identity, index)
+            for index in range(_DKIM_TOKENS)
+        }
+        if args.settings.mail_from:
+            self._mail_from(identity)
+        if args.settings.dmarc != "elsewhere":
+            policy = f"v=DMARC1; p={args.settings.dmarc}"
+            self.records |= {"dmarc": DnsRecord(f"_dmarc.{args.settings.domain}", "TXT", policy)}
         self.register_outputs({
             "identityArn": self.identity_arn,
             "configurationSet": self.configuration_set,
         })  # fmt: skip
+
+    def _mail_from(self, identity: aws.sesv2.EmailIdentity) -> None:
+        """https://docs.aws.amazon.com/ses/latest/dg/mail-from.html: an MX and an SPF record of the name."""
+        domain = f"{self._args.settings.mail_from}.{self._args.settings.domain}"
+        aws.sesv2.EmailIdentityMailFromAttributes(
+            f"{self._name}-from",
+            email_identity=identity.email_identity,
+            mail_from_domain=domain,
+            # Mail goes out from amazonses.com while the MX record is not there yet.
+            behavior_on_mx_failure="USE_DEFAULT_VALUE",
+            opts=self._child(),
+        )
+        region = self._args.names.region
+        self.records |= {
+            "mail-from": DnsRecord(domain, "MX", f"feedback-smtp.{region}.amazonses.com", priority=10),
+            "spf": DnsRecord(domain, "TXT", "v=spf1 include:amazonses.com ~all"),
+        }
 
     def _configuration_set(self) -> aws.sesv2.ConfigurationSet:
         return aws.sesv2.ConfigurationSet(

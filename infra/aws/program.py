@@ -163,13 +163,12 @@ def program(project: Project) -> Mapping[str, Any]:
     if settings.hosted_zone:
         SiteName("site", SiteNameArgs(stack.domain, settings.hosted_zone, edge.dns_name, edge.zone_id), here)
         if mail:
-            proof_records("mail", settings.hosted_zone, mail.records, here)
+            proof_records("mail", settings.hosted_zone, list(mail.records.values()), here)
 
     if cloudflare:
         Front("front", FrontArgs(cloudflare, stack.domain, edge.dns_name), here)
     if cloudflare and mail:
-        keys = {f"dkim-{number}": record for number, record in enumerate(mail.records, start=1)}
-        Proofs("mail-proof", ProofsArgs(cloudflare.zone, keys), here)
+        Proofs("mail-proof", ProofsArgs(cloudflare.zone, mail.records), here)
     if cloudflare and cloudflare.worker:
         Realtime("realtime", RealtimeArgs(
             cloudflare, names.fleet, stack.domain, project.app_dir,

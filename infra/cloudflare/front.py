@@ -142,6 +142,8 @@ class Proof(Protocol):
     def type(self) -> pulumi.Input[str]: ...
     @property
     def value(self) -> pulumi.Input[str]: ...
+    @property
+    def priority(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,10 @@ class Proofs(pulumi.ComponentResource):
                 zone_id=args.zone,
                 name=pulumi.Output.from_input(proof.name).apply(without_dot),
                 type=proof.type,
-                content=pulumi.Output.from_input(proof.value).apply(without_dot),
+                content=pulumi.Output.from_input(proof.value).apply(
+                    quoted if proof.type == "TXT" else without_dot
+                ),
+                priority=proof.priority,
                 proxied=False,
                 ttl=_SECONDS,
                 comment="slipway",
@@ -175,6 +180,11 @@ class Proofs(pulumi.ComponentResource):
             for short, proof in args.records.items()
         }
         self.register_outputs({"names": self.names})
+
+
+def quoted(text: str) -> str:
+    """A TXT record as Cloudflare stores it: unquoted, it would differ at every refresh."""
+    return f'"{text}"'
 
 
 def without_dot(text: str) -> str:

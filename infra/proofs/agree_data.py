@@ -322,6 +322,24 @@ def mail_and_budget_are_ours(facts: Facts) -> Iterator[Said]:
                 facts.policy_of(holder), "ses:SendEmail", facts.arn("ses", f"identity/{domain}")
             ):
                 yield holder, "", f"may not send mail from {domain}"
+    region = facts.region
+    for each in facts.graph.of("aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes"):
+        domain = str(each.inputs.get("mailFromDomain"))
+        if not any(domain.endswith(f".{known}") for known in domains):
+            yield each, "mailFromDomain", f"{domain} is not below a domain that mail is sent from"
+        values = {
+            (str(record.inputs.get("type")), str(value))
+            for token in ("cloudflare:index/dnsRecord:DnsRecord", "aws:route53/record:Record")
+            for record in facts.graph.of(token)
+            if record.inputs.get("name") == domain
+            for value in (record.inputs.get("content"), *texts(record.inputs.get("records")))
+        }
+        if not any(
+            kind == "MX" and f"feedback-smtp.{region}.amazonses.com" in value for kind, value in values
+        ):
+            yield each, "mailFromDomain", f"{domain} has no MX record that names SES in {region}"
+        if not any(kind == "TXT" and "include:amazonses.com" in value for kind, value in values):
+            yield each, "mailFromDomain", f"{domain} has no SPF record that lets SES send"
     for budget in facts.graph.of("aws:budgets/budget:Budget"):
         for each in entries(budget.inputs.get("costFilters")):
             if each.get("name") != "TagKeyValue" or texts(each.get("values")) != [

@@ -74,6 +74,7 @@ _SECRET, _SECRET_POLICY = "aws:secretsmanager/secret:Secret", "aws:secretsmanage
 _SES = "aws:sesv2/configurationSet:ConfigurationSet"
 _EVENTS = "aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination"
 _IDENTITY = "aws:sesv2/emailIdentity:EmailIdentity"
+_FROM = "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes"
 _TOPIC, _TOPIC_POLICY = "aws:sns/topic:Topic", "aws:sns/topicPolicy:TopicPolicy"
 _MAIL = "aws:sns/topicSubscription:TopicSubscription"
 _DOCUMENT = "documents.py judges policies"
@@ -367,6 +368,10 @@ ROWS = (
       for each in (_SES, _EVENTS, _IDENTITY)),
     Row(_EVENTS, "eventDestinationName", form=r"[A-Za-z0-9_-]{1,64}",
         source=f"{API}ses/latest/APIReference-V2/API_CreateConfigurationSetEventDestination.html"),
+    Row(_FROM, "emailIdentity", form=r"([a-z0-9-]+\.)+[a-z]{2,}",
+        source=f"{API}ses/latest/APIReference-V2/API_PutEmailIdentityMailFromAttributes.html"),
+    Row(_FROM, "mailFromDomain", form=r"([a-z0-9-]+\.){2,}[a-z]{2,}",
+        source=f"{API}ses/latest/APIReference-V2/API_PutEmailIdentityMailFromAttributes.html"),
     Row(_IDENTITY, "emailIdentity", form=r"([a-z0-9-]+\.)+[a-z]{2,}|[^@\s]+@[^@\s]+",
         source=f"{API}ses/latest/APIReference-V2/API_CreateEmailIdentity.html"),
     Row(_TOPIC, "name", form=r"[A-Za-z0-9_-]{1,256}", source=f"{API}sns/latest/api/API_CreateTopic.html"),

@@ -97,6 +97,9 @@ CALLS: dict[str, tuple[str, ...]] = {
         "sesv2.CreateConfigurationSetEventDestination",
     ),
     "aws:sesv2/emailIdentity:EmailIdentity": ("sesv2.CreateEmailIdentity",),
+    "aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes": (
+        "sesv2.PutEmailIdentityMailFromAttributes",
+    ),
     "aws:sns/topic:Topic": ("sns.CreateTopic",),
     "aws:sns/topicPolicy:TopicPolicy": ("sns.SetTopicAttributes",),
     "aws:sns/topicSubscription:TopicSubscription": ("sns.Subscribe",),

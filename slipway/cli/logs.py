@@ -107,7 +107,7 @@ def _roles(live: LiveStack, process: str | None) -> list[Role]:
 def _hosts(live: LiveStack, host: str | None, process: str | None) -> list[FleetHost]:
     """The hosts that run `process` (None: any process of the app), or the one called `host` of them."""
     roles = _roles(live, process)
-    hosts = [found for found in live.app_hosts if host in (None, found.name) and found.role in roles]
+    hosts = [found for found in live.app_hosts if host in (None, found.name) and found.facts.is_any(*roles)]
     if not hosts:
         raise BadInput(
             f"{host or 'no host'} does not run {process or 'the app'}",

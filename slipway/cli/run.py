@@ -56,7 +56,7 @@ def run(
 
 def _host(live: LiveStack, name: str | None) -> FleetHost:
     """The host called `name`; None: the first worker, else the first web host."""
-    hosts = sorted(live.app_hosts, key=lambda host: host.role == "web")
+    hosts = sorted(live.app_hosts, key=lambda host: host.facts.is_any("web"))
     chosen = next((host for host in hosts if name in (None, host.name)), None)
     if chosen is None:
         raise BadInput(

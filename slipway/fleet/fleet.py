@@ -44,8 +44,8 @@ class FleetHost:
         return self.facts.name
 
     @property
-    def role(self) -> Role:
-        """Its role in the fleet."""
+    def role(self) -> str:
+        """Its roles in one word, as people read it."""
         return self.facts.role
 
 
@@ -74,8 +74,8 @@ class Fleet:
         self.hosts = [known.get(host.name) or _reached(host, self.outputs) for host in self.outputs.hosts]
 
     def by_role(self, role: Role) -> list[FleetHost]:
-        """The hosts of one role."""
-        return [host for host in self.hosts if host.role == role]
+        """The hosts that have `role`."""
+        return [host for host in self.hosts if host.facts.is_any(role)]
 
     @property
     def web(self) -> list[FleetHost]:
@@ -84,7 +84,7 @@ class Fleet:
 
     @property
     def worker(self) -> list[FleetHost]:
-        """The hosts that run workers only."""
+        """The hosts that run workers."""
         return self.by_role("worker")
 
     def host(self, name: str) -> FleetHost:

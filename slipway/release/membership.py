@@ -29,18 +29,21 @@ class Membership:
     @property
     def web(self) -> list[FleetHost]:
         """Hosts that take traffic."""
-        return [host for host in self.all if host.role == "web"]
+        return self._running("web")
 
     @property
     def workers(self) -> list[FleetHost]:
-        """Hosts that run workers only."""
-        return [host for host in self.all if host.role != "web"]
+        """Hosts that run workers; where roles share a host, it takes traffic too."""
+        return self._running("worker")
 
     @property
     def roles(self) -> list[Role]:
         """Roles of the hosts that run the app's processes."""
         app = self._stack.app
         return sorted({app.role_of(name) for name in app.processes})
+
+    def _running(self, role: Role) -> list[FleetHost]:
+        return [host for host in self.all if role in self.roles and host.facts.is_any(role)]
 
     def each(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T], *, doing: str) -> dict[str, T]:
         """Do `work` on all `hosts` at once, with progress; returns results by host name.
@@ -83,7 +86,7 @@ class Membership:
         fleet.refresh()
         self._drop_leavers()
         known, roles = {host.name for host in self.all}, self.roles
-        joiners = [host for host in fleet.hosts if host.role in roles and host.name not in known]
+        joiners = [host for host in fleet.hosts if host.facts.is_any(*roles) and host.name not in known]
 
         def bring_one(host: FleetHost) -> T | None:
             if serving(host.agent.status()) != live:

@@ -82,7 +82,7 @@ class _MoveHead(Phase[None]):
     def _bring_joiners(self, rollout: Rollout) -> dict[str, Switched]:
         def bring(host: FleetHost) -> Switched:
             prepare(rollout, self.shipment, host)
-            return switch_to(rollout, host, self.shipment, wait=host.role != "web")
+            return switch_to(rollout, host, self.shipment, wait=not host.facts.is_any("web"))
 
         brought = rollout.hosts.take_in_joiners(rollout.live, bring)
         return {host.name: brought[host.name] for host in rollout.hosts.web if host.name in brought}
@@ -133,7 +133,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
                 hold_seconds=rollout.app.retire.hold_seconds,
                 site=rollout.site,
                 secret_names=secret_names(app),
-                env=env_of(rollout, app, role),
+                env=env_of(rollout, app, [role]),
             )
             for role in roles
         }

@@ -35,7 +35,7 @@ def on_hosts(statuses: Mapping[str, Status]) -> OnHosts:
         serving={
             name: status.live.release
             for name, status in statuses.items()
-            if status.role == "web" and status.live and status.live.release
+            if "web" in status.role.split("+") and status.live and status.live.release
         },
     )
 

@@ -1,6 +1,6 @@
 """Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from slipway.fleet.fleet import FleetHost
@@ -67,7 +67,7 @@ def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str
         config=shipment.release.config,
         site=rollout.site,
         secret_names=secret_names(app),
-        env=env_of(rollout, app, host.role, *scopes),
+        env=env_of(rollout, app, host.facts.roles, *scopes),
     )
 
 
@@ -76,9 +76,9 @@ def secret_names(app: App) -> list[str]:
     return [name for name, var in app.env.items() if var.secret or var.source]
 
 
-def env_of(rollout: Rollout, app: App, role: Role, *scopes: str) -> dict[str, dict[str, str]]:
-    """By scope, the env that hosts of `role` hold for `app`; `scopes` are added."""
+def env_of(rollout: Rollout, app: App, roles: Collection[Role], *scopes: str) -> dict[str, dict[str, str]]:
+    """By scope, the env that a host of `roles` holds for `app`; `scopes` are added."""
     return {
         scope: rollout.stack.env(scope, app)
-        for scope in (*app.on_role(role), *SCOPES_BESIDE_PROCESSES, *scopes)
+        for scope in (*app.on_role(*roles), *SCOPES_BESIDE_PROCESSES, *scopes)
     }

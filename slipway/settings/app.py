@@ -330,9 +330,9 @@ class App(Setting):
         """The role whose hosts run `process`."""
         return self.processes[process].role or ("web" if process == "web" else "worker")
 
-    def on_role(self, role: str) -> dict[str, Process]:
-        """The processes that run on hosts of `role`."""
-        return {name: process for name, process in self.processes.items() if self.role_of(name) == role}
+    def on_role(self, *roles: str) -> dict[str, Process]:
+        """The processes that run on a host of `roles`."""
+        return {name: process for name, process in self.processes.items() if self.role_of(name) in roles}
 
     @property
     def hold(self) -> timedelta:

@@ -194,6 +194,12 @@ class Mail(Setting):
 
     domain: str
     """Domain that mail is sent from."""
+    mail_from: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{0,63}$")] = "bounce"
+    """Label below the domain that bounces go to (MAIL FROM), so that SPF is judged by your domain; empty:
+    amazonses.com's is used."""
+    dmarc: Literal["none", "quarantine", "reject", "elsewhere"] = "none"
+    """What the domain's DMARC record tells receivers to do with mail that only claims to be yours;
+    `elsewhere`: the domain has a record already, and none is made."""
     bounce_percent: float = Field(default=5, gt=0, le=100)
     """Maximum bounce rate; AWS pauses sending at 10."""
     complaint_percent: float = Field(default=0.1, gt=0, le=100)

@@ -6,14 +6,31 @@ No field holds a secret value: a `*_secret` field names an entry of the stack's 
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from slipway.settings.platform_facts import PlatformName
 from slipway.settings.schema import Table
 
 Role = Literal["edge", "web", "worker", "data"]
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+def _in_order(roles: tuple[Role, ...]) -> tuple[Role, ...]:
+    """The same set of roles is the same value, however it was written."""
+    if not roles:
+        raise ValueError("must name at least one role")
+    if twice := next((role for role in roles if roles.count(role) > 1), None):
+        raise ValueError(f"names {twice} twice")
+    return tuple(role for role in get_args(Role) if role in roles)
+
+
+Roles = Annotated[tuple[Role, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
+"""What a host does: one role, or several that share it."""
 
 LOAD_HEADER = "X-Slipway-Load"
 """Carries the stack's load key: the edge then exempts a request from the per-address limits."""
@@ -29,7 +46,7 @@ class Host(Output):
     """One host of the fleet. `name` is also its ssh alias in the generated ssh_config."""
 
     name: str
-    role: Role
+    roles: Roles = Field(validation_alias=AliasChoices("roles", "role"))
     address: str
     """The address other hosts of the fleet reach it by (private network)."""
     ssh_host: str
@@ -38,6 +55,21 @@ class Host(Output):
     ssh_user: str = "root"
     host_key: str = ""
     """Pinned public host key, `ssh-ed25519 AAAA…`."""
+
+    @property
+    def role(self) -> str:
+        """Its roles in one word: `web`, or `edge+web+worker+data`."""
+        return "+".join(self.roles)
+
+    @property
+    def only_role(self) -> Role:
+        """The role of a host that has one, as all on AWS do."""
+        (role,) = self.roles
+        return role
+
+    def is_any(self, *roles: Role) -> bool:
+        """Has the host at least one of `roles`?"""
+        return not {*roles}.isdisjoint(self.roles)
 
 
 class Bucket(Output):
@@ -146,8 +178,8 @@ class Outputs(Output):
     """Entry whose value, sent as X-Slipway-Load, lets load tests past the per-address limits."""
 
     def by_role(self, role: Role) -> list[Host]:
-        """The hosts of one role, in the order of the outputs."""
-        return [host for host in self.hosts if host.role == role]
+        """The hosts that have `role`, in the order of the outputs."""
+        return [host for host in self.hosts if host.is_any(role)]
 
     def host(self, name: str) -> Host:
         """The host called `name`; KeyError if there is none."""

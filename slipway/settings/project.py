@@ -98,7 +98,7 @@ def unmet_demands(app: App, stack: Stack) -> Iterator[Broken]:
         yield (
             ("processes", first),
             f"runs on worker hosts, and stack {stack.name} has none",
-            'add a worker host to the stack, or set role = "web"',
+            'give a host of the stack the role worker, or set role = "web"',
         )
 
 
@@ -124,7 +124,7 @@ def bad_overrides(app: App, stack: Stack) -> Iterator[Broken]:
 def _workers(stack: Stack) -> int | None:
     """Number of worker hosts; None where the platform decides."""
     if "local" in stack.facts.sections:
-        return stack.local.worker
+        return 1 if stack.local.one_host else stack.local.worker
     if "servers" in stack.facts.sections:
-        return sum(server.role == "worker" for server in stack.servers)
+        return sum("worker" in server.roles for server in stack.servers)
     return None

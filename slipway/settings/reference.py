@@ -187,6 +187,8 @@ def _type(annotation: Any) -> str:
             text = " or ".join(dict.fromkeys(_type(each) for each in members if each is not type(None)))
         case origin if origin is Literal:
             text = " or ".join(f"`{json.dumps(each)}`" for each in members)
+        case origin if origin is tuple:
+            text = f"{_type(members[0])}, or a list of them"
         case origin if origin is list:
             text = f"list of {_PLURALS.get(members[0], _type(members[0]))}"
         case origin if origin is dict:
@@ -197,7 +199,7 @@ def _type(annotation: Any) -> str:
 
 
 def _pattern(pattern: str) -> str:
-    problem, _ = PATTERNS.get(pattern, (f"must match {pattern}", ""))
+    problem, _ = PATTERNS.get(pattern, (f"must match `{pattern}`", ""))
     return (
         problem.removeprefix("must be ")
         .replace("must start", "text that starts")

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
-from slipway.settings.outputs import Role
+from slipway.settings.outputs import Roles
 from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
 from slipway.settings.schema import Lines, Name, Setting
 
@@ -18,8 +18,8 @@ class Server(Setting):
 
     name: Name
     """Name of the host, unique in the stack."""
-    role: Role
-    """Role in the fleet."""
+    roles: Roles = Field(alias="role")
+    """Role in the fleet, or a list of those that share this server: `[edge, web, worker, data]`."""
     address: str
     """Private address, by which the fleet's other hosts reach it."""
     ssh: str
@@ -46,7 +46,7 @@ class Server(Setting):
 
 
 class LocalFleet(Setting):
-    """The five hosts on this machine."""
+    """The hosts on this machine: by default five."""
 
     https_port: int = Field(default=8443, ge=1, le=65535)
     """Port of the site on 127.0.0.1."""
@@ -60,6 +60,8 @@ class LocalFleet(Setting):
     """Number of web hosts."""
     worker: int = Field(default=1, ge=0, le=8)
     """Number of worker hosts."""
+    one_host: bool = False
+    """One host called `one`, with every role, instead of several."""
     image: str = "debian:bookworm-slim"
     """Image of the hosts: pulled if a registry answers, else made by debootstrap."""
 

@@ -51,7 +51,11 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
 
 def _ports(stack: Stack) -> Iterator[Broken]:
     local = stack.local
-    hosts = 1 + local.web + local.worker + 1
+    if local.one_host:
+        for key in ("web", "worker"):
+            if key in local.model_fields_set:
+                yield ("local", key), "counts hosts, and one_host says that there is one", "remove it"
+    hosts = 1 if local.one_host else 1 + local.web + local.worker + 1
     taken = {local.ssh_port + index: "ssh_port" for index in range(hosts)}
     for key in ("https_port", "http_port", "uploads_port"):
         port = int(getattr(local, key))
@@ -67,12 +71,16 @@ def _ports(stack: Stack) -> Iterator[Broken]:
 
 
 def _servers(stack: Stack) -> Iterator[Broken]:
-    roles = [server.role for server in stack.servers]
+    roles = [role for server in stack.servers for role in server.roles]
     for role, why in (("edge", "it takes requests"), ("web", "it answers them"), ("data", _kept(stack))):
         if role not in roles:
             yield ("servers",), f"there is no server of role {role}", f"add one: {why}"
     if roles.count("data") > 1:
-        yield ("servers",), f"there are {roles.count('data')} servers of role data, one is served", ""
+        yield (
+            ("servers",),
+            f"there are {roles.count('data')} servers of role data, one is served",
+            "keep the role where the data is",
+        )
     yield from _twice(stack)
     for index, server in enumerate(stack.servers):
         if not _is_address(server.address):
@@ -81,13 +89,13 @@ def _servers(stack: Stack) -> Iterator[Broken]:
                 f"must be an IP address, got {shown(server.address)}",
                 "the one in the fleet's private network: firewalls are made of it",
             )
-        if server.public and (server.role != "edge" or not _PUBLIC.match(server.public)):
+        if server.public and ("edge" not in server.roles or not _PUBLIC.match(server.public)):
             yield (
                 ("servers", index, "public"),
                 "is for edges"
-                if server.role != "edge"
+                if "edge" not in server.roles
                 else f"must be a name or IPv4 address, got {shown(server.public)}",
-                "remove it" if server.role != "edge" else 'for example "203.0.113.7"',
+                "remove it" if "edge" not in server.roles else 'for example "203.0.113.7"',
             )
         if not _SSH.match(server.ssh):
             yield (
@@ -104,7 +112,7 @@ def _servers(stack: Stack) -> Iterator[Broken]:
 
 
 def _twice(stack: Stack) -> Iterator[Broken]:
-    """A server has one role: two entries must not name the same server."""
+    """A server has one entry, which lists its roles."""
     first: dict[tuple[str, str], str] = {}
     for index, server in enumerate(stack.servers):
         for key, value in (("address", server.address), ("ssh", f"{server.ssh_host}:{server.ssh_port}")):
@@ -112,8 +120,8 @@ def _twice(stack: Stack) -> Iterator[Broken]:
             if other != server.name:
                 yield (
                     ("servers", index, key),
-                    f"is {other}'s too, and a server has one role",
-                    "give each role its own server",
+                    f"is {other}'s too",
+                    "list its roles in one entry: role: [edge, web]",
                 )
 
 

@@ -192,12 +192,15 @@ def _table_name(path: KeyPath) -> str:
 
 
 def _choices(model: type[BaseModel], path: KeyPath) -> list[str]:
+    in_list = isinstance(path[-1], int)
+    path = path[:-1] if in_list else path
     table = model_at(model, path[:-1])
     if table is None:
         return []
     for name, field in table.model_fields.items():
         if (field.alias or name) == path[-1]:
             literal = _bare(field.annotation)
+            literal = _bare(get_args(literal)[0]) if in_list else literal
             return [str(choice) for choice in get_args(literal)] if get_origin(literal) is Literal else []
     return []
 

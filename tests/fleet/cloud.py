@@ -236,7 +236,7 @@ class AroundFleet:
         found = self.client("s3").get_object(Bucket=self.bucket, Key=f"hosts/{instance.user_id}")
         key = found["Body"].read().decode().strip()
         return Host(
-            name=instance.name, role=instance.role, address=instance.address, ssh_host=instance.id,
+            name=instance.name, roles=(instance.role,), address=instance.address, ssh_host=instance.id,
             ssh_user="admin", host_key=key,
         )  # fmt: skip
 

@@ -1,10 +1,13 @@
 """Servers as a provider rents them out: plain Debian in containers, with sshd and a user who may sudo."""
 
+import ssl
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from slipway.platforms.local.bake import INIT_PATH, Recipe, as_tar, bake, base_recipe
 from slipway.platforms.local.containers import SYSTEMD
@@ -13,11 +16,18 @@ from slipway.platforms.local.docker import Docker, ensure_daemon
 from slipway.platforms.local.keys import host_key, operator_key
 from slipway.platforms.local.network import ensure_network
 from slipway.progress import Silent
+from slipway.secrets import age
+from slipway.secrets.ssh_signature import make_key
+from tests.fleet.command import Ran, slipway
+from tests.fleet.conftest import refresh_app
 from tests.s3 import free_port
 
 PREFIX = "rnt"
+STACK = "trial"
+DOMAIN = "board.servers.example"
 USER = "deploy"
-ROLES = ("edge", "web", "worker", "data")
+APART = {"edge": "edge", "web": "web", "worker": "worker", "data": "data"}
+"""By name, the roles of each server as the settings write them."""
 _PACKAGES = "systemd systemd-sysv dbus libpam-systemd openssh-server python3 sudo"
 _SCRIPT = f"""
 rm -f /etc/apt/apt.conf.d/docker-clean
@@ -36,6 +46,7 @@ class PlainServer:
 
     name: str
     role: str
+    """As the settings write it: `web`, or `[edge, web]`."""
     address: str
     ssh_port: int
     host_key: str
@@ -43,7 +54,7 @@ class PlainServer:
     @property
     def setting(self) -> str:
         """Its entry in `slipway:servers`."""
-        public = f", public: {self.address}" if self.role == "edge" else ""
+        public = f", public: {self.address}" if "edge" in self.role else ""
         return (
             f"    - {{name: {self.name}, role: {self.role}, address: {self.address}, "
             f"ssh: {USER}@127.0.0.1:{self.ssh_port}, host_key: {self.host_key}{public}}}\n"
@@ -51,22 +62,22 @@ class PlainServer:
 
 
 @contextmanager
-def plain_servers(keys: Path) -> Generator[list[PlainServer]]:
-    """One server for each role, in a network of their own; `keys` gets the ssh keys. Removed at the end."""
+def plain_servers(keys: Path, roles: Mapping[str, str] = APART) -> Generator[list[PlainServer]]:
+    """Servers by name and roles, in a network of their own; `keys` gets the ssh keys. Removed at the end."""
     docker = ensure_daemon(Silent())
     image = plain_server(docker)
-    _remove(docker)
+    _remove(docker, roles)
     try:
         subnet = ensure_network(docker, PREFIX, {}, keys / "outputs.json")
         servers = [
-            PlainServer(role, role, str(subnet[10 + index]), free_port(), host_key(keys, role).public)
-            for index, role in enumerate(ROLES)
+            PlainServer(name, role, str(subnet[10 + index]), free_port(), host_key(keys, name).public)
+            for index, (name, role) in enumerate(roles.items())
         ]
         for server in servers:
             _start(docker, image, server, keys)
         yield servers
     finally:
-        _remove(docker)
+        _remove(docker, roles)
 
 
 def on(server: str, script: str) -> str:
@@ -103,7 +114,69 @@ def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
     docker.run("start", name)
 
 
-def _remove(docker: Docker) -> None:
-    names = [f"{PREFIX}-{role}" for role in ROLES]
+def _remove(docker: Docker, servers: Iterable[str]) -> None:
+    names = [f"{PREFIX}-{name}" for name in servers]
     docker.run("rm", "--force", "--volumes", *names, check=False)
     subprocess.run([docker.binary, "network", "rm", PREFIX], check=False, capture_output=True)
+
+
+@dataclass
+class Laptop:
+    """A clone of the project, and the keys by which its owner works."""
+
+    root: Path
+    env: dict[str, str]
+    servers: list[PlainServer]
+
+    def run(self, *args: str) -> Ran:
+        return slipway(self.root, *args, "--stack", STACK, timeout=400, env=self.env)
+
+    def done(self, *args: str) -> Ran:
+        ran = self.run(*args)
+        assert ran.code == 0, ran.out + ran.err
+        return ran
+
+    def list_servers(self, servers: list[PlainServer]) -> None:
+        (self.root / f"Pulumi.{STACK}.yaml").write_text(
+            f"config:\n  slipway:platform: servers\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
+            "  slipway:servers:\n" + "".join(server.setting for server in servers)
+        )
+
+
+@contextmanager
+def laptop_with(folder: Path, roles: Mapping[str, str] = APART) -> Generator[Laptop]:
+    """A project in `folder` whose stack `trial` lists new servers; nothing is set up yet."""
+    root = folder / "laptop"
+    root.mkdir()
+    (folder / "age.key").write_text(f"{age.new_key()}\n")
+    make_key(folder / "signing", "slipway releases")
+    (root / "Pulumi.yaml").write_text("name: rnt\nruntime: python\nmain: infra/\n")
+    with plain_servers(folder / "keys", roles) as servers:
+        env = {
+            "SLIPWAY_AGE_KEY_FILE": str(folder / "age.key"),
+            "SLIPWAY_SSH_KEY_FILE": str(operator_key(folder / "keys").path),
+            "SLIPWAY_SIGNING_KEY_FILE": str(folder / "signing"),
+        }
+        made = Laptop(root, env, servers)
+        made.list_servers(servers)
+        refresh_app(root)
+        yield made
+
+
+def edge(laptop: Laptop) -> httpx.Client:
+    """Connects to the edge's address, with the site's name in TLS and Host."""
+    context = ssl.create_default_context(cafile=str(laptop.root / f".slipway/{STACK}/tls/ca.pem"))
+    client = httpx.Client(
+        base_url=f"https://{laptop.servers[0].address}", verify=context, headers={"Host": DOMAIN}
+    )
+    client.event_hooks["request"].append(named)
+    return client
+
+
+def named(request: httpx.Request) -> None:
+    request.extensions = {**request.extensions, "sni_hostname": DOMAIN}
+
+
+def health(laptop: Laptop) -> dict[str, object]:
+    with edge(laptop) as client:
+        return client.get("/health").raise_for_status().json()

@@ -3,72 +3,26 @@
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from slipway.platforms.local.docker import find_docker
-from slipway.platforms.local.keys import operator_key
-from slipway.secrets import age
-from slipway.secrets.ssh_signature import make_key
-from tests.fleet.command import Ran, slipway, start
-from tests.fleet.conftest import refresh_app
-from tests.fleet.servers import PlainServer, brought, on, plain_servers
+from tests.fleet.command import slipway, start
+from tests.fleet.servers import DOMAIN, STACK, Laptop, brought, edge, health, laptop_with, on
 
 pytestmark = pytest.mark.fleet
-
-STACK = "trial"
-DOMAIN = "board.servers.example"
-
-
-@dataclass
-class Laptop:
-    """A clone of the project, and the keys by which its owner works."""
-
-    root: Path
-    env: dict[str, str]
-    servers: list[PlainServer]
-
-    def run(self, *args: str) -> Ran:
-        return slipway(self.root, *args, "--stack", STACK, timeout=400, env=self.env)
-
-    def done(self, *args: str) -> Ran:
-        ran = self.run(*args)
-        assert ran.code == 0, ran.out + ran.err
-        return ran
-
-    def list_servers(self, servers: list[PlainServer]) -> None:
-        (self.root / f"Pulumi.{STACK}.yaml").write_text(
-            f"config:\n  slipway:platform: servers\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
-            "  slipway:servers:\n" + "".join(server.setting for server in servers)
-        )
 
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Laptop]:
     if find_docker() is None:
         pytest.skip("no Docker")
-    folder = tmp_path_factory.mktemp("servers")
-    root = folder / "laptop"
-    root.mkdir()
-    (folder / "age.key").write_text(f"{age.new_key()}\n")
-    make_key(folder / "signing", "slipway releases")
-    (root / "Pulumi.yaml").write_text("name: rnt\nruntime: python\nmain: infra/\n")
-    with plain_servers(folder / "keys") as servers:
-        env = {
-            "SLIPWAY_AGE_KEY_FILE": str(folder / "age.key"),
-            "SLIPWAY_SSH_KEY_FILE": str(operator_key(folder / "keys").path),
-            "SLIPWAY_SIGNING_KEY_FILE": str(folder / "signing"),
-        }
-        made = Laptop(root, env, servers)
-        made.list_servers(servers)
-        refresh_app(root)
+    with laptop_with(tmp_path_factory.mktemp("servers")) as made:
         yield made
 
 
@@ -186,22 +140,3 @@ def test_a_server_of_one_fleet_is_refused_to_another(laptop: Laptop):
 
 def test_down_is_refused(laptop: Laptop):
     assert laptop.run("down", "--json").code == 2
-
-
-def edge(laptop: Laptop) -> httpx.Client:
-    """Connects to the edge's address, with the site's name in TLS and Host."""
-    context = ssl.create_default_context(cafile=str(laptop.root / f".slipway/{STACK}/tls/ca.pem"))
-    client = httpx.Client(
-        base_url=f"https://{laptop.servers[0].address}", verify=context, headers={"Host": DOMAIN}
-    )
-    client.event_hooks["request"].append(named)
-    return client
-
-
-def named(request: httpx.Request) -> None:
-    request.extensions = {**request.extensions, "sni_hostname": DOMAIN}
-
-
-def health(laptop: Laptop) -> dict[str, object]:
-    with edge(laptop) as client:
-        return client.get("/health").raise_for_status().json()

@@ -1,11 +1,12 @@
 """Steady real traffic while something happens to the fleet, by the kit's own meter."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def traffic(
     seconds: int = 600,
     lead: float = 4,
     tail: float = 2,
+    stack: str = "local",
+    env: Mapping[str, str] | None = None,
 ) -> Generator[Traffic]:
     """The meter runs inside the `with` and is stopped (Ctrl-C) at its end; `lead`, `tail`: seconds alone."""
     found = Traffic()
@@ -48,7 +51,7 @@ def traffic(
             "slipway",
             "meter",
             "--stack",
-            "local",
+            stack,
             "--json",
             "--rps",
             str(rps),
@@ -58,6 +61,7 @@ def traffic(
             str(seconds),
         ],
         cwd=root,
+        env={**os.environ, **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

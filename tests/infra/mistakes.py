@@ -297,6 +297,11 @@ MISTAKES: dict[str, tuple[str, Change]] = {
     "a domain of another Worker": ("realtime-domain", given("service", "board-rt")),
     "a rate rule in the cache's phase": ("front-rules-limit", given("phase", "http_request_cache_settings")),
     "a site that leads to the zone's id": ("front-site", text("content", "dns_name", "zone_id")),
+    "bounces to another region": (
+        "mail-proof-mail-from", given("content", "feedback-smtp.eu-west-1.amazonses.com"),
+    ),
+    "bounces to another domain": ("mail-from", given("mailFromDomain", "bounce.example.org")),
+    "SPF that leaves SES out": ("mail-proof-spf", given("content", '"v=spf1 -all"')),
     "a proof behind the proxy": ("mail-proof-dkim-2", given("proxied", True)),
     # Order, and what was promised elsewhere
     "a database before its log groups": ("database-instance", before("LogGroup")),

@@ -94,6 +94,11 @@ class SimHost:
     # what anyone may see
 
     @property
+    def roles(self) -> list[str]:
+        """What it does."""
+        return self.role.split("+")
+
+    @property
     def state(self) -> State:
         return State.load(self.paths)
 
@@ -114,7 +119,7 @@ class SimHost:
     def users_reach(self) -> int | None:
         """The release to which HAProxy routes."""
         unit = self.units.get(f"slipway-web@{self.map.get('active')}-1.service")
-        return unit.release if unit and self.is_up and self.role == "web" else None
+        return unit.release if unit and self.is_up and "web" in self.roles else None
 
     @property
     def working(self) -> set[int]:

@@ -113,9 +113,9 @@ def check_quiet(world: World) -> None:
             raise Violation(
                 world, f"{host.name} serves {host.serves}, handover {state.handover}; {live} is live"
             )
-        if host.role == "web" and host.users_reach != live:
+        if "web" in host.roles and host.users_reach != live:
             raise Violation(world, f"HAProxy on {host.name} leads to {host.users_reach}; {live} is live")
-        if live is not None and host.role != "web" and host.working != {live}:
+        if live is not None and "worker" in host.roles and host.working != {live}:
             raise Violation(world, f"workers of {host.working} run on {host.name}; {live} is live")
 
 
@@ -242,6 +242,7 @@ class Story:
             mailer=dice.random() < 0.3,
             hold_seconds=dice.choice((20.0, 90.0, 3600.0)),
             window_seconds=dice.choice((2.0, 5.0)),
+            shared=random.Random(f"{seed}/shared").random() < 0.3,
         )
         acts = tuple((dice.choice(ACTS), _app(dice)) for _ in range(dice.choice((1, 1, 2, 3))))
         kinds = list(FAULTS)

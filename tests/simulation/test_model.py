@@ -32,7 +32,7 @@ class Both:
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.host, self.step = world, world.hosts[name], 0
-        self.model = ModelHost(is_web=self.host.role == "web", broken=frozenset({3}))
+        self.model = ModelHost(is_web="web" in self.host.roles, broken=frozenset({3}))
         self.staging: dict[str, Any] = {"config": "c", "env": {}}
         world.store.builds[3], world.apps["b3"] = "b3", App(boots=False, works=False)
 

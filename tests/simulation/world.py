@@ -65,8 +65,15 @@ class Plan:
     overlap: bool = False
     mailer: bool = False
     """Does a process without traffic run beside the web process?"""
+    shared: bool = False
+    """Does web1 have the role worker too?"""
     hold_seconds: float = 3600.0
     window_seconds: float = 5.0
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """By host, its roles in one word."""
+        return {**ROLES, **({"web1": "web+worker"} if self.shared else {})}
 
 
 class World:
@@ -109,7 +116,7 @@ class World:
     def __enter__(self) -> World:
         World.current = self
         shutil.rmtree(self.root, ignore_errors=True)
-        for name, role in ROLES.items():
+        for name, role in self.plan.roles.items():
             self.hosts[name] = SimHost(self, name, role, self.root / name)
         return self
 
@@ -314,8 +321,8 @@ class SimStack(LiveStack):
         super().__init__(project)
         self.world, self.command, self.build = world, command, f"b{command.process.pid}"
         hosts = [
-            HostOutput(name=name, role=cast("Any", role), address="", ssh_host="")
-            for name, role in ROLES.items()
+            HostOutput(name=name, roles=cast("Any", tuple(role.split("+"))), address="", ssh_host="")
+            for name, role in world.plan.roles.items()
         ]
         self._outputs = Outputs(
             stack="sim",
@@ -387,7 +394,7 @@ def _app(plan: Plan) -> Any:
     return SimpleNamespace(
         processes=roles,
         role_of=roles.get,
-        on_role=lambda role: [name for name, its in roles.items() if its == role],  # pyright: ignore
+        on_role=lambda *own: [name for name, its in roles.items() if its in own],  # pyright: ignore
         env={},
         retire=SimpleNamespace(hold_seconds=plan.hold_seconds, keep_builds=2),
         smoke=SimpleNamespace(steps=[step], timeout_seconds=5),

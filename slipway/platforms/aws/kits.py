@@ -52,7 +52,7 @@ def setup_digests(project: Project, outputs: Outputs, secrets: Mapping[str, str]
     bundle = ca_bundle(bucket, project.state_dir.resolve(), project.stack.name)
     plan = fleet_plan(project, outputs, secrets, bundle)
     by_role = {role: kit_digest(plan, role) for role in ROLES}
-    return {host.name: by_role[host.role] for host in outputs.hosts}
+    return {host.name: by_role[host.only_role] for host in outputs.hosts}
 
 
 SECONDS = 1200
@@ -93,12 +93,12 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
     wanted = {role: kit_digest(plan, role) for role in kits}
 
     def work(host: FleetHost) -> None:
-        if host.connection.run(["cat", SETUP_DIGEST]).stdout.strip() == wanted[host.role]:
+        if host.connection.run(["cat", SETUP_DIGEST]).stdout.strip() == wanted[host.facts.only_role]:
             progress.host(host.name, "set up already")
             return
         progress.host(host.name, "setting up")
         done = host.connection.run(
-            ["sh", "-c", RUN], kits[host.role], timeout=SECONDS,
+            ["sh", "-c", RUN], kits[host.facts.only_role], timeout=SECONDS,
             on_stdout=lambda line: progress.host(host.name, line),
         )  # fmt: skip
         if done.code != 0:
@@ -108,7 +108,7 @@ def bring_in_line(plan: FleetPlan, kits: Mapping[Role, bytes], fleet: Fleet, pro
             )
         progress.host(host.name, "set up")
 
-    fleet.each([host for host in fleet.hosts if host.role in kits], work)
+    fleet.each([host for host in fleet.hosts if host.facts.is_any(*kits)], work)
 
 
 # The authorities that certify a stack's data services: what hosts have as `/etc/slipway/ca.pem`.

@@ -277,7 +277,7 @@ def _tag(instance: Mapping[str, Any], name: str) -> str:
 def _host(member: Member, key: str) -> Host:
     return Host(
         name=member.name,
-        role=member.role,
+        roles=(member.role,),
         address=member.address,
         ssh_host=member.instance,
         ssh_user=USER,

@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
+from slipway.platforms.aws import examined
 from slipway.platforms.aws.alarms import silent_alarms, try_to_turn_on_alarms
 from slipway.platforms.aws.open import builds_bucket, cloud_of, open_outputs, with_hosts
 from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
-from slipway.platforms.aws.session import check_account, names_of, session_of
+from slipway.platforms.aws.session import check_account, names_of, session_for, session_of
 from slipway.platforms.aws.snapshots import delete_all, snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
 from slipway.platforms.platform import Bootstrapped, Diagnosis, Examination, LogSearch, Opened, fail, ok, warn
@@ -116,7 +117,7 @@ class AwsPlatform(PulumiManaged):
 
     def examinations(self) -> tuple[Examination, ...]:
         """Credentials, and the programs that reach hosts and provision."""
-        return (self.credentials, self.alarms, programs)
+        return (self.credentials, self.alarms, self.logs, self.mail, self.budget, programs)
 
     def credentials(self) -> Iterable[Diagnosis]:
         """There are credentials, and they are of the stack's account."""
@@ -134,6 +135,21 @@ class AwsPlatform(PulumiManaged):
             )
         else:
             yield ok("every alarm notifies")
+
+    def logs(self) -> Iterable[Diagnosis]:
+        """Hosts send their logs."""
+        return examined.logs(session_of(self.project), names_of(self.project.stack))
+
+    def mail(self) -> Iterable[Diagnosis]:
+        """SES sends, and the domain is proved to it."""
+        if self.project.stack.aws:
+            yield from examined.mail(session_of(self.project), self.project.stack.aws)
+
+    def budget(self) -> Iterable[Diagnosis]:
+        """The budget counts what the stack costs."""
+        if self.project.stack.aws:
+            billing = session_for(examined.BILLING, self.project.stack.aws.profile)
+            yield from examined.budget(billing, self.project.stack.aws)
 
 
 def programs() -> Iterable[Diagnosis]:

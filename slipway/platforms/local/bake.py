@@ -8,8 +8,9 @@ import tarfile
 from dataclasses import dataclass
 
 from slipway.platforms.local.docker import Docker, DockerError
+from slipway.platforms.local.network import Image
 from slipway.platforms.s3_server import VERSION
-from slipway.settings import Role, SlipwayError
+from slipway.settings import SlipwayError
 
 Files = tuple[tuple[str, int, bytes], ...]
 """(absolute path, mode, content) of each."""
@@ -31,12 +32,15 @@ EVERY_HOST = (
     *("netcat-openbsd", "unattended-upgrades", "systemd-timesyncd", "netbase"),
 )
 
-ADDED: dict[Role, list[str]] = {
+ADDED: dict[Image, list[str]] = {
     "edge": ["haproxy"],
     "web": ["haproxy"],
     "worker": [],
     "data": ["postgresql", "postgresql-client", "pgbouncer", "redis-server"],
 }
+ADDED["one"] = [*ADDED["web"], *ADDED["data"]]
+
+WITH_S3_SERVER: tuple[Image, ...] = ("data", "one")
 
 # Package scripts and hosts/ keep a user that exists; with the same ids in every image, disks outlive it.
 USERS = (
@@ -109,21 +113,21 @@ def base_recipe(debian: str, apt: Files) -> Recipe:
     return Recipe("base", debian, script, ((INIT_PATH, 0o755, INIT), NO_STARTS, *apt))
 
 
-def role_recipe(role: Role, base: str) -> Recipe:
-    """A role's image on the base image `base`."""
-    if role == "data":
-        return Recipe(role, data_packages_recipe(base).tag, "true", salt=VERSION)
-    return Recipe(role, base, packages_script(role))
+def image_recipe(image: Image, base: str) -> Recipe:
+    """A host's image on the base image `base`."""
+    if image in WITH_S3_SERVER:
+        return Recipe(image, data_packages_recipe(image, base).tag, "true", salt=VERSION)
+    return Recipe(image, base, packages_script(image))
 
 
-def data_packages_recipe(base: str) -> Recipe:
-    """The data image without the S3 server, which may take longer to build than all the rest."""
-    return Recipe("data-packages", base, packages_script("data"))
+def data_packages_recipe(image: Image, base: str) -> Recipe:
+    """A data host's image without the S3 server, which may take longer to build than all the rest."""
+    return Recipe(f"{image}-packages", base, packages_script(image))
 
 
-def packages_script(role: Role) -> str:
-    """The script that makes a role's image from slipway/base."""
-    packages = ADDED[role]
+def packages_script(image: Image) -> str:
+    """The script that makes a host's image from slipway/base."""
+    packages = ADDED[image]
     install = f"{_APT} install --no-install-recommends {' '.join(packages)}"
     # The lists may be older than the mirror when an old base gets a new role.
     step = f"{install} || {{ apt-get -qq update; {install}; }}" if packages else ""

@@ -13,9 +13,9 @@ from pathlib import Path
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import FleetKeys
-from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, LocalHost, refuse_ports_in_use
+from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, Image, LocalHost, refuse_ports_in_use
 from slipway.progress import Progress
-from slipway.settings import BadInput, Project, Role
+from slipway.settings import BadInput, Project
 
 FLEET_LABEL = "slipway.fleet"
 ROOT_LABEL = "slipway.root"
@@ -150,7 +150,7 @@ class Containers:
                 )
 
     def ensure(
-        self, hosts: Sequence[LocalHost], images: Mapping[Role, str], keys: FleetKeys, progress: Progress
+        self, hosts: Sequence[LocalHost], images: Mapping[Image, str], keys: FleetKeys, progress: Progress
     ) -> set[str]:
         """Make every host's container exist, as wanted, and run; returns the names of those started now.
 
@@ -159,7 +159,7 @@ class Containers:
         """
         states = self.states()
         self.refuse_foreign(states, gone_too=True)
-        specs = {host.name: self._spec(host, images[host.role], keys) for host in hosts}
+        specs = {host.name: self._spec(host, images[host.image], keys) for host in hosts}
         stay = {name for name, spec in specs.items() if name in states and states[name].fits(spec.digest)}
         changed = [host for host in hosts if host.name not in stay]
         stopped = [host for host in hosts if host.name in stay and not states[host.name].running]
@@ -180,7 +180,7 @@ class Containers:
                 for made in making:
                     made.result()
             # The data host first: apps look for it as they start.
-            starting = sorted([*changed, *stopped], key=lambda host: host.role != "data")
+            starting = sorted([*changed, *stopped], key=lambda host: "data" not in host.roles)
             if starting:
                 self.docker.run("start", *(self.container(host.name) for host in starting))
         except BaseException:

@@ -30,7 +30,7 @@ def wait_for_ssh(fleet: Containers, hosts: Sequence[LocalHost]) -> None:
 
 def wait_for_services(fleet: Containers, outputs: Outputs) -> None:
     """Return once PostgreSQL, PgBouncer, Redis, S3 and the edge answer; else NeedsPerson with a log."""
-    data = outputs.by_role("data")[0]
+    data, edge = outputs.by_role("data")[0], outputs.by_role("edge")[0].name
     services = [("versitygw", S3_PORT)]
     if outputs.database:
         services += [("postgresql@*", POSTGRES_PORT), ("pgbouncer", PGBOUNCER_PORT)]
@@ -51,9 +51,9 @@ def wait_for_services(fleet: Containers, outputs: Outputs) -> None:
         )
     if not _until(SERVICE_SECONDS, lambda: _speaks_tls(outputs)):
         raise NeedsPerson(
-            f"edge: no TLS with our certificate at {outputs.connect}",
-            details=_journal(fleet, "edge", "haproxy"),
-            remedy=f"see docker exec {fleet.container('edge')} systemctl --failed, then slipway up again",
+            f"{edge}: no TLS with our certificate at {outputs.connect}",
+            details=_journal(fleet, edge, "haproxy"),
+            remedy=f"see docker exec {fleet.container(edge)} systemctl --failed, then slipway up again",
         )
 
 
@@ -62,7 +62,7 @@ def wait_for_releases(fleet: Containers, hosts: Sequence[LocalHost], progress: P
 
     A release that does not come back is said and no error: the next release may be its remedy.
     """
-    waiting = [host for host in hosts if host.role == "web" and _has_release(fleet, host)]
+    waiting = [host for host in hosts if "web" in host.roles and _has_release(fleet, host)]
     _until(RELEASE_SECONDS, lambda: all(_serves(fleet, host) for host in waiting))
     for host in waiting:
         if not _serves(fleet, host):

@@ -1,10 +1,10 @@
-"""The hosts' images: a Debian base, what every host has, and one image a role.
+"""The hosts' images: a Debian base, what every host has, and one image a role, or one with all of them.
 
 Cold, the base is made while versitygw is built and roles are baked side by side; warm, all are found.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +13,14 @@ from pathlib import Path
 from slipway.platforms.local.bake import (
     ADDED,
     TIMEOUT,
+    WITH_S3_SERVER,
     Files,
     Recipe,
     abandon_bakes,
     bake,
     base_recipe,
     data_packages_recipe,
-    role_recipe,
+    image_recipe,
     run_in,
 )
 from slipway.platforms.local.debian import (
@@ -32,6 +33,7 @@ from slipway.platforms.local.debian import (
     suite_of,
 )
 from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.network import Image
 from slipway.platforms.s3_server import (
     MODULE,
     VERSION,
@@ -42,27 +44,29 @@ from slipway.platforms.s3_server import (
     part_beside,
 )
 from slipway.progress import Progress
-from slipway.settings import Role, SlipwayError
+from slipway.settings import LocalFleet, SlipwayError
 
 VERSITYGW_PATH = "/usr/local/bin/versitygw"
 """Where the data image has the S3 server."""
 
-BAKED: tuple[Role, ...] = ("web", "worker", "data")
-"""Roles with an image of their own; the edge's is the web's."""
+BAKED: tuple[Image, ...] = ("web", "worker", "data")
+"""Images that are made; the edge's is the web's."""
 
 
-def ensure_images(docker: Docker, image: str, progress: Progress) -> dict[Role, str]:
-    """The image tag of every role; those that are missing are made. `image` is `stack.local.image`."""
+def ensure_images(docker: Docker, local: LocalFleet, progress: Progress) -> dict[Image, str]:
+    """The tags of the images that the hosts of `local` need; those that are missing are made."""
+    baked: tuple[Image, ...] = ("one",) if local.one_host else BAKED
+    image = local.image
     mirror = find_mirror(suite_of(image))
     apt = apt_files(mirror)
     debian = find_debian(docker, image, mirror)
-    tags: dict[Role, str] = {}
+    tags: dict[Image, str] = {}
     if debian:
         base = base_recipe(debian, apt).tag
-        tags = {role: role_recipe(role, base).tag for role in BAKED}
+        tags = {name: image_recipe(name, base).tag for name in baked}
     if not tags or len(docker.inspect("image", *tags.values())) < len(tags):
-        tags = _Kitchen(docker, mirror, apt, progress).make_all(image)
-    return {**tags, "edge": tags["web"]}
+        tags = _Kitchen(docker, mirror, apt, progress).make_all(image, baked)
+    return tags if local.one_host else {**tags, "edge": tags["web"]}
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,16 @@ class _Kitchen:
     apt: Files
     progress: Progress
 
-    def make_all(self, image: str) -> dict[Role, str]:
-        """The base, then the images of all roles side by side."""
-        with ThreadPoolExecutor(max_workers=len(BAKED) + 1) as pool, self._interruptible():
+    def make_all(self, image: str, baked: Sequence[Image]) -> dict[Image, str]:
+        """The base, then the images called `baked` side by side."""
+        with ThreadPoolExecutor(max_workers=len(baked) + 1) as pool, self._interruptible():
             server = pool.submit(self._versitygw_early)
             base = base_recipe(ensure_debian(self.docker, image, self.mirror, self.progress), self.apt)
             self._bake(base, "systemd, sshd and what every host has")
-            made: dict[Role, Future[str]] = {
-                role: pool.submit(self._bake_role, role, base.tag, server) for role in BAKED
+            made: dict[Image, Future[str]] = {
+                name: pool.submit(self._bake_host, name, base.tag, server) for name in baked
             }
-            return {role: future.result() for role, future in made.items()}
+            return {name: future.result() for name, future in made.items()}
 
     @contextmanager
     def _interruptible(self) -> Generator[None]:
@@ -99,17 +103,17 @@ class _Kitchen:
             self.progress.line(f"baking the image slipway/{recipe.name}: {what}")
         return bake(self.docker, recipe, extra)
 
-    def _bake_role(self, role: Role, base: str, early: Future[Path | None]) -> str:
-        what = " ".join(ADDED[role]) or "nothing more"
-        recipe = role_recipe(role, base)
+    def _bake_host(self, name: Image, base: str, early: Future[Path | None]) -> str:
+        what = " ".join(ADDED[name]) or "nothing more"
+        recipe = image_recipe(name, base)
         extra: Files = ()
-        if not self.docker.inspect("image", recipe.tag) and role == "data":
-            self._bake(data_packages_recipe(base), what)
+        if not self.docker.inspect("image", recipe.tag) and name in WITH_S3_SERVER:
+            self._bake(data_packages_recipe(name, base), what)
             what = "versitygw"
             server = early.result() or self._versitygw_late(base)
             extra = ((VERSITYGW_PATH, 0o755, server.read_bytes()),)
         tag = self._bake(recipe, what, extra)
-        if role == "web":
+        if name == "web":
             self.docker.run("tag", tag, "slipway/edge:latest")
         return tag
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from pathlib import Path
+from typing import Literal
 
 from slipway.platforms.data_host import DataServices
 from slipway.platforms.local.docker import Docker, find_docker
@@ -38,6 +39,10 @@ DATA_DISKS = (
     "/var/backups",
 )
 
+EVERY_ROLE: tuple[Role, ...] = ("edge", "web", "worker", "data")
+Image = Role | Literal["one"]
+"""An image's name: that of a role, or of the host with all of them."""
+
 _FIRST_ADDRESS: dict[Role, int] = {"edge": 10, "data": 20, "web": 101, "worker": 151}
 _FIRST_SSH: dict[Role, int] = {"edge": 0, "data": 1, "web": 2, "worker": 18}
 
@@ -47,11 +52,16 @@ class LocalHost:
     """One host as a container."""
 
     name: str
-    role: Role
+    roles: tuple[Role, ...]
     address: str
     published: tuple[tuple[int, int, str], ...]
     """(port on 127.0.0.1, port in the container, the setting that says so)."""
     disks: tuple[str, ...]
+
+    @property
+    def image(self) -> Image:
+        """The image that has what its roles need."""
+        return self.roles[0] if len(self.roles) == 1 else "one"
 
     @property
     def ssh_port(self) -> int:
@@ -118,13 +128,20 @@ def _routes(table: Path = Path("/proc/net/route")) -> list[IPv4Network]:
 
 
 def lay_out(stack: Stack, network: IPv4Network) -> list[LocalHost]:
-    """The fleet of `stack` in `network` (a /24): edge, web…, worker…, data1. BadInput: a port given twice."""
-    hosts = [
-        _host(stack, network, "edge", 1),
-        *(_host(stack, network, "web", number) for number in range(1, stack.local.web + 1)),
-        *(_host(stack, network, "worker", number) for number in range(1, stack.local.worker + 1)),
-        _host(stack, network, "data", 1),
-    ]
+    """The fleet of `stack` in `network` (a /24). BadInput: a port given twice.
+
+    Its hosts are edge, web…, worker… and data1; or one.
+    """
+    local = stack.local
+    if local.one_host:
+        hosts = [_host(stack, network, "one", EVERY_ROLE)]
+    else:
+        hosts = [
+            _host(stack, network, "edge", ("edge",)),
+            *(_host(stack, network, f"web{n}", ("web",), n) for n in range(1, local.web + 1)),
+            *(_host(stack, network, f"worker{n}", ("worker",), n) for n in range(1, local.worker + 1)),
+            _host(stack, network, "data1", ("data",)),
+        ]
     ports = Counter(outside for host in hosts for outside, _, _ in host.published)
     for host in hosts:
         for port, _, setting in host.published:
@@ -138,19 +155,21 @@ def lay_out(stack: Stack, network: IPv4Network) -> list[LocalHost]:
     return hosts
 
 
-def _host(stack: Stack, network: IPv4Network, role: Role, number: int) -> LocalHost:
-    local = stack.local
-    published = [(local.ssh_port + _FIRST_SSH[role] + number - 1, 22, "ssh_port")]
-    if role == "edge":
+def _host(
+    stack: Stack, network: IPv4Network, name: str, roles: tuple[Role, ...], number: int = 1
+) -> LocalHost:
+    local, first = stack.local, roles[0]
+    published = [(local.ssh_port + _FIRST_SSH[first] + number - 1, 22, "ssh_port")]
+    if "edge" in roles:
         published += [(local.https_port, 443, "https_port"), (local.http_port, 80, "http_port")]
         if stack.uploads:
             published.append((local.uploads_port, UPLOADS_PORT_ON_EDGE, "uploads_port"))
     return LocalHost(
-        name="edge" if role == "edge" else f"{role}{number}",
-        role=role,
-        address=str(network[_FIRST_ADDRESS[role] + number - 1]),
+        name=name,
+        roles=roles,
+        address=str(network[_FIRST_ADDRESS[first] + number - 1]),
         published=tuple(published),
-        disks=(*DISKS, *DATA_DISKS) if role == "data" else DISKS,
+        disks=(*DISKS, *DATA_DISKS) if "data" in roles else DISKS,
     )
 
 
@@ -158,7 +177,7 @@ def compose_outputs(
     stack: Stack, hosts: Sequence[LocalHost], host_keys: Mapping[str, str], *, state_dir: Path, secrets: Path
 ) -> Outputs:
     """What the local fleet promises to the pipeline; `secrets` is where the stack's encrypted file lies."""
-    data = next(host for host in hosts if host.role == "data")
+    data = next(host for host in hosts if "data" in host.roles)
     services = DataServices(stack, data.name, data.address)
     return Outputs(
         stack=stack.name,
@@ -169,7 +188,7 @@ def compose_outputs(
         hosts=[
             Host(
                 name=host.name,
-                role=host.role,
+                roles=host.roles,
                 address=host.address,
                 ssh_host=LOOPBACK,
                 ssh_port=host.ssh_port,

@@ -69,7 +69,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
         return {
             "files": {INIT_PATH: INIT, **placed},
             "operator_keys": [fingerprint(operator_key(self.project.state_dir))],
-            "mounts": [*DISKS, *(DATA_DISKS if host.role == "data" else ())],
+            "mounts": [*DISKS, *(DATA_DISKS if host.is_any("data") else ())],
         }
 
     def drift(self, progress: Progress) -> list[Difference]:

@@ -38,7 +38,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
             fleet = Containers(docker, project)
             fleet.refuse_foreign(fleet.states(), gone_too=True)
         with progress.phase("images"):
-            images = ensure_images(docker, project.stack.local.image, progress)
+            images = ensure_images(docker, project.stack.local, progress)
         with progress.phase("containers"):
             network = ensure_network(docker, fleet.name, fleet.labels, outputs_file)
             hosts = lay_out(project.stack, network)

@@ -36,7 +36,7 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
     authority = Authority(held.get(CA_CERTIFICATE, "").encode(), held.get(CA_KEY, "").encode())
     if not authority.is_good():
         authority = make_authority(project.fleet_id)
-    data = next(server for server in project.stack.servers if server.role == "data")
+    data = next(server for server in project.stack.servers if "data" in server.roles)
     names = {DATA_CERTIFICATE: [data.name, data.address, *LOOPBACK_NAMES]}
     if not held.get(SITE_CERTIFICATE):
         names[FLEET_SITE] = site_names(project.stack)

@@ -33,8 +33,8 @@ def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site
     `secrets` is the stack's encrypted file. `public_site`: a public authority signed the site's certificate,
     so that the fleet's own counts for its services only.
     """
-    data = next(server for server in stack.servers if server.role == "data")
-    edge = next(server for server in stack.servers if server.role == "edge")
+    data = next(server for server in stack.servers if "data" in server.roles)
+    edge = next(server for server in stack.servers if "edge" in server.roles)
     services = DataServices(stack, data.name, data.address)
     ca_file = str(state_dir / "tls/ca.pem")
     return Outputs(
@@ -66,7 +66,7 @@ def site_names(stack: Stack) -> list[str]:
 def _host(server: Server) -> Host:
     return Host(
         name=server.name,
-        role=server.role,
+        roles=server.roles,
         address=server.address,
         ssh_host=server.ssh_host,
         ssh_port=server.ssh_port,

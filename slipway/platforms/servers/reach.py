@@ -40,7 +40,7 @@ class Found:
     addresses: tuple[str, ...]
     fleet: str
     role: str
-    """Fleet and role that it was set up for before; empty for a new one."""
+    """Fleet and roles that it was set up for before; empty for a new one."""
 
 
 def reach(fleet: Fleet, fleet_id: str, progress: Progress) -> dict[str, Found]:
@@ -101,9 +101,10 @@ def unfit(host: FleetHost, found: Found, fleet_id: str) -> list[str]:
         )
     if found.fleet and found.fleet != fleet_id:
         problems.append(f"{host.name} belongs to the fleet {found.fleet}: one server is in one fleet")
-    elif found.role and found.role != host.role:
+    elif found.role and (taken := {*found.role.split("+")}.difference(host.facts.roles)):
         problems.append(
-            f"{host.name} was set up as {found.role}, and the settings say {host.role}: reinstall it first"
+            f"{host.name} was set up as {found.role}, and the settings take {', '.join(sorted(taken))} "
+            "from it: give the role back, or reinstall the server first"
         )
     return problems
 
@@ -196,7 +197,7 @@ class Way:
 
 def ways(outputs: Outputs) -> list[Way]:
     """All connections that the fleet lives on: each service from its own host, and from who uses it."""
-    from hosts.firewall import ANYONE, OPENINGS  # noqa: PLC0415 - the set-up's own modules, imported by `up` only
+    from hosts.firewall import OPENINGS  # noqa: PLC0415 - the set-up's own modules, imported by `up` only
 
     absent = {
         *((POSTGRES_PORT, PGBOUNCER_PORT) if outputs.database is None else ()),
@@ -206,11 +207,11 @@ def ways(outputs: Outputs) -> list[Way]:
     for opening in OPENINGS:
         if opening.port not in _UNITS or opening.port in absent:
             continue
-        for target in (host for host in outputs.hosts if host.role == opening.role):
-            sources = [target]
-            if ANYONE not in opening.to:
-                sources += [host for host in outputs.hosts if host.role in opening.to]
-            found += [Way(source.name, target.name, target.address, opening.port) for source in sources]
+        for target in outputs.by_role(opening.role):
+            clients = [host for host in outputs.hosts if host.is_any(*opening.to) and host is not target]
+            found += [
+                Way(source.name, target.name, target.address, opening.port) for source in (target, *clients)
+            ]
     return found
 
 

@@ -346,7 +346,7 @@ SETTINGS = (
     ),
     Case(
         "values in the log",
-        altered("log_statement", "all"),
+        altered("log_statement", "'all'"),
         red=(LOGGED, FILES),
         run=ALL,
         says="log_statement",
@@ -356,7 +356,11 @@ SETTINGS = (
     Case("TLS of 2008", drop_in("ssl_min_protocol_version = 'TLSv1'"), red=(ENCRYPTS, FILES), run=ALL),
     Case(
         "a setting that was edited and not loaded",
-        file("data1", CONF, "^log_lock_waits = on$", "log_lock_waits = off"),
+        done(
+            "data1",
+            f"cp -p {CONF} /root/kept && sed -i 's/^log_lock_waits = on$/log_lock_waits = off/' {CONF}",
+            f"cat /root/kept > {CONF}; {RELOAD}",
+        ),
         red=(FILES,),
         run=ALL,
         says="slipway.conf",

@@ -9,6 +9,7 @@ PLAN_ONLY = {
     "aws_lb_trust_store": "not implemented",
     "aws_sesv2_configuration_set": "GetConfigurationSet answers what the provider cannot read",
     "aws_sesv2_configuration_set_event_destination": "needs the configuration set",
+    "aws_sesv2_email_identity_mail_from_attributes": "not implemented",
 }
 """Terraform's types that are validated and planned by the provider, but not made: why."""
 

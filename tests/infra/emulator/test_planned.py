@@ -112,6 +112,8 @@ def test_mail_is_sent_by_tls_and_bounces_are_heard_of(applied: Applied):
     assert set(rules["suppression_options"][0]["suppressed_reasons"]) == {"BOUNCE", "COMPLAINT"}
     (heard,) = only(applied, "aws_sesv2_configuration_set_event_destination")["event_destination"]
     assert {"BOUNCE", "COMPLAINT"} <= set(heard["matching_event_types"])
+    bounces = only(applied, "aws_sesv2_email_identity_mail_from_attributes")
+    assert bounces["mail_from_domain"] == f"{applied.aws.mail.mail_from}.{applied.aws.mail.domain}"
 
 
 def test_no_value_of_a_secret_is_in_any_plan(applied: Applied):

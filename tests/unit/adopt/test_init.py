@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from slipway.adopt.missing import missing
 from slipway.settings import open_project
@@ -61,6 +62,29 @@ def test_a_folder_named_infra_or_checks_of_another_kind_is_left_alone(tmp_path: 
     assert "main: slipway-infra/" in (tmp_path / "Pulumi.yaml").read_text()
     assert (tmp_path / "slipway-infra" / "__main__.py").is_file()
     assert [path.name for path in (tmp_path / "checks").iterdir()] == ["lint.sh"]
+
+
+def test_prod_on_servers_begins_with_one_that_has_every_role_that_the_app_needs(tmp_path: Path):
+    init(make(tmp_path / "with", REPOSITORIES["go"]), "--platform", "servers")
+    init(make(tmp_path / "without", REPOSITORIES["bun"]), "--platform", "servers")
+    written = (
+        yaml.safe_load((tmp_path / each / "Pulumi.prod.yaml").read_text()) for each in ("with", "without")
+    )
+    roles = [[server["role"] for server in each["config"]["slipway:servers"]] for each in written]
+    assert roles == [[["edge", "web", "worker", "data"]], [["edge", "web", "data"]]]
+
+
+def test_the_workflows_give_a_fresh_runner_what_a_release_refuses_to_go_without(tmp_path: Path):
+    """Keys to sign, to open the store and to reach servers; and the sandbox that builds run in."""
+    init(make(tmp_path, REPOSITORIES["go"]), "--platform", "servers")
+    for name in ("release", "rollback"):
+        workflow = yaml.safe_load((tmp_path / ".github" / "workflows" / f"{name}.yml").read_text())
+        (job,) = workflow["jobs"].values()
+        for key in ("SLIPWAY_SIGNING_KEY", "SLIPWAY_AGE_KEY", "SLIPWAY_SSH_KEY"):
+            assert job["steps"][-1]["env"][key] == f"${{{{ secrets.{key} }}}}"
+    installed = (tmp_path / ".github" / "workflows" / "release.yml").read_text()
+    assert "apt-get install -y -qq --no-install-recommends bubblewrap" in installed
+    assert "kernel.apparmor_restrict_unprivileged_userns=0" in installed
 
 
 @pytest.mark.parametrize(

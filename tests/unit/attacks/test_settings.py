@@ -203,7 +203,7 @@ def test_generated_manifests_are_refused_by_the_agent_or_stay_values(made: list[
         "manifest": {name: content[name] for name in ("processes", "cron", "migrate")},
     }  # fmt: skip
     try:
-        plan = stage.read_plan("blue", "web", JsonObject(request, "request"))
+        plan = stage.read_plan("blue", ["web"], JsonObject(request, "request"))
         files = rendered_units({name: p.to_json() for name, p in plan.processes.items()}, plan.cron)
     except AgentError as refused:
         assert refused.code == "bad_request"

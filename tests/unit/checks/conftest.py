@@ -20,10 +20,11 @@ from types import SimpleNamespace
 from pathlib import Path
 from checks.conftest import *
 from checks.kit import plugin
+from slipway.settings import Host
 from slipway.settings.checks import Checks
 
 def a_host(name, role):
-    return SimpleNamespace(name=name, role=role)
+    return Host(name=name, roles=role, address="", ssh_host="")
 
 class Live:
     stack = SimpleNamespace(purpose="preview")

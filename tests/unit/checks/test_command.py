@@ -98,3 +98,14 @@ def test_what_failed_comes_with_its_remedy(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps({"results": results}))
     [failed] = Checked(tmp_path, 1).failed
     assert (failed.id, failed.host, failed.reason, failed.remedy) == ("X1/b", "web1", "broken", "fix it")
+
+
+def test_sources_are_compiled_once_also_where_the_environment_forbids_it_beside_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_checks(project, CONFTEST)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    run(project, output=subprocess.DEVNULL)
+    kept = {file.name.partition(".")[0] for file in (project.state_dir / "bytecode").rglob("*.pyc")}
+    assert {"conftest", "plugin", "stack"} <= kept
+    assert not list((project.root / "checks").rglob("*.pyc"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trustme
 
 from hosts.plan import FleetPlan
-from slipway.settings import App, Bucket, Host, Outputs, Redis, SecretStore, Stack
+from slipway.settings import App, Bucket, Host, Outputs, Redis, Role, SecretStore, Stack
 from slipway.settings.outputs import Database
 
 FLEET = {"edge": "edge", "web1": "web", "web2": "web", "worker1": "worker", "data1": "data"}
@@ -72,6 +74,23 @@ def plan(tmp_path: Path) -> FleetPlan:
         host_pems={"data1": tmp_path / "data1.pem"},
         ssh_access="published",
         edge_names=("localhost", "127.0.0.1", "10.7.0.11", "edge"),
+    )
+
+
+def split(plan: FleetPlan, **roles: str) -> FleetPlan:
+    """`plan` with other hosts: by name, their roles as the settings write them, `edge+web`."""
+    pem = plan.host_pems["data1"]
+    hosts = [
+        Host(
+            name=name,
+            roles=cast("tuple[Role, ...]", tuple(its.split("+"))),
+            address=f"10.7.0.{31 + i}",
+            ssh_host="x",
+        )
+        for i, (name, its) in enumerate(roles.items())
+    ]
+    return replace(
+        plan, outputs=plan.outputs.model_copy(update={"hosts": hosts}), host_pems=dict.fromkeys(roles, pem)
     )
 
 

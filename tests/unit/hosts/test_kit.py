@@ -107,7 +107,7 @@ from hosts.run import dry_run
 from slipway.settings.outputs import Host
 here = pathlib.Path({str(tmp_path)!r})
 plan = unpack((here / "plan.json").read_text(), here / "ca.pem", Instance("i-0123456789abcdef0"))
-print(len(list(dry_run(plan, Host(name="web", role="web", address="", ssh_host="")))))
+print(len(list(dry_run(plan, Host(name="web", roles=("web",), address="", ssh_host="")))))
 for module in list(sys.modules.values()):
     name = getattr(module, "__name__", "").split(".")[0]
     if name in ("hosts", "slipway") and getattr(module, "__file__", None):
@@ -230,7 +230,7 @@ def test_a_host_calls_itself_what_discovery_calls_it():
 
 def test_a_host_knows_its_own_name_address_and_endpoints(plan: FleetPlan):
     there = dataclasses.replace(on_aws(plan), instance=INSTANCE)
-    host = Host(name=host_name("web", INSTANCE.id), role="web", address="10.20.1.7", ssh_host="")
+    host = Host(name=host_name("web", INSTANCE.id), roles=("web",), address="10.20.1.7", ssh_host="")
     files = placed(there, host)
     written = json.loads(files["/etc/slipway/host.json"].data)
     assert (written["host"], written["address"], written["role"]) == ("web-9abcdef0", "10.20.1.7", "web")
@@ -243,7 +243,7 @@ def test_a_set_up_without_facts_uses_those_of_the_last_time(
     plan: FleetPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     there = dataclasses.replace(on_aws(plan), instance=INSTANCE)
-    host = Host(name="web", role="web", address="10.20.1.7", ssh_host="")
+    host = Host(name="web", roles=("web",), address="10.20.1.7", ssh_host="")
     for name, path in (("HOST_JSON", "/etc/slipway/host.json"), ("ENDPOINTS", "/etc/slipway/endpoints.json")):
         (tmp_path / name).write_bytes(placed(there, host)[path].data)
         monkeypatch.setattr(setup, name, tmp_path / name)

@@ -42,7 +42,7 @@ class Listed(Platform):
 
     def open(self) -> Opened:
         builds = Bucket(bucket="builds", endpoint="http://127.0.0.1:9", access_key="a", secret_key_secret="K")
-        hosts = [Host(name=name, role="web", address=at, ssh_host=at) for name, at in HOSTS.items()]
+        hosts = [Host(name=name, roles=("web",), address=at, ssh_host=at) for name, at in HOSTS.items()]
         made = Outputs(
             stack=self.project.stack.name,
             platform="servers",

@@ -25,10 +25,17 @@ SECRET = "hunter2-hunter2"
 
 
 def outputs(*names: str) -> Outputs:
-    roles = {name: "worker" if name.startswith("worker") else "web" for name in names}
+    roles = {"worker": ["worker"], "both": ["web", "worker"]}
     hosts = [
-        Host.model_validate({"name": name, "role": role, "address": "", "ssh_host": ""})
-        for name, role in roles.items()
+        Host.model_validate(
+            {
+                "name": name,
+                "roles": roles.get(name.rstrip("123456789"), ["web"]),
+                "address": "",
+                "ssh_host": "",
+            }
+        )
+        for name in names
     ]
     builds, store = Bucket(bucket="b"), SecretStore(kind="age", location="")
     given = {"builds": builds, "secrets": store, "url": "https://x", "ssh_config": "/none"}
@@ -176,7 +183,7 @@ class World:
     def holds(self, host: str, live: int | None, other: int | None = None, state: SlotState = "warm") -> None:
         """Have `host` serve `live` in blue, and hold `other` in green."""
         self.models[host] = ModelHost(
-            is_web=host.startswith("web"),
+            is_web=not host.startswith("worker"),
             slots=(Held(live, "live") if live else None, Held(other, state) if other else None),
             active=0 if live else None,
         )

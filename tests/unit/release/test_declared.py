@@ -37,7 +37,7 @@ class World:
 
     def __init__(self) -> None:
         self.asked: dict[str, dict[str, Any]] = {}
-        host: Any = SimpleNamespace(name="web1", role="web", agent=self)
+        host: Any = SimpleNamespace(name="web1", facts=SimpleNamespace(roles=("web",)), agent=self)
         self.host = host
         self.rollout: Any = SimpleNamespace(
             app=TODAY,

@@ -122,13 +122,37 @@ def test_known_hosts_keep_their_connections(world: World):
     assert set(after) == {"web2", "web3"}
 
 
+def test_a_host_of_both_roles_is_switched_with_the_web_hosts_and_hands_over_with_the_workers(world: World):
+    world.now = outputs("both1", "web1")
+    world.fleet.refresh()
+    world.holds("both1", 4, 5, "booted")
+    members = world.rollout.hosts
+    members.all = world.fleet.hosts
+    assert [host.name for host in members.web] == ["both1", "web1"]
+    assert [host.name for host in members.workers] == ["both1"]
+    assert members.cron_kinds(members.all[0]) == ["path", "command"]
+    world.asked.clear()
+    Switch(world.shipment).run(world.rollout)
+    assert sorted(world.asked[:2]) == [("both1", "switch"), ("web1", "switch")]
+    assert world.asked[2:] == [("both1", "switch")], "the release ends when its workers have handed over"
+
+
+def test_an_app_without_workers_has_none_to_hand_over(world: World):
+    world.now = outputs("both1")
+    world.fleet.refresh()
+    members = world.rollout.hosts
+    members.all = world.fleet.hosts
+    vars(world.stack.app)["processes"] = {"web": 1}
+    assert (members.web, members.workers) == (members.all, [])
+
+
 @pytest.mark.parametrize(("is_static", "owner"), [(True, "web-b"), (False, "web-a")])
 def test_where_hosts_elect_an_owner_of_cron_entries_a_release_names_the_same(
     world: World, is_static: bool, owner: str
 ):
     names = ("web-b", "web-a")
     fleet = Fleet(outputs(*names), None if is_static else lambda: outputs(*names))
-    stack: Any = SimpleNamespace(fleet=fleet, app_hosts=fleet.hosts)
+    stack: Any = SimpleNamespace(fleet=fleet, app_hosts=fleet.hosts, app=world.stack.app)
     members = Membership(cast("LiveStack", stack), names, world.rollout.progress, [])
     owners: list[FleetHost] = [host for host in members.all if members.cron_kinds(host)]
     assert [host.name for host in owners] == [owner]

@@ -78,6 +78,10 @@ def test_mistakes_have_file_line_key_and_remedy(project: Path):
         ("  slipway:platform: local\n  slipway:local: {https_port: 2222}\n", "2222 is taken by ssh_port"),
         ("  slipway:platform: local\n  slipway:platform: aws\n", "3 config.slipway:platform: is given twice"),
         ("  slipway:platform: [\n", "not valid YAML"),
+        (
+            "  slipway:platform: local\n  slipway:local: {one_host: true, web: 2}\n",
+            "slipway:local.web: counts hosts, and one_host says that there is one (remove it)",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(project: Path, settings: str, expected: str):
@@ -109,6 +113,18 @@ def server(name: str, role: str, number: int, more: str = "") -> str:
 SERVERS = "  slipway:platform: servers\n  slipway:domain: a.example\n  slipway:servers:\n"
 EDGE, WEB, DATA = server("e", "edge", 1), server("w", "web", 2), server("d", "data", 3)
 SMALLEST = SERVERS + EDGE + WEB + DATA
+ONE = server("one", "[edge, web, worker, data]", 1)
+SPLITS = {
+    "one": ONE,
+    "data apart": server("a", "[edge, web, worker]", 1) + server("b", "data", 2),
+    "edge apart": server("a", "edge", 1) + server("b", "[web, worker, data]", 2),
+    "two that serve": server("a", "[edge, web]", 1)
+    + server("b", "[web, worker]", 2)
+    + server("c", "[data]", 3),
+    "a second web host": ONE + server("b", "web", 2),
+    "a second worker": ONE + server("b", "[web, worker]", 2),
+    "each apart": EDGE + WEB + DATA + server("x", "worker", 4),
+}
 
 
 def test_the_smallest_fleet_of_servers_and_one_with_several_a_role_are_taken(project: Path):
@@ -119,10 +135,28 @@ def test_the_smallest_fleet_of_servers_and_one_with_several_a_role_are_taken(pro
         assert stack.servers[0].ssh_port == 22
 
 
+@pytest.mark.parametrize("split", SPLITS)
+def test_roles_may_share_a_server_or_be_apart(project: Path, split: str):
+    (project / "Pulumi.local.yaml").write_text(f"config:\n{SERVERS}{SPLITS[split]}")
+    roles = [server.roles for server in load_stack(project, "local").servers]
+    assert {role for each in roles for role in each} >= {"edge", "web", "data"}
+
+
+def test_a_role_is_written_alone_or_in_a_list_of_any_order(project: Path):
+    for written in ("[data, web, edge]", "[edge, data, web]"):
+        (project / "Pulumi.local.yaml").write_text(
+            f"config:\n{SERVERS}{server('a', written, 1)}{server('w', 'web', 2)}"
+        )
+        assert [server.roles for server in load_stack(project, "local").servers] == [
+            ("edge", "web", "data"),
+            ("web",),
+        ]
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (SMALLEST + server("x", "web", 1), "servers[3].address: is e's too, and a server has one role"),
+        (SMALLEST + server("x", "web", 1), "servers[3].address: is e's too (list its roles in one entry"),
         (SMALLEST + server("d2", "data", 4), "2 servers of role data, one is served"),
         (SMALLEST.replace("10.0.0.2", "web.lan"), 'address: must be an IP address, got "web.lan"'),
         (SMALLEST + server("x", "web", 4, ", public: x.example"), "servers[3].public: is for edges"),
@@ -133,6 +167,17 @@ def test_the_smallest_fleet_of_servers_and_one_with_several_a_role_are_taken(pro
             "there is no server of role data (add one: it keeps the builds)",
         ),
         (SERVERS + WEB + DATA, "no server of role edge (add one: it takes"),
+        (SERVERS + server("a", "[edge, web]", 1), "there is no server of role data"),
+        (SERVERS + server("a", "[]", 1), "servers[0].role: must name at least one role"),
+        (SERVERS + server("a", "[web, web, edge, data]", 1), "servers[0].role: names web twice"),
+        (SERVERS + server("a", "[edge, wbe, data]", 1), 'servers[0].role[1]: must be "edge", "web", '),
+        (SERVERS + server("a", "[edge, wbe, data]", 1), 'did you mean "web"?'),
+        (SERVERS + server("a", "wbe", 1), 'did you mean "web"?'),
+        (
+            SERVERS + server("a", "[web, data]", 1, ", public: x.example") + EDGE.replace("1,", "2,", 1),
+            "servers[0].public: is for edges",
+        ),
+        (SERVERS + ONE + server("d", "[worker, data]", 2), "2 servers of role data, one is served (keep"),
     ],
 )  # fmt: skip
 def test_servers_that_cannot_be_a_fleet_are_refused(project: Path, settings: str, expected: str):

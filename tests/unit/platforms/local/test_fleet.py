@@ -13,16 +13,16 @@ from slipway.platforms.data_host import NAMES
 from slipway.platforms.local.containers import Containers, spec_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import fleet_keys, host_key, operator_key
-from slipway.platforms.local.network import compose_outputs, is_free, lay_out, refuse_ports_in_use
+from slipway.platforms.local.network import Image, compose_outputs, is_free, lay_out, refuse_ports_in_use
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
 from slipway.secrets.store import ensure_random
-from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Role, Stack
+from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Stack
 from tests.s3 import free_port
 from tests.unit.platforms.local.conftest import Fake
 
 NETWORK = IPv4Network("172.28.5.0/24")
-IMAGES: dict[Role, str] = {"edge": "e", "web": "w", "worker": "k", "data": "d"}
+IMAGES: dict[Image, str] = {"edge": "e", "web": "w", "worker": "k", "data": "d"}
 
 
 @pytest.fixture
@@ -49,6 +49,19 @@ def test_outputs_name_secrets_and_hold_none(project: Project):
     assert outputs.url == "https://localhost:8443"
     assert outputs.connect == "127.0.0.1:8443"
     assert outputs.builds.tunnel == "data1"
+
+
+def test_one_host_has_every_role_port_and_disk(project: Project):
+    alone = project.stack.model_copy(update={"local": LocalFleet(one_host=True)})
+    (host,) = lay_out(alone, NETWORK)
+    apart = {each.name: each for each in lay_out(project.stack, NETWORK)}
+    assert (host.name, host.image) == ("one", "one")
+    assert host.published == apart["edge"].published
+    assert host.disks == apart["data1"].disks
+    outputs = outputs_of(alone)
+    assert outputs.hosts[0].roles == ("edge", "web", "worker", "data")
+    assert outputs.builds.tunnel == "one"
+    assert outputs.url == outputs_of(project.stack).url
 
 
 def test_what_a_stack_does_not_ask_for_is_not_in_its_outputs():
@@ -157,7 +170,7 @@ def test_a_fleet_that_is_as_it_should_be_is_left_alone(project: Project, fake: F
     entries: list[dict[str, Any]] = []
     for host in hosts:
         public = (keys.hosts[host.name].public, keys.operator.public)
-        spec = spec_of(host, "board-local", IMAGES[host.role], labels=labels, keys=public)
+        spec = spec_of(host, "board-local", IMAGES[host.image], labels=labels, keys=public)
         entries.append({
             "Config": {"Labels": {**labels, "slipway.host": host.name, "slipway.spec": spec.digest}},
             "NetworkSettings": {"Networks": {"board-local": {"IPAddress": host.address}}},

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hosts import base as every_host
 from hosts.deploy import ROLES
-from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar, base_recipe, role_recipe
+from slipway.platforms.local.bake import ADDED, EVERY_HOST, as_tar, base_recipe, image_recipe
 from slipway.platforms.local.debian import Mirror, apt_files, ensure_debian, pull, suite_of
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.s3_server import find_versitygw
@@ -26,13 +27,14 @@ def test_a_changed_recipe_is_a_new_image_and_an_unchanged_one_is_not():
     assert base.tag == base_recipe("debian:bookworm-slim", apt_files(MIRROR)).tag
     assert base.tag != base_recipe("slipway/debian:bookworm", apt).tag
     assert base.tag != base_recipe("debian:bookworm-slim", apt_files(None)).tag
-    assert role_recipe("data", base.tag).tag != role_recipe("data", "slipway/base:other").tag
+    assert image_recipe("data", base.tag).tag != image_recipe("data", "slipway/base:other").tag
 
 
 @pytest.mark.parametrize("role", ["edge", "web", "worker", "data"])
 def test_what_hosts_need_is_baked_so_that_a_warm_up_installs_nothing(role: Role):
-    needed = {package for module in ROLES[role] for package in module.PACKAGES}
+    needed = {package for module in (every_host, *ROLES[role]) for package in module.PACKAGES}
     baked = {*EVERY_HOST, *ADDED[role]}
+    assert set(ADDED[role]) <= set(ADDED["one"])
     assert {package for package in needed if package not in baked and f"{package}-15" not in baked} == set()
 
 

@@ -8,7 +8,7 @@ from slipway.platforms.s3_server import binary_for, machine_of
 from slipway.platforms.servers.outputs import compose_outputs
 from slipway.platforms.servers.reach import Way, parse, unfit, ways
 from slipway.progress import Silent
-from slipway.settings import BadInput, Outputs, Project
+from slipway.settings import BadInput, Outputs, Project, Server
 
 NEW = "debian\n12\nx86_64\nyes\n\n10.0.0.2 203.0.113.2\n.\n"
 GOOD = parse(NEW)
@@ -35,9 +35,29 @@ def test_a_machine_that_cannot_be_the_host_is_refused_with_why(project: Project)
         (replace(GOOD, has_systemd=False), "was not started by systemd"),
         (replace(GOOD, addresses=("10.0.0.9",)), "has no address 10.0.0.2"),
         (replace(GOOD, fleet="board-preview", role="web"), "belongs to the fleet board-preview"),
-        (replace(GOOD, fleet="board-prod", role="data"), "was set up as data"),
+        (
+            replace(GOOD, fleet="board-prod", role="data"),
+            "was set up as data, and the settings take data from it",
+        ),
+        (
+            replace(GOOD, fleet="board-prod", role="edge+web"),
+            "was set up as edge+web, and the settings take edge",
+        ),
     ):
         assert [problem in line for line in unfit(web, found, "board-prod")] == [True]
+
+
+def test_a_host_may_take_further_roles_and_each_connection_is_tried_once(project: Project):
+    servers = [server.model_dump(by_alias=True) for server in project.stack.servers]
+    alone = Server.model_validate({**servers[1], "role": ["edge", "web", "worker", "data"]})
+    outputs = outputs_of(project, servers=[alone])
+    shared = Fleet(outputs).host("web1")
+    for before in ("web", "edge+web", "edge+web+worker+data"):
+        assert unfit(shared, replace(GOOD, fleet="board-prod", role=before), "board-prod") == []
+    found = ways(outputs)
+    assert len(set(found)) == len(found)
+    assert {(way.source, way.target) for way in found} == {("web1", "web1")}
+    assert {way.port for way in found} == {443, 8080, 5432, 6432, 6379, 7070}
 
 
 def test_every_connection_the_fleet_lives_on_is_tried(project: Project):

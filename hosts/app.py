@@ -1,4 +1,4 @@
-"""A worker host: everything it needs beyond the base comes with a release."""
+"""A host that runs processes of the app: everything they need beyond the base comes with a release."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ PACKAGES: tuple[str, ...] = ()
 
 
 def deploy(_plan: FleetPlan, _host: Host) -> None:
-    """Nothing runs before the first release."""
+    """The release that was live before a rebuild; nothing runs before the first one."""
     restore_live_release()
