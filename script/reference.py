@@ -168,7 +168,7 @@ def _alarms() -> str:
         "Thresholds are the defaults of `slipway:aws.alerts`. How alarms reach you, and what an app exposes for them, is in",
         "[alerts](../alerts.md).",
         "",
-        "| alarm | wrong is | urgency | what to do | CloudWatch | Prometheus |",
+        "| alarm | wrong is | urgency | on AWS after | on servers after | what to do |",
         "|---|---|---|---|---|---|",
     ]
     for alert in ALERTS:
@@ -177,14 +177,15 @@ def _alarms() -> str:
             f"`{alert.id}`",
             alert.what.format(threshold=_threshold(alert)),
             alert.severity,
-            alert.remedy,
             _cloudwatch(alert.cloudwatch),
-            f"after {rule.minutes} min" if rule else "",
+            f"{rule.minutes} min" if rule else "none",
+            alert.remedy,
         )
         lines.append("| " + " | ".join(_cell(each) for each in cells) + " |")
     lines += [
         "",
-        "`page` is for a person now, `ticket` can wait. N: four fifths of the connections that the instance class takes.",
+        "`page` is for a person now, `ticket` can wait. N: four fifths of the connections that the instance class takes. *: missing",
+        "data raises the alarm too. None: not measured there.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -196,9 +197,9 @@ def _threshold(alert: Alert) -> str:
 
 def _cloudwatch(alarm: CloudWatch | None) -> str:
     if alarm is None:
-        return ""
-    missing = "; missing data raises it too" if alarm.missing == "breaching" else ""
-    return f"{alarm.breaching} of {alarm.periods} periods of {alarm.seconds} s{missing}"
+        return "none"
+    missing = " *" if alarm.missing == "breaching" else ""
+    return f"{alarm.breaching * alarm.seconds // 60} min{missing}"
 
 
 def _first(text: str) -> str:

@@ -12,6 +12,10 @@ from checks.kit.check import check, not_evaluated
 from checks.kit.site import LOAD_HEADER, TIMEOUT, Site, declared_request
 
 AT_ONCE = 16
+EARLY = 0.5
+"""Seconds in which an app that reads no body has answered."""
+PACE = 0.25
+"""Seconds between the pieces of a body, for an app that answers at some point in it."""
 
 
 @check(
@@ -73,7 +77,13 @@ def test_a_body_over_the_limit_is_refused(site: Site) -> None:
 def test_a_chunked_body_over_the_limit_is_refused(site: Site) -> None:
     path, most = _taker(site), site.live.app.limits.body_bytes
     piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
-    status = _pour(site, path, "Transfer-Encoding: chunked", piece, most + 2 * 65_536, begins=0.5)
+    total = most + 2 * 65_536
+    status = _pour(site, path, "Transfer-Encoding: chunked", piece, total, most=most, begins=EARLY)
+    if status != 413:
+        # An app that reads a part of the body alone may answer while the rest is on its way.
+        status = _pour(
+            site, path, "Transfer-Encoding: chunked", piece, total, most=most, begins=EARLY, pace=PACE
+        )
     assert status == 413, f"a chunked body of more than {most} bytes is answered with {status}"
 
 
@@ -154,33 +164,41 @@ def _taker(site: Site) -> str:
     return declared.partition(" ")[2] if declared else "/"
 
 
-def _pour(site: Site, path: str, size: str, piece: bytes, total: int, *, begins: float = 0.0) -> int:
+def _pour(
+    site: Site,
+    path: str,
+    size: str,
+    piece: bytes,
+    total: int,
+    *,
+    most: int = 0,
+    begins: float = 0.0,
+    pace: float = 0.0,
+) -> int:
     """Sends `piece` again and again, `total` bytes in all at most, until an answer comes; its status.
 
-    `begins`: seconds to wait after the first piece. An app that answers by then reads no body, so the check
-    ends. By hand: an answer that comes while the body is on its way is what a client library loses.
+    `begins`, `pace`: seconds to wait after the first piece, and after each other. An app that answers before
+    it got `most` bytes does not take the body, so the check ends. By hand: an answer that comes while the
+    body is on its way is what a client library loses.
     """
     key = f"{LOAD_HEADER}: {site.live.load_key}\r\n" if site.live.load_key else ""
     kind = f"{key}Content-Type: application/json\r\n{size}"
     with site.connect() as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{kind}\r\n\r\n".encode())
-        sent, start, early = 0, b"", b""
+        sent, start = 0, b""
         try:
             while sent < total and not (start := _arrived(connection)):
                 connection.sendall(piece[: total - sent] if size.startswith("Content") else piece)
-                if not sent and begins:
-                    time.sleep(begins)
-                    early = _arrived(connection)
+                time.sleep(pace if sent else begins)
                 sent += len(piece)
-                if early:
-                    break
             if not start and not size.startswith("Content"):
                 # A body that is taken whole must end, or the app waits for more of it.
                 connection.sendall(b"0\r\n\r\n")
         except OSError:
             pass  # closed on us: what was answered before is what counts
+        early = bool(start) and sent <= most
         try:
-            start = early or start or connection.recv(64)
+            start = start or connection.recv(64)
         except OSError:
             start = b""
     assert start.startswith(b"HTTP/"), "the connection was closed without an answer"

@@ -196,12 +196,14 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
             leftovers.append(_aside(paths, paths.build(build)))
             durable.unlink(f"{paths.build(build)}.layers")
         leftovers += [_aside(paths, paths.layer(name)) for name in unneeded]
+        killed = state.killed
     for path in leftovers:
         layers.delete(path)
     return {
         "builds": gone,
         "layers": [f"sha256:{name}" for name in unneeded],
         "bytes": max(0, _free(paths) - before),
+        "killed": killed,
         "seconds": round(time.monotonic() - begun, 3),
     }
 

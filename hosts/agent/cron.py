@@ -85,6 +85,40 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     if host.boot_secret and not may_fire(paths, live):
         return {"name": name, "skipped": "another host may own the entries by now"}
     entry = JsonObject(live.cron[name], f"cron.{name}")
+    run: dict[str, object] = {"release": live.release, "begun": round(time.time(), 3)}
+    _note(paths, name, run)
+    try:
+        answer = _run(paths, host, live, name, entry)
+    except AgentError as error:
+        _note(paths, name, {**run, "ended": round(time.time(), 3), "failure": error.message})
+        raise
+    _note(paths, name, {**run, "ended": round(time.time(), 3)})
+    return answer
+
+
+def last_runs(paths: Paths, state: State) -> dict[str, object]:
+    """By entry of the live release that this host owns, its last run here; null: it has not run yet."""
+    return {
+        name: _noted(paths, name)
+        for name, entry in (state.live.cron.items() if state.live else ())
+        if ("command" if entry.get("command") else "path") in state.cron_kinds
+    }
+
+
+def _note(paths: Paths, name: str, run: dict[str, object]) -> None:
+    os.makedirs(paths.cron_runs, mode=0o700, exist_ok=True)
+    durable.write(f"{paths.cron_runs}/{name}.json", json.dumps(run).encode(), sync=False)
+
+
+def _noted(paths: Paths, name: str) -> dict[str, object] | None:
+    content = durable.read(f"{paths.cron_runs}/{name}.json")
+    try:
+        return JsonObject.parse(content, "cron run").raw if content else None
+    except AgentError:  # a power cut while it was written
+        return None
+
+
+def _run(paths: Paths, host: Host, live: Slot, name: str, entry: JsonObject) -> dict[str, object]:
     begun = time.monotonic()
     timeout = entry.whole("timeout_seconds", 300)
     if entry.has("path"):

@@ -15,6 +15,7 @@ from .errors import AgentError
 from .host import Host, Paths
 from .json_object import JsonObject
 from .state import Exclusive, Process, Slot, State
+from .stopping import stop
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  # noqa: ARG001
@@ -64,7 +65,7 @@ def finish(paths: Paths, host: Host, state: State) -> None:
         return
     failure: dict[str, object] = {}
     try:
-        _stop(old, [process for process in old.workers if not process.overlap] if old else [])
+        _stop(state, old, [process for process in old.workers if not process.overlap] if old else [])
         _phase(state, "starting")
         start_ready(paths, new, new.workers)
     except AgentError as error:
@@ -76,7 +77,7 @@ def finish(paths: Paths, host: Host, state: State) -> None:
             new.error = failure
             state.save()
             raise
-    _stop(old, [process for process in old.workers if process.overlap] if old else [])
+    _stop(state, old, [process for process in old.workers if process.overlap] if old else [])
     if state.active != new.name:
         state.make_live(new, hold)
     state.handover, new.error = None, failure
@@ -111,7 +112,7 @@ def take_back(paths: Paths, host: Host, state: State) -> None:
 def _undo(paths: Paths, host: Host, state: State, old: Slot | None, new: Slot) -> None:
     _phase(state, "undoing")
     _route_back(paths, host, state, old, new)
-    _stop(new, new.workers)
+    stop(state, new, new.workers)
     if old:
         systemd.forget_failures([unit for process in old.workers for unit in process.units(old.name)])
         systemd.start([unit for process in old.workers for unit in process.units(old.name)])
@@ -143,6 +144,6 @@ def _phase(state: State, phase: str) -> None:
         state.save()
 
 
-def _stop(slot: Slot | None, processes: list[Process]) -> None:
+def _stop(state: State, slot: Slot | None, processes: list[Process]) -> None:
     if slot:
-        systemd.stop([unit for process in processes for unit in process.units(slot.name)])
+        stop(state, slot, processes)

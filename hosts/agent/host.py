@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import durable
 from .errors import AgentError
 from .json_object import JsonObject
@@ -38,6 +40,8 @@ class Paths:
         self.work = f"{self.srv}/unfinished"
         self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
+        self.cron_runs = f"{self.lib}/cron"
+        """Last run of each cron entry."""
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
         self.haproxy = f"{root}/run/haproxy/admin.sock"
@@ -126,6 +130,12 @@ class Host:
         """CloudWatch log group of the host's role."""
         self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
+
+    @property
+    def arch(self) -> str:
+        """Which builds it can run, as they name it (slipway/build/runtime.py): `x64` or `arm64`."""
+        machine = os.uname().machine
+        return {"x86_64": "x64", "aarch64": "arm64"}.get(machine, machine)
 
     def builds(self) -> Builds:
         """The bucket from which layers are fetched."""

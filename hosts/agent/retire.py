@@ -15,6 +15,7 @@ from .handover import finish_interrupted, take_back_from
 from .host import Host, Paths
 from .json_object import JsonObject
 from .state import Exclusive, Slot, State, order_of
+from .stopping import note_killed
 
 _TIMER = "slipway-retire.timer"
 TIMER_FILES = {
@@ -112,13 +113,14 @@ def wait_until_stopped(slot: str) -> None:
 
 def empty(paths: Paths, host: Host, state: State, slot: str) -> None:
     """Mark a stopped slot as empty, and remove its secrets from the disk."""
+    record = state.slots[slot]
+    note_killed(state, record, record.processes.values())
     systemd.forget_failures(systemd.slot_units(slot))
     if host.serves:
         haproxy.mark_down(paths, slot)
     envfile.remove_slot(paths, slot)
     accounts.set_aside_homes(paths, slot)
     durable.unlink(paths.slot(slot))
-    record = state.slots[slot]
     record.processes, record.cron, record.migrate, record.secret_names = {}, {}, {}, []
     record.become("empty")
     state.save()

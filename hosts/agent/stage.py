@@ -23,6 +23,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         plan = _plan(host, state, request)
         manifest = request.section("manifest")
         signature.admit(paths, host, state, plan, manifest, request.section("ticket"))
+        _refuse_other_processor(host, manifest)
         wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
         held = state.slots[plan.name]
         same = (held.release, held.build, held.config) == (plan.release, plan.build, plan.config)
@@ -44,6 +45,17 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         answer |= {"downloaded": fetched.downloaded, "reused": fetched.reused, "bytes": fetched.bytes}
         answer["altered"] = (fetched.altered or changed)[: builds.MOST_NAMED]
         return {**answer, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def _refuse_other_processor(host: Host, manifest: JsonObject) -> None:
+    """Native code of another processor would fail only when it is started."""
+    arch = manifest.text("arch", host.arch)
+    if arch != host.arch:
+        raise AgentError(
+            "wrong_processor",
+            f"the build is for {arch}, this host's processor is {host.arch}",
+            detail={"build": arch, "host": host.arch},
+        )
 
 
 def _plan(host: Host, state: State, request: JsonObject) -> Slot:

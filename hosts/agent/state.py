@@ -177,6 +177,8 @@ class State:
         )
         self.cron_kinds = fields.texts("cron_kinds")
         """Kinds of cron entries that this host owns: path, command, both or none."""
+        self.killed: dict[str, object] = dict(fields.section("killed").raw) if fields.has("killed") else {}
+        """By process, what did not end on its stop signal when it was last stopped (stopping.py)."""
         self.unreleased = fields.flag("unreleased")
         """On AWS: nothing was ever released to the stack when this host last looked. Set by `converge`."""
         self.leaving = fields.flag("leaving")
@@ -204,6 +206,7 @@ class State:
             "slots": {name: slot.to_json() for name, slot in self.slots.items()},
             "handover": self.handover,
             "cron_kinds": self.cron_kinds,
+            "killed": self.killed,
             "unreleased": self.unreleased,
             "leaving": self.leaving,
         }

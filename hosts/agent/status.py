@@ -14,6 +14,8 @@ from .state import Exclusive, Order, Slot, State, interrupt_handover, order_of
 
 def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `status`."""
+    from . import cron  # imports what a switch, which imports this module, does without
+
     if request.has("fence"):
         _end_older_commands(paths, order_of(request))
     state = State.load(paths)
@@ -31,6 +33,9 @@ def status(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         "slots": {name: _slot(slot, units) for name, slot in state.slots.items()},
         "handover": state.handover,
         "cron_kinds": state.cron_kinds,
+        "cron": cron.last_runs(paths, state),
+        "killed": state.killed,
+        "arch": host.arch,
         "disk": _disk(paths),
         "setup_digest": (durable.read(paths.setup_digest) or b"").decode().strip() or None,
         "haproxy": _haproxy(paths) if host.serves else None,

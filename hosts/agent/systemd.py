@@ -29,6 +29,11 @@ class Unit:
         """Whether the process has died since it was started (systemd may restart it)."""
         return self.restarts > 0 or self.active in ("failed", "inactive") or self.sub == "auto-restart"
 
+    @property
+    def killed(self) -> bool:
+        """Whether it did not end on its stop signal, so that systemd killed it."""
+        return self.result == "timeout"
+
     def to_json(self) -> dict[str, object]:
         """As in the answer of `status`."""
         return {

@@ -30,7 +30,7 @@ class DnsRecord:
     type: str
     value: pulumi.Input[str]
     priority: int | None = None
-    """Of an MX record."""
+    """Preference of an MX record; None for other types."""
 
 
 class Mail(pulumi.ComponentResource):

@@ -108,13 +108,15 @@ def _migrate(drafted: Draft) -> str:
 
 
 def _servers(drafted: Draft) -> list[tuple[str, str, str]]:
-    """Name, role and ssh address of each server; those that another tool names are web and worker hosts."""
+    """Name, role or roles, and ssh address of each server: one for all, or those that another tool names."""
     named = [
         (role if role in ROLES else "worker", address)
         for role, each in drafted.hosts.items()
         for address in each
     ]
     roles = [role for role in ROLES if role != "worker" or drafted.has_workers]
+    if not named:
+        return [("one", f"[{', '.join(roles)}]", "")]
     wanted = named + [(role, "") for role in roles if role not in {each for each, _ in named}]
     counts: dict[str, int] = {}
     servers: list[tuple[str, str, str]] = []

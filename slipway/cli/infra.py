@@ -1,4 +1,4 @@
-"""`slipway infra graph|cost|check`: a stack's infrastructure before it exists."""
+"""`slipway infra graph|cost|check|report`: a stack's infrastructure before it exists."""
 
 from __future__ import annotations
 
@@ -47,12 +47,7 @@ def graph(
     elif out is None:
         say(svg(drawn).rstrip())
     if out is not None:
-        try:
-            out.write_text(svg(drawn), encoding="utf-8")
-        except OSError as error:
-            raise BadInput(
-                f"--out {out}: {error.strerror}", remedy="name a file in a folder that exists"
-            ) from None
+        _write(out, svg(drawn))
         if not json:
             say(f"{out}: {drawn.resources} resources in {len(drawn.cards)} concerns")
 
@@ -139,6 +134,40 @@ def check(stack: Stack = PROD, json: Json = False) -> None:
         say(f"{stack} keeps all {len(RULES)} rules; its values are as AWS's models want them, and everyone")
         say("reaches what they must and nothing else (docs/reachability.md)")
     raise typer.Exit(1 if violations or problems else 0)
+
+
+@app.command("report")
+def report(
+    out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("infra.html"),
+    stack: Stack = PROD,
+    json: Json = False,
+) -> None:
+    """Write a page on a stack: its traffic, what it is made of, what it costs, which rules it keeps.
+
+    [dim]Examples:[/]
+      slipway infra report --stack prod --out prod.html
+    """
+    recorded, project = _recorded(stack)
+    from infra.picture.report import report as page  # noqa: PLC0415
+    from infra.picture.traffic import traffic  # noqa: PLC0415
+
+    _write(out, page(recorded, project.stack.purpose))
+    if json:
+        flows = [
+            {"from": each.source, "to": each.target, "ports": each.ports} for each in traffic(recorded).flows
+        ]
+        emit_json({"file": str(out), "traffic": flows})
+    else:
+        say(f"wrote {out}")
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"--out {out}: {error.strerror}", remedy="name a file in a folder that exists"
+        ) from None
 
 
 def _recorded(stack: str) -> tuple[Graph, Project]:

@@ -59,6 +59,27 @@ class HaProxy(Reply):
     error: str | None = None
 
 
+class Killed(Reply):
+    """A process that did not end on its stop signal: it was killed when its drain time was over."""
+
+    release: int | None = None
+    instances: int = 1
+    signal: str = ""
+    seconds: float = 0
+    at: float = 0
+    fence: int = 0
+    """Which command had it stopped, or the last one before a timer did."""
+
+
+class CronRun(Reply):
+    """The last run of a cron entry. Times are seconds since 1970."""
+
+    release: int | None = None
+    begun: float = 0
+    ended: float | None = None
+    failure: str = ""
+
+
 class Status(Reply):
     """`status`: what the host runs."""
 
@@ -73,6 +94,12 @@ class Status(Reply):
     idle: SlotName | None = None
     slots: dict[str, Slot] = Field(default_factory=dict[str, Slot])
     handover: dict[str, object] | None = None
+    cron: dict[str, CronRun | None] = Field(default_factory=dict[str, CronRun | None])
+    """Entries that the host owns; None: it has not run yet."""
+    killed: dict[str, Killed] = Field(default_factory=dict[str, Killed])
+    """By process."""
+    arch: str = ""
+    """Empty: an agent of before builds were compared with it."""
     disk: Disk = Disk()
     setup_digest: str | None = None
     haproxy: HaProxy | None = None
@@ -167,6 +194,7 @@ class Pruned(Reply):
     builds: list[str] = Field(default_factory=list[str])
     layers: list[str] = Field(default_factory=list[str])
     bytes: int = 0
+    killed: dict[str, Killed] = Field(default_factory=dict[str, Killed])
 
 
 class Restored(Reply):

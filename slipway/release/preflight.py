@@ -19,6 +19,7 @@ from hosts.agent.signature import RELEASE
 from hosts.plan import SETUP_DIGEST
 from slipway.build.build import run_checks
 from slipway.build.manifest import migration_files
+from slipway.build.runtime import architecture
 from slipway.build.source import matcher, read_source, shipped_files
 from slipway.platforms.platform import other_secrets, platform_of
 from slipway.platforms.site import WARN_DAYS, days_left
@@ -135,6 +136,18 @@ def signer(rollout: Rollout) -> Iterable[Problem]:
     """This person's key may sign releases to the stack; a token that wants a touch wants it here."""
     rollout.stack.signing.sign(rollout.stack.name.encode(), RELEASE)
     return ()
+
+
+def processors(rollout: Rollout) -> Iterable[Problem]:
+    """Every host can run what this machine builds; `--build` refuses what another one built before this."""
+    arch = architecture()
+    for name, status in rollout.statuses.items():
+        if status.arch not in ("", arch):
+            yield Problem(
+                f"{name} has a processor of {status.arch}, and builds of this machine are for {arch}",
+                f"release from a machine of {status.arch}, for example a runner of that kind; the hosts of a"
+                " stack must all be alike",
+            )
 
 
 def disk(rollout: Rollout) -> Iterable[Problem]:
@@ -272,6 +285,7 @@ CHECKS: tuple[Check, ...] = (
     env_contract,
     signer,
     hosts_set_up,
+    processors,
     disk,
     certificate,
     source_secrets,

@@ -6,6 +6,7 @@ The command does not wait for that, and nothing that fails here can fail a relea
 from dataclasses import dataclass
 
 from slipway.release.rollout import Phase, Rollout
+from slipway.release.status import was_killed
 from slipway.settings import SlipwayError
 
 
@@ -22,10 +23,15 @@ class Retire(Phase[None]):
 
     def run(self, rollout: Rollout) -> None:
         try:
-            rollout.hosts.each(
+            pruned = rollout.hosts.each(
                 rollout.hosts.all,
                 lambda host: host.agent.prune(keep=rollout.app.retire.keep_builds, promoted=self.promoted),
                 doing="pruning old builds",
             )
         except SlipwayError as failure:
             rollout.warnings.append(f"old builds were not pruned: {failure.message}")
+            return
+        for host, reply in pruned.items():
+            for process, killed in reply.killed.items():
+                if killed.fence == rollout.order.fence:
+                    rollout.warnings.append(f"{host}: {was_killed(process, killed)}")

@@ -1,11 +1,12 @@
 """Status: what serves where; what a killed command left behind is finished or undone first."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from slipway.fleet.fleet import FleetError, answers
-from slipway.fleet.replies import Slot, Status
+from slipway.fleet.replies import CronRun, Killed, Slot, Status
 from slipway.progress import Progress
 from slipway.release.protocol import is_astray, view
 from slipway.release.recover import recover
@@ -75,6 +76,9 @@ class Seen:
             notes.append(f"release {self.unfinished.number} is under way")
         notes += [f"held {hold}" for hold in self.holds]
         notes += [f"{name}: {why}" for name, why in self.absent.items()]
+        for host, status in self.statuses.items():
+            notes += [f"{host}: {_cron_note(name, run, time.time())}" for name, run in status.cron.items()]
+            notes += [f"{host}: {was_killed(process, killed)}" for process, killed in status.killed.items()]
         return notes
 
     def as_json(self) -> dict[str, object]:
@@ -95,12 +99,42 @@ class Seen:
                     "active": _slot_json(status, status.active),
                     "idle": _slot_json(status, status.idle),
                     "disk_free": status.disk.free,
+                    "cron": {name: run and run.model_dump() for name, run in status.cron.items()},
+                    "killed": {name: killed.model_dump() for name, killed in status.killed.items()},
                 }
                 for name, status in self.statuses.items()
             ],
             "unreachable": self.unreachable,
             "absent": dict(self.absent),
         }
+
+
+def was_killed(process: str, killed: Killed) -> str:
+    """That a process had to be killed, and what to do."""
+    return (
+        f"{process} of release {killed.release} did not end within {killed.seconds:g} s of {killed.signal},"
+        f" and was killed with the work it was at; let it end on {killed.signal}, or change stop_signal or"
+        f" drain_seconds of processes.{process}"
+    )
+
+
+def _cron_note(name: str, run: CronRun | None, now: float) -> str:
+    """`cron tick: failed 2 min ago: POST /tick answered 500`."""
+    if run is None:
+        return f"cron {name}: has not run yet"
+    ago = f"{_span(now - (run.ended or run.begun))} ago"
+    if run.ended is None:
+        return f"cron {name}: began {ago}, and has not ended"
+    if run.failure:
+        return f"cron {name}: failed {ago}: {run.failure}"
+    return f"cron {name}: ran {ago}, in {run.ended - run.begun:.1f} s"
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def look(stack: LiveStack, progress: Progress, *, wait_seconds: float = 0) -> Seen:

@@ -194,7 +194,7 @@ class Mail(Setting):
 
     domain: str
     """Domain that mail is sent from."""
-    mail_from: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")] = "bounce"
+    mail_from: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{0,63}$")] = "bounce"
     """Label below the domain that bounces go to (MAIL FROM), so that SPF is judged by your domain; empty:
     amazonses.com's is used."""
     dmarc: Literal["none", "quarantine", "reject", "elsewhere"] = "none"

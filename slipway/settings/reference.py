@@ -199,7 +199,7 @@ def _type(annotation: Any) -> str:
 
 
 def _pattern(pattern: str) -> str:
-    problem, _ = PATTERNS.get(pattern, (f"must match {pattern}", ""))
+    problem, _ = PATTERNS.get(pattern, (f"must match `{pattern}`", ""))
     return (
         problem.removeprefix("must be ")
         .replace("must start", "text that starts")

@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 
 from infra.picture.cost import cost, prices
 from infra.picture.model import PLACES, picture
+from infra.picture.report import report
 from infra.picture.svg import Box, layout, svg
+from infra.picture.traffic import svg as svg_of_traffic
+from infra.picture.traffic import traffic
 from infra.recording import Graph, Resource
 from infra.recording import record as real_record
 from slipway.cli.app import command_line
@@ -147,3 +150,39 @@ def test_a_missing_sdk_is_bad_input(command: CliRunner, monkeypatch: pytest.Monk
     result = command.invoke(command_line(), ["infra", "cost", "--stack", "prod"])
     assert isinstance(result.exception, BadInput)
     assert "uv tool install --reinstall slipway" in result.exception.remedy
+
+
+def test_traffic_is_what_the_network_lets_through_and_nothing_else(graph: Graph) -> None:
+    shown = traffic(graph)
+    flows = {(flow.source, flow.target): flow.ports for flow in shown.flows}
+    assert flows["the internet", "load balancer"] == (80, 443)
+    assert flows["load balancer", "web"] == (8080,)
+    assert flows["web", "database"] == flows["worker", "database"] == (5432,)
+    assert {target for source, target in flows if source == "the internet"} == {"load balancer"}
+    assert not {source for source, _ in flows} & {"database", "redis"}
+    kinds = {part.name: shown.where(part).partition(" ")[0] for part in shown.parts}
+    assert kinds | {"database proxy": ""} == {
+        "load balancer": "public", "web": "private", "worker": "private", "database": "isolated",
+        "redis": "isolated", "database proxy": "",
+    }  # fmt: skip
+
+
+def test_the_report_has_both_pictures_the_cost_and_every_broken_rule(graph: Graph) -> None:
+    page = report(graph, "preview")
+    assert page.count("<svg") == 2
+    assert f"About {cost(graph).usd:.0f} USD a month" in page
+    assert "rules and the proofs are kept" in page
+    ElementTree.fromstring(svg_of_traffic(traffic(graph)))
+    bad = replace(
+        graph,
+        resources=tuple(
+            replace(each, inputs={**each.inputs, "desyncMitigationMode": "<monitor>"})
+            if each.type == "aws:lb/loadBalancer:LoadBalancer"
+            else each
+            for each in graph
+        ),
+    )
+    page = report(bad, "preview")
+    assert "lb-strict-desync" in page
+    assert "<monitor>" not in page
+    assert "are kept" not in page

@@ -184,7 +184,7 @@ def _web_file(path: str, edits: str) -> Break:
             yield
         finally:
             for host in webs:
-                on(site, host, _WEB.replace("{change}", f"cp -p /root/kept {path}"))
+                on(site, host, _WEB.replace("{change}", f"mv /root/kept {path}"))
             site.wait_until_healthy()
 
     return broken

@@ -208,7 +208,7 @@ SECRETS = (
         done(
             "worker1",
             "for f in /etc/slipway/env/*/worker.env; do cp -p $f /root/$(basename $(dirname $f)).env; echo JWT_SECRET=x >> $f; done",  # noqa: E501 - a shell's line
-            "for f in /etc/slipway/env/*/worker.env; do cp -p /root/$(basename $(dirname $f)).env $f; done",
+            "for f in /etc/slipway/env/*/worker.env; do mv /root/$(basename $(dirname $f)).env $f; done",
         ),
         red=("I9/a-worker-has-no-secret-of-the-web",),
         says="JWT_SECRET",

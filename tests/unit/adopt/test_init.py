@@ -64,6 +64,16 @@ def test_a_folder_named_infra_or_checks_of_another_kind_is_left_alone(tmp_path: 
     assert [path.name for path in (tmp_path / "checks").iterdir()] == ["lint.sh"]
 
 
+def test_prod_on_servers_begins_with_one_that_has_every_role_that_the_app_needs(tmp_path: Path):
+    init(make(tmp_path / "with", REPOSITORIES["go"]), "--platform", "servers")
+    init(make(tmp_path / "without", REPOSITORIES["bun"]), "--platform", "servers")
+    written = (
+        yaml.safe_load((tmp_path / each / "Pulumi.prod.yaml").read_text()) for each in ("with", "without")
+    )
+    roles = [[server["role"] for server in each["config"]["slipway:servers"]] for each in written]
+    assert roles == [[["edge", "web", "worker", "data"]], [["edge", "web", "data"]]]
+
+
 def test_the_workflows_give_a_fresh_runner_what_a_release_refuses_to_go_without(tmp_path: Path):
     """Keys to sign, to open the store and to reach servers; and the sandbox that builds run in."""
     init(make(tmp_path, REPOSITORIES["go"]), "--platform", "servers")

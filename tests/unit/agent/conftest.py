@@ -69,6 +69,8 @@ class Systemd:
         self.calls: list[tuple[str, ...]] = []
         self.running: set[str] = set()
         self.dying: set[str] = set()
+        self.deaf: set[str] = set()
+        """Units that do not end on their stop signal."""
 
     def start(self, units: list[str], *, block: bool = True) -> None:
         self.calls.append(("start", *units))
@@ -92,7 +94,14 @@ class Systemd:
             return "active" if unit in self.running else "inactive"
 
         return {
-            unit: systemd.Unit({"Id": unit, "ActiveState": state(unit), "ExecMainStatus": "3"})
+            unit: systemd.Unit(
+                {
+                    "Id": unit,
+                    "ActiveState": state(unit),
+                    "ExecMainStatus": "3",
+                    "Result": "timeout" if unit in self.deaf - self.running else "success",
+                }
+            )
             for unit in units
         }
 

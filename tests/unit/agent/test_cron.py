@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hosts.agent import cron, envfile, switch
+from hosts.agent import cron, envfile, status, switch
 from hosts.agent.errors import AgentError
 from hosts.agent.json_object import JsonObject
 from tests.unit.agent.conftest import WEB, World
@@ -106,10 +106,22 @@ def test_a_path_entry_posts_to_the_live_release_with_its_bearer(host: World):
     state.save()
     host.ask(switch.command, fence=1, release=2, cron_owner=True)
     assert host.ask(cron.command, name="tick")["status"] == 204
+    assert "failure" not in host.ask(status.status)["cron"]["tick"]
     assert got == [("/cron/tick", "app.test", "Bearer s3cret")]
     with pytest.raises(AgentError, match="POST /cron/tick answered 500"):
         host.ask(cron.command, name="tick")
+    failed = host.ask(status.status)["cron"]["tick"]
+    assert failed["release"] == 2
+    assert failed["failure"] == "POST /cron/tick answered 500"
+    assert failed["begun"] <= failed["ended"]
     server.shutdown()
+
+
+def test_status_says_of_an_entry_that_it_has_not_run_yet_and_only_where_it_runs(host: World):
+    host.ask(switch.command, fence=1, release=2, cron_owner=True, cron_kinds=["path"])
+    assert host.ask(status.status)["cron"] == {"tick": None}
+    host.ask(switch.command, fence=1, release=2, cron_owner=False)
+    assert host.ask(status.status)["cron"] == {}
 
 
 def test_an_app_that_wants_another_header_gets_the_secret_alone_in_it(host: World):

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from hosts.agent import boot, handover, restore, retire, stage, switch
+from hosts.agent import boot, builds, handover, restore, retire, stage, status, switch
 from hosts.agent.errors import AgentError, Interrupted
 from tests.unit.agent.conftest import TICKET, WEB, WORKER, World
 
@@ -33,6 +33,33 @@ def test_the_old_worker_has_stopped_before_the_new_one_starts(host: World):
     assert answer["handover"] is None
     assert host.state.active == "green"
     assert host.state.slots["blue"].state == "warm"
+
+
+def test_a_worker_that_ignores_its_stop_signal_is_reported_until_one_obeys(host: World):
+    host.systemd.deaf = {BLUE}
+    host.ask(switch.command, fence=3, release=2, hold_seconds=60)
+    killed = host.ask(status.status)["killed"]
+    assert killed["worker"] | {"at": 0} == {
+        "release": 1,
+        "instances": 1,
+        "signal": "SIGTERM",
+        "seconds": 10,
+        "at": 0,
+        "fence": 3,
+    }
+    assert host.ask(builds.prune, keep=3)["killed"] == killed
+    host.systemd.deaf = set()
+    host.ask(switch.command, fence=4, release=1, back=True)
+    assert host.ask(status.status)["killed"] == {}
+
+
+def test_a_drained_slot_s_processes_are_reported_too(world: World):
+    world.put("blue", "live", 1, active=True, web=WEB)
+    world.put("green", "warm", 2, web={**WEB, "stop_signal": "SIGINT", "drain_seconds": 25})
+    world.systemd.deaf = {"slipway-web@green-1.service"}
+    world.ask(retire.command, slot="green", now=True)
+    killed = world.ask(status.status)["killed"]["web"]
+    assert (killed["release"], killed["signal"], killed["seconds"]) == (2, "SIGINT", 25)
 
 
 def test_a_new_worker_that_dies_gives_the_work_back_to_the_old(host: World):

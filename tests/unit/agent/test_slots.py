@@ -35,6 +35,16 @@ def test_stage_takes_the_processes_of_its_role_into_the_idle_slot(world: World):
     assert Path(world.paths.slot("blue")).resolve() == Path(world.paths.build("b1")).resolve()
 
 
+def test_a_build_for_another_processor_is_refused_before_anything_is_fetched(world: World):
+    manifest = {"layers": [], "processes": {"web": WEB}, "cron": {}, "arch": "riscv"}
+    with pytest.raises(AgentError, match="the build is for riscv, this host's processor is") as refused:
+        world.ask(stage.command, **request(1, manifest=manifest))
+    assert refused.value.code == "wrong_processor"
+    assert world.state.slots["blue"].state == "empty"
+    own = {**manifest, "arch": world.host.arch}
+    assert world.ask(stage.command, **request(1, manifest=own))["slot"] == "blue"
+
+
 def test_staging_the_same_again_takes_away_env_that_is_no_longer_asked_for(world: World):
     world.ask(stage.command, **request(1))
     assert envfile.read(world.paths, "blue", "migrate")["OWNER"] == "owner-secret"
