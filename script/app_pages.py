@@ -35,10 +35,10 @@ PAGES = {
         ("bun", "elysia", "hono-bun", "wskit"),
     ),
     "node": Page(
-        "Apps on Node",
+        "Apps on Node, and on Deno",
         "The build brings Node; the package manager has to be on the machine that builds, and `slipway doctor` says if it is"
         " not. `npm start` is replaced by what it runs, because hosts have no package manager.",
-        ("node", "next", "hono-node"),
+        ("node", "next", "hono-node", "deno"),
     ),
     "python": Page(
         "Apps in Python",
@@ -64,10 +64,10 @@ PAGES = {
         ("static", "static-built"),
     ),
     "others": Page(
-        "Rails, PHP, a Dockerfile, and others",
+        "Ruby, PHP, a Dockerfile, and others",
         "`slipway init` writes what it knows, and a `# TO DO:` line for what it does not. `slipway doctor` lists these lines"
         " until you remove them.",
-        ("rails", "php", "dockerfile", "unknown"),
+        ("rails", "rack", "php", "dockerfile", "unknown"),
     ),
 }
 
