@@ -185,7 +185,7 @@ def _alarms() -> str:
     lines += [
         "",
         "`page` is for a person now, `ticket` can wait. N: four fifths of the connections that the instance class takes. *: missing",
-        "data raises the alarm too. none: not measured there.",
+        "data raises the alarm too. None: not measured there.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,16 +1,19 @@
-"""What the doctor looks at in a stack's account: mail that may be sent, and what the budget can count."""
+"""What the doctor looks at in a stack's account: hosts' logs, mail, and what the budget can count."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
-from slipway.platforms.aws.session import AwsRefused, AwsSession
+from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.settings.aws import Aws
-from slipway.settings.aws_names import FLEET_TAG
+from slipway.settings.aws_names import FLEET_TAG, HOST_ROLES, AwsNames
 
 BILLING = "us-east-1"
 """Cost Explorer has one endpoint, for all regions."""
+QUIET_MINUTES = 90
+"""Timers alone write a line a minute on every host; AWS updates a stream's last date within an hour or so."""
 
 
 def mail(session: AwsSession, aws: Aws) -> Iterable[Diagnosis]:
@@ -48,6 +51,29 @@ def mail(session: AwsSession, aws: Aws) -> Iterable[Diagnosis]:
             yield warn(
                 f"MAIL FROM {name} is {status}: mail goes out, and SPF is not aligned for DMARC",
                 f"are the MX and TXT records of {name} in the zone? AWS looks for 72 hours",
+            )
+
+
+def logs(session: AwsSession, names: AwsNames) -> Iterable[Diagnosis]:
+    """Hosts of every role send their journal; nothing is said before there are log groups."""
+    for role in HOST_ROLES:
+        group = names.log_group(role)
+        given = {"logGroupName": group, "orderBy": "LastEventTime", "descending": True, "limit": 1}
+        try:
+            streams = session.call("logs", "describe_log_streams", **given)["logStreams"]
+        except (AwsInput, AwsRefused) as refused:
+            if refused.code == "ResourceNotFoundException":
+                continue
+            raise
+        newest = max((each.get("lastEventTimestamp", 0) for each in streams), default=0) / 1000
+        minutes = (time.time() - newest) / 60
+        if minutes <= QUIET_MINUTES:
+            yield ok(f"{role} hosts send their logs to {group}")
+        else:
+            when = f"for {minutes:.0f} minutes" if newest else "yet"
+            yield warn(
+                f"no {role} host has sent a line to {group} {when}",
+                "on a host: systemctl status slipway-forward; slipway logs without --since reads the hosts",
             )
 
 

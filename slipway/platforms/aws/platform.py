@@ -117,7 +117,7 @@ class AwsPlatform(PulumiManaged):
 
     def examinations(self) -> tuple[Examination, ...]:
         """Credentials, and the programs that reach hosts and provision."""
-        return (self.credentials, self.alarms, self.mail, self.budget, programs)
+        return (self.credentials, self.alarms, self.logs, self.mail, self.budget, programs)
 
     def credentials(self) -> Iterable[Diagnosis]:
         """There are credentials, and they are of the stack's account."""
@@ -135,6 +135,10 @@ class AwsPlatform(PulumiManaged):
             )
         else:
             yield ok("every alarm notifies")
+
+    def logs(self) -> Iterable[Diagnosis]:
+        """Hosts send their logs."""
+        return examined.logs(session_of(self.project), names_of(self.project.stack))
 
     def mail(self) -> Iterable[Diagnosis]:
         """SES sends, and the domain is proved to it."""

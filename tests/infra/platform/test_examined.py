@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -112,3 +113,22 @@ def test_the_budget_s_tag(
 def test_a_stack_without_mail_and_budget_asks_nothing(world: World) -> None:
     bare = platform(world)
     assert [*bare.mail(), *bare.budget()] == []
+
+
+def test_hosts_that_send_their_logs_and_hosts_that_do_not(world: World) -> None:
+    assert levels(AwsPlatform(world.project).logs()) == [], "not up yet"
+    logs = world.client("logs")
+    for role in ("web", "worker"):
+        group = world.names.log_group(role)
+        logs.create_log_group(logGroupName=group)
+    web, worker = levels(AwsPlatform(world.project).logs())
+    assert (web[0], worker[0]) == ("warn", "warn")
+    assert "no web host has sent a line to /slipway/board/prod/web yet" in web[1]
+    now = int(time.time() * 1000)
+    for role, at in (("web", now), ("worker", now - 3 * 3600 * 1000)):
+        where = {"logGroupName": world.names.log_group(role), "logStreamName": f"{role}-1"}
+        logs.create_log_stream(**where)
+        logs.put_log_events(**where, logEvents=[{"timestamp": at, "message": "{}"}])
+    web, worker = levels(AwsPlatform(world.project).logs())
+    assert web == ("ok", "web hosts send their logs to /slipway/board/prod/web")
+    assert worker == ("warn", "no worker host has sent a line to /slipway/board/prod/worker for 180 minutes")
