@@ -27,7 +27,7 @@ ENDPOINTS = "/etc/slipway/endpoints.json"
 
 
 def deploy(plan: FleetPlan, host: Host) -> None:
-    """Operators' access through Systems Manager; timers (follow the boot document, drain, measure); logs."""
+    """Operators' access through Systems Manager; timers (boot document, drain, measure); services."""
     del host  # every role has the same
     _users()
     if plan.instance and plan.instance.endpoints:
@@ -40,16 +40,18 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     for name in timers:
         timer = f"slipway-{name}.timer"
         systemd.service(name=timer, service=timer, running=True, enabled=True)
-    _logs()
+    # The journal goes to CloudWatch Logs by the agent: Debian has no package that could send it.
+    _service("forward")
+    _service("credentials")
 
 
-def _logs() -> None:
-    """The journal goes to CloudWatch Logs, by the agent: Debian has no package that could send it."""
-    service = "slipway-forward.service"
+def _service(name: str) -> None:
+    """A service of the agent, which starts again when the agent or what it knows of the host has changed."""
+    service = f"slipway-{name}.service"
     unit(service)
     systemd.service(name=service, service=service, running=True, enabled=True)
     on_change(
-        name="forward restart",
+        name=f"{name} restart",
         files=[f"{LIB}/agent.tar", HOST_JSON, f"{UNITS}/{service}"],
         command=f"systemctl restart {service}",
     )

@@ -95,11 +95,12 @@ def host_json(plan: FleetPlan, host: Host) -> str:
 
 
 def _in_the_cloud(plan: FleetPlan, cloud: Cloud, role: Role) -> dict[str, str]:
-    """Where a host on AWS finds what is live, and where its logs go."""
+    """Where a host on AWS finds what is live, where its logs go, and as whom its app may act."""
     return {
         "region": cloud.region,
         "boot_secret": cloud.boot_secrets[role],
         "log_group": AwsNames(plan.stack, cloud.account, cloud.region).log_group(role),
+        "app_role": cloud.app_role,
     }
 
 

@@ -1,12 +1,15 @@
-"""Who may connect to which host: the nftables table `inet slipway`. No other table is touched."""
+"""Who may connect to which host, and where an app may not: the nftables table `inet slipway`, no other."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from pyinfra.operations import systemd
 
+from hosts.agent.accounts import FIRST, LAST
+from hosts.agent.units import METADATA
 from hosts.operations import install, on_change
 from hosts.plan import FleetPlan
 from hosts.render import render
@@ -14,6 +17,7 @@ from hosts.units import at_boot, unit
 from slipway.settings import Host, Role
 
 FIREWALL = "/etc/slipway/firewall.nft"
+FAMILIES = {4: "ip", 6: "ip6"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,13 @@ def deploy(plan: FleetPlan, host: Host) -> None:
 
 def ruleset(plan: FleetPlan, host: Host) -> str:
     """The nftables script of `host`."""
-    return render("base/firewall.nft.j2", ssh_ports=_ssh_ports(plan, host), rules=rules(plan, host))
+    return render(
+        "base/firewall.nft.j2",
+        ssh_ports=_ssh_ports(plan, host),
+        rules=rules(plan, host),
+        metadata=[(FAMILIES[ip_network(each).version], each) for each in METADATA],
+        accounts=f"{FIRST}-{LAST}",
+    )
 
 
 def rules(plan: FleetPlan, host: Host) -> list[str]:

@@ -12,7 +12,7 @@ import re
 import shutil
 from functools import lru_cache
 
-from . import durable
+from . import credentials, durable
 from .errors import AgentError
 from .host import Host, Paths
 from .json_object import NO_TEXT, JsonObject
@@ -75,7 +75,9 @@ def write_slot(paths: Paths, host: Host, slot: Slot, env: JsonObject) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", scope):
             raise AgentError("bad_request", f"env: {scope!r} is not the name of a process or scope")
         values = {name: value for name, value in env.strings(scope).items() if name not in RESERVED}
-        durable.write(paths.env_file(slot.name, scope), render({**values, **provided}), 0o600, sync=False)
+        own = credentials.environment(paths, host) if scope != "migrate" else {}
+        content = render({**values, **provided, **own})
+        durable.write(paths.env_file(slot.name, scope), content, 0o600, sync=False)
     durable.sync_folder(f"{paths.env}/{slot.name}")
 
 
@@ -90,7 +92,7 @@ def secrets(paths: Paths, slot: Slot) -> list[str]:
         scopes = [name.removesuffix(".env") for name in os.listdir(f"{paths.env}/{slot.name}")]
     except FileNotFoundError:
         return []
-    wanted = set(slot.secret_names)
+    wanted = {*slot.secret_names, credentials.TOKEN}
     found = {
         value for scope in scopes for name, value in read(paths, slot.name, scope).items() if name in wanted
     }

@@ -40,6 +40,7 @@ class Paths:
         self.work = f"{self.srv}/unfinished"
         self.homes = f"{root}/var/cache/slipway-home"
         self.run = f"{root}/run/slipway"
+        self.app_token = f"{self.lib}/app-credentials.token"
         self.cron_runs = f"{self.lib}/cron"
         """Last run of each cron entry."""
         self.cron_lease = f"{self.run}/cron-owner.json"
@@ -128,6 +129,8 @@ class Host:
         """ARN of the boot document of the host's role; empty where there is no cloud."""
         self.log_group = cloud.text("log_group", "")
         """CloudWatch log group of the host's role."""
+        self.app_role = cloud.text("app_role", "")
+        """ARN of the role whose credentials the app gets; empty: it gets none."""
         self.serves = "web" in self.roles
         """Whether this host runs a HAProxy with the slot map."""
 

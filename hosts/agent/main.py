@@ -35,9 +35,13 @@ COMMANDS = {
     "measure": ("measure", "command"),
     "leave": ("leave", "command"),
     "forward": ("forward", "command"),
+    "credentials": ("credentials", "command"),
 }
 """Command → module and function in it, imported only for that command."""
-_LOCAL = ("announce", "converge", "cron", "forward", "handover", "leave", "measure", "restore", "retire")
+_LOCAL = (
+    *("announce", "converge", "credentials", "cron", "forward", "handover", "leave", "measure"),
+    *("restore", "retire"),
+)
 """Commands that systemd starts without a request on stdin."""
 
 

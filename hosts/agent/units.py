@@ -15,7 +15,10 @@ from .host import Paths
 from .json_object import NO_TEXT, one_line
 from .state import Process, Slot
 
-SANDBOX = """\
+METADATA = ("169.254.169.254/32", "fd00:ec2::254/128")
+"""Where a cloud gives an instance its credentials and user data: for root and the agent, not for the app."""
+
+SANDBOX = f"""\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -44,13 +47,16 @@ LockPersonality=yes
 RemoveIPC=yes
 KeyringMode=private
 UMask=0077
+IPAddressDeny={" ".join(METADATA)}
 LimitCORE=0
 LimitNOFILE=65536
 TasksMax=4096
 """
 """Bun, Node and Python run under each of these lines. Three are missing: MemoryDenyWriteExecute, because
 their JITs write code; ProcSubset=pid, because they read /proc/meminfo and /proc/cpuinfo; and PrivateUsers,
-because a host in a container cannot provide it."""
+because a host in a container cannot provide it.
+
+IPAddressDeny= is the second lock: the firewall's rule (hosts/firewall.py) is also there without BPF."""
 
 
 def properties(sandbox: str = SANDBOX) -> list[str]:

@@ -28,7 +28,7 @@ PLAIN = (
     *("AmbientCapabilities", "SystemCallArchitectures", "RestrictNamespaces"),
 )
 """Settings that `systemctl show` prints as the unit file has them."""
-SETS = ("RestrictAddressFamilies", "ReadWritePaths")
+SETS = ("RestrictAddressFamilies", "ReadWritePaths", "IPAddressDeny")
 SETTINGS = (*PLAIN, *SETS, "SystemCallFilter", "MemoryMax", "TimeoutStopUSec", "LogRateLimitIntervalUSec")
 """What is read of each service."""
 RISKY = frozenset(

@@ -34,6 +34,7 @@ class CloudParts:
     group_names: Mapping[str, Input[str]]
     boot_secret_arns: Mapping[str, Input[str]]
     role_ids: Mapping[str, Input[str]]
+    app_role_arn: Input[str] | None
     key_arn: Input[str]
     target_group_arn: Input[str]
     database_secret_arn: Input[str]
@@ -155,6 +156,7 @@ def _cloud(names: AwsNames, parts: CloudParts) -> Output[Mapping[str, Any]]:
         groups=dict(parts.group_names),
         boot_secrets=dict(parts.boot_secret_arns),
         roles=dict(parts.role_ids),
+        app_role=parts.app_role_arn or "",
         key=parts.key_arn,
         target_group=parts.target_group_arn,
         database=database.identifier if database else "",

@@ -184,6 +184,7 @@ def program(project: Project) -> Mapping[str, Any]:
             group_names=compute.group_names,
             boot_secret_arns=vault.boot_secret_arns,
             role_ids=identity.role_ids,
+            app_role_arn=identity.app_role_arn,
             key_arn=vault.key_arn,
             target_group_arn=edge.target_group_arn,
             database_secret_arn=vault.database_secret_arn,

@@ -266,7 +266,7 @@ def hosts_may_do_their_work(facts: Facts) -> Iterator[Said]:
         yield None, "", f"there is no parameter {wanted}, from which slipway reads the stack's outputs"
 
 
-_ACROSS = {("ssmmessages", "ssm"), ("ec2-instance-connect", "ec2"), ("ssm", "ec2")}
+_ACROSS = {("ssmmessages", "ssm"), ("ec2-instance-connect", "ec2"), ("ssm", "ec2"), ("sts", "iam")}
 """Actions of a service on the resources of another."""
 
 

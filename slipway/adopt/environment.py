@@ -9,7 +9,7 @@ from slipway.adopt.formats import Given
 from slipway.adopt.repository import Repository
 
 GIVEN = {
-    *("READY_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+    *("READY_FILE", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
     *(
         "PORT",
         "HOST",

@@ -149,6 +149,8 @@ class Cloud(Output):
     """Id of the ElastiCache replication group; empty: none."""
     roles: dict[Role, str] = Field(default_factory=dict[Role, str])
     """Unique id (`AROA…`) of each role's instance role: a host's `aws:userid` is `<id>:<instance id>`."""
+    app_role: str = ""
+    """ARN of the role whose credentials the app gets for S3 and mail; empty: it uses neither."""
 
 
 class Outputs(Output):

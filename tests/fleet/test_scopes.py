@@ -83,3 +83,57 @@ def test_no_scope_reaches_anothers_home_or_writes_code(web: AgentHost):
         )
         assert said == ["kept"]
         assert web.sh(f"cat {own[scope]}/note").split() == ["kept", "changed"]
+
+
+METADATA = """\
+import http.server, socket, sys
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+class Role(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"credentials of the role")
+Server((sys.argv[1], 80), Role).serve_forever()
+"""
+LISTEN = """\
+ip address add $1 dev lo && systemd-run --quiet --unit=metadata python3 -c "$2" $1
+for _ in $(seq 100); do [ "$(eval "$3")" = refused ] || exit 0; sleep 0.1; done; exit 1
+"""
+APART = """\
+set -e; ip link set lo up; nft -f /etc/slipway/firewall.nft; ip address add $1 dev lo nodad
+python3 -c "$2" $1 & trap "kill $!" EXIT
+for _ in $(seq 100); do [ "$(eval "$3")" = refused ] || break; sleep 0.1; done
+for user in root app-web app-migrate; do
+    echo $user $(setpriv --reuid=$user --regid=$user --clear-groups sh -c "$3")
+done
+"""
+"""By IPv6, which the fleet's network has not: in another network on the host, with the host's own rules."""
+
+
+def asking(url: str) -> str:
+    return f"curl -s --max-time 5 '{url}' || echo refused"
+
+
+@pytest.fixture
+def metadata(web: AgentHost) -> Generator[str]:
+    """Something answers on the host at the address of instance metadata; the command asks it once."""
+    address = "169.254.169.254"
+    web.sh(LISTEN, address, METADATA, asking(f"http://{address}/"))
+    try:
+        yield asking(f"http://{address}/")
+    finally:
+        web.sh("systemctl stop metadata; ip address del $1/32 dev lo", address)
+
+
+def test_app_code_cannot_reach_the_instances_metadata_and_root_can(web: AgentHost, metadata: str):
+    assert web.sh(metadata) == "credentials of the role"
+    assert {scope: as_scope(web, scope, metadata) for scope in SCOPES} == {
+        scope: ["refused"] for scope in SCOPES
+    }
+
+
+def test_app_code_cannot_reach_the_instances_metadata_by_ipv6_and_root_can(web: AgentHost):
+    for scope in SCOPES:
+        as_scope(web, scope, "true")
+    arguments = ("fd00:ec2::254", METADATA, asking("http://[fd00:ec2::254]/"))
+    said = web.sh('unshare --net bash -c "$1" bash "${@:2}"', APART, *arguments)
+    assert said.splitlines() == ["root credentials of the role", "app-web refused", "app-migrate refused"]

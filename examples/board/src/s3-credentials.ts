@@ -1,4 +1,4 @@
-/** Who asks the object store: an account of the environment's, or, on EC2 without one, the instance's own role. */
+/** Who asks the object store: an account of the environment's, or, on AWS without one, the app's own role. */
 import type { WorkerEnv } from "./env.ts";
 
 export interface Credentials {
@@ -8,7 +8,16 @@ export interface Credentials {
   sessionToken?: string;
 }
 
-const METADATA = process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? "http://169.254.169.254";
+/** Where AWS's SDKs get a role's credentials. */
+interface Place {
+  url: string | undefined;
+  token: string | undefined;
+}
+
+const PLACE: Place = {
+  url: process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI,
+  token: process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN,
+};
 const TIMEOUT_MS = 2_000;
 /** A URL that is presigned now must outlive the five minutes it is given. */
 const RENEW_BEFORE_MS = 10 * 60_000;
@@ -16,7 +25,7 @@ const RENEW_BEFORE_MS = 10 * 60_000;
 /** Resolves to the credentials of this moment; a role's are asked for again before they end. */
 export function s3Credentials(
   env: Pick<WorkerEnv, "S3_ACCESS_KEY_ID" | "S3_SECRET_ACCESS_KEY">,
-  metadata = METADATA,
+  place = PLACE,
 ): () => Promise<Credentials> {
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
   if (accessKeyId && secretAccessKey) return async () => ({ accessKeyId, secretAccessKey });
@@ -27,7 +36,7 @@ export function s3Credentials(
   let held: { credentials: Credentials; ends: number } | undefined;
   let asking: Promise<Credentials> | undefined;
   const renew = async () => {
-    held = await ofTheInstance(metadata);
+    held = await ofTheRole(place);
     return held.credentials;
   };
   return () => {
@@ -39,17 +48,19 @@ export function s3Credentials(
   };
 }
 
-/** IMDSv2: a token first, so that nobody else's request through us can ask. */
-async function ofTheInstance(metadata: string): Promise<{ credentials: Credentials; ends: number }> {
-  const token = await ask(`${metadata}/latest/api/token`, "PUT", {
-    "x-aws-ec2-metadata-token-ttl-seconds": "60",
+/** As AWS's SDKs ask: the token is why nobody else's request through us can. */
+async function ofTheRole({ url, token }: Place): Promise<{ credentials: Credentials; ends: number }> {
+  if (!url) throw new Error("no account for S3: neither S3_ACCESS_KEY_ID nor a role of AWS's");
+  const response = await fetch(url, {
+    headers: token ? { authorization: token } : {},
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  const roles = `${metadata}/latest/meta-data/iam/security-credentials/`;
-  const header = { "x-aws-ec2-metadata-token": token };
-  const role = (await ask(roles, "GET", header)).trim();
-  const found = JSON.parse(await ask(roles + role, "GET", header)) as Record<string, string>;
-  const { AccessKeyId, SecretAccessKey, Token, Expiration } = found;
-  if (!AccessKeyId || !SecretAccessKey || !Expiration) throw new Error("the instance has no role");
+  if (!response.ok) throw new Error(`the role's credentials: answered ${response.status}`);
+  const { AccessKeyId, SecretAccessKey, Token, Expiration } = (await response.json()) as Record<
+    string,
+    string
+  >;
+  if (!AccessKeyId || !SecretAccessKey || !Expiration) throw new Error("the app has no role");
   return {
     credentials: {
       accessKeyId: AccessKeyId,
@@ -58,10 +69,4 @@ async function ofTheInstance(metadata: string): Promise<{ credentials: Credentia
     },
     ends: Date.parse(Expiration),
   };
-}
-
-async function ask(url: string, method: string, headers: Record<string, string>): Promise<string> {
-  const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`the instance's metadata answered ${response.status}`);
-  return response.text();
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.aws.iam.document import Statement, arn, document, iam_arn
-from slipway.settings.aws_names import HOST_KEYS, AwsNames
+from slipway.settings.aws_names import HOST_KEYS, HOST_ROLES, AwsNames
 
 METRICS = "slipway"
 """CloudWatch namespace of the hosts' metrics: `slipway/<fleet>`."""
@@ -60,6 +60,8 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
         ),
         # For its own group only: reports that the host has drained.
         Statement("Leave", ["autoscaling:CompleteLifecycleAction"], [_own_group(names, role)]),
+        # The agent passes the app's credentials on; the app cannot reach the host's own.
+        Statement("ActAsApp", ["sts:AssumeRole"], [app_role(names)]) if has_app_role(estate) else None,
         # What sessions need of AmazonSSMManagedInstanceCore, without its ssm:GetParameter on everything.
         Statement(
             "Sessions",
@@ -73,8 +75,40 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
             ["*"],
         ),
         _mail(estate),
+        *not_others(estate, assumes=has_app_role(estate)),
+    )  # fmt: skip
+
+
+def app_policy(estate: Estate) -> dict[str, Any]:
+    """The app itself, on every host: uploads under the prefix, mail from its domain, nothing else."""
+    return document(
+        _use_key(estate, "kms:Decrypt", "kms:GenerateDataKey", services=("s3",)),
+        *_uploads(estate),
+        _mail(estate),
         *not_others(estate),
     )  # fmt: skip
+
+
+def app_trust(names: AwsNames) -> dict[str, Any]:
+    """Trust policy of the app's role: this stack's hosts only."""
+    hosts = [iam_arn(names, f"role/{names.fleet}-{role}") for role in HOST_ROLES]
+    return document(
+        # In the condition: AWS rejects a principal that does not exist yet.
+        Statement(
+            "Hosts", ["sts:AssumeRole"], principals={"AWS": iam_arn(names, "root")},
+            conditions={"ArnEquals": {"aws:PrincipalArn": hosts}},
+        )
+    )  # fmt: skip
+
+
+def app_role(names: AwsNames) -> str:
+    """ARN of the app's role."""
+    return iam_arn(names, f"role/{names.fleet}-app")
+
+
+def has_app_role(estate: Estate) -> bool:
+    """Does the app use S3 or mail by AWS's credentials?"""
+    return bool(estate.uploads or estate.mail_domain)
 
 
 def proxy_policy(estate: Estate) -> dict[str, Any]:
@@ -89,8 +123,8 @@ def proxy_policy(estate: Estate) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def not_others(estate: Estate) -> tuple[Statement, ...]:
-    """Denies for everything that does not belong to this stack."""
+def not_others(estate: Estate, *, assumes: bool = False) -> tuple[Statement, ...]:
+    """Denies for everything that does not belong to this stack; `assumes`: except to become the app."""
     names = estate.names
     buckets = [estate.builds, f"{estate.builds}/*"]
     buckets += [estate.uploads, f"{estate.uploads}/*"] if estate.uploads else []
@@ -109,19 +143,29 @@ def not_others(estate: Estate) -> tuple[Statement, ...]:
             "NotOthersParameters", ["ssm:GetParameter*", "ssm:PutParameter", "ssm:DeleteParameter*"],
             not_resources=[arn(names, "ssm", f"parameter{names.outputs_parameter}")], effect="Deny",
         ),
-        Statement(
-            "NoOtherRole", ["sts:AssumeRole", "iam:PassRole"], [iam_arn(names, "role/*")], effect="Deny",
-        ),
+        *_no_other_role(names, assumes),
     )  # fmt: skip
+
+
+def _no_other_role(names: AwsNames, assumes: bool) -> tuple[Statement, ...]:
+    every = [iam_arn(names, "role/*")]
+    if not assumes:
+        return (Statement("NoOtherRole", ["sts:AssumeRole", "iam:PassRole"], every, effect="Deny"),)
+    return (
+        Statement("NoOtherRole", ["sts:AssumeRole"], not_resources=[app_role(names)], effect="Deny"),
+        Statement("NoRolePassed", ["iam:PassRole"], every, effect="Deny"),
+    )
 
 
 _READ_SECRET = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
 _KEY_USES = ("kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 
-def _use_key(estate: Estate, *actions: str) -> Statement:
+def _use_key(
+    estate: Estate, *actions: str, services: tuple[str, ...] = ("s3", "secretsmanager")
+) -> Statement:
     """Use of the key, but only through the services that encrypt with it."""
-    via = [_via(estate.names, service) for service in ("s3", "secretsmanager")]
+    via = [_via(estate.names, service) for service in services]
     return Statement("UseKey", actions, [estate.key], conditions={"StringEquals": {"kms:ViaService": via}})
 
 

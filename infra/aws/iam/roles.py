@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.aws.iam.document import as_json
-from infra.aws.iam.host_policies import Estate, host_policy, proxy_policy
+from infra.aws.iam.host_policies import Estate, app_policy, app_trust, host_policy, proxy_policy
 from infra.aws.iam.release_policies import (
     AUDIENCE,
     GITHUB,
@@ -48,7 +48,8 @@ class IdentityArgs:
 class Identity(pulumi.ComponentResource):
     """Roles of one stack; none has an access key (IAM.3), each has least privilege (I7).
 
-    web, worker: one role and one instance profile each. proxy: RDS Proxy's, if there is one. deploy,
+    web, worker: one role and one instance profile each. app: what the agent on these hosts passes on to the
+    app, if it uses S3 or mail. proxy: RDS Proxy's, if there is one. deploy,
     preview: with `github`, assumed by its workflows with OIDC; the trust policies require exactly this
     repository, and its environment (deploy) or a pull request (preview).
     """
@@ -58,6 +59,7 @@ class Identity(pulumi.ComponentResource):
     role_arns: dict[str, pulumi.Output[str]]
     role_ids: dict[str, pulumi.Output[str]]
     """Unique id, `AROA…`, by role."""
+    app_role_arn: pulumi.Output[str] | None = None
     proxy_role_arn: pulumi.Output[str] | None = None
     deploy_role_arn: pulumi.Output[str] | None = None
     preview_role_arn: pulumi.Output[str] | None = None
@@ -69,6 +71,8 @@ class Identity(pulumi.ComponentResource):
         self.profiles, self.role_arns, self.role_ids = {}, {}, {}
         for role in HOST_ROLES:
             self._host_role(role)
+        if args.uploads_arn or args.mail_domain:
+            self.app_role_arn = self._role("app", app_trust(args.names), app_policy, {ROLE_TAG: "app"}).arn
         if args.proxy:
             trust = service_trust(args.names, "rds.amazonaws.com")
             self.proxy_role_arn = self._role("proxy", trust, proxy_policy).arn

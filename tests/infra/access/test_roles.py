@@ -70,6 +70,32 @@ def test_no_role_takes_or_passes_on_another(own: Estate, other: Estate):
             assert Session(own, role).may("iam:PassRole", target) != "allowed"
 
 
+def test_the_apps_role_is_for_the_hosts_of_its_own_stack(own: Estate, other: Estate):
+    """Without it the app has nothing: it cannot reach the credentials of its host."""
+    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+    def trusts(arn: str) -> bool:
+        request = Request(Caller(arn), "sts:AssumeRole", own.role("app"))
+        return decide(request, [everything], own.trust("app"), resource_must_allow=True) == "allowed"
+
+    assert [role for role in own.roles if trusts(own.role(role))] == ["web", "worker"]
+    assert not [role for role in other.roles if trusts(other.role(role))]
+    for role in ("web", "worker"):
+        assert Session(own, role).may("sts:AssumeRole", own.role("app")) == "allowed"
+        assert Session(other, role).may("sts:AssumeRole", own.role("app")) != "allowed"
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["secretsmanager:GetSecretValue", "s3:GetObject", "sts:AssumeRole", "iam:PassRole", "ssm:StartSession"],
+)
+def test_the_app_reads_neither_secrets_nor_builds_and_takes_no_role(own: Estate, action: str):
+    secrets = [own.secret(f"boot/{role}") for role in ("web", "worker")]
+    for arn in ("*", *secrets, own.secret("app"), f"{own.bucket('builds')}/x", own.role("web"), own.outputs):
+        assert Session(own, "app").may(action, arn) != "allowed"
+    assert Session(own, "app").may("s3:GetObject", f"{own.bucket('uploads')}/users/a.png") == "allowed"
+
+
 def test_nobody_has_everything_on_everything(own: Estate):
     for role in own.roles:
         for policy in own.policies(role):

@@ -12,8 +12,8 @@ UNIT = {
     "Timer": {"OnCalendar", "AccuracySec"},
     "Service": {
         "AmbientCapabilities", "CacheDirectory", "CacheDirectoryMode", "CapabilityBoundingSet",
-        "DevicePolicy", "Environment", "EnvironmentFile", "ExecStart", "Group", "KeyringMode", "KillMode",
-        "KillSignal", "LimitCORE",
+        "DevicePolicy", "Environment", "EnvironmentFile", "ExecStart", "Group", "IPAddressDeny",
+        "KeyringMode", "KillMode", "KillSignal", "LimitCORE",
         "LimitNOFILE", "LockPersonality", "MemoryMax", "NoNewPrivileges", "PrivateDevices", "PrivateMounts",
         "PrivateTmp", "ProtectClock", "ProtectControlGroups", "ProtectHome", "ProtectHostname",
         "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectProc", "ProtectSystem",

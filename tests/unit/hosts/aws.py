@@ -20,6 +20,7 @@ def on_aws(plan: FleetPlan, *, cloudflare: bool = False) -> FleetPlan:
         boot_secrets={"web": "arn:web", "worker": "arn:worker"},
         key="arn:key",
         target_group="arn:tg",
+        app_role="arn:app",
     )
     outputs = plan.outputs.model_copy(
         update={

@@ -9,6 +9,7 @@ import pytest
 
 from hosts.firewall import rules, ruleset
 from hosts.plan import FleetPlan
+from tests.unit.hosts.aws import on_aws
 
 
 def test_data_answers_web_and_worker_and_the_edge_only_for_uploads(plan: FleetPlan):
@@ -46,3 +47,13 @@ def test_nft_takes_the_rules(plan: FleetPlan, name: str):
     if b"unshare" in judged.stderr:
         pytest.skip("no user namespaces here")
     assert judged.returncode == 0, judged.stderr
+
+
+def test_the_accounts_of_an_app_cannot_reach_the_instances_metadata(plan: FleetPlan):
+    """Not on AWS either: for uploads and mail the agent gives it credentials of its own role."""
+    for each in (plan, on_aws(plan)):
+        lines = [line.strip() for line in ruleset(each, plan.outputs.host("web1")).splitlines()]
+        assert [line.partition(" reject")[0] for line in lines if "skuid" in line] == [
+            "meta skuid 60706-61183 ip daddr 169.254.169.254/32",
+            "meta skuid 60706-61183 ip6 daddr fd00:ec2::254/128",
+        ]

@@ -89,8 +89,9 @@ def test_a_host_makes_of_its_kit_what_the_operators_plan_says(plan: FleetPlan, r
         "region": "eu-central-1",
         "boot_secret": f"arn:{role}",
         "log_group": AwsNames(aws.stack, "123456789012", "eu-central-1").log_group(role),
+        "app_role": "arn:app",
     }
-    assert "slipway-forward.service" in operations(there, host)
+    assert {"slipway-forward.service", "slipway-credentials.service"} <= set(operations(there, host))
     assert written["builds"]["access_key"] == written["builds"]["secret_key"] == ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.aws.iam.document import Statement, as_json, document, partition
-from infra.aws.iam.host_policies import host_policy, proxy_policy
+from infra.aws.iam.host_policies import app_policy, app_role, host_policy, proxy_policy
 from infra.aws.iam.release_policies import deploy_policy, preview_policy
 from tests.unit.infra.estates import ACCOUNT, REGION, USER_ID, allowed, estate
 
@@ -114,6 +114,28 @@ def test_without_uploads_and_mail_nothing_is_said_of_them():
     text = as_json(host_policy(estate(uploads=""), "web"))
     assert "uploads" not in text
     assert "ses:" not in text
+
+
+def test_the_app_uses_uploads_and_neither_secrets_nor_builds_nor_roles():
+    app = app_policy(OWN)
+    assert allowed(app, PUT, f"{OWN.uploads}/users/a.png", HERE)
+    assert not allowed(app, PUT, f"{OWN.uploads}/other/a.png", HERE)
+    for action, resource in (
+        (GET, f"{OWN.builds}/x"),
+        (READ_SECRET, OWN.boot_secrets["web"]),
+        (READ_SECRET, OWN.app_secret),
+        ("sts:AssumeRole", app_role(OWN.names)),
+        ("ssmmessages:OpenControlChannel", "*"),
+    ):
+        assert not allowed(app, action, resource, HERE)
+
+
+def test_a_host_takes_the_apps_role_and_no_other():
+    assert allowed(WEB, "sts:AssumeRole", app_role(OWN.names))
+    assert not allowed(WEB, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/board-prod-deploy")
+    assert not allowed(WEB, "iam:PassRole", app_role(OWN.names))
+    without = host_policy(estate(uploads=""), "web")
+    assert not allowed(without, "sts:AssumeRole", app_role(OWN.names))
 
 
 def test_mail_is_sent_from_the_domain_only():
