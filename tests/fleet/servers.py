@@ -116,7 +116,7 @@ def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
 
 def _remove(docker: Docker, servers: Iterable[str]) -> None:
     names = [f"{PREFIX}-{name}" for name in servers]
-    docker.run("rm", "--force", "--volumes", *names, check=False)
+    docker.run("rm", "--force", "--volumes", *names, check=False, timeout=400)
     subprocess.run([docker.binary, "network", "rm", PREFIX], check=False, capture_output=True)
 
 

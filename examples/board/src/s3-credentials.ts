@@ -56,7 +56,10 @@ async function ofTheRole({ url, token }: Place): Promise<{ credentials: Credenti
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) throw new Error(`the role's credentials: answered ${response.status}`);
-  const { AccessKeyId, SecretAccessKey, Token, Expiration } = (await response.json()) as Record<string, string>;
+  const { AccessKeyId, SecretAccessKey, Token, Expiration } = (await response.json()) as Record<
+    string,
+    string
+  >;
   if (!AccessKeyId || !SecretAccessKey || !Expiration) throw new Error("the app has no role");
   return {
     credentials: {

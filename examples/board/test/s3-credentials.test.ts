@@ -39,7 +39,10 @@ describe("credentials for the object store", () => {
   });
 
   test("without one, the role's are asked for, once", async () => {
-    const credentials = s3Credentials({ S3_ACCESS_KEY_ID: undefined, S3_SECRET_ACCESS_KEY: undefined }, place);
+    const credentials = s3Credentials(
+      { S3_ACCESS_KEY_ID: undefined, S3_SECRET_ACCESS_KEY: undefined },
+      place,
+    );
     const [first, second] = await Promise.all([credentials(), credentials()]);
     expect(first).toEqual({ accessKeyId: "ASIA1", secretAccessKey: "secret", sessionToken: "session" });
     expect(second).toEqual(first);
@@ -49,7 +52,10 @@ describe("credentials for the object store", () => {
 
   test("a role's credentials are renewed before they end", async () => {
     lifeMs = 5 * 60_000;
-    const credentials = s3Credentials({ S3_ACCESS_KEY_ID: undefined, S3_SECRET_ACCESS_KEY: undefined }, place);
+    const credentials = s3Credentials(
+      { S3_ACCESS_KEY_ID: undefined, S3_SECRET_ACCESS_KEY: undefined },
+      place,
+    );
     const first = await credentials();
     expect((await credentials()).accessKeyId).not.toBe(first.accessKeyId);
   });
