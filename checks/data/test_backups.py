@@ -35,7 +35,7 @@ PROGRAM = "/usr/local/bin/slipway-backup"
 )
 def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
-    newest = _newest(host)
+    newest = _newest(live, host)
     hours = (time.time() - newest[1]) / 3600
     assert hours <= HOURS, f"the newest backup is {hours:.0f} hours old"
     assert newest[2] > 0, f"{newest[0]} is empty"
@@ -138,7 +138,7 @@ def test_the_newest_backup_has_a_copy_elsewhere(live: LiveStack, hosts: Hosts) -
     assert declared.copy_host in set(hosts), (
         f"checks.backups.copy_host: there is no host {declared.copy_host}"
     )
-    file = _newest(host)[0]
+    file = _newest(live, host)[0]
     name = file.rpartition("/")[2]
     found = hosts[declared.copy_host].run("sha256sum %s", f"{declared.copy_folder}/{name}").stdout.split()
     assert found, f"{declared.copy_host} has no copy of {name}"
@@ -174,7 +174,7 @@ def test_the_newest_backup_can_be_restored(
     live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config
 ) -> None:
     host = _keeper(live, hosts)
-    file, written, size = _newest(host)
+    file, written, size = _newest(live, host)
     if size > DRILL_BYTES and not pytestconfig.getoption("--invasive"):
         not_evaluated(f"the dump has {size / 1e9:.1f} GB: --invasive restores it")
     name = live.outputs.database.name if live.outputs.database else ""
@@ -243,9 +243,13 @@ def _keeper(live: LiveStack, hosts: Hosts) -> Host:
     return hosts[name]
 
 
-def _newest(host: Host) -> tuple[str, float, int]:
-    """Path, time of writing and size of the newest backup."""
+def _newest(live: LiveStack, host: Host) -> tuple[str, float, int]:
+    """Path, time of writing and size of the newest backup; ends the check if none is due yet."""
     found = [each for each in _backups(host) if "-check-" not in each[0]]
+    fired = host.service("slipway-backup.timer").systemd_properties.get("LastTriggerUSec", "")
+    if not found and not fired and live.app.migrate is None:
+        # A release makes one before it migrates; without migrations the first night does.
+        not_evaluated("no night has passed yet")
     if not found:
         pytest.fail("there is no backup at all")
     return found[-1]

@@ -116,7 +116,7 @@ HEADERS = (
     Case(
         "a version in a header",
         edge(header("Server", "nginx/1.18.0")),
-        red=("X2/no-header-shows-a-version",),
+        red=("X2/no-header-shows-a-version", "X2/refusals-have-the-headers-too"),
         run=("X2",),
     ),
     Case(
@@ -133,7 +133,11 @@ HEADERS = (
     Case(
         "any request id is accepted",
         edge(drop="set-header X-Request-Id %.uuid", at="    acl named_well"),
-        red=("X13/a-request-id-from-outside-cannot-hold-anything", "X13/every-answer-has-a-request-id"),
+        red=(
+            "X13/a-request-id-from-outside-cannot-hold-anything",
+            "X13/every-answer-has-a-request-id",
+            "X2/refusals-have-the-headers-too",
+        ),
         says="500 letters",
     ),
     Case(

@@ -37,14 +37,14 @@ CASES = (
     Case(
         "a session that is refused to everyone",
         edge(answered(401, "{}", f"{REFRESH} {{ req.hdr(cookie) -m found }}")),
-        red=(CSRF,),
+        red=(CSRF, "X6/a-refresh-token-works-once"),
         run=("X6",),
         says="proves nothing",
     ),
     Case(
         "a refresh that needs no cookie",
         edge(answered(200, "{}", f"{REFRESH} !{{ req.hdr(origin) -m sub evil null }}")),
-        red=(CSRF,),
+        red=(CSRF, "X6/a-refresh-token-works-once", "X6/a-session-ends-with-its-sign-out"),
         run=("X6",),
         says="needs no cookie",
     ),

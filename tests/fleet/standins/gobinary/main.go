@@ -32,7 +32,6 @@ func main() {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		for name, value := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-			"X-Frame-Options":         "DENY",
 			"X-XSS-Protection":        "0",
 			"Referrer-Policy":         "no-referrer",
 		} {
@@ -42,6 +41,7 @@ func main() {
 	})
 	safe := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("X-Frame-Options", "DENY")
 		mux.ServeHTTP(w, r)
 	})
 	if err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), safe); err != nil {
