@@ -50,6 +50,10 @@ WHERE_THERE = {
         "P10/no-declared-route-breaks": "it asks as the smoke user where there is one",
         "P10/random-requests-break-nothing": "it asks as the smoke user where there is one",
     },
+    "checks.signed_in": {
+        "P10/no-declared-route-breaks": "it is one of the routes that are tried",
+        "P10/random-requests-break-nothing": "it is one of the routes that are tried",
+    },
     "slipway:database": {
         "I3/data-services-start-at-boot": "it names the services that the stack has",
         "I5/only-the-apps-hosts-reach-database-and-redis": "one of the two is enough",
