@@ -30,12 +30,17 @@ class Switch(Phase[Cutover]):
     shipment: Shipment
 
     def run(self, rollout: Rollout) -> Cutover:
-        """Web hosts first: users are served before any worker finishes its jobs and hands over."""
+        """Web hosts first: users are served before any worker finishes its jobs and hands over.
+
+        A web host may run workers too: a handover that fails takes the host back, which must not happen once
+        the release is promoted.
+        """
         hosts, shipment = rollout.hosts, self.shipment
         hosts.take_in_joiners(rollout.live, lambda host: prepare(rollout, shipment, host))
         web = hosts.each(hosts.web, lambda host: switch_to(rollout, host, shipment), doing="switching")
+        also = [host for host in hosts.web if web[host.name].handover and host not in hosts.workers]
         hosts.each(
-            hosts.workers,
+            [*hosts.workers, *also],
             lambda host: switch_to(rollout, host, shipment, wait=True),
             doing="handing over the workers",
         )

@@ -36,7 +36,12 @@ def test_stage_takes_the_processes_of_its_role_into_the_idle_slot(world: World):
 
 
 def test_a_build_for_another_processor_is_refused_before_anything_is_fetched(world: World):
-    manifest = {"layers": [], "processes": {"web": WEB}, "cron": {}, "arch": "riscv"}
+    manifest: dict[str, object] = {
+        "layers": [],
+        "processes": {"web": WEB},
+        "cron": {},
+        "arch": "riscv",
+    }
     with pytest.raises(AgentError, match="the build is for riscv, this host's processor is") as refused:
         world.ask(stage.command, **request(1, manifest=manifest))
     assert refused.value.code == "wrong_processor"
