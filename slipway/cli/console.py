@@ -14,6 +14,7 @@ from slipway.settings.printable import printable
 
 if TYPE_CHECKING:
     from slipway.platforms.platform import Platform
+    from slipway.release.phases import Report
     from slipway.stack import LiveStack
 
 Stack = Annotated[
@@ -69,3 +70,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str =
     for row in rows:
         grid.add_row(*(Text(printable(cell)) for cell in row))
     console.print(grid)
+
+
+def say_shipped(report: Report, stack: str, *, json: bool) -> None:
+    """What a release or promotion to `stack` came to."""
+    if json:
+        emit_json(report.as_json())
+        return
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    build = report.build[:13]
+    say(f"release {report.release} (build {build}) serves {report.url} after {report.seconds:.1f} s")
+    say(f"back again: slipway rollback --stack {stack}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import Json, emit_json, live_stack, progress, say
+from slipway.cli.console import Json, emit_json, live_stack, progress, say, say_shipped
 from slipway.settings import BadInput
 
 
@@ -67,11 +67,4 @@ def promote(
                 return
         options = Options(observe_seconds=observe, automatic=is_automatic(), wait_seconds=wait)
         report = bring(live_stack(to), folder, options, shown)
-    if json:
-        emit_json(report.as_json())
-        return
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    short = report.build[:13]
-    say(f"release {report.release} (build {short}) serves {report.url} after {report.seconds:.1f} s")
-    say(f"back again: slipway rollback --stack {to}")
+    say_shipped(report, to, json=json)

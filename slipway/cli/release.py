@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from slipway.cli.build import Unsandboxed
-from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, live_stack, progress, say
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, live_stack, progress, say_shipped
 
 
 def release(
@@ -72,11 +72,4 @@ def release(
         wait_seconds=wait,
     )
     report = ship(live_stack(stack), options, progress(as_json=json))
-    if json:
-        emit_json(report.as_json())
-        return
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    build = report.build[:13]
-    say(f"release {report.release} (build {build}) serves {report.url} after {report.seconds:.1f} s")
-    say(f"back again: slipway rollback --stack {stack}")
+    say_shipped(report, stack, json=json)
