@@ -29,10 +29,12 @@ from slipway.settings import (
     STICKY_COOKIE,
     App,
     BadInput,
+    Bucket as BucketOutput,
     CheckSocket,
     CheckToken,
     CheckUpload,
     CheckWebhook,
+    Host as HostOutput,
     Number,
     Outputs,
     Project,
@@ -43,8 +45,6 @@ from slipway.settings import (
     misfits,
     open_project,
 )
-from slipway.settings import Bucket as BucketOutput
-from slipway.settings import Host as HostOutput
 from slipway.storage.bucket import Bucket, BucketError
 from slipway.storage.lease import Lease, current_owner
 from slipway.storage.ledger import Ledger

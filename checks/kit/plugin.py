@@ -16,8 +16,7 @@ from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of
 from checks.kit.needs import undeclared
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, compared, history, result_of
-from checks.kit.roots import ROOTS as ROOT_IDS
-from checks.kit.roots import SITE, Roots, stand_on
+from checks.kit.roots import ROOTS as ROOT_IDS, SITE, Roots, stand_on
 from checks.kit.verdicts import judge, reason_of, weigh
 from slipway.stack import LiveStack, SlipwayError, open_live
 

@@ -8,8 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from hosts.agent.leave import DEREGISTER_SECONDS, NOTICE_SECONDS
-from hosts.agent.leave import HOOK as LEAVING_HOOK
+from hosts.agent.leave import DEREGISTER_SECONDS, HOOK as LEAVING_HOOK, NOTICE_SECONDS
 from hosts.kit.user_data import PATIENCE_MINUTES
 from infra.aws.launch_template import LaunchTemplateArgs, host_tags, launch_template
 from infra.aws.limits import retention_days

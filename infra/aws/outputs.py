@@ -8,16 +8,12 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from infra.aws.cache import PORT as REDIS_PORT
-from infra.aws.cache import Cache
-from infra.aws.database import PORT as DATABASE_PORT
-from infra.aws.database import Database as MadeDatabase
-from infra.cloudflare.uploads import SECRET as R2_SECRET
-from infra.cloudflare.uploads import Uploads as R2Uploads
+from infra.aws.cache import PORT as REDIS_PORT, Cache
+from infra.aws.database import PORT as DATABASE_PORT, Database as MadeDatabase
+from infra.cloudflare.uploads import SECRET as R2_SECRET, Uploads as R2Uploads
 from slipway.settings import Bucket, Cloud, Outputs, Redis, SecretStore
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.outputs import Database
-from slipway.settings.outputs import Output as Part
+from slipway.settings.outputs import Database, Output as Part
 
 CA_FILE = "/etc/slipway/ca.pem"
 """Authorities on hosts: RDS's own, which certify the database, and the public ones, which certify RDS Proxy,

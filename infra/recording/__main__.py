@@ -15,8 +15,7 @@ import yaml
 
 from infra import RECORDED
 from infra.recording.record import ProgramFailed
-from infra.recording.sandbox import attempts, go_offline
-from infra.recording.sandbox import install as make_cloudflare_lean
+from infra.recording.sandbox import attempts, go_offline, install as make_cloudflare_lean
 from slipway.settings import SlipwayError
 
 

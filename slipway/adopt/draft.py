@@ -1,7 +1,5 @@
 """From a repository to what slipway.toml shall say: kind, dependencies, build, processes, migrations, env."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,11 +1,9 @@
 """How an app is built and started, as its own manifests and source say."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, cast
 
-from slipway.adopt.recipe import Packager, Recipe
+from slipway.adopt.recipe import SERVERS, Packager, Recipe
 from slipway.adopt.repository import Package, Repository
 
 WEB = re.compile(r"^(?:api|web|server|app|backend|http)$")
@@ -115,8 +113,6 @@ class Entries:
 
     def _is_web(self, package: Package) -> bool:
         """By its dependencies, its folder's name, or because it is the only one."""
-        from slipway.adopt.recipe import SERVERS  # noqa: PLC0415 - beside its use
-
         servers = SERVERS | {"elysia", "hono", "next", "@ws-kit/bun", "@ws-kit/zod"}
         named = WEB.match(package.folder.rpartition("/")[2])
         return bool(len(self.repository.packages) == 1 or servers & set(package.needs) or named)

@@ -1,7 +1,5 @@
 """Which variables the app reads, and where each one's value comes from."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

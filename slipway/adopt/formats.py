@@ -1,7 +1,5 @@
 """What another tool was given to run this app: Procfile, compose.yaml, fly.toml, Kamal's deploy.yml."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """What a repository still lacks before it can be shipped, each with the command that fixes it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

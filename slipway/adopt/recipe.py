@@ -1,7 +1,5 @@
 """The table of recipes: which kind of app a repository holds, and what that kind needs."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Facts about a repository, read from its files: dependencies, entry points, names of env variables."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib
@@ -11,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from slipway.build.source import read_source
+from slipway.build.source import matcher, read_source
 from slipway.settings import BadInput
 
 SOURCE = {
@@ -71,8 +69,6 @@ class Repository:
 
     def has(self, name: str) -> bool:
         """Whether a file of this name is in the root; `*` and `**` as in globs of slipway.toml."""
-        from slipway.build.source import matcher  # noqa: PLC0415 - beside its use
-
         return name in self.files or ("*" in name and any(map(matcher([name]), self.files)))
 
     def first(self, *names: str) -> str:

@@ -1,7 +1,5 @@
 """Writes the files of a draft into the repository. A file that is there is kept as it is."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
@@ -10,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment as Jinja
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import Environment as Jinja, FileSystemLoader, StrictUndefined
 
 from slipway.adopt.draft import NOT_SHIPPED, Draft
 from slipway.adopt.environment import Entry, Keys

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from slipway.build import cache
 from slipway.build.build import Build, in_cache, input_digest, keep_build, refuse_another
-from slipway.build.cache import file_digest
 from slipway.build.command import client_env
 from slipway.build.manifest import canonical, read_manifest
 from slipway.build.source import read_source, refuse_dirty
@@ -76,7 +75,7 @@ def _take_in(folder: Path) -> str:
         given = folder / LAYERS / path.name
         if path.exists():
             continue
-        if not given.is_file() or f"sha256:{file_digest(given)}" != layer.digest:
+        if not given.is_file() or f"sha256:{cache.file_digest(given)}" != layer.digest:
             raise BadInput(
                 f"{given}: the {layer.kind} layer is missing or was changed", remedy="make the build again"
             )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from slipway.build import cache
-from slipway.build.cache import file_digest, settings_digest, tree_digest
 from slipway.build.command import BuildFailed, build_env, client_env, run_command
 from slipway.build.manifest import (
     Layer,
@@ -107,8 +106,8 @@ def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
         mode="json", include={"name", "runtime", "build", "processes", "cron", "migrate"}, by_alias=True
     )
     settings["declared"] = declared_by(app).model_dump(mode="json", by_alias=True)
-    return "sha256:" + settings_digest(
-        tree_digest(source.root, source.files), settings, architecture(), env=public
+    return "sha256:" + cache.settings_digest(
+        cache.tree_digest(source.root, source.files), settings, architecture(), env=public
     )
 
 
@@ -209,7 +208,7 @@ def run_checks(
     app = project.app
     source = read_source(project.context)
     public = client_env(app, project.stack)
-    key = settings_digest(input_digest(app, source, public), list(app.preflight.commands))
+    key = cache.settings_digest(input_digest(app, source, public), list(app.preflight.commands))
     if not app.preflight.commands or cache.recall("checks", key):
         return
     runtime = install(app.runtime, line)
@@ -288,7 +287,7 @@ def _send(build: Build, layer: Layer, bucket: Bucket, line: Callable[[str], None
     if bucket.exists(layer.key):
         return 0
     path = build.layers[layer.digest]
-    if f"sha256:{file_digest(path)}" != layer.digest:
+    if f"sha256:{cache.file_digest(path)}" != layer.digest:
         path.unlink()
         raise SlipwayError(
             f"the {layer.kind} layer in {path.parent} was damaged and has been removed",

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slipway.build import cache
-from slipway.build.cache import settings_digest
 from slipway.settings import BadInput, SlipwayError
 
 FRESH_SECONDS = 86400
@@ -101,7 +100,7 @@ def resolve(wanted: Sequence[str], line: Callable[[str], None], *, fresh: bool =
             f"runtime: {', '.join(wanted)} of Debian cannot be fetched: this machine has no apt",
             remedy="build on Debian or Ubuntu, or in a container of it",
         )
-    key = settings_digest(list(wanted), str(os.environ.get("APT_CONFIG", "")))
+    key = cache.settings_digest(list(wanted), str(os.environ.get("APT_CONFIG", "")))
     known = cache.recall("apt", key)
     if known and not fresh and time.time() - known["at"] < FRESH_SECONDS:
         return Resolved(tuple(wanted), tuple(Deb(**each) for each in known["debs"]), is_new=False)

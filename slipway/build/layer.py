@@ -21,7 +21,6 @@ from typing import IO, Any, Literal, cast
 import zstandard
 
 from slipway.build import cache
-from slipway.build.cache import file_digest
 from slipway.build.command import EPOCH
 from slipway.build.source import leads_out
 from slipway.settings import BadInput
@@ -124,7 +123,11 @@ def _add(tar: tarfile.TarFile, entry: Entry, times: Times, report: Callable[[int
 
 
 def _content_hash(entry: Entry) -> str:
-    return file_digest(entry.origin) if entry.content is None else hashlib.sha256(entry.content).hexdigest()
+    return (
+        cache.file_digest(entry.origin)
+        if entry.content is None
+        else hashlib.sha256(entry.content).hexdigest()
+    )
 
 
 class _Counted(io.RawIOBase):

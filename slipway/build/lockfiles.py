@@ -1,7 +1,5 @@
 """The packages that lock files name: npm, bun, deno, pnpm and yarn for JavaScript, uv for Python."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

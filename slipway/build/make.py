@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.build import cache
-from slipway.build.cache import settings_digest, tree_digest
 from slipway.build.command import BuildFailed, run_command
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Entry, Packed, collect, pack, recalled, record_of
 from slipway.build.lockfiles import Package, read_lockfiles
@@ -178,8 +177,8 @@ def deps_layer(order: Order, folder: Path) -> Packed | None:
             remedy="name the lock file and the package manifests, relative to build.context",
         )
     runtime = order.runtime.home.name if order.runtime else ""
-    content = tree_digest(source.root, inputs)
-    key = settings_digest(content, deps.command, deps.paths, runtime, architecture(), LEVEL)
+    content = cache.tree_digest(source.root, inputs)
+    key = cache.settings_digest(content, deps.command, deps.paths, runtime, architecture(), LEVEL)
     if known := recalled(cache.recall("deps", key)):
         order.line("dependencies are unchanged")
         return known

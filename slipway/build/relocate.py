@@ -5,8 +5,6 @@ library of the same packages, so that a host's Debian may be older or newer than
 where Ruby, PHP and others find their files.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from slipway.build import cache
-from slipway.build.cache import settings_digest
 from slipway.build.debian import Deb, resolve, unpack
 from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Packed, collect, pack, recalled, record_of
 from slipway.build.relocate import relocate
@@ -136,7 +135,7 @@ def _debian_python(
 
 def runtime_layer(installed: Installed) -> Packed:
     """The runtime as a layer; packed once per machine."""
-    key = settings_digest(installed.home.name, LEVEL)
+    key = cache.settings_digest(installed.home.name, LEVEL)
     if known := recalled(cache.recall("runtimes", key)):
         return known
     layer = pack(collect(installed.home, lambda name: name.startswith(f"{RUNTIME_FOLDER}/")))

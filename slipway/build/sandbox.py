@@ -5,8 +5,6 @@ command works in, the programs on PATH, the caches of package managers, and an e
 is the machine's, because package registries are there.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

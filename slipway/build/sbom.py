@@ -1,7 +1,5 @@
 """The bill of materials: packages of the lock files as CycloneDX 1.6 JSON, byte for byte reproducible."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -11,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cyclonedx import model
-from cyclonedx.model import bom as bill
-from cyclonedx.model import component
+from cyclonedx.model import bom as bill, component
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL

@@ -1,7 +1,5 @@
 """Cloudflare's Worker, built with the app's own pinned runtime, which need not be installed."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

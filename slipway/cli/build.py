@@ -36,8 +36,7 @@ def build(
       slipway release --stack prod --build artifact
     """
     from slipway.build.artifact import write_artifact  # noqa: PLC0415 - slow to import, and --help needs none
-    from slipway.build.build import build as make  # noqa: PLC0415
-    from slipway.build.build import run_checks  # noqa: PLC0415
+    from slipway.build.build import build as make, run_checks  # noqa: PLC0415
     from slipway.settings import open_project  # noqa: PLC0415
 
     project, shown = open_project(stack), progress(as_json=json)

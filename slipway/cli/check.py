@@ -8,7 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json
 
 
 def check(
@@ -64,9 +64,11 @@ def check(
       slipway check --watch --every 30
       slipway check --stack prod --since-release
     """
-    from slipway.checking import Checked, run  # noqa: PLC0415
-    from slipway.checking import watch as run_again  # noqa: PLC0415
-    from slipway.cli.console import emit_json  # noqa: PLC0415
+    from slipway.checking import (  # noqa: PLC0415
+        Checked,
+        run,
+        watch as run_again,
+    )
     from slipway.settings import BadInput, open_project  # noqa: PLC0415
 
     if severity not in ("critical", "high", "medium", "low"):

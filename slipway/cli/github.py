@@ -1,7 +1,5 @@
 """`slipway github ids`: the numbers by which GitHub's tokens name a repository."""
 
-from __future__ import annotations
-
 import json as encoding
 import os
 from typing import Annotated, Any

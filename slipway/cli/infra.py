@@ -61,8 +61,11 @@ def cost(stack: Stack = PROD, json: Json = False) -> None:
       slipway infra cost --stack preview --json
     """
     recorded, _ = _recorded(stack)
-    from infra.picture.cost import NOT_IN_IT, prices  # noqa: PLC0415
-    from infra.picture.cost import cost as estimate  # noqa: PLC0415
+    from infra.picture.cost import (  # noqa: PLC0415
+        NOT_IN_IT,
+        cost as estimate,
+        prices,
+    )
 
     found, listed = estimate(recorded), prices()
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.console import DEFAULT_STACK, Json, Stack
+from slipway.cli.console import DEFAULT_STACK, Json, Stack, emit_json, say
 
 PROFILES = {
     "smoke": "a few users for a few seconds",
@@ -76,7 +76,6 @@ def load(
       slipway load --stack preview --workers ci@10.0.0.5:/srv/board,ci@10.0.0.6:/srv/board --processes 2
       slipway load --profile smoke --json > load.json
     """
-    from slipway.cli.console import emit_json, say  # noqa: PLC0415
     from slipway.settings import open_project  # noqa: PLC0415
     from slipway.traffic.command import LoadOptions, run  # noqa: PLC0415
     from slipway.traffic.processes import worker_host  # noqa: PLC0415

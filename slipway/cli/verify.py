@@ -20,8 +20,7 @@ def verify(
       slipway verify
       slipway verify 12 --stack prod --json
     """
-    from slipway.release.verify import refuse  # noqa: PLC0415
-    from slipway.release.verify import verify as look  # noqa: PLC0415
+    from slipway.release.verify import refuse, verify as look  # noqa: PLC0415
 
     found = look(live_stack(stack), release)
     if json:

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 from slipway.fleet import replies
 from slipway.fleet.agent_call import Call
 from slipway.fleet.process import Lines
-from slipway.fleet.replies import SlotName
 from slipway.fleet.ssh import Connection
 
 
@@ -50,7 +49,7 @@ class Agent:
         config: str,
         env: Mapping[str, Mapping[str, str]],
         ticket: Mapping[str, object] | None,
-        slot: SlotName | None = None,
+        slot: replies.SlotName | None = None,
         site: str | None = None,
         secret_names: Sequence[str] | None = None,
         on_progress: Lines | None = None,
@@ -142,7 +141,7 @@ class Agent:
         self,
         *,
         order: Order | None = None,
-        slot: SlotName | None = None,
+        slot: replies.SlotName | None = None,
         now: bool = False,
         wait: bool = True,
     ) -> replies.Retired:
@@ -159,7 +158,7 @@ class Agent:
         order: Order | None = None,
         release: int | None = None,
         env: Mapping[str, str] | None = None,
-        slot: SlotName | None = None,
+        slot: replies.SlotName | None = None,
         directory: str | None = None,
         on_output: Lines | None = None,
     ) -> replies.Ran:

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from hosts.agent.sigv4 import Credentials
 from slipway.fleet.ssh import Connection
-from slipway.settings import BadInput, Outputs
-from slipway.settings import Bucket as BucketOutput
+from slipway.settings import BadInput, Bucket as BucketOutput, Outputs
 from slipway.storage.bucket import Bucket
 
 

@@ -4,8 +4,6 @@ Where hosts start by themselves, their boot documents name the release first: a 
 not come up with the release before. Once the head has moved nothing is undone any more.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib

@@ -5,8 +5,6 @@ them is a folder: an artifact (slipway/build/artifact.py), and `promotion.json`,
 build where and what it proved there, signed for the first stack.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

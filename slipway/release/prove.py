@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from slipway.checking import Failed
+from slipway import checking
 from slipway.release.rollout import Phase, Rollout, Shipment
-from slipway.settings import Prove as Wanted
-from slipway.settings import ReleaseFailed, SlipwayError
+from slipway.settings import Prove as Wanted, ReleaseFailed, SlipwayError
 
 DEFAULT = Wanted(checks="high", load="smoke")
 """What `--prove` means on a stack whose settings want nothing proved."""
@@ -57,14 +56,12 @@ class Prove(Phase[Proof]):
         return {kind: value for kind, value in found.items() if value is not None}
 
     def _by_checks(self, rollout: Rollout, wanted: Wanted) -> dict[str, int]:
-        from slipway.checking import Severity, run  # noqa: PLC0415 - only where it is wanted
-
         folder = rollout.stack.state_dir / "checks"
         log = _log(folder)
         rollout.progress.line(f"checks of severity {wanted.checks} and worse …")
         with log.open("w") as output:
-            severity = cast("Severity", wanted.checks)
-            checked = run(rollout.project, severity=severity, folder=folder, output=output)
+            severity = cast("checking.Severity", wanted.checks)
+            checked = checking.run(rollout.project, severity=severity, folder=folder, output=output)
         verdicts = [str(result["verdict"]) for result in checked.document.get("results", [])]
         counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
         if not checked.good:
@@ -123,7 +120,7 @@ def wanted_by(rollout: Rollout) -> Wanted:
     return DEFAULT if rollout.options.prove and wanted.asks_nothing else wanted
 
 
-def _sentence(check: Failed) -> str:
+def _sentence(check: checking.Failed) -> str:
     where = f" on {check.host}" if check.host else ""
     return f"{check.id}{where}: {check.reason}" + (f" → {check.remedy}" if check.remedy else "")
 

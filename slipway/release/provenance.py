@@ -1,7 +1,5 @@
 """Where a build came from: the release of another stack that proved it, in promotion.json and the ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, cast

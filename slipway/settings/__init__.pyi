@@ -1,52 +1,57 @@
-from .app import App as App
-from .app import Build as Build
-from .app import Cron as Cron
-from .app import EnvVar as EnvVar
-from .app import Migrate as Migrate
-from .app import Observe as Observe
-from .app import Process as Process
-from .app import Runtime as Runtime
-from .app import Smoke as Smoke
-from .app import Step as Step
-from .app import WebSocket as WebSocket
+from .app import (
+    App as App,
+    Build as Build,
+    Cron as Cron,
+    EnvVar as EnvVar,
+    Migrate as Migrate,
+    Observe as Observe,
+    Process as Process,
+    Runtime as Runtime,
+    Smoke as Smoke,
+    Step as Step,
+    WebSocket as WebSocket,
+)
 from .app_file import load_app as load_app
-from .checks import CheckSocket as CheckSocket
-from .checks import CheckToken as CheckToken
-from .checks import CheckUpload as CheckUpload
-from .checks import CheckWebhook as CheckWebhook
-from .checks import Number as Number
-from .env import REFS as REFS
-from .env import known_scopes as known_scopes
-from .env import misfits as misfits
-from .env import reaches as reaches
-from .env import why_absent as why_absent
-from .errors import BadInput as BadInput
-from .errors import LeaseHeld as LeaseHeld
-from .errors import NeedsPerson as NeedsPerson
-from .errors import ReleaseFailed as ReleaseFailed
-from .errors import SlipwayError as SlipwayError
-from .load import Load as Load
-from .load import LoadSize as LoadSize
-from .load import ProfileName as ProfileName
-from .load import Threshold as Threshold
-from .outputs import LOAD_HEADER as LOAD_HEADER
-from .outputs import STICKY_COOKIE as STICKY_COOKIE
-from .outputs import Bucket as Bucket
-from .outputs import Cloud as Cloud
-from .outputs import Host as Host
-from .outputs import Outputs as Outputs
-from .outputs import Redis as Redis
-from .outputs import Role as Role
-from .outputs import SecretStore as SecretStore
+from .checks import (
+    CheckSocket as CheckSocket,
+    CheckToken as CheckToken,
+    CheckUpload as CheckUpload,
+    CheckWebhook as CheckWebhook,
+    Number as Number,
+)
+from .env import (
+    REFS as REFS,
+    known_scopes as known_scopes,
+    misfits as misfits,
+    reaches as reaches,
+    why_absent as why_absent,
+)
+from .errors import (
+    BadInput as BadInput,
+    LeaseHeld as LeaseHeld,
+    NeedsPerson as NeedsPerson,
+    ReleaseFailed as ReleaseFailed,
+    SlipwayError as SlipwayError,
+)
+from .load import Load as Load, LoadSize as LoadSize, ProfileName as ProfileName, Threshold as Threshold
+from .outputs import (
+    LOAD_HEADER as LOAD_HEADER,
+    STICKY_COOKIE as STICKY_COOKIE,
+    Bucket as Bucket,
+    Cloud as Cloud,
+    Host as Host,
+    Outputs as Outputs,
+    Redis as Redis,
+    Role as Role,
+    SecretStore as SecretStore,
+)
 from .printable import printable as printable
-from .project import Project as Project
-from .project import open_project as open_project
-from .stack import LocalFleet as LocalFleet
-from .stack import Prove as Prove
-from .stack import Server as Server
-from .stack import Stack as Stack
-from .stack_file import OUTPUTS_FILE as OUTPUTS_FILE
-from .stack_file import STATE_FOLDER as STATE_FOLDER
-from .stack_file import find_root as find_root
-from .stack_file import load_stack as load_stack
-from .stack_file import stack_names as stack_names
+from .project import Project as Project, open_project as open_project
+from .stack import LocalFleet as LocalFleet, Prove as Prove, Server as Server, Stack as Stack
+from .stack_file import (
+    OUTPUTS_FILE as OUTPUTS_FILE,
+    STATE_FOLDER as STATE_FOLDER,
+    find_root as find_root,
+    load_stack as load_stack,
+    stack_names as stack_names,
+)

@@ -7,8 +7,6 @@ it. Extend the table then. With credentials, slipway/platforms/aws/offered.py as
 is made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from slipway.settings.aws import Aws

@@ -16,10 +16,8 @@ from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
 from slipway.settings import app, aws, checks, load, stack
-from slipway.settings.app import App
 from slipway.settings.env import REFS, SCOPES
 from slipway.settings.schema import PATTERNS, Lines
-from slipway.settings.stack import Stack
 from slipway.settings.violations import KeyPath, model_at
 
 TABLES: tuple[tuple[str, KeyPath], ...] = (
@@ -123,16 +121,16 @@ def render() -> str:
         for module in (app, load, checks, stack, aws)
         for key, text in _attribute_docs(module).items()
     }
-    parts = [_OPENING, "## Top of the file\n", _table(App, words, skip_tables=True)]
+    parts = [_OPENING, "## Top of the file\n", _table(app.App, words, skip_tables=True)]
     for heading, path in TABLES:
-        model = model_at(App, path)
+        model = model_at(app.App, path)
         if model is None:
             raise LookupError(heading)
         parts += [f"## {heading}\n", f"{_sentence(model)}\n"]
         if heading == "[env]":
             parts.append(_env())
         parts.append(_table(model, words))
-    parts += [_STACK, _table(Stack, words, prefix="slipway:", skip=("name", "project"))]
+    parts += [_STACK, _table(stack.Stack, words, prefix="slipway:", skip=("name", "project"))]
     for heading, model in STACK_TABLES:
         parts += [f"### {heading}\n", f"{_sentence(model)}\n", _table(model, words)]
     return "\n".join(parts)

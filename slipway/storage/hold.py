@@ -3,8 +3,6 @@
 Both are kept in one object for each stack, beside the head: a person may hold a stack while a release runs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime

@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any
 
 import websocket
-from gevent import monkey, socket
-from gevent import ssl as gevent_ssl
+from gevent import monkey, socket, ssl as gevent_ssl
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTPSocketPoolResponse
 
 from slipway.traffic.target import Target

@@ -19,8 +19,7 @@ from slipway.release.rollout import Options
 from slipway.release.ship import ship
 from slipway.secrets.signing import KEY_FILE, signers_file
 from slipway.secrets.ssh_signature import make_key, public_of
-from slipway.settings import Bucket as BucketOutput
-from slipway.settings import SlipwayError
+from slipway.settings import Bucket as BucketOutput, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket, BucketError
 from tests.fleet.command import slipway

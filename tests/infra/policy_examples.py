@@ -13,8 +13,7 @@ from infra.policies.iam import GITHUB
 from infra.policies.site import ZONE
 from infra.recording import Graph, Resource
 from slipway.settings.aws import Purpose
-from slipway.settings.controls import CONTROLS
-from slipway.settings.controls import tokens as on
+from slipway.settings.controls import CONTROLS, tokens as on
 from slipway.settings.controls.control import Is
 
 ABSENT = object()

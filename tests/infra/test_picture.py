@@ -15,10 +15,8 @@ from infra.picture.cost import cost, prices
 from infra.picture.model import PLACES, picture
 from infra.picture.report import report
 from infra.picture.svg import Box, layout, svg
-from infra.picture.traffic import svg as svg_of_traffic
-from infra.picture.traffic import traffic
-from infra.recording import Graph, Resource
-from infra.recording import record as real_record
+from infra.picture.traffic import svg as svg_of_traffic, traffic
+from infra.recording import Graph, Resource, record as real_record
 from slipway.cli.app import command_line
 from slipway.settings import BadInput
 from tests.infra.conftest import ROOT

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
 
-from hosts.agent import layers, program, systemd
-from hosts.agent import main as agent_main
+from hosts.agent import layers, main as agent_main, program, systemd
 from hosts.agent.errors import AgentError, Interrupted
 from hosts.agent.host import Host, Paths
 from hosts.agent.json_object import JsonObject

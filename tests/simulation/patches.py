@@ -35,10 +35,17 @@ from hosts.agent import (
 )
 from hosts.agent.errors import Interrupted
 from slipway.fleet import fleet as fleet_module
-from slipway.release import membership, phases, preflight, publish, rollback, ship
-from slipway.release import observe as observing
-from slipway.release import prove as proving
-from slipway.release import switch as switching
+from slipway.release import (
+    membership,
+    observe as observing,
+    phases,
+    preflight,
+    prove as proving,
+    publish,
+    rollback,
+    ship,
+    switch as switching,
+)
 from slipway.release.preempt import Preempted
 from slipway.release.rollout import Phase, Rollout, Shipment
 from slipway.release.switch import Cutover

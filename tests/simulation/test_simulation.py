@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.hosts import App
-from tests.simulation.kept import SEEDS as KEPT
-from tests.simulation.kept import STORIES
+from tests.simulation.kept import SEEDS as KEPT, STORIES
 from tests.simulation.patches import simulated
 from tests.simulation.story import Fault, Story, play
 from tests.simulation.world import Plan, World

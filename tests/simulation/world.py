@@ -21,13 +21,10 @@ from hosts.agent.signature import RELEASE
 from slipway.fleet.fleet import Fleet
 from slipway.fleet.process import Completed
 from slipway.fleet.ssh import HostDown, HostLost, HostTimeout
-from slipway.release import rollback, ship
-from slipway.release import status as looking
+from slipway.release import rollback, ship, status as looking
 from slipway.release.rollout import Options
 from slipway.secrets.signing import Signing
-from slipway.settings import Bucket as BucketOutput
-from slipway.settings import Host as HostOutput
-from slipway.settings import Outputs, SecretStore, SlipwayError
+from slipway.settings import Bucket as BucketOutput, Host as HostOutput, Outputs, SecretStore, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.records import Release

@@ -1,7 +1,5 @@
 """What an account must have before a first stack: linked roles, room in its quotas, a plan that allows it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The stack's alarms, which are silent until its first release: turned on once something is live."""
 
-from __future__ import annotations
-
 from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
 
 _MOST = 100

@@ -3,12 +3,12 @@
 Idempotent: what is there is brought in line or left alone, and nothing is ever deleted.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
 
+from infra.aws.iam.document import partition
+from infra.aws.iam.release_policies import AUDIENCE, GITHUB, github_provider, github_trust
 from slipway.platforms.aws.account import make_linked_roles, request_increases
 from slipway.platforms.aws.session import (
     AwsInput,
@@ -104,8 +104,6 @@ def _state_bucket(session: AwsSession, names: AwsNames, progress: Progress) -> s
 
 
 def _bucket_settings(names: AwsNames, bucket: str) -> dict[str, dict[str, Any]]:
-    from infra.aws.iam.document import partition  # noqa: PLC0415
-
     arn = f"arn:{partition(names.region)}:s3:::{bucket}"
     tls_only = {
         "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
@@ -177,8 +175,6 @@ def _name_provider(project: Project, provider: str) -> str:
 
 def _github_provider(session: AwsSession, names: AwsNames, progress: Progress) -> bool:
     """Was the account's identity provider for GitHub made just now, or by an earlier bootstrap?"""
-    from infra.aws.iam.release_policies import AUDIENCE, GITHUB, github_provider  # noqa: PLC0415 - as `up` does
-
     arn, mark = github_provider(names), {"Key": "slipway:made-by", "Value": "bootstrap"}
     try:
         found = session.call("iam", "get_open_id_connect_provider", OpenIDConnectProviderArn=arn)
@@ -200,9 +196,6 @@ def _github_provider(session: AwsSession, names: AwsNames, progress: Progress) -
 
 def _provision_role(session: AwsSession, names: AwsNames, github: GitHub, progress: Progress) -> str:
     """ARN of the role that provisions from one GitHub environment, and from nothing else."""
-    from infra.aws.iam.document import partition  # noqa: PLC0415
-    from infra.aws.iam.release_policies import github_trust  # noqa: PLC0415
-
     environment = f"{github.environment or names.stack.name}-{PROVISION}"
     trust = json.dumps(github_trust(names, github, f"environment:{environment}"))
     name = f"{names.fleet}-{PROVISION}"

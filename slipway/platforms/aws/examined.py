@@ -1,7 +1,5 @@
 """What the doctor looks at in a stack's account: hosts' logs, mail, and what the budget can count."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 

@@ -3,8 +3,6 @@
 slipway/settings/aws_offered.py says the same from a dated table, where there are no credentials.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

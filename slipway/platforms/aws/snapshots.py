@@ -1,7 +1,5 @@
 """A snapshot of the database before a migration, and no more of them than are useful."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Cloudflare's zone before a first `up`: rulesets that it has already, and how to take them over."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from collections.abc import Mapping

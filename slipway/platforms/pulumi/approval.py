@@ -19,7 +19,6 @@ from slipway.platforms.pulumi.open import open_stack, preview
 from slipway.platforms.pulumi.plan import Plan, judge
 from slipway.progress import Progress
 from slipway.secrets import ssh_signature
-from slipway.secrets.ssh_signature import make_key, public_of, signer_of
 from slipway.settings import BadInput, NeedsPerson, Project
 
 FOLDER = "approvals"
@@ -70,7 +69,7 @@ def approve(
     key = key_file()
     public = ensure_key(key)
     signers = committed_approvers(project.root)
-    name = signer_of(signers, public)
+    name = ssh_signature.signer_of(signers, public)
     if not name:
         raise BadInput(
             f"the key {key} is not in the committed file {FILE}",
@@ -233,8 +232,8 @@ def ensure_key(path: Path) -> str:
             raise BadInput(
                 f"{KEY_FILE} names {path}, which does not exist", remedy="name your private ssh key"
             )
-        make_key(path, "slipway approvals")
-    return public_of(path)
+        ssh_signature.make_key(path, "slipway approvals")
+    return ssh_signature.public_of(path)
 
 
 def sign(content: bytes, key: Path) -> str:

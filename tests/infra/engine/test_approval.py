@@ -23,9 +23,9 @@ from slipway.platforms.pulumi.approval import (
     path_for,
     refuse_unfit,
     sign,
-    signer_of,
 )
 from slipway.platforms.pulumi.plan import Plan, Step
+from slipway.secrets.ssh_signature import signer_of
 from slipway.settings import BadInput
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen")

@@ -13,8 +13,7 @@ import pytest
 import trustme
 
 from slipway.fleet.fleet import Fleet, FleetError
-from slipway.platforms.aws import kits
-from slipway.platforms.aws import open as discovery
+from slipway.platforms.aws import kits, open as discovery
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
 from slipway.platforms.platform import platform_of

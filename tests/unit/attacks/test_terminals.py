@@ -11,8 +11,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.cli import console
 from slipway.cli.entry import report

@@ -12,8 +12,7 @@ import pytest
 
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.open_bucket import open_bucket
-from slipway.settings import BadInput, Host, Outputs, SecretStore
-from slipway.settings import Bucket as BucketOutput
+from slipway.settings import BadInput, Bucket as BucketOutput, Host, Outputs, SecretStore
 from slipway.storage.bucket import Bucket
 from tests.s3 import S3, free_port
 from tests.sshd import Sshd

@@ -22,8 +22,17 @@ from slipway.platforms.platform import (
 from slipway.platforms.state_folder import setup_digests
 from slipway.progress import Progress, Silent
 from slipway.secrets.store import SecretStore
-from slipway.settings import App, BadInput, Bucket, Host, Outputs, Project, Stack, platform_facts
-from slipway.settings import SecretStore as StoreOutput
+from slipway.settings import (
+    App,
+    BadInput,
+    Bucket,
+    Host,
+    Outputs,
+    Project,
+    SecretStore as StoreOutput,
+    Stack,
+    platform_facts,
+)
 from slipway.settings.platform_facts import PlatformFacts
 from slipway.stack import LiveStack
 from tests.unit.platforms.servers.conftest import Memory

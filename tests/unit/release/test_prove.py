@@ -17,8 +17,7 @@ from slipway.release.preflight import proof
 from slipway.release.promote import Promote
 from slipway.release.prove import Prove, wanted_by
 from slipway.release.rollout import Options, Phase, Rollout
-from slipway.settings import Prove as Wanted
-from slipway.settings import ReleaseFailed, SlipwayError
+from slipway.settings import Prove as Wanted, ReleaseFailed, SlipwayError
 from slipway.traffic import command
 from slipway.traffic.command import LoadOutcome
 from slipway.traffic.results import ExitCode

@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.release.verdict import PROBES_AT_ONCE, Sample, detectable, hopeless, judge, longest, probes_due
 from slipway.settings import Observe

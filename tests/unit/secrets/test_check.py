@@ -4,8 +4,7 @@ import base64
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.secrets.check import check, weaknesses
 from slipway.secrets.contract import generate

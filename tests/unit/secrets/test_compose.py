@@ -3,8 +3,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.secrets.contract import compose, config_version, fill_secrets
 from slipway.settings import App, BadInput, Outputs, Stack

@@ -6,8 +6,7 @@ import json
 import textwrap
 from urllib.parse import quote, quote_plus, urlencode
 
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from hosts.agent import envfile
 from slipway.secrets.redact import Redactor

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.settings import load_stack
 from slipway.settings.aws import PREVIEW, Aws, with_defaults

@@ -4,8 +4,7 @@ import tomllib
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from slipway.settings.app_file import TomlLines
 from slipway.settings.violations import KeyPath

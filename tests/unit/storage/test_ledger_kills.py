@@ -6,8 +6,7 @@ import re
 from contextlib import suppress
 from typing import Literal
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from slipway.storage.lease import Lease, LeaseLost
 from slipway.storage.ledger import Ledger

@@ -7,8 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from slipway.traffic.histogram import Histogram
 from slipway.traffic.samples import MOST_REASONS, OTHER, Key, Reading, Samples

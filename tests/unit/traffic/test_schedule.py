@@ -3,8 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from slipway.traffic.profile import Leg, Part, Schedule
 from tests.unit.traffic.apps import sockets_at
