@@ -8,7 +8,7 @@ import importlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from hosts.inventory.parts import Inventory
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, SharedStore
-from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
+from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, stack_names
 from slipway.storage.bucket import Bucket
 
 CLASSES: dict[str, str] = {
@@ -303,7 +303,7 @@ def other_secrets(project: Project) -> dict[str, dict[str, str]]:
         if name == project.stack.name:
             continue
         try:
-            other = platform_of(replace(project, stack=load_stack(project.root, name)))
+            other = platform_of(project.on_stack(name))
             if other.opens_secrets_for(project):
                 found[name] = dict(other.secrets)
         except SlipwayError:
