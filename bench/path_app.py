@@ -1,4 +1,4 @@
-"""The app behind every proxy of `bench.path`: a small answer, a page of 10 kB, a POST, and echoing WebSockets.
+"""The app behind every proxy of `bench.path`: a short answer, a page of 10 kB, a POST, echoing WebSockets.
 
 python -m bench.path_app PORT
 """
