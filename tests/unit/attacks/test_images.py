@@ -19,7 +19,7 @@ from slipway.build.image.archive import read_archive
 from slipway.build.image.files import read_files
 from slipway.build.layer import pack
 from slipway.settings import BadInput
-from tests.unit.build.images import MadeImage, Member, file, folder, hard_link, layer, link
+from tests.unit.build.images import MadeImage, Member, file, folder, hard_link, layer, link, opaque, whiteout
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +109,8 @@ MEMBERS = st.one_of(
     st.builds(folder, NAMES),
     st.builds(link, NAMES, TARGETS),
     st.builds(hard_link, NAMES, NAMES),
-    st.builds(lambda name: file(f"{name.rpartition('/')[0]}/.wh.{name.rpartition('/')[2]}"), NAMES),
-    st.builds(lambda name: file(f"{name}/.wh..wh..opq"), NAMES),
+    st.builds(whiteout, NAMES),
+    st.builds(opaque, NAMES),
 )
 
 

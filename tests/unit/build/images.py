@@ -38,6 +38,15 @@ def hard_link(name: str, target: str) -> Member:
     return name, {"type": tarfile.LNKTYPE, "linkname": target}
 
 
+def whiteout(name: str) -> Member:
+    folder, _, last = name.rpartition("/")
+    return file(f"{folder}/.wh.{last}")
+
+
+def opaque(name: str) -> Member:
+    return file(f"{name}/.wh..wh..opq")
+
+
 def layer(*members: Member) -> bytes:
     """A layer of these members, in this order, not compressed."""
     buffer = io.BytesIO()
