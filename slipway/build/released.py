@@ -19,5 +19,5 @@ def released(app: App, ledger: Ledger, bucket: Bucket) -> Released:
         except SlipwayError:
             continue  # made by an older slipway, which this one does not read
         processes = {name: each.model_dump(mode="json") for name, each in manifest.processes.items()}
-        found.add(processes, manifest.cron)
+        found.add(build, processes, manifest.cron, manifest.image and manifest.image.model_dump(mode="json"))
     return found
