@@ -53,7 +53,7 @@ class Image:
         ]
 
     def words(self, command: str) -> list[str]:
-        """The words of `command`, which names its program by its path. No shell: an image need not have one."""
+        """The words of `command`, which names its program by its path. An image need not have a shell."""
         import shlex
 
         try:
@@ -66,10 +66,8 @@ class Image:
 
     def found(self, program: str) -> str:
         """The path of `program` in the image. Raises `bad_request` if it has none."""
-        names = (
-            [program] if program.startswith("/") else [f"{each}/{program}" for each in self.path.split(":")]
-        )
-        for name in names:
+        folders = [""] if program.startswith("/") else self.path.split(":")
+        for name in (os.path.join(folder, program) for folder in folders):
             if os.path.isfile(f"{self.root}/{name}"):
                 return name
         raise AgentError("bad_request", f"the image has no program {program}")

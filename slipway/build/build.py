@@ -110,7 +110,7 @@ def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
         if not archive.is_file():
             raise BadInput(
                 f"runtime.archive: there is no file {archive}",
-                remedy="`docker save IMAGE --output FILE` or `buildah push IMAGE oci-archive:FILE` writes one",
+                remedy="write it with `docker save IMAGE --output FILE`",
             )
         settings["archive"] = cache.file_digest(archive)
     settings["declared"] = declared_by(app).model_dump(mode="json", by_alias=True)

@@ -35,13 +35,14 @@ class Runtime(Setting):
     version: str = ""
     """Exact version, for example "1.4.5"; omitted for `debian`, `image` and `none`."""
     dockerfile: Folder = ""
-    """`image` only: the Dockerfile in the context, which docker or buildah builds where slipway runs. Default:
-    `Dockerfile`, if neither `archive` nor `reference` is given."""
+    """`image` only: the Dockerfile in the context, which docker or buildah builds where slipway runs.
+    Default: `Dockerfile`, if neither `archive` nor `reference` is given."""
     archive: Folder = ""
     """`image` only: in place of a Dockerfile, an archive in the context, as `docker save` or
     `buildah push IMAGE oci-archive:FILE` writes it; git may ignore it."""
     reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$")] = ""
-    """`image` only: in place of a Dockerfile, an image of a registry by its digest: `ghcr.io/me/app@sha256:…`."""
+    """`image` only: in place of a Dockerfile, an image of a registry by its digest:
+    `ghcr.io/me/app@sha256:…`."""
     apt: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?$")]] = (
         Field(default_factory=list[str])
     )
@@ -141,7 +142,8 @@ class Migrate(Setting):
     directory: Folder = "."
     """Working directory inside the context."""
     files: str = "migrations/*.up.sql"
-    """Glob in the context (with runtime `image`: also in the image's WORKDIR). The ids in the manifest are the file names without `.up.sql`/`.sql`."""
+    """Glob in the context (with runtime `image`: also in the image's WORKDIR).
+    The ids in the manifest are the file names without `.up.sql`/`.sql`."""
     contract_marker: str = "-- slipway: contract"
     """A migration that contains this line bars a rollback past it."""
     timeout_seconds: int = Field(default=600, ge=1, le=86400)

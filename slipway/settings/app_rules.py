@@ -140,9 +140,8 @@ def _inside_the_context(app: App) -> Iterator[Broken]:
         places += [(("build", key, index), glob) for index, glob in enumerate(globs)]
     for key, globs in (("inputs", app.build.deps.inputs), ("paths", app.build.deps.paths)):
         places += [(("build", "deps", key, index), glob) for index, glob in enumerate(globs)]
-    places += [
-        (("runtime", key), name) for key in ("dockerfile", "archive") if (name := getattr(app.runtime, key))
-    ]
+    places += [(("runtime", "dockerfile"), app.runtime.dockerfile or "Dockerfile")]
+    places += [(("runtime", "archive"), app.runtime.archive or "image.tar")]
     places += [(("processes", name, "directory"), each.directory) for name, each in app.processes.items()]
     if app.migrate:
         places += [

@@ -139,7 +139,7 @@ class _Filled:
         if found is None or (found and self.files.nodes[found].kind != "folder"):
             raise BadInput(
                 f"{where}.directory: the image has no folder {directory}",
-                remedy="it is relative to the image's root; what hosts mount over (/tmp, /run) does not count",
+                remedy="it is relative to the image's root; hosts mount over /tmp and /run",
             )
         return found
 
@@ -151,9 +151,7 @@ class _Filled:
             raise BadInput(f"{where}.command: {error}", remedy="close the quote") from None
         folders = [directory] if "/" in program else self.path.split(":")
         for folder in folders:
-            path = (
-                program if program.startswith("/") else f"/{folder.strip('/')}/{program}".replace("//", "/")
-            )
+            path = "/" + (program if program.startswith("/") else f"{folder}/{program}").lstrip("/")
             found = self.files.nodes.get(self.files.resolve(path) or "")
             if found and found.kind == "file" and found.program:
                 if (self.files.resolve(path) or "").rpartition("/")[2] == "systemd":
@@ -193,13 +191,11 @@ def _refuse_what_cannot_work(config: Config) -> None:
 def _notes(config: Config) -> list[str]:
     notes: list[str] = []
     if config.user.partition(":")[0] in ("", "0", "root"):
-        notes.append(
-            "the image's user is root; here each process has an account of its own, without privileges"
-        )
+        notes.append("the image's user is root; here each process has an unprivileged account of its own")
     if config.ports:
         notes.append(f"the image exposes {', '.join(config.ports)}; here the app must listen on $HOST:$PORT")
     if config.volumes:
         notes.append(
-            f"the image's volumes ({', '.join(config.volumes)}) are read-only here; $HOME and /tmp can be written"
+            f"the image's volumes ({', '.join(config.volumes)}) are read-only here, unlike $HOME and /tmp"
         )
     return notes

@@ -107,5 +107,5 @@ def _engine() -> str:
             return name
     raise BadInput(
         "runtime image: neither docker (with a running daemon) nor buildah is on this machine",
-        remedy="apt-get install buildah, or build the image elsewhere and give its archive in runtime.archive",
+        remedy="apt-get install buildah; or build it elsewhere and give its archive in runtime.archive",
     )
