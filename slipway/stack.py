@@ -342,6 +342,11 @@ class LiveStack:
             return None
         return self.env(scope, app)
 
+    def image_env(self, release: int) -> set[str]:
+        """Names of the variables that come from the container image of `release`, if its build is one."""
+        image = self.manifest(self.ledger.get(release).build).image
+        return set(image.env) if image else set()
+
     def migrations(self, release: int) -> list[str]:
         """Ids of the migrations in the build of `release`."""
         return [migration.id for migration in self.manifest(self.ledger.get(release).build).migrations]

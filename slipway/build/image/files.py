@@ -22,6 +22,8 @@ from slipway.settings import BadInput
 
 MOUNTED = ("dev", "proc", "run", "sys", "tmp", "var/cache/slipway-home", "var/tmp")
 """Folders over which a host mounts its own; what an image has in them is left out."""
+ROOTS = ("bin", "etc", "lib", "lib64", "root", "sbin", "usr", "var")
+"""Names that systemd makes in a root folder that lacks them (base-filesystem.c); a build must not change."""
 BOUND = ("etc/group", "etc/hosts", "etc/passwd", "etc/resolv.conf", "etc/slipway/ca.pem")
 """Files over which a host puts its own (hosts/agent/image.py); empty in a build."""
 WHITEOUT = ".wh."
@@ -68,6 +70,8 @@ class Files:
             self._drop_below(name)
             self.nodes.pop(name, None)
             self._put(name, Node("folder", number), number)
+        for name in ROOTS:
+            self.nodes.setdefault(name, Node("folder", number))
         empty = self.folder / "empty"
         empty.touch()
         for name in BOUND:
