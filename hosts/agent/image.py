@@ -28,7 +28,8 @@ class Image:
 
     def __init__(self, root: str, fields: JsonObject) -> None:
         self.root = root
-        self.env = fields.strings("env")
+        self.env = dict(sorted(fields.strings("env").items()))
+        """Sorted: a unit's text must not depend on how the manifest was sent."""
 
     @property
     def path(self) -> str:

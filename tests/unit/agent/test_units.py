@@ -118,3 +118,13 @@ def test_systemd_knows_every_line_of_a_unit_for_an_image(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert "Unknown key" not in done.stderr
+
+
+def test_a_units_text_does_not_depend_on_the_order_of_the_images_variables():
+    one, two = ({"A": "1", "B": "2"}, {"B": "2", "A": "1"})
+    process = Process("web", JsonObject({"command": "/serve"}, "web"))
+    texts = {
+        units.render(Paths(), "green", process, 1, Image("/b", JsonObject({"env": env}, "image")))
+        for env in (one, two)
+    }
+    assert len(texts) == 1
