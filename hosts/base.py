@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyinfra.operations import files, systemd
 
-from hosts import firewall
+from hosts import access, firewall
 from hosts.operations import install, on_change
 from hosts.plan import BUILDS_READER, FleetPlan
 from hosts.render import template, verbatim
@@ -51,6 +51,8 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     install(name=HOST_JSON, src=host_json(plan, host), dest=HOST_JSON, mode="600")
     install(name=SIGNERS, src=plan.signers, dest=SIGNERS)
     _agent()
+    if not plan.hosts_come_and_go:
+        access.deploy(plan, host)
     _sshd()
     _journald()
     _kernel()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, StringCommand
 
+from hosts.access import KEYS
 from hosts.deploy import packages
 from hosts.plan import FleetPlan
 from hosts.run import dry_run, uploaded
@@ -36,6 +37,8 @@ def setup_digest(
     digest = hmac.new(key, _sources(), hashlib.sha256)
     digest.update("\n".join(packages(plan, host)).encode())
     for name, command in dry_run(plan, host) if commands is None else commands:
+        if name == KEYS:
+            continue
         for part in (name.encode(), *_parts(command)):
             digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()

@@ -18,6 +18,7 @@ from hosts.agent.sigv4 import Credentials
 from hosts.inventory.parts import Deviation
 from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
+from slipway.fleet.ssh import KeyBound
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
 from slipway.secrets.check import weaknesses
@@ -66,6 +67,7 @@ __all__ = [
     "Deviation",
     "FleetHost",
     "HostOutput",
+    "KeyBound",
     "LiveStack",
     "Outputs",
     "Role",
@@ -342,18 +344,18 @@ class LiveStack:
             return None
         return self.env(scope, app)
 
-    def image_env(self, release: int) -> set[str]:
-        """Names of the variables that come from the container image of `release`, if its build is one."""
-        image = self.manifest(self.ledger.get(release).build).image
-        return set(image.env) if image else set()
-
     def migrations(self, release: int) -> list[str]:
         """Ids of the migrations in the build of `release`."""
         return [migration.id for migration in self.manifest(self.ledger.get(release).build).migrations]
 
     def tunnel(self, host: str, address: str, port: int) -> int:
-        """A port of 127.0.0.1 that leads to `address:port` as `host` sees it, through its ssh connection."""
-        return self.fleet.host(host).connection.tunnel(address, port)
+        """A port of 127.0.0.1 that leads to `address:port` as `host` sees it, through its ssh connection.
+
+        Raises KeyBound for a key of CI.
+        """
+        connection = self.fleet.host(host).connection
+        connection.run([":"])  # a key of CI would be refused only by the tunnel's first connection
+        return connection.tunnel(address, port)
 
     def open_bucket(self, place: BucketOutput, account: BucketOutput) -> Bucket | None:
         """The bucket `place`, by the account that hosts use for the bucket `account`, read-only if it may be.

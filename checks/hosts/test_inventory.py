@@ -52,7 +52,7 @@ def test_only_known_accounts_may_sign_in(background: Background, host: Host) -> 
     severity="critical",
     standard="CIS Debian 5.2",
     why="a key in authorized_keys opens the host without leaving a trace in any password file",
-    remedy=f"{REMOVE}: delete the line",
+    remedy=f"{REMOVE}: slipway access revoke SHA256:… (docs/access.md)",
     waits_for=(looked_at,),
 )
 def test_only_known_keys_open_ssh(background: Background, host: Host) -> None:

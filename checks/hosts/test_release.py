@@ -94,7 +94,8 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
     own = {name: live.env_as_released(release, name) for name in live.app.processes}
     wrong: list[str] = []
     config = live.ledger.get(release).config
-    of_image = live.image_env(release)
+    image = live.manifest(live.ledger.get(release).build).image
+    of_image = set(image.env) if image else set[str]()
     for name, host in running.items():
         noted = host.slots.get(host.recorded, {}).get("config")
         wrong += [f"{name} notes configuration {noted}, {config} was released"] * (noted != config)

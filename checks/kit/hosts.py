@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import testinfra
 
+from checks.kit.check import not_evaluated
 from slipway.stack import Outputs, Role
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ else:
 __all__ = ["Host", "Hosts", "live_slot", "name_of"]
 
 T = TypeVar("T")
+BOUND = 77
+"""Exit code of templates/base/gate.sh, which runs in place of what a key of CI may not do."""
 
 
 class Hosts:
@@ -32,6 +35,7 @@ class Hosts:
     def __init__(self, outputs: Outputs) -> None:
         config = str(outputs.ssh_config_path)
         self._outputs = outputs
+        self._is_bound: bool | None = None
         # controlpersist=0: ControlMaster and ControlPersist come from the ssh_config.
         self._hosts: dict[str, Host] = {
             host.name: testinfra.get_host(
@@ -41,18 +45,30 @@ class Hosts:
         }
 
     def __getitem__(self, name: str) -> Host:
+        self.refuse_bound_key(name)
         return self._hosts[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._hosts)
 
+    def refuse_bound_key(self, name: str) -> None:
+        """End the check if the ssh key at work is one of CI, for which hosts run no commands of a check."""
+        if self._is_bound is None:
+            try:
+                tried = self._hosts[name].run(":")
+            except RuntimeError:
+                return  # not reached: the check of the root says why
+            self._is_bound = tried.rc == BOUND and "slipway-gate:" in tried.stderr
+        if self._is_bound:
+            not_evaluated("the ssh key at work is bound to slipway-agent: run it with the key of a person")
+
     def of(self, *roles: Role) -> list[Host]:
         """The hosts that have one of `roles`, in the order of the outputs."""
-        return [self._hosts[host.name] for host in self._outputs.hosts if host.is_any(*roles)]
+        return [self[host.name] for host in self._outputs.hosts if host.is_any(*roles)]
 
     def each(self, read: Callable[[Host], T], *roles: Role) -> dict[str, T]:
         """What `read` returns for each host of `roles` (default: all), by name; all hosts at once."""
-        chosen = self.of(*roles) if roles else list(self._hosts.values())
+        chosen = self.of(*roles) if roles else [self[name] for name in self]
         with ThreadPoolExecutor(max(1, len(chosen))) as pool:
             return dict(zip(map(name_of, chosen), pool.map(read, chosen), strict=True))
 

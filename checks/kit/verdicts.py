@@ -11,6 +11,7 @@ import pytest
 
 from checks.kit.check import Check, CouldNotBeTried, NotEvaluated, Verdict
 from checks.kit.words import in_words, plain
+from slipway.stack import KeyBound
 
 _PYTEST = re.compile(r"\n(assert |  where |\+  where ).*", re.DOTALL)
 
@@ -41,6 +42,8 @@ def judge(
         case "passed", _:
             found: tuple[Verdict, str] = "pass", ""
         case _, NotEvaluated():
+            found = "not evaluated", message
+        case _, KeyBound():
             found = "not evaluated", message
         case _, CouldNotBeTried():
             found = "could not be tried", message

@@ -45,16 +45,24 @@ _LOCAL = (
 """Commands that systemd starts without a request on stdin."""
 
 
+BOUND = (
+    *("status", "stage", "boot", "smoke", "switch", "stop", "retire", "run", "logs", "prune"),
+    *("observe", "probe", "stats"),
+)
+"""What a key of CI may have done (templates/base/gate.sh); `run` only the migration of a staged release."""
+
+
 def main() -> int:
     """Run the command of sys.argv; exit code 0 or 1."""
     arguments = sys.argv[1:]
+    bound = arguments[:1] == ["--bound"]
     begun = time.perf_counter()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o022)
     try:
-        answer: dict[str, object] = {"ok": True, **_run(arguments)}
+        answer: dict[str, object] = {"ok": True, **_run(arguments[bound:], bound=bound)}
     except AgentError as error:
         answer = {"ok": False, "error": error.to_json()}
     except Interrupted:
@@ -69,7 +77,7 @@ def main() -> int:
     return 0 if answer["ok"] else 1
 
 
-def _run(arguments: list[str]) -> dict[str, object]:
+def _run(arguments: list[str], *, bound: bool) -> dict[str, object]:
     if not arguments or arguments[0] not in COMMANDS:
         raise AgentError("bad_request", f"usage: slipway-agent {'|'.join(COMMANDS)} < request.json")
     if os.geteuid() != 0:
@@ -79,10 +87,21 @@ def _run(arguments: list[str]) -> dict[str, object]:
         request = JsonObject({"name": arguments[1]} if len(arguments) > 1 else {}, name)
     else:
         request = JsonObject.parse(sys.stdin.buffer.read(), name)
+    if bound:
+        refuse_unless_of_a_release(name, request)
     paths = Paths()
     module, function = COMMANDS[name]
     command = getattr(importlib.import_module(f".{module}", __package__), function)
     return command(paths, Host(paths), request)
+
+
+def refuse_unless_of_a_release(name: str, request: JsonObject) -> None:
+    """A command of the caller's own would be a shell: `run` takes what the signed release brings."""
+    own = [key for key in ("argv", "env", "directory") if request.raw.get(key)]
+    if name not in BOUND or (name == "run" and (own or request.text("scope") != "migrate")):
+        raise AgentError(
+            "bound", f"this ssh key is bound to what releases need: `{name}` needs the key of a person"
+        )
 
 
 def _interrupt(*_: object) -> None:

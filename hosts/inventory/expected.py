@@ -12,6 +12,7 @@ from typing import Any
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 
+from hosts import access
 from hosts.base import AGENT, JOURNALD, LIB, SYSCTL
 from hosts.data import redis
 from hosts.data.redis import IN_CONTAINER, MEMORY
@@ -27,6 +28,7 @@ from hosts.run import dry_run, uploaded
 from hosts.units import UNITS
 from hosts.web import SLOTS_MAP
 from slipway.settings import Host
+from slipway.settings.access import grants
 
 _INSTALLED = re.compile(r"chown ([\w-]+):([\w-]+) (\S+)\.slipway-new && chmod (\d+) ")
 _MODE = re.compile(r"chmod (\d+) (\S+)")
@@ -57,6 +59,9 @@ def inventory_of(
 ) -> Inventory:
     """The inventory of `host`, from what a dry run would do; `more`: what only the platform knows."""
     also: Mapping[str, bytes | None] = more.get("files", {})
+    granted = () if plan.hosts_come_and_go else grants(plan.secrets)
+    # Once people have keys of their own, the one that came with the server is a stranger's as well.
+    by_now: list[str] | None = [] if any(each.kind == "person" for each in granted) else None
     found = Inventory(
         host=host.name,
         role=host.role,
@@ -64,7 +69,8 @@ def inventory_of(
         ssh_ports=sorted({22, host.ssh_port} if plan.ssh_access == "direct" else {22}),
         packages=packages(plan, host),
         ports=[opening.port for opening in OPENINGS if host.is_any(opening.role)],
-        operator_keys=more.get("operator_keys"),
+        operator_keys=more.get("operator_keys", by_now),
+        granted={access.file_of(host): [each.fingerprint for each in granted]},
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],
         mounts=list(more.get("mounts", ())),
     )

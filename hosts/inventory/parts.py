@@ -55,7 +55,9 @@ class Inventory:
     handlers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """By the record of a handler (`on_change`), the files that it serves."""
     operator_keys: list[str] | None = None
-    """Fingerprints of the keys that may sign in; None: the platform does not know them."""
+    """Fingerprints of the keys in the user's own file that may sign in; None: the platform knows none."""
+    granted: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """By file, fingerprints of the keys that `slipway access` granted."""
     authorities: list[str] = field(default_factory=list[str])
     """Digests of trusted authorities beside Debian's."""
     mounts: list[str] = field(default_factory=list[str])

@@ -37,7 +37,7 @@ SSHD = {
     "authorizedprincipalscommand": ("none",),
     "authorizedprincipalsfile": ("none",),
     "trustedusercakeys": ("none",),
-    "authorizedkeysfile": (".ssh/authorized_keys .ssh/authorized_keys2", ".ssh/authorized_keys"),
+    "authorizedkeysfile": ("/etc/slipway/keys/%u .ssh/authorized_keys",),
     "forcecommand": ("none",),
     "pubkeyauthentication": ("yes",),
     "loglevel": ("INFO", "VERBOSE"),
@@ -89,6 +89,8 @@ def signing_in(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Devia
     for path, prints in facts["keys"].items():
         mine = path.startswith(f"{home}/.ssh/authorized_keys")
         for each in prints:
+            if each in inventory.granted.get(path, ()):
+                continue
             if not mine or (inventory.operator_keys is not None and each not in inventory.operator_keys):
                 yield Deviation(here, "key", path, FOREIGN, each)
     for key, allowed in SSHD.items():

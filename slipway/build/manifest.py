@@ -76,7 +76,7 @@ class Image(Part):
     """The container image whose file system the build is."""
 
     digest: Digest
-    """Of its manifest; of its config if docker saved it."""
+    """The digest of its manifest, or of its config if docker saved it."""
     reference: str = ""
     """Where it was pulled from."""
     user: str = ""

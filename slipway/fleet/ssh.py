@@ -11,13 +11,15 @@ from pathlib import Path
 
 from slipway.fleet.process import MOST_BYTES, Aborted, Completed, Exchange, Lines, TimedOut, TooMuch
 from slipway.fleet.ssh_config import control_socket, is_alive
-from slipway.settings import SlipwayError
+from slipway.settings import BadInput, SlipwayError
 
 CONNECT_SECONDS = 15.0
 """Limit for one attempt to connect as a whole (ssh's ConnectTimeout covers only the TCP part)."""
 ATTEMPTS = 3
 _TUNNEL_ATTEMPTS = 5
 _SSH_FAILED = 255
+_BOUND, _GATE = 77, "slipway-gate:"
+"""Exit code and first word of templates/base/gate.sh, which refuses."""
 
 
 class Connection:
@@ -66,6 +68,8 @@ class Connection:
             ) from None
         except Aborted:
             raise HostLost(self.host, command) from None
+        if done.code == _BOUND and _GATE in done.stderr:
+            raise KeyBound(self.host, command)
         if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
             raise HostLost(self.host, command)
         return done
@@ -80,6 +84,14 @@ class Connection:
     def is_open(self) -> bool:
         """Whether the kept connection is open."""
         return is_alive(control_socket(self.ssh_config, self.host))
+
+    def accepts_key(self) -> bool:
+        """Whether the host would open a new connection for the key at work."""
+        alone = self._ssh("-o", "ControlPath=none", "-o", "ControlPersist=no")
+        try:
+            return self._exchange([*alone, self.host, "true"], timeout=CONNECT_SECONDS).code == 0
+        except TimedOut:
+            return False
 
     def open(self) -> None:
         """Open the kept connection unless it is open. Raises HostDown with the reason."""
@@ -228,6 +240,16 @@ class HostDown(SlipwayError):
             f"{host}: {what}", remedy=remedy.format(host=host), details=[f"ssh: {last}"] if last else []
         )
         self.host, self.kind = host, kind
+
+
+class KeyBound(BadInput):
+    """The ssh key at work is one of CI: hosts let it do what releases need, and this is something else."""
+
+    def __init__(self, host: str, command: str) -> None:
+        super().__init__(
+            f"{host}: this ssh key is bound to slipway-agent, and `{command}` needs the key of a person",
+            remedy="slipway access grant lets a person's key in",
+        )
 
 
 class HostLost(SlipwayError):

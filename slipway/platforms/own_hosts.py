@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 from hosts.plan import FleetPlan
@@ -21,6 +21,9 @@ from slipway.platforms.platform import (
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore, Identity
 from slipway.settings import BadInput, Host, Outputs
+
+if TYPE_CHECKING:
+    from slipway.platforms.access import Access  # it imports pyinfra
 
 
 class OwnHosts(Platform):
@@ -42,6 +45,12 @@ class OwnHosts(Platform):
     def shared_secrets(self) -> AgeStore:
         """The encrypted file, which holds its recipients."""
         return self.secret_store()
+
+    def access(self) -> "Access":
+        """Keys are grants in the encrypted file; they are placed over ssh."""
+        from slipway.platforms.access import Access  # noqa: PLC0415 - few commands need it
+
+        return Access(self.secret_store(), lambda secrets: self.fleet_plan(self.open().outputs, secrets))
 
     def setup_digests(self, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
         """The digests of what pyinfra would place on each host."""

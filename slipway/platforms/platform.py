@@ -8,18 +8,21 @@ import importlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 
 from hosts.inventory.parts import Inventory
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore, SharedStore
-from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, load_stack, stack_names
+from slipway.settings import BadInput, Outputs, Project, Role, SlipwayError, stack_names
 from slipway.storage.bucket import Bucket
+
+if TYPE_CHECKING:
+    from slipway.platforms.access import Access  # it imports pyinfra
 
 CLASSES: dict[str, str] = {
     "local": "slipway.platforms.local.platform:LocalPlatform",
@@ -190,6 +193,10 @@ class Platform(ABC):
     def shared_secrets(self) -> SharedStore:
         """The store, to change who can open it by an age key. BadInput if the store takes no keys."""
 
+    def access(self) -> "Access":
+        """Whose ssh keys sign in to the hosts. BadInput where hosts keep no keys of people."""
+        self._refuse("its hosts keep no ssh keys of people or CI jobs")
+
     def private_keys(self) -> Mapping[str, str]:
         """By name, private keys (PEM) of the stack that are in no secret store."""
         return {}
@@ -303,7 +310,7 @@ def other_secrets(project: Project) -> dict[str, dict[str, str]]:
         if name == project.stack.name:
             continue
         try:
-            other = platform_of(replace(project, stack=load_stack(project.root, name)))
+            other = platform_of(project.on_stack(name))
             if other.opens_secrets_for(project):
                 found[name] = dict(other.secrets)
         except SlipwayError:

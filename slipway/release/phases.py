@@ -2,11 +2,11 @@
 
 import signal
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from types import FrameType, TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from slipway.fleet.replies import Switched
 from slipway.progress import Progress
@@ -130,9 +130,11 @@ class Phases:
         rollout, record = self._rollout, self._record
         changed = [phase for phase in reversed(self._begun) if phase.undoing]
         if record is None or not changed:
-            if not (taken := overtaken(rollout, failure)):
-                self._end("failed")
-            return taken or describe(failure, [], rollout)
+            if taken := overtaken(rollout, failure):
+                return taken
+            if record is not None:
+                self._close(lambda: rollout.ledger.end(record.number, "failed"))
+            return describe(failure, [], rollout)
         if taken := overtaken(rollout, failure):
             return taken
         with rollout.progress.phase("undo", ", ".join(phase.undoing for phase in changed)):
@@ -143,14 +145,12 @@ class Phases:
             return _incomplete(failure, rollout, record, settled)
         for phase in changed:
             self._note_if_possible(phase.name, "undone")
-        self._end("undone")
+        self._close(lambda: rollout.ledger.undo(record, rollout.live))
         return describe(failure, [phase.undoing for phase in changed], rollout, settled.views)
 
-    def _end(self, how: Literal["undone", "failed"]) -> None:
-        if self._record is None:
-            return
+    def _close(self, write: Callable[[], object]) -> None:
         try:
-            self._rollout.ledger.end(self._record.number, how)
+            write()
         except SlipwayError as failure:  # the next command finds the record open, and closes it
             self._rollout.warnings.append(f"could not record the result in the ledger: {failure.message}")
 

@@ -59,6 +59,10 @@ class _MoveHead(Phase[None]):
         """Have the head name the release."""
         raise NotImplementedError
 
+    def is_named(self, head: Head) -> bool:
+        """Has `move` written this head?"""
+        return head.live == self.shipment.number
+
     def is_settled(self, rollout: Rollout) -> bool:
         """Does the head name this release? NeedsPerson: it may, and cannot be read.
 
@@ -68,7 +72,7 @@ class _MoveHead(Phase[None]):
             return self._moved
         number = self.shipment.number
         try:
-            self._moved = rollout.ledger.head().live == number
+            self._moved = self.is_named(rollout.ledger.head())
         except SlipwayError as failure:
             raise NeedsPerson(
                 f"it is not known whether release {number} was promoted; it serves as it is",
@@ -105,6 +109,10 @@ class ReturnTo(_MoveHead):
 
     def move(self, ledger: Ledger) -> Head:
         return ledger.roll_back(self.shipment.number, record=self.record)
+
+    def is_named(self, head: Head) -> bool:
+        """The head names the release all along if the rollback stopped one that was under way."""
+        return super().is_named(head) and head.record == self.record
 
 
 def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:

@@ -21,7 +21,7 @@ from slipway.build.command import client_env
 from slipway.build.manifest import Manifest, read_manifest, short
 from slipway.progress import Progress
 from slipway.release.phases import Report
-from slipway.release.provenance import NAMESPACE, Promotion, flaws_of, on_stack
+from slipway.release.provenance import NAMESPACE, Promotion, flaws_of
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
 from slipway.release.verify import refuse, verify
@@ -94,7 +94,7 @@ def read(project: Project, folder: Path) -> Promotion:
 
 def _refuse_client_values(project: Project, stack: str) -> None:
     """BadInput, naming them, if the build holds values of `stack` that differ here."""
-    there, here = (client_env(project.app, each.stack) for each in (on_stack(project, stack), project))
+    there, here = (client_env(project.app, each.stack) for each in (project.on_stack(stack), project))
     if differ := [name for name in here if here[name] != there.get(name)]:
         raise BadInput(
             f"the build holds {stack}'s values of {', '.join(differ)}, which differ on {project.stack.name}",

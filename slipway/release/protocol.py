@@ -149,10 +149,12 @@ class Way:
 def way_back(record: Release, live: int | None) -> Way:
     """Undo a record: `live`, which the head names, is known to be good.
 
-    A rollback's target was good before: where its slot is still warm, it stays warm.
+    A rollback's target was good before: where its slot is still warm, it stays warm. A rollback to `live` had
+    stopped a release that was under way: that one goes, however far the rollback came.
     """
     if record.kind == "rollback":
-        return Way(Goal(live or 0, gone=record.target, keeps_warm=True), is_forward=False)
+        gone = record.gone if record.target == live else record.target
+        return Way(Goal(live or 0, gone=gone, keeps_warm=True), is_forward=False)
     return Way(Goal(live or 0, gone=record.number), is_forward=False)
 
 

@@ -1,14 +1,13 @@
 """Where a build came from: the release of another stack that proved it, in promotion.json and the ledger."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, cast
 
 from pydantic import StringConstraints
 
 from hosts.agent.signature import RELEASE, canonical, statement
 from slipway.secrets import signing
-from slipway.settings import Project, load_stack
+from slipway.settings import Project
 from slipway.stack import LiveStack
 from slipway.storage.records import Stored
 
@@ -50,7 +49,7 @@ class Promotion(Stored):
 
 def flaws_of(project: Project, made: Promotion) -> list[str]:
     """What does not hold of a promotion, by the signers of the stack that it names as they are now."""
-    source = on_stack(project, made.stack)
+    source = project.on_stack(made.stack)
     file = signing.signers_file(source)
     said = statement(
         stack=source.fleet_id, release=made.release, build=made.build,
@@ -70,12 +69,6 @@ def promoted_from(stack: LiveStack, number: int) -> Promotion | None:
         if event.phase == "publish" and (found := event.detail.get("promotion")):
             return Promotion.model_validate(found)
     return None
-
-
-def on_stack(project: Project, stack: str) -> Project:
-    """`project` on its stack `stack`."""
-    state_dir = project.state_dir.parent / stack
-    return replace(project, stack=load_stack(project.root, stack), state_dir=state_dir)
 
 
 def _proof(proved: Mapping[str, object]) -> str:

@@ -74,9 +74,7 @@ def _record(rollout: Rollout, record: Release, way: Way, what: str) -> Head:
         head = ledger.roll_back(release, record=record.number)
         ledger.event(record.number, "promote", "done", {"recovered": what})
         return head
-    if release:
-        ledger.keep(release)
-    ledger.end(record.number, "undone", {"recovered": what})
+    ledger.undo(record, release or None, {"recovered": what})
     return rollout.head
 
 

@@ -1,7 +1,7 @@
 """A project opened for one stack: its folders, its app, its stack, and whether the two fit."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slipway.settings.app import App
@@ -45,6 +45,11 @@ class Project:
     def fleet_id(self) -> str:
         """Tells this fleet from all others on one machine and in one account: `board-local`."""
         return self.stack.fleet_id
+
+    def on_stack(self, name: str) -> "Project":
+        """This app on the project's stack `name`. BadInput: its settings cannot be read."""
+        stack, state_dir = load_stack(self.root, name), self.state_dir.parent / name
+        return replace(self, stack=stack, state_dir=state_dir)
 
 
 def open_project(stack_name: str, start: Path | None = None) -> Project:

@@ -208,10 +208,18 @@ class Ledger(Reading):
             }
         )
 
-    def keep(self, live: int) -> None:
-        """Have `live` stay what it is, although a rollback from it had begun. Safe to repeat."""
-        if self.get(live).status == "rolled_back":
+    def undo(self, record: Release, live: int | None, detail: Mapping[str, object] | None = None) -> None:
+        """Close a record whose work was taken back on every host: `live`, which the head names, stays good.
+
+        The release that a rollback to `live` stopped while it was under way is closed too. Safe to repeat.
+        """
+        if live is not None and self.get(live).status == "rolled_back":
             self.event(live, "promote", "done", {"kept": True})
+        if record.gone is not None and record.target == live:
+            stopped = self.get(record.gone)
+            if not (stopped.was_promoted or stopped.progress.ended):
+                self.end(stopped.number, "undone", {"rolled_back_to": live})
+        self.end(record.number, "undone", detail)
 
     def _gone(self, rollback: Release | None, target: int) -> Release | None:
         """The release that a rollback takes out of service; None: the head names the target already."""

@@ -104,9 +104,13 @@ def free_ports() -> dict[str, int]:
 
 
 def _wipe(root: Path) -> None:
-    """Take down what an earlier run left, and forget it."""
-    if (root / "Pulumi.local.yaml").exists():
-        if not (root / "board" / "slipway.toml").exists():
-            refresh_app(root)
-        platform_of(open_project("local", root)).take_down(Silent(), volumes=True)
+    """Take down what an earlier run left, and forget it.
+
+    Its volumes may be all that is left: a machine that starts again empties /tmp.
+    """
+    if not (root / "Pulumi.local.yaml").exists():
+        write_project(root, NAME)
+    if not (root / "board" / "slipway.toml").exists():
+        refresh_app(root)
+    platform_of(open_project("local", root)).take_down(Silent(), volumes=True)
     shutil.rmtree(root, ignore_errors=True)

@@ -50,6 +50,7 @@ SEEDS = {
     220: "a promotion without its event was taken for an unfinished release",
     233: "a message said that all serve a release although one host had not answered",
     271: "a message said so although a host still finished jobs of the release before",
+    282: "an interrupted rollback left the record of the release that it had stopped open",
     3501: "an interrupted boot waited for the jobs of the workers that it stopped",
 }
 """What seeds found beyond the stories above."""

@@ -16,12 +16,6 @@ SEEDS = int(os.environ.get("SLIPWAY_SEEDS", "100"))
 FIRST = int(os.environ.get("SLIPWAY_FIRST_SEED", "0"))
 CHUNK = max(25, SEEDS // 40)
 
-OPEN = {
-    282: "a rollback that is interrupted in its promotion says that all is undone, and leaves the record of "
-    "the release that it stopped for the next command to close",
-}
-"""Seeds that show a fault which is not fixed yet; docs/reliability.md has them too."""
-
 
 @pytest.fixture(autouse=True)
 def simulation() -> Iterator[None]:
@@ -32,8 +26,7 @@ def simulation() -> Iterator[None]:
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
 def test_whatever_happens_nobody_is_hurt_and_the_next_command_ends_it(first: int):
     for seed in range(first, min(first + CHUNK, FIRST + SEEDS)):
-        if seed not in OPEN:
-            play(seed)
+        play(seed)
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -75,6 +75,13 @@ class AwsPlatform(PulumiManaged):
             remedy="give the person a role that may read them (docs/aws.md)",
         )
 
+    def access(self) -> NoReturn:
+        """Who may sign in is a matter of IAM."""
+        self._refuse(
+            "people and CI sign in by their AWS identity, for one session, and hosts keep no key",
+            "give or take ssm:StartSession and ec2-instance-connect:SendSSHPublicKey (docs/access.md)",
+        )
+
     def opens_secrets_for(self, other: Project) -> bool:
         """Only for stacks of the same account, whose commands have its credentials anyway."""
         mine, theirs = self.project.stack.aws, other.stack.aws

@@ -8,6 +8,7 @@ import pytest
 
 from hosts.agent import main
 from hosts.agent.errors import AgentError
+from hosts.agent.json_object import JsonObject
 
 ROOT = Path(main.__file__).parents[2]
 HOT = ("status", "switch", "haproxy", "state", "handover", "cron")
@@ -72,7 +73,7 @@ def _left_alone(_signal: int, _handler: object) -> None:
 def test_an_accident_tells_where_and_never_a_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def broken(_arguments: list[str]) -> dict[str, object]:
+    def broken(_arguments: list[str], *, bound: bool) -> dict[str, object]:
         raise KeyError("the-secret-value")
 
     monkeypatch.setattr(main, "_run", broken)
@@ -100,3 +101,28 @@ def test_a_reader_that_has_gone_away_does_not_break_the_command(tmp_path: Path):
 def test_errors_carry_their_numbers_beside_the_message():
     error = AgentError("disk_full", "m", detail={"needs": 2, "has": 1})
     assert error.to_json() == {"code": "disk_full", "message": "m", "log": [], "needs": 2, "has": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("credentials", {}),
+        ("converge", {}),
+        ("leave", {}),
+        ("run", {"scope": "task"}),
+        ("run", {"scope": "task", "argv": ["id"]}),
+        ("run", {"scope": "migrate", "argv": ["id"]}),
+        ("run", {"scope": "migrate", "env": {"NODE_OPTIONS": "--require=/tmp/x"}}),
+        ("run", {"scope": "migrate", "directory": "/tmp"}),
+    ],
+)
+def test_a_key_of_ci_runs_no_command_of_its_own(name: str, request_: dict[str, object]):
+    with pytest.raises(AgentError) as refused:
+        main.refuse_unless_of_a_release(name, JsonObject(request_, name))
+    assert refused.value.code == "bound"
+
+
+def test_a_key_of_ci_does_what_a_release_needs():
+    for name in main.BOUND:
+        assert name in main.COMMANDS
+        main.refuse_unless_of_a_release(name, JsonObject({"scope": "migrate", "argv": []}, name))

@@ -58,7 +58,7 @@ class Ledger:
         self.events: list[tuple[str, str, object]] = []
         self.ended: list[str] = []
         self.kept: list[int] = []
-        self.live = 4
+        self.live, self.record = 4, 4
         self.fails: BaseException | None = None
         """Raised when the head has moved: the answer is lost, or a person presses Ctrl-C just then."""
         self.is_readable = True
@@ -74,13 +74,14 @@ class Ledger:
             raise self.fails
         return self.head()
 
-    def roll_back(self, target: int, **_: object) -> Head:
+    def roll_back(self, target: int, *, record: int) -> Head:
+        self.record = record
         return self.promote(target)
 
     def head(self) -> Head:
         if not self.is_readable:
             raise SlipwayError("the bucket does not answer")
-        return Head(live=self.live)
+        return Head(live=self.live, record=self.record)
 
     def get(self, number: int) -> Release:
         return release(number)
@@ -91,8 +92,9 @@ class Ledger:
     def event(self, _: int, phase: str, what: str, detail: object = None) -> None:
         self.events.append((phase, what, detail))
 
-    def keep(self, live: int) -> None:
-        self.kept.append(live)
+    def undo(self, record: Release, live: int | None, detail: object = None) -> None:
+        self.kept += [live] if live else []
+        self.end(record.number, "undone", detail)
 
     def end(self, _: int, how: str, __: object = None) -> None:
         self.ended.append(how)
