@@ -191,7 +191,7 @@ class Files:
             del self.nodes[below]
 
     def _link_twins(self) -> None:
-        """Of hard links in one layer, the first stays a file: a build holds each content once."""
+        """The first of hard links in a layer stays a file, the others link to it: a content is held once."""
         first: dict[tuple[Path, int], str] = {}
         for name in sorted(self.nodes):
             node = self.nodes[name]
