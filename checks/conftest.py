@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -113,9 +113,10 @@ def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""
     background = Background(request.getfixturevalue)
     request.addfinalizer(background.close)
-    checks = {check for item in request.session.items if (check := check_of(item))}
-    now = [check for check in checks if not plugin.why_not_now(request.config, check)]
+    functions = {check: item for item in request.session.items if (check := check_of(item))}
+    now = [check for check in functions if not plugin.why_not_now(request.config, check)]
     background.begin(sorted({name for check in now for name in check.waits_for}))
+    background.run_ahead(plugin.function_of(functions[check]) for check in now if check.ahead)
     return background
 
 
@@ -162,11 +163,21 @@ def live_services(host: Host, app_services: list[Host]) -> list[Host]:
 
 
 @pytest.fixture(scope="session")
-def whole_budget(live: LiveStack, hosts: Hosts) -> Generator[None]:
+def fresh_budget(live: LiveStack, hosts: Hosts, request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Makes limits per address forget what this machine has sent."""
+    if not live.outputs.by_role("edge"):
+        return lambda: None
+    site = request.getfixturevalue("edge")
+    return lambda: budget.renew(site, hosts)
+
+
+@pytest.fixture(scope="session")
+def whole_budget(live: LiveStack, fresh_budget: Callable[[], None]) -> Generator[None]:
     """All that limits per address leave to this machine, for the rest of the run."""
     with budget.held(live):
+        fresh_budget()
         yield
-        budget.give_back(live, hosts)
+        fresh_budget()
 
 
 @pytest.fixture(autouse=True)
@@ -179,5 +190,7 @@ def own_budget(request: pytest.FixtureRequest, live: LiveStack) -> Generator[Non
         request.getfixturevalue("whole_budget")
         yield
     else:
+        renew = request.getfixturevalue("fresh_budget")
         with budget.held(live):
+            renew()
             yield
