@@ -10,6 +10,7 @@ Ends with 1 if a goal is missed. Needs haproxy and wrk; nginx and caddy are left
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import statistics
@@ -31,12 +32,12 @@ MORE_P99 = 0.001
 """Seconds that the whole path may add to the app's own p99 at half load."""
 
 
-def closed(each: Way, kind: str, seconds: float, folder: Path) -> tuple[float, dict[str, float]]:
+def closed(each: Way, kind: str, seconds: int, folder: Path) -> tuple[float, dict[str, float]]:
     """Requests a second by wrk, and the processor seconds of each tier for one request."""
     script = folder / "post.lua"
     script.write_text(POST)
     url = f"{'https' if each.tls else 'http'}://localhost:{each.port}{KINDS[kind]}"
-    command = ["wrk", "-t1", "-c16", f"-d{seconds:g}s", *(("-s", str(script)) if kind == "post" else ()), url]
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", *(("-s", str(script)) if kind == "post" else ()), url]
     before = each.cpu()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     after = each.cpu()
@@ -57,7 +58,7 @@ def client(kind: str, each: Way, seconds: float, size: float) -> dict[str, float
 
 def main() -> None:
     wanted = parser(__doc__)
-    wanted.add_argument("--seconds", type=float, default=3)
+    wanted.add_argument("--seconds", type=int, default=3)
     wanted.add_argument("--rounds", type=int, default=3)
     wanted.add_argument("--sockets", type=int, default=1000)
     given = wanted.parse_args()
@@ -65,7 +66,8 @@ def main() -> None:
         sys.exit("wrk is not installed: apt install wrk")
     rates: dict[str, dict[str, float]] = {}
     used: dict[str, float] = {}
-    how = f"median of {given.rounds}, {given.seconds:g} s each"
+    busy = f"load average {os.getloadavg()[0]:.0f}"
+    how = f"median of {given.rounds}, {given.seconds:g} s each, {busy} before it"
     with tempfile.TemporaryDirectory() as name:
         for title, tiers in ways().items():
             note(f"{title}: closed model")
@@ -90,7 +92,7 @@ def main() -> None:
 
 
 def _closed(
-    title: str, tiers: tuple[str, ...], within: Path, seconds: float, rounds: int, how: str
+    title: str, tiers: tuple[str, ...], within: Path, seconds: int, rounds: int, how: str
 ) -> tuple[dict[str, float], float]:
     """Records rates by kind, and what each tier used for a request to /health. Both."""
     folder = within / f"closed-{title}"

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from hosts.agent.redact import Redactor, spellings
 from hosts.inventory.look import look_at_all, run_on
 from hosts.inventory.parts import Inventory
 from hosts.plan import APPLIED, SETUP_DIGEST, FleetPlan
@@ -170,7 +171,7 @@ def _failure(plan: FleetPlan, failed: Mapping[str, Result]) -> SlipwayError:
     lines: list[str] = []
     for name, result in failed.items():
         lines.append(f"{name}: {result.failed}")
-        lines += [f"    {_redacted(plan, line)}" for line in result.output]
+        lines += [f"    {line}" for line in _redacted(plan, "\n".join(result.output)).splitlines()]
     hosts = ", ".join(failed)
     return SlipwayError(
         f"setting up {hosts} failed",
@@ -180,10 +181,8 @@ def _failure(plan: FleetPlan, failed: Mapping[str, Result]) -> SlipwayError:
 
 
 def _redacted(plan: FleetPlan, text: str) -> str:
-    for value in sorted(plan.secrets.values(), key=len, reverse=True):
-        if value:
-            text = text.replace(value, "***")
-    return text
+    """All lines at once: a command that fails may print a secret as base64, or broken over lines."""
+    return Redactor({form: "***" for value in plan.secrets.values() for form in spellings(value)}).text(text)
 
 
 def _ignore(_host: str, _text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from collections.abc import Callable
 
@@ -54,6 +55,23 @@ def test_a_failure_names_host_and_operation_and_no_secret(plan: FleetPlan, monke
         set_up.set_up(plan)
     assert "data1" in raised.value.message
     assert raised.value.details == ("data1: redis restart", "    Job failed", "    password ***")
+
+
+@pytest.mark.parametrize("shape", ["base64", "hex", "lines"])
+def test_a_failure_shows_a_secret_in_no_other_spelling(
+    plan: FleetPlan, monkeypatch: pytest.MonkeyPatch, shape: str
+):
+    secret = SECRETS["PLATFORM_REDIS_PASSWORD"]
+    coded = {
+        "base64": (f"base64: {base64.b64encode(secret.encode()).decode()}",),
+        "hex": (f"hex: {secret.encode().hex(' ')}",),
+        "lines": (f"lines: {secret[:9]}", secret[9:]),
+    }[shape]
+    monkeypatch.setattr(set_up, "_digests_on_hosts", _answering({}))
+    monkeypatch.setattr(set_up, "_set_up", _answering({"data1": Result(failed="redis", output=coded)}))
+    with pytest.raises(SlipwayError) as raised:
+        set_up.set_up(plan)
+    assert raised.value.details == ("data1: redis", f"    {shape}: ***")
 
 
 def test_a_missing_platform_secret_is_named_before_any_host_is_touched(plan: FleetPlan):
