@@ -53,7 +53,7 @@ def read_content(app: App, archive: Path, arch: str, folder: Path, line: Callabl
         app=_Filled(files, config).app(app),
         image=Image(
             digest=image.digest,
-            reference=app.runtime.reference,
+            reference=app.runtime.reference or "",
             user=config.user,
             ports=list(config.ports),
             env=_environment(config),
