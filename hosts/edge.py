@@ -7,11 +7,15 @@ from urllib.parse import urlsplit
 
 from hosts import haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
+from hosts.agent.preview_record import PreviewPaths
 from hosts.operations import install
 from hosts.plan import FleetPlan
 from hosts.render import render
 
 SITE_PEM = "/etc/haproxy/site.pem"
+
+PREVIEWS = PreviewPaths()
+"""Where the agent keeps which host name leads to which preview."""
 
 LOG_FIELDS = {
     "id": '"%[var(txn.rid)]"',
@@ -73,6 +77,8 @@ def part(plan: FleetPlan, *, beside_web: bool = False) -> str:
         private_paths=plan.app.private_paths,
         log_format=_log_format(),
         uploads=uploads(plan),
+        previews=PREVIEWS if plan.stack.previews else None,
+        port=_port(plan),
         web=plan.outputs.by_role("web"),
     )
 
@@ -85,6 +91,12 @@ def uploads(plan: FleetPlan) -> Uploads | None:
     public = urlsplit(bucket.public_endpoint or "")
     name = public.hostname or ""
     return Uploads(data.address, bucket.bucket, name, bool(name) and name != plan.site_host)
+
+
+def _port(plan: FleetPlan) -> str:
+    """`:<port>` of the site's URL; empty for the usual one."""
+    port = urlsplit(plan.outputs.url).port
+    return f":{port}" if port and port != 443 else ""
 
 
 def _names(plan: FleetPlan) -> list[str]:
