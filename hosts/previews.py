@@ -29,8 +29,8 @@ def deploy(plan: FleetPlan, _host: Host) -> None:
     install(name="preview roles", src=roles_sql(), dest=f"{TEMPLATES}/roles.sql")
     install(name="preview redis", src=redis_conf(), dest=f"{TEMPLATES}/redis.conf")
     units = {
-        "slipway-preview-redis@.service": render("previews/redis.service.j2"),
-        "slipway-preview-s3@.service": render("previews/s3.service.j2", binary=BINARY),
+        "preview-redis@.service": render("previews/redis.service.j2"),
+        "preview-s3@.service": render("previews/s3.service.j2", binary=BINARY),
         _RESTORE: render("previews/restore.service.j2"),
     }
     for name, text in units.items():

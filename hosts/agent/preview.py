@@ -159,65 +159,79 @@ class OwnProcess(Process):
         return [self.port] if self.web else []
 
 
+class Steps:
+    """How long each step took; the record says which one is under way."""
+
+    def __init__(self, paths: PreviewPaths, preview: Preview) -> None:
+        self.seconds: dict[str, float] = {}
+        self._paths, self._preview = paths, preview
+        self._begun = 0.0
+
+    def begin(self, step: str) -> None:
+        """End the step before, and begin `step`; the empty one ends the last."""
+        if self._preview.step in self.seconds:
+            self.seconds[self._preview.step] = round(time.monotonic() - self._begun, 3)
+        self._begun = time.monotonic()
+        if step:
+            self.seconds[step] = 0.0
+        self._preview.save(self._paths, step=step)
+
+
 def _open(
     paths: PreviewPaths, host: Host, preview: Preview, manifest: JsonObject, request: JsonObject
 ) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    last = time.monotonic()
-
-    def done(step: str, following: str) -> None:
-        nonlocal last
-        seconds[step] = round(time.monotonic() - last, 3)
-        last = time.monotonic()
-        preview.save(paths, step=following)
-
-    slot = stage.read_plan(preview.name, ["web", "worker"], JsonObject({**request.raw, "release": 0}, "open"))
-    own: dict[str, Process] = {
-        preview.scope(process.name): OwnProcess(preview, process) for process in slot.processes.values()
-    }
-    slot.processes = own
-    preview.scopes = sorted({*slot.processes, *(preview.scope(task) for task in TASKS)})
-    preview.save(paths, step="stage")
+    steps = Steps(paths, preview)
+    slot = _plan(preview, request)
+    steps.begin("stage")
     wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
     layers.fetch(paths, host.builds(), wanted)
     builds.lay_out(paths, slot.build, [layer.digest for layer in wanted])
-    done("stage", "data")
+    steps.begin("data")
     preview_data.make(paths, preview, request)
-    done("data", "migrate")
-    # One-offs run the new build while the old one still serves: it has a link of its own.
     accounts.ensure(preview.scopes)
-    coming = Slot(f"{preview.name}.new")
-    coming.build, coming.image, coming.migrate = slot.build, slot.image, slot.migrate
-    coming.secret_names = slot.secret_names
+    # One-offs run the new build while the old one still serves: it has a link of its own.
+    coming = Slot(f"{preview.name}.new", JsonObject(slot.to_json(), "slot"))
     coming.processes = dict.fromkeys(preview.scopes, next(iter(slot.processes.values())))
-    _link(paths, coming.name, slot.build)
-    _write_env(paths, host, preview, coming, request)
     try:
+        _install(paths, host, preview, coming, request)
+        steps.begin("migrate")
         _migrate(paths, host, preview, coming)
-        done("migrate", "seed")
-        seed = request.text("seed", "")
-        if seed and not preview.seeded:
-            timeout = request.number("seed_seconds", 600)
-            _run(paths, host, preview, coming, "seed", "task", seed, ".", timeout)
-            preview.seeded = True
-        done("seed", "start")
+        steps.begin("seed")
+        _seed(paths, host, preview, coming, request)
+        steps.begin("start")
         preview.build = slot.build
         preview.save(paths, step="start")
-        _link(paths, preview.name, slot.build)
-        _write_env(paths, host, preview, slot, request)
+        _install(paths, host, preview, slot, request)
         _start(paths, preview, slot)
     finally:
         durable.unlink(paths.slot(coming.name))
         envfile.remove_slot(paths, coming.name)
         layers.delete(f"{paths.homes}/{coming.name}")
-    done("start", "edge")
+    steps.begin("edge")
     _route(paths, request.text("site"), preview.port(0), paths.sites_map)
     if request.has("uploads"):
         _route(paths, request.text("uploads_site"), preview.port(2), paths.uploads_map)
     preview.builds = {slot.build: preview.builds[slot.build]}
     preview.state, preview.error, preview.updated = "open", {}, time.time()
-    done("edge", "")
-    return seconds
+    steps.begin("")
+    return steps.seconds
+
+
+def _plan(preview: Preview, request: JsonObject) -> Slot:
+    """The processes that the preview will have, under its own names."""
+    slot = stage.read_plan(preview.name, ["web", "worker"], JsonObject({**request.raw, "release": 0}, "open"))
+    own: dict[str, Process] = {
+        preview.scope(process.name): OwnProcess(preview, process) for process in slot.processes.values()
+    }
+    slot.processes = own
+    preview.scopes = sorted({*own, *(preview.scope(task) for task in TASKS)})
+    return slot
+
+
+def _install(paths: PreviewPaths, host: Host, preview: Preview, slot: Slot, request: JsonObject) -> None:
+    """Have `slot` lead to its build, with the env of the request."""
+    _link(paths, slot.name, slot.build)
+    _write_env(paths, host, preview, slot, request)
 
 
 def _link(paths: PreviewPaths, name: str, build: str) -> None:
@@ -251,6 +265,14 @@ def _migrate(paths: PreviewPaths, host: Host, preview: Preview, slot: Slot) -> N
         timeout = migrate.number("timeout_seconds", 600)
         wanted = migrate.text("command"), migrate.text("directory", ".")
         _run(paths, host, preview, slot, "migrate", "migrate", *wanted, timeout)
+
+
+def _seed(paths: PreviewPaths, host: Host, preview: Preview, slot: Slot, request: JsonObject) -> None:
+    """Once in the life of a preview; a seed that failed runs again."""
+    seed = request.text("seed", "")
+    if seed and not preview.seeded:
+        _run(paths, host, preview, slot, "seed", "task", seed, ".", request.number("seed_seconds", 600))
+        preview.seeded = True
 
 
 def _run(
@@ -349,6 +371,14 @@ def _stop(paths: PreviewPaths, preview: Preview) -> None:
     preview_data.stop(preview)
     if names:
         systemd.reload()
+        # systemd made one for each template name, and keeps it when it is empty.
+        systemd.stop([_slice(unit) for unit in names])
+
+
+def _slice(unit: str) -> str:
+    """The slice of `unit`, which no other preview's unit is in."""
+    escaped = unit.partition("@")[0].replace("-", "\\x2d")
+    return f"system-{escaped}.slice"
 
 
 def _remove_account(account: str) -> None:

@@ -28,7 +28,7 @@ _SECRET = re.compile(r"[A-Za-z0-9]{16,128}")
 
 def unit(service: str, name: str) -> str:
     """The unit of a preview's own server; the template unit is placed by the set-up."""
-    return f"slipway-preview-{service}@{name}.service"
+    return f"preview-{service}@{name}.service"
 
 
 def make(paths: PreviewPaths, preview: Preview, request: JsonObject) -> None:
