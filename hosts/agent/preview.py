@@ -15,9 +15,9 @@ from . import (
     builds,
     durable,
     envfile,
-    haproxy,
     layers,
     preview_data,
+    preview_edge,
     run,
     signature,
     stage,
@@ -208,9 +208,9 @@ def _open(
         envfile.remove_slot(paths, coming.name)
         layers.delete(f"{paths.homes}/{coming.name}")
     steps.begin("edge")
-    _route(paths, request.text("site"), preview.port(0), paths.sites_map)
+    preview_edge.route(paths, request.text("site"), preview.port(0), paths.sites_map)
     if request.has("uploads"):
-        _route(paths, request.text("uploads_site"), preview.port(2), paths.uploads_map)
+        preview_edge.route(paths, request.text("uploads_site"), preview.port(2), paths.uploads_map)
     preview.builds = {slot.build: preview.builds[slot.build]}
     preview.state, preview.error, preview.updated = "open", {}, time.time()
     steps.begin("")
@@ -301,41 +301,6 @@ def _start(paths: PreviewPaths, preview: Preview, slot: Slot) -> None:
     start_ready(paths, slot, list(slot.processes.values()))
 
 
-def _route(paths: PreviewPaths, site: str, port: int, file: str) -> None:
-    """Lead requests for `site` to `port`: in HAProxy's memory at once, in its file for when it starts."""
-    if not re.fullmatch(r"[a-z0-9.-]{1,253}", site):
-        raise AgentError("bad_request", f"site: {site!r} is no host name")
-    entries = _routes(file)
-    known = haproxy.ask(paths, f"get map {file} {site}")
-    verb = "set" if "found=yes" in known else "add"
-    answer = haproxy.ask(paths, f"{verb} map {file} {site} {port}").strip()
-    if answer:
-        raise AgentError("haproxy", f"HAProxy refused the preview's entry: {answer.splitlines()[0]}")
-    _keep_routes(file, {**entries, site: str(port)})
-
-
-def _routes(file: str) -> dict[str, str]:
-    lines = (durable.read(file) or b"").decode().splitlines()
-    return {
-        site: port for site, _, port in (line.partition(" ") for line in lines) if site and site[0] != "#"
-    }
-
-
-def _keep_routes(file: str, entries: dict[str, str]) -> None:
-    text = "".join(f"{site} {port}\n" for site, port in sorted(entries.items()))
-    durable.write(file, text.encode(), 0o644)
-
-
-def _unroute(paths: PreviewPaths, preview: Preview) -> None:
-    ports = {str(preview.port(offset)) for offset in range(3)}
-    for file in (paths.sites_map, paths.uploads_map):
-        entries = _routes(file)
-        for site, port in entries.items():
-            if port in ports:
-                haproxy.ask(paths, f"del map {file} {site}")
-        _keep_routes(file, {site: port for site, port in entries.items() if port not in ports})
-
-
 def close(paths: PreviewPaths, name: str) -> dict[str, object]:
     """Remove all that was ever made for the preview; the record last. Quiet if there is none."""
     begun = time.monotonic()
@@ -345,7 +310,7 @@ def close(paths: PreviewPaths, name: str) -> dict[str, object]:
             return {"was_there": False, "seconds": 0.0}
         preview.state = "closing"
         preview.save(paths, step="edge")
-        _unroute(paths, preview)
+        preview_edge.unroute(paths, preview)
         preview.save(paths, step="stop")
         _stop(paths, preview)
         preview.save(paths, step="data")

@@ -23,7 +23,7 @@ class Derived:
     nonce: str
 
     def password(self, name: str) -> str:
-        """Of a service that is the preview's own."""
+        """The password of a service that is the preview's own."""
         return self._value(name, PASSWORD, 0)
 
     def of_app(self, app: App) -> dict[str, str]:
