@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import pytest
@@ -193,14 +194,19 @@ def test_a_previews_roles_open_no_other_database(two: Previews):
 
 
 def test_a_previews_redis_password_opens_no_other_redis(two: Previews):
-    mine, other = two.env("one")["REDIS_URL"], two.env("two")["REDIS_URL"]
-    two.on(f"redis-cli -u {other} --no-auth-warning SET private kept-apart")
-    assert two.on(f"redis-cli -u {mine} --no-auth-warning GET private") == ""
-    theirs = mine.rpartition("@")[0] + "@" + other.rpartition("@")[2]
-    for url in (theirs, theirs.replace("redis://", "redis://default")):
-        said = two.on(f"redis-cli -u {url} --no-auth-warning GET private 2>&1 || true")
-        assert "NOAUTH" in said or "WRONGPASS" in said, said
-        assert "kept-apart" not in said
+    mine, other = (urlsplit(two.env(name)["REDIS_URL"]) for name in ("one", "two"))
+
+    def ask(at: SplitResult, password: str | None, *words: str) -> str:
+        command = f"redis-cli -p {at.port} -a {password} --no-auth-warning {' '.join(words)}"
+        return two.on(f"{command} 2>&1 || true")
+
+    assert ask(other, other.password, "SET private kept-apart") == "OK"
+    assert ask(other, other.password, "GET private") == "kept-apart"
+    assert ask(mine, mine.password, "GET private") == ""
+    said = ask(other, mine.password, "GET private")
+    assert "WRONGPASS" in said
+    assert "kept-apart" not in said
+    assert "NOPERM" in ask(mine, mine.password, "CONFIG SET dir /tmp")
 
 
 def test_a_previews_bucket_account_reads_no_other_bucket(two: Previews):
