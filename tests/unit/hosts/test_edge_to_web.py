@@ -6,7 +6,7 @@ import dataclasses
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def tls_app_on(port: int, certificate: trustme.LeafCert | None) -> Generator[Non
     server = Server(("127.0.0.1", port), Echo)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate.configure_cert(context)
+        certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield
@@ -42,7 +42,7 @@ def tls_app_on(port: int, certificate: trustme.LeafCert | None) -> Generator[Non
 @contextmanager
 def site_of(
     plan: FleetPlan, folder: Path, web1: trustme.LeafCert | None, web2: trustme.LeafCert | None
-) -> Iterator[tuple[httpx.Client, dict[int, str]]]:
+) -> Generator[tuple[httpx.Client, dict[int, str]]]:
     ports = {name: free_port() for name in (":80", ":443", ":8444", "127.0.0.1:8404")}
     hosts = {"10.7.0.12:8443": free_port(), "10.7.0.13:8443": free_port()}
     text = moved(edge.configuration(dataclasses.replace(plan, tls_to_web=True)), folder, ports | hosts)
