@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -162,11 +162,21 @@ def live_services(host: Host, app_services: list[Host]) -> list[Host]:
 
 
 @pytest.fixture(scope="session")
-def whole_budget(live: LiveStack, hosts: Hosts) -> Generator[None]:
+def fresh_budget(hosts: Hosts, request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Makes limits per address forget what this machine has sent."""
+    if not hosts.of("edge"):
+        return lambda: None
+    site = request.getfixturevalue("edge")
+    return lambda: budget.renew(site, hosts)
+
+
+@pytest.fixture(scope="session")
+def whole_budget(live: LiveStack, fresh_budget: Callable[[], None]) -> Generator[None]:
     """All that limits per address leave to this machine, for the rest of the run."""
     with budget.held(live):
+        fresh_budget()
         yield
-        budget.give_back(live, hosts)
+        fresh_budget()
 
 
 @pytest.fixture(autouse=True)
@@ -179,5 +189,7 @@ def own_budget(request: pytest.FixtureRequest, live: LiveStack) -> Generator[Non
         request.getfixturevalue("whole_budget")
         yield
     else:
+        renew = request.getfixturevalue("fresh_budget")
         with budget.held(live):
+            renew()
             yield

@@ -13,7 +13,7 @@ from typing import Any, cast
 import websocket
 
 from checks.kit.background import begun_early
-from checks.kit.check import not_evaluated
+from checks.kit.check import could_not_be_tried, not_evaluated
 from checks.kit.site import Site, sign_in_person
 from slipway.stack import CheckSocket, WebSocket
 from slipway.traffic import fill_message
@@ -56,7 +56,7 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
     captures: Mapping[str, str] = {}
     if of_app.open:
         captures = _captures(site)
-    client = site.socket(headers=dict(headers) if headers is not None else None)
+    client = site.socket() if headers is None else _counted(site, headers)
     try:
         for template in of_app.open:
             client.send(fill_message(template, captures))
@@ -64,6 +64,23 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
         yield client
     finally:
         client.close()
+
+
+def _counted(site: Site, headers: Mapping[str, str]) -> websocket.WebSocket:
+    """A socket that the per-address limits count. Others behind this address may have spent its budget."""
+    ends = time.monotonic() + site.patience
+    while True:
+        try:
+            return site.socket(headers=dict(headers))
+        except websocket.WebSocketBadStatusException as refused:
+            if refused.status_code != 429:
+                raise
+        if time.monotonic() > ends:
+            could_not_be_tried(
+                "the site refuses this machine's address with 429: it is over its limit from other requests;"
+                " run it again in a minute"
+            )
+        time.sleep(1)
 
 
 @functools.cache

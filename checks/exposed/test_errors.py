@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 import secrets
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from itertools import chain, islice, takewhile
 
 import httpx
 import pytest
@@ -22,7 +23,12 @@ from slipway.traffic import pick
 
 AT_ONCE = 8
 FUZZ_SECONDS = 20.0
-"""How long --deep sends random requests."""
+FUZZ_REQUESTS = 10_000
+"""How long --deep sends random requests, and how many at most."""
+BUSY = (502, 503, 504)
+"""How a proxy answers for an app that is away or too busy, whatever the request was."""
+RECONNECT = (0.1, 0.5, 2.0)
+"""Pauses in seconds before a connection that was not made is tried again."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def identity(site: Site, request: pytest.FixtureRequest) -> Mapping[str, str]:
 )
 def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> None:
     tries = [trial for route in _every(site) for trial in trials(route)]
-    broken = _broken(site, tries, identity)
+    broken = what_breaks(site, tries, identity)
     assert not broken, f"{len(broken)} of {len(tries)} requests: {'; '.join(broken[:4])}"
 
 
@@ -58,18 +64,16 @@ def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> No
 )
 def test_random_requests_break_nothing(site: Site, identity: Mapping[str, str]) -> None:
     seed = secrets.randbelow(1_000_000)
-    luck = random.Random(seed)  # noqa: S311 - luck for requests, not for secrets
-    endless = [random_trials(route, luck) for route in _every(site)]
     ends = time.monotonic() + FUZZ_SECONDS
-
-    def until() -> Iterator[Trial]:
-        while time.monotonic() < ends:
-            yield from (next(each) for each in endless)
-
-    broken: list[str] = []
-    while time.monotonic() < ends and not broken:
-        broken = _broken(site, until(), identity)
+    tries = takewhile(lambda _: time.monotonic() < ends, islice(at_random(_every(site), seed), FUZZ_REQUESTS))
+    broken = what_breaks(site, tries, identity, enough=1)
     assert not broken, f"seed {seed}: {'; '.join(broken[:4])}"
+
+
+def at_random(routes: Sequence[Route], seed: int) -> Iterator[Trial]:
+    """Random trials without end, the routes in turn; the same ones for the same seed."""
+    luck = random.Random(seed)  # noqa: S311 - luck for requests, not for secrets
+    return chain.from_iterable(zip(*(random_trials(route, luck) for route in routes), strict=False))
 
 
 def _every(site: Site) -> list[Route]:
@@ -81,29 +85,66 @@ def _every(site: Site) -> list[Route]:
     return named + [route for route in more if (route.method, shape(route.path)) not in known]
 
 
-def _broken(site: Site, tries: Iterable[Trial], identity: Mapping[str, str]) -> list[str]:
-    """What broke, one text each, the same text once."""
+def what_breaks(
+    site: Site, tries: Iterable[Trial], identity: Mapping[str, str], *, enough: int | None = None
+) -> list[str]:
+    """What broke, one text each, the same text once; after `enough` of them no more is sent.
+
+    A trial is taken from `tries` when it can be sent and not before, so `tries` may watch the time.
+    """
+    waiting, turn = iter(tries), threading.Lock()
+    found: dict[str, None] = {}
+
+    def send() -> None:
+        while enough is None or len(found) < enough:
+            with turn:
+                trial = next(waiting, None)
+            if trial is None:
+                return
+            if broke := _try(site, identity, trial):
+                found[broke] = None
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(partial(_try, site, identity), tries)
-        return list(dict.fromkeys(each for each in found if each))
+        senders = [pool.submit(send) for _ in range(AT_ONCE)]
+    for sender in senders if not found else ():
+        sender.result()
+    return list(found)
 
 
 def _try(site: Site, identity: Mapping[str, str], trial: Trial) -> str:
-    headers = {**identity, **({"Content-Type": trial.kind} if trial.content is not None else {})}
+    """How `trial` breaks the app; empty: it does not. What may have another cause has to happen twice."""
     try:
-        answer = site.request(trial.method, trial.path, content=trial.content, headers=headers)
+        broke, certain = _judged(site, identity, trial)
+        return broke if certain or not broke else _judged(site, identity, trial)[0]
     except httpx.InvalidURL:
         return ""
-    except httpx.TransportError as error:
-        return f"{trial} is cut off ({type(error).__name__})"
+
+
+def _judged(site: Site, identity: Mapping[str, str], trial: Trial) -> tuple[str, bool]:
+    """How `trial` breaks the app, and whether the request alone can be the cause."""
+    try:
+        answer = _answer(site, identity, trial)
+    except (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.RemoteProtocolError) as error:
+        return f"{trial} is cut off ({type(error).__name__})", False
     if answer.is_success:
         _undo(site, trial, answer, identity)
     # 501: a method that the server does not know.
     if answer.status_code >= 500 and not (answer.status_code == 501 and trial.method in METHODS):
-        return f"{trial} answers {answer.status_code}"
+        return f"{trial} answers {answer.status_code}", answer.status_code not in BUSY
     if answer.status_code >= 400 and (trace := trace_in(answer.text)):
-        return f"{trial}: the answer holds {trace!r}"
-    return ""
+        return f"{trial}: the answer holds {trace!r}", True
+    return "", True
+
+
+def _answer(site: Site, identity: Mapping[str, str], trial: Trial) -> httpx.Response:
+    headers = {**identity, **({"Content-Type": trial.kind} if trial.content is not None else {})}
+    for pause in RECONNECT:
+        try:
+            return site.request(trial.method, trial.path, content=trial.content, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            # Nothing was sent, so this request has broken nothing.
+            time.sleep(pause)
+    return site.request(trial.method, trial.path, content=trial.content, headers=headers)
 
 
 def _undo(site: Site, trial: Trial, answer: httpx.Response, identity: Mapping[str, str]) -> None:

@@ -204,8 +204,8 @@ def _raw_body(site: Site, path: str) -> str:
 def _raw_answer(site: Site, path: str) -> bytes:
     """By hand: clients tidy a path up before they send it."""
     with site.connect() as connection:
-        head = f"GET {path} HTTP/1.1\r\nHost: {site.authority}\r\nConnection: close\r\n\r\n"
-        connection.sendall(head.encode("latin-1"))
+        lines = f"Host: {site.authority}\r\n{site.load_line}Connection: close\r\n"
+        connection.sendall(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
         parts: list[bytes] = []
         while part := connection.recv(65_536):
             parts.append(part)

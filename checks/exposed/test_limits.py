@@ -181,8 +181,7 @@ def _pour(
     it got `most` bytes does not take the body, so the check ends. By hand: an answer that comes while the
     body is on its way is what a client library loses.
     """
-    key = f"{LOAD_HEADER}: {site.live.load_key}\r\n" if site.live.load_key else ""
-    kind = f"{key}Content-Type: application/json\r\n{size}"
+    kind = f"{site.load_line}Content-Type: application/json\r\n{size}"
     with site.connect() as connection:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {site.authority}\r\n{kind}\r\n\r\n".encode())
         sent, start = 0, b""

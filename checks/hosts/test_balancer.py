@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.haproxy import ask
+from checks.kit.haproxy import ask, logged
 from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.site import Site
 from slipway.stack import LiveStack
@@ -124,28 +124,14 @@ def test_every_request_is_logged(site: Site, live: LiveStack, hosts: Hosts) -> N
     for path, mark in ids.items():
         site.get(path, headers={"X-Request-Id": mark})
     outside = hosts.of("edge") or hosts.of("web")
-    logged = _logged(outside, list(ids.values()))
-    missing = [path for path, mark in ids.items() if mark not in logged]
+    found = logged(outside, list(ids.values()))
+    missing = [path for path, mark in ids.items() if mark not in found]
     assert not missing, f"the log of {', '.join(map(name_of, outside))} has no line of {', '.join(missing)}"
     passed = ids[live.cheap_path]
     # Edge and web host may be one: what it passed on to itself is in lines of another form.
-    assert passed in _logged(hosts.of("web"), [passed], "slipway "), (
+    assert passed in logged(hosts.of("web"), [passed], "slipway "), (
         "no web host has logged what the edge passed on"
     )
-
-
-def _logged(hosts: list[Host], marks: list[str], begin: str = "") -> str:
-    """The last minute of HAProxy's log on `hosts`: lines that begin with `begin` and hold any of `marks`."""
-    ends = time.monotonic() + 2
-    while True:
-        # testinfra has no module for the journal.
-        wanted = f"^{begin}.*({'|'.join(marks)})"
-        command = f"journalctl -q --no-pager -o cat -t haproxy --since -1min | grep -E '{wanted}'"
-        found = "".join(host.run(command).stdout for host in hosts)
-        # Lines may be on their way for a moment.
-        if all(mark in found for mark in marks) or time.monotonic() > ends:
-            return found
-        time.sleep(0.2)
 
 
 FIRST_CHECK_SECONDS = 3

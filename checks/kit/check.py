@@ -114,12 +114,12 @@ def not_evaluated(reason: str) -> NoReturn:
     raise NotEvaluated(reason, _use_item_location=True)
 
 
-def could_not_be_tried(reason: str, cause: str) -> NoReturn:
+def could_not_be_tried(reason: str, cause: str = "") -> NoReturn:
     """End a check for a `reason` that another check reports: `cause` is its id (`S2/the-site-answers`).
 
-    So one root cause is one failure, however many checks stand on it.
+    So one root cause is one failure, however many checks stand on it. No `cause`: it is not in the stack.
     """
-    raise CouldNotBeTried(f"{reason} (see {cause})", _use_item_location=True)
+    raise CouldNotBeTried(f"{reason} (see {cause})" if cause else reason, _use_item_location=True)
 
 
 def skipped(reason: str) -> NoReturn:

@@ -1,6 +1,9 @@
-"""What HAProxy on a host answers at its admin socket; testinfra has no module for it."""
+"""What HAProxy on a host answers at its admin socket, and what it logs: testinfra has no module for them."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Sequence
 
 from checks.kit.hosts import Host
 from checks.kit.on_host import read_by
@@ -19,3 +22,16 @@ with socket.socket(socket.AF_UNIX) as talk:
 def ask(host: Host, command: str) -> str:
     """The answer to `command`, such as `show info`. RuntimeError: nothing answers."""
     return read_by(host, _ASK, path=SOCKET, command=command)
+
+
+def logged(hosts: Sequence[Host], marks: Sequence[str], begin: str = "") -> str:
+    """The last minute of HAProxy's log on `hosts`: lines that begin with `begin` and hold any of `marks`."""
+    ends = time.monotonic() + 2
+    while True:
+        wanted = f"^{begin}.*({'|'.join(marks)})"
+        command = f"journalctl -q --no-pager -o cat -t haproxy --since -1min | grep -E '{wanted}'"
+        found = "".join(host.run(command).stdout for host in hosts)
+        # Lines may be on their way for a moment.
+        if all(mark in found for mark in marks) or time.monotonic() > ends:
+            return found
+        time.sleep(0.2)

@@ -125,6 +125,11 @@ class Site:
         self.limited.close()
 
     @property
+    def load_line(self) -> str:
+        """The header line that exempts a request written by hand from the per-address limits."""
+        return f"{LOAD_HEADER}: {self.live.load_key}\r\n" if self.live.load_key else ""
+
+    @property
     def authority(self) -> str:
         """The value of the Host header: host and port."""
         return self.live.url.partition("://")[2]

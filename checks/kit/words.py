@@ -8,6 +8,7 @@ import ssl
 import httpx
 import psycopg
 import redis
+import websocket
 
 _UNEXPECTED = re.compile(
     r"^Unexpected exit code (\d+) for CommandResult\(.*?command=b(['\"])(.*?)\2[,)]", re.S
@@ -31,6 +32,8 @@ def in_words(error: BaseException | None) -> str:
             found = "it accepts no connection"
         case httpx.RemoteProtocolError() | httpx.ReadError() | ConnectionResetError() | BrokenPipeError():
             found = "the connection was closed without an answer"
+        case websocket.WebSocketBadStatusException():
+            found = f"the WebSocket handshake is answered with {error.status_code}"
         case httpx.TransportError():
             found = f"the request could not be sent: {_short(error)}"
         case ssl.SSLCertVerificationError():

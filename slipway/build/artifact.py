@@ -56,7 +56,7 @@ def made_before(project: Project, which: str) -> Build:
             remedy="`slipway build` makes it; give its id, or the folder of --output",
         )
     manifest, layers, sbom = found
-    refuse_another(manifest, digest, project.app)
+    refuse_another(manifest, digest, project.app, source)
     return Build(manifest, "cache", source, layers, sbom)
 
 

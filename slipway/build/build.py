@@ -150,23 +150,36 @@ def _in_bucket(digest: str, app: App, bucket: Bucket, trusts: Trusts) -> Found |
         return None
     build, signature, signer = (str(found[0].get(key, "")) for key in ("build", "signature", "signer"))
     manifest = load_manifest(bucket, build)
-    refuse_another(manifest, digest, app)
-    if not trusts(input_statement(manifest), signature, signer):
+    if not is_made_of(manifest, digest, app) or not trusts(input_statement(manifest), signature, signer):
         return None
     with ThreadPoolExecutor(max_workers=3) as pool:
         there = list(pool.map(bucket.exists, [layer.key for layer in manifest.layers]))
     return (manifest, {}, b"") if all(there) else None
 
 
-def refuse_another(manifest: Manifest, digest: str, app: App) -> None:
-    """Raise BadInput unless `manifest` is of the input `digest`, of `app` and for this machine's hosts."""
-    arch = architecture()
-    if (manifest.input, manifest.app, manifest.arch) != (digest, app.name, arch):
-        raise BadInput(
-            f"build {manifest.id} was not made from what is here (app {app.name} for {arch}), but from app "
-            f"{manifest.app} for {manifest.arch}, commit {manifest.git.sha[:12] or 'unknown'}",
-            remedy="check out the commit that it was made from, with the same settings",
-        )
+def is_made_of(manifest: Manifest, digest: str, app: App) -> bool:
+    """Is `manifest` of the input `digest`, of `app` and for this machine's hosts?"""
+    return (manifest.input, manifest.app, manifest.arch) == (digest, app.name, architecture())
+
+
+def refuse_another(manifest: Manifest, digest: str, app: App, source: Source) -> None:
+    """Raise BadInput unless `manifest` is of the input `digest`, which `source` has."""
+    if is_made_of(manifest, digest, app):
+        return
+    git = manifest.git
+    there = _state(manifest.app, manifest.arch, git.sha, dirty=git.dirty)
+    here = _state(app.name, architecture(), source.sha, dirty=source.dirty)
+    remedy = "check out the commit that it was made from, with the same settings"
+    if git.dirty:
+        remedy = "commit what it was made from, and make it again: no other checkout can ship it"
+    raise BadInput(
+        f"build {short(manifest.id)} was not made from what is here ({here}), but from {there}", remedy=remedy
+    )
+
+
+def _state(app: str, arch: str, commit: str, *, dirty: bool) -> str:
+    changes = ", with uncommitted changes" if dirty else ""
+    return f"app {app} for {arch}, commit {commit[:12] or 'unknown'}{changes}"
 
 
 def in_cache(digest: str) -> Found | None:

@@ -169,3 +169,12 @@ def test_a_socket_that_is_closed_in_time_is_good(whole: Site) -> None:
     with short(whole):
         found = run_checks(whole.root, "X12/a-silent-socket-is-closed")
     assert found.code == 0, found.said
+
+
+def test_what_this_machine_has_sent_before_turns_no_check_red(whole: Site) -> None:
+    """The edge refuses this address when the run begins, as after a run that has just ended."""
+    with whole.stranger() as client:
+        statuses = {client.get("/").status_code for _ in range(650)}
+        assert 429 in statuses, statuses
+    found = run_checks(whole.root, "X7/too-many-messages-are-refused")
+    assert found.code == 0, found.said

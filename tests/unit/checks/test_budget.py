@@ -10,7 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from checks.kit.budget import held, keys_of
+import pytest
+
+from checks.kit.budget import held, key_of
 from tests.unit.checks.conftest import Ran
 
 SOURCE = """
@@ -51,10 +53,13 @@ def test_one_run_waits_while_another_spends(tmp_path: Path) -> None:
     assert seen == ["the first run is done", "the other run spends"], json.dumps(seen)
 
 
-def test_the_edges_table_names_the_addresses() -> None:
-    shown = (
-        "# table: clients, type: ipv6, size:204800, used:2\\n"
-        "0x7f3f: key=::ffff:198.18.0.2 use=0 exp=119000 shard=0 http_req_rate(60000)=712 conn_cur=0\\n"
-    ).replace("\\n", "\n")
-    assert keys_of(shown) == ["::ffff:198.18.0.2"]
-    assert keys_of("") == []
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("198.18.0.2", "::ffff:198.18.0.2"),
+        ("::ffff:198.18.0.2", "::ffff:198.18.0.2"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+    ],
+)
+def test_the_edges_table_has_a_key_for_each_address(address: str, key: str) -> None:
+    assert key_of(address) == key

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import random
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import cast
 from urllib.parse import unquote
 
+import httpx
 import pytest
 
-from checks.exposed.routes import Route, random_trials, trials
+from checks.exposed import test_errors
+from checks.exposed.routes import Route, Trial, random_trials, trials
 from checks.exposed.scanned import scanned, spellings
+from checks.exposed.test_errors import AT_ONCE, at_random, what_breaks
 from checks.exposed.test_headers import loose_sources
 from checks.exposed.traces import trace_in
+from checks.kit.site import Site
 
 
 @pytest.mark.parametrize(
@@ -90,3 +97,75 @@ def test_traces_of_several_languages_are_found(text: str) -> None:
 
 def test_a_plain_error_holds_no_trace() -> None:
     assert trace_in('{"error":{"code":"INVALID","message":"not valid: body","requestId":"a1b2"}}') == ""
+
+
+class App:
+    """Answers what a test wants for the numbered request; a client of the edge sees no more of an app."""
+
+    def __init__(self, answer: Callable[[int], int | httpx.TransportError]) -> None:
+        self.sent = 0
+        self._answer = answer
+        self._turn = threading.Lock()
+
+    def request(self, *_: object, **__: object) -> httpx.Response:
+        with self._turn:
+            self.sent += 1
+            found = self._answer(self.sent)
+        if isinstance(found, httpx.TransportError):
+            raise found
+        return httpx.Response(found)
+
+
+def _endless(taken: list[Trial]) -> Iterator[Trial]:
+    for trial in random_trials(Route("GET", "/api/config"), random.Random(7)):
+        taken.append(trial)
+        yield trial
+
+
+def _sent_to(app: App, tries: Iterable[Trial], enough: int | None = None) -> list[str]:
+    return what_breaks(cast("Site", app), tries, {}, enough=enough)
+
+
+def test_random_requests_are_made_when_they_are_sent_and_end_with_the_first_that_breaks_the_app() -> None:
+    taken: list[Trial] = []
+    app = App(lambda number: 500 if number == 40 else 400)
+    found = _sent_to(app, _endless(taken), enough=1)
+    assert len(found) == 1
+    assert found[0].endswith("answers 500")
+    assert 40 <= app.sent <= len(taken) < 40 + 2 * AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "once", [httpx.RemoteProtocolError("closed"), httpx.ConnectError("refused"), 503], ids=str
+)
+def test_what_happens_once_and_may_have_another_cause_breaks_nothing(
+    once: int | httpx.TransportError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(test_errors, "RECONNECT", (0.0,))
+    trial = next(random_trials(Route("GET", "/api/config"), random.Random(7)))
+    assert _sent_to(App(lambda number: once if number == 1 else 400), [trial]) == []
+
+
+@pytest.mark.parametrize(
+    "always", [httpx.RemoteProtocolError("closed"), httpx.ReadTimeout("slow"), 503], ids=str
+)
+def test_what_happens_again_is_a_finding(always: int | httpx.TransportError) -> None:
+    trial = next(random_trials(Route("GET", "/api/config"), random.Random(7)))
+    assert len(_sent_to(App(lambda _: always), [trial])) == 1
+
+
+def test_a_site_that_takes_no_connection_is_no_finding_about_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(test_errors, "RECONNECT", (0.0,))
+    trial = next(random_trials(Route("GET", "/api/config"), random.Random(7)))
+    with pytest.raises(httpx.ConnectError):
+        _sent_to(App(lambda _: httpx.ConnectError("refused")), [trial])
+
+
+def test_the_same_seed_gives_the_same_requests() -> None:
+    several = [Route("GET", "/api/config"), Route("POST", "/api/tasks", {"title": "x"})]
+    assert list(map(str, islice(at_random(several, 7), 50))) == list(
+        map(str, islice(at_random(several, 7), 50))
+    )
+    assert list(at_random([], 7)) == []

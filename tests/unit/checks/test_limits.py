@@ -46,7 +46,7 @@ def served(answers_after: int, answer: bytes) -> Generator[Any]:
             return socket.create_connection(server.getsockname())
 
         yield SimpleNamespace(
-            live=SimpleNamespace(load_key="", app=app), authority="localhost", connect=connect
+            live=SimpleNamespace(app=app), authority="localhost", load_line="", connect=connect
         )
 
 
