@@ -2,13 +2,17 @@
 
     uv run python -m bench.commands NAME [--times 1] [--json] -- COMMAND…
 
-records how long COMMAND takes as the figure NAME (with `--times` as NAME.median and NAME.worst), for example
+records how long COMMAND takes as the figure NAME (with `--times` as NAME.median and NAME.worst), and as
+NAME.cpu the processor time, which other work on the machine changes less; for example
 `python -m bench.commands start.help --times 20 -- slipway --help`.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -56,11 +60,23 @@ def main() -> None:
     wanted.add_argument("command", nargs="+", help="the command to run, after --")
     given = wanted.parse_args()
     said = f"`{' '.join(given.command)}`"
-    seconds = [timed(given.command)[0] for _ in range(given.times)]
+    seconds: list[float] = []
+    spent: list[float] = []
+    for _ in range(given.times):
+        before = _cpu_of_children()
+        seconds.append(timed(given.command)[0])
+        spent.append(_cpu_of_children() - before)
     if given.times == 1:
         record(given.name, seconds[0], "s", said)
     else:
         record_spread(given.name, seconds, "s", f"{said}, {given.times} runs")
+    busy = f"load average {os.getloadavg()[0]:.0f}"
+    record(f"{given.name}.cpu", statistics.median(spent), "s", f"median of {given.times} runs, {busy}")
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -113,9 +113,10 @@ def background(request: pytest.FixtureRequest) -> Background:
     """The trials that checks of this run wait for; they begin with the first check."""
     background = Background(request.getfixturevalue)
     request.addfinalizer(background.close)
-    checks = {check for item in request.session.items if (check := check_of(item))}
-    now = [check for check in checks if not plugin.why_not_now(request.config, check)]
+    functions = {check: item for item in request.session.items if (check := check_of(item))}
+    now = [check for check in functions if not plugin.why_not_now(request.config, check)]
     background.begin(sorted({name for check in now for name in check.waits_for}))
+    background.run_ahead(plugin.function_of(functions[check]) for check in now if check.ahead)
     return background
 
 
@@ -162,9 +163,9 @@ def live_services(host: Host, app_services: list[Host]) -> list[Host]:
 
 
 @pytest.fixture(scope="session")
-def fresh_budget(hosts: Hosts, request: pytest.FixtureRequest) -> Callable[[], None]:
+def fresh_budget(live: LiveStack, hosts: Hosts, request: pytest.FixtureRequest) -> Callable[[], None]:
     """Makes limits per address forget what this machine has sent."""
-    if not hosts.of("edge"):
+    if not live.outputs.by_role("edge"):
         return lambda: None
     site = request.getfixturevalue("edge")
     return lambda: budget.renew(site, hosts)

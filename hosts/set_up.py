@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import shlex
 import signal
-import subprocess
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -116,15 +114,10 @@ def _changed_since(
 
 
 def _digests_on_hosts(plan: FleetPlan) -> dict[str, str]:
-    """One cheap command a host, over the kept connection; a host that does not answer has no digest."""
+    """One cheap command a host, as root, over the kept connection; one that does not answer has no digest."""
 
     def ask(host: Host) -> tuple[str, str]:
-        argv = ["ssh", "-F", plan.outputs.ssh_config, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
-        answer = subprocess.run(
-            [*argv, host.name, shlex.join(["cat", SETUP_DIGEST])],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        return host.name, answer.stdout.strip()
+        return host.name, run_on(plan.outputs, host, ["cat", SETUP_DIGEST], "").stdout.strip()
 
     with ThreadPoolExecutor(max_workers=16) as pool:
         return dict(pool.map(ask, plan.outputs.hosts))

@@ -71,7 +71,7 @@ def _command_page(name: str, command: Any) -> str:
 
 
 def _command(path: str, command: Any) -> Iterator[str]:
-    prose, _, examples = (command.help or "").partition("[dim]Examples:[/]")
+    prose, _, examples = (command.help or "").partition("Examples:")
     context = command.make_context(path, [], resilient_parsing=True)
     yield prose.strip()
     yield ""
@@ -203,7 +203,7 @@ def _cloudwatch(alarm: CloudWatch | None) -> str:
 
 
 def _first(text: str) -> str:
-    return re.split(r"(?<=\.)\s|\n\n", text.partition("[dim]")[0].strip())[0]
+    return re.split(r"(?<=\.)\s|\n\n", text.partition("Examples:")[0].strip())[0]
 
 
 def _capital(text: str) -> str:

@@ -32,6 +32,7 @@ PROGRAM = "/usr/local/bin/slipway-backup"
     why="without a recent backup, a disk failure loses the data",
     remedy="slipway-backup.timer runs every night: systemctl status slipway-backup on the data host",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -47,6 +48,7 @@ def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
     why="manual backups are forgotten",
     remedy="systemctl enable --now slipway-backup.timer (slipway up)",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -68,6 +70,7 @@ def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     why="a timer that fires and a unit that ends well say nothing of what was written",
     remedy="journalctl -u slipway-backup shows the last run; run slipway-backup by hand",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_the_last_night_left_a_backup(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
@@ -91,6 +94,7 @@ def test_the_last_night_left_a_backup(live: LiveStack, hosts: Hosts) -> None:
     why="the backup program itself may do nothing, or leave out the rows, and still end well",
     remedy="run slipway-backup by hand and restore what it writes; slipway up puts the kit's program back",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_a_new_backup_has_every_row(live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config) -> None:
     host = _keeper(live, hosts)
@@ -169,6 +173,7 @@ def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     why="a backup that was never restored may be unusable",
     remedy="restore by hand to see why: pg_restore --list, then into a scratch database",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_the_newest_backup_can_be_restored(
     live: LiveStack, hosts: Hosts, pytestconfig: pytest.Config

@@ -87,6 +87,7 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     why="a job in the dead-letter queue is work that users expect and that was not done",
     remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
     needs=("processes.web", "checks.metrics.dead"),
+    ahead=True,
 )
 def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     given = live.app.checks.metrics.dead if live.app.checks.metrics else ""
@@ -165,6 +166,7 @@ def test_no_process_of_the_app_is_stopped(host: Host, app_services: list[Host]) 
     why="an entry that two hosts run happens twice; one that no host runs never happens",
     remedy="slipway release makes one host the owner of the timers",
     needs=("cron",),
+    ahead=True,
 )
 def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:
@@ -186,6 +188,7 @@ def test_every_cron_entry_has_one_owner(live: LiveStack, hosts: Hosts) -> None:
     why="a schedule changed on the host holds until the next release, and no one sees why",
     remedy="change the schedule in slipway.toml, and run slipway release; remove drop-ins of slipway-cron-*",
     needs=("cron",),
+    ahead=True,
 )
 def test_cron_runs_what_was_released_when_it_was_released(live: LiveStack, hosts: Hosts) -> None:
     released = live.manifest(live.ledger.get(_live_release(live)).build).cron
@@ -215,6 +218,7 @@ def test_cron_runs_what_was_released_when_it_was_released(live: LiveStack, hosts
     why="a timer that is active and never fires looks as if all were well",
     remedy="systemctl list-timers 'slipway-cron-*' on the owner host; restart the timer",
     needs=("cron",),
+    ahead=True,
 )
 def test_every_cron_entry_ran_when_it_was_due(live: LiveStack, hosts: Hosts) -> None:
     if not live.app.cron:

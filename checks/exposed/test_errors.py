@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice, takewhile
 
 import httpx
-import pytest
 
 from checks.exposed.openapi import documented
 from checks.exposed.routes import METHODS, Route, Trial, random_trials, routes, shape, trials
 from checks.exposed.traces import trace_in
 from checks.kit.check import check
+from checks.kit.roots import Roots
 from checks.kit.site import Site
 from slipway.traffic import pick
 
@@ -31,12 +31,6 @@ RECONNECT = (0.1, 0.5, 2.0)
 """Pauses in seconds before a connection that was not made is tried again."""
 
 
-@pytest.fixture(scope="module")
-def identity(site: Site, request: pytest.FixtureRequest) -> Mapping[str, str]:
-    """The smoke user's headers; none if the app has no sign-in."""
-    return request.getfixturevalue("person").session.headers if site.live.app.smoke.steps else {}
-
-
 @check(
     "P10",
     "X16",
@@ -45,10 +39,11 @@ def identity(site: Site, request: pytest.FixtureRequest) -> Mapping[str, str]:
     standard="OWASP API8:2023",
     why="what a strange request can break, anyone can break on purpose; and an error often tells how",
     remedy="validate path, query and body against a schema before use; slipway logs shows what was raised",
+    ahead=True,
 )
-def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> None:
+def test_no_declared_route_breaks(site: Site, roots: Roots) -> None:
     tries = [trial for route in _every(site) for trial in trials(route)]
-    broken = what_breaks(site, tries, identity)
+    broken = what_breaks(site, tries, _identity(site, roots))
     assert not broken, f"{len(broken)} of {len(tries)} requests: {'; '.join(broken[:4])}"
 
 
@@ -62,12 +57,18 @@ def test_no_declared_route_breaks(site: Site, identity: Mapping[str, str]) -> No
     remedy="validate path, query and body against a schema before use; the seed repeats the run",
     deep=True,
 )
-def test_random_requests_break_nothing(site: Site, identity: Mapping[str, str]) -> None:
+def test_random_requests_break_nothing(site: Site, roots: Roots) -> None:
+    identity = _identity(site, roots)
     seed = secrets.randbelow(1_000_000)
     ends = time.monotonic() + FUZZ_SECONDS
     tries = takewhile(lambda _: time.monotonic() < ends, islice(at_random(_every(site), seed), FUZZ_REQUESTS))
     broken = what_breaks(site, tries, identity, enough=1)
     assert not broken, f"seed {seed}: {'; '.join(broken[:4])}"
+
+
+def _identity(site: Site, roots: Roots) -> Mapping[str, str]:
+    """The smoke user's headers; none if the app has no sign-in."""
+    return roots.person().session.headers if site.live.app.smoke.steps else {}
 
 
 def at_random(routes: Sequence[Route], seed: int) -> Iterator[Trial]:

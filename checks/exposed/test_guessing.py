@@ -115,6 +115,7 @@ def test_passwords_cannot_be_guessed_at_speed(background: Background) -> None:
     why="an answer that differs tells which addresses have an account, and whose password is worth guessing",
     remedy="answer a wrong address and a wrong password with the same status and text",
     needs=("smoke.steps",),
+    ahead=True,
 )
 def test_known_and_unknown_accounts_are_answered_alike(site: Site) -> None:
     sign_in = _sign_in(site)

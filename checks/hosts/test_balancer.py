@@ -116,6 +116,7 @@ def test_haproxy_runs_the_configuration_in_its_file(host: Host) -> None:
     why="without an access log an attack leaves no trace, and an outage no numbers",
     remedy="haproxy.cfg: log, log-format with the request id, and no `option dontlog-normal`",
     needs=("processes.web",),
+    ahead=True,
 )
 def test_every_request_is_logged(site: Site, live: LiveStack, hosts: Hosts) -> None:
     """A page, an error of the app's, and a refusal of the edge's, each found by its request id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 
 import pytest
 
@@ -94,6 +94,8 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
     own = {name: live.env_as_released(release, name) for name in live.app.processes}
     wrong: list[str] = []
     config = live.ledger.get(release).config
+    image = live.manifest(live.ledger.get(release).build).image
+    of_image = set(image.env) if image else set[str]()
     for name, host in running.items():
         noted = host.slots.get(host.recorded, {}).get("config")
         wrong += [f"{name} notes configuration {noted}, {config} was released"] * (noted != config)
@@ -102,9 +104,9 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
                 continue
             wanted = own[process.name]
             wrong += (
-                _unlike_its_file(host, process)
+                _unlike_its_file(host, process, of_image)
                 if wanted is None
-                else _unlike_the_release(host, process, wanted)
+                else _unlike_the_release(host, process, wanted, of_image)
             )
     if None in own.values():  # the released values are not known any more, but all hosts must have the same
         wrong += _unlike_each_other(running.values(), release)
@@ -192,14 +194,16 @@ def _worker_problems(live: LiveStack, host: Running, release: int) -> Generator[
             yield f"also runs release {others[0].release} of {name} ({names_of(others)})"
 
 
-def _unlike_the_release(host: Running, process: Process, wanted: dict[str, str]) -> Generator[str]:
+def _unlike_the_release(
+    host: Running, process: Process, wanted: dict[str, str], of_image: set[str]
+) -> Generator[str]:
     where = f"{process.unit} on {host.host}"
     held = {name: mark for name, mark in process.env.items() if name in wanted}
     # A child may have been given less.
     needed = wanted if process.is_main else {name: wanted[name] for name in held}
     if differ := host.differing(held, needed):
         yield f"{where} runs with another {', '.join(differ[:3])} than was released"
-    yield from _unknown(process, where, wanted)
+    yield from _unknown(process, where, {*wanted, *of_image})
     file = host.env_file(process.slot, process.name)
     if file is None:
         yield f"{host.host} has no env file of {process.name}"
@@ -210,18 +214,18 @@ def _unlike_the_release(host: Running, process: Process, wanted: dict[str, str])
         yield f"{file_of} has another {', '.join(differ[:3])} than was released"
 
 
-def _unlike_its_file(host: Running, process: Process) -> Generator[str]:
+def _unlike_its_file(host: Running, process: Process, of_image: set[str]) -> Generator[str]:
     """Where the released values are not known any more: the process against its own file."""
     where = f"{process.unit} on {host.host}"
     file = host.env_file(process.slot, process.name) or {}
     differ = sorted(name for name, mark in file.items() if process.env.get(name) != mark)
     if differ and process.is_main:
         yield f"{where} runs with another {', '.join(differ[:3])} than its env file has"
-    yield from _unknown(process, where, file)
+    yield from _unknown(process, where, {*file, *of_image})
 
 
-def _unknown(process: Process, where: str, known: Mapping[str, str]) -> Generator[str]:
-    more = set(process.env) - set(known) - OF_SLIPWAY - OF_THE_UNIT - OF_SYSTEMD
+def _unknown(process: Process, where: str, known: set[str]) -> Generator[str]:
+    more = set(process.env) - known - OF_SLIPWAY - OF_THE_UNIT - OF_SYSTEMD
     if more and process.is_main:
         yield f"{where} runs with {', '.join(sorted(more)[:3])}, which was not released"
 

@@ -1,4 +1,4 @@
-"""Trials that take seconds begin with the run; the checks that need their results come last."""
+"""Trials and checks that take long begin with the run; the checks that need their results come last."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ def begun_early(trial: Callable[..., T]) -> Callable[..., T]:
 
 
 class Background:
-    """The trials of a run, each in its own thread."""
+    """The trials of a run, and its checks that run ahead, each in its own thread."""
 
     def __init__(self, fixture: Callable[[str], object]) -> None:
         """`fixture` returns the value of a session fixture by its name: `request.getfixturevalue`."""
         self._fixture = fixture
-        self._pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="trial")
+        self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="trial")
         self._running: dict[str, Future[Any]] = {}
 
     def begin(self, names: Iterable[str]) -> None:
         """Begin the trials called `names`. One whose fixtures fail is left to the checks that need it."""
-        for name in names:
+        self.run_ahead(_TRIALS[name] for name in names)
+
+    def run_ahead(self, functions: Iterable[Callable[..., object]]) -> None:
+        """Begin trials, or checks themselves."""
+        for each in functions:
             try:
-                self._begin(_TRIALS[name])
+                self._begin(each)
             except (Exception, pytest.fail.Exception, pytest.skip.Exception):  # noqa: S112 - raised again by result()
                 continue
 
@@ -46,7 +50,7 @@ class Background:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, trial: Callable[..., Any]) -> Future[Any]:
-        name = trial.__name__
+        name = f"{trial.__module__}.{trial.__qualname__}"
         if name not in self._running:
             arguments = [self._fixture(each) for each in inspect.signature(trial).parameters]
             self._running[name] = self._pool.submit(trial, *arguments)

@@ -50,6 +50,8 @@ class Check:
     """How much it spends of what limits per address leave to this machine: `all` comes last in a run."""
     waits_for: tuple[str, ...] = ()
     """Names of the background trials whose results it takes."""
+    ahead: bool = False
+    """It runs in a thread from the beginning of the run: it waits more than it computes."""
     needs: tuple[str, ...] = ()
     """Keys of slipway.toml and of the stack's settings without which it has no subject: see kit/needs.py."""
     roles: tuple[Role, ...] = ()
@@ -73,18 +75,24 @@ def check(
     deep: bool = False,
     spends: Spends = "nothing",
     waits_for: tuple[Callable[..., object], ...] = (),
+    ahead: bool = False,
     needs: tuple[str, ...] = (),
     roles: tuple[Role, ...] = (),
 ) -> Callable[[Test], Test]:
-    """Mark a test function as a check of `rows`. Raises ValueError if a row has no valid name."""
+    """Mark a test function as a check of `rows`. Raises ValueError if a row has no valid name.
+
+    One that runs `ahead` takes fixtures of the session alone, and spends nothing.
+    """
     if not rows or not all(_ROW.match(row) for row in rows):
         raise ValueError(f"a check names rows of the production checklist, got {rows}")
 
+    if ahead and spends != "nothing":
+        raise ValueError("a check that runs ahead cannot spend the budget of the run")
     trials = tuple(trial.__name__ for trial in waits_for)
 
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
-        given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials)
+        given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials, ahead)
         return pytest.mark.check(Check(rows, title, *given, needs, roles))(test)
 
     return mark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from checks.kit.background import Background
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
 from checks.kit.needs import undeclared
 from checks.kit.report import show, write_reports
@@ -194,7 +195,12 @@ def _when(item: pytest.Item) -> tuple[int, int]:
         return 0, ROOT_IDS.index(check.id)
     if check.spends != "nothing":
         return (3 if check.spends == "some" else 4), 0
-    return (2 if check.waits_for else 1), 0
+    return (2 if check.waits_for or check.ahead else 1), 0
+
+
+def function_of(item: pytest.Item) -> Callable[..., object]:
+    """The test function that `item` runs."""
+    return cast("Any", item).function
 
 
 class Verdicts:
@@ -209,6 +215,15 @@ class Verdicts:
         roots = item.config.stash.get(ROOTS, None)
         if roots and "site" in getattr(item, "fixturenames", ()):
             stand_on(roots.known(SITE))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Take the result of a check that ran ahead; it raises what the check raised."""
+        check = check_of(pyfuncitem)
+        if check is None or not check.ahead:
+            return None
+        cast("Background", pyfuncitem.funcargs["background"]).result(function_of(pyfuncitem))
+        return True
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(

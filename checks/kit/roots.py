@@ -71,6 +71,13 @@ class Roots:
         """Whether commands run on `host`."""
         return self._once(name_of(host), lambda: _look_at_host(host))
 
+    def every_host(self) -> list[Problem]:
+        """The hosts on which no command runs; all are looked at at once."""
+        with self._looking:
+            found = self._hosts.each(lambda host: self._found.get(name_of(host)) or _look_at_host(host))
+            self._found.update(found)
+            return [problem for problem in found.values() if problem]
+
     def sign_in(self) -> Problem | None:
         """Whether the smoke user can sign in; ends the check if the app does not declare how."""
         if not self._site.live.app.smoke.steps:

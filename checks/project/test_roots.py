@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from checks.kit.check import check
-from checks.kit.hosts import Hosts
 from checks.kit.roots import CERTIFICATE, Roots, stand_on
 
 
@@ -27,9 +26,9 @@ def test_the_site_answers(roots: Roots) -> None:
     why="a host that cannot be reached is down, or cannot be operated",
     remedy="start the host, then slipway up; ssh -v -F .slipway/STACK/ssh_config HOST shows why it refuses",
 )
-def test_every_host_can_be_reached(hosts: Hosts, roots: Roots) -> None:
-    problems = [problem.what for problem in (roots.host(hosts[name]) for name in hosts) if problem]
-    assert not problems, "; ".join(problems)
+def test_every_host_can_be_reached(roots: Roots) -> None:
+    problems = roots.every_host()
+    assert not problems, "; ".join(problem.what for problem in problems)
 
 
 @check(

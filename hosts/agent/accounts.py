@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PREFIX = "app-"
+HOMES = "/var/cache/slipway-home"
 FIRST, LAST = 60_706, 61_183
 """Their user ids: a range that neither Debian nor systemd uses (https://systemd.io/UIDS-GIDS/), so that one
 rule of the firewall matches them all."""
@@ -52,7 +53,7 @@ def ensure(scopes: Iterable[str]) -> None:
 
 def home(slot: str, scope: str) -> str:
     """The home of an account in `slot`. Systemd makes it: `settings`."""
-    return f"/var/cache/slipway-home/{slot}/{scope}"
+    return f"{HOMES}/{slot}/{scope}"
 
 
 def settings(slot: str, scope: str) -> list[str]:

@@ -126,7 +126,7 @@ def _run(paths: Paths, host: Host, live: Slot, name: str, entry: JsonObject) -> 
     else:
         from . import run
 
-        argv = ["/bin/sh", "-c", entry.text("command")]
+        argv = run.command_words(paths, live, entry.text("command"))
         detail = run.one_off(paths, host, live, scope="cron", argv=argv, extra={}, timeout=timeout)
         if detail["exit"] != 0:
             raise AgentError("cron_failed", f"cron {name} ended with {detail['exit']}")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import accounts, durable, envfile, units
+from . import accounts, durable, envfile, image, units
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -31,7 +31,7 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     scope, argv = request.text("scope"), request.texts("argv")
     migrate = JsonObject(slot.migrate, "migrate")
     if not argv and scope == "migrate" and migrate.has("command"):
-        argv = ["/bin/sh", "-c", migrate.text("command")]
+        argv = command_words(paths, slot, migrate.text("command"))
         directory, timeout = migrate.text("directory", "."), migrate.number("timeout_seconds", 600)
     else:
         directory, timeout = ".", 3600.0
@@ -59,12 +59,13 @@ def one_off(
     name = f"slipway-run-{os.getpid()}-{time.time_ns() // 1_000_000}"
     env_file = f"{paths.run}/{name}.env"
     os.makedirs(paths.run, mode=0o755, exist_ok=True)
-    values = {**envfile.read(paths, slot.name, scope), **extra}
+    runs = image.of(paths, slot)
+    values = {**(runs.env if runs else {}), **envfile.read(paths, slot.name, scope), **extra}
     durable.write(env_file, envfile.render(values), 0o600, sync=False)
     begun = time.monotonic()
     try:
         code, tail = _follow(
-            _argv(name, [*settings, f"EnvironmentFile={env_file}"], root, directory, timeout, argv),
+            _argv(name, [*settings, f"EnvironmentFile={env_file}"], root, directory, timeout, argv, runs),
             envfile.secrets(paths, slot),
         )
     except Interrupted:
@@ -76,6 +77,12 @@ def one_off(
     if code != 0 and seconds >= timeout:
         raise AgentError("timeout", f"{argv[-1]!r} took longer than {timeout:g} s", log=tail)
     return {"exit": code, "seconds": round(seconds, 3), "tail": tail}
+
+
+def command_words(paths: Paths, slot: Slot, command: str) -> list[str]:
+    """A command of slipway.toml as words: for sh, or as it is in a build that is an image."""
+    runs = image.of(paths, slot)
+    return runs.words(command) if runs else ["/bin/sh", "-c", command]
 
 
 def _slot(host: Host, state: State, request: JsonObject) -> Slot:
@@ -92,17 +99,23 @@ def _slot(host: Host, state: State, request: JsonObject) -> Slot:
 
 
 def _argv(
-    name: str, settings: list[str], root: str, directory: str, timeout: float, argv: list[str]
-) -> list[str]:
+    name: str, settings: list[str], root: str, directory: str, timeout: float, argv: list[str],
+    runs: image.Image | None,
+) -> list[str]:  # fmt: skip
     """systemd-run's command line. `$` is doubled: systemd would expand it."""
+    if runs:
+        words = [runs.found(argv[0]), *argv[1:]]
+        settings = [*settings, *runs.settings(), f"WorkingDirectory={units.inside(runs, directory)}"]
+    else:
+        words = ["/usr/bin/env", *argv]
+        settings = [*settings, f"WorkingDirectory={units.folder(root, directory)}"]
+        settings.append(f"Environment=PATH={units.search_path(root)}")
     settings = [
         *settings,
-        f"WorkingDirectory={units.folder(root, directory)}",
-        f"Environment=PATH={units.search_path(root)}",
         f"RuntimeMaxSec={timeout:g}",
         "TimeoutStopSec=10",
         "KillMode=mixed",
-        *units.properties(),
+        *units.properties(units.IMAGE_SANDBOX if runs else units.SANDBOX),
     ]
     return [
         "systemd-run",
@@ -113,8 +126,7 @@ def _argv(
         f"--unit={name}",
         *(f"--property={setting}" for setting in settings),
         "--",
-        "/usr/bin/env",
-        *(word.replace("$", "$$") for word in argv),
+        *(word.replace("$", "$$") for word in words),
     ]
 
 

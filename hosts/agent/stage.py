@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from . import accounts, builds, cron, durable, envfile, haproxy, layers, retire, signature, units
+from . import accounts, builds, cron, durable, envfile, haproxy, image, layers, retire, signature, units
 from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
@@ -81,6 +81,8 @@ def read_plan(name: str, roles: list[str], request: JsonObject, site: str = "") 
     plan.processes = {name: process for name, process in processes.items() if process.role in roles}
     plan.cron = {name: dict(fields.raw) for name, fields in manifest.table("cron").items()}
     plan.migrate = dict(manifest.section("migrate").raw)
+    plan.image = dict(manifest.section("image").raw)
+    image.Image("", manifest.section("image")).check()
     for word in (plan.build, *processes, *plan.cron):
         if not re.fullmatch(r"[a-z][a-z0-9-]*", word):
             raise AgentError("bad_request", f"{word!r} is not a valid name: must match [a-z][a-z0-9-]*")

@@ -110,6 +110,8 @@ class Slot:
         self.processes = {key: Process(key, value) for key, value in fields.table("processes").items()}
         self.cron = {key: dict(value.raw) for key, value in fields.table("cron").items()}
         self.migrate = dict(fields.section("migrate").raw)
+        self.image = dict(fields.section("image").raw)
+        """What the manifest says of the container image that the build is; empty for other builds."""
         self.secret_names = fields.texts("secret_names")
         self.ticket = dict(fields.section("ticket").raw)
         """What lets the release run here: hosts/agent/signature.py. Empty: an older agent staged it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import accounts, durable, systemd
+from . import accounts, durable, image, systemd
 from .errors import AgentError
 from .host import Paths
 from .json_object import NO_TEXT, one_line
@@ -59,6 +59,10 @@ because a host in a container cannot provide it.
 IPAddressDeny= is the second lock: the firewall's rule (hosts/firewall.py) is also there without BPF."""
 
 
+IMAGE_SANDBOX = SANDBOX.replace("ProtectHome=yes", "ProtectHome=no")
+"""The same for an image, whose own /home and /root may hold its app. It sees no other."""
+
+
 def properties(sandbox: str = SANDBOX) -> list[str]:
     """The sandbox as `--property` values of systemd-run."""
     return [line for line in sandbox.splitlines() if line]
@@ -85,6 +89,11 @@ def folder(root: str, directory: str) -> str:
     return path
 
 
+def inside(runs: image.Image, directory: str) -> str:
+    """The path of `directory` as a process sees it whose root is the image."""
+    return folder(runs.root, directory).removeprefix(runs.root) or "/"
+
+
 def shell(command: str) -> str:
     """`command` for `sh -c`. A simple command replaces the shell, so that the stop signal reaches it."""
     plain = not re.search(r"[;&|<>()\n{}!]", command) and not re.match(r"exec\b|\w+=", command)
@@ -103,14 +112,21 @@ def quote(text: str) -> str:
     return '"' + escaped.replace("%", "%%").replace("$", "$$") + '"'
 
 
-def render(paths: Paths, slot: str, process: Process, instance: int) -> str:
-    """The unit file of instance `instance` (from 1) of `process` in `slot`."""
+def render(paths: Paths, slot: str, process: Process, instance: int, runs: image.Image | None = None) -> str:
+    """The unit file of instance `instance` (from 1) of `process` in `slot`; `runs`: of an image."""
     root = paths.slot(slot)
+    directory = folder(root, process.directory)
     unit = process.units(slot)[instance - 1]
     ready = f"slipway/ready/{unit}"
     account = "\n".join(accounts.settings(slot, process.name))
-    environment = {
-        "PATH": search_path(root),
+    start = f"/bin/sh -c {quote(shell(process.command))}"
+    environment = {"PATH": search_path(root)}
+    if runs:
+        directory = inside(runs, process.directory)
+        start = " ".join(quote(word) for word in runs.words(process.command))
+        environment = {**runs.env, "PATH": runs.path}
+        account = "\n".join([account, *runs.settings()])
+    environment |= {
         "HOME": accounts.home(slot, process.name),
         "READY_FILE": f"/run/{ready}/ready",
     }
@@ -126,9 +142,9 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 {account}
-WorkingDirectory={folder(root, process.directory)}
+WorkingDirectory={directory}
 EnvironmentFile={paths.env_file(slot, process.name)}
-{variables}ExecStart=/bin/sh -c {quote(shell(process.command))}
+{variables}ExecStart={start}
 SyslogIdentifier={process.name}
 Restart=always
 RestartSec=1
@@ -138,13 +154,14 @@ TimeoutStopSec={process.drain_seconds}
 SuccessExitStatus=130 143
 MemoryMax={process.memory_max}
 RuntimeDirectory={ready}
-{SANDBOX}"""
+{IMAGE_SANDBOX if runs else SANDBOX}"""
 
 
 def write_slot(paths: Paths, slot: Slot) -> bool:
     """Write the unit files of the processes of `slot` and remove others; True if systemd was reloaded."""
+    runs = image.of(paths, slot)
     wanted = {
-        process.units(slot.name)[i - 1]: render(paths, slot.name, process, i)
+        process.units(slot.name)[i - 1]: render(paths, slot.name, process, i, runs)
         for process in slot.processes.values()
         for i in range(1, process.instances + 1)
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hosts.agent.accounts import account
-from hosts.agent.units import SANDBOX
+from hosts.agent.units import IMAGE_SANDBOX, SANDBOX
 from hosts.inventory.parts import Deviation, Inventory
 from hosts.inventory.released import Released
 
@@ -51,6 +51,7 @@ WRITTEN = {
         "SuccessExitStatus",
     ),
     *("MemoryMax", "RuntimeDirectory", "CacheDirectory", "CacheDirectoryMode"),
+    *("RootDirectory", "MountAPIVFS", "TemporaryFileSystem", "BindReadOnlyPaths"),
 }
 """Settings that the agent writes into a unit beside the sandbox."""
 _PROCESS = {"NoNewPrivs": "1", "Seccomp": "2", "CapEff": "0" * 16, "CapBnd": "0" * 16, "Umask": "0077"}
@@ -89,11 +90,11 @@ def services(
 
 def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> Iterator[Deviation]:
     """The units of the app's processes, in both slots."""
-    sandbox = settings_of(SANDBOX)
     for path, text in facts["slots"].items():
         name = path.rpartition("/")[2]
         user = account(name.removeprefix("slipway-").partition("@")[0])
         written = settings_of(text.partition("[Service]")[2])
+        sandbox = settings_of(IMAGE_SANDBOX if "RootDirectory" in written else SANDBOX)
         wanted = {
             **{key: value for key, value in written.items() if key in WRITTEN},
             **sandbox,

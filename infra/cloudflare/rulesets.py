@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_cloudflare as cloudflare
 
+from infra.cloudflare import EVERY_PATH
+
 MANAGED = "efb7b8c949ac4650a09736fc376e9aee"
 """Id of the Cloudflare Managed Ruleset, the same in every account (Pro plan or higher)."""
 _STATIC = ("css", "gif", "ico", "jpg", "jpeg", "js", "mjs", "png", "svg", "webp", "woff", "woff2")
@@ -55,10 +57,6 @@ class Rulesets(pulumi.ComponentResource):
             rules=rules,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-
-EVERY_PATH = 'starts_with(http.request.uri.path, "/")'
-"""Fields of rate rules by plan: https://developers.cloudflare.com/waf/rate-limiting-rules/#availability"""
 
 
 def hosts_expression(domain: str) -> str:

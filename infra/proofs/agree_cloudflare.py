@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from infra.cloudflare.rulesets import EVERY_PATH
+from infra.cloudflare import EVERY_PATH
 from infra.policies.reading import entries, table, texts
 from infra.proofs.facts import Facts, Said
 from infra.proofs.network_map import first

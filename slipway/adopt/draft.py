@@ -1,7 +1,8 @@
 """From a repository to what slipway.toml shall say: kind, dependencies, build, processes, migrations, env."""
 
 import re
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slipway.adopt.entry import Entries
@@ -172,7 +173,13 @@ def _processes(drafted: Draft, entries: Entries, given: list[Given]) -> None:
                 drafted.processes[clean] = Process(entries.runnable(command), file.file)
     for name, process in entries.processes().items():
         drafted.processes.setdefault(name, Process(*process))
-    if drafted.web is None and (command := dockerfile_command(entries.repository)):
+    command = dockerfile_command(entries.repository)
+    if drafted.runtime == "image":
+        for name, process in drafted.processes.items():
+            drafted.processes[name] = replace(process, command=_words(process.command))
+        if command:  # which the build reads from the image itself
+            drafted.processes["web"] = Process("", "the Dockerfile: its ENTRYPOINT and CMD")
+    elif drafted.web is None and command:
         drafted.processes["web"] = Process(command, "Dockerfile")
     if drafted.web is None:
         drafted.edits.append("processes.web.command: nothing in the repository says how the app is started")
@@ -181,6 +188,11 @@ def _processes(drafted: Draft, entries: Entries, given: list[Given]) -> None:
         )
     drafted.processes = {"web": drafted.processes.pop("web"), **drafted.processes}
     drafted.edits += entries.edits
+
+
+def _words(command: str) -> str:
+    """A command of an image, which no shell reads: where it needs one, it starts one."""
+    return shlex.join(["sh", "-c", command]) if re.search(r"[$;&|<>*`=]", command) else command
 
 
 def _paths(drafted: Draft, repository: Repository, given: list[Given]) -> None:

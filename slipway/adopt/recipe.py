@@ -24,7 +24,7 @@ class Recipe(BaseModel):
     id: str
     title: str
     needs: list[str]
-    runtime: Literal["bun", "debian", "deno", "node", "python", "none"]
+    runtime: Literal["bun", "debian", "deno", "image", "node", "python", "none"]
     apt: list[str] = []
     """Debian packages of the runtime layer."""
     deps: Literal["js", "python", "none"]

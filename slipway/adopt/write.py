@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ def _migrate(drafted: Draft) -> str:
     name = _of(drafted, "database.url")
     if not name or _of(drafted, "database.migrate_url"):
         return drafted.migrate
-    return f'{name}="$DATABASE_MIGRATE_URL" {drafted.migrate}'
+    command = f'{name}="$DATABASE_MIGRATE_URL" {drafted.migrate}'
+    return f"sh -c {shlex.quote(command)}" if drafted.runtime == "image" else command
 
 
 def _servers(drafted: Draft) -> list[tuple[str, str, str]]:

@@ -91,7 +91,7 @@ def build(
     runtime = install(project.app.runtime, line)
     commands = build_env(runtime.bin if runtime else None, public)
     caches = command_caches(project, line, unsandboxed=unsandboxed)
-    order = Order(project.app, source, runtime, commands, caches, redact, line)
+    order = Order(project.app, source, runtime, public, commands, caches, redact, line)
     with cache.workshop(project.app.name) as folder:
         manifest, layers, sbom = make(order, folder, digest)
     keep_build(manifest, sbom)
@@ -105,6 +105,14 @@ def input_digest(app: App, source: Source, public: Mapping[str, str]) -> str:
     settings = app.model_dump(
         mode="json", include={"name", "runtime", "build", "processes", "cron", "migrate"}, by_alias=True
     )
+    if app.runtime.archive:  # which git may ignore
+        archive = source.root / app.runtime.archive
+        if not archive.is_file():
+            raise BadInput(
+                f"runtime.archive: there is no file {archive}",
+                remedy="write it with `docker save IMAGE --output FILE`",
+            )
+        settings["archive"] = cache.file_digest(archive)
     settings["declared"] = declared_by(app).model_dump(mode="json", by_alias=True)
     return "sha256:" + cache.settings_digest(
         cache.tree_digest(source.root, source.files), settings, architecture(), env=public

@@ -17,7 +17,7 @@ Table = dict[str, Any]
 class Package:
     """One locked package. `integrity` is as the lock file has it: `sha512-<base64>` or `sha256:<hex>`."""
 
-    ecosystem: Literal["deb", "jsr", "npm", "pypi"]
+    ecosystem: Literal["apk", "deb", "jsr", "npm", "pypi"]
     name: str
     version: str
     integrity: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from slipway.build.layer import LEVEL, RUNTIME_FOLDER, Entry, Packed, collect, p
 from slipway.build.lockfiles import Package, read_lockfiles
 from slipway.build.manifest import (
     Git,
+    Image,
     Kind,
     Layer,
     Manifest,
@@ -34,30 +35,16 @@ from slipway.settings import App, BadInput
 def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, Path], bytes]:
     """Manifest, layer files by digest, and SBOM of `order`, whose input is `digest`; `folder` is empty."""
     app, source = order.app, order.source
-    packed: dict[Kind, Packed] = {}
-    if order.runtime:
-        packed["runtime"] = runtime_layer(order.runtime)
-    for name in ("deps", "app"):
-        (folder / name).mkdir()
-    if deps := deps_layer(order, folder / "deps"):
-        packed["deps"] = deps
-    entries = app_entries(order, folder / "app")
-    _refuse_missing_directories(app, entries)
-    origins = {entry.name: entry.origin for entry in entries if entry.kind == "file"}
-    migrations = read_migrations(origins, app.migrate)
-    unmatched = unmatched_migrations(origins, app.migrate) if app.migrate else {}
-    notes = _notes(app, entries, found_migrations=bool(migrations), unmatched=list(unmatched))
-    notes += order.runtime.notes if order.runtime else ()
+    made = _of_image(order, folder) if app.runtime.name == "image" else _of_source(order, folder)
+    app = made.app
+    migrations = read_migrations(made.origins, app.migrate)
+    unmatched = unmatched_migrations(made.origins, app.migrate) if app.migrate else {}
+    notes = [*_notes(app, list(made.origins), list(unmatched), found=bool(migrations)), *made.notes]
     for note in notes:
         order.line(f"note: {note}")
-    packed["app"] = pack(entries, times="content", report=PackingProgress("app layer", entries, order.line))
 
     ran_by = RuntimeOf(name=app.runtime.name, version=app.runtime.version)
-    packages = read_lockfiles(source.root, source.files)
-    packages += [
-        Package("deb", f"debian/{deb.name}", deb.version, f"sha256:{deb.sha256}")
-        for deb in (order.runtime.debs if order.runtime else ())
-    ]
+    packages = sorted({*read_lockfiles(source.root, source.files), *made.packages}, key=_order)
     sbom = make_sbom(app.name, source.sha, ran_by, packages)
     manifest = seal(
         app=app.name,
@@ -66,7 +53,7 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
         git=Git(sha=source.sha, dirty=source.dirty, subject=order.redact(source.subject)),
         layers=[
             Layer(kind=kind, digest=layer.digest, size=layer.size, unpacked_size=layer.unpacked_size)
-            for kind, layer in packed.items()
+            for kind, layer in made.layers
         ],
         migrations=migrations,
         processes={
@@ -83,10 +70,70 @@ def make(order: Order, folder: Path, digest: str) -> tuple[Manifest, dict[str, P
         ),
         declared=declared_by(app),
         sbom=f"sha256:{hashlib.sha256(sbom).hexdigest()}",
+        image=made.image,
         input=digest,
         notes=notes,
     )
-    return manifest, {layer.digest: layer.path for layer in packed.values()}, sbom
+    return manifest, {layer.digest: layer.path for _, layer in made.layers}, sbom
+
+
+@dataclass(frozen=True)
+class Made:
+    """What goes into a build. `origins`: its files by the names that slipway.toml knows them by."""
+
+    app: App
+    layers: list[tuple[Kind, Packed]]
+    origins: dict[str, Path]
+    packages: list[Package]
+    notes: Sequence[str] = ()
+    image: Image | None = None
+
+
+def _of_source(order: Order, folder: Path) -> Made:
+    """Runtime, dependencies and the app's own files, each as a layer."""
+    app = order.app
+    packed: list[tuple[Kind, Packed]] = []
+    if order.runtime:
+        packed.append(("runtime", runtime_layer(order.runtime)))
+    for name in ("deps", "app"):
+        (folder / name).mkdir()
+    if deps := deps_layer(order, folder / "deps"):
+        packed.append(("deps", deps))
+    entries = app_entries(order, folder / "app")
+    _refuse_missing_directories(app, entries)
+    report = PackingProgress("app layer", entries, order.line)
+    packed.append(("app", pack(entries, times="content", report=report)))
+    debs = order.runtime.debs if order.runtime else ()
+    return Made(
+        app,
+        packed,
+        origins={entry.name: entry.origin for entry in entries if entry.kind == "file"},
+        packages=[Package("deb", f"debian/{deb.name}", deb.version, f"sha256:{deb.sha256}") for deb in debs],
+        notes=order.runtime.notes if order.runtime else (),
+    )
+
+
+def _of_image(order: Order, folder: Path) -> Made:
+    """The layers of a container image; what slipway.toml leaves to the image is filled into the app."""
+    from slipway.build.image.content import read_content  # noqa: PLC0415 - only builds of images need it
+    from slipway.build.image.engine import archive_of  # noqa: PLC0415
+
+    contents = folder / "contents"
+    contents.mkdir()
+    archive = archive_of(order.app.runtime, order.source, folder, order.public, order.engine)
+    content = read_content(order.app, archive, architecture(), contents, order.line)
+    return Made(
+        content.app,
+        [("image", layer) for layer in content.layers],
+        content.origins,
+        content.packages,
+        content.notes,
+        content.image,
+    )
+
+
+def _order(package: Package) -> tuple[str, str, str, str]:
+    return package.ecosystem, package.name, package.version, package.integrity
 
 
 def _refuse_missing_directories(app: App, entries: list[Entry]) -> None:
@@ -103,15 +150,17 @@ def _refuse_missing_directories(app: App, entries: list[Entry]) -> None:
             )
 
 
-def _notes(app: App, entries: list[Entry], *, found_migrations: bool, unmatched: list[str]) -> list[str]:
+def _notes(app: App, names: list[str], unmatched: list[str], *, found: bool) -> list[str]:
     notes: list[str] = []
-    maps = [entry.name for entry in entries if entry.name.endswith((".js.map", ".css.map", ".mjs.map"))]
+    maps = [name for name in names if name.endswith((".js.map", ".css.map", ".mjs.map"))]
+    if app.runtime.name == "image":
+        maps = []  # those of packages in the image are none of the app's
     if maps:
         notes.append(
             f"{len(maps)} source maps in the app layer ({maps[0]}): whoever downloads them reads your "
             "source; drop them with build.exclude"
         )
-    if app.migrate and not found_migrations:
+    if app.migrate and not found:
         notes.append(
             f"migrate.files: no file of the build matches {app.migrate.files}; "
             "every release runs the migrate command"
@@ -131,6 +180,8 @@ class Order:
     app: App
     source: Source
     runtime: Installed | None = None
+    public: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Values that everyone may see, which the build may contain."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     """The whole environment of the build's commands."""
     caches: Path | None = None
@@ -152,6 +203,19 @@ class Order:
             env=self.env,
             timeout=self.app.build.timeout_seconds,
             caches=self.caches,
+            redact=self.redact,
+            line=self.line,
+        )
+
+    def engine(self, title: str, command: str, directory: Path, env: Mapping[str, str]) -> None:
+        """Run a command of the container engine: its client is none of the build's commands."""
+        run_command(
+            title,
+            command,
+            directory=directory,
+            env=env,
+            timeout=self.app.build.timeout_seconds,
+            caches=None,
             redact=self.redact,
             line=self.line,
         )

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
 
 from hosts.agent.signature import canonical, manifest_id
 from slipway.build.source import matcher
@@ -29,7 +36,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 BuildId = Annotated[str, StringConstraints(pattern=r"^b[0-9a-f]{64}$")]
 
 
-Kind = Literal["runtime", "deps", "app"]
+Kind = Literal["runtime", "deps", "app", "image"]
 
 
 class Part(Table):
@@ -37,9 +44,9 @@ class Part(Table):
 
 
 class RuntimeOf(Part):
-    """The pinned runtime; `version` is empty for `debian` and `none`."""
+    """The pinned runtime; `version` is empty for `debian`, `image` and `none`."""
 
-    name: Literal["bun", "debian", "deno", "node", "python", "none"]
+    name: Literal["bun", "debian", "deno", "image", "node", "python", "none"]
     version: str = ""
 
 
@@ -63,6 +70,20 @@ class Layer(Part):
     def key(self) -> str:
         """Its key in the builds bucket."""
         return f"layers/{self.digest.replace(':', '-')}.tar.zst"
+
+
+class Image(Part):
+    """The container image whose file system the build is."""
+
+    digest: Digest
+    """The digest of its manifest, or of its config if docker saved it."""
+    reference: str = ""
+    """Where it was pulled from."""
+    user: str = ""
+    """Who ran it elsewhere. Here every process has an account of its own."""
+    ports: list[str] = Field(default_factory=list[str])
+    env: dict[str, str] = Field(default_factory=dict[str, str])
+    """Its variables; the app's own override them."""
 
 
 class Migration(Part):
@@ -115,12 +136,21 @@ class Manifest(Part):
     declared: Declared | None = None
     sbom: Digest
     """Digest of `builds/<id>.cdx.json`."""
+    image: Image | None = None
+    """Left out of the JSON where there is none, so that the ids of builds from before are as they were."""
     input: Digest
     """Digest of source, runtime, commands and settings: the same input is not built twice."""
     notes: list[str] = Field(default_factory=list[str])
     """Remarks for a person, for example on source maps in the build."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _without_no_image(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content = handler(self)
+        if self.image is None:
+            content.pop("image", None)
+        return content
 
     @property
     def migrations_digest(self) -> str:

@@ -8,16 +8,19 @@ from slipway.storage.ledger import Ledger
 
 
 def released(app: App, ledger: Ledger, bucket: Bucket) -> Released:
-    """The app as it is declared now, the live release, the good one before, and one under way."""
-    live = ledger.head().live
+    """The app as declared now, the live release, the good ones beside it, and one under way."""
+    head = ledger.head()
+    live = head.live
     before = ledger.previous_good(before=live) if live else None
     found = Released({*app.processes, *(f"cron-{name}" for name in app.cron)})
-    every = (ledger.get(live) if live else None, before, ledger.unfinished())
+    decided = ledger.get(head.record) if head.record else None
+    gone = ledger.get(decided.gone) if decided and decided.gone is not None else None
+    every = (ledger.get(live) if live else None, before, gone, ledger.unfinished())
     for build in {each.build for each in every if each is not None and each.build}:
         try:
             manifest = load_manifest(bucket, build)
         except SlipwayError:
             continue  # made by an older slipway, which this one does not read
         processes = {name: each.model_dump(mode="json") for name, each in manifest.processes.items()}
-        found.add(processes, manifest.cron)
+        found.add(build, processes, manifest.cron, manifest.image and manifest.image.model_dump(mode="json"))
     return found

@@ -57,11 +57,11 @@ def architecture() -> str:
 
 
 def install(runtime: Runtime, line: Callable[[str], None] = lambda _: None) -> Installed | None:
-    """The pinned runtime from the cache, fetched if it is not there; None for `none`.
+    """The pinned runtime from the cache, fetched if it is not there; None for `image` and `none`.
 
     Where no standalone Python can be downloaded, Debian's own of that version takes its place.
     """
-    if runtime.name == "none":
+    if runtime.name in ("image", "none"):
         return None
     fetchers = {"bun": _fetch_bun, "deno": _fetch_deno, "node": _fetch_node, "python": _fetch_python}
     name = f"{runtime.name}-{runtime.version}-{architecture()}"

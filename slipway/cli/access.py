@@ -30,7 +30,7 @@ def grant(
 ) -> None:
     """Let an ssh key sign in to every host of the stack; with --ci, bound to what releases need.
 
-    [dim]Examples:[/]
+    Examples:
       slipway access grant ~/.ssh/ana.pub --name ana@laptop --expires 2027-12-31 --stack prod
       slipway access grant ci.pub --name ci --ci --stack prod
     """
@@ -52,7 +52,7 @@ def revoke(
 ) -> None:
     """Remove a key from every host, from the ssh user's own file as well, and end its sessions.
 
-    [dim]Examples:[/]
+    Examples:
       slipway access revoke ana@laptop --stack prod
       slipway access revoke SHA256:uP5e0Yq0Wk9bQ1Yx1mY4p3mUuG0mB8m0oWcQmYwR3cE --stack prod
     """

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from slipway.cli.help import Command, Group
+
 COMMANDS = {
     **{name: name for name in ("init", "bootstrap", "up", "down", "build", "release", "promote")},
     **{name: name for name in ("rollback", "hold")},
@@ -25,7 +27,7 @@ def command_line(first: str | None = None) -> typer.Typer:
         help="Ship a web app to a live fleet without losing a request, and go back in a second.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        cls=Group,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog="Exit codes: 0 done · 1 failed, the fleet is as it was · 2 bad input · 3 another command "
         "holds the lease, or a rollback took it · 4 the fleet, or a held stack, needs a person",
@@ -35,10 +37,14 @@ def command_line(first: str | None = None) -> typer.Typer:
     for name, module in COMMANDS.items():
         if not known or first == name:
             command = getattr(import_module(f"slipway.cli.{module}"), name)
-            app.command(name, context_settings=RUNS_ANOTHER if name == "run" else None)(command)
+            context = RUNS_ANOTHER if name == "run" else None
+            app.command(name, cls=Command, context_settings=context)(command)
     for name in GROUPS:
         if not known or first == name:
-            app.add_typer(import_module(f"slipway.cli.{name}").app, name=name)
+            group: typer.Typer = import_module(f"slipway.cli.{name}").app
+            for each in group.registered_commands:
+                each.cls = Command
+            app.add_typer(group, name=name, cls=Group)
     return app
 
 

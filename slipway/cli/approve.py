@@ -26,7 +26,7 @@ def approve(
     key is ~/.config/slipway/approval_ed25519 or that in SLIPWAY_APPROVAL_KEY; whose keys count is said in
     the committed file `approvers`.
 
-    [dim]Examples:[/]
+    Examples:
       slipway approve --stack prod 'urn:pulumi:prod::board::…::database' --reason "moved to the new region"
     """
     holds = duration(lasts)

@@ -28,7 +28,7 @@ def bootstrap(
     identity provider and the role that provisions, and requests for the quotas that are too small. It may be
     repeated: what is there is left as it is or brought in line.
 
-    [dim]Examples:[/]
+    Examples:
       slipway bootstrap --stack prod
       slipway bootstrap --stack prod --no-github --json
     """

@@ -31,7 +31,7 @@ def build(
     `slipway release --build` ships it, by its id on this machine, or by the folder of --output anywhere: in
     CI, build in a job that holds no secret, and ship in another.
 
-    [dim]Examples:[/]
+    Examples:
       slipway build --stack prod --output artifact
       slipway release --stack prod --build artifact
     """

@@ -56,7 +56,7 @@ def check(
     passed or is waived; 1: a check failed; 2: bad input; 5: nothing failed, but something could not be tried,
     or nothing passed.
 
-    [dim]Examples:[/]
+    Examples:
       slipway check
       slipway check --stack prod --severity high
       slipway check --only X1 --only I4/redis-survives-a-restart

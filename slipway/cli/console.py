@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slipway.cli.columns import lines, widths
 from slipway.progress import Lines, Progress, for_stream
 from slipway.settings.printable import printable
 
@@ -58,18 +60,17 @@ def say(text: str = "") -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print rows under headings; without colour where standard output is no terminal."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and not every command prints a table
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    grid = Table(
-        *columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    for row in rows:
-        grid.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(grid)
+    """Print rows under bold headings; without colour where standard output is no terminal."""
+    terminal = sys.stdout.isatty()
+    cells = [tuple(columns), *(tuple(printable(cell) for cell in row) for row in rows)]
+    room = shutil.get_terminal_size().columns if terminal else 160
+    found = widths(cells, room - 2 * (len(columns) - 1))
+    if title:
+        say(title)
+    for number, row in enumerate(cells):
+        for line in lines(row, found):
+            text = "  ".join(line).rstrip()
+            sys.stdout.write(f"\x1b[1m{text}\x1b[0m\n" if terminal and not number else text + "\n")
 
 
 def say_shipped(report: Report, stack: str, *, json: bool) -> None:

@@ -10,7 +10,7 @@ def doctor(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
 
     Changes nothing. Ends with exit code 1 if something would stop a release.
 
-    [dim]Examples:[/]
+    Examples:
       slipway doctor
       slipway doctor --stack prod --json
     """

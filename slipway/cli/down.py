@@ -18,7 +18,7 @@ def down(
 
     Data of a local fleet stays for the next `up`, unless --volumes is given. On AWS everything goes.
 
-    [dim]Examples:[/]
+    Examples:
       slipway down --stack local
       slipway down --stack preview --volumes
       slipway down --stack local --volumes

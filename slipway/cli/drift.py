@@ -22,7 +22,7 @@ def drift(
     Ends with exit code 4 if something differs: a person has to decide whether `slipway up` takes it back or
     the program takes it over.
 
-    [dim]Examples:[/]
+    Examples:
       slipway drift --stack prod
       slipway drift --stack prod --at-least high --json
     """

@@ -24,7 +24,7 @@ def ids(
     GitHub writes them into the tokens of repositories that were created or renamed since 2026-07-15. For a
     private repository set GITHUB_TOKEN; GITHUB_API_URL names another server than github.com's.
 
-    [dim]Examples:[/]
+    Examples:
       slipway github ids acme/board
     """
     found = repository_ids(repository)

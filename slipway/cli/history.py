@@ -21,7 +21,7 @@ def history(
 ) -> None:
     """List releases and rollbacks: who, when, which build, how it ended.
 
-    [dim]Examples:[/]
+    Examples:
       slipway history --stack prod --limit 5
     """
     found = live_stack(stack).ledger.history(limit)

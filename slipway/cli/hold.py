@@ -18,7 +18,7 @@ def hold(
     published goes on. Rollbacks are never refused, and each holds its stack too: the build that it took back
     and every automatic release (CI=true) wait for slipway resume, or slipway release --after-rollback.
 
-    [dim]Examples:[/]
+    Examples:
       slipway hold --stack prod --reason "no releases before the holidays"
       slipway hold --stack preview
     """
@@ -37,7 +37,7 @@ def hold(
 def resume(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     """Let releases to a stack go on, whether a person holds it or a rollback does.
 
-    [dim]Examples:[/]
+    Examples:
       slipway resume --stack prod
     """
     from slipway.storage.hold import resume as resume_stack  # noqa: PLC0415

@@ -33,7 +33,7 @@ def graph(
 ) -> None:
     """Draw what a stack is made of, by concern, as SVG.
 
-    [dim]Examples:[/]
+    Examples:
       slipway infra graph --stack prod --out prod.svg
       slipway infra graph --stack preview --json
     """
@@ -56,7 +56,7 @@ def graph(
 def cost(stack: Stack = PROD, json: Json = False) -> None:
     """Estimate a stack's monthly cost without traffic, at list prices.
 
-    [dim]Examples:[/]
+    Examples:
       slipway infra cost --stack prod
       slipway infra cost --stack preview --json
     """
@@ -97,7 +97,7 @@ def check(stack: Stack = PROD, json: Json = False) -> None:
 
     Policy rules; the form of every value, by AWS's own models; who reaches whom; names in two places.
 
-    [dim]Examples:[/]
+    Examples:
       slipway infra check --stack prod
       slipway infra check --stack preview --json
     """
@@ -147,7 +147,7 @@ def report(
 ) -> None:
     """Write a page on a stack: its traffic, what it is made of, what it costs, which rules it keeps.
 
-    [dim]Examples:[/]
+    Examples:
       slipway infra report --stack prod --out prod.html
     """
     recorded, project = _recorded(stack)

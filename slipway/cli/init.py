@@ -35,7 +35,7 @@ def init(
     No file that exists is changed, but for lines added to .gitignore. At a terminal it asks for the platform
     and for a start command that it could not find; elsewhere it decides by itself, and says what is left.
 
-    [dim]Examples:[/]
+    Examples:
       slipway init
       slipway init ../shop --platform servers --from kamal
       slipway init --json

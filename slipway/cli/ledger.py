@@ -22,7 +22,7 @@ def repair(
     Says what it did. Objects that cannot be read are kept under stacks/<stack>/damaged/ in the builds bucket.
     No host is changed; `slipway status` then shows what serves, and finishes what a killed command left.
 
-    [dim]Examples:[/]
+    Examples:
       slipway ledger repair
       slipway ledger repair --stack prod
     """

@@ -70,7 +70,7 @@ def load(
     Ends with 0 if every threshold is met, 1 if one is missed, 2 for bad input, 5 without data, 6 if the
     generator was saturated or lost a worker, 7 if the target refused.
 
-    [dim]Examples:[/]
+    Examples:
       slipway load
       slipway load --stack preview --profile stress --processes 4
       slipway load --stack preview --workers ci@10.0.0.5:/srv/board,ci@10.0.0.6:/srv/board --processes 2

@@ -46,7 +46,7 @@ def logs(
     On AWS, --since and --grep read CloudWatch Logs, where lines of hosts that are gone are too; --grep alone
     searches one day. Elsewhere they search the last 10,000 lines of each host.
 
-    [dim]Examples:[/]
+    Examples:
       slipway logs --process worker -n 200
       slipway logs --stack prod --since 2h --grep 'request_id":"4f2a'
       slipway logs --stack prod --host web1 --follow

@@ -24,7 +24,7 @@ def meter(
     Latency counts from the moment a request was meant to start, so a frozen server cannot hide. Ends
     with exit code 1 if anything was lost, or if there was no data.
 
-    [dim]Examples:[/]
+    Examples:
       slipway meter --rps 300 --sockets 100 --seconds 60
       slipway meter --stack preview --json > meter.json
     """

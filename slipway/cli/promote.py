@@ -38,7 +38,7 @@ def promote(
 
     Whoever may read only one of the stacks does it in two steps, by --output and --build.
 
-    [dim]Examples:[/]
+    Examples:
       slipway promote --from preview --to prod
       slipway promote --from preview --output artifact
       slipway promote --build artifact --to prod

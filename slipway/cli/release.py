@@ -48,7 +48,7 @@ def release(
     A held stack refuses releases (slipway hold). After a rollback it refuses the build that was rolled back,
     and every release that a machine starts (CI=true), until slipway resume or --after-rollback.
 
-    [dim]Examples:[/]
+    Examples:
       slipway release
       slipway release --stack prod --observe 120
       slipway release --stack preview --json

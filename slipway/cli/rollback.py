@@ -26,7 +26,7 @@ def rollback(
     A release that runs is stopped, wherever it is. If users have it already, the rollback returns them to the
     release before it. Afterwards the stack is held: see slipway hold --help.
 
-    [dim]Examples:[/]
+    Examples:
       slipway rollback
       slipway rollback --stack prod --to 41
     """

@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Run a one-off task with the live release's code and env, and end with its exit code.
 
-    [dim]Examples:[/]
+    Examples:
       slipway run -- bun run src/task.ts outbox.drain --batch-size 100
       slipway run --stack prod --timeout 600 -- bun run src/task.ts users.set-role --input '{"id":"7"}'
     """

@@ -24,7 +24,7 @@ def generate(
 ) -> None:
     """Make every secret that the env contract can make and the store lacks.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets generate --stack preview
       slipway secrets generate --stack prod --rotate JWT_SECRET
     """
@@ -49,7 +49,7 @@ def generate(
 def set_value(name: Name, stack: Stack = DEFAULT_STACK) -> None:
     """Set one secret; the value comes from a prompt, or from standard input.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets set SENTRY_DSN --stack prod
       pass show stripe/live | slipway secrets set STRIPE_SECRET_KEY --stack prod
       slipway secrets set SITE_CERTIFICATE --stack prod < site.pem
@@ -100,7 +100,7 @@ def list_names(
 def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     """Check every secret against the env contract: missing, weak, reused, a test key in prod.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets check --stack prod
     """
     from slipway.platforms.platform import other_secrets  # noqa: PLC0415
@@ -121,7 +121,7 @@ def check(stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
 def example(stack: Stack = DEFAULT_STACK) -> None:
     """Print a .env.example made from the env contract: every variable, no value that is secret.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets example > .env.example
     """
     from slipway.secrets.contract import env_example  # noqa: PLC0415
@@ -143,7 +143,7 @@ def share(
 ) -> None:
     """Let another person's key read and write this stack's secrets. Shows who can then, and asks.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets share age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --who "Ana, laptop"
     """
     _change_recipients(stack, lambda now: {**now, key: who or now.get(key, "")}, yes=yes)
@@ -153,7 +153,7 @@ def share(
 def unshare(key: Key, stack: Stack = DEFAULT_STACK, yes: Yes = False) -> None:
     """Encrypt what is written from now on to one key less. Shows who can still read it, and asks.
 
-    [dim]Examples:[/]
+    Examples:
       slipway secrets unshare age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq --stack prod
     """
 

@@ -19,7 +19,7 @@ def status(
 
     If a killed command left something unfinished, it is finished or undone first.
 
-    [dim]Examples:[/]
+    Examples:
       slipway status
       slipway status --stack prod --json
     """

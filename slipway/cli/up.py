@@ -22,7 +22,7 @@ def up(
     Safe to repeat: what is as it should be is left alone. No release is started or stopped. On AWS the
     Pulumi program is previewed first, and nothing that holds data is destroyed without `slipway approve`.
 
-    [dim]Examples:[/]
+    Examples:
       slipway up
       slipway up --stack prod --json
     """

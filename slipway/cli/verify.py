@@ -16,7 +16,7 @@ def verify(
 ) -> None:
     """Check a release's signature, manifest and SBOM against the stack's signers, without asking any host.
 
-    [dim]Examples:[/]
+    Examples:
       slipway verify
       slipway verify 12 --stack prod --json
     """

@@ -15,6 +15,7 @@ from slipway.settings import Project
 LEAST_GIB = 2
 ENOUGH_GIB = 10
 REGISTRY_SECONDS = 15
+ENGINE = "apt-get install buildah"
 
 
 def python(project: Project | None) -> Iterable[Diagnosis]:
@@ -48,6 +49,13 @@ def build_sandbox(project: Project | None) -> Iterable[Diagnosis]:
         yield warn(UNSANDBOXED, "set slipway:unsandboxed_build: false once there is a sandbox")
     else:
         yield fail(f"no sandbox for build commands: {why[0]}", why[1])
+    runtime = project.app.runtime if project is not None else None
+    if runtime and runtime.name == "image" and not (runtime.archive or _has_engine()):
+        yield fail("the app is a container image, and there is neither docker nor buildah", ENGINE)
+
+
+def _has_engine() -> bool:
+    return any(shutil.which(name) for name in ("docker", "buildah"))
 
 
 def git(project: Project | None) -> Iterable[Diagnosis]:

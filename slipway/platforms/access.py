@@ -153,7 +153,10 @@ class Access:
                 f"{first.name} would not let you in any more: it is your own key; nothing was changed",
                 remedy="grant yourself another key first, and work with it",
             )
-        self._store.update({ACCESS: secrets[ACCESS]})
+        if wanted:
+            self._store.update({ACCESS: secrets[ACCESS]})
+        elif ACCESS in self._store.names():
+            self._store.unset(ACCESS)  # an empty list would count as a secret that can be guessed
         progress.host(first.name, "keys placed")
 
         def finish(host: FleetHost) -> int:

@@ -29,10 +29,20 @@ from slipway.settings.schema import (
 class Runtime(Setting):
     """What runs the app. The runtime is a layer of the build, so hosts need none installed."""
 
-    name: Literal["bun", "debian", "deno", "node", "python", "none"]
-    """`debian`: the packages of `apt`, for example Ruby or PHP. `none`: the build contains its own binary."""
+    name: Literal["bun", "debian", "deno", "image", "node", "python", "none"]
+    """`debian`: the packages of `apt`, for example Ruby or PHP. `none`: the build contains its own binary.
+    `image`: a container image, whose file system is the build; hosts run it without a container engine."""
     version: str = ""
-    """Exact version, for example "1.4.5"; omitted for `debian` and `none`."""
+    """Exact version, for example "1.4.5"; omitted for `debian`, `image` and `none`."""
+    dockerfile: Folder = ""
+    """`image` only: the Dockerfile in the context, which docker or buildah builds where slipway runs.
+    Default: `Dockerfile`, if neither `archive` nor `reference` is given."""
+    archive: Folder = ""
+    """`image` only: in place of a Dockerfile, an archive in the context, as `docker save` or
+    `buildah push IMAGE oci-archive:FILE` writes it; git may ignore it."""
+    reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$")] = ""
+    """`image` only: in place of a Dockerfile, an image of a registry by its digest:
+    `ghcr.io/me/app@sha256:…`."""
     apt: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?$")]] = (
         Field(default_factory=list[str])
     )
@@ -71,10 +81,13 @@ class Build(Setting):
 class Process(Setting):
     """One kind of process. `web` serves requests; every other process is a worker."""
 
-    command: Command
-    """Run by sh. A single command replaces the shell, so that it receives the stop signal."""
+    command: Command = ""
+    """Run by sh. A single command replaces the shell, so that it receives the stop signal. With runtime
+    `image`: a program in the image and its arguments, without a shell; `web` may omit it, and then the
+    image's ENTRYPOINT and CMD are run."""
     directory: Folder = "."
-    """Working directory inside the context: `apps/api` in a monorepo."""
+    """Working directory inside the context: `apps/api` in a monorepo. With runtime `image`: inside the image;
+    default: its WORKDIR."""
     instances: int = Field(default=1, ge=1, le=16)
     """Number of instances on each host of its role."""
     role: Literal["web", "worker"] | None = None
@@ -86,7 +99,7 @@ class Process(Setting):
     boot_seconds: int = Field(default=30, ge=1, le=600)
     """Time limit from start to ready; exceeding it fails the release."""
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"] = "SIGTERM"
-    """Signal on which the process finishes its work and exits."""
+    """Signal on which the process finishes its work and exits. With runtime `image`: its STOPSIGNAL."""
     drain_seconds: int = Field(default=10, ge=1, le=3600)
     """Time from the stop signal to SIGKILL. Must be at least the app's own shutdown window."""
     overlap: bool = False
@@ -129,7 +142,8 @@ class Migrate(Setting):
     directory: Folder = "."
     """Working directory inside the context."""
     files: str = "migrations/*.up.sql"
-    """Glob in the context. The ids in the manifest are the file names without `.up.sql`/`.sql`."""
+    """Glob in the context (with runtime `image`: also in the image's WORKDIR).
+    The ids in the manifest are the file names without `.up.sql`/`.sql`."""
     contract_marker: str = "-- slipway: contract"
     """A migration that contains this line bars a rollback past it."""
     timeout_seconds: int = Field(default=600, ge=1, le=86400)

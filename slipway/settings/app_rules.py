@@ -41,6 +41,7 @@ def build_rules(app: App, folder: Path) -> Iterator[Broken]:
 
 def _runtime(app: App) -> Iterator[Broken]:
     name, version = app.runtime.name, app.runtime.version
+    yield from _image(app)
     if name == "none" and app.runtime.apt:
         yield (
             ("runtime", "apt"),
@@ -49,7 +50,7 @@ def _runtime(app: App) -> Iterator[Broken]:
         )
     if name == "debian" and not app.runtime.apt:
         yield ("runtime", "apt"), "is required for runtime debian", 'for example ["ruby", "ruby-bundler"]'
-    if name in ("debian", "none"):
+    if name in ("debian", "image", "none"):
         if version:
             yield (
                 ("runtime", "version"),
@@ -66,6 +67,46 @@ def _runtime(app: App) -> Iterator[Broken]:
             f"must be one exact version, got {shown(version)}",
             f'for example "{example}": hosts run what was tested',
         )
+
+
+def _image(app: App) -> Iterator[Broken]:
+    """An image brings all that is in a build, so nothing else says how one is made."""
+    runtime, build = app.runtime, app.build
+    sources = [key for key in ("dockerfile", "archive", "reference") if getattr(runtime, key)]
+    if runtime.name != "image":
+        for key in sources:
+            yield (
+                ("runtime", key),
+                f"has no meaning for runtime {runtime.name}",
+                'give runtime.name = "image"',
+            )
+        for name, process in app.processes.items():
+            if not process.command:
+                yield ("processes", name, "command"), "is required", "the command that starts the process"
+        return
+    for key in sources[1:]:
+        yield (
+            ("runtime", key),
+            f"must not be given together with runtime.{sources[0]}",
+            "an image comes from one place",
+        )
+    if runtime.apt:
+        yield ("runtime", "apt"), "has no meaning for runtime image", "install packages in the Dockerfile"
+    if build.command:
+        yield ("build", "command"), "has no meaning for runtime image", "the Dockerfile builds the app"
+    if build.deps.command:
+        yield (
+            ("build", "deps", "command"),
+            "has no meaning for runtime image",
+            "the Dockerfile installs what the app needs",
+        )
+    for name, process in app.processes.items():
+        if name != "web" and not process.command:
+            yield (
+                ("processes", name, "command"),
+                "is required: only web takes the image's own",
+                "the program in the image and its arguments",
+            )
 
 
 def _dependencies(app: App) -> Iterator[Broken]:
@@ -99,6 +140,8 @@ def _inside_the_context(app: App) -> Iterator[Broken]:
         places += [(("build", key, index), glob) for index, glob in enumerate(globs)]
     for key, globs in (("inputs", app.build.deps.inputs), ("paths", app.build.deps.paths)):
         places += [(("build", "deps", key, index), glob) for index, glob in enumerate(globs)]
+    places += [(("runtime", "dockerfile"), app.runtime.dockerfile or "Dockerfile")]
+    places += [(("runtime", "archive"), app.runtime.archive or "image.tar")]
     places += [(("processes", name, "directory"), each.directory) for name, each in app.processes.items()]
     if app.migrate:
         places += [

@@ -14,6 +14,7 @@ from slipway.fleet.ssh_config import write_ssh_config
 from slipway.platforms.local.keys import operator_key
 from slipway.secrets.ssh_signature import make_key, public_of
 from slipway.settings.access import fingerprint
+from slipway.stack import LiveStack
 from tests.fleet.command import slipway
 from tests.fleet.site import Site
 
@@ -151,6 +152,7 @@ def test_a_revoke_removes_the_key_from_every_host_and_ends_its_sessions(site: Si
             session.kill()
     assert not any(ana.is_let_in(host) for host in hosts)
     assert json.loads(slipway(site.root, "access", "list", "--json").out) == []
+    assert LiveStack(site.project).weak_secrets() == []
     # A key that was never granted is named by drift, and goes by its fingerprint.
     site.on("data1", f"echo '{ana.public}' >> {OWN}")
     (differs,) = keys_that_differ(site)

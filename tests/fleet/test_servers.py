@@ -88,6 +88,8 @@ def test_up_on_plain_servers_then_a_release_from_a_fresh_clone_then_back(laptop:
 
     again = laptop.done("up")
     assert "new entries" not in again.err
+    already = [server.name for server in laptop.servers if f"{server.name}: set up already" in again.err]
+    assert already == [server.name for server in laptop.servers], again.err
 
     runner = runner_of(laptop)
     unsigned = replace(runner, env={k: v for k, v in runner.env.items() if k != "SLIPWAY_SIGNING_KEY"})

@@ -63,7 +63,7 @@ def test_what_init_writes_is_valid(tmp_path: Path, kind: str):
         ("node", {"web": "node server.js"}),
         ("python", {"web": ".venv/bin/python -m bare --port $PORT"}),
         ("python-plain", {"web": "python3 server.py"}),
-        ("dockerfile", {"web": "/srv/app --listen :8080"}),
+        ("dockerfile", {"web": ""}),
     ],
 )
 def test_the_start_commands_are_those_of_the_repository(tmp_path: Path, kind: str, wanted: dict[str, str]):

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from hosts.agent import units
+from hosts.agent.errors import AgentError
 from hosts.agent.host import Paths
+from hosts.agent.image import Image
 from hosts.agent.json_object import JsonObject
 from hosts.agent.state import Process
 
@@ -65,3 +67,64 @@ def test_systemd_takes_every_line_and_calls_it_safe(tmp_path: Path):
 
 def test_quotes_specifiers_and_variables_reach_the_shell_as_they_are():
     assert units.quote('a "b" %h $HOME \\ \n') == '"a \\"b\\" %%h $$HOME \\\\ \\n"'
+
+
+IMAGE = Image("/srv/slipway/builds/b1", JsonObject({"env": {"PATH": "/opt/bin", "PORT": "80"}}, "image"))
+
+
+def of_image(**fields: object) -> str:
+    process = Process("web", JsonObject({"command": "/opt/bin/serve '50% $of it'", **fields}, "web"))
+    return units.render(Paths(), "green", process, 1, IMAGE)
+
+
+def test_a_process_of_an_image_has_its_file_system_as_root_and_no_shell():
+    unit = of_image(directory="home/app")
+    assert {
+        "RootDirectory=/srv/slipway/builds/b1",
+        "WorkingDirectory=/home/app",
+        'ExecStart="/opt/bin/serve" "50%% $$of it"',
+        'Environment="PATH=/opt/bin"',
+        'Environment="PORT=22001"',
+        "ProtectHome=no",
+        "EnvironmentFile=/etc/slipway/env/green/web.env",
+        "User=app-web",
+    } <= set(unit.splitlines())
+    assert "WorkingDirectory=/\n" in of_image()
+
+
+def test_all_of_the_sandbox_but_the_image_s_own_home_is_as_for_other_builds():
+    without = set(units.SANDBOX.splitlines()) - {"ProtectHome=yes"}
+    assert without <= set(of_image().splitlines())
+    assert "RootDirectory" not in text()
+
+
+@pytest.mark.parametrize("command", ["", "serve", "'/bin/x", "+/bin/serve", "/bin/se%i"])
+def test_a_command_of_an_image_that_systemd_would_read_otherwise_is_refused(command: str):
+    with pytest.raises(AgentError, match="command"):
+        IMAGE.words(command)
+
+
+@pytest.mark.parametrize("name", ["A B", "A\nExecStart", "", "1A"])
+def test_variables_that_are_none_are_refused(name: str):
+    with pytest.raises(AgentError, match="not a name of a variable"):
+        Image("", JsonObject({"env": {name: "x"}}, "image")).check()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_knows_every_line_of_a_unit_for_an_image(tmp_path: Path):
+    path = tmp_path / "slipway-web@green-1.service"
+    path.write_text(of_image().replace("User=app-web\nGroup=app-web", "User=nobody\nGroup=nogroup"))
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "Unknown key" not in done.stderr
+
+
+def test_a_units_text_does_not_depend_on_the_order_of_the_images_variables():
+    one, two = ({"A": "1", "B": "2"}, {"B": "2", "A": "1"})
+    process = Process("web", JsonObject({"command": "/serve"}, "web"))
+    texts = {
+        units.render(Paths(), "green", process, 1, Image("/b", JsonObject({"env": env}, "image")))
+        for env in (one, two)
+    }
+    assert len(texts) == 1

@@ -97,3 +97,30 @@ def test_in_a_run_the_checks_that_wait_come_last_and_a_broken_fixture_fails_only
         ran.said
     )
     assert "no site" in ran.said
+
+
+AHEAD = """
+import threading
+BEGAN = threading.Event()
+@check("X1", ahead=True, **RULE)
+def test_it_runs_ahead(live): BEGAN.set()
+@check("X2", ahead=True, **RULE)
+def test_it_fails(live): assert live.release == 8, "it is broken"
+@check("X3", ahead=True, **RULE)
+def test_nothing_is_declared(): not_evaluated("declare it")
+@check("X4", **RULE)
+def test_meanwhile(): assert BEGAN.wait(30)
+"""
+
+
+def test_a_check_that_runs_ahead_has_its_verdict_after_those_that_run_meanwhile(
+    run: Callable[..., Ran],
+) -> None:
+    ran = run(AHEAD)
+    assert list(ran.verdicts.items()) == [
+        ("X4/meanwhile", "pass"),
+        ("X1/it-runs-ahead", "pass"),
+        ("X2/it-fails", "fail"),
+        ("X3/nothing-is-declared", "not evaluated"),
+    ], ran.said
+    assert next(each["reason"] for each in ran.results if each["verdict"] == "fail") == "it is broken"

@@ -25,7 +25,7 @@ def test_nothing_is_spent(): pass
 @pytest.fixture(scope="session")
 def hosts(): return type("Hosts", (), {"of": lambda self, role: []})()
 """
-ALSO = "Live.app.limits = SimpleNamespace(requests_per_minute=600)"
+ALSO = "Live.outputs.by_role = lambda role: []"
 
 
 def test_what_spends_the_budget_comes_last_and_what_uses_it_up_comes_after_all(

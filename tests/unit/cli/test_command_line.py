@@ -147,6 +147,13 @@ def test_help_loads_no_schema_and_no_client_of_a_service():
     assert not heavy & {*done.stdout.split()}
 
 
+def test_checking_infrastructure_loads_no_sdk_beside_the_recording():
+    """pulumi_cloudflare alone takes seconds; the program is recorded in a process of its own."""
+    code = "import sys, infra.policies, infra.proofs, infra.recording; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pulumi", "pulumi_aws", "pulumi_cloudflare"} & {*done.stdout.split()}
+
+
 def test_secrets_are_shared_only_after_the_list_was_shown(root: Path):
     key = age.new_key()
     env = {"SLIPWAY_AGE_KEY": key}

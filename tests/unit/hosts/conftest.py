@@ -28,6 +28,11 @@ SECRETS = {
 
 @pytest.fixture
 def plan(tmp_path: Path) -> FleetPlan:
+    return fleet_plan(tmp_path)
+
+
+def fleet_plan(tmp_path: Path) -> FleetPlan:
+    """The plan of that fleet, whose certificates are made in the folder `tmp_path`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     for name in ("site", "data1"):

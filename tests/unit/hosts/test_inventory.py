@@ -148,7 +148,7 @@ def service_settings(text: str) -> dict[str, str]:
 
 def test_a_unit_of_a_release_is_held_to_what_the_agent_writes(inventories: dict[str, Inventory]) -> None:
     released = Released()
-    released.add({"web": {"command": "serve", "drain_seconds": 20}}, {"nightly": {}})
+    released.add("b1", {"web": {"command": "serve", "drain_seconds": 20}}, {"nightly": {}}, None)
     assert released.names == {"web", "cron-nightly"}
     (path,) = (path for path in released.units if "blue" in path)
     (text,) = released.units[path]
