@@ -178,9 +178,9 @@ def _pour(
 ) -> int:
     """Sends `piece` again and again, `total` bytes in all at most, until an answer comes; its status.
 
-    `begins`, `pace`: seconds to wait after the first piece, and after each other. An app that answers before
-    it got `most` bytes does not take the body, so the check ends. By hand: an answer that comes while the
-    body is on its way is what a client library loses.
+    `begins`, `pace`: seconds to wait after the first piece, and after each other. `most`: an app that answers
+    before it got so many bytes does not take the body, so the check ends; 0 where the declared size alone
+    decides. By hand: an answer that comes while the body is on its way is what a client library loses.
     """
     kind = f"{site.load_line}Content-Type: application/json\r\n{size}"
     with site.connect() as connection:
@@ -196,7 +196,7 @@ def _pour(
                 connection.sendall(b"0\r\n\r\n")
         except OSError:
             pass  # closed on us: what was answered before is what counts
-        early = bool(start) and sent <= most
+        early = bool(start) and 0 < most >= sent
         try:
             start = start or connection.recv(64)
         except OSError:

@@ -34,13 +34,15 @@ class Runtime(Setting):
     `image`: a container image, whose file system is the build; hosts run it without a container engine."""
     version: str = ""
     """Exact version, for example "1.4.5"; omitted for `debian`, `image` and `none`."""
-    dockerfile: Folder = ""
+    dockerfile: Folder | None = None
     """`image` only: the Dockerfile in the context, which docker or buildah builds where slipway runs.
     Default: `Dockerfile`, if neither `archive` nor `reference` is given."""
-    archive: Folder = ""
+    archive: Folder | None = None
     """`image` only: in place of a Dockerfile, an archive in the context, as `docker save` or
     `buildah push IMAGE oci-archive:FILE` writes it; git may ignore it."""
-    reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$")] = ""
+    reference: (
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9][\w.:/-]*@sha256:[0-9a-f]{64}$")] | None
+    ) = None
     """`image` only: in place of a Dockerfile, an image of a registry by its digest:
     `ghcr.io/me/app@sha256:…`."""
     apt: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?$")]] = (
@@ -81,7 +83,7 @@ class Build(Setting):
 class Process(Setting):
     """One kind of process. `web` serves requests; every other process is a worker."""
 
-    command: Command = ""
+    command: Command | None = None
     """Run by sh. A single command replaces the shell, so that it receives the stop signal. With runtime
     `image`: a program in the image and its arguments, without a shell; `web` may omit it, and then the
     image's ENTRYPOINT and CMD are run."""

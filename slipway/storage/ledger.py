@@ -215,10 +215,10 @@ class Ledger(Reading):
         """
         if live is not None and self.get(live).status == "rolled_back":
             self.event(live, "promote", "done", {"kept": True})
-        if record.gone is not None and record.target == live:
+        if live is not None and record.gone is not None and record.target == live:
             stopped = self.get(record.gone)
-            if not (stopped.was_promoted or stopped.progress.ended):
-                self.end(stopped.number, "undone", {"rolled_back_to": live})
+            if not stopped.was_promoted:
+                self._leave(stopped, live)
         self.end(record.number, "undone", detail)
 
     def _gone(self, rollback: Release | None, target: int) -> Release | None:

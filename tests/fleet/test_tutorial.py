@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ NOT_TYPED = {
 }
 
 
+@pytest.mark.skipif(os.environ.get("SLIPWAY_SABOTAGE") != "all", reason="SLIPWAY_SABOTAGE=all runs it")
 def test_the_tutorial_ends_with_a_live_site_and_a_rollback(tmp_path: Path):
     if find_docker() is None:
         pytest.skip("no Docker")

@@ -73,6 +73,7 @@ class SimHost:
     processes: list[Process] = field(default_factory=list[Process])
     proved: set[int] = field(default_factory=set[int])
     """Releases that passed their smoke test here."""
+    accounts: set[str] = field(default_factory=set[str])
     open_files: dict[int, Process] = field(default_factory=dict[int, Process])
 
     def __post_init__(self) -> None:
@@ -330,6 +331,8 @@ class SimHost:
         self.pause(0.005, 0.02)
         if argv[0] == "systemd-run" and argv[-1] == "handover":
             self.run_agent("handover", b"{}", lambda _: None)
+        if argv[0] == "useradd":
+            self.accounts.add(argv[-1])
         return program.Finished(0, "", "")
 
     def smoke_step(self, *_: object) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from hosts.agent import (
+    accounts,
     boot,
     builds,
     cron,
@@ -178,6 +180,18 @@ class _Os:
         return World.current.kernel.process.pid
 
 
+class _Pwd:
+    """The module `pwd`, with the accounts of the simulated host."""
+
+    def getpwnam(self, name: str) -> str:
+        if name not in World.current.host.accounts:
+            raise KeyError(name)
+        return name
+
+    def getpwall(self) -> list[Any]:
+        return []
+
+
 def _terminate_agent(pid: int) -> None:
     world = World.current
     host = world.machine.get(pid)
@@ -249,7 +263,9 @@ def simulated() -> Generator[None]:
         (haproxy, "ask", _on_host(SimHost.ask_haproxy, skip=1)),
         (ready, "probe", lambda port, *_: World.current.host.probe(port)),  # pyright: ignore
         (program, "run", _on_host(SimHost.run_program)),
+        (accounts, "pwd", _Pwd()),
         (layers, "fetch", _on_host(SimHost.fetch)),
+        (layers, "delete", lambda path: shutil.rmtree(path, ignore_errors=True)),  # pyright: ignore
         (builds, "lay_out", _lay_out),
         (smoke, "_step", _on_host(SimHost.smoke_step)),
         (smoke, "_Browser", _nothing),

@@ -53,7 +53,7 @@ def read_content(app: App, archive: Path, arch: str, folder: Path, line: Callabl
         app=_Filled(files, config).app(app),
         image=Image(
             digest=image.digest,
-            reference=app.runtime.reference,
+            reference=app.runtime.reference or "",
             user=config.user,
             ports=list(config.ports),
             env=_environment(config),
@@ -152,9 +152,10 @@ class _Filled:
         folders = [directory] if "/" in program else self.path.split(":")
         for folder in folders:
             path = "/" + (program if program.startswith("/") else f"{folder}/{program}").lstrip("/")
-            found = self.files.nodes.get(self.files.resolve(path) or "")
+            name = self.files.resolve(path) or ""
+            found = self.files.nodes.get(name)
             if found and found.kind == "file" and found.program:
-                if (self.files.resolve(path) or "").rpartition("/")[2] == "systemd":
+                if name.rpartition("/")[2] == "systemd":
                     raise BadInput(
                         f"{where}.command: {program} is systemd, which runs only in a privileged container",
                         remedy="start the app itself; hosts have a systemd that restarts it",

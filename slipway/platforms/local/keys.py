@@ -3,8 +3,6 @@
 All are made here, so host keys are pinned before the first connection.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from slipway.platforms.authority import Authority, ensure_leaf_pem, make_authority
 from slipway.platforms.state_folder import keep_private, write_private
-from slipway.settings import BadInput
+from slipway.settings import BadInput, access
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ def host_key(state_dir: Path, host: str) -> SshKey:
 
 def fingerprint(key: SshKey) -> str:
     """As ssh-keygen -l shows it: `SHA256:…`."""
-    digest = hashlib.sha256(base64.b64decode(key.public.split()[1])).digest()
-    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+    return access.fingerprint(key.public)
 
 
 def _ensure(path: Path) -> SshKey:

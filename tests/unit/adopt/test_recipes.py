@@ -23,7 +23,7 @@ def adopted(root: Path, kind: str) -> Project:
     return open_project("local", root)
 
 
-def commands(app: App) -> dict[str, str]:
+def commands(app: App) -> dict[str, str | None]:
     return {name: process.command for name, process in app.processes.items()}
 
 
@@ -63,10 +63,12 @@ def test_what_init_writes_is_valid(tmp_path: Path, kind: str):
         ("node", {"web": "node server.js"}),
         ("python", {"web": ".venv/bin/python -m bare --port $PORT"}),
         ("python-plain", {"web": "python3 server.py"}),
-        ("dockerfile", {"web": ""}),
+        ("dockerfile", {"web": None}),
     ],
 )
-def test_the_start_commands_are_those_of_the_repository(tmp_path: Path, kind: str, wanted: dict[str, str]):
+def test_the_start_commands_are_those_of_the_repository(
+    tmp_path: Path, kind: str, wanted: dict[str, str | None]
+):
     assert commands(adopted(tmp_path, kind).app) == wanted
 
 

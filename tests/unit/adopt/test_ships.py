@@ -74,6 +74,7 @@ def test_an_app_of_its_kind_is_built_and_serves_from_another_folder(kind: str, t
     shutil.rmtree(app / ".slipway", ignore_errors=True)
     web = open_project("local", app).app.web
     assert web is not None
+    assert web.command is not None
     assert served(slot, web.command, web.ready).strip('"') in ("2d", "2 days")
     components = json.loads((tmp_path / "artifact" / "build.cdx.json").read_text())["components"]
     assert components, "the SBOM names what was shipped"

@@ -45,6 +45,7 @@ def behind_an_edge(plan: FleetPlan, folder: Path, app: Path) -> Generator[Path]:
     )  # fmt: skip
     mine = dataclasses.replace(plan, app=settings, outputs=outputs)
     assert settings.web is not None
+    assert settings.web.command is not None
     command = settings.web.command.replace("python3", sys.executable)
     place = {
         "folder": str(app), "outputs": outputs.model_dump(mode="json"), "plain_port": ports[":80"],

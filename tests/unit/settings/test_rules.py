@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.settings import App
 from tests.unit.settings.conftest import SMALL, Load, Wrong
 
 WORKER = 'name = "w"\nruntime = { name = "none" }\n[processes.mailer]\ncommand = "./mailer"\n'
@@ -143,3 +144,11 @@ def test_no_message_about_a_plain_value_repeats_it(wrong: Wrong):
     assert "hunter2" not in "".join(
         wrong("[env]\nX = { value = 'hunter2', kind = 'integer', pattern = 'z' }\n")
     )
+
+
+@pytest.mark.parametrize("runtime", [{"name": "none"}, {"name": "image"}])
+def test_an_app_is_the_same_after_a_journey_as_json(runtime: dict[str, str]) -> None:
+    """Set-up kits carry it to hosts: what is left out must be valid when it is read again."""
+    command = {} if runtime["name"] == "image" else {"command": "serve"}
+    app = App.model_validate({"name": "a", "runtime": runtime, "processes": {"web": command}})
+    assert App.model_validate_json(app.model_dump_json(by_alias=True)) == app
