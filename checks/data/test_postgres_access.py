@@ -67,7 +67,6 @@ def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     why="who reaches the port is the owner of every row, and as postgres of the host's files",
     remedy="use scram-sha-256 in pg_hba and PgBouncer's auth_type, never trust; then reload both",
     needs=("slipway:database",),
-    ahead=True,
 )
 def test_no_account_gets_in_without_a_password(live: LiveStack, data_host: DataHost) -> None:
     roles = [each["name"] for each in data_host.postgres["roles"] if each["login"]]
