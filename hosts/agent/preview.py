@@ -27,15 +27,13 @@ from . import (
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
-from .preview_record import Locked, Preview, PreviewPaths, check_name, every, load, new
+from .preview_record import TASKS, Locked, Preview, PreviewPaths, check_name, every, load, new
 from .program import run as run_program
 from .ready import start_ready
 from .state import Process, Slot
 
 SIGNED_FOR = "slipway-preview"
 """What a signature is for; one that was made for anything else does not verify."""
-TASKS = ("migrate", "task")
-"""One-offs that a preview runs beside its processes; each has an account of its own."""
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
@@ -357,17 +355,10 @@ def _prune(paths: PreviewPaths, without: str = "") -> None:
     """Remove builds and layers that no preview needs from this host."""
     kept = {build: of for each in every(paths) if each.name != without for build, of in each.builds.items()}
     digests = {digest.removeprefix("sha256:") for of in kept.values() for digest in of}
-    builds_gone = [paths.build(build) for build in _names(paths.builds) if build not in kept]
-    layers_gone = [paths.layer(digest) for digest in _names(paths.layers) if digest not in digests]
+    builds_gone = [paths.build(build) for build in builds.names_in(paths.builds) if build not in kept]
+    layers_gone = [paths.layer(digest) for digest in builds.names_in(paths.layers) if digest not in digests]
     for path in (*builds_gone, *layers_gone):
         layers.delete(path)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
 
 
 def restore(paths: PreviewPaths) -> dict[str, object]:

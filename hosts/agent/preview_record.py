@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NAME = r"[a-z]([a-z0-9-]{0,22}[a-z0-9])?"
 TAKEN = re.compile(r"blue|green|uploads(-.*)?")
 """Names that a slot or a host name has already."""
+TASKS = ("migrate", "task")
+"""One-offs that a preview runs beside its processes; each has its own account."""
 MOST = 100
 FIRST_PORT = 23_000
 """Preview n has the ports FIRST_PORT + 10n: its web process, then its Redis, then its S3 server."""
@@ -100,13 +102,18 @@ class Preview:
     @property
     def database(self) -> str:
         """Its database, and the role that its two, `<name>_owner` and `<name>_app`, are members of."""
-        return "pv_" + self.name.replace("-", "_")
+        return database_of(self.name)
 
     def save(self, paths: PreviewPaths, *, step: str = "") -> None:
         """Replace its record; it survives a power cut."""
         self.step = step
         os.makedirs(paths.records, mode=0o700, exist_ok=True)
         durable.write(paths.record(self.name), json.dumps(self.to_json()).encode())
+
+
+def database_of(name: str) -> str:
+    """The database of the preview called `name`."""
+    return "pv_" + name.replace("-", "_")
 
 
 def check_name(name: str) -> str:

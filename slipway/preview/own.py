@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from hosts.data.bucket_policies import bucket_of
-from hosts.data.scram import verifier
+from hosts.agent.preview_record import TASKS, database_of
+from hosts.data import bucket_policies, scram
 from slipway.secrets.contract import compose
 from slipway.secrets.derived import PREVIEWS_KEY, Derived
 from slipway.settings import BadInput, Bucket, Outputs, Redis
@@ -15,7 +15,6 @@ from slipway.stack import LiveStack
 OWNER, APP, REDIS = "PREVIEW_OWNER_PASSWORD", "PREVIEW_APP_PASSWORD", "PREVIEW_REDIS_PASSWORD"
 UPLOADS, UPLOADS_ROOT = "PREVIEW_UPLOADS_SECRET_KEY", "PREVIEW_UPLOADS_ROOT_SECRET_KEY"
 ACCESS_KEY = "uploads"
-ONE_OFFS = ("migrate", "task")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Own:
         return fleet.model_copy(update=changed)
 
     def _database(self, fleet: Database) -> Database:
-        name = "pv_" + self.name.replace("-", "_")
+        name = database_of(self.name)
 
         def url(given: str, role: str, password: str) -> str:
             parts = urlsplit(given)
@@ -84,7 +83,7 @@ class Own:
 
     def env(self) -> dict[str, dict[str, str]]:
         """By process and one-off, its env. BadInput: a value is missing."""
-        scopes = (*self.live.app.processes, *ONE_OFFS)
+        scopes = (*self.live.app.processes, *TASKS)
         return {
             scope: compose(self.live.app, self.live.stack, self.outputs, self.secrets, scope)
             for scope in scopes
@@ -95,8 +94,8 @@ class Own:
         made: dict[str, object] = {}
         if database := self.outputs.database:
             made["database"] = {
-                "owner_verifier": verifier(f"{database.name}_owner", self.secrets[OWNER]),
-                "app_verifier": verifier(f"{database.name}_app", self.secrets[APP]),
+                "owner_verifier": scram.verifier(f"{database.name}_owner", self.secrets[OWNER]),
+                "app_verifier": scram.verifier(f"{database.name}_app", self.secrets[APP]),
             }
         if self.outputs.redis:
             made["redis"] = {"password": self.secrets[REDIS]}
@@ -106,7 +105,7 @@ class Own:
                 "access_key": ACCESS_KEY,
                 "secret_key": self.secrets[UPLOADS],
                 "root_secret_key": self.secrets[UPLOADS_ROOT],
-                "bucket": bucket_of(self.bucket, ACCESS_KEY, self.outputs.url),
+                "bucket": bucket_policies.bucket_of(self.bucket, ACCESS_KEY, self.outputs.url),
             }
         return made
 
