@@ -12,15 +12,13 @@ from hosts.agent.preview import SIGNED_FOR, statement
 from slipway.build.artifact import made_before
 from slipway.build.build import build, publish
 from slipway.build.manifest import Manifest, short
-from slipway.preview.bucket import tidy
+from slipway.preview.close import LEASE_SECONDS, tidy
 from slipway.preview.host import Begun, PreviewHost
 from slipway.preview.own import Own, key_of, url_of
 from slipway.progress import Progress
 from slipway.settings import BadInput, NeedsPerson
 from slipway.stack import LiveStack
 
-LEASE_SECONDS = 600.0
-"""How long a command waits for another one that changes the same fleet's previews."""
 ANSWER_SECONDS = 15.0
 
 
