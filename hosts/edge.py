@@ -13,6 +13,11 @@ from hosts.render import render
 
 SITE_PEM = "/etc/haproxy/site.pem"
 
+VANISHED_SECONDS = 3
+"""How long a host may leave data on a kept connection unacknowledged."""
+PURGE_SECONDS = 1
+"""How often the edge closes half of the connections that it does not need: idle_seconds is 5 at least."""
+
 LOG_FIELDS = {
     "id": '"%[var(txn.rid)]"',
     "client": '"%ci"',
@@ -60,6 +65,8 @@ def part(plan: FleetPlan, *, beside_web: bool = False) -> str:
         beside_web=beside_web,
         idle_seconds=limits.idle_seconds,
         check_seconds=haproxy.CHECK_SECONDS,
+        vanished_seconds=VANISHED_SECONDS,
+        purge_seconds=PURGE_SECONDS,
         stream_seconds=STREAM_SECONDS,
         url=plan.outputs.url,
         site_pem=SITE_PEM,
