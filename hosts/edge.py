@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from hosts import haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.operations import install
-from hosts.plan import FleetPlan
+from hosts.plan import WEB_PORT, WEB_TLS_PORT, FleetPlan
 from hosts.render import render
+from slipway.settings import Host
 
 SITE_PEM = "/etc/haproxy/site.pem"
 
@@ -56,13 +57,13 @@ def configuration(plan: FleetPlan) -> str:
     return haproxy.configuration([part(plan)], lua=haproxy.BODY_LIMIT, with_tls=True)
 
 
-def part(plan: FleetPlan, *, beside_web: bool = False) -> str:
-    """TLS, limits and all web hosts. `beside_web`: one of them is in the same process."""
+def part(plan: FleetPlan, *, own: Host | None = None) -> str:
+    """TLS, limits and all web hosts. `own`: the web host that is in the same process."""
     limits = plan.app.limits
     return render(
         "haproxy/edge.cfg.j2",
         maxconn=haproxy.MAX_CONNECTIONS,
-        beside_web=beside_web,
+        beside_web=own is not None,
         idle_seconds=limits.idle_seconds,
         check_seconds=haproxy.CHECK_SECONDS,
         vanished_seconds=VANISHED_SECONDS,
@@ -81,6 +82,10 @@ def part(plan: FleetPlan, *, beside_web: bool = False) -> str:
         log_format=_log_format(),
         uploads=uploads(plan),
         web=plan.outputs.by_role("web"),
+        plain_port=WEB_PORT,
+        tls_port=WEB_TLS_PORT,
+        # What goes to the same process leaves no host.
+        by_tls=[host.name for host in plan.outputs.by_role("web") if plan.tls_to_web and host != own],
     )
 
 

@@ -11,7 +11,7 @@ from pyinfra.operations import systemd
 from hosts.agent.accounts import FIRST, LAST
 from hosts.agent.units import METADATA
 from hosts.operations import install, on_change
-from hosts.plan import FleetPlan
+from hosts.plan import WEB_PORT, WEB_TLS_PORT, FleetPlan
 from hosts.render import render
 from hosts.units import at_boot, unit
 from slipway.settings import Host, Role
@@ -35,7 +35,8 @@ OPENINGS = (
     Opening("edge", 80, (), "redirect to https"),
     Opening("edge", 443, (), "the site"),
     Opening("edge", 8444, (), "uploads"),
-    Opening("web", 8080, ("edge",), "requests and health checks"),
+    Opening("web", WEB_PORT, ("edge",), "requests and health checks"),
+    Opening("web", WEB_TLS_PORT, ("edge",), "requests and health checks by TLS"),
     Opening("data", 5432, ("web", "worker"), "postgresql: migrations"),
     Opening("data", 6432, ("web", "worker"), "pgbouncer"),
     Opening("data", 6379, ("web", "worker"), "redis"),
@@ -66,8 +67,13 @@ def ruleset(plan: FleetPlan, host: Host) -> str:
 
 def rules(plan: FleetPlan, host: Host) -> list[str]:
     """The openings of `host`, with the addresses of those who may connect: itself it reaches by loopback."""
-    openings = [opening for opening in OPENINGS if host.is_any(opening.role)]
-    return [rule for opening in openings for rule in _rules_of(plan, host, opening)]
+    return [rule for opening in openings(plan, host) for rule in _rules_of(plan, host, opening)]
+
+
+def openings(plan: FleetPlan, host: Host) -> list[Opening]:
+    """The openings of `host`."""
+    its = [opening for opening in OPENINGS if host.is_any(opening.role)]
+    return [opening for opening in its if opening.port != WEB_TLS_PORT or plan.tls_to_web]
 
 
 def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:

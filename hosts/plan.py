@@ -19,6 +19,9 @@ SETUP_DIGEST = "/var/cache/slipway/setup.digest"
 APPLIED = "/var/cache/slipway/applied"
 """What each handler ran for. On the system disk: a host rebuilt around old data has applied nothing."""
 
+WEB_PORT, WEB_TLS_PORT = 8_080, 8_443
+"""Where a web host takes the edge's requests: plain, and by TLS."""
+
 BLUE_PORT = 21_000
 GREEN_PORT = 22_000
 """Instance i (from 1) of the web process listens on 127.0.0.1, on its slot's port + i."""
@@ -68,7 +71,10 @@ class FleetPlan:
     site_pem: Path
     """Site certificate, chain and private key in one PEM file."""
     host_pems: Mapping[str, Path]
-    """Host name to certificate and private key, signed by the fleet's authority; data hosts need one."""
+    """Host name to certificate and private key, signed by the fleet's authority: for data hosts,
+    and with `tls_to_web` for web hosts."""
+    tls_to_web: bool = False
+    """Does the edge reach web hosts by TLS, each by a certificate of `host_pems`?"""
     versitygw: Path | None = None
     """The S3 server's binary, copied to data hosts that have none."""
     ssh_access: SshAccess = "direct"

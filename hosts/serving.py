@@ -17,7 +17,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     if host.is_any("edge"):
         files += edge.place(plan)
     if host.is_any("web"):
-        files += web.place(plan)
+        files += web.place(plan, host)
     if needs_lua(plan, host):
         files.append(haproxy.body_limit())
     haproxy.serve(configuration(plan, host), *files)
@@ -32,8 +32,8 @@ def configuration(plan: FleetPlan, host: Host) -> str:
     """The text of haproxy.cfg. Names, ports and connections of both parts fit into one process."""
     parts: list[str] = []
     if host.is_any("edge"):
-        parts.append(edge.part(plan, beside_web=host.is_any("web")))
+        parts.append(edge.part(plan, own=host if host.is_any("web") else None))
     if host.is_any("web"):
         parts.append(web.part(plan))
     lua = haproxy.BODY_LIMIT if needs_lua(plan, host) else ""
-    return haproxy.configuration(parts, lua=lua, with_tls=host.is_any("edge"))
+    return haproxy.configuration(parts, lua=lua, with_tls=host.is_any("edge") or plan.tls_to_web)

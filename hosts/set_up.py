@@ -62,7 +62,11 @@ def set_up(
     ]
     for host in plan.outputs.hosts:
         report(host.name, "setting up" if host in stale else "set up already")
-    results = _set_up(plan, stale, digests, report)
+    results: dict[str, Result] = {}
+    for wave in _waves(plan, stale):
+        results |= _set_up(plan, wave, digests, report)
+        if any(result.failed for result in results.values()):
+            break
     failed = {name: result for name, result in results.items() if result.failed}
     if failed:
         raise _failure(plan, failed)
@@ -70,6 +74,14 @@ def set_up(
         host.name: list(results[host.name].changed) if host.name in results else []
         for host in plan.outputs.hosts
     }
+
+
+def _waves(plan: FleetPlan, stale: Sequence[Host]) -> list[list[Host]]:
+    """All at once; with TLS to web hosts edges come last: what they turn to has to listen before."""
+    if not plan.tls_to_web:
+        return [list(stale)]
+    edges = [host for host in stale if host.is_any("edge")]
+    return [[host for host in stale if not host.is_any("edge")], edges]
 
 
 def _changed_since(

@@ -13,7 +13,9 @@ from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
+from slipway.settings import Host
 
+WEB_PEM = "/etc/haproxy/web.pem"
 SLOTS_MAP = "/etc/haproxy/slots.map"
 IDLE_SLACK = 15
 """Seconds beyond the load balancer's idle timeout."""
@@ -27,11 +29,17 @@ class Slot:
     ports: tuple[int, ...]
 
 
-def place(plan: FleetPlan) -> list[str]:
-    """The slot map, once: from then on it is the agent's, and a change of it needs no reload."""
+def place(plan: FleetPlan, host: Host) -> list[str]:
+    """The slot map, once: from then on it is the agent's, and a change of it needs no reload.
+
+    Returns the path of the certificate that the edge verifies, if it does.
+    """
     if not current_host.get_fact(File, path=SLOTS_MAP):
         install(name="slot map", src=empty_map(plan), dest=SLOTS_MAP)
-    return []
+    if not plan.tls_to_web:
+        return []
+    install(name="web certificate", src=plan.host_pems[host.name].read_bytes(), dest=WEB_PEM, mode="600")
+    return [WEB_PEM]
 
 
 def slots(plan: FleetPlan) -> list[Slot]:
@@ -69,6 +77,8 @@ def part(plan: FleetPlan) -> str:
         slots=slots(plan),
         site_host=plan.site_host,
         private_paths=plan.app.private_paths,
+        tls_to_web=plan.tls_to_web,
+        web_pem=WEB_PEM,
         behind_load_balancer=plan.load_balancer is not None,
         **(_as_edge(plan) if plan.load_balancer else {}),
     )

@@ -75,6 +75,7 @@ def run(
     deep: bool = False,
     since_release: bool = False,
     patience: float | None = None,
+    seed: int | None = None,
     folder: Path | None = None,
     output: int | IO[str] | None = None,
 ) -> Checked:
@@ -99,6 +100,7 @@ def run(
     argv += ["--invasive"] * invasive + ["--deep"] * deep
     argv += ["--since-release"] * since_release
     argv += [f"--patience={patience:g}"] if patience is not None else []
+    argv += [f"--seed={seed}"] if seed is not None else []
     # The kit's checks say in words what they found: pytest need not rewrite their assertions to show values.
     argv += ["--assert=plain"] * (checks == [KIT_CHECKS])
     env = _with_bytecode(os.environ, project.state_dir / "bytecode")

@@ -122,6 +122,13 @@ def add_options(parser: pytest.Parser, host: str = "--host") -> None:
         help="longest wait of one check (default: 15)",
     )
     group.addoption(
+        "--seed",
+        type=int,
+        default=None,
+        metavar="NUMBER",
+        help="send the random requests of --deep again that a failure names the seed of",
+    )
+    group.addoption(
         "--report-dir", type=Path, default=None, help="folder of the reports (default: .slipway/STACK/checks)"
     )
 

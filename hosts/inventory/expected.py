@@ -19,7 +19,7 @@ from hosts.data.redis import IN_CONTAINER, MEMORY
 from hosts.data.s3 import BINARY
 from hosts.deploy import DIGESTS, packages
 from hosts.digest import setup_digest
-from hosts.firewall import OPENINGS
+from hosts.firewall import openings
 from hosts.haproxy import CONFIG
 from hosts.inventory.hardening import settings_of
 from hosts.inventory.parts import Inventory, Placed, UnitState
@@ -68,7 +68,7 @@ def inventory_of(
         ssh_user=host.ssh_user,
         ssh_ports=sorted({22, host.ssh_port} if plan.ssh_access == "direct" else {22}),
         packages=packages(plan, host),
-        ports=[opening.port for opening in OPENINGS if host.is_any(opening.role)],
+        ports=[opening.port for opening in openings(plan, host)],
         operator_keys=more.get("operator_keys", by_now),
         granted={access.file_of(host): [each.fingerprint for each in granted]},
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],

@@ -89,8 +89,13 @@ def services(
 
 
 def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> Iterator[Deviation]:
-    """The units of the app's processes, in both slots."""
+    """The units of the app's processes, in both slots.
+
+    After an upgrade of slipway, the slot that does not serve has units of the former agent until it gets a
+    release: these must run as they are written, and their processes without privileges.
+    """
     for path, text in facts["slots"].items():
+        is_former = path in facts["former"]
         name = path.rpartition("/")[2]
         user = account(name.removeprefix("slipway-").partition("@")[0])
         written = settings_of(text.partition("[Service]")[2])
@@ -101,13 +106,16 @@ def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> It
             "User": user,
             "Group": user,
         }
+        if is_former:
+            sandbox = {key: value for key, value in written.items() if key not in WRITTEN}
+            wanted = written
         for key, value in sandbox.items():
             if written.get(key) != value:
                 yield Deviation(here, "hardening", f"{name} {key}", value, written.get(key, "not set"))
         seen = facts["units"].get(name)
         # A release that was undone leaves its units in the idle slot, and they do not run.
         runs = seen is not None and seen["ActiveState"] == "active"
-        if released and runs and text not in released.units.get(path, {text}):
+        if released and runs and not is_former and text not in released.units.get(path, {text}):
             yield Deviation(
                 here, "hardening", f"{name} file", "as its release's", _strange(text, released, path)
             )

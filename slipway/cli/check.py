@@ -41,6 +41,16 @@ def check(
             help="Failures that the last run on an earlier release had too do not count.",
         ),
     ] = False,
+    patience: Annotated[
+        float | None,
+        typer.Option("--patience", help="Longest wait of one check, in seconds.", min=0, show_default="15"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", help="Of the random requests of --deep, as a failure names it: sends them again."
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again and again, and print what changes; Ctrl-C ends it.")
     ] = False,
@@ -61,6 +71,7 @@ def check(
       slipway check --stack prod --severity high
       slipway check --only X1 --only I4/redis-survives-a-restart
       slipway check --host web1 --json > checks.json
+      slipway check --deep --only P10/random --seed 4711
       slipway check --watch --every 30
       slipway check --stack prod --since-release
     """
@@ -88,6 +99,8 @@ def check(
             invasive=invasive,
             deep=deep,
             since_release=since_release,
+            patience=patience,
+            seed=seed,
             output=output,
         )
 

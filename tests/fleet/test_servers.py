@@ -1,15 +1,18 @@
 """Platform servers: plain Debian, a user who may sudo, and every command as a person and a CI job run it."""
 
+import base64
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from slipway.platforms.local.docker import find_docker
 from tests.fleet.command import slipway, start
@@ -106,6 +109,45 @@ def test_up_on_plain_servers_then_a_release_from_a_fresh_clone_then_back(laptop:
     back = laptop.done("rollback", "--json").json
     assert back["warm"]
     assert health(laptop)["release"] == released["release"]
+
+
+def test_the_edge_talks_tls_to_web_hosts_and_a_release_under_traffic_loses_nothing(laptop: Laptop):
+    (laptop.root / "board" / "public" / "note.txt").write_text("released under traffic\n")
+    runner = runner_of(laptop)
+    answers: list[int] = []
+    ended = threading.Event()
+
+    def visit() -> None:
+        with edge(laptop) as client:
+            while not ended.is_set():
+                answers.append(client.get("/health").status_code)
+                time.sleep(0.2)  # below the limit for one address
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    try:
+        released = runner.done("release", "--json", "--observe", "0", "--no-checks").json
+        seen = on("web", "ss -Htan state all '( sport = :8080 or sport = :8443 )'")
+    finally:
+        ended.set()
+        visitor.join(60)
+    assert health(runner)["release"] == released["release"]
+    assert len(answers) > 20
+    assert set(answers) == {200}
+    address = laptop.servers[0].address
+    ports = {line.split()[3].rpartition(":")[2] for line in seen.splitlines() if f"{address}:" in line}
+    assert ports == {"8443"}, seen
+
+
+def test_a_web_host_that_cannot_prove_who_it_is_gets_no_request(laptop: Laptop):
+    with edge(laptop) as client:
+        assert client.get("/health").status_code == 200
+        stranger = trustme.CA().issue_cert("web").private_key_and_cert_chain_pem.bytes()
+        coded = base64.b64encode(stranger).decode()
+        on("web", f"echo {coded} | base64 -d > /etc/haproxy/web.pem && systemctl reload haproxy")
+        assert client.get("/health").status_code == 503
+        laptop.done("up")
+        assert client.get("/health").status_code == 200
 
 
 def test_checks_prove_plain_servers_too(laptop: Laptop):

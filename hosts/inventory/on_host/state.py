@@ -180,8 +180,23 @@ def units() -> dict[str, object]:
     return {
         "units": shown,
         "slots": {path: read(path) for path in glob.glob("/etc/systemd/system/slipway-*@*.service")},
+        "former": former(),
         "all_units": sorted(names),
     }
+
+
+def former() -> list[str]:
+    """Paths of units in the slot that does not serve, written before the agent that is installed now was."""
+    try:
+        since = os.stat(AGENT).st_ctime
+        serves = json.loads(read("/var/lib/slipway/state.json") or "{}").get("active")
+        slots = glob.glob("/etc/systemd/system/slipway-*@*.service")
+        return sorted(path for path in slots if f"@{serves}-" not in path and os.stat(path).st_ctime < since)
+    except (OSError, ValueError):
+        return []
+
+
+AGENT = "/usr/local/lib/slipway/agent.tar"
 
 
 STATE = (

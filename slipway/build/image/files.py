@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from hosts.agent import accounts, image
 from slipway.build.image.archive import MOST_BYTES, too_large
 from slipway.build.layer import Entry
 from slipway.settings import BadInput
 
-MOUNTED = ("dev", "proc", "run", "sys", "tmp", "var/cache/slipway-home", "var/tmp")
+MOUNTED = ("dev", "proc", "run", "sys", "tmp", accounts.HOMES.removeprefix("/"), "var/tmp")
 """Folders over which a host mounts its own; what an image has in them is left out."""
 ROOTS = ("bin", "etc", "lib", "lib64", "root", "sbin", "usr", "var")
 """Names that systemd makes in a root folder that lacks them (base-filesystem.c); a build must not change."""
-BOUND = ("etc/group", "etc/hosts", "etc/passwd", "etc/resolv.conf", "etc/slipway/ca.pem")
-"""Files over which a host puts its own (hosts/agent/image.py); empty in a build."""
+BOUND = tuple(path.removeprefix("/") for path in image.BOUND)
+"""Files over which a host puts its own; empty in a build."""
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 MOST_LINKS = 40

@@ -13,11 +13,14 @@ from slipway.platforms.servers.outputs import (
     CA_KEY,
     DATA_CERTIFICATE,
     FLEET_SITE,
+    WEB_CERTIFICATE,
     site_names,
+    web_certificate,
 )
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
 from slipway.settings import BadInput, Project
 
+OWN_CERTIFICATES = (CA_CERTIFICATE, DATA_CERTIFICATE, FLEET_SITE, WEB_CERTIFICATE)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 """The operator reaches the data host's services through ssh, as 127.0.0.1."""
 
@@ -38,6 +41,9 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
         authority = make_authority(project.fleet_id)
     data = next(server for server in project.stack.servers if "data" in server.roles)
     names = {DATA_CERTIFICATE: [data.name, data.address, *LOOPBACK_NAMES]}
+    for server in project.stack.servers:
+        if "web" in server.roles and server is not data:
+            names[web_certificate(server.name)] = [server.name, server.address]
     if not held.get(SITE_CERTIFICATE):
         names[FLEET_SITE] = site_names(project.stack)
     leaves = {
@@ -48,6 +54,17 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
 
 
 WARN_DAYS = 30
+
+
+def ending(held: Mapping[str, str], now: datetime | None = None) -> dict[str, int]:
+    """By entry, the days that are left to the fleet's own certificates that end soon."""
+    found: dict[str, int] = {}
+    for entry, pem in held.items():
+        if entry.startswith(OWN_CERTIFICATES) and pem:
+            leaf = x509.load_pem_x509_certificate(pem.encode())
+            days = (leaf.not_valid_after_utc - (now or datetime.now(UTC))).days
+            found |= {entry: days} if days < WARN_DAYS else {}
+    return found
 
 
 @dataclass(frozen=True)

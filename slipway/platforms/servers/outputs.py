@@ -18,8 +18,15 @@ CA_KEY = "PLATFORM_CA_KEY"
 """Entries of the secret store: the fleet's authority, which hosts trust."""
 DATA_CERTIFICATE = "PLATFORM_DATA_CERTIFICATE"
 """Entry: the certificate of the data host's services, signed by the fleet's authority."""
+WEB_CERTIFICATE = "PLATFORM_WEB_CERTIFICATE_"
+"""Entries: the certificate of each web host, by which the edge knows it; the host's name follows."""
 FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
 """Entry: the site's certificate by the fleet's authority, used while there is no SITE_CERTIFICATE."""
+
+
+def web_certificate(host: str) -> str:
+    """The entry of the web host called `host`."""
+    return WEB_CERTIFICATE + host.upper().replace("-", "_")
 
 
 def secrets_file(project: Project) -> Path:

@@ -1,15 +1,15 @@
 """Platform `servers`, behind the interface."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hosts.plan import FleetPlan
 from slipway.platforms.own_hosts import OwnHosts
-from slipway.platforms.platform import Opened
+from slipway.platforms.platform import Diagnosis, Examination, Opened, ok, warn
 from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
 from slipway.secrets.store import SITE_CERTIFICATE
-from slipway.settings import Outputs
+from slipway.settings import BadInput, Outputs
 
 
 class ServersPlatform(OwnHosts):
@@ -36,6 +36,24 @@ class ServersPlatform(OwnHosts):
         from slipway.platforms.servers.up import fleet_plan  # noqa: PLC0415
 
         return fleet_plan(self.project, outputs, secrets)
+
+    def examinations(self) -> tuple[Examination, ...]:
+        """The age key, and the certificates by which the fleet's services know each other."""
+        return (*super().examinations(), self.certificates)
+
+    def certificates(self) -> Iterable[Diagnosis]:
+        """The fleet's own certificates are good for a while."""
+        from slipway.platforms.servers.certificates import ending  # noqa: PLC0415 - cryptography is slow to import
+
+        try:
+            soon = ending(self.secrets)
+        except BadInput:
+            return  # what is wrong with the age key is said of it
+        for entry, days in soon.items():
+            what = f"{entry} ends in {days} days" if days >= 0 else f"{entry} has ended"
+            yield warn(what, f"slipway up --stack {self.project.stack.name} renews it")
+        if not soon:
+            yield ok("the fleet's own certificates are good for a month at least")
 
     def check_secret(self, name: str, value: str) -> list[str]:
         """The site's certificate must fit the site."""

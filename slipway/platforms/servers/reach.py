@@ -157,7 +157,7 @@ def _told(error: FleetError) -> SlipwayError:
 
 SERVICE_SECONDS = 60
 CONNECT_SECONDS = 3
-EDGE_PORT, WEB_PORT = 443, 8080
+EDGE_PORT, WEB_PORT = 443, 8443
 
 _UNITS = {
     EDGE_PORT: "haproxy",

@@ -19,6 +19,7 @@ from slipway.platforms.servers.outputs import (
     lay_out,
     open_outputs,
     site_names,
+    web_certificate,
 )
 from slipway.platforms.servers.reach import Found, reach, unresolved, wait_for_services
 from slipway.platforms.site import site_problem
@@ -123,6 +124,14 @@ def fleet_plan(
         secrets=secrets,
         ca_file=laid("ca.pem", CA_CERTIFICATE),
         site_pem=laid("site.pem", SITE_CERTIFICATE, FLEET_SITE),
-        host_pems={host.name: laid("data.pem", DATA_CERTIFICATE) for host in outputs.by_role("data")},
+        host_pems={
+            **{
+                host.name: laid(f"web-{host.name}.pem", web_certificate(host.name))
+                for host in outputs.by_role("web")
+                if not host.is_any("data")
+            },
+            **{host.name: laid("data.pem", DATA_CERTIFICATE) for host in outputs.by_role("data")},
+        },
+        tls_to_web=True,
         versitygw=versitygw or find_versitygw(),
     )

@@ -184,3 +184,18 @@ def test_a_whole_copy_elsewhere_is_good(whole: Site) -> None:
     with settings(r"^\[checks\.metrics\]$", COPIES)(whole), copied()(whole):
         found = run_checks(whole.root, "I12/the-newest-backup-has-a-copy")
     assert found.code == 0, found.said
+
+
+def test_a_restart_before_the_first_night_has_missed_no_backup(whole: Site) -> None:
+    """The timer's first start makes its stamp, and the next start takes that for a run, as after a reboot."""
+    stamp = "/var/lib/systemd/timers/stamp-slipway-backup.timer"
+    again = "systemctl stop slipway-backup.timer; systemctl start slipway-backup.timer"
+    fired = "systemctl show -P LastTriggerUSec slipway-backup.timer"
+    before = on(
+        whole,
+        "data1",
+        f"systemctl stop slipway-backup.timer; rm -f {stamp}; {again}; sleep 2; {again}; {fired}",
+    )
+    assert before.strip(), "systemd takes no stamp for a run: this test shows nothing"
+    found = run_checks(whole.root, "I12/the-last-night-left-a-backup")
+    assert found.ids("not evaluated") == {"I12/the-last-night-left-a-backup"}, found.said

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import Break, done, file, together, with_secret
-from tests.fleet.checks.harness import Case, prove
+from tests.fleet.checks.breaking import Break, done, file, on, together, with_secret
+from tests.fleet.checks.harness import Case, prove, run_checks
 from tests.fleet.site import FORGET_JOURNAL, Site
 
 CHAIN = "inet slipway input"
@@ -294,3 +294,26 @@ SYSTEM = (
 @pytest.mark.parametrize("case", [*ENTRY, *REACH, *PROCESSES, *SECRETS, *SYSTEM], ids=str)
 def test_the_check_fails(whole: Site, case: Case) -> None:
     prove(whole, case)
+
+
+IDLE = """set -e
+live=$(python3 -c 'import json; print(json.load(open("/var/lib/slipway/state.json"))["active"])')
+slot=blue; [ $live = green ] || slot=green
+unit=/etc/systemd/system/slipway-web@$slot-1.service
+"""
+RUN_AS_WRITTEN = "systemctl daemon-reload; systemctl try-restart slipway-web@$slot-1"
+
+
+def test_units_of_the_slipway_before_an_upgrade_are_red_only_if_they_were_changed(whole: Site) -> None:
+    weaker = done(
+        "web1",
+        f"{IDLE}cp -p $unit /root/unit; sed -i 's/^LimitNOFILE=.*/LimitNOFILE=1024/; /^ProtectClock/d' $unit; {RUN_AS_WRITTEN}",  # noqa: E501 - a shell's line
+        f"{IDLE}cp -p /root/unit $unit; {RUN_AS_WRITTEN}",
+    )
+    with weaker(whole):
+        changed = run_checks(whole.root, "P9/app-units-are-hardened")
+        assert changed.ids("fail") == {"P9/app-units-are-hardened"}, changed.said
+        # An upgrade brings another agent, which writes units of its own from the next release on.
+        on(whole, "web1", "touch /usr/local/lib/slipway/agent.tar")
+        found = run_checks(whole.root, "P9/app-units-are-hardened")
+    assert found.code == 0, found.said

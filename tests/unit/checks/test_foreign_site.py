@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -106,3 +107,30 @@ def test_a_site_that_is_down_is_one_failure(plan: FleetPlan, tmp_path: Path) -> 
     assert {"X2/types-are-not-guessed", "X5/docs-and-debugging-are-not-there"} <= others, found.said
     assert set(wrong) == {"S2/the-site-answers"}, found.said
     assert found.code == 1
+
+
+def test_the_seed_that_a_failure_names_sends_the_same_requests_again(plan: FleetPlan, tmp_path: Path) -> None:
+    app, log = tmp_path / "app", tmp_path / "asked"
+    shutil.copytree(STANDINS / "plain", app)
+    source = (app / "web.py").read_text()
+    head = "    def do_GET(self) -> None:\n"
+    asks = f"        open({str(log)!r}, 'a').write(self.path + chr(10))\n"
+    breaks = "        return self.answer(500 if ';' in self.path else 200, '')\n"
+    assert head in source
+    (app / "web.py").write_text(source.replace(head, head + asks + breaks, 1))
+
+    def asked(place: Path, *options: str) -> tuple[str, set[str]]:
+        log.write_text("")
+        found = checks_from_outside(place, "--deep", "--only", "P10/random", *options)
+        reason = found.reason("P10/random-requests-break-nothing")
+        assert reason.startswith("seed "), found.said
+        return reason.split()[1].rstrip(":"), set(log.read_text().splitlines()) - {"/up"}
+
+    with behind_an_edge(plan, tmp_path, app) as place:
+        seed, first = asked(place)
+        named, again = asked(place, "--seed", seed)
+        _, others = asked(place, "--seed", str(int(seed) + 1))
+    assert named == seed
+    # How many are under way when the first one breaks the app depends on the machine.
+    assert first <= again or again <= first
+    assert not (others <= first or first <= others)

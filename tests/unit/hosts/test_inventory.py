@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def as_set_up(inventory: Inventory) -> dict[str, Any]:
     return {
         "files": files, "foreign": {}, "changed": [], "privileged": {}, "loose": [], "users": people, "passwords": [],
         "empty": [], "groups": {}, "keys": {}, "sshd": {}, "sudo": {}, "listening": [], "firewall": "chain",
-        "firewall_file": "chain", "tables": {}, "mounts": [], "authorities": [], "units": states, "slots": {},
+        "firewall_file": "chain", "tables": {}, "mounts": [], "authorities": [], "units": states, "slots": {}, "former": [],
         "all_units": [], "kernel": {}, "container": "docker", "held": [], "missing": [], "disks": {"/": [50, 50]},
         "journald": "\n".join(f"{key}={value}" for key, value in inventory.journal.items()), "journal_folder": True,
         "journal_bytes": 1, "environment": [], "haproxy": {},
@@ -163,6 +164,18 @@ def test_a_unit_of_a_release_is_held_to_what_the_agent_writes(inventories: dict[
     facts["slots"] = {path: text.replace("TimeoutStopSec=20", "TimeoutStopSec=1")}
     (found,) = deviations(inventories["web1"], facts, released)
     assert (found.topic, found.found) == ("hardening", "other TimeoutStopSec")
+    # An older slipway wrote it, with other limits; the slot does not serve.
+    older = re.sub(r"User=.*", "User=slipway-app", text).replace(
+        "LimitNOFILE=65536", "LimitNOFILE=1024\nNice=1"
+    )
+    facts["slots"], facts["former"] = {path: older}, [path]
+    facts["units"][name] |= {**service_settings(older), "process": "NoNewPrivs: 1\nSeccomp: 2"}
+    assert deviations(inventories["web1"], facts, released) == []
+    facts["units"][name] |= {"LimitNOFILE": "9999", "process": "NoNewPrivs: 1\nSeccomp: 0"}
+    assert {each.what for each in deviations(inventories["web1"], facts, released)} == {
+        f"{name} LimitNOFILE",
+        f"process of {name} Seccomp",
+    }
 
 
 def test_the_program_for_hosts_is_one_text_of_the_standard_library(inventories: dict[str, Inventory]) -> None:

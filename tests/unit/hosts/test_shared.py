@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 import ssl
 from collections import Counter
 from pathlib import Path
@@ -42,7 +43,12 @@ def one(plan: FleetPlan) -> FleetPlan:
     return split(plan, **SPLITS["one"])
 
 
-def test_haproxy_takes_the_configuration_of_every_host_that_serves(fleet: FleetPlan, tmp_path: Path):
+@pytest.mark.parametrize("tls", [False, True])
+def test_haproxy_takes_the_configuration_of_every_host_that_serves(
+    fleet: FleetPlan, tmp_path: Path, tls: bool
+):
+    fleet = dataclasses.replace(fleet, tls_to_web=tls)
+    shutil.copy(tmp_path / "data1.pem", tmp_path / "web.pem")
     for host in fleet.outputs.hosts:
         if not host.is_any("edge", "web"):
             continue

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 
 from hosts.digest import setup_digest
 from slipway.platforms import authority, data_host
 from slipway.platforms.authority import ensure_leaf_pem, make_authority
-from slipway.platforms.servers.certificates import ensure_certificates, judge
+from slipway.platforms.servers.certificates import ending, ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
 from slipway.secrets.signing import signers_file
@@ -53,6 +54,28 @@ def test_a_data_host_that_moved_gets_another_certificate_by_the_same_authority(p
     second = ensure_certificates(store, project)
     assert first["PLATFORM_DATA_CERTIFICATE"] != second["PLATFORM_DATA_CERTIFICATE"]
     assert first["PLATFORM_CA_KEY"] == second["PLATFORM_CA_KEY"]
+
+
+def test_each_web_host_has_a_certificate_of_its_own_name_and_no_other(project: Project):
+    held = ensure_certificates(Memory(), project)
+    named: dict[str, set[str]] = {}
+    for entry, pem in held.items():
+        if entry.startswith("PLATFORM_WEB_CERTIFICATE_"):
+            its = x509.load_pem_x509_certificate(pem.encode()).extensions
+            names = its.get_extension_for_class(x509.SubjectAlternativeName).value
+            named[entry] = set(names.get_values_for_type(x509.DNSName))
+    assert named == {"PLATFORM_WEB_CERTIFICATE_WEB1": {"web1"}, "PLATFORM_WEB_CERTIFICATE_WEB2": {"web2"}}
+    assert len({held[entry] for entry in named}) == 2
+
+
+def test_the_fleets_own_certificates_are_named_before_they_end(project: Project):
+    held = ensure_certificates(Memory(), project)
+    assert ending(held) == {}
+    later = datetime.now(UTC) + timedelta(days=authority.LEAF_DAYS - 9)
+    assert ending(held, later) == dict.fromkeys(
+        [*(f"PLATFORM_WEB_CERTIFICATE_WEB{n}" for n in (1, 2)), "PLATFORM_DATA_CERTIFICATE",
+         "PLATFORM_SITE_CERTIFICATE"], 8,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("names", [NAMES, ["*.board.example", "board.example"]])

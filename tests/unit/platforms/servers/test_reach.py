@@ -57,12 +57,12 @@ def test_a_host_may_take_further_roles_and_each_connection_is_tried_once(project
     found = ways(outputs)
     assert len(set(found)) == len(found)
     assert {(way.source, way.target) for way in found} == {("web1", "web1")}
-    assert {way.port for way in found} == {443, 8080, 5432, 6432, 6379, 7070}
+    assert {way.port for way in found} == {443, 8443, 5432, 6432, 6379, 7070}
 
 
 def test_every_connection_the_fleet_lives_on_is_tried(project: Project):
     found = ways(outputs_of(project))
-    assert Way("edge1", "web2", "10.0.0.3", 8080) in found
+    assert Way("edge1", "web2", "10.0.0.3", 8443) in found
     assert Way("web1", "data1", "10.0.0.4", 6432) in found
     assert Way("edge1", "data1", "10.0.0.4", 7070) in found
     assert Way("edge1", "data1", "10.0.0.4", 5432) not in found
