@@ -96,7 +96,8 @@ def _idle_seconds(plan: FleetPlan) -> int:
 def _purge_ms(plan: FleetPlan) -> int:
     """Milliseconds between two looks for connections to the app that are not needed; 0: none is kept.
 
-    A connection that stays unused is gone after a few of them, before the app closes it.
+    HAProxy closes half of those each time. It has no upper limit for how long one may be idle, so the app may
+    close one first: nothing is lost by that, see templates/haproxy/kept.cfg.j2.
     """
     return int(1000 * min(1, plan.app.keep_alive_seconds / 8))
 

@@ -103,8 +103,8 @@ class Process(Setting):
     ready: PlainPath = "/ready"
     """`web` only: a path that answers 200 once the process can serve requests."""
     keep_alive_seconds: int | None = Field(default=None, ge=0, le=3600)
-    """`web` only: how long the app itself keeps an idle connection open; hosts close theirs before. 0: every
-    request gets a new connection. Default: 5 with node, 10 with bun, 5 with python, else 2."""
+    """`web` only: how long the app itself keeps an idle connection; hosts look for unused ones eight times in
+    it. 0: every request gets a new connection. Default: 5 with node, 10 with bun, 5 with python, else 2."""
     boot_seconds: int = Field(default=30, ge=1, le=600)
     """Time limit from start to ready; exceeding it fails the release."""
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"] = "SIGTERM"
