@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import cast
 
 import pytest
 
-from checks.kit import budget, plugin
+from checks.kit import budget, in_turn, plugin
 from checks.kit.background import Background
 from checks.kit.beside import VERDICTS, add_kit, began_with_checks
-from checks.kit.check import Check, check_of, not_evaluated
-from checks.kit.hosts import Host, Hosts, live_slot, name_of
+from checks.kit.check import Check, check_of
+from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.in_turn import services_on, those_that_serve
 from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Person, Site, declared_request
 from slipway.stack import LiveStack, Role
@@ -117,7 +119,25 @@ def background(request: pytest.FixtureRequest) -> Background:
     now = [check for check in functions if not plugin.why_not_now(request.config, check)]
     background.begin(sorted({name for check in now for name in check.waits_for}))
     background.run_ahead(plugin.function_of(functions[check]) for check in now if check.ahead)
+    _read_hosts(request, background, set(now))
     return background
+
+
+def _read_hosts(request: pytest.FixtureRequest, background: Background, now: set[Check]) -> None:
+    """Begin the checks that only read a host. If a fixture fails, each of them says so in its turn."""
+    reading = [
+        (host, cast("pytest.Function", item))
+        for item in request.session.items
+        if (host := plugin.host_of(item)) and check_of(item) in now and in_turn.only_reads_a_host(item)
+    ]
+    if not reading:
+        return
+    try:
+        live, hosts, roots = map(request.getfixturevalue, ("live", "hosts", "roots"))
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception):
+        return
+    for calls in in_turn.calls(reading, lambda host: in_turn.OnHost(host, live, hosts, roots)).values():
+        background.run_in_turn(calls)
 
 
 @pytest.fixture(scope="session")
@@ -145,21 +165,13 @@ def roles(host: Host, live: LiveStack) -> tuple[Role, ...]:
 @pytest.fixture(scope="session")
 def app_services(host: Host, roles: tuple[Role, ...], live: LiveStack) -> list[Host]:
     """testinfra's services of the app's processes that run on `host`, in both slots."""
-    if not live.app.on_role(*roles):
-        on = " and ".join(roles)
-        not_evaluated(f"no process in slipway.toml runs on hosts of role {on} ([processes.NAME])")
-    # testinfra has no module that lists units.
-    listed = "systemctl list-units --type=service --state=running --plain --no-legend 'slipway-*@*'"
-    return [host.service(line.split()[0]) for line in host.check_output(listed).splitlines() if line.strip()]
+    return services_on(host, roles, live)
 
 
 @pytest.fixture(scope="session")
 def live_services(host: Host, app_services: list[Host]) -> list[Host]:
     """Those of the slot that serves: a warm one runs an older release, by that release's settings."""
-    slot = live_slot(host)
-    if not slot:
-        not_evaluated("nothing was released yet: slipway release")
-    return [service for service in app_services if f"@{slot}-" in service.name]
+    return those_that_serve(host, app_services)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pyinfra.facts.deb import DebPackages
 from pyinfra.facts.server import Command
 from pyinfra.operations import apt, server
 
-from hosts import app, aws, base, serving
+from hosts import app, aws, base, previews, serving
 from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.operations import install
 from hosts.plan import SETUP_DIGEST, FleetPlan
@@ -36,7 +36,7 @@ class Deploy(Protocol):
 ROLES: dict[Role, tuple[Deploy, ...]] = {
     "data": (postgres, pgbouncer, redis, s3, backup),
     "edge": (serving,),
-    "web": (serving, app),
+    "web": (serving, app, previews),
     "worker": (app,),
 }
 """In the order in which a host gets them: the app starts when its data and its requests are there."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from hosts import haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
+from hosts.agent.preview_record import PreviewPaths
 from hosts.operations import install
 from hosts.plan import WEB_PORT, WEB_TLS_PORT, FleetPlan
 from hosts.render import render
@@ -18,6 +19,8 @@ VANISHED_SECONDS = 3
 """How long a host may leave data on a kept connection unacknowledged."""
 PURGE_SECONDS = 1
 """How often the edge closes half of the connections that it does not need: idle_seconds is 5 at least."""
+PREVIEWS = PreviewPaths()
+"""Where the agent keeps which host name leads to which preview."""
 
 LOG_FIELDS = {
     "id": '"%[var(txn.rid)]"',
@@ -81,6 +84,8 @@ def part(plan: FleetPlan, *, own: Host | None = None) -> str:
         private_paths=plan.app.private_paths,
         log_format=_log_format(),
         uploads=uploads(plan),
+        previews=PREVIEWS if plan.stack.previews else None,
+        port=_port(plan),
         web=plan.outputs.by_role("web"),
         plain_port=WEB_PORT,
         tls_port=WEB_TLS_PORT,
@@ -97,6 +102,12 @@ def uploads(plan: FleetPlan) -> Uploads | None:
     public = urlsplit(bucket.public_endpoint or "")
     name = public.hostname or ""
     return Uploads(data.address, bucket.bucket, name, bool(name) and name != plan.site_host)
+
+
+def _port(plan: FleetPlan) -> str:
+    """`:<port>` of the site's URL; empty for the usual one."""
+    port = urlsplit(plan.outputs.url).port
+    return f":{port}" if port and port != 443 else ""
 
 
 def _names(plan: FleetPlan) -> list[str]:

@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from hosts import edge, haproxy, web
+from hosts import edge, haproxy, previews, web
 from hosts.plan import FleetPlan
 from slipway.settings import Host
 
@@ -18,6 +18,8 @@ def deploy(plan: FleetPlan, host: Host) -> None:
         files += edge.place(plan)
     if host.is_any("web"):
         files += web.place(plan, host)
+    if plan.stack.previews:
+        files += previews.place()
     if needs_lua(plan, host):
         files.append(haproxy.body_limit())
     haproxy.serve(configuration(plan, host), *files)

@@ -157,6 +157,7 @@ def test_the_newest_backup_has_a_copy_elsewhere(live: LiveStack, hosts: Hosts) -
     why="whoever can read a backup has the whole database",
     remedy="chmod 600 the files, and chmod 700 their folder, owned by root",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_only_root_can_read_backups(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)

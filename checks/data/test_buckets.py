@@ -22,6 +22,7 @@ REFUSED = r": (AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|AllAccessDi
     asvs="13.2.2",
     why="whoever can write builds decides what every host runs",
     remedy="give hosts a read-only account (reader_access_key); aws: the instance role",
+    ahead=True,
 )
 def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     builds = live.outputs.builds
@@ -38,6 +39,7 @@ def test_hosts_may_read_builds_and_not_write_them(live: LiveStack) -> None:
     why="a compromised app must not be able to change what is released",
     remedy="use one account for uploads and another for builds",
     needs=("slipway:uploads",),
+    ahead=True,
 )
 def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     bucket = open_bucket(live, live.outputs.builds, _uploads(live))
@@ -52,6 +54,7 @@ def test_the_apps_account_cannot_touch_builds(live: LiveStack) -> None:
     why="if the account lacks a permission, uploads fail for users",
     remedy="slipway up makes the account and its policy",
     needs=("slipway:uploads",),
+    ahead=True,
 )
 def test_the_apps_account_can_use_its_own_bucket(live: LiveStack) -> None:
     uploads = _uploads(live)

@@ -51,6 +51,7 @@ def test_the_database_refuses_connections_in_the_clear(
     why="a database that accepts any password protects nothing",
     remedy="use scram-sha-256 in pg_hba and PgBouncer's auth_type, never trust; then reload both",
     needs=("slipway:database",),
+    ahead=True,
 )
 def test_a_wrong_password_is_refused(live: LiveStack) -> None:
     accepted = _accepted(live, [*_accounts(live), "postgres"], WRONG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
@@ -26,7 +26,7 @@ class Background:
     def __init__(self, fixture: Callable[[str], object]) -> None:
         """`fixture` returns the value of a session fixture by its name: `request.getfixturevalue`."""
         self._fixture = fixture
-        self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="trial")
+        self._pool = ThreadPoolExecutor(max_workers=40, thread_name_prefix="trial")
         self._running: dict[str, Future[Any]] = {}
 
     def begin(self, names: Iterable[str]) -> None:
@@ -40,6 +40,24 @@ class Background:
                 self._begin(each)
             except (Exception, pytest.fail.Exception, pytest.skip.Exception):  # noqa: S112 - raised again by result()
                 continue
+
+    def run_in_turn(self, calls: Mapping[str, Callable[[], object]]) -> None:
+        """Begin `calls`, one after another in one thread; `begun` has the result of each."""
+        results: dict[str, Future[Any]] = {name: Future() for name in calls}
+        self._running.update(results)
+
+        def run() -> None:
+            for name, call in calls.items():
+                try:
+                    results[name].set_result(call())
+                except BaseException as error:
+                    results[name].set_exception(error)
+
+        self._pool.submit(run)
+
+    def begun(self, name: str) -> Future[Any] | None:
+        """The result to come of what `run_in_turn` has begun under `name`."""
+        return self._running.get(name)
 
     def result(self, trial: Callable[..., T]) -> T:
         """The result of `trial`; waits for it, and begins it if nothing has. Raises what the trial raised."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from checks.kit.check import NotEvaluated
+from checks.kit.check import CouldNotBeTried, NotEvaluated
 from checks.kit.haproxy import ask, logged
 from checks.kit.hosts import Host, Hosts
 from checks.kit.site import Site
@@ -58,7 +58,7 @@ def renew(site: Site, hosts: Hosts) -> None:
     Where there is no edge host (aws), the minute of the limit has to pass.
     """
     # An edge that is out of reach is another check's failure; a key of CI may not ask it.
-    with suppress(RuntimeError, LookupError, httpx.TransportError, NotEvaluated):
+    with suppress(RuntimeError, LookupError, httpx.TransportError, NotEvaluated, CouldNotBeTried):
         for edge in hosts.of("edge"):
             # Not `clear table`: it leaves an entry that an open connection uses as it is.
             ask(edge, f"set table {TABLE} key {key_of(_address(site, edge))} data.http_req_rate 0")

@@ -5,23 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from checks.kit.hosts import Host
+from checks.kit.check import could_not_be_tried
+from checks.kit.hosts import Host, name_of
 from checks.kit.on_host import read_by
 
 SOCKET = "/run/haproxy/admin.sock"
+DOES_NOT_RUN = "I3/the-set-up-is-unchanged"
+"""The check that reports a unit which does not run."""
 _ASK = """
 import socket
 with socket.socket(socket.AF_UNIX) as talk:
     talk.settimeout(5)
-    talk.connect(path)
-    talk.sendall(command.encode() + b"\\n")
-    print(json.dumps(b"".join(iter(lambda: talk.recv(65536), b"")).decode()))
+    try:
+        talk.connect(path)
+        talk.sendall(command.encode() + b"\\n")
+        print(json.dumps(b"".join(iter(lambda: talk.recv(65536), b"")).decode()))
+    except OSError:
+        print("null")
 """
 
 
 def ask(host: Host, command: str) -> str:
-    """The answer to `command`, such as `show info`. RuntimeError: nothing answers."""
-    return read_by(host, _ASK, path=SOCKET, command=command)
+    """The answer to `command`, such as `show info`; ends the check if HAProxy does not answer."""
+    answer = read_by(host, _ASK, path=SOCKET, command=command)
+    if answer is None:
+        could_not_be_tried(f"HAProxy on {name_of(host)} does not answer", DOES_NOT_RUN)
+    return str(answer)
 
 
 def logged(hosts: Sequence[Host], marks: Sequence[str], begin: str = "") -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from checks.kit.background import Background
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
+from checks.kit.in_turn import only_reads_a_host
 from checks.kit.needs import undeclared
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, compared, history, result_of
@@ -202,7 +203,7 @@ def _when(item: pytest.Item) -> tuple[int, int]:
         return 0, ROOT_IDS.index(check.id)
     if check.spends != "nothing":
         return (3 if check.spends == "some" else 4), 0
-    return (2 if check.waits_for or check.ahead else 1), 0
+    return (2 if check.waits_for or check.ahead or only_reads_a_host(item) else 1), 0
 
 
 def function_of(item: pytest.Item) -> Callable[..., object]:
@@ -227,10 +228,16 @@ class Verdicts:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Take the result of a check that ran ahead; it raises what the check raised."""
         check = check_of(pyfuncitem)
-        if check is None or not check.ahead:
+        if check is None:
             return None
-        cast("Background", pyfuncitem.funcargs["background"]).result(function_of(pyfuncitem))
-        return True
+        background = cast("Background", pyfuncitem.funcargs["background"])
+        if begun := background.begun(pyfuncitem.nodeid):
+            begun.result()
+            return True
+        if check.ahead:
+            background.result(function_of(pyfuncitem))
+            return True
+        return None
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(

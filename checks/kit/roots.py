@@ -50,7 +50,7 @@ class Roots:
         self._patience = patience
         self._found: dict[str, Problem | None] = {}
         self._person: Person | None = None
-        self._looking = threading.RLock()
+        self._looking: dict[str, threading.RLock] = {}
 
     def known(self, root: str) -> Problem | None:
         """The problem of a root that was looked at already."""
@@ -73,10 +73,7 @@ class Roots:
 
     def every_host(self) -> list[Problem]:
         """The hosts on which no command runs; all are looked at at once."""
-        with self._looking:
-            found = self._hosts.each(lambda host: self._found.get(name_of(host)) or _look_at_host(host))
-            self._found.update(found)
-            return [problem for problem in found.values() if problem]
+        return [problem for problem in self._hosts.each(self.host).values() if problem]
 
     def sign_in(self) -> Problem | None:
         """Whether the smoke user can sign in; ends the check if the app does not declare how."""
@@ -110,13 +107,13 @@ class Roots:
         return None
 
     def _once(self, root: str, look: Callable[[], Problem | None]) -> Problem | None:
-        with self._looking:
+        with self._looking.setdefault(root, threading.RLock()):
             if root not in self._found:
                 self._found[root] = look()
             return self._found[root]
 
     def _again(self, root: str, look: Callable[[], Problem | None]) -> Problem | None:
-        with self._looking:
+        with self._looking.setdefault(root, threading.RLock()):
             if self._found.get(root) is None:
                 self._found[root] = look()
             return self._found[root]

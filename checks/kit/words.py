@@ -62,7 +62,12 @@ def plain(message: str) -> str:
         return "it was accepted, and should have been refused"
     if found := _UNEXPECTED.match(message):
         stderr = _STDERR.search(message)
-        said = stderr[2].replace("\\n", " ").strip() if stderr else ""
+        lines = stderr[2].strip().removesuffix("\\n").split("\\n") if stderr else [""]
+        if "b64decode" in found[3]:
+            # A program of checks/kit/on_host.py; the end of its traceback says why.
+            last = lines[-1].replace("\\'", "'")
+            return f"what is on the host could not be read: {last[:LONGEST]}"
+        said = " ".join(lines).strip()
         return f"`{found[3][:LONGEST]}` ended with {found[1]}{f': {said[:LONGEST]}' if said else ''}"
     return message
 

@@ -186,12 +186,12 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
             signature.raise_floor(state, signature.fence_of(state.live))
         before = _free(paths)
         leftovers = [f"{paths.work}/{name}" for name in os.listdir(paths.work)]
-        leftovers += [f"{paths.homes}/{name}" for name in _names(paths.homes) if name.startswith("gone-")]
+        leftovers += [f"{paths.homes}/{name}" for name in names_in(paths.homes) if name.startswith("gone-")]
         builds = _builds(paths)
         kept = _kept(state, builds, keep)
         gone = [build for build in builds if build not in kept]
         needed = {digest for build in kept for digest in _layers_of(paths, build)}
-        unneeded = [name for name in _names(paths.layers) if name not in needed]
+        unneeded = [name for name in names_in(paths.layers) if name not in needed]
         for build in gone:
             leftovers.append(_aside(paths, paths.build(build)))
             durable.unlink(f"{paths.build(build)}.layers")
@@ -210,7 +210,7 @@ def prune(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:  
 
 def _builds(paths: Paths) -> list[str]:
     """The builds on this host, the last staged one first."""
-    names = [name for name in _names(paths.builds) if not name.endswith(".layers")]
+    names = [name for name in names_in(paths.builds) if not name.endswith(".layers")]
     return sorted(names, key=lambda name: _staged(paths, name), reverse=True)
 
 
@@ -230,7 +230,8 @@ def _layers_of(paths: Paths, build: str) -> list[str]:
     return [digest.removeprefix("sha256:") for digest in text.decode().split()]
 
 
-def _names(folder: str) -> list[str]:
+def names_in(folder: str) -> list[str]:
+    """What is in `folder`, sorted; nothing if it is not there."""
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:

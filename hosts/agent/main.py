@@ -36,6 +36,7 @@ COMMANDS = {
     "leave": ("leave", "command"),
     "forward": ("forward", "command"),
     "credentials": ("credentials", "command"),
+    "preview": ("preview", "command"),
 }
 """Command → module and function in it, imported only for that command."""
 _LOCAL = (
@@ -47,7 +48,7 @@ _LOCAL = (
 
 BOUND = (
     *("status", "stage", "boot", "smoke", "switch", "stop", "retire", "run", "logs", "prune"),
-    *("observe", "probe", "stats"),
+    *("observe", "probe", "stats", "preview"),
 )
 """What a key of CI may have done (templates/base/gate.sh); `run` only the migration of a staged release."""
 

@@ -28,9 +28,14 @@ def buckets(plan: FleetPlan) -> list[dict[str, Any]]:
     found = [{"name": builds.bucket, "policy": _policy(statements), "cors": None}]
     if uploads:
         account = uploads.access_key or UPLOADS
-        policy = _policy(_may(uploads.bucket, account, READ + WRITE, LIST + LIST_UPLOADS))
-        found.append({"name": uploads.bucket, "policy": policy, "cors": origin(plan.outputs.url)})
+        found.append(bucket_of(uploads.bucket, account, plan.outputs.url))
     return found
+
+
+def bucket_of(name: str, account: str, url: str) -> dict[str, Any]:
+    """A bucket that `account` may read and write, and browsers on the pages of `url`."""
+    policy = _policy(_may(name, account, READ + WRITE, LIST + LIST_UPLOADS))
+    return {"name": name, "policy": policy, "cors": origin(url)}
 
 
 def origin(url: str) -> str:

@@ -45,6 +45,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
         folder=FOLDER,
         pool=POOL,
         max_clients=MAX_CLIENTS,
+        previews=plan.stack.previews,
     )
     on_change(name="pgbouncer restart", files=[settings, *tls, CONFIG], command="systemctl restart pgbouncer")
     systemd.service(name="pgbouncer", service="pgbouncer.service", running=True, enabled=True)

@@ -58,6 +58,7 @@ def deploy(plan: FleetPlan, host: Host) -> None:
         jinja_env_kwargs=JINJA,
         database=plan.database,
         addresses=plan.addresses(*CLIENT_ROLES),
+        previews=plan.stack.previews,
     )
     files.put(
         name=IDENT, src=template("data/pg_ident.conf"), dest=IDENT, mode="640", user="root", group="postgres"

@@ -24,6 +24,7 @@ from hosts.haproxy import CONFIG
 from hosts.inventory.hardening import settings_of
 from hosts.inventory.parts import Inventory, Placed, UnitState
 from hosts.plan import APPLIED, FleetPlan
+from hosts.previews import SITES, UPLOADS
 from hosts.run import dry_run, uploaded
 from hosts.units import UNITS
 from hosts.web import SLOTS_MAP
@@ -77,9 +78,9 @@ def inventory_of(
     for name, command in commands:
         _take(found, name, command)
     _agent(found)
-    for path in (*DIGESTS, SLOTS_MAP):
+    for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS):
         if known := found.files.get(path):
-            # Their content is not the set-up's: a digest, the agent's map.
+            # Their content is not the set-up's: a digest, the agent's maps.
             found.files[path] = Placed("", known.mode, known.user, known.group)
     if host.is_any("data"):
         found.files[BINARY] = Placed("", "755", "root", "root")

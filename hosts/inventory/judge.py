@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from hosts.agent.preview_record import PreviewPaths
 from hosts.agent.retire import TIMER_FILES
 from hosts.inventory import hardening, reach
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory, Severity, Topic
@@ -34,6 +35,8 @@ KEPT = re.compile(
     r"|/run/systemd/transient/(session-\w+\.scope|slipway-(run|handover)-[\d-]+\.service)"
 )
 """What the agent and systemd write while a host works; what is in it is examined separately."""
+PREVIEW = re.compile(r"/etc/systemd/system/slipway-pv\d+-[a-z0-9-]+@[a-z0-9-]+-1\.service")
+"""What it writes beside that where previews are carried."""
 GENERATED = re.compile(
     r"/etc/pam\.d/common-(account|auth|password|session|session-noninteractive)|/etc/security/opasswd"
     r"|/etc/apt/apt\.conf\.d/(01autoremove\S*|02autoremove-postgresql|20auto-upgrades|50unattended-upgrades)"
@@ -140,12 +143,12 @@ def _foreign(
     here = inventory.host
     for path, seen in facts["foreign"].items():
         yield from _content(here, path, hardening.text_of(seen))
-        if not (KEPT.fullmatch(path) and _is_released(path, processes)) and not _is_known(path, seen):
+        if not (_is_kept(inventory, path) and _is_released(path, processes)) and not _is_known(path, seen):
             found = f"a link to {seen['target']}" if seen and seen["kind"] == "link" else ""
             yield Deviation(here, _topic(path), path, FOREIGN, found)
     for name in facts["all_units"]:
         made = f"{UNITS}/{name}"
-        known = KEPT.fullmatch(made) or KEPT.fullmatch(f"/run/systemd/transient/{name}")
+        known = _is_kept(inventory, made) or KEPT.fullmatch(f"/run/systemd/transient/{name}")
         if name.startswith("slipway-") and not (known or name in inventory.units or made in inventory.files):
             yield Deviation(here, "startup", name, FOREIGN, "a unit that is loaded")
         elif KEPT.fullmatch(made) and not _is_released(made, processes):
@@ -171,6 +174,11 @@ def _content(here: str, path: str, text: str) -> Iterator[Deviation]:
         commands = re.findall(r"^\s*Exec\w+\s*=(.*)$", text, re.MULTILINE)
         if commands != [f"/usr/local/bin/slipway-agent cron {cron[1]}"]:
             yield Deviation(here, "startup", path, "as the agent writes it", "runs another command")
+
+
+def _is_kept(inventory: Inventory, path: str) -> bool:
+    carries = PreviewPaths().sites_map in inventory.files
+    return bool(KEPT.fullmatch(path) or (carries and PREVIEW.fullmatch(path)))
 
 
 def _is_released(path: str, processes: Collection[str] | None) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from slipway.secrets.derived import PREVIEWS_KEY
 from slipway.settings import Bucket, Redis, Stack
 from slipway.settings.outputs import Database
 
@@ -86,4 +87,10 @@ BUILDS_READER = "PLATFORM_BUILDS_READER_SECRET_KEY"
 UPLOADS = "PLATFORM_UPLOADS_SECRET_KEY"
 LOAD_KEY = "SLIPWAY_LOAD_KEY"
 
+
 NAMES = (DATABASE_OWNER, DATABASE_APP, REDIS, S3_ROOT, BUILDS, BUILDS_READER, UPLOADS, LOAD_KEY)
+
+
+def secret_names(stack: Stack) -> tuple[str, ...]:
+    """Entries of the secret store that `up` makes for the stack's own services."""
+    return (*NAMES, PREVIEWS_KEY) if stack.previews else NAMES

@@ -306,6 +306,18 @@ class Retire(Setting):
     """Builds kept on each host, for cold rollbacks."""
 
 
+class Preview(Setting):
+    """Throw-away copies of the app, a pull request each (`slipway preview`). See docs/how-to/previews.md."""
+
+    seed: Command | None = None
+    """Run by sh, once in the life of a preview, after its first migration, with the env of scope `task`. What
+    it fills the database with must be masked: whoever opens the preview sees it."""
+    seed_seconds: int = Field(default=600, ge=1, le=3600)
+    """Time limit of the seed command."""
+    max_age_hours: int = Field(default=168, ge=1, le=8760)
+    """`slipway preview sweep` closes a preview that was opened or updated longer ago."""
+
+
 class App(Setting):
     """The whole of `slipway.toml`."""
 
@@ -331,6 +343,7 @@ class App(Setting):
     load: Load = Load()
     checks: Checks = Checks()
     retire: Retire = Retire()
+    preview: Preview = Preview()
 
     @field_validator("processes")
     @classmethod

@@ -44,6 +44,7 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
     ("[checks.upload]", ("checks", "upload")),
     ("[checks.metrics]", ("checks", "metrics")),
     ("[retire]", ("retire",)),
+    ("[preview]", ("preview",)),
 )
 """The tables of slipway.toml in the order a reader wants them."""
 

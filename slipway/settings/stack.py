@@ -111,6 +111,8 @@ class Stack(Setting):
     """Whether the platform provides an uploads bucket."""
     env: dict[str, Lines] = Field(default_factory=dict)
     """Overrides of `[env.NAME] value` for this stack."""
+    previews: bool = False
+    """Whether the stack's one host carries previews (`slipway preview`). See docs/how-to/previews.md."""
     allow_dirty: bool = True
     """Whether a build may contain uncommitted changes."""
     unsandboxed_build: bool = False

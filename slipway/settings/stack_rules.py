@@ -37,6 +37,8 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
     for section, platform in section_owners().items():
         if section in stack.model_fields_set and section not in stack.facts.sections:
             yield (section,), f"is for platform {platform}, and this stack's is {stack.platform}", "remove it"
+    if stack.previews:
+        yield from _previews(stack)
     if "local" in stack.facts.sections:
         yield from _ports(stack)
     if "servers" in stack.facts.sections:
@@ -47,6 +49,28 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         from slipway.settings.aws_rules import broken_aws_rules  # noqa: PLC0415 - slow, and for AWS only
 
         yield from broken_aws_rules(stack)
+
+
+def _previews(stack: Stack) -> Iterator[Broken]:
+    """Previews share one host, and each gets a name below the stack's."""
+    key = ("previews",)
+    if not {"local", "servers"} & {*stack.facts.sections}:
+        yield key, "is for platforms local and servers", "remove it; a preview on aws is a stack of its own"
+    elif stack.purpose == "production":
+        yield key, "is not for a stack in production: previews run code that is not reviewed yet", "remove it"
+    elif not (stack.local.one_host or len(stack.servers) == 1):
+        here = "local" in stack.facts.sections
+        remedy = "local: {one_host: true}" if here else "servers: list one, with all roles"
+        yield key, "needs a stack of one host, which carries them all", f"slipway:{remedy}"
+    if "." not in stack.domain:
+        yield (
+            ("domain",),
+            f"must have two parts or more, got {shown(stack.domain)}: clients refuse a certificate "
+            f"for *.{stack.domain}",
+            'for example "previews.localhost"',
+        )
+    if stack.database == "external":
+        yield key, "cannot make databases on an external server", "slipway:database: postgres or none"
 
 
 def _ports(stack: Stack) -> Iterator[Broken]:

@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from slipway.platforms.local.docker import find_docker
+from tests.fleet.checks.breaking import wait_until
 from tests.fleet.command import slipway, start
 from tests.fleet.servers import DOMAIN, STACK, Laptop, edge, health, laptop_with, on, reds
 
@@ -144,9 +145,14 @@ def test_a_web_host_that_cannot_prove_who_it_is_gets_no_request(laptop: Laptop):
         assert client.get("/health").status_code == 200
         stranger = trustme.CA().issue_cert("web").private_key_and_cert_chain_pem.bytes()
         coded = base64.b64encode(stranger).decode()
-        on("web", f"echo {coded} | base64 -d > /etc/haproxy/web.pem && systemctl reload haproxy")
-        assert client.get("/health").status_code == 503
-        laptop.done("up")
+        try:
+            on("web", f"echo {coded} | base64 -d > /etc/haproxy/web.pem && systemctl reload haproxy")
+            # `systemctl reload` returns while the process with the old certificate still answers.
+            wait_until("the edge refuses the web host", lambda: client.get("/health").status_code == 503)
+            time.sleep(1)  # the old process is gone, and a health check has come by
+            assert [client.get("/health").status_code for _ in range(5)] == [503] * 5
+        finally:
+            laptop.done("up")
         assert client.get("/health").status_code == 200
 
 

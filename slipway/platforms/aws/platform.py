@@ -50,7 +50,7 @@ class AwsPlatform(PulumiManaged):
             )
         check_account(session_of(self.project), self.project.stack)
         refuse_missing()
-        from slipway.platforms.pulumi.down import destroy  # noqa: PLC0415 - pulumi takes 0.4 s
+        from slipway.platforms.pulumi.up import destroy  # noqa: PLC0415 - pulumi takes 0.4 s
 
         destroy(self.project, progress)
         delete_all(session_of(self.project), names_of(self.project.stack).fleet, progress)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hosts.plan import FleetPlan
 from hosts.set_up import set_up
 from slipway.fleet.ssh_config import write_ssh_config
-from slipway.platforms.data_host import NAMES
+from slipway.platforms.data_host import secret_names
 from slipway.platforms.local.containers import Containers
 from slipway.platforms.local.docker import ensure_daemon, find_docker
 from slipway.platforms.local.health import wait_for_releases, wait_for_services, wait_for_ssh
@@ -32,7 +32,7 @@ def up(project: Project, store: AgeStore, progress: Progress) -> Outputs:
     outputs_file = project.state_dir / OUTPUTS_FILE
     with only_one(project):
         ensure_signers(project)
-        secrets = ensure_random(store, NAMES)
+        secrets = ensure_random(store, secret_names(project.stack))
         with progress.phase("docker"):
             docker = ensure_daemon(progress)
             fleet = Containers(docker, project)
@@ -70,7 +70,8 @@ def fleet_plan(project: Project, outputs: Outputs, secrets: Mapping[str, str]) -
     edge = outputs.by_role("edge")
     addresses = [host.address for host in edge]
     names = {host.name: [host.name, host.address, *LOOPBACK_NAMES] for host in outputs.hosts}
-    names["site"] = [domain, f"uploads.{domain}", *LOOPBACK_NAMES, "::1", *addresses]
+    below = [f"*.{domain}"] if project.stack.previews else []
+    names["site"] = [domain, f"uploads.{domain}", *below, *LOOPBACK_NAMES, "::1", *addresses]
     certificates = ensure_certificates(project.state_dir, project.fleet_id, names)
     return FleetPlan(
         outputs=outputs,

@@ -1,4 +1,4 @@
-"""Brings a stack's resources in line with its program: preview, judge, then exactly what was judged."""
+"""Brings a stack's resources in line with its program: preview, judge, then exactly what was judged; or deletes them."""
 
 import re
 import tempfile
@@ -188,3 +188,10 @@ class Show:
 
 def _name(urn: str) -> str:
     return urn.rpartition("::")[2]
+
+
+def destroy(project: Project, progress: Progress) -> None:
+    """Delete the stack's resources. BadInput: the engine holds no such stack."""
+    stack = open_stack(project, progress, make=False)
+    with progress.phase("destroy"), explained("the deletion"):
+        stack.destroy(refresh=True, on_event=Show(progress), color="never")

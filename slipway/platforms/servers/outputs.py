@@ -66,8 +66,9 @@ def uploads_name(stack: Stack) -> str:
 
 
 def site_names(stack: Stack) -> list[str]:
-    """The names that the site's certificate must be for."""
-    return [stack.domain, *([uploads_name(stack)] if stack.uploads else [])]
+    """The names that the site's certificate must be for; `*.` stands for every preview's."""
+    own = [stack.domain, *([uploads_name(stack)] if stack.uploads else [])]
+    return [*own, f"*.{stack.domain}"] if stack.previews else own
 
 
 def _host(server: Server) -> Host:

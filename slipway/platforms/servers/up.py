@@ -9,7 +9,7 @@ from pathlib import Path
 from hosts.plan import FleetPlan
 from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet
-from slipway.platforms.data_host import NAMES
+from slipway.platforms.data_host import secret_names
 from slipway.platforms.s3_server import binary_for, find_versitygw
 from slipway.platforms.servers.certificates import ensure_certificates, judge
 from slipway.platforms.servers.outputs import (
@@ -79,7 +79,7 @@ def _s3_server(fleet: Fleet, found: dict[str, Found], progress: Progress) -> Pat
 
 def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> dict[str, str]:
     before = store.read()
-    ensure_random(store, NAMES)
+    ensure_random(store, secret_names(project.stack))
     secrets = ensure_certificates(store, project)
     if secrets != before:
         progress.line(f"the secret store has new entries: commit secrets/{project.stack.name}.age")

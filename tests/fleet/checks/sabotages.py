@@ -47,7 +47,7 @@ def kept(path: str, change: str) -> tuple[str, str]:
     copy = f"/root/kept{path.replace('/', '-')}-{hashlib.sha256(change.encode()).hexdigest()[:8]}"
     return (
         f"cp -p {path} {copy} && {{ {change}; }}",
-        f"cat {copy} > {path} && chmod --reference={copy} {path} && rm {copy}",
+        f"cat {copy} > {path} && chmod --reference={copy} {path} && touch -r {copy} {path} && rm {copy}",
     )
 
 

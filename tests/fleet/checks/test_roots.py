@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet.checks.breaking import answered, edge, web_source
+from tests.fleet.checks.breaking import answered, done, edge, web_source
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.site import Site
 
@@ -16,6 +16,15 @@ CASES = (
         run=("S2", "X6", "X7"),
         alone=True,
         says="answers 503",
+    ),
+    Case(
+        "an edge whose HAProxy does not run",
+        done("edge", "systemctl stop haproxy", "systemctl start haproxy"),
+        red=("S2/the-site-answers", "I3/the-set-up-is-unchanged"),
+        run=("S2", "X2", "I3/the-set-up-is-unchanged", "S8/haproxy-runs"),
+        untried=("S8/haproxy-runs-the-configuration-in-its-file", "X2/types-are-not-guessed"),
+        alone=True,
+        says="it accepts no connection",
     ),
     Case(
         "a smoke user that cannot sign in",

@@ -124,3 +124,37 @@ def test_a_check_that_runs_ahead_has_its_verdict_after_those_that_run_meanwhile(
         ("X3/nothing-is-declared", "not evaluated"),
     ], ran.said
     assert next(each["reason"] for each in ran.results if each["verdict"] == "fail") == "it is broken"
+
+
+HOSTS = """
+import threading
+from types import SimpleNamespace
+
+TOGETHER = threading.Barrier(3)
+
+@pytest.fixture(scope="session")
+def hosts():
+    return {"web1": "web1", "web2": "web2", "data1": "data1"}
+
+@pytest.fixture(scope="session")
+def roots():
+    return SimpleNamespace(host=lambda host: None)
+
+@check("X1", **RULE)
+def test_hosts_are_read_at_once(host):
+    TOGETHER.wait(30)
+    assert host != "web2", "it is not as it should be"
+
+@check("X2", **RULE)
+def test_a_host_is_read_by_one_check_after_another(host, live):
+    assert live.name == "paper"
+"""
+
+
+def test_checks_that_read_a_host_run_on_all_hosts_at_once(run: Callable[..., Ran]) -> None:
+    ran = run(HOSTS)
+    found = {(each["id"].partition("/")[0], each["host"]): each["verdict"] for each in ran.results}
+    assert found["X1", "web1"] == "pass"
+    assert found["X1", "web2"] == "fail"
+    assert found["X1", "data1"] == "pass"
+    assert found["X2", "web2"] == "pass"

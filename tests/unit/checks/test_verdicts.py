@@ -11,6 +11,7 @@ import testinfra
 
 from checks.kit.check import Check, CouldNotBeTried, NotEvaluated, why_not
 from checks.kit.matrix import all_checks
+from checks.kit.on_host import read_by
 from checks.kit.roots import ROOTS
 from checks.kit.verdicts import judge, reason_of, weigh
 from slipway.settings.checks import Waiver
@@ -258,3 +259,11 @@ def test_errors_of_connections_are_sentences(error: Exception, words: str) -> No
 )
 def test_judging(outcome: str, error: BaseException | None, required: bool, verdict: str) -> None:
     assert judge(outcome, error, required=required)[0] == verdict
+
+
+def test_a_program_that_fails_on_a_host_is_named_by_its_last_line() -> None:
+    with pytest.raises(AssertionError) as raised:
+        read_by(testinfra.get_host("local://"), "open('/no/such')")
+    said = reason_of(raised.value, "")
+    assert said.startswith("what is on the host could not be read: FileNotFoundError: ")
+    assert said.endswith("directory: '/no/such'")

@@ -21,6 +21,7 @@ ELSEWHERE = {
     r"slipway (status|history|logs|run)\b": "needs a fleet; tests/fleet has one",
     r"slipway (hold|resume|ledger)\b": "needs the bucket of a fleet; tests/fleet has one",
     r"slipway (check|load|meter|drift)\b": "needs a fleet; tests/fleet has one",
+    r"slipway preview\b": "needs a fleet; tests/fleet has one",
     r"slipway secrets .*--stack preview": "needs an AWS account; tests/unit/platforms/aws emulates one",
     r"slipway secrets set SITE_CERTIFICATE\b": "needs a certificate; tests/unit/platforms/servers makes one",
     r"(ssh|curl) ": "needs a fleet",

@@ -48,7 +48,7 @@ def test_everything_wrong_comes_in_one_error_in_the_order_of_the_file(load: Load
         'slipway.toml:9 limits.body_bytes: must be a whole number, got "big"',
         "slipway.toml:10 nonsense: unknown key (known: name, runtime, build, preflight, processes, cron, "
         "migrate, env, client_prefixes, limits, private_paths, websocket, smoke, observe, load, checks, "
-        "retire)",
+        "retire, preview)",
     )
 
 

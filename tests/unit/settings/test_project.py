@@ -75,7 +75,7 @@ def test_an_override_has_the_form_of_its_entry(project: Path):
 
 
 def test_the_stacks_of_this_repository_are_right():
-    assert stack_names(REPOSITORY) == ["local", "preview", "prod", "small"]
+    assert stack_names(REPOSITORY) == ["local", "preview", "previews", "prod", "small"]
     for name in stack_names(REPOSITORY):
         load_stack(REPOSITORY, name)
 
