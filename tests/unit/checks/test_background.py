@@ -166,7 +166,7 @@ def test_checks_that_read_a_host_run_on_all_hosts_at_once(run: Callable[..., Ran
 
 def test_checks_that_run_ahead_take_fixtures_that_every_folder_has() -> None:
     """`background` asks for them by name before the first check, from no folder of its own."""
-    known = {name for name in vars(conftest)} | {"pytestconfig"}
+    known = set(vars(conftest)) | {"pytestconfig"}
     wanted = {
         (name, fixture)
         for file in sorted(FOLDER.glob("*/test_*.py"))
