@@ -107,7 +107,7 @@ TIERS = pytest.mark.parametrize("tier", [web_tier, edge_tier])
 
 @TIERS
 def test_requests_in_turn_on_kept_connections_are_served_and_posts_once(
-    tier, plan: FleetPlan, tmp_path: Path
+    tier: Tier, plan: FleetPlan, tmp_path: Path
 ):
     with tier(plan, tmp_path) as (client, app):
         for number in range(ROUNDS):
