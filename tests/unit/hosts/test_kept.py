@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -39,18 +40,17 @@ class Closing(socketserver.ThreadingTCPServer):
 
 
 class _Once(socketserver.StreamRequestHandler):
-    server: Closing
-
     def handle(self) -> None:
+        server = cast("Closing", self.server)
         path, close = self._read()
         if not path:
             return
         if not path.endswith("/ready"):
-            self.server.done[path] += 1
-            self.server.said_close += close
+            server.done[path] += 1
+            server.said_close += close
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         if not close and self.connection.recv(1):
-            self.server.refused += 1
+            server.refused += 1
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _read(self) -> tuple[str, bool]:
