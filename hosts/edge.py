@@ -15,6 +15,10 @@ from slipway.settings import Host
 
 SITE_PEM = "/etc/haproxy/site.pem"
 
+VANISHED_SECONDS = 3
+"""How long a host may leave data on a kept connection unacknowledged."""
+PURGE_SECONDS = 1
+"""How often the edge closes half of the connections that it does not need: idle_seconds is 5 at least."""
 PREVIEWS = PreviewPaths()
 """Where the agent keeps which host name leads to which preview."""
 
@@ -65,6 +69,8 @@ def part(plan: FleetPlan, *, own: Host | None = None) -> str:
         beside_web=own is not None,
         idle_seconds=limits.idle_seconds,
         check_seconds=haproxy.CHECK_SECONDS,
+        vanished_seconds=VANISHED_SECONDS,
+        purge_seconds=PURGE_SECONDS,
         stream_seconds=STREAM_SECONDS,
         url=plan.outputs.url,
         site_pem=SITE_PEM,

@@ -72,6 +72,7 @@ def part(plan: FleetPlan) -> str:
         stream_seconds=STREAM_SECONDS,
         check_seconds=haproxy.CHECK_SECONDS,
         response_seconds=plan.app.limits.response_seconds,
+        purge_ms=_purge_ms(plan),
         slots_map=SLOTS_MAP,
         slots=slots(plan),
         site_host=plan.site_host,
@@ -90,6 +91,15 @@ def _idle_seconds(plan: FleetPlan) -> int:
     """
     own = plan.app.limits.idle_seconds
     return max(own, plan.load_balancer.idle_seconds + IDLE_SLACK) if plan.load_balancer else own
+
+
+def _purge_ms(plan: FleetPlan) -> int:
+    """Milliseconds between two looks for connections to the app that are not needed; 0: none is kept.
+
+    HAProxy closes half of those each time. It has no upper limit for how long one may be idle, so the app may
+    close one first: nothing is lost by that, see templates/haproxy/kept.cfg.j2.
+    """
+    return int(1000 * min(1, plan.app.keep_alive_seconds / 8))
 
 
 def _as_edge(plan: FleetPlan) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import websocket
 
-from checks.kit.background import begun_early
+from checks.kit.background import begun_early, idle
 from checks.kit.check import could_not_be_tried, not_evaluated
 from checks.kit.site import Site, sign_in_person
 from slipway.stack import CheckSocket, WebSocket
@@ -131,6 +131,7 @@ def _frame(client: websocket.WebSocket) -> tuple[int, bytes]:
 
 
 @begun_early
+@idle
 def socket_without_sign_in(site: Site) -> Closed:
     """A socket that never signs in."""
     seconds = (site.live.number(declared(site).auth_ms) or 0) / 1000
@@ -144,6 +145,7 @@ def socket_without_sign_in(site: Site) -> Closed:
 
 
 @begun_early
+@idle
 def silent_socket(site: Site) -> Closed:
     """A socket that signs in and then sends nothing."""
     seconds = (site.live.number(declared(site).idle_ms) or 0) / 1000
@@ -154,6 +156,7 @@ def silent_socket(site: Site) -> Closed:
 
 
 @begun_early
+@idle
 def quiet_socket(site: Site) -> str:
     """What the echo answers on a socket on which nothing was sent for QUIET_SECONDS; empty: it was closed."""
     with opened(site) as client:

@@ -20,6 +20,20 @@ def begun_early(trial: Callable[..., T]) -> Callable[..., T]:
     return trial
 
 
+_IDLE: set[str] = set()
+
+
+def idle(trial: Callable[..., T]) -> Callable[..., T]:
+    """Mark a trial that only lets time pass: its checks come last, after those that spend the budget."""
+    _IDLE.add(trial.__name__)
+    return trial
+
+
+def is_idle(names: Iterable[str]) -> bool:
+    """Whether one of the trials called `names` only lets time pass."""
+    return not _IDLE.isdisjoint(names)
+
+
 class Background:
     """The trials of a run, and its checks that run ahead, each in its own thread."""
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from checks.kit.background import Background
+from checks.kit.background import Background, is_idle
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
 from checks.kit.in_turn import only_reads_a_host
 from checks.kit.needs import undeclared
@@ -195,12 +195,17 @@ def why_not_now(config: pytest.Config, check: Check) -> str:
 
 
 def _when(item: pytest.Item) -> tuple[int, int]:
-    """Roots first; then what waits for no trial; last what spends this machine's budget, and all of it."""
+    """Roots first; then what waits for no trial; then what spends this machine's budget, and all of it.
+
+    Last what waits for time to pass: meanwhile all others have run.
+    """
     check = check_of(item)
     if check is None:
         return 1, 0
     if check.id in ROOT_IDS:
         return 0, ROOT_IDS.index(check.id)
+    if is_idle(check.waits_for):
+        return 5, 0
     if check.spends != "nothing":
         return (3 if check.spends == "some" else 4), 0
     return (2 if check.waits_for or check.ahead or only_reads_a_host(item) else 1), 0

@@ -52,6 +52,10 @@ class Runtime(Setting):
     `["ffmpeg"]`; `ruby=1:3.1` pins a version. They come from the sources of the machine that builds."""
 
 
+_KEEP_ALIVE = {"node": 5, "bun": 10, "python": 5}
+_SHORTEST_KEEP_ALIVE = 2
+
+
 class Dependencies(Setting):
     """What a package manager installs: cached by the digest of `inputs`, shipped as the `deps` layer."""
 
@@ -98,6 +102,9 @@ class Process(Setting):
     """`web` only: a cheap public path for uptime monitors."""
     ready: PlainPath = "/ready"
     """`web` only: a path that answers 200 once the process can serve requests."""
+    keep_alive_seconds: int | None = Field(default=None, ge=0, le=3600)
+    """`web` only: how long the app itself keeps an idle connection; hosts look for unused ones eight times in
+    it. 0: every request gets a new connection. Default: 5 with node, 10 with bun, 5 with python, else 2."""
     boot_seconds: int = Field(default=30, ge=1, le=600)
     """Time limit from start to ready; exceeding it fails the release."""
     stop_signal: Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"] = "SIGTERM"
@@ -349,6 +356,13 @@ class App(Setting):
     def web(self) -> Process | None:
         """The process that serves requests, if the app has one."""
         return self.processes.get("web")
+
+    @property
+    def keep_alive_seconds(self) -> int:
+        """How long the web process keeps an idle connection: as it says, or as its runtime does by itself."""
+        if self.web is not None and self.web.keep_alive_seconds is not None:
+            return self.web.keep_alive_seconds
+        return _KEEP_ALIVE.get(self.runtime.name, _SHORTEST_KEEP_ALIVE)
 
     @property
     def load_paths(self) -> list[str]:

@@ -208,7 +208,7 @@ def _process(app: App, name: str, process: Process) -> Iterator[Broken]:
             "uptime monitors request it from outside; what must stay private belongs on the ready path",
         )
     if name != "web":
-        for key in ("health", "ready"):
+        for key in ("health", "ready", "keep_alive_seconds"):
             if key in process.model_fields_set:
                 yield (
                     ("processes", name, key),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import threading
 from collections.abc import Callable, Generator
 
 import pytest
 
+from checks import conftest
 from checks.kit.background import Background, begun_early
+from checks.kit.matrix import FOLDER
 from tests.unit.checks.conftest import Ran
 
 BEGUN = threading.Event()
@@ -158,3 +162,45 @@ def test_checks_that_read_a_host_run_on_all_hosts_at_once(run: Callable[..., Ran
     assert found["X1", "web2"] == "fail"
     assert found["X1", "data1"] == "pass"
     assert found["X2", "web2"] == "pass"
+
+
+def test_checks_that_run_ahead_take_fixtures_that_every_folder_has() -> None:
+    """`background` asks for them by name before the first check, from no folder of its own."""
+    known = set(vars(conftest)) | {"pytestconfig"}
+    wanted = {
+        (name, fixture)
+        for file in sorted(FOLDER.glob("*/test_*.py"))
+        for name, value in vars(importlib.import_module(f"checks.{file.parent.name}.{file.stem}")).items()
+        for mark in getattr(value, "pytestmark", [])
+        if mark.name == "check" and mark.args[0].ahead
+        for fixture in inspect.signature(value).parameters
+    }
+    assert {each for each in wanted if each[1] not in known} == set()
+    assert len(wanted) > 10
+
+
+IDLE = """
+from checks.kit.background import begun_early, idle
+
+@begun_early
+@idle
+def quiet(live):
+    return "open"
+
+@check("X1", waits_for=(quiet,), **RULE)
+def test_it_stays_open(background):
+    assert background.result(quiet) == "open"
+
+@check("X2", **RULE)
+def test_another(live, request):
+    names = [each.name for each in request.session.items]
+    assert names == ["test_another", "test_spends", "test_it_stays_open"]
+
+@check("X3", spends="some", **RULE)
+def test_spends(live): pass
+"""
+
+
+def test_a_check_that_lets_time_pass_comes_last(run: Callable[..., Ran]) -> None:
+    verdicts = run(IDLE).verdicts
+    assert (verdicts["X1/it-stays-open"], verdicts["X2/another"]) == ("pass", "pass")
