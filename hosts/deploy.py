@@ -45,7 +45,7 @@ ROLES: dict[Role, tuple[Deploy, ...]] = {
 def deploys(plan: FleetPlan, host: Host) -> tuple[Deploy, ...]:
     """What every host has, each part of the roles once, and what only some fleets have."""
     parts = dict.fromkeys(part for role, its in ROLES.items() if host.is_any(role) for part in its)
-    certificate = (acme,) if acme.wanted(plan, host) else ()
+    certificate: tuple[Deploy, ...] = (acme,) if acme.wanted(plan, host) else ()
     return (base, *parts, *certificate, *((aws,) if plan.hosts_come_and_go else ()))
 
 

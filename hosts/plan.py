@@ -70,7 +70,7 @@ class Acme:
     account_key: str = field(repr=False)
     """Private key of the account, PEM; every edge has it."""
     thumbprint: str
-    """Of that key (RFC 7638): the second half of the answer to every challenge."""
+    """The account key's (RFC 7638), which is the second half of the answer to every challenge."""
     roots: str = ""
     """Further authorities, PEM, by which the directory's own certificate is verified."""
 

@@ -1,4 +1,4 @@
-"""The site's certificate by ACME, on an edge: asked for, renewed, and given to HAProxy while it runs.
+"""The site's certificate by ACME, on an edge: ordered, renewed, and given to HAProxy while it runs.
 
 HAProxy answers HTTP-01 challenges by itself: the answer is the token and the thumbprint of the account's key,
 and both are known beforehand. So nothing listens for challenges, every edge answers those of any other, and
@@ -275,7 +275,7 @@ def _life(chain: bytes) -> tuple[float, float]:
     import ssl
 
     done = program.feed(("openssl", "x509", "-noout", "-startdate", "-enddate"), chain)
-    dates = dict(line.partition("=")[::2] for line in done.out.splitlines())
+    dates = {name: date for name, _, date in (line.partition("=") for line in done.out.splitlines())}
     if done.code != 0:
         raise AgentError("bad_certificate", "the authority's answer holds no certificate")
     begins, ends = (ssl.cert_time_to_seconds(dates[name]) for name in ("notBefore", "notAfter"))

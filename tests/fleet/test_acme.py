@@ -47,7 +47,7 @@ def authority(laptop: Laptop, folder: Path) -> None:
     text = json.dumps({"pebble": {**json.loads(text)["pebble"], "managementListenAddress": ":15000"}})
     files = [("/srv/pebble.json", 0o644, text.encode()), ("/srv/pebble", 0o755, binary().read_bytes())]
     files += [(f"/srv/{name}", 0o644, (folder / name).read_bytes()) for name in ("cert.pem", "key.pem")]
-    Docker().run("cp", "-", f"{PREFIX}-ca:/", stdin=as_tar(files))
+    Docker().run("cp", "-", f"{PREFIX}-ca:/", stdin=as_tar(tuple(files)))
     on("ca", "cd /srv && PEBBLE_VA_NOSLEEP=1 setsid ./pebble -config pebble.json >log 2>&1 </dev/null &")
     on("one", f"echo {ca.address} ca >> /etc/hosts")
     of_directory = (folder / "directory-ca.pem").read_text()
@@ -95,7 +95,7 @@ def test_before_dns_the_fleets_own_certificate_serves_and_what_is_missing_is_sai
     released = laptop.done("release", "--json", "--observe", "0", "--no-checks").json
     assert health(laptop)["release"] == released["release"]
     doctor = laptop.run("doctor").out
-    assert f"one has no certificate for {' and '.join(NAMES)} yet; asking for one failed" in doctor.replace(
+    assert f"one has no certificate for {' and '.join(NAMES)} yet; ordering one failed" in doctor.replace(
         "\n", " "
     )
 

@@ -107,9 +107,9 @@ def about_issue(host: str, found: Certificate, now: datetime | None = None) -> t
         asks = "every five minutes"
         if found.next and found.next > today.timestamp():
             asks = f"not before {day(found.next)}, because of the authority's limits"
-        return False, f"{has}; asking for one failed: {found.problem}", f"{host} tries again {asks}"
+        return False, f"{has}; ordering one failed: {found.problem}", f"{host} tries again {asks}"
     if found.ends is None:
-        return False, f"{has}; it has not asked for one", f"journalctl -u {SERVICE} on {host} says why"
+        return False, f"{has}; none was ordered", f"journalctl -u {SERVICE} on {host} says why"
     if not found.serve:
         served = f"{has}; it is a rehearsal's, so the fleet's own is served"
         return False, served, "slipway:acme.server: letsencrypt, then slipway up"

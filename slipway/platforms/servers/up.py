@@ -77,7 +77,7 @@ def _judge_site(project: Project, pem: str | None) -> list[str]:
 
 
 def _have_issued(fleet: Fleet) -> list[str]:
-    """What to say of the edges' certificates, after each has asked for one if that is due."""
+    """What to say of the edges' certificates, after each has ordered one if that is due."""
     found, failed = answers(
         lambda: fleet.each(fleet.by_role("edge"), lambda host: host.agent.certificate(now=True))
     )

@@ -189,10 +189,10 @@ NO_DNS = "a.example has no address in DNS"
     ("found", "good", "said"),
     [
         (LATER, True, "ends in 60 days and is renewed by itself on 2026-12-27"),
-        ({}, False, "has no certificate for a.example yet; it has not asked for one"),
+        ({}, False, "has no certificate for a.example yet; none was ordered"),
         ({"problem": NO_DNS, "at": NOW.timestamp(), "next": 0.0}, False, f"failed: {NO_DNS}"),
         ({**LATER, "serve": False}, False, "the fleet's own is served"),
-        ({**LATER, "problem": NO_DNS}, False, "ends in 60 days; asking for one failed"),
+        ({**LATER, "problem": NO_DNS}, False, "ends in 60 days; ordering one failed"),
     ],
 )
 def test_what_an_edge_says_of_its_certificate_is_one_sentence(
