@@ -39,7 +39,7 @@ class Settings:
     def __init__(self, paths: Paths) -> None:
         content = durable.read(paths.acme)
         if content is None:
-            raise AgentError("no_acme", f"{paths.acme} is missing: the stack has no slipway:acme")
+            raise AgentError("not_set_up", f"{paths.acme} is missing: the stack has no slipway:acme")
         fields = JsonObject.parse(content, "acme.json")
         self.directory = fields.line("directory")
         """URL of the authority's ACME directory."""
@@ -146,9 +146,13 @@ def renew(paths: Paths, settings: Settings, host: str) -> None:
         last.at = now
         last.problem = problem = unreachable(settings, host)
         if not problem:
+            # Noted beforehand: an attempt that is cut off counts as failed, and is not made again at once.
+            last.problem, last.failures = "the attempt was interrupted", last.failures + 1
+            last.next = now + pause(last.failures, settings.edges)
+            last.save(paths)
             last.problem, unwilling = _ask(paths, settings)
-            last.failures = last.failures + 1 if last.problem else 0
             last.next = now + pause(last.failures, settings.edges, unwilling=unwilling) if last.problem else 0
+            last.failures = last.failures if last.problem else 0
         last.save(paths)
         _say(last.problem or f"a certificate for {', '.join(settings.names)} was issued")
     serve(paths, settings)
@@ -243,7 +247,9 @@ def _ask(paths: Paths, settings: Settings) -> tuple[str, bool]:
         chain, key = durable.read(f"{made}.crt"), durable.read(f"{made}.key")
         if done.returncode != 0 or not chain or not key:
             return why(said), f"{_ERROR_TYPE}rateLimited" in said
-    begins, ends = _life(chain)
+    if (life := _life(chain)) is None:
+        return f"the answer of {settings.directory} holds no certificate", False
+    begins, ends = life
     durable.write(f"{paths.certificate}/issued.pem", one_pem(chain, key))
     about = {"names": settings.names, "directory": settings.directory, "begins": begins, "ends": ends}
     durable.write(f"{paths.certificate}/issued.json", json.dumps(about).encode())
@@ -270,14 +276,14 @@ def one_pem(chain: bytes, key: bytes) -> bytes:
     return b"".join(line.strip() + b"\n" for line in (chain + b"\n" + key).splitlines() if line.strip())
 
 
-def _life(chain: bytes) -> tuple[float, float]:
-    """When the first certificate begins and ends."""
+def _life(chain: bytes) -> tuple[float, float] | None:
+    """When the first certificate begins and ends; None if there is none."""
     import ssl
 
     done = program.feed(("openssl", "x509", "-noout", "-startdate", "-enddate"), chain)
     dates = {name: date for name, _, date in (line.partition("=") for line in done.out.splitlines())}
     if done.code != 0:
-        raise AgentError("bad_certificate", "the authority's answer holds no certificate")
+        return None
     begins, ends = (ssl.cert_time_to_seconds(dates[name]) for name in ("notBefore", "notAfter"))
     return float(begins), float(ends)
 
