@@ -22,7 +22,7 @@ from tests.pebble import binary, settings
 
 pytestmark = pytest.mark.fleet
 
-ROLES = {"one": "[edge, web, worker, data]", "ca": "edge"}
+ROLES = {"one": "[edge, web, worker, data]", "two": "edge", "ca": "edge"}
 NAMES = (DOMAIN, f"uploads.{DOMAIN}")
 RPS = 300
 SOCKETS = 100
@@ -30,7 +30,7 @@ SOCKETS = 100
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Laptop]:
-    """The stack is the server `one`; `ca` is the authority."""
+    """The stack is the server `one`; `two` is there and not listed, and `ca` is the authority."""
     if find_docker() is None:
         pytest.skip("no Docker")
     binary()
@@ -42,14 +42,15 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Laptop]:
 
 def authority(laptop: Laptop, folder: Path) -> None:
     """Start pebble on `ca`; the project's roots.pem holds what it and its certificates are verified by."""
-    one, ca = laptop.servers
+    one, two, ca = laptop.servers
     text = settings(folder, names=["ca", ca.address], listen=":14000", challenges_on=80, seconds=7_776_000)
     text = json.dumps({"pebble": {**json.loads(text)["pebble"], "managementListenAddress": ":15000"}})
     files = [("/srv/pebble.json", 0o644, text.encode()), ("/srv/pebble", 0o755, binary().read_bytes())]
     files += [(f"/srv/{name}", 0o644, (folder / name).read_bytes()) for name in ("cert.pem", "key.pem")]
     Docker().run("cp", "-", f"{PREFIX}-ca:/", stdin=as_tar(tuple(files)))
     on("ca", "cd /srv && PEBBLE_VA_NOSLEEP=1 setsid ./pebble -config pebble.json >log 2>&1 </dev/null &")
-    on("one", f"echo {ca.address} ca >> /etc/hosts")
+    for server in (one, two):
+        on(server.name, f"echo {ca.address} ca >> /etc/hosts")
     of_directory = (folder / "directory-ca.pem").read_text()
     context = ssl.create_default_context(cadata=of_directory)
     ends = time.monotonic() + 60
@@ -72,11 +73,11 @@ def with_acme(laptop: Laptop) -> None:
         )
 
 
-def served(laptop: Laptop) -> x509.Certificate:
-    """What the site shows, which must be trusted by what the pipeline trusts."""
+def served(laptop: Laptop, edge: int = 0) -> x509.Certificate:
+    """What an edge shows, which must be trusted by what the pipeline trusts."""
     file = laptop.root / f".slipway/{STACK}/tls/site-ca.pem"
     context = ssl.create_default_context(cafile=str(file))
-    with socket.create_connection((laptop.servers[0].address, 443), timeout=10) as raw:
+    with socket.create_connection((laptop.servers[edge].address, 443), timeout=10) as raw:
         shown = context.wrap_socket(raw, server_hostname=DOMAIN).getpeercert(binary_form=True)
     assert shown
     return x509.load_der_x509_certificate(shown)
@@ -89,8 +90,8 @@ def doctor_says(laptop: Laptop) -> tuple[str, str]:
     return said["level"], said["what"]
 
 
-def issuer(laptop: Laptop) -> str:
-    return served(laptop).issuer.rfc4514_string()
+def issuer(laptop: Laptop, edge: int = 0) -> str:
+    return served(laptop, edge).issuer.rfc4514_string()
 
 
 def test_before_dns_the_fleets_own_certificate_serves_and_what_is_missing_is_said(laptop: Laptop):
@@ -109,7 +110,7 @@ def test_before_dns_the_fleets_own_certificate_serves_and_what_is_missing_is_sai
 
 def test_once_dns_is_there_the_next_up_has_a_certificate(laptop: Laptop):
     address = laptop.servers[0].address
-    for machine in ("one", "ca"):
+    for machine in ("one", "two", "ca"):
         on(machine, f"echo {address} {' '.join(NAMES)} >> /etc/hosts")
     said = laptop.done("up").err
     assert f"one has a certificate for {' and '.join(NAMES)}, which ends in" in said, said
@@ -140,8 +141,18 @@ def test_checks_and_drift_know_what_belongs_to_it(laptop: Laptop):
     assert on("one", "systemctl is-active slipway-certificate.timer") == "active"
 
 
+def test_a_second_edge_gets_one_of_its_own_although_dns_leads_to_the_first(laptop: Laptop):
+    first = served(laptop)
+    laptop.list_servers(laptop.servers[:2])
+    with_acme(laptop)
+    assert f"two has a certificate for {' and '.join(NAMES)}" in laptop.done("up").err
+    assert "Pebble" in issuer(laptop, edge=1)
+    second = served(laptop, edge=1)
+    assert (served(laptop), second.public_key() == first.public_key()) == (first, False)
+
+
 def test_without_the_setting_the_server_is_as_if_it_had_never_been_there(laptop: Laptop):
-    laptop.list_servers(laptop.servers[:1])
+    laptop.list_servers(laptop.servers[:2])
     laptop.done("up")
     left = "ls /etc/slipway /etc/haproxy /etc/systemd/system | grep -E 'acme|certificate' || true"
     assert on("one", left) == ""
