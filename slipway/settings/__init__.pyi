@@ -21,6 +21,7 @@ from .checks import (
 )
 from .env import (
     REFS as REFS,
+    env_rules as env_rules,
     known_scopes as known_scopes,
     misfits as misfits,
     reaches as reaches,
