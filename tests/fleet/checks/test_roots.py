@@ -70,7 +70,7 @@ def full_disk(site: Site) -> Generator[None]:
     """The releases of web1 lie on a disk without room."""
     small = "/run/small"
     try:
-        on(site, "web1", f"mkdir -p {small} && mount -t tmpfs -o size=700m tmpfs {small}")
+        on(site, "web1", f"mkdir -p {small} && mount -t tmpfs -o size=700m,mode=755 tmpfs {small}")
         on(site, "web1", f"cp -a /srv/slipway/. {small}/ && mount --bind {small} /srv/slipway")
         on(site, "web1", "head -c 2G /dev/zero > /srv/slipway/filler 2>/dev/null || true")
         yield
@@ -111,7 +111,11 @@ CAUSES = (
         "a database that refuses the app",
         other_password,
         red=("I5/the-database-lets-the-apps-accounts-in",),
-        untried=("S2/the-site-answers", "I7/the-apps-role-is-no-superuser", "X2/types-are-not-guessed"),
+        untried=(
+            "I7/the-apps-role-is-no-superuser",
+            "X6/the-smoke-user-signs-in",
+            "X12/a-socket-opens-and-echoes",
+        ),
         says="the database refuses",
     ),
     Case(
