@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 
-from hosts import access
+from hosts import access, acme
 from hosts.base import AGENT, JOURNALD, LIB, SYSCTL
 from hosts.data import redis
 from hosts.data.redis import IN_CONTAINER, MEMORY
@@ -27,7 +27,7 @@ from hosts.plan import APPLIED, FleetPlan
 from hosts.previews import SITES, UPLOADS
 from hosts.run import dry_run, uploaded
 from hosts.units import UNITS
-from hosts.web import SLOTS_MAP
+from hosts.web import SLOTS_MAP, slots
 from slipway.settings import Host
 from slipway.settings.access import grants
 
@@ -70,6 +70,7 @@ def inventory_of(
         ssh_ports=sorted({22, host.ssh_port} if plan.ssh_access == "direct" else {22}),
         packages=packages(plan, host),
         ports=[opening.port for opening in openings(plan, host)],
+        app_ports=[port for slot in slots(plan) for port in slot.ports] if host.is_any("web") else [],
         operator_keys=more.get("operator_keys", by_now),
         granted={access.file_of(host): [each.fingerprint for each in granted]},
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],
@@ -78,9 +79,9 @@ def inventory_of(
     for name, command in commands:
         _take(found, name, command)
     _agent(found)
-    for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS):
+    for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS, acme.PEM):
         if known := found.files.get(path):
-            # Their content is not the set-up's: a digest, the agent's maps.
+            # Their content is not the set-up's: a digest, the agent's maps and certificate.
             found.files[path] = Placed("", known.mode, known.user, known.group)
     if host.is_any("data"):
         found.files[BINARY] = Placed("", "755", "root", "root")
