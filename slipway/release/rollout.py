@@ -22,6 +22,7 @@ from slipway.storage.records import Head, Release
 
 if TYPE_CHECKING:
     from slipway.build.manifest import Manifest
+    from slipway.release.stage import SignedEnv
 
 
 T = TypeVar("T")
@@ -88,6 +89,9 @@ class Rollout:
     steps: Steps = field(default_factory=Steps)
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when the command is interrupted: threads that still work end at their next step."""
+    signed_envs: dict[int, SignedEnv] = field(default_factory=dict[int, "SignedEnv"])
+    """By release that this command has staged. Written under `signing_env`: hosts are staged at once."""
+    signing_env: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def live(self) -> int | None:
