@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hosts.agent.signature import ENV, env_digest, env_statement
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
-from slipway.release.rollout import Phase, Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment, SignedEnv
 from slipway.settings import App, Role
 
 WORTH_REPORTING_SECONDS = 0.5
@@ -74,26 +74,6 @@ def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str
         env={scope: signed.env[scope] for scope in held},
         env_ticket=signed.ticket(held),
     )
-
-
-@dataclass(frozen=True)
-class SignedEnv:
-    """By scope, the env that a release runs with, signed for this command: hosts take no other."""
-
-    env: Mapping[str, Mapping[str, str]]
-    salts: Mapping[str, str]
-    digests: Mapping[str, str]
-    signer: str
-    signature: str
-
-    def ticket(self, scopes: Collection[str]) -> dict[str, object]:
-        """What a host needs to check the env of `scopes`, and to guess at that of no other."""
-        return {
-            "salts": {scope: self.salts[scope] for scope in scopes},
-            "digests": self.digests,
-            "signer": self.signer,
-            "signature": self.signature,
-        }
 
 
 def signed_env(rollout: Rollout, shipment: Shipment, *scopes: str) -> SignedEnv:

@@ -203,7 +203,7 @@ def test_with_cis_ssh_key_and_the_bucket_a_signed_release_is_not_staged_with_ano
     manifest = live.manifest(record.build).model_dump(mode="json")
     env = dict.fromkeys(("web", "task", "cron"), EVIL)
     with live.lease() as lease:
-        request = {
+        request: dict[str, Any] = {
             "fence": lease.fence, "step": 1, "release": record.number, "build": record.build,
             "config": record.config, "manifest": manifest, "ticket": record.ticket, "env": env,
             "site": "thief.test", "secret_names": [],

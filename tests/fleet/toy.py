@@ -97,7 +97,8 @@ class AgentHost:
 
     def env_ticket(self, request: dict[str, Any]) -> dict[str, object]:
         """What lets the host run the toy with its env, for every process that it may be a host of."""
-        env = {**{name: {} for name in request["manifest"]["processes"]}, **request["env"]}
+        env: dict[str, dict[str, str]] = {name: {} for name in request["manifest"]["processes"]}
+        env |= request["env"]
         digests = {scope: env_digest(scope, "", values) for scope, values in env.items()}
         content = env_statement(
             stack=self.project.fleet_id,
