@@ -21,7 +21,7 @@ from checks.exposed.traces import trace_in
 from checks.kit.check import check
 from checks.kit.roots import Roots
 from checks.kit.site import Site
-from slipway.traffic import pick
+from slipway.traffic import pick, sign_in_steps
 
 AT_ONCE = 8
 FUZZ_SECONDS = 20.0
@@ -71,7 +71,7 @@ def test_random_requests_break_nothing(site: Site, roots: Roots, pytestconfig: p
 
 def _identity(site: Site, roots: Roots) -> Mapping[str, str]:
     """The smoke user's headers; none if the app has no sign-in."""
-    return roots.person().session.headers if site.live.app.smoke.steps else {}
+    return roots.person().identity if sign_in_steps(site.live.app) else {}
 
 
 def at_random(routes: Sequence[Route], seed: int) -> Iterator[Trial]:

@@ -14,7 +14,7 @@ import httpx
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
 from checks.kit.site import Site, env_of_other
-from slipway.traffic import Step, fill_body
+from slipway.traffic import Step, fill_body, sign_in_steps
 
 REFUSED = (400, 401, 403, 404, 422)
 """How a wrong password is answered."""
@@ -47,9 +47,9 @@ class SignIn:
 
 
 def _sign_in(site: Site) -> SignIn:
-    step = next((step for step in site.live.app.smoke.steps if step.capture and step.body), None)
+    step = next((step for step in sign_in_steps(site.live.app) if step.body), None)
     if step is None:
-        not_evaluated("declare a smoke step that signs in: it sends a body and captures a token")
+        not_evaluated("declare a smoke step that signs in: its json holds ${NAME} of [env]")
     return SignIn(site, step)
 
 

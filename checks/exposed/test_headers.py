@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.site import Site, declared_request
+from checks.kit.site import Person, Site
 
 PATHS = ("/", "/no-such-page")
 """A page, and an error: forgetting the headers on errors is the usual mistake."""
@@ -169,11 +169,11 @@ def test_refusals_have_the_headers_too(site: Site) -> None:
     asvs="14.3.2",
     why="a cached answer for one user could be served to another",
     remedy="send Cache-Control: no-store on answers of the API",
-    needs=("checks.signed_in",),
+    needs=("smoke.steps", "checks.signed_in"),
 )
-def test_answers_of_the_api_are_not_cached(site: Site) -> None:
-    path = declared_request(site, "signed_in")[1]
-    value = site.get(path).headers.get("cache-control", "")
+def test_answers_of_the_api_are_not_cached(person: Person, signed_in: tuple[str, str]) -> None:
+    method, path = signed_in
+    value = person.request(method, path).headers.get("cache-control", "")
     assert "no-store" in value, f"{path}: Cache-Control is {value!r}"
 
 

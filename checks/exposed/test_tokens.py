@@ -17,8 +17,8 @@ import pytest
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.roots import FORGED, Problem, stand_on
-from checks.kit.site import Person, Site, declared_request, sign_in_person
-from slipway.stack import STICKY_COOKIE, CheckToken
+from checks.kit.site import Person, Site, cookie_header, declared_request, sign_in_person
+from slipway.stack import CheckToken
 
 SHORT_SECONDS = 900
 """An access token that lives no longer may outlive the sign-out: 15 minutes (OWASP ASVS 7.4.1)."""
@@ -241,7 +241,7 @@ def test_a_session_ends_with_its_sign_out(site: Site, forge: Forge) -> None:
     if declared.sign_out is None:
         not_evaluated("declare checks.token.sign_out in slipway.toml")
     user = sign_in_person(site, site.live)
-    cookie = _cookie(user)
+    cookie = user.cookie
     out = _send(user, declared.sign_out, cookie)
     assert out.status_code < 400, f"{declared.sign_out} answers {out.status_code}"
     if (refresh := site.live.app.checks.refresh) and cookie:
@@ -273,12 +273,12 @@ def test_a_refresh_token_works_once(site: Site) -> None:
     if refresh is None or not declared.rotates:
         not_evaluated("declare checks.refresh, and checks.token.rotates = true, in slipway.toml")
     user = sign_in_person(site, site.live)
-    cookie = _cookie(user)
+    cookie = user.cookie
     if not cookie:
         not_evaluated("signing in sets no cookie")
     first = _send(site, refresh, cookie)
     assert first.is_success, f"{refresh} with the cookie of the sign-in answers {first.status_code}"
-    fresh = _cookies(first.headers.get_list("set-cookie"))
+    fresh = cookie_header(first.headers.get_list("set-cookie"))
     assert fresh and fresh != cookie, f"{refresh} sets no new cookie"
     again = _send(site, refresh, cookie).status_code
     assert again in (400, 401, 403), f"the cookie from before the refresh still refreshes: {again}"
@@ -297,16 +297,6 @@ def _send(who: Site | Person, request: str, cookie: str) -> httpx.Response:
     method, _, path = request.partition(" ")
     site = who.site if isinstance(who, Person) else who
     return who.request(method, path, headers={"Cookie": cookie, "Origin": site.live.url})
-
-
-def _cookie(person: Person) -> str:
-    return _cookies(person.cookies)
-
-
-def _cookies(lines: list[str] | tuple[str, ...]) -> str:
-    """The Cookie header for Set-Cookie headers; a load balancer's cookie names a host and no user."""
-    found = (line.partition(";")[0] for line in lines)
-    return "; ".join(each for each in found if not each.startswith(STICKY_COOKIE))
 
 
 def _coded(claims: Claims) -> str:

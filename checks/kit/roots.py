@@ -19,6 +19,7 @@ from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.site import Person, Site, declared_request, sign_in_person
 from checks.kit.words import in_words, unreachable_host
 from slipway.stack import SlipwayError
+from slipway.traffic import sign_in_steps
 
 SITE = "S2/the-site-answers"
 CERTIFICATE = "X1/the-certificate-is-trusted-and-for-this-name"
@@ -77,8 +78,11 @@ class Roots:
 
     def sign_in(self) -> Problem | None:
         """Whether the smoke user can sign in; ends the check if the app does not declare how."""
-        if not self._site.live.app.smoke.steps:
-            not_evaluated("declare how to sign in: [[smoke.steps]] in slipway.toml")
+        if not sign_in_steps(self._site.live.app):
+            not_evaluated(
+                "declare how to sign in: in slipway.toml, a step of [[smoke.steps]]"
+                " whose json holds ${NAME} of [env]"
+            )
         return self._once(SIGN_IN, self._sign_in)
 
     def closed(self) -> Problem | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -16,8 +16,8 @@ import httpx
 import websocket
 
 from checks.kit.check import not_evaluated
-from slipway.stack import LOAD_HEADER, LiveStack
-from slipway.traffic import Answer, Session, fill_body, sign_in, steps_needed
+from slipway.stack import LOAD_HEADER, STICKY_COOKIE, LiveStack
+from slipway.traffic import Answer, Session, fill_body, sign_in, sign_in_steps
 
 TIMEOUT = 10.0
 
@@ -153,9 +153,19 @@ class Person:
     cookies: tuple[str, ...]
     """Every Set-Cookie header of the sign-in."""
 
+    @property
+    def cookie(self) -> str:
+        """The Cookie header of the session; empty if signing in set no cookie."""
+        return cookie_header(self.cookies)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The headers that say who this is: those of the smoke steps, else the session's cookie."""
+        return self.session.headers or ({"Cookie": self.cookie} if self.cookie else {})
+
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request as this user."""
-        headers = {**self.session.headers, **options.pop("headers", {})}
+        headers = {**self.identity, **options.pop("headers", {})}
         return self.site.request(method, path, headers=headers, **options)
 
     def ask(
@@ -177,8 +187,14 @@ def sign_in_person(site: Site, live: LiveStack, env: Mapping[str, str] | None = 
         cookies.extend(answer.headers.get_list("set-cookie"))
         return Answer(answer.status_code, answer.text)
 
-    session = sign_in(steps_needed(live.app), live.app, env or live.smoke_env, send)
+    session = sign_in(sign_in_steps(live.app), live.app, env or live.smoke_env, send)
     return Person(site, session, tuple(cookies))
+
+
+def cookie_header(lines: Iterable[str]) -> str:
+    """The Cookie header for Set-Cookie headers; a load balancer's cookie names a host and no user."""
+    found = (line.partition(";")[0] for line in lines)
+    return "; ".join(each for each in found if not each.startswith(STICKY_COOKIE))
 
 
 def env_of_other(live: LiveStack) -> Mapping[str, str]:

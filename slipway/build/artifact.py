@@ -5,18 +5,23 @@ build.cdx.json      the SBOM
 layers/<digest>     the layers, as in the builds bucket
 """
 
+import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from slipway.build import cache
-from slipway.build.build import Build, in_cache, input_digest, keep_build, refuse_another
+from slipway.build.build import Build, in_cache, input_digest, is_of, keep_build, refuse_another
 from slipway.build.command import client_env
-from slipway.build.manifest import canonical, read_manifest
+from slipway.build.manifest import Manifest, canonical, read_manifest, short
 from slipway.build.source import read_source, refuse_dirty
-from slipway.settings import BadInput, Project
+from slipway.settings import BadInput, Project, declared_rules
 
 MANIFEST, SBOM, LAYERS = "build.json", "build.cdx.json", "layers"
+LARGEST = 1 << 24
+"""Bytes of a manifest or an SBOM."""
 
 
 def write_artifact(build: Build, folder: Path) -> None:
@@ -40,47 +45,87 @@ def made_before(project: Project, which: str) -> Build:
     digest = input_digest(project.app, source, client_env(project.app, project.stack))
     folder = Path(which)
     if folder.is_dir():
-        digest_there = _take_in(folder)
-        found = in_cache(digest_there)
-    else:
-        found = in_cache(digest)
-        if found and found[0].id != which:
-            raise BadInput(
-                f"build {which} was made from another source, or with other settings, than are here: that is "
-                f"build {found[0].id}",
-                remedy="check out the commit that it was made from, or leave out --build",
-            )
+        made = _take_in(folder)
+        # Before it is remembered: a later build of the input that it names would be taken for it.
+        refuse_another(made.manifest, digest, project.app, source)
+        keep_build(made.manifest, made.sbom)
+        return replace(made, source=source)
+    found = in_cache(digest)
     if found is None:
         raise BadInput(
             f"no build {which} of what is here was made on this machine, and there is no such folder",
             remedy="`slipway build` makes it; give its id, or the folder of --output",
         )
     manifest, layers, sbom = found
+    if manifest.id != which:
+        raise BadInput(
+            f"build {which} was made from another source, or with other settings, than are here: that is "
+            f"build {manifest.id}",
+            remedy="check out the commit that it was made from, or leave out --build",
+        )
     refuse_another(manifest, digest, project.app, source)
     return Build(manifest, "cache", source, layers, sbom)
 
 
-def _take_in(folder: Path) -> str:
-    """Put an artifact into this machine's cache; returns the digest of its input."""
-    try:
-        content = json.loads((folder / MANIFEST).read_bytes())
-        sbom = (folder / SBOM).read_bytes()
-    except (OSError, ValueError) as error:
+def made_elsewhere(project: Project, folder: Path, commit: str) -> Build:
+    """The artifact in `folder`, which names `commit`, whatever commit is here.
+
+    Who made it is not trusted. So what it says is held to the rules of slipway.toml, and it is never found
+    by the input that it names, neither on this machine nor in a bucket. BadInput: it is of another commit,
+    app or processor, was changed, or breaks a rule.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}", remedy="give the folder of `slipway build --output`")
+    made = _take_in(folder)
+    manifest = made.manifest
+    named = f"build {short(manifest.id)}"
+    if not is_of(manifest, project.app):
+        raise BadInput(f"{named} is of app {manifest.app} for {manifest.arch}, not of {project.app.name}")
+    if manifest.git.sha != commit or manifest.git.dirty:
         raise BadInput(
-            f"{folder} holds no build: {error}", remedy="`slipway build --output` writes one"
-        ) from None
-    manifest = read_manifest(content, str(folder / MANIFEST))
+            f"{named} is not of commit {commit}, but of {manifest.git.sha or 'none'}",
+            remedy="give the artifact that was made from that commit",
+        )
+    for key, problem, remedy in declared_rules(manifest.as_declared(project.app)):
+        raise BadInput(f"{named}: {'.'.join(map(str, key))} {problem}", remedy=remedy)
+    return replace(made, origin="elsewhere")
+
+
+def _take_in(folder: Path) -> Build:
+    """Put the layers of an artifact, which are named by their content, into this machine's cache."""
+    manifest, sbom = _described(folder)
+    layers: dict[str, Path] = {}
     for layer in manifest.layers:
-        path = cache.layer_path(layer.digest)
+        path = layers[layer.digest] = cache.layer_path(layer.digest)
         given = folder / LAYERS / path.name
-        if path.exists():
-            continue
-        if not given.is_file() or f"sha256:{cache.file_digest(given)}" != layer.digest:
+        if not path.exists() and given.is_file() and f"sha256:{cache.file_digest(given)}" == layer.digest:
+            part = path.with_suffix(".part")
+            shutil.copyfile(given, part)
+            part.replace(path)
+        if not path.exists() or path.stat().st_size != layer.size:
             raise BadInput(
                 f"{given}: the {layer.kind} layer is missing or was changed", remedy="make the build again"
             )
-        part = path.with_suffix(".part")
-        shutil.copyfile(given, part)
-        part.replace(path)
-    keep_build(manifest, sbom)
-    return manifest.input
+        path.touch()
+    return Build(manifest, "cache", None, layers, sbom)
+
+
+def _described(folder: Path) -> tuple[Manifest, bytes]:
+    """Manifest and SBOM of the artifact in `folder`. BadInput: they are missing, or not what they must be."""
+    try:
+        for name in (MANIFEST, SBOM):
+            if (folder / name).stat().st_size > LARGEST:
+                raise ValueError(f"{name} is larger than {LARGEST} bytes")
+        content = json.loads((folder / MANIFEST).read_bytes())
+        sbom = (folder / SBOM).read_bytes()
+        json.loads(sbom)
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(
+            f"{folder} holds no build: {error}", remedy="`slipway build --output` writes one"
+        ) from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{folder / MANIFEST} holds no build", remedy="`slipway build --output` writes one")
+    manifest = read_manifest(cast("dict[str, Any]", content), str(folder / MANIFEST))
+    if f"sha256:{hashlib.sha256(sbom).hexdigest()}" != manifest.sbom:
+        raise BadInput(f"{folder / SBOM} was changed", remedy="make the build again")
+    return manifest, sbom

@@ -37,8 +37,9 @@ class Build:
     """A build that can be published or released."""
 
     manifest: Manifest
-    origin: Literal["made", "cache", "bucket"]
-    """Made just now, found on this machine, or found in the bucket (nothing to publish)."""
+    origin: Literal["made", "cache", "bucket", "elsewhere"]
+    """Made just now, found on this machine, found in the bucket (nothing to publish), or made by somebody
+    else, who may have named any input."""
     source: Source | None = None
     """The checkout; its commit may be later than the manifest's if the content is equal."""
     layers: Mapping[str, Path] = field(default_factory=dict[str, Path])
@@ -167,7 +168,12 @@ def _in_bucket(digest: str, app: App, bucket: Bucket, trusts: Trusts) -> Found |
 
 def is_made_of(manifest: Manifest, digest: str, app: App) -> bool:
     """Is `manifest` of the input `digest`, of `app` and for this machine's hosts?"""
-    return (manifest.input, manifest.app, manifest.arch) == (digest, app.name, architecture())
+    return manifest.input == digest and is_of(manifest, app)
+
+
+def is_of(manifest: Manifest, app: App) -> bool:
+    """Is `manifest` a build of `app` for this machine's hosts?"""
+    return (manifest.app, manifest.arch) == (app.name, architecture())
 
 
 def refuse_another(manifest: Manifest, digest: str, app: App, source: Source) -> None:
@@ -275,8 +281,8 @@ Signs = Callable[[bytes], tuple[str, str]]
 def publish(build: Build, bucket: Bucket, *, sign: Signs, progress: Progress | None = None) -> PublishReport:
     """Upload what `bucket` lacks of `build`, verified by checksum. Safe to repeat and to interrupt.
 
-    `sign` lets later releases find it by its input. The manifest is written last, so a manifest in the bucket
-    promises that everything it names is there.
+    `sign` lets later releases find it by its input, unless it was made elsewhere. The manifest is written
+    last, so a manifest in the bucket promises that everything it names is there.
     Raises SlipwayError if a layer in this machine's cache was damaged; BucketError from the bucket.
     """
     manifest = build.manifest
@@ -291,9 +297,10 @@ def publish(build: Build, bucket: Bucket, *, sign: Signs, progress: Progress | N
         sent = list(pool.map(send, manifest.layers))
     _once(bucket, f"builds/{manifest.id}.cdx.json", json.loads(build.sbom))
     _once(bucket, manifest.key, manifest.model_dump(mode="json"))
-    signer, signature = sign(input_statement(manifest))
-    entry = {"build": manifest.id, "signer": signer, "signature": signature}
-    bucket.put_json(input_key(manifest.input), entry)
+    if build.origin != "elsewhere":
+        signer, signature = sign(input_statement(manifest))
+        entry = {"build": manifest.id, "signer": signer, "signature": signature}
+        bucket.put_json(input_key(manifest.input), entry)
     digests = [layer.digest for layer in manifest.layers]
     return PublishReport(
         manifest.id,

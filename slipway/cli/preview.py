@@ -26,6 +26,9 @@ def open_(
         str,
         typer.Option("--build", help="A build made before: an id, or a folder of `slipway build`."),
     ] = "",
+    commit: Annotated[
+        str, typer.Option(help="With --build FOLDER: that build is of this commit, not of what is here.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Open a preview of what is here, or bring an open one to it.
@@ -36,12 +39,16 @@ def open_(
     Examples:
       slipway preview open pr-12
       slipway preview open pr-12 --build artifact --json
+      slipway preview open pr-12 --build artifact --commit 3d3c42e5aac5ba805825da76410c181273ba90b1
     """
     from slipway.preview.open import open_preview  # noqa: PLC0415
+    from slipway.settings import BadInput  # noqa: PLC0415
 
+    if commit and not artifact:
+        raise BadInput("--commit needs --build FOLDER", remedy="give the folder of `slipway build --output`")
     live = live_stack(stack)
     try:
-        opened = open_preview(live, name, progress(as_json=json), artifact=artifact)
+        opened = open_preview(live, name, progress(as_json=json), artifact=artifact, commit=commit)
     except KeyboardInterrupt:
         raise _interrupted(live, name) from None
     if json:

@@ -6,11 +6,12 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.preview import SIGNED_FOR, statement
-from slipway.build.artifact import made_before
-from slipway.build.build import build, publish
+from slipway.build.artifact import made_before, made_elsewhere
+from slipway.build.build import Build, build, publish
 from slipway.build.manifest import Manifest, short
 from slipway.preview.close import LEASE_SECONDS, tidy
 from slipway.preview.host import Begun, PreviewHost
@@ -37,8 +38,13 @@ class Open:
         return {**vars(self), "steps": dict(self.steps)}
 
 
-def open_preview(live: LiveStack, name: str, progress: Progress, *, artifact: str = "") -> Open:
+def open_preview(
+    live: LiveStack, name: str, progress: Progress, *, artifact: str = "", commit: str = ""
+) -> Open:
     """Open the preview `name`, or update it; `artifact`: a build that was made before, as for a release.
+
+    With `commit` it is the folder of a build of that commit, which need not be here. The build then says what
+    its processes and their env are; how previews are made (`[preview]`, the stack) is what is here.
 
     BadInput: the stack carries no previews, or the app cannot be one. AgentError: a step failed on the host;
     the preview is then listed with why. LeaseHeld: another command changes previews for too long.
@@ -46,16 +52,13 @@ def open_preview(live: LiveStack, name: str, progress: Progress, *, artifact: st
     begun = time.monotonic()
     steps: dict[str, float] = {}
     key = key_of(live)
-    if live.app.web is None:
-        raise BadInput("the app has no process web, so a preview would have no URL")
     host, url = PreviewHost(live), url_of(live, name)
     with progress.phase("build"):
-        made = (
-            made_before(live.project, artifact)
-            if artifact
-            else build(live.project, bucket=live.bucket, trusts=live.signing.trusts_build, progress=progress)
-        )
+        made = _made(live, artifact, commit, progress)
     manifest = made.manifest
+    app = manifest.as_declared(live.app)
+    if app.web is None:
+        raise BadInput("the app has no process web, so a preview would have no URL")
     steps["build"] = round(time.monotonic() - begun, 3)
     with live.lease(wait_seconds=LEASE_SECONDS):
         published = time.monotonic()
@@ -65,16 +68,24 @@ def open_preview(live: LiveStack, name: str, progress: Progress, *, artifact: st
             publish(made, live.bucket, sign=live.signing.build, progress=progress)
         steps["publish"] = round(time.monotonic() - published, 3)
         with progress.phase("open"):
-            own = Own(live, name, first.nonce, first.ports, key)
+            own = Own(live, app, name, first.nonce, first.ports, key)
             request = _request(own, first, manifest)
             reply = host.open(name, request, lambda line: progress.line(live.redact(line)))
             tidy(live, host.listed().previews)
     steps |= {step: seconds for step, seconds in reply.seconds.items() if step != "all"}
     with progress.phase("answer"):
-        _wait_for_answer(live, url, live.app.web.health)
+        _wait_for_answer(live, url, app.web.health)
     seconds = round(time.monotonic() - begun, 1)
     progress.line(f"preview {name} runs build {short(manifest.id)}")
     return Open(name, url, manifest.id, first.fresh, seconds, steps)
+
+
+def _made(live: LiveStack, artifact: str, commit: str, progress: Progress) -> Build:
+    if commit:
+        return made_elsewhere(live.project, Path(artifact), commit)
+    if artifact:
+        return made_before(live.project, artifact)
+    return build(live.project, bucket=live.bucket, trusts=live.signing.trusts_build, progress=progress)
 
 
 def _request(own: Own, first: Begun, manifest: Manifest) -> dict[str, object]:
@@ -86,7 +97,7 @@ def _request(own: Own, first: Begun, manifest: Manifest) -> dict[str, object]:
         "build": manifest.id,
         "site": urlsplit(own.outputs.url).hostname,
         "uploads_site": urlsplit(uploads.public_endpoint or "").hostname if uploads else None,
-        "secret_names": [name for name, var in live.app.env.items() if var.secret or var.source],
+        "secret_names": [name for name, var in own.app.env.items() if var.secret or var.source],
         "env": own.env(),
         "seed": live.app.preview.seed or "",
         "seed_seconds": live.app.preview.seed_seconds,

@@ -8,7 +8,7 @@ from hosts.agent.preview_record import TASKS, database_of
 from hosts.data import bucket_policies, scram
 from slipway.secrets.contract import compose
 from slipway.secrets.derived import PREVIEWS_KEY, Derived
-from slipway.settings import BadInput, Bucket, Outputs, Redis
+from slipway.settings import App, BadInput, Bucket, Outputs, Redis
 from slipway.settings.outputs import Database
 from slipway.stack import LiveStack
 
@@ -22,6 +22,8 @@ class Own:
     """One preview on the fleet `live`; `ports` are those of its web process, its Redis and its S3 server."""
 
     live: LiveStack
+    app: App
+    """slipway.toml, as the preview's build declares it."""
     name: str
     nonce: str
     ports: tuple[int, int, int]
@@ -77,16 +79,15 @@ class Own:
     @cached_property
     def secrets(self) -> dict[str, str]:
         """Secrets of the app that are shared by all previews, and the preview's own."""
-        shared = {name: value for name, value in self.live.secrets.items() if name in self.live.app.env}
+        shared = {name: value for name, value in self.live.secrets.items() if name in self.app.env}
         passwords = {name: self.derived.password(name) for name in (OWNER, APP, REDIS, UPLOADS, UPLOADS_ROOT)}
-        return {**shared, **self.derived.of_app(self.live.app), **passwords}
+        return {**shared, **self.derived.of_app(self.app), **passwords}
 
     def env(self) -> dict[str, dict[str, str]]:
         """By process and one-off, its env. BadInput: a value is missing."""
-        scopes = (*self.live.app.processes, *TASKS)
+        scopes = (*self.app.processes, *TASKS)
         return {
-            scope: compose(self.live.app, self.live.stack, self.outputs, self.secrets, scope)
-            for scope in scopes
+            scope: compose(self.app, self.live.stack, self.outputs, self.secrets, scope) for scope in scopes
         }
 
     def services(self) -> dict[str, object]:

@@ -12,6 +12,7 @@ from .app import (
     WebSocket as WebSocket,
 )
 from .app_file import load_app as load_app
+from .app_rules import declared_rules as declared_rules
 from .checks import (
     CheckSocket as CheckSocket,
     CheckToken as CheckToken,

@@ -18,7 +18,6 @@ from slipway.traffic.sign_in import (
     sign_in,
     sign_in_steps,
     signed_in_steps,
-    steps_needed,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ __all__ = [
     "sign_in",
     "sign_in_steps",
     "signed_in_steps",
-    "steps_needed",
 ]
 
 

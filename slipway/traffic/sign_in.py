@@ -126,15 +126,6 @@ def _value(name: str, values: Mapping[str, str]) -> str:
     return values[name]
 
 
-def steps_needed(app: App) -> list[Step]:
-    """The smoke steps up to the last one that captures something a socket's messages name."""
-    if app.websocket is None:
-        return []
-    wanted = names_in("".join([*app.websocket.open, app.websocket.echo]))
-    last = max((i for i, step in enumerate(app.smoke.steps) if wanted & step.capture.keys()), default=-1)
-    return app.smoke.steps[: last + 1]
-
-
 def names_in(template: str) -> set[str]:
     """The names `${…}` of a template."""
     return set(re.findall(r"\$\{(\w+)\}", template))

@@ -7,7 +7,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import tempfile
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
@@ -16,17 +15,19 @@ from typing import Any
 import pytest
 
 from slipway.platforms.local.docker import find_docker
-from slipway.platforms.platform import platform_of
-from slipway.progress import Silent
-from slipway.secrets import age
 from slipway.settings import open_project
-from tests.fleet.checks.harness import run_checks
 from tests.fleet.command import slipway
-from tests.fleet.conftest import KEEP, NAME, write_project
+from tests.fleet.foreign import Foreign, adopted, assert_no_red
 from tests.fleet.toy import AgentHost
 
-STANDIN = Path(__file__).with_name("standins") / "image"
-NO_SERVICES = "  slipway:database: none\n  slipway:redis: false\n  slipway:uploads: false\n"
+
+def _compile(app: Path) -> None:
+    """The program that the Dockerfile copies."""
+    go = {**os.environ, "CGO_ENABLED": "0"}
+    subprocess.run(["go", "build", "-o", "app", "."], cwd=app, env=go, check=True)
+
+
+IMAGE = Foreign("image", prepare=_compile)
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +35,8 @@ def root() -> Generator[Path]:
     """A project with one web host. The app's folder has a program and a Dockerfile that copies it."""
     if find_docker() is None or not shutil.which("go"):
         pytest.skip("needs Docker and Go")
-    root = Path(tempfile.gettempdir()) / f"slipway-{NAME}-image-{os.getuid()}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLIPWAY_AGE_KEY_FILE", str(root / "age.key"))
-        if not (root / "Pulumi.yaml").exists():
-            write_project(root, f"{NAME}-image", web=1, worker=0)
-            settings = root / "Pulumi.local.yaml"
-            named = settings.read_text().replace("slipway:app: board\n", f"slipway:app: app\n{NO_SERVICES}")
-            settings.write_text(named)
-            (root / "age.key").write_text(f"{age.new_key()}\n")
-        shutil.rmtree(root / "app", ignore_errors=True)
-        shutil.copytree(STANDIN, root / "app")
-        go = {**os.environ, "CGO_ENABLED": "0"}
-        subprocess.run(["go", "build", "-o", "app", "."], cwd=root / "app", env=go, check=True)
-        platform_of(open_project("local", root)).bring_up(Silent())
+    with adopted(IMAGE) as root:
         yield root
-        if not os.environ.get(KEEP):
-            platform_of(open_project("local", root)).take_down(Silent(), volumes=True)
-            shutil.rmtree(root)
 
 
 def release(root: Path) -> dict[str, Any]:
@@ -108,8 +93,5 @@ def test_a_change_is_shipped_and_taken_back_warm(root: Path):
     assert seen(root)["text"] == "one\n"
 
 
-def test_no_check_of_hosts_is_red(root: Path):
-    found = run_checks(root, "I3", "I7", "I9", "I11", "P9", "S4", "S8")
-    wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
-    assert wrong == {}, found.said
-    assert found.ids("pass"), found.said
+def test_no_check_is_red_for_no_fault_of_the_app(root: Path):
+    assert_no_red(root)

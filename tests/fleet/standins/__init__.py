@@ -1,1 +1,1 @@
-"""Small apps that declare as little as an app may, each in a folder of its own."""
+"""Small apps as their ecosystems write them, each in a folder of its own; some declare next to nothing."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slipway.build.artifact import made_before, write_artifact
-from slipway.build.build import build
-from slipway.settings import BadInput
-from tests.unit.build.conftest import MakeProject, write
+from slipway.build.artifact import made_before, made_elsewhere, write_artifact
+from slipway.build.build import build, in_cache, publish
+from slipway.build.manifest import input_key, manifest_id
+from slipway.build.runtime import architecture
+from slipway.settings import BadInput, SlipwayError
+from tests.s3 import S3
+from tests.unit.build.conftest import MakeProject, commit, git, write
 
 MAKE = {"command": "tr a-z A-Z < a.txt > b.txt"}
 
@@ -66,3 +70,93 @@ def test_an_artifact_that_is_not_of_this_source_is_refused(
     with pytest.raises(Exception, match=message) as refused:
         made_before(project, which)
     assert isinstance(refused.value, BadInput) or what == "manifest"
+
+
+def test_an_artifact_that_is_refused_is_not_found_by_the_input_that_it_names(
+    make_project: MakeProject, tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the input of another source, which this machine would build next."""
+    project = make_project({"a.txt": "abc"}, build=MAKE)
+    made = build(project)
+    write_artifact(made, tmp_path / "artifact")
+    monkeypatch.setenv("XDG_CACHE_HOME", elsewhere)
+    write(project.context, {"a.txt": "abd"})
+    with pytest.raises(BadInput, match="was not made from what is here"):
+        made_before(project, str(tmp_path / "artifact"))
+    assert in_cache(made.manifest.input) is None
+
+
+@pytest.fixture
+def pull_request(
+    make_project: MakeProject, tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Path, str]:
+    """A project at one commit, the artifact of another one, and that one's hash."""
+    project = make_project({"a.txt": "abc"}, build=MAKE)
+    commit(project.context)
+    write(project.context, {"a.txt": "changed"})
+    commit(project.context, "Change it")
+    made = build(project)
+    write_artifact(made, tmp_path / "artifact")
+    git(project.context, "reset", "-q", "--hard", "HEAD~1")
+    monkeypatch.setenv("XDG_CACHE_HOME", elsewhere)
+    return project, tmp_path / "artifact", made.manifest.git.sha
+
+
+def forge(folder: Path, **changed: object) -> None:
+    """Change an artifact's manifest as whoever makes it can: the id fits again."""
+    content = json.loads((folder / "build.json").read_text()) | changed
+    (folder / "build.json").write_text(json.dumps(content | {"id": manifest_id(content)}))
+
+
+def test_a_build_of_another_commit_is_taken_if_that_commit_is_given(
+    pull_request: tuple[Any, Path, str],
+) -> None:
+    project, folder, head = pull_request
+    with pytest.raises(BadInput, match="was not made from what is here"):
+        made_before(project, str(folder))
+    made = made_elsewhere(project, folder, head)
+    assert made.manifest.git.sha == head
+    assert [path.is_file() for path in made.layers.values()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"git": {"sha": "0" * 40}}, "is not of commit"),
+        ({"app": "another"}, "is of app another"),
+        ({"arch": "arm64" if architecture() == "x64" else "x64"}, "is of app tiny for"),
+        (
+            {"declared": {"env": {"PLATFORM_PREVIEWS_KEY": {"secret": True}}}},
+            "env.PLATFORM_PREVIEWS_KEY",
+        ),
+        (
+            {"processes": {"web": {"command": "./serve", "role": "web", "directory": "x\nUser=root"}}},
+            "is not a manifest",
+        ),
+        ({"sbom": "sha256:" + "0" * 64}, "build.cdx.json was changed"),
+    ],
+)
+def test_what_whoever_made_it_could_forge_is_refused(
+    changed: dict[str, Any], message: str, pull_request: tuple[Any, Path, str]
+) -> None:
+    project, folder, head = pull_request
+    forge(folder, **changed)
+    with pytest.raises(SlipwayError, match=message):
+        made_elsewhere(project, folder, head)
+
+
+def test_a_build_made_elsewhere_never_stands_for_the_input_that_it_names(
+    pull_request: tuple[Any, Path, str], s3: S3
+) -> None:
+    """It names the input of what is here, as a pull request could, and would be released in its place."""
+    project, folder, head = pull_request
+    here = build(project).manifest
+    forge(folder, input=here.input)
+    made = made_elsewhere(project, folder, head)
+    bucket = s3.bucket()
+    publish(made, bucket, sign=lambda _: ("ci", "signature"))
+    assert bucket.get_json(input_key(here.input)) is None
+    assert bucket.get_json(made.manifest.key)
+    found = in_cache(here.input)
+    assert found
+    assert found[0].id == here.id

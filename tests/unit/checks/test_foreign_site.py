@@ -94,6 +94,108 @@ def test_nothing_is_red_for_no_fault_of_the_app(plan: FleetPlan, tmp_path: Path)
     assert unsaid == set()
 
 
+MEMBERS = """
+import http.server, json, os
+
+class App(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        by_header = self.headers.get("Authorization") == "Bearer t0ken"
+        known = by_header or "session=t0ken" in self.headers.get("Cookie", "")
+        if self.path == "/me":
+            stored = {"Cache-Control": KEPT} if KEPT else {}
+            return self.answer(200 if known else 401, {"name": "smoke"}, stored if known else {})
+        # Its router runs in the browser: every path that it does not know is its page.
+        self.answer(200, {"page": "here"})
+
+    def do_POST(self):
+        sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "{}")
+        right = isinstance(sent, dict) and sent.get("password") == os.environ["PASSWORD"]
+        cookie = {"Set-Cookie": "session=t0ken; HttpOnly; Secure; SameSite=Lax; Path=/"} if right else {}
+        self.answer(200 if right else 401, {"token": "t0ken"} if right else {}, cookie)
+
+    def answer(self, status, document, headers={}):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), App).serve_forever()
+"""
+"""A sign-in that answers with a token and sets a cookie; either will do. No sockets."""
+BY_COOKIE = """
+name = "members"
+runtime = { name = "none" }
+[processes.web]
+command = "env PASSWORD=correct-horse-battery python3 web.py"
+health = "/up"
+ready = "/up"
+[env.SMOKE_PASSWORD]
+value = "correct-horse-battery"
+scope = ["smoke"]
+[checks]
+signed_in = "GET /me"
+[[smoke.steps]]
+name = "sign in"
+request = "POST /sign-in"
+json = { password = "${SMOKE_PASSWORD}" }
+"""
+BY_HEADER = (
+    BY_COOKIE
+    + """
+capture = { token = "token" }
+[[smoke.steps]]
+name = "who am I"
+request = "GET /me"
+headers = { Authorization = "Bearer ${token}" }
+"""
+)
+
+
+def members(folder: Path, settings: str, kept: str = "no-store") -> Path:
+    """The app MEMBERS with `settings`, whose answers to a signed-in user have `kept` as Cache-Control."""
+    folder.mkdir()
+    (folder / "web.py").write_text(f"KEPT = {kept!r}\n{MEMBERS}")
+    (folder / "slipway.toml").write_text(settings)
+    return folder
+
+
+@pytest.mark.parametrize("settings", [BY_HEADER, BY_COOKIE], ids=["by header", "by cookie"])
+def test_an_app_without_sockets_signs_its_user_in(plan: FleetPlan, tmp_path: Path, settings: str) -> None:
+    with behind_an_edge(plan, tmp_path, members(tmp_path / "app", settings)) as place:
+        found = checks_from_outside(place, "--only", "X2/answers,X4/session,X6,P10/errors")
+    wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
+    assert wrong == {}, found.said
+    assert {
+        "P10/errors-for-unknown-pages-expose-no-internals", "X2/answers-of-the-api-are-not-cached",
+        "X4/session-cookies-are-hidden-from-scripts", "X6/signed-in-users-are-accepted",
+        "X6/the-smoke-user-signs-in",
+    } <= found.ids("pass"), found.said  # fmt: skip
+
+
+def test_what_a_user_is_answered_is_what_may_not_be_cached(plan: FleetPlan, tmp_path: Path) -> None:
+    with behind_an_edge(plan, tmp_path, members(tmp_path / "app", BY_HEADER, "max-age=600")) as place:
+        found = checks_from_outside(place, "--only", "X2/answers")
+    assert "max-age=600" in found.reason("X2/answers-of-the-api-are-not-cached"), found.said
+
+
+def test_steps_that_sign_no_one_in_are_no_sign_in(plan: FleetPlan, tmp_path: Path) -> None:
+    steps = '[[smoke.steps]]\nname = "is up"\nrequest = "GET /up"\n'
+    settings = BY_COOKIE[: BY_COOKIE.index("[[smoke.steps]]")] + steps
+    with behind_an_edge(plan, tmp_path, members(tmp_path / "app", settings)) as place:
+        found = checks_from_outside(place, "--only", "X6,X7/known,P10/no-declared")
+    assert found.ids("fail") == set(), found.said
+    unjudged = {"X6/the-smoke-user-signs-in", "X6/signed-in-users-are-accepted"}
+    assert unjudged <= found.ids("not evaluated"), found.said
+    assert "P10/no-declared-route-breaks" in found.ids("pass"), found.said
+
+
 def test_a_site_that_is_down_is_one_failure(plan: FleetPlan, tmp_path: Path) -> None:
     with behind_an_edge(plan, tmp_path, STANDINS / "plain") as place:
         pass

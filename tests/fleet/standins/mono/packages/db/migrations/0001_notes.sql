@@ -1,0 +1,1 @@
+CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, sent_at TEXT);
