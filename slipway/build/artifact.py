@@ -2,6 +2,7 @@
 
 build.json          the manifest
 build.cdx.json      the SBOM
+commit              the commit that it was made at: an unchanged build names an earlier one in its manifest
 layers/<digest>     the layers, as in the builds bucket
 """
 
@@ -17,11 +18,12 @@ from slipway.build.build import Build, in_cache, input_digest, is_of, keep_build
 from slipway.build.command import client_env
 from slipway.build.manifest import Manifest, canonical, read_manifest, short
 from slipway.build.source import read_source, refuse_dirty
-from slipway.settings import BadInput, Project, declared_rules
+from slipway.settings import BadInput, Project, env_rules
 
-MANIFEST, SBOM, LAYERS = "build.json", "build.cdx.json", "layers"
+MANIFEST, SBOM, COMMIT, LAYERS = "build.json", "build.cdx.json", "commit", "layers"
 LARGEST = 1 << 24
 """Bytes of a manifest or an SBOM."""
+WRITES_ONE = "`slipway build --output` writes one"
 
 
 def write_artifact(build: Build, folder: Path) -> None:
@@ -30,6 +32,8 @@ def write_artifact(build: Build, folder: Path) -> None:
     for path in build.layers.values():
         shutil.copyfile(path, folder / LAYERS / path.name)
     (folder / SBOM).write_bytes(build.sbom)
+    state = build.source or build.manifest.git
+    (folder / COMMIT).write_text(f"{state.sha}{'-dirty' if state.dirty else ''}\n")
     (folder / MANIFEST).write_bytes(canonical(build.manifest.model_dump(mode="json")))
 
 
@@ -68,11 +72,11 @@ def made_before(project: Project, which: str) -> Build:
 
 
 def made_elsewhere(project: Project, folder: Path, commit: str) -> Build:
-    """The artifact in `folder`, which names `commit`, whatever commit is here.
+    """The artifact in `folder`, which says that it is of `commit`, whatever commit is here.
 
-    Who made it is not trusted. So what it says is held to the rules of slipway.toml, and it is never found
-    by the input that it names, neither on this machine nor in a bucket. BadInput: it is of another commit,
-    app or processor, was changed, or breaks a rule.
+    Who made it is not trusted. So the env that it declares is held to the rules of slipway.toml, and it is
+    never found by the input that it names, neither on this machine nor in a bucket. BadInput: it is of
+    another commit, app or processor, was changed, or breaks a rule.
     """
     if not folder.is_dir():
         raise BadInput(f"there is no folder {folder}", remedy="give the folder of `slipway build --output`")
@@ -81,12 +85,13 @@ def made_elsewhere(project: Project, folder: Path, commit: str) -> Build:
     named = f"build {short(manifest.id)}"
     if not is_of(manifest, project.app):
         raise BadInput(f"{named} is of app {manifest.app} for {manifest.arch}, not of {project.app.name}")
-    if manifest.git.sha != commit or manifest.git.dirty:
+    claimed = _small(folder, COMMIT).decode(errors="replace").strip()
+    if claimed != commit:
         raise BadInput(
-            f"{named} is not of commit {commit}, but of {manifest.git.sha or 'none'}",
+            f"{named} is not of commit {commit}, but of {claimed[:50]}",
             remedy="give the artifact that was made from that commit",
         )
-    for key, problem, remedy in declared_rules(manifest.as_declared(project.app)):
+    for key, problem, remedy in env_rules(manifest.as_declared(project.app)):
         raise BadInput(f"{named}: {'.'.join(map(str, key))} {problem}", remedy=remedy)
     return replace(made, origin="elsewhere")
 
@@ -112,20 +117,24 @@ def _take_in(folder: Path) -> Build:
 
 def _described(folder: Path) -> tuple[Manifest, bytes]:
     """Manifest and SBOM of the artifact in `folder`. BadInput: they are missing, or not what they must be."""
+    sbom = _small(folder, SBOM)
     try:
-        for name in (MANIFEST, SBOM):
-            if (folder / name).stat().st_size > LARGEST:
-                raise ValueError(f"{name} is larger than {LARGEST} bytes")
-        content = json.loads((folder / MANIFEST).read_bytes())
-        sbom = (folder / SBOM).read_bytes()
+        content = json.loads(_small(folder, MANIFEST))
         json.loads(sbom)
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(
-            f"{folder} holds no build: {error}", remedy="`slipway build --output` writes one"
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{folder} holds no build: {error}", remedy=WRITES_ONE) from None
     if not isinstance(content, dict):
-        raise BadInput(f"{folder / MANIFEST} holds no build", remedy="`slipway build --output` writes one")
+        raise BadInput(f"{folder / MANIFEST} holds no build", remedy=WRITES_ONE)
     manifest = read_manifest(cast("dict[str, Any]", content), str(folder / MANIFEST))
     if f"sha256:{hashlib.sha256(sbom).hexdigest()}" != manifest.sbom:
         raise BadInput(f"{folder / SBOM} was changed", remedy="make the build again")
     return manifest, sbom
+
+
+def _small(folder: Path, name: str) -> bytes:
+    try:
+        if (folder / name).stat().st_size > LARGEST:
+            raise BadInput(f"{folder / name} is larger than {LARGEST} bytes")
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BadInput(f"{folder} holds no build: {error}", remedy=WRITES_ONE) from None

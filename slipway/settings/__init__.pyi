@@ -12,7 +12,6 @@ from .app import (
     WebSocket as WebSocket,
 )
 from .app_file import load_app as load_app
-from .app_rules import declared_rules as declared_rules
 from .checks import (
     CheckSocket as CheckSocket,
     CheckToken as CheckToken,
@@ -22,6 +21,7 @@ from .checks import (
 )
 from .env import (
     REFS as REFS,
+    env_rules as env_rules,
     known_scopes as known_scopes,
     misfits as misfits,
     reaches as reaches,

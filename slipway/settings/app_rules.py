@@ -15,12 +15,7 @@ from slipway.settings.violations import Broken, KeyPath, shown
 
 def broken_rules(app: App, folder: Path) -> list[Broken]:
     """Everything in `app` that cannot work; `folder` is the one slipway.toml is in."""
-    return [*build_rules(app, folder), *declared_rules(app)]
-
-
-def declared_rules(app: App) -> list[Broken]:
-    """Everything in `app` that cannot work, beside how it is built."""
-    return [*process_rules(app), *env_rules(app), *traffic_rules(app)]
+    return [*build_rules(app, folder), *process_rules(app), *env_rules(app), *traffic_rules(app)]
 
 
 _EXACT = {

@@ -91,7 +91,8 @@ def pull_request(
     make_project: MakeProject, tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Any, Path, str]:
     """A project at one commit, the artifact of another one, and that one's hash."""
-    project = make_project({"a.txt": "abc"}, build=MAKE)
+    processes = {"web": {"command": "./serve"}, "worker": {"command": "./work"}}
+    project = make_project({"a.txt": "abc"}, build=MAKE, processes=processes)
     commit(project.context)
     write(project.context, {"a.txt": "changed"})
     commit(project.context, "Change it")
@@ -122,7 +123,6 @@ def test_a_build_of_another_commit_is_taken_if_that_commit_is_given(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"git": {"sha": "0" * 40}}, "is not of commit"),
         ({"app": "another"}, "is of app another"),
         ({"arch": "arm64" if architecture() == "x64" else "x64"}, "is of app tiny for"),
         (
@@ -143,6 +143,23 @@ def test_what_whoever_made_it_could_forge_is_refused(
     forge(folder, **changed)
     with pytest.raises(SlipwayError, match=message):
         made_elsewhere(project, folder, head)
+
+
+def test_an_unchanged_build_is_of_the_commit_that_it_was_taken_from(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Its manifest names the commit at which it was made first."""
+    project = make_project({"a.txt": "abc"}, build=MAKE)
+    commit(project.context)
+    first = build(project).manifest.git.sha
+    git(project.context, "commit", "-q", "--allow-empty", "-m", "Change nothing")
+    made = build(project)
+    assert made.manifest.git.sha == first
+    assert made.source
+    write_artifact(made, tmp_path / "artifact")
+    assert made_elsewhere(project, tmp_path / "artifact", made.source.sha).manifest == made.manifest
+    with pytest.raises(BadInput, match="is not of commit"):
+        made_elsewhere(project, tmp_path / "artifact", first)
 
 
 def test_a_build_made_elsewhere_never_stands_for_the_input_that_it_names(
