@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hosts import haproxy
+from hosts import acme, haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
 from hosts.agent.preview_record import PreviewPaths
 from hosts.operations import install
@@ -47,7 +47,10 @@ class Uploads:
 
 def place(plan: FleetPlan) -> list[str]:
     """The certificate. Returns its path."""
-    install(name="site certificate", src=plan.site_pem.read_bytes(), dest=SITE_PEM, mode="600")
+    pem = plan.site_pem.read_bytes()
+    install(name="site certificate", src=pem, dest=SITE_PEM, mode="600")
+    if plan.acme:
+        acme.place(pem)
     return [SITE_PEM]
 
 
@@ -67,7 +70,8 @@ def part(plan: FleetPlan, *, own: Host | None = None) -> str:
         check_seconds=haproxy.CHECK_SECONDS,
         stream_seconds=STREAM_SECONDS,
         url=plan.outputs.url,
-        site_pem=SITE_PEM,
+        site_pem=acme.PEM if plan.acme else SITE_PEM,
+        acme=plan.acme,
         site_host=plan.site_host,
         names=_names(plan),
         load_digest=plan.load_digest,

@@ -58,6 +58,24 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Acme:
+    """How edges get the site's certificate by themselves."""
+
+    directory: str
+    """URL of the authority's ACME directory."""
+    email: str
+    names: tuple[str, ...]
+    serve: bool
+    """False for a rehearsal, whose certificate is not served."""
+    account_key: str = field(repr=False)
+    """Private key of the account, PEM; every edge has it."""
+    thumbprint: str
+    """The account key's (RFC 7638), which is the second half of the answer to every challenge."""
+    roots: str = ""
+    """Further authorities, PEM, by which the directory's own certificate is verified."""
+
+
+@dataclass(frozen=True)
 class FleetPlan:
     """One fleet, before it is set up. Frozen and picklable: every host is set up by a separate process."""
 
@@ -87,6 +105,8 @@ class FleetPlan:
     """The host that sets itself up; None on the operator's machine."""
     signers: str = ""
     """Who may release to the stack: text of the file that hosts check releases against."""
+    acme: Acme | None = None
+    """None: the edge serves `site_pem`."""
     packed_load_digest: str = ""
     """`load_digest`, in a kit: it holds no secrets."""
 

@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-from hosts import edge, haproxy, previews, web
+from hosts import acme, edge, haproxy, previews, web
 from hosts.plan import FleetPlan
 from slipway.settings import Host
 
@@ -23,6 +23,8 @@ def deploy(plan: FleetPlan, host: Host) -> None:
     if needs_lua(plan, host):
         files.append(haproxy.body_limit())
     haproxy.serve(configuration(plan, host), *files)
+    if host.is_any("edge") and plan.acme is None:
+        acme.clear()
 
 
 def needs_lua(plan: FleetPlan, host: Host) -> bool:

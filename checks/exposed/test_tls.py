@@ -43,7 +43,7 @@ def test_hsts_covers_a_year_and_subdomains(site: Site) -> None:
     severity="critical",
     asvs="12.2.2",
     why="a certificate that clients do not trust does not prove who answers",
-    remedy="slipway secrets set SITE_CERTIFICATE (platform servers), or the listener's certificate (aws)",
+    remedy="slipway:acme or SITE_CERTIFICATE (platform servers), or the listener's certificate (aws)",
 )
 def test_the_certificate_is_trusted_and_for_this_name(edge: Site) -> None:
     for door in doors(edge):

@@ -20,7 +20,8 @@ KITS_OWN = re.compile(
 )
 """Where the kit puts secrets."""
 PRIVATE_KEYS = re.compile(
-    r"/etc/haproxy/(site|web)\.pem|/etc/slipway/(postgresql|pgbouncer|s3)/server\.key|/etc/ssh/ssh_host_\w+_key"
+    r"/etc/haproxy/(site|web|acme)\.pem|/etc/slipway/acme\.key|/var/lib/slipway/certificate/issued\.pem"
+    r"|/etc/slipway/(postgresql|pgbouncer|s3)/server\.key|/etc/ssh/ssh_host_\w+_key"
     r"|/etc/ssl/private/ssl-cert-snakeoil\.key"
 )
 """Where the kit and Debian put private keys."""

@@ -46,6 +46,13 @@ class Paths:
         self.cron_lease = f"{self.run}/cron-owner.json"
         self.map = f"{root}/etc/haproxy/slots.map"
         self.haproxy = f"{root}/run/haproxy/admin.sock"
+        self.site_pem = f"{root}/etc/haproxy/site.pem"
+        self.acme_pem = f"{root}/etc/haproxy/acme.pem"
+        self.acme = f"{self.etc}/acme.json"
+        self.acme_key = f"{self.etc}/acme.key"
+        self.acme_roots = f"{self.etc}/acme-roots.pem"
+        self.certificate = f"{self.lib}/certificate"
+        """What an edge was issued by ACME, and how its last attempt ended."""
         self.live_port = 8080
         self.candidate_port = 8081
 

@@ -37,11 +37,12 @@ COMMANDS = {
     "forward": ("forward", "command"),
     "credentials": ("credentials", "command"),
     "preview": ("preview", "command"),
+    "certificate": ("certificate", "command"),
 }
 """Command → module and function in it, imported only for that command."""
 _LOCAL = (
-    *("announce", "converge", "credentials", "cron", "forward", "handover", "leave", "measure"),
-    *("restore", "retire"),
+    *("announce", "certificate", "converge", "credentials", "cron", "forward", "handover", "leave"),
+    *("measure", "restore", "retire"),
 )
 """Commands that systemd starts without a request on stdin."""
 

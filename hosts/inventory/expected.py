@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 
-from hosts import access
+from hosts import access, acme
 from hosts.base import AGENT, JOURNALD, LIB, SYSCTL
 from hosts.data import redis
 from hosts.data.redis import IN_CONTAINER, MEMORY
@@ -78,9 +78,9 @@ def inventory_of(
     for name, command in commands:
         _take(found, name, command)
     _agent(found)
-    for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS):
+    for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS, acme.PEM):
         if known := found.files.get(path):
-            # Their content is not the set-up's: a digest, the agent's maps.
+            # Their content is not the set-up's: a digest, the agent's maps and certificate.
             found.files[path] = Placed("", known.mode, known.user, known.group)
     if host.is_any("data"):
         found.files[BINARY] = Placed("", "755", "root", "root")

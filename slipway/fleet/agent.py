@@ -23,6 +23,7 @@ class Order(NamedTuple):
 
 _LOOK_SECONDS, _LOCK_SECONDS = 20.0, 30.0
 _WORK_SECONDS = 1800.0
+_CERTIFICATE_SECONDS = 600.0
 _DRAIN_SECONDS = 4500.0
 """The longest drain (an hour) and the longest boot that slipway.toml allows, with a margin."""
 
@@ -226,6 +227,13 @@ class Agent:
     def stats(self) -> replies.Stats:
         """HAProxy's counters by slot."""
         return self._call("stats", {}, replies.Stats, seconds=_LOOK_SECONDS)
+
+    def certificate(self, *, now: bool = False) -> replies.Certificate:
+        """How the edge gets its certificate; with `now`, after an attempt that does not wait for its turn."""
+        seconds = _LOOK_SECONDS + (_CERTIFICATE_SECONDS if now else 0)
+        return self._call(
+            "certificate", {"do": "now" if now else "look"}, replies.Certificate, seconds=seconds
+        )
 
 
 def _ordered(order: Order | None) -> dict[str, int]:

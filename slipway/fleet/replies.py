@@ -258,3 +258,20 @@ class Stats(Reply):
     """`stats`: HAProxy's counters by slot, named as in docs/agent.md."""
 
     slots: dict[str, dict[str, int]] = Field(default_factory=dict[str, dict[str, int]])
+
+
+class Certificate(Reply):
+    """How an edge gets the site's certificate by ACME. Times are seconds since 1970."""
+
+    names: list[str]
+    serve: bool
+    """False for a rehearsal."""
+    ends: float | None = None
+    """None: none was issued yet."""
+    renews: float | None = None
+    at: float | None = None
+    """When the last attempt was."""
+    problem: str = ""
+    """Why it failed."""
+    next: float | None = None
+    """When the authority may be asked again."""

@@ -3,9 +3,11 @@
 Pure: PEM in, PEM out. Where a platform keeps them is its own business.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
@@ -67,6 +69,28 @@ def ensure_leaf_pem(held: bytes | None, authority: Authority, hosts: Sequence[st
     ):
         return held
     return _make_leaf(issuer, authority.key, names)
+
+
+def make_account_key() -> bytes:
+    """A new private key, P-256, in the form of PEM that ACME clients read (SEC 1)."""
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
+def thumbprint(key_pem: bytes) -> str:
+    """The thumbprint (RFC 7638) of the public half of a key that `make_account_key` made."""
+    key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("not a key that slipway made")
+    point = key.public_key().public_numbers()
+    x, y = (_base64url(number.to_bytes(32, "big")) for number in (point.x, point.y))
+    # The members in this order and without spaces: the digest is of the text.
+    return _base64url(sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest())
+
+
+def _base64url(content: bytes) -> str:
+    return urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def _make_leaf(issuer: x509.Certificate, issuer_key: bytes, names: Sequence[str]) -> bytes:

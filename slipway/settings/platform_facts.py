@@ -23,7 +23,7 @@ class PlatformFacts:
 
 PLATFORMS: dict[PlatformName, PlatformFacts] = {
     "local": PlatformFacts(sections=("local",), needs_domain=False, keeps_keys_here=True),
-    "servers": PlatformFacts(sections=("servers",)),
+    "servers": PlatformFacts(sections=("servers", "acme")),
     "aws": PlatformFacts(sections=("aws", "cloudflare")),
 }
 

@@ -51,6 +51,7 @@ TABLES: tuple[tuple[str, KeyPath], ...] = (
 STACK_TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("slipway:local", stack.LocalFleet),
     ("slipway:servers", stack.Server),
+    ("slipway:acme", stack.Acme),
     ("slipway:retention", stack.Retention),
     ("slipway:prove", stack.Prove),
     ("slipway:aws", aws.Aws),

@@ -20,6 +20,7 @@ _CHECK_ID = r"^[PISX][0-9]{1,2}/[a-z0-9-]+$"
 _WAIVER = r"^.*\S.*, until [0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _REQUEST = r"^(GET|POST|PUT|PATCH|DELETE|HEAD) /[!-~]*$"
 _CALENDAR = r"^ *[A-Za-z0-9*][A-Za-z0-9 *:,./~_+-]*$"
+_ACME_EMAIL = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 _MEMORY = r"^[1-9][0-9]{0,6}[MG]$"
 
 
@@ -41,9 +42,12 @@ Request = Annotated[str, StringConstraints(pattern=_REQUEST)]
 CheckId = Annotated[str, StringConstraints(pattern=_CHECK_ID)]
 WaiverText = Annotated[str, StringConstraints(pattern=_WAIVER)]
 Command = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True), MayHoldLines()]
+AcmeEmail = Annotated[str, StringConstraints(pattern=_ACME_EMAIL)]
+"""An e-mail address that may name a folder, as it does for the ACME client."""
 Memory = Annotated[str, StringConstraints(pattern=_MEMORY)]
 
 PATTERNS: dict[str, tuple[str, str]] = {
+    _ACME_EMAIL: ("must be an e-mail address", 'for example "oncall@example.com"'),
     PATH_PATTERN: (
         'must start with "/" and contain only visible ASCII characters',
         "percent-encode all others",

@@ -10,7 +10,13 @@ from pydantic import Field, model_validator
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
 from slipway.settings.outputs import Roles
 from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
-from slipway.settings.schema import Lines, Name, Setting
+from slipway.settings.schema import AcmeEmail, Lines, Name, Setting
+
+ACME_DIRECTORIES = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+"""Authorities that the settings know by a word: URLs of their ACME directories."""
 
 
 class Server(Setting):
@@ -43,6 +49,28 @@ class Server(Setting):
     def ssh_port(self) -> int:
         """The port in `ssh`; 22 if it has none."""
         return int(self.ssh.partition("@")[2].partition(":")[2] or 22)
+
+
+class Acme(Setting):
+    """A certificate that browsers trust, which the edge gets and renews by itself; see docs/servers.md."""
+
+    email: AcmeEmail
+    """Where the authority writes to if something is wrong with the account."""
+    server: str = "letsencrypt"
+    """`letsencrypt`; `staging`, a rehearsal at Let's Encrypt whose certificate is not served; or the URL of
+    the ACME directory of another authority. By naming it you accept its terms of service."""
+    ca_certificates: str = ""
+    """PEM file, relative to Pulumi.yaml: authorities to trust, for a `server` of your own."""
+
+    @property
+    def directory(self) -> str:
+        """URL of the ACME directory."""
+        return ACME_DIRECTORIES.get(self.server, self.server)
+
+    @property
+    def serve(self) -> bool:
+        """Is the certificate for clients? No client trusts one of a rehearsal."""
+        return self.directory != ACME_DIRECTORIES["staging"]
 
 
 class LocalFleet(Setting):
@@ -121,6 +149,8 @@ class Stack(Setting):
     """Platform `local` only; see below."""
     servers: list[Server] = Field(default_factory=list[Server])
     """Platform `servers` only; see below."""
+    acme: Acme | None = None
+    """Platform `servers` only: the edge's certificate comes by itself; see below."""
     retention: Retention = Retention()
     """See below."""
     prove: Prove = Prove()

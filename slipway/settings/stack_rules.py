@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from slipway.settings.platform_facts import section_owners
-from slipway.settings.stack import Stack
+from slipway.settings.stack import ACME_DIRECTORIES, Stack
 from slipway.settings.violations import Broken, shown
 
 _SSH = re.compile(r"^[a-z_][a-z0-9_-]*@[A-Za-z0-9_][A-Za-z0-9._-]*(:[0-9]{1,5})?$")
@@ -14,6 +14,8 @@ _DOMAIN = re.compile(
     r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 )
 _PUBLIC = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+_ACME_URL = re.compile(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9._~/-]*$")
+MOST_ACME_EDGES = 4
 _LONGEST_FLEET_ID = 54
 """A bucket's name has 63 characters at most, and `-uploads` is appended."""
 
@@ -43,6 +45,7 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
         yield from _ports(stack)
     if "servers" in stack.facts.sections:
         yield from _servers(stack)
+        yield from _acme(stack)
     if "aws" in stack.facts.sections and stack.aws is None:
         yield ("aws",), f"is required on platform {stack.platform}", 'at least `account: "123456789012"`'
     if stack.aws is not None:
@@ -133,6 +136,40 @@ def _servers(stack: Stack) -> Iterator[Broken]:
                 "must be a public host key",
                 "take it from the server's console: cat /etc/ssh/ssh_host_ed25519_key.pub",
             )
+
+
+def _acme(stack: Stack) -> Iterator[Broken]:
+    """HTTP-01 proves one name at a time, and one account has few attempts."""
+    if (acme := stack.acme) is None:
+        return
+    if acme.server not in ACME_DIRECTORIES and not _ACME_URL.match(acme.server):
+        yield (
+            ("acme", "server"),
+            f"must be {', '.join(ACME_DIRECTORIES)} or an https URL, got {shown(acme.server)}",
+            'for example "https://ca.example.com/acme/acme/directory"',
+        )
+    if acme.ca_certificates and acme.server in ACME_DIRECTORIES:
+        yield (
+            ("acme", "ca_certificates"),
+            f"is for an authority of your own, and server is {acme.server}",
+            "remove it",
+        )
+    if stack.previews:
+        yield (
+            ("acme",),
+            f"cannot prove *.{stack.domain}, which previews need, by HTTP",
+            "remove it, and set SITE_CERTIFICATE to a certificate for that name too",
+        )
+    if "." not in stack.domain or _is_address(stack.domain):
+        yield ("domain",), "must be a public name for slipway:acme", 'for example "app.example.com"'
+    edges = sum("edge" in server.roles for server in stack.servers)
+    if edges > MOST_ACME_EDGES:
+        yield (
+            ("acme",),
+            f"serves {MOST_ACME_EDGES} edges at most, not {edges}: each gets a certificate of its own,"
+            " and Let's Encrypt issues five a week for the same names",
+            "fewer edges, or remove it and set SITE_CERTIFICATE",
+        )
 
 
 def _twice(stack: Stack) -> Iterator[Broken]:

@@ -7,13 +7,24 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from slipway.platforms.authority import Authority, ensure_leaf_pem, make_authority
+from hosts.agent.certificate import SERVICE
+from hosts.plan import Acme
+from slipway.fleet.replies import Certificate
+from slipway.platforms.authority import (
+    Authority,
+    ensure_leaf_pem,
+    make_account_key,
+    make_authority,
+    thumbprint,
+)
 from slipway.platforms.servers.outputs import (
+    ACME_ACCOUNT_KEY,
     CA_CERTIFICATE,
     CA_KEY,
     DATA_CERTIFICATE,
     FLEET_SITE,
     WEB_CERTIFICATE,
+    acme_roots,
     site_names,
     web_certificate,
 )
@@ -46,11 +57,63 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
             names[web_certificate(server.name)] = [server.name, server.address]
     if not held.get(SITE_CERTIFICATE):
         names[FLEET_SITE] = site_names(project.stack)
+    account = {}
+    if project.stack.acme:
+        account = {ACME_ACCOUNT_KEY: held.get(ACME_ACCOUNT_KEY) or make_account_key().decode()}
     leaves = {
         entry: ensure_leaf_pem(held.get(entry, "").encode(), authority, hosts).decode()
         for entry, hosts in names.items()
     }
-    return {CA_CERTIFICATE: authority.certificate.decode(), CA_KEY: authority.key.decode(), **leaves}
+    return {
+        CA_CERTIFICATE: authority.certificate.decode(),
+        CA_KEY: authority.key.decode(),
+        **leaves,
+        **account,
+    }
+
+
+def acme_of(project: Project, secrets: Mapping[str, str]) -> Acme | None:
+    """How edges get the site's certificate by themselves; None if they do not, or a person provides one.
+
+    BadInput: the file of `ca_certificates` is none.
+    """
+    settings, key = project.stack.acme, secrets.get(ACME_ACCOUNT_KEY)
+    if settings is None or not key or secrets.get(SITE_CERTIFICATE):
+        return None
+    return Acme(
+        directory=settings.directory,
+        email=settings.email,
+        names=tuple(site_names(project.stack)),
+        serve=settings.serve,
+        account_key=key,
+        thumbprint=thumbprint(key.encode()),
+        roots=acme_roots(project),
+    )
+
+
+def about_issue(host: str, found: Certificate, now: datetime | None = None) -> tuple[bool, str, str]:
+    """Whether all is well with what the edge `host` says of its certificate; what to say; and the remedy."""
+    today = now or datetime.now(UTC)
+
+    def day(seconds: float) -> str:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+    names = " and ".join(found.names)
+    has = f"{host} has no certificate for {names} yet"
+    if found.ends is not None:
+        left = (datetime.fromtimestamp(found.ends, UTC) - today).days
+        has = f"{host} has a certificate for {names}, which ends in {left} days"
+    if found.problem:
+        asks = "every five minutes"
+        if found.next and found.next > today.timestamp():
+            asks = f"not before {day(found.next)}, because of the authority's limits"
+        return False, f"{has}; ordering one failed: {found.problem}", f"{host} tries again {asks}"
+    if found.ends is None:
+        return False, f"{has}; none was ordered", f"journalctl -u {SERVICE} on {host} says why"
+    if not found.serve:
+        served = f"{has}; it is a rehearsal's, so the fleet's own is served"
+        return False, served, "slipway:acme.server: letsencrypt, then slipway up"
+    return True, f"{has} and is renewed by itself on {day(found.renews or found.ends)}", ""
 
 
 WARN_DAYS = 30

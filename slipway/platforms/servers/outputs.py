@@ -1,6 +1,7 @@
 """A stack of servers: its outputs, composed from the settings; and the files that ssh and TLS need."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,13 @@ WEB_CERTIFICATE = "PLATFORM_WEB_CERTIFICATE_"
 FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
 """Entry: the site's certificate by the fleet's authority, used while there is no SITE_CERTIFICATE."""
 
+ACME_ACCOUNT_KEY = "PLATFORM_ACME_ACCOUNT_KEY"
+"""Entry: the private key of the account at the ACME authority, which every edge has."""
+
+
+BOTH = "tls/site-ca.pem"
+"""In the state folder: the authorities of the site's certificate where it comes by ACME."""
+
 
 def web_certificate(host: str) -> str:
     """The entry of the web host called `host`."""
@@ -44,12 +52,14 @@ def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site
     edge = next(server for server in stack.servers if "edge" in server.roles)
     services = DataServices(stack, data.name, data.address)
     ca_file = str(state_dir / "tls/ca.pem")
+    # Until a certificate is issued, and after one has ended, the edge serves the fleet's own.
+    site_ca = str(state_dir / BOTH) if stack.acme else ca_file
     return Outputs(
         stack=stack.name,
         platform="servers",
         url=f"https://{stack.domain}",
         connect=f"{edge.public or edge.ssh_host}:443",
-        ca_file="" if public_site else ca_file,
+        ca_file="" if public_site else site_ca,
         hosts=[_host(server) for server in stack.servers],
         ssh_config=str(state_dir / "ssh_config"),
         builds=services.builds(ca_file),
@@ -58,6 +68,28 @@ def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site
         redis=services.redis(),
         secrets=SecretStore(kind="age", location=str(secrets)),
     )
+
+
+def acme_roots(project: Project) -> str:
+    """The text of the file of `slipway:acme`'s `ca_certificates`; empty without. BadInput if it is none."""
+    named = project.stack.acme.ca_certificates if project.stack.acme else ""
+    if not named:
+        return ""
+    try:
+        text = (project.root / named).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadInput(f"slipway:acme.ca_certificates: {named} cannot be read: {problem}") from None
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise BadInput(f"slipway:acme.ca_certificates: {named} holds no certificate in PEM form")
+    return text
+
+
+def _both_authorities(project: Project, own: bytes) -> bytes:
+    """What the site's certificate may be signed by: the fleet's own authority, and those that all trust."""
+    import certifi  # noqa: PLC0415 - few stacks need it
+
+    known = ssl.get_default_verify_paths().cafile or certifi.where()
+    return own + (acme_roots(project).encode() or Path(known).read_bytes())
 
 
 def uploads_name(stack: Stack) -> str:
@@ -95,7 +127,10 @@ def open_outputs(project: Project, secrets: Mapping[str, str]) -> Outputs:
             f"stack {project.stack.name} is not up: its secret store has no {CA_CERTIFICATE}",
             remedy=f"slipway up --stack {project.stack.name}; then commit {outputs.secrets.location}",
         )
-    keep_private(project.state_dir / "tls/ca.pem", authority.strip().encode() + b"\n")
+    own = authority.strip().encode() + b"\n"
+    keep_private(project.state_dir / "tls/ca.pem", own)
+    if project.stack.acme:
+        keep_private(project.state_dir / BOTH, _both_authorities(project, own))
     return outputs
 
 

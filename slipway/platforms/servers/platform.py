@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from hosts.plan import FleetPlan
+from slipway.fleet.fleet import Fleet, answers
 from slipway.platforms.own_hosts import OwnHosts
 from slipway.platforms.platform import Diagnosis, Examination, Opened, ok, warn
 from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
@@ -39,7 +40,28 @@ class ServersPlatform(OwnHosts):
 
     def examinations(self) -> tuple[Examination, ...]:
         """The age key, and the certificates by which the fleet's services know each other."""
-        return (*super().examinations(), self.certificates)
+        issue = (self.issue,) if self.project.stack.acme else ()
+        return (*super().examinations(), self.certificates, *issue)
+
+    def issue(self) -> Iterable[Diagnosis]:
+        """Every edge has a certificate by ACME, or says why not."""
+        from slipway.platforms.servers.certificates import about_issue  # noqa: PLC0415 - slow to import
+
+        try:
+            if self.secrets.get(SITE_CERTIFICATE):
+                yield ok(f"{SITE_CERTIFICATE} is served, so slipway:acme asks for none")
+                return
+            fleet = Fleet(self.open().outputs)
+        except BadInput:
+            return  # what is wrong with the age key, or that the stack is not up, is said of it
+        edges = fleet.by_role("edge")
+        found, failed = answers(lambda: fleet.each(edges, lambda host: host.agent.certificate()))
+        for name, error in failed.items():
+            renew = f"slipway up --stack {self.project.stack.name}"
+            yield warn(f"{name} cannot say how it gets its certificate: {error}", renew)
+        for name, each in found.items():
+            good, what, remedy = about_issue(name, each)
+            yield ok(what) if good else warn(what, remedy)
 
     def certificates(self) -> Iterable[Diagnosis]:
         """The fleet's own certificates are good for a while."""
@@ -71,6 +93,8 @@ class ServersPlatform(OwnHosts):
 
     def renewal(self, outputs: Outputs) -> str:
         """A certificate from a public authority is renewed by a person."""
+        if self.project.stack.acme and outputs.ca_file:
+            return f"slipway doctor --stack {outputs.stack} says why the edge could not renew it"
         if outputs.ca_file:
             return super().renewal(outputs)
         replace = f"slipway secrets set {SITE_CERTIFICATE} --stack {outputs.stack} < site.pem"

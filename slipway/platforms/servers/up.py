@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hosts.plan import FleetPlan
 from hosts.set_up import set_up
-from slipway.fleet.fleet import Fleet
+from slipway.fleet.fleet import Fleet, answers
 from slipway.platforms.data_host import secret_names
 from slipway.platforms.s3_server import binary_for, find_versitygw
-from slipway.platforms.servers.certificates import ensure_certificates, judge
+from slipway.platforms.servers.certificates import about_issue, acme_of, ensure_certificates, judge
 from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
@@ -56,6 +56,9 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
             set_up(plan, progress, *set_ups(project, outputs, secrets))
         with progress.phase("health"):
             wait_for_services(fleet, outputs)
+        if plan.acme:
+            with progress.phase("certificate"):
+                site_warnings = _have_issued(fleet)
         for line in (*site_warnings, *_about_reaching(project, outputs)):
             progress.line(line)
     return outputs
@@ -65,10 +68,24 @@ def _judge_site(project: Project, pem: str | None) -> list[str]:
     """What to say of the site's certificate. BadInput if there is one that does not fit."""
     if pem:
         return judge(pem, site_names(project.stack), project.stack.name).warnings()
+    if project.stack.acme:
+        return []
     return [
         "the site's certificate is by the fleet's own authority, which browsers do not trust: "
         f"slipway secrets set {SITE_CERTIFICATE} --stack {project.stack.name} < site.pem, then slipway up"
     ]
+
+
+def _have_issued(fleet: Fleet) -> list[str]:
+    """What to say of the edges' certificates, after each has ordered one if that is due."""
+    found, failed = answers(
+        lambda: fleet.each(fleet.by_role("edge"), lambda host: host.agent.certificate(now=True))
+    )
+    said = [f"{name} cannot say how it gets its certificate: {error}" for name, error in failed.items()]
+    for name, each in found.items():
+        _, what, remedy = about_issue(name, each)
+        said.append(f"{what}; {remedy}" if remedy else what)
+    return said
 
 
 def _s3_server(fleet: Fleet, found: dict[str, Found], progress: Progress) -> Path | None:
@@ -123,6 +140,7 @@ def fleet_plan(
         signers=signers(project),
         secrets=secrets,
         ca_file=laid("ca.pem", CA_CERTIFICATE),
+        acme=acme_of(project, secrets),
         site_pem=laid("site.pem", SITE_CERTIFICATE, FLEET_SITE),
         host_pems={
             **{

@@ -195,3 +195,32 @@ def test_a_project_name_that_no_bucket_could_have_is_refused(project: Path):
     (project / "Pulumi.yaml").write_text("runtime: python\nname: My_Board\n")
     with pytest.raises(InvalidSettings, match=r"Pulumi\.yaml:2 name: must be lowercase letters"):
         load_stack(project, "local")
+
+
+def test_a_certificate_by_acme_needs_what_http_can_prove(project: Path):
+    servers = "  slipway:platform: servers\n  slipway:servers:\n    - " + SERVER % (
+        "one",
+        "[edge, web, data]",
+    )
+
+    def said(rest: str, domain: str = "app.example.com") -> str:
+        return "\n".join(refused(project, f"{servers}\n  slipway:domain: {domain}\n{rest}"))
+
+    assert "acme.email: is required" in said("  slipway:acme: {}\n").replace("slipway:", "")
+    assert "must be an e-mail address" in said("  slipway:acme: {email: ../x@example.com}\n")
+    mail = "email: ops@example.com"
+    assert "must be letsencrypt, staging or an https URL" in said(
+        f"  slipway:acme: {{{mail}, server: http://ca.example/d}}\n"
+    )
+    assert "is for an authority of your own" in said(f"  slipway:acme: {{{mail}, ca_certificates: r.pem}}\n")
+    assert "cannot prove *.app.example.com" in said(f"  slipway:acme: {{{mail}}}\n  slipway:previews: true\n")
+    assert "must be a public name" in said(f"  slipway:acme: {{{mail}}}\n", domain="10.0.0.7")
+    local = refused(project, f"  slipway:platform: local\n  slipway:acme: {{{mail}}}\n")
+    assert any("acme: is for platform servers" in each for each in local)
+    (project / "Pulumi.local.yaml").write_text(
+        f"config:\n{servers}\n  slipway:domain: app.example.com\n"
+        f"  slipway:acme: {{{mail}, server: staging}}\n"
+    )
+    acme = load_stack(project, "local").acme
+    assert acme
+    assert (acme.directory, acme.serve) == ("https://acme-staging-v02.api.letsencrypt.org/directory", False)

@@ -1,17 +1,20 @@
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from hosts.digest import setup_digest
+from slipway.fleet.replies import Certificate
 from slipway.platforms import authority, data_host
-from slipway.platforms.authority import ensure_leaf_pem, make_authority
-from slipway.platforms.servers.certificates import ending, ensure_certificates, judge
+from slipway.platforms.authority import ensure_leaf_pem, make_account_key, make_authority, thumbprint
+from slipway.platforms.servers.certificates import about_issue, acme_of, ending, ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
 from slipway.secrets.signing import signers_file
 from slipway.secrets.store import ensure_random
 from slipway.settings import BadInput, Project
+from slipway.settings.stack import Acme
 from tests.unit.platforms.servers.conftest import Memory
 
 NAMES = ["board.example", "uploads.board.example"]
@@ -120,3 +123,89 @@ def test_a_certificate_that_does_not_fit_is_refused_without_a_word_of_it(pem: st
     assert problem in caught.value.message
     assert "slipway secrets set SITE_CERTIFICATE --stack prod" in caught.value.remedy
     assert "PRIVATE" not in caught.value.message
+
+
+def by_acme(project: Project, **settings: str) -> Project:
+    acme = Acme.model_validate({"email": "ops@example.com", **settings})
+    object.__setattr__(project, "stack", project.stack.model_copy(update={"acme": acme}))
+    return project
+
+
+def test_an_account_is_made_once_and_its_certificates_are_trusted_beside_the_fleets_own(project: Project):
+    store = Memory()
+    ensure_random(store, data_host.NAMES)
+    bare = ensure_certificates(store, project)
+    assert acme_of(project, bare) is None
+    by_acme(project)
+    secrets = ensure_certificates(store, project)
+    assert ensure_certificates(store, project) == secrets
+    outputs = open_outputs(project, secrets)
+    acme = acme_of(project, secrets)
+    assert acme
+    assert (acme.names, acme.serve) == (("board.example", "uploads.board.example"), True)
+    assert acme.account_key not in repr(acme)
+    trusted = Path(outputs.ca_file).read_text()
+    assert trusted.startswith(secrets["PLATFORM_CA_CERTIFICATE"].strip())
+    assert trusted.count("-----BEGIN CERTIFICATE-----") > 50, "the authorities of this machine"
+    assert Path(outputs.builds.ca_file).read_text().count("BEGIN") == 1
+
+
+def test_a_certificate_in_the_store_wins_over_acme(project: Project):
+    store = Memory(SITE_CERTIFICATE=site(*NAMES))
+    ensure_random(store, data_host.NAMES)
+    secrets = ensure_certificates(store, by_acme(project))
+    outputs = open_outputs(project, secrets)
+    assert outputs.ca_file == ""
+    assert acme_of(project, secrets) is None
+
+
+def test_roots_of_an_authority_of_ones_own_are_read_from_the_project(project: Project):
+    url = "https://ca.example/acme/acme/directory"
+    store = Memory()
+    by_acme(project, server=url, ca_certificates="roots.pem")
+    secrets = ensure_certificates(store, project)
+    with pytest.raises(BadInput, match=r"roots\.pem cannot be read"):
+        open_outputs(project, secrets)
+    (project.root / "roots.pem").write_bytes(AUTHORITY.certificate)
+    outputs = open_outputs(project, secrets)
+    assert Path(outputs.ca_file).read_bytes().endswith(AUTHORITY.certificate)
+
+
+def test_a_thumbprint_follows_from_the_key_alone():
+    key = make_account_key()
+    assert key.startswith(b"-----BEGIN EC PRIVATE KEY-----"), "the form that the ACME client reads"
+    assert len(thumbprint(key)) == 43
+    assert thumbprint(key) == thumbprint(key) != thumbprint(make_account_key())
+
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+LATER = {"ends": NOW.timestamp() + 86_400 * 60, "renews": NOW.timestamp() + 86_400 * 30}
+NO_DNS = "a.example has no address in DNS"
+
+
+@pytest.mark.parametrize(
+    ("found", "good", "said"),
+    [
+        (LATER, True, "ends in 60 days and is renewed by itself on 2026-12-27"),
+        ({}, False, "has no certificate for a.example yet; none was ordered"),
+        ({"problem": NO_DNS, "at": NOW.timestamp(), "next": 0.0}, False, f"failed: {NO_DNS}"),
+        ({**LATER, "serve": False}, False, "the fleet's own is served"),
+        ({**LATER, "problem": NO_DNS}, False, "ends in 60 days; ordering one failed"),
+    ],
+)
+def test_what_an_edge_says_of_its_certificate_is_one_sentence(
+    found: dict[str, object], good: bool, said: str
+):
+    reply = Certificate.model_validate({"names": ["a.example"], "serve": True, **found})
+    is_good, what, remedy = about_issue("edge1", reply, NOW)
+    assert (is_good, bool(remedy)) == (good, not good)
+    assert said in what
+
+
+def test_the_next_attempt_is_named_where_the_authoritys_limits_delay_it():
+    reply = Certificate(names=["a.example"], serve=True, problem="refused", next=NOW.timestamp() + 3600)
+    assert about_issue("edge1", reply, NOW)[2] == (
+        "edge1 tries again not before 2026-11-27 13:00 UTC, because of the authority's limits"
+    )
