@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from checks.data.services import shut_out
 from checks.kit import budget, in_turn, plugin
 from checks.kit.background import Background
 from checks.kit.beside import VERDICTS, add_kit, began_with_checks
@@ -70,7 +71,7 @@ def edge(live: LiveStack, hosts: Hosts, request: pytest.FixtureRequest) -> Site:
     """The site from outside, also if it does not answer or its certificate is not trusted."""
     edge = Site(live, patience=float(str(request.config.getoption("--patience"))))
     request.addfinalizer(edge.close)
-    request.config.stash[plugin.ROOTS] = Roots(edge, hosts, edge.patience)
+    request.config.stash[plugin.ROOTS] = Roots(edge, hosts, edge.patience, lambda: shut_out(live))
     return edge
 
 

@@ -24,6 +24,10 @@ FOLDER = Path(__file__).parents[1] / ".github" / "workflows"
 SLIPWAY = Path(sys.executable).with_name("slipway")
 GH = Path(__file__).with_name("standin_gh.py")
 TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<op>==|!=|&&|\|\||[!(),])|(?P<name>[\w.*-]+))")
+CHANGE_NOTHING_HERE = (
+    *("astral-sh/setup-uv", "pulumi/actions"),
+    *("aws-actions/configure-aws-credentials", "actions/attest"),
+)
 STATUS = re.compile(r"\b(always|success|failure|cancelled)\(\)")
 
 Status = str
@@ -157,19 +161,21 @@ class Runner:
     def on_github(self, **changed: Any) -> None:
         (self.place / "github.json").write_text(json.dumps(self.github | changed))
 
-    def run(self, workflow: str, event_name: str, event: Mapping[str, Any], run: int = 1) -> dict[str, Done]:
-        """Run the jobs of a workflow, each after those that it needs."""
+    def run(
+        self, workflow: str, event_name: str, event: Mapping[str, Any] | None = None, **inputs: object
+    ) -> dict[str, Done]:
+        """Run the jobs of a workflow, each after those that it needs; `inputs` as a person gives them."""
         content: dict[Any, Any] = yaml.safe_load((FOLDER / workflow).read_text())
         assert event_name in content[True], (
             f"{workflow} does not run on {event_name}"
         )  # YAML reads `on` as true
         github: dict[str, Any] = {
             "event_name": event_name,
-            "event": {"repository": {"default_branch": "main"}, **event},
+            "event": {"repository": {"default_branch": "main"}, **(event or {})},
             "repository": self.repository,
             "repository_owner": self.repository.partition("/")[0],
             "server_url": "https://github.test",
-            "run_id": str(run),
+            "run_id": "1",
             "token": "token-of-the-job",
         }
         done: dict[str, Done] = {}
@@ -178,7 +184,7 @@ class Runner:
             status = "success" if all(done[each].result == "success" for each in needs) else "failure"
             contexts = {
                 "github": github,
-                "inputs": {},
+                "inputs": inputs,
                 "vars": self.variables,
                 "secrets": self.secrets,
                 "needs": {each: vars(done[each]) for each in needs},
@@ -212,7 +218,8 @@ class Runner:
             shutil.rmtree(folder)
             folder.mkdir()
         for step in job["steps"]:
-            name = step.get("name") or step["uses"].partition("@")[0]
+            action = step.get("uses", "").partition("@")[0]
+            name = step.get("name", action)
             outputs: dict[str, str] = {}
             outcome = "skipped"
             if self._holds(step.get("if", "success()"), contexts, done.result):
@@ -227,11 +234,11 @@ class Runner:
                 if "run" in step:
                     outcome, outputs, said = self._run(step, env, where)
                     done.log += said
-                elif name == "actions/checkout":
+                elif action == "actions/checkout":
                     outcome = "success"
                     where = self.checkout(given.get("ref", "")) if self.checkout else self.root
                 else:
-                    outcome = self._action(name, given, where)
+                    outcome = self._action(action, given, where)
             steps[step.get("id", "")] = {"outcome": outcome, "outputs": outputs}
             done.steps[name] = outcome
             if outcome in ("failure", "cancelled") and done.result == "success":
@@ -242,7 +249,7 @@ class Runner:
         return done
 
     def _action(self, name: str, given: Mapping[str, str], where: Path) -> Status:
-        if name == "astral-sh/setup-uv":
+        if name in CHANGE_NOTHING_HERE:
             return "success"
         if name == "actions/upload-artifact":
             if (where / given["path"]).exists():
@@ -268,7 +275,9 @@ class Runner:
             cwd=where,
             env={
                 "HOME": str(self.home),
-                "PATH": os.pathsep.join([f"{self.home}/.local/bin", str(self.bin), os.environ["PATH"]]),
+                "PATH": os.pathsep.join(
+                    [f"{self.home}/.local/bin", str(self.bin), str(SLIPWAY.parent), os.environ["PATH"]]
+                ),
                 "CI": "true",
                 "GITHUB_OUTPUT": str(outputs),
                 "RUNNER_TEMP": str(self.temp),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -12,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from checks.kit.check import could_not_be_tried, not_evaluated
-from slipway.stack import Bucket, BucketOutput, LiveStack
+from checks.kit.roots import DATABASE
+from slipway.stack import Bucket, BucketOutput, LiveStack, SlipwayError
 
 SECONDS = 10
 
@@ -80,8 +82,37 @@ def connect_database(
     """A connection by `url` through a tunnel; the certificate must be for the name in the URL.
 
     `direct`: to the server itself, where the URL leads to the pooler. `other`: user, password or dbname that
-    replace the URL's. Raises psycopg.OperationalError if it is refused.
+    replace the URL's. Raises psycopg.OperationalError if it is refused; where that is the URL's own account,
+    the check could not be tried.
     """
+    try:
+        return _connected(live, url, sslmode, direct, other)
+    except psycopg.OperationalError as error:
+        if other or sslmode != "verify-full" or not PASSWORD_FAILED.search(str(error)):
+            raise
+        could_not_be_tried(f"the database refuses the account {user_of(url)}", DATABASE)
+
+
+def shut_out(live: LiveStack) -> str:
+    """Which of the app's accounts the database refuses, as far as it answers; empty: none."""
+    if live.outputs.database is None:
+        return ""
+    refused: list[str] = []
+    for url in (database_url(live), owner_url(live)):
+        try:
+            _connected(live, url, "verify-full", False, {}).close()
+        except psycopg.OperationalError as error:
+            refused += [user_of(url)] if PASSWORD_FAILED.search(str(error)) else []
+        except (SlipwayError, OSError, RuntimeError):
+            return ""  # the host on the way to it is away, which another check reports
+    if not refused:
+        return ""
+    return f"the database refuses {' and '.join(refused)}, with the passwords of the secret store"
+
+
+def _connected(
+    live: LiveStack, url: str, sslmode: str, direct: bool, other: Mapping[str, str]
+) -> psycopg.Connection[tuple[object, ...]]:
     place = Place.of(live, url)
     server = Place.of(live, owner_url(live)) if direct else place
     account = {"user": place.user, "password": place.password, "dbname": place.name, **other}
@@ -101,6 +132,7 @@ def connect_database(
     )
 
 
+PASSWORD_FAILED = re.compile(r"password authentication failed|(?:SASL|SCRAM) authentication failed")
 SERVER = "I5/the-database-runs-with-what-its-files-say"
 POOLER = "I5/the-pooler-runs-as-its-file-says"
 """Ids of the checks that fail if PostgreSQL or its pooler does not work."""
@@ -127,6 +159,16 @@ def refusal(live: LiveStack, *, direct: bool, sslmode: str, **other: str) -> str
             could_not_be_tried(f"{where} refuses no one, it fails: {said}", SERVER if direct else POOLER)
         return said
     return ""
+
+
+def released_migrations(live: LiveStack, release: int) -> list[str]:
+    """Ids of the migrations of `release`; ends the check if no file of it is one."""
+    found = live.migrations(release)
+    if not found and live.app.migrate:
+        not_evaluated(
+            f"the release has no migration: migrate.files is {live.app.migrate.files} in slipway.toml"
+        )
+    return found
 
 
 def ask(

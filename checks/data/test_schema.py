@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.data.services import ask, connect_database, owner_url
+from checks.data.services import ask, connect_database, owner_url, released_migrations
 from checks.kit.check import check, not_evaluated
 from slipway.stack import LiveStack
 
@@ -22,9 +22,10 @@ def test_the_schema_is_the_releases(live: LiveStack) -> None:
     release = live.ledger.head().live
     if release is None:
         not_evaluated("nothing was released yet")
+    released = released_migrations(live, release)
     with connect_database(live, owner_url(live)) as owner:
         applied = {str(row[0]) for row in ask(owner, query)}
-    unknown = applied - set(live.migrations(release))
+    unknown = applied - set(released)
     if unknown:
         # After a rollback the schema keeps what the later release has added.
         unknown -= _of_later_releases(live, release)

@@ -15,6 +15,7 @@ import httpx
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.roots import DATABASE
 from checks.kit.site import Person, Site
 from slipway.stack import LiveStack, Role
 
@@ -88,6 +89,7 @@ def test_the_queue_is_short(live: LiveStack, hosts: Hosts) -> None:
     remedy="look at the dead-letter queue, fix the cause, and queue the jobs again",
     needs=("processes.web", "checks.metrics.dead"),
     ahead=True,
+    stands_on=(DATABASE,),
 )
 def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     given = live.app.checks.metrics.dead if live.app.checks.metrics else ""
@@ -108,6 +110,7 @@ def test_the_dead_letter_queue_is_empty(live: LiveStack, hosts: Hosts) -> None:
     why="a queue may be short and yet hold one piece of work for days",
     remedy="slipway logs --process worker shows why it is not taken; for an outbox: which row is the oldest?",
     needs=("processes.web", "checks.metrics.oldest"),
+    stands_on=(DATABASE,),
 )
 def test_no_work_waits_for_long(live: LiveStack, hosts: Hosts) -> None:
     oldest = _of_the_stack(live, hosts, "oldest")

@@ -13,6 +13,7 @@ import httpx
 
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
+from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Site, env_of_other
 from slipway.traffic import Step, fill_body, sign_in_steps
 
@@ -64,8 +65,9 @@ def _addresses(site: Site) -> Generator[list[httpx.Client]]:
 
 
 @begun_early
-def guessed(site: Site) -> str:
+def guessed(site: Site, roots: Roots) -> str:
     """How wrong passwords for one account were answered if it has no limit; empty: it has."""
+    stand_on(roots.wrong_password())
     most = site.live.number(site.live.app.checks.sign_in_attempts)
     if most is None:
         not_evaluated("declare checks.sign_in_attempts in slipway.toml")
@@ -117,7 +119,8 @@ def test_passwords_cannot_be_guessed_at_speed(background: Background) -> None:
     needs=("smoke.steps",),
     ahead=True,
 )
-def test_known_and_unknown_accounts_are_answered_alike(site: Site) -> None:
+def test_known_and_unknown_accounts_are_answered_alike(site: Site, roots: Roots) -> None:
+    stand_on(roots.wrong_password())
     sign_in = _sign_in(site)
     with _addresses(site) as clients:
         for client in clients:

@@ -10,6 +10,7 @@ import pytest
 
 from checks.exposed.presigned import delete_upload
 from checks.kit.check import check, could_not_be_tried, not_evaluated
+from checks.kit.roots import Roots, stand_on
 from checks.kit.site import Person, Site, env_of_other, sign_in_person
 from slipway.stack import CheckUpload, SlipwayError
 from slipway.traffic import pick
@@ -28,8 +29,9 @@ class Stored:
 
 
 @pytest.fixture(scope="module")
-def other(site: Site) -> Person:
+def other(site: Site, roots: Roots) -> Person:
     """Another ordinary user, signed in."""
+    stand_on(roots.sign_in())
     try:
         return sign_in_person(site, site.live, env_of_other(site.live))
     except SlipwayError as error:

@@ -14,6 +14,8 @@ from checks.kit.on_host import read_by
 from slipway.stack import LiveStack, Role
 
 OF_SLIPWAY = {"SLIPWAY_RELEASE", "SLIPWAY_BUILD", "SLIPWAY_HOST", "SLIPWAY_SLOT"}
+OF_DEBIAN = {"GCONV_PATH", "RUBYLIB", "SLIPWAY_DEBIAN", "PHP_INI_SCAN_DIR"}
+"""Variables that lead the programs of a runtime of Debian's packages to its own folders."""
 OF_THE_UNIT = {"PATH", "HOME", "HOST", "PORT", "READY_FILE"}
 OF_SYSTEMD = {
     "CACHE_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "LANG", "LOGNAME", "MEMORY_PRESSURE_WATCH",

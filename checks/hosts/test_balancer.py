@@ -14,6 +14,7 @@ import pytest
 from checks.kit.check import check, not_evaluated
 from checks.kit.haproxy import ask, logged
 from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.roots import DATABASE
 from checks.kit.site import Site
 from slipway.stack import LiveStack
 
@@ -28,6 +29,7 @@ UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0
     why="a host that gets no requests is no second host: when the other one fails, the site is down",
     remedy="edge.cfg: each web host is a server of backend web, in use, with the same weight, and no backup",
     roles=("edge",),
+    stands_on=(DATABASE,),
 )
 def test_every_web_host_takes_its_share(live: LiveStack, host: Host) -> None:
     servers = _servers(live, host, "web")
@@ -55,6 +57,7 @@ def test_web_hosts_are_health_checked(live: LiveStack, host: Host) -> None:
     remedy="slipway up writes the host's HAProxy: what changed it since?",
     roles=("web",),
     needs=("processes.web",),
+    stands_on=(DATABASE,),
 )
 def test_every_instance_takes_its_share(live: LiveStack, host: Host) -> None:
     active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]

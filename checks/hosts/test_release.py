@@ -9,6 +9,7 @@ import pytest
 
 from checks.hosts.build_files import differing_files
 from checks.hosts.running import (
+    OF_DEBIAN,
     OF_SLIPWAY,
     OF_SYSTEMD,
     OF_THE_UNIT,
@@ -21,6 +22,7 @@ from checks.hosts.running import (
 from checks.kit.background import Background, begun_early
 from checks.kit.check import check, not_evaluated
 from checks.kit.hosts import Hosts
+from checks.kit.roots import DATABASE
 from slipway.stack import LiveStack
 
 
@@ -44,6 +46,7 @@ def running(background: Background) -> dict[str, Running]:
     why="hosts on different releases give different answers to the same request",
     remedy="slipway status shows each host's release; slipway release brings all hosts to one",
     waits_for=(what_runs,),
+    stands_on=(DATABASE,),
 )
 def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Running]) -> None:
     release = _release(live)
@@ -60,6 +63,7 @@ def test_all_hosts_run_the_live_release(live: LiveStack, running: dict[str, Runn
     remedy="slipway status; slipway logs shows why it ended; retire.hold_seconds in slipway.toml",
     required=False,
     waits_for=(what_runs,),
+    stands_on=(DATABASE,),
 )
 def test_the_last_release_is_kept_for_a_rollback(live: LiveStack, running: dict[str, Running]) -> None:
     head = live.ledger.head()
@@ -94,8 +98,7 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
     own = {name: live.env_as_released(release, name) for name in live.app.processes}
     wrong: list[str] = []
     config = live.ledger.get(release).config
-    image = live.manifest(live.ledger.get(release).build).image
-    of_image = set(image.env) if image else set[str]()
+    of_build = _of_build(live, release)
     for name, host in running.items():
         noted = host.slots.get(host.recorded, {}).get("config")
         wrong += [f"{name} notes configuration {noted}, {config} was released"] * (noted != config)
@@ -104,9 +107,9 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
                 continue
             wanted = own[process.name]
             wrong += (
-                _unlike_its_file(host, process, of_image)
+                _unlike_its_file(host, process, of_build)
                 if wanted is None
-                else _unlike_the_release(host, process, wanted, of_image)
+                else _unlike_the_release(host, process, wanted, of_build)
             )
     if None in own.values():  # the released values are not known any more, but all hosts must have the same
         wrong += _unlike_each_other(running.values(), release)
@@ -194,8 +197,16 @@ def _worker_problems(live: LiveStack, host: Running, release: int) -> Generator[
             yield f"also runs release {others[0].release} of {name} ({names_of(others)})"
 
 
+def _of_build(live: LiveStack, release: int) -> set[str]:
+    """Variables that processes have from the build itself: its image's, and those of Debian's packages."""
+    manifest = live.manifest(live.ledger.get(release).build)
+    # Python is Debian's own where no standalone one can be had.
+    of_debian = manifest.runtime.name in ("debian", "python") or live.app.runtime.apt
+    return {*(manifest.image.env if manifest.image else ()), *(OF_DEBIAN if of_debian else ())}
+
+
 def _unlike_the_release(
-    host: Running, process: Process, wanted: dict[str, str], of_image: set[str]
+    host: Running, process: Process, wanted: dict[str, str], of_build: set[str]
 ) -> Generator[str]:
     where = f"{process.unit} on {host.host}"
     held = {name: mark for name, mark in process.env.items() if name in wanted}
@@ -203,7 +214,7 @@ def _unlike_the_release(
     needed = wanted if process.is_main else {name: wanted[name] for name in held}
     if differ := host.differing(held, needed):
         yield f"{where} runs with another {', '.join(differ[:3])} than was released"
-    yield from _unknown(process, where, {*wanted, *of_image})
+    yield from _unknown(process, where, {*wanted, *of_build})
     file = host.env_file(process.slot, process.name)
     if file is None:
         yield f"{host.host} has no env file of {process.name}"
@@ -214,14 +225,14 @@ def _unlike_the_release(
         yield f"{file_of} has another {', '.join(differ[:3])} than was released"
 
 
-def _unlike_its_file(host: Running, process: Process, of_image: set[str]) -> Generator[str]:
+def _unlike_its_file(host: Running, process: Process, of_build: set[str]) -> Generator[str]:
     """Where the released values are not known any more: the process against its own file."""
     where = f"{process.unit} on {host.host}"
     file = host.env_file(process.slot, process.name) or {}
     differ = sorted(name for name, mark in file.items() if process.env.get(name) != mark)
     if differ and process.is_main:
         yield f"{where} runs with another {', '.join(differ[:3])} than its env file has"
-    yield from _unknown(process, where, {*file, *of_image})
+    yield from _unknown(process, where, {*file, *of_build})
 
 
 def _unknown(process: Process, where: str, known: set[str]) -> Generator[str]:

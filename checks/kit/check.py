@@ -56,6 +56,8 @@ class Check:
     """Keys of slipway.toml and of the stack's settings without which it has no subject: see kit/needs.py."""
     roles: tuple[Role, ...] = ()
     """For checks that take `host`: the roles whose hosts it runs on; empty: every host."""
+    stands_on: tuple[str, ...] = ()
+    """Ids of roots that what it looks at needs: while one is broken, its failure is theirs."""
 
     @property
     def id(self) -> str:
@@ -78,6 +80,7 @@ def check(
     ahead: bool = False,
     needs: tuple[str, ...] = (),
     roles: tuple[Role, ...] = (),
+    stands_on: tuple[str, ...] = (),
 ) -> Callable[[Test], Test]:
     """Mark a test function as a check of `rows`. Raises ValueError if a row has no valid name.
 
@@ -93,7 +96,7 @@ def check(
     def mark(test: Test) -> Test:
         title = test.__name__.removeprefix("test_").replace("_", " ")
         given = (severity, why, remedy, asvs, standard, required, invasive, deep, spends, trials, ahead)
-        return pytest.mark.check(Check(rows, title, *given, needs, roles))(test)
+        return pytest.mark.check(Check(rows, title, *given, needs, roles, stands_on))(test)
 
     return mark
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
@@ -81,8 +82,9 @@ def _similar(word: str, known: Sequence[str]) -> str:
 
 LIVE = pytest.StashKey[LiveStack]()
 ROOTS = pytest.StashKey[Roots]()
-SEEN = pytest.StashKey[dict[int, str]]()
-"""By identity of an error, the check that failed for it: fixtures that checks share raise the same one."""
+SEEN = pytest.StashKey[dict[int, tuple[BaseException, str]]]()
+"""By identity of an error, the check that failed for it: fixtures and trials that checks share raise the same
+one. It is kept, so that no other gets its identity."""
 RESULTS = pytest.StashKey[dict[str, Result]]()
 """By pytest's node id, so that each check counts once, whichever of its phases failed."""
 BEGAN = pytest.StashKey[tuple[float, datetime]]()
@@ -259,8 +261,10 @@ class Verdicts:
         roots = item.config.stash.get(ROOTS, None)
         if verdict in ("fail", "could not be tried") and roots and (problem := roots.after(error)):
             verdict, reason = "could not be tried", f"{problem.what} (see {problem.cause})"
-        if verdict == "fail" and report.when == "setup":
-            first = item.config.stash.setdefault(SEEN, {}).setdefault(id(error), check.id)
+        elif verdict == "fail" and roots and (problem := roots.first_broken(check.stands_on)):
+            verdict, reason = "could not be tried", f"{reason}: {problem.what} (see {problem.cause})"
+        if verdict == "fail" and error is not None:
+            _, first = item.config.stash.setdefault(SEEN, {}).setdefault(id(error), (error, check.id))
             if first != check.id:
                 verdict, reason = "could not be tried", f"{reason} (see {first})"
         verdict, reason = weigh(check, verdict, reason, live.app.checks.waivers, datetime.now(UTC).date())
@@ -307,7 +311,9 @@ class Verdicts:
             release=_release(live),
             started=started,
             seconds=round(time.monotonic() - began, 2),
-            results=blame(list(config.stash.setdefault(RESULTS, {}).values()), config.stash.get(ROOTS, None)),
+            results=followed(
+                blame(list(config.stash.setdefault(RESULTS, {}).values()), config.stash.get(ROOTS, None))
+            ),
             selection=_selection(config),
             settings=live.settings_path,
         )
@@ -337,6 +343,36 @@ def blame(results: Sequence[Result], roots: Roots | None) -> list[Result]:
         else each
         for each in results
     ]
+
+
+def followed(results: Sequence[Result]) -> list[Result]:
+    """The results; one that could not be tried names the failure, if the check that it names has one itself.
+
+    Pure.
+    """
+    causes = {
+        each.id: cause[1]
+        for each in results
+        if each.verdict == "could not be tried" and (cause := _CAUSE.search(each.reason))
+    }
+    failed = {each.id for each in results if each.verdict == "fail"}
+
+    def last(check: str) -> str:
+        seen = {check}
+        while check not in failed and (cause := causes.get(check)) and cause not in seen:
+            seen.add(check := cause)
+        return check
+
+    return [
+        each.model_copy(update={"reason": _CAUSE.sub(f"(see {last(causes[each.id])})", each.reason)})
+        if each.verdict == "could not be tried" and each.id in causes
+        else each
+        for each in results
+    ]
+
+
+_CAUSE = re.compile(r"\(see ([A-Z]+\d+/[\w-]+)\)$")
+"""How the reason of a check that could not be tried ends."""
 
 
 def _release(live: LiveStack) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.kit.check import check
-from checks.kit.roots import CERTIFICATE, Roots, stand_on
+from checks.kit.roots import SIGN_IN, SITE, Roots, stand_on
 
 
 @check(
@@ -15,7 +15,7 @@ from checks.kit.roots import CERTIFICATE, Roots, stand_on
 )
 def test_the_site_answers(roots: Roots) -> None:
     problem = roots.site()
-    if problem and problem.cause == CERTIFICATE:
+    if problem and problem.cause != SITE:
         stand_on(problem)
     assert not problem, problem.what
 
@@ -40,4 +40,34 @@ def test_every_host_can_be_reached(roots: Roots) -> None:
 )
 def test_the_smoke_user_signs_in(roots: Roots) -> None:
     problem = roots.sign_in()
+    if problem and problem.cause != SIGN_IN:
+        stand_on(problem)
+    assert not problem, problem.what
+
+
+@check(
+    "I5",
+    "S2",
+    severity="critical",
+    why="without its database the app can serve nothing that it keeps, whatever else works",
+    remedy="on the data host: runuser -u postgres -- psql -f /etc/slipway/postgresql/roles.sql",
+    needs=("slipway:database",),
+)
+def test_the_database_lets_the_apps_accounts_in(roots: Roots) -> None:
+    problem = roots.database()
+    assert not problem, problem.what
+
+
+@check(
+    "X6",
+    severity="critical",
+    asvs="6.2.1",
+    standard="OWASP API2:2023",
+    why="who is signed in with any password is signed in as anyone",
+    remedy="compare the password with the account's hash before a session is made",
+    needs=("smoke.steps",),
+)
+def test_a_wrong_password_is_refused(roots: Roots) -> None:
+    stand_on(roots.sign_in())
+    problem = roots.wrong_password()
     assert not problem, problem.what

@@ -20,6 +20,7 @@ from . import (
     preview_edge,
     run,
     signature,
+    smoke,
     stage,
     systemd,
     units,
@@ -119,7 +120,7 @@ def open_it(paths: PreviewPaths, host: Host, name: str, request: JsonObject) -> 
         try:
             seconds = _open(paths, host, preview, manifest, request)
         except (AgentError, Interrupted) as error:
-            if not preview.build:
+            if preview.state != "open":
                 preview.state = "failed"
             brief = error.brief() if isinstance(error, AgentError) else {"message": "interrupted"}
             preview.error = {**brief, "step": preview.step}
@@ -211,6 +212,8 @@ def _open(
         durable.unlink(paths.slot(coming.name))
         envfile.remove_slot(paths, coming.name)
         layers.delete(f"{paths.homes}/{coming.name}")
+    steps.begin("smoke")
+    _smoke(paths, preview, slot, request)
     steps.begin("edge")
     preview_edge.route(paths, request.text("site"), preview.port(0), paths.sites_map)
     if request.has("uploads"):
@@ -303,6 +306,13 @@ def _start(paths: PreviewPaths, preview: Preview, slot: Slot) -> None:
     systemd.stop(_units(preview))
     units.write_slot(paths, slot)
     start_ready(paths, slot, list(slot.processes.values()))
+
+
+def _smoke(paths: PreviewPaths, preview: Preview, slot: Slot, request: JsonObject) -> None:
+    """The build's own smoke steps, before the edge leads to a new preview. Raises `smoke_failed`."""
+    if request.has("smoke"):
+        site, address = preview.url.partition("://")[2], smoke.loopback(preview.name)
+        smoke.attempt(preview.port(0), address, site, request.section("smoke"), envfile.secrets(paths, slot))
 
 
 def close(paths: PreviewPaths, name: str) -> dict[str, object]:

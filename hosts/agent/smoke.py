@@ -13,7 +13,7 @@ from .errors import AgentError
 from .handover import finish_interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
-from .state import Exclusive, Slot, order_of
+from .state import Exclusive, order_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,17 +25,26 @@ _BODY = 200
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `smoke`. Raises `smoke_failed` with the step, the expected and the actual result."""
-    begun = time.monotonic()
     with Exclusive(paths, "smoke", order_of(request)) as state:
         finish_interrupted(paths, host, state)
         release = request.whole("release")
         slot = state.holding(release)
         if slot is None or slot.name == state.active or slot.state not in ("booted", "warm"):
             raise AgentError("not_warm", f"release {release} is not booted in the idle slot of {host.name}")
-    values = dict(request.strings("values"))
-    hidden = [*envfile.disguises(values.values()), *envfile.secrets(paths, slot)]
     address = loopback(f"{host.name} {release}")
-    browser = _Browser(paths, slot, address, request.text("site", slot.site), request.number("timeout", 10))
+    site = request.text("site", slot.site)
+    return attempt(paths.candidate_port, address, site, request, envfile.secrets(paths, slot))
+
+
+def attempt(port: int, address: str, site: str, request: JsonObject, secrets: list[str]) -> dict[str, object]:
+    """Take the request's steps at `port`, as a client at `address`. Raises `smoke_failed`.
+
+    No answer that is shown contains one of `secrets`.
+    """
+    begun = time.monotonic()
+    values = dict(request.strings("values"))
+    hidden = [*envfile.disguises(values.values()), *secrets]
+    browser = _Browser(port, address, site, request.number("timeout", 10))
     done: list[dict[str, object]] = []
     for step in request.sections("steps"):
         done.append(_step(browser, step, values, hidden))
@@ -56,12 +65,11 @@ def loopback(name: str) -> str:
 
 
 class _Browser:
-    """Sends requests to the candidate listener, with the cookies set so far."""
+    """Sends requests to a port of this host, with the cookies set so far."""
 
-    def __init__(self, paths: Paths, slot: Slot, address: str, site: str, timeout: float) -> None:
-        self.port = paths.candidate_port
+    def __init__(self, port: int, address: str, site: str, timeout: float) -> None:
+        self.port = port
         self.address = address
-        self.slot = slot
         self.site = site
         self.timeout = timeout
         self.cookies: dict[str, str] = {}

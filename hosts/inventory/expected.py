@@ -27,7 +27,7 @@ from hosts.plan import APPLIED, FleetPlan
 from hosts.previews import SITES, UPLOADS
 from hosts.run import dry_run, uploaded
 from hosts.units import UNITS
-from hosts.web import SLOTS_MAP
+from hosts.web import SLOTS_MAP, slots
 from slipway.settings import Host
 from slipway.settings.access import grants
 
@@ -70,6 +70,7 @@ def inventory_of(
         ssh_ports=sorted({22, host.ssh_port} if plan.ssh_access == "direct" else {22}),
         packages=packages(plan, host),
         ports=[opening.port for opening in openings(plan, host)],
+        app_ports=[port for slot in slots(plan) for port in slot.ports] if host.is_any("web") else [],
         operator_keys=more.get("operator_keys", by_now),
         granted={access.file_of(host): [each.fingerprint for each in granted]},
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],

@@ -47,6 +47,8 @@ class Inventory:
     users: list[str] = field(default_factory=list[str])
     packages: list[str] = field(default_factory=list[str])
     ports: list[int] = field(default_factory=list[int])
+    app_ports: list[int] = field(default_factory=list[int])
+    """Where the app's own accounts may listen, on any address: no rule of the packet filter opens them."""
     kernel: dict[str, str] = field(default_factory=dict[str, str])
     journal: dict[str, str] = field(default_factory=dict[str, str])
     """journald's settings."""

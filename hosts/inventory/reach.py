@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hosts.agent.accounts import FIRST, LAST
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 
 NO_SHELL = re.compile(r".*/(nologin|false|sync|halt|shutdown)$")
@@ -113,8 +114,11 @@ def network(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
     """Ports, packet filter, authorities and mounts that do not belong."""
     here = inventory.host
     allowed = {str(port) for port in (*inventory.ports, *inventory.ssh_ports)}
-    for protocol, address, port, program in facts["listening"]:
+    app = {str(port) for port in inventory.app_ports}
+    for protocol, address, port, program, uid in facts["listening"]:
         if address in ("::1",) or address.startswith(("127.", "::ffff:127.")):
+            continue
+        if protocol == "tcp" and port in app and FIRST <= int(uid) <= LAST:
             continue
         if port not in (allowed if protocol == "tcp" else UDP):
             yield Deviation(here, "port", f"{protocol} {port}", FOREIGN, program and f"by {program}")

@@ -6,10 +6,8 @@ commit              the commit that it was made at: an unchanged build names an 
 layers/<digest>     the layers, as in the builds bucket
 """
 
-import hashlib
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,7 +51,7 @@ def made_before(project: Project, which: str) -> Build:
         # Before it is remembered: a later build of the input that it names would be taken for it.
         refuse_another(made.manifest, digest, project.app, source)
         keep_build(made.manifest, made.sbom)
-        return replace(made, source=source)
+        return Build(made.manifest, "cache", source, made.layers, made.sbom)
     found = in_cache(digest)
     if found is None:
         raise BadInput(
@@ -71,13 +69,14 @@ def made_before(project: Project, which: str) -> Build:
     return Build(manifest, "cache", source, layers, sbom)
 
 
-def made_elsewhere(project: Project, folder: Path, commit: str) -> Build:
-    """The artifact in `folder`, which says that it is of `commit`, whatever commit is here.
+def made_elsewhere(project: Project, artifact: str, commit: str) -> Build:
+    """The `artifact`, a folder, which says that it is of `commit`, whatever commit is here.
 
     Who made it is not trusted. So the env that it declares is held to the rules of slipway.toml, and it is
     never found by the input that it names, neither on this machine nor in a bucket. BadInput: it is of
     another commit, app or processor, was changed, or breaks a rule.
     """
+    folder = Path(artifact)
     if not folder.is_dir():
         raise BadInput(f"there is no folder {folder}", remedy="give the folder of `slipway build --output`")
     made = _take_in(folder)
@@ -93,7 +92,7 @@ def made_elsewhere(project: Project, folder: Path, commit: str) -> Build:
         )
     for key, problem, remedy in env_rules(manifest.as_declared(project.app)):
         raise BadInput(f"{named}: {'.'.join(map(str, key))} {problem}", remedy=remedy)
-    return replace(made, origin="elsewhere")
+    return Build(manifest, "elsewhere", None, made.layers, made.sbom)
 
 
 def _take_in(folder: Path) -> Build:
@@ -126,7 +125,7 @@ def _described(folder: Path) -> tuple[Manifest, bytes]:
     if not isinstance(content, dict):
         raise BadInput(f"{folder / MANIFEST} holds no build", remedy=WRITES_ONE)
     manifest = read_manifest(cast("dict[str, Any]", content), str(folder / MANIFEST))
-    if f"sha256:{hashlib.sha256(sbom).hexdigest()}" != manifest.sbom:
+    if f"sha256:{cache.file_digest(folder / SBOM)}" != manifest.sbom:
         raise BadInput(f"{folder / SBOM} was changed", remedy="make the build again")
     return manifest, sbom
 

@@ -42,10 +42,7 @@ def open_(
       slipway preview open pr-12 --build artifact --commit 3d3c42e5aac5ba805825da76410c181273ba90b1
     """
     from slipway.preview.open import open_preview  # noqa: PLC0415
-    from slipway.settings import BadInput  # noqa: PLC0415
 
-    if commit and not artifact:
-        raise BadInput("--commit needs --build FOLDER", remedy="give the folder of `slipway build --output`")
     live = live_stack(stack)
     try:
         opened = open_preview(live, name, progress(as_json=json), artifact=artifact, commit=commit)

@@ -6,7 +6,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from hosts.agent.preview import SIGNED_FOR, statement
@@ -51,6 +50,8 @@ def open_preview(
     """
     begun = time.monotonic()
     steps: dict[str, float] = {}
+    if commit and not artifact:
+        raise BadInput("--commit needs --build FOLDER", remedy="give the folder of `slipway build --output`")
     key = key_of(live)
     host, url = PreviewHost(live), url_of(live, name)
     with progress.phase("build"):
@@ -82,7 +83,7 @@ def open_preview(
 
 def _made(live: LiveStack, artifact: str, commit: str, progress: Progress) -> Build:
     if commit:
-        return made_elsewhere(live.project, Path(artifact), commit)
+        return made_elsewhere(live.project, artifact, commit)
     if artifact:
         return made_before(live.project, artifact)
     return build(live.project, bucket=live.bucket, trusts=live.signing.trusts_build, progress=progress)
@@ -101,6 +102,7 @@ def _request(own: Own, first: Begun, manifest: Manifest) -> dict[str, object]:
         "env": own.env(),
         "seed": live.app.preview.seed or "",
         "seed_seconds": live.app.preview.seed_seconds,
+        "smoke": own.smoke(),
         **own.services(),
     }
     content = statement(stack=live.project.fleet_id, preview=own.name, build=manifest.id, given=given)

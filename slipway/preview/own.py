@@ -85,10 +85,20 @@ class Own:
 
     def env(self) -> dict[str, dict[str, str]]:
         """By process and one-off, its env. BadInput: a value is missing."""
-        scopes = (*self.app.processes, *TASKS)
+        return {scope: self._values(scope) for scope in (*self.app.processes, *TASKS)}
+
+    def smoke(self) -> dict[str, object]:
+        """The smoke steps of its build, as the agent's request. BadInput: a value is missing."""
+        smoke, socket = self.app.smoke, self.app.websocket
         return {
-            scope: compose(self.app, self.live.stack, self.outputs, self.secrets, scope) for scope in scopes
+            "steps": [step.model_dump(mode="json", by_alias=True) for step in smoke.steps],
+            "values": self._values("smoke"),
+            "websocket": {"path": socket.path} if socket else None,
+            "timeout": smoke.timeout_seconds,
         }
+
+    def _values(self, scope: str) -> dict[str, str]:
+        return compose(self.app, self.live.stack, self.outputs, self.secrets, scope)
 
     def services(self) -> dict[str, object]:
         """What the host makes for the preview, as the agent's request."""

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 Answer = dict[str, Any]
 
@@ -27,18 +27,21 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
 
     def do_GET(self) -> None:
         """Clients look here for the newest protocol that the server has."""
         self._answer(200 if self.path == "/v2" else 404, {})
 
     def do_POST(self) -> None:
+        server = cast("_Server", self.server)
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
+        if self.headers.get("Authorization") != f"Bearer {server.token}":
             return self._answer(401, {"message": "wrong token"})
-        with self.server.turn:
-            results = [_result(self.server.database, each) for each in asked["requests"]]
+        with server.turn:
+            database, texts = server.database, dict[int, str]()
+            results = [_result(database, texts, each) for each in asked["requests"]]
+            if database.in_transaction:
+                database.rollback()
         return self._answer(200, {"baton": None, "base_url": None, "results": results})
 
     def _answer(self, status: int, document: Answer) -> None:
@@ -73,21 +76,24 @@ def own_address(seen_from: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def _result(database: sqlite3.Connection, request: Answer) -> Answer:
+def _result(database: sqlite3.Connection, texts: dict[int, str], request: Answer) -> Answer:
+    """The answer to one request; `texts` are statements that the pipeline has stored under a number."""
     kind = request["type"]
     try:
         if kind == "execute":
-            response: Answer = {"type": kind, "result": _executed(database, request["stmt"])}
+            response: Answer = {"type": kind, "result": _executed(database, texts, request["stmt"])}
         elif kind == "batch":
-            response = {"type": kind, "result": _batch(database, request["batch"]["steps"])}
+            response = {"type": kind, "result": _batch(database, texts, request["batch"]["steps"])}
         else:
+            if kind == "store_sql":
+                texts[request["sql_id"]] = request["sql"]
             response = {"type": kind}
     except sqlite3.Error as error:
         return {"type": "error", "error": {"message": str(error), "code": "SQLITE_ERROR"}}
     return {"type": "ok", "response": response}
 
 
-def _batch(database: sqlite3.Connection, steps: list[Answer]) -> Answer:
+def _batch(database: sqlite3.Connection, texts: dict[int, str], steps: list[Answer]) -> Answer:
     results: list[Answer | None] = []
     errors: list[Answer | None] = []
     for step in steps:
@@ -95,7 +101,7 @@ def _batch(database: sqlite3.Connection, steps: list[Answer]) -> Answer:
         error: Answer | None = None
         if _holds(step.get("condition"), results, errors, database):
             try:
-                result = _executed(database, step["stmt"])
+                result = _executed(database, texts, step["stmt"])
             except sqlite3.Error as failure:
                 error = {"message": str(failure), "code": "SQLITE_ERROR"}
         results.append(result)
@@ -124,11 +130,12 @@ def _holds(
     return all(each) if kind == "and" else any(each)
 
 
-def _executed(database: sqlite3.Connection, statement: Answer) -> Answer:
+def _executed(database: sqlite3.Connection, texts: dict[int, str], statement: Answer) -> Answer:
     given: list[Answer] = statement.get("args", [])
     named: list[Answer] = statement.get("named_args", [])
     by_name = {str(each["name"]).lstrip(":@$"): _value(each["value"]) for each in named}
-    cursor = database.execute(statement["sql"], by_name or [_value(each) for each in given])
+    text = statement["sql"] if "sql" in statement else texts[statement["sql_id"]]
+    cursor = database.execute(text, by_name or [_value(each) for each in given])
     return {
         "cols": [{"name": column[0], "decltype": None} for column in cursor.description or ()],
         "rows": [[_sent(value) for value in row] for row in cursor.fetchall()],

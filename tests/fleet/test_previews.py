@@ -292,6 +292,24 @@ def test_a_migration_that_fails_is_said_and_leaves_nothing_after_close(previews:
     assert {kind: left for kind in before if (left := after[kind] - before[kind])} == {}
 
 
+def test_a_smoke_step_that_fails_keeps_a_new_preview_from_users(previews: Previews):
+    toml = previews.root / "board/slipway.toml"
+    text = toml.read_text()
+    toml.write_text(text.replace("""contains = '"status":"ok"'""", 'contains = "never said"'))
+    try:
+        failed = slipway(previews.root, "preview", "open", "unwell", "--stack", STACK, "--json", timeout=600)
+    finally:
+        toml.write_text(text)
+    assert failed.code == 1
+    assert "step 'is healthy': expected 'never said' in the answer" in failed.error
+    (listed,) = [each for each in previews.done("list")["previews"] if each["name"] == "unwell"]
+    assert (listed["state"], listed["error"]["code"]) == ("failed", "smoke_failed")
+    assert previews.get("unwell").status_code == 421
+    previews.done("open", "unwell")
+    assert previews.get("unwell").status_code == 200
+    previews.done("close", "unwell")
+
+
 def test_ctrl_c_says_what_there_is_and_close_removes_it(previews: Previews):
     before = previews.everything()
     running = start(previews.root, "preview", "open", "cut", "--stack", STACK, "--json")

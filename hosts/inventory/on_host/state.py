@@ -122,12 +122,14 @@ def sudo() -> dict[str, list[str]]:
 
 def network() -> dict[str, object]:
     listening: list[list[str]] = []
-    for line in run("ss", "-Hlntup").splitlines():
+    for line in run("ss", "-Hlntupe").splitlines():
         words = line.split()
         if len(words) >= 5 and words[0] in ("tcp", "udp"):
             address, _, port = words[4].rpartition(":")
             user = re.search(r'\("([^"]+)"', line)
-            listening.append([words[0], address.partition("%")[0].strip("[]"), port, user[1] if user else ""])
+            uid = re.search(r"\buid:(\d+)", line)
+            by = [user[1] if user else "", uid[1] if uid else "0"]
+            listening.append([words[0], address.partition("%")[0].strip("[]"), port, *by])
     tables = [line.removeprefix("table ").strip() for line in run("nft", "list", "tables").splitlines()]
     rules = "/etc/slipway/firewall.nft"
     alone = ("unshare", "--net", "sh", "-c", f"nft -f {rules} && nft -s list table inet slipway")

@@ -115,7 +115,7 @@ def test_a_build_of_another_commit_is_taken_if_that_commit_is_given(
     project, folder, head = pull_request
     with pytest.raises(BadInput, match="was not made from what is here"):
         made_before(project, str(folder))
-    made = made_elsewhere(project, folder, head)
+    made = made_elsewhere(project, str(folder), head)
     assert made.manifest.git.sha == head
     assert [path.is_file() for path in made.layers.values()] == [True]
 
@@ -142,7 +142,7 @@ def test_what_whoever_made_it_could_forge_is_refused(
     project, folder, head = pull_request
     forge(folder, **changed)
     with pytest.raises(SlipwayError, match=message):
-        made_elsewhere(project, folder, head)
+        made_elsewhere(project, str(folder), head)
 
 
 def test_an_unchanged_build_is_of_the_commit_that_it_was_taken_from(
@@ -157,9 +157,9 @@ def test_an_unchanged_build_is_of_the_commit_that_it_was_taken_from(
     assert made.manifest.git.sha == first
     assert made.source
     write_artifact(made, tmp_path / "artifact")
-    assert made_elsewhere(project, tmp_path / "artifact", made.source.sha).manifest == made.manifest
+    assert made_elsewhere(project, str(tmp_path / "artifact"), made.source.sha).manifest == made.manifest
     with pytest.raises(BadInput, match="is not of commit"):
-        made_elsewhere(project, tmp_path / "artifact", first)
+        made_elsewhere(project, str(tmp_path / "artifact"), first)
 
 
 def test_a_build_made_elsewhere_never_stands_for_the_input_that_it_names(
@@ -169,7 +169,7 @@ def test_a_build_made_elsewhere_never_stands_for_the_input_that_it_names(
     project, folder, head = pull_request
     here = build(project).manifest
     forge(folder, input=here.input)
-    made = made_elsewhere(project, folder, head)
+    made = made_elsewhere(project, str(folder), head)
     bucket = s3.bucket()
     publish(made, bucket, sign=lambda _: ("ci", "signature"))
     assert bucket.get_json(input_key(here.input)) is None

@@ -55,6 +55,29 @@ def test_a_fixture_that_fails_stops_its_own_trial_only(background: Background) -
         background.result(trial_without_its_fixture)
 
 
+SHARED = """
+from checks.kit.background import begun_early
+
+@begun_early
+def looked_at() -> str:
+    raise ValueError("nothing to look at")
+
+@check("I1", waits_for=(looked_at,), **RULE)
+def test_the_one(background): background.result(looked_at)
+
+@check("I2", waits_for=(looked_at,), **RULE)
+def test_the_other(background): background.result(looked_at)
+"""
+
+
+def test_a_trial_that_breaks_is_the_failure_of_one_check(run: Callable[..., Ran]) -> None:
+    ran = run(SHARED)
+    assert sorted(ran.verdicts.values()) == ["could not be tried", "fail"]
+    untried = next(each for each in ran.results if each["verdict"] == "could not be tried")
+    failed = next(each for each in ran.results if each["verdict"] == "fail")
+    assert f"(see {failed['id']})" in untried["reason"]
+
+
 SOURCE = """
 import time
 from checks.kit.background import begun_early

@@ -137,7 +137,7 @@ def every_check() -> tuple[tuple[Check, FunctionType], ...]:
     return tuple(found.values())
 
 
-READS_WHAT_IS_THERE = "checks.data.data_host.read_data_host"
+READS_WHAT_IS_THERE = ("checks.data.data_host.read_data_host", "checks.data.services.shut_out")
 
 
 def source_of(check: Check, function: FunctionType) -> str:
@@ -158,7 +158,7 @@ def source_of(check: Check, function: FunctionType) -> str:
         name = f"{each.__module__}.{each.__qualname__}"
         if (
             name in seen
-            or name == READS_WHAT_IS_THERE
+            or name in READS_WHAT_IS_THERE
             or each.__module__ in ("checks.kit.plugin", "checks.kit.background")
         ):
             continue

@@ -9,9 +9,11 @@ import httpx
 import pytest
 import testinfra
 
-from checks.kit.check import Check, CouldNotBeTried, NotEvaluated, why_not
+from checks.kit.check import Check, CouldNotBeTried, NotEvaluated, Verdict, why_not
 from checks.kit.matrix import all_checks
 from checks.kit.on_host import read_by
+from checks.kit.plugin import followed
+from checks.kit.results import Result
 from checks.kit.roots import ROOTS
 from checks.kit.verdicts import judge, reason_of, weigh
 from slipway.settings.checks import Waiver
@@ -267,3 +269,25 @@ def test_a_program_that_fails_on_a_host_is_named_by_its_last_line() -> None:
     said = reason_of(raised.value, "")
     assert said.startswith("what is on the host could not be read: FileNotFoundError: ")
     assert said.endswith("directory: '/no/such'")
+
+
+def test_what_could_not_be_tried_names_the_failure_at_the_end_of_the_chain() -> None:
+    def result(check: str, verdict: Verdict, reason: str = "") -> Result:
+        return Result(
+            id=check, rows=("S2",), title=check, severity="high", verdict=verdict, reason=reason
+        )  # fmt: skip
+
+    found = followed(
+        [
+            result("S8/haproxy-runs", "could not be tried", "it does not answer (see I3/the-set-up)"),
+            result("I3/the-set-up", "pass"),
+            result("I3/the-set-up", "could not be tried", "no connection (see S2/the-site)"),
+            result("S2/the-site", "fail", "no connection"),
+            result("X1/in-a-ring", "could not be tried", "a (see X2/in-a-ring)"),
+            result("X2/in-a-ring", "could not be tried", "b (see X1/in-a-ring)"),
+        ]
+    )
+    assert [each.reason for each in found[:4]] == [
+        "it does not answer (see S2/the-site)", "", "no connection (see S2/the-site)", "no connection",
+    ]  # fmt: skip
+    assert {each.verdict for each in found[4:]} == {"could not be tried"}

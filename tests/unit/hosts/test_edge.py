@@ -111,6 +111,10 @@ def test_a_strange_host_is_misdirected(site: httpx.Client):
     assert site.get("/", headers={"Host": "evil.example"}).status_code == 421
 
 
+def test_no_app_is_asked_to_trace(site: httpx.Client):
+    assert site.request("TRACE", "/").status_code == 405
+
+
 def test_a_body_over_the_limit_is_413_with_and_without_a_length(site: httpx.Client):
     def chunks(count: int) -> Iterator[bytes]:
         for _ in range(count):

@@ -93,6 +93,15 @@ def test_the_inventory_names_what_the_set_up_places(inventories: dict[str, Inven
     assert "/etc/haproxy/site.pem" in inventories["edge"].handlers["haproxy-reload"]
 
 
+@pytest.mark.parametrize("port", ["21001", "22001"])
+def test_the_app_may_listen_on_any_address_by_its_own_port(
+    inventories: dict[str, Inventory], port: str
+) -> None:
+    listening = ["tcp", "0.0.0.0", port, "node", "60706"]
+    assert found(inventories["web1"], "listening", value=listening) == []
+    assert found(inventories["data1"], "listening", value=listening) == [("port", f"tcp {port}")]
+
+
 def test_an_inventory_survives_as_json(inventories: dict[str, Inventory]) -> None:
     assert Inventory.from_json(inventories["web1"].to_json()) == inventories["web1"]
 
@@ -111,8 +120,9 @@ def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: Fl
         (("units", "haproxy.service", "ActiveState"), "failed", ("unit", "haproxy.service")),
         (("foreign", "/etc/cron.d/x"), {"kind": "file"}, ("startup", "/etc/cron.d/x")),
         (("all_units",), "slipway-miner@blue-1.service", ("startup", "slipway-miner@blue-1.service")),
-        (("listening",), ["udp", "0.0.0.0", "123", ""], ("port", "udp 123")),
-        (("listening",), ["tcp", "::", "8081", ""], ("port", "tcp 8081")),
+        (("listening",), ["udp", "0.0.0.0", "123", "", "0"], ("port", "udp 123")),
+        (("listening",), ["tcp", "::", "8081", "", "60706"], ("port", "tcp 8081")),
+        (("listening",), ["tcp", "0.0.0.0", "21001", "nc", "0"], ("port", "tcp 21001")),
         (("firewall",), "", ("firewall", "inet slipway")),
         (("privileged", "/usr/bin/env"), "SUID root", ("privilege", "/usr/bin/env")),
         (("disks", "/mnt/x"), [50, 3], ("disk", "/mnt/x")),
@@ -127,7 +137,7 @@ def test_what_differs_is_named(
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("listening",), ["tcp", "127.0.0.1", "9999", ""]),
+        (("listening",), ["tcp", "127.0.0.1", "9999", "", "0"]),
         (("all_units",), "slipway-web@green-2.service"),
         (("tables", "ip nat"), "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"),
         (("foreign", "/etc/slipway/env/blue/web.env"), {"kind": "file"}),

@@ -38,7 +38,7 @@ function same(given: unknown, wanted = ""): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-const server = serve({ fetch: app.fetch, hostname: process.env.HOST, port: Number(process.env.PORT) });
+const server = serve({ fetch: app.fetch, port: Number(process.env.PORT) });
 process.on("SIGTERM", () => {
   server.close(() => process.exit(0));
   if ("closeIdleConnections" in server) server.closeIdleConnections();

@@ -8,7 +8,7 @@ const connection = new Redis(process.env.REDIS_URL ?? "", { maxRetriesPerRequest
 connection.on("error", (error) => console.warn(`redis: ${error.message}`));
 const mail = new Queue("mail", { connection, prefix: process.env.REDIS_NAMESPACE });
 
-const app = new Elysia({ serve: { hostname: process.env.HOST } })
+const app = new Elysia()
   .headers({ "X-Content-Type-Options": "nosniff" })
   .get("/health", () => "ok")
   .get("/ready", async ({ status }) => {
