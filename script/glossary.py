@@ -83,6 +83,11 @@ TERMS: dict[str, tuple[Term, ...]] = {
             "The signature that lets hosts serve a release: over stack, release, build, record, fence and floor.",
         ),
         Term(
+            "env ticket",
+            "hosts.agent.signature:admit_env",
+            "The signature that lets hosts run a release with an environment, for one command alone.",
+        ),
+        Term(
             "recipe",
             "slipway.adopt.recipe:Recipe",
             "What `slipway init` knows of one kind of app: how it is recognised, built and started.",

@@ -98,7 +98,8 @@ def _bring(paths: Paths, host: Host, document: BootDocument, state: State) -> st
     held = state.holding(release)
     try:
         if held is None or held.state not in ("staged", "booted", "warm"):
-            stage.command(paths, host, JsonObject({**document.stage.raw, **order}, "boot document"))
+            asked = JsonObject({**document.stage.raw, **order}, "boot document")
+            stage.command(paths, host, asked, env_is_signed=True)
         boot.command(paths, host, JsonObject({**order, "release": release}, "converge"))
         moved = {**order, "release": release, "hold_seconds": document.hold_seconds}
         switch.command(paths, host, JsonObject(moved, "converge"))

@@ -33,8 +33,14 @@ from .program import run as run_program
 from .ready import start_ready
 from .state import Process, Slot
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SIGNED_FOR = "slipway-preview"
 """What a signature is for; one that was made for anything else does not verify."""
+_UNSIGNED = ("action", "name", "manifest", "signer", "signature")
+"""Fields of the request to open one that the statement has otherwise, or that are about the signature."""
 
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
@@ -56,10 +62,15 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     raise AgentError("bad_request", f"action: {action!r} is none of list, begin, open, close, restore")
 
 
-def statement(*, stack: str, preview: str, nonce: str, build: str, seed: str) -> bytes:
-    """What a preview's signature is over. `stack` is the fleet's id, `nonce` that of the preview's life."""
+def statement(*, stack: str, preview: str, build: str, given: Mapping[str, object]) -> bytes:
+    """What a preview's signature is over. `stack` is the fleet's id.
+
+    `given` is the request to open it: the nonce of its life, env, seed and services. The build's id stands
+    for the manifest.
+    """
+    asked = {name: value for name, value in given.items() if name not in _UNSIGNED and value is not None}
     return signature.canonical(
-        {"schema": 1, "stack": stack, "preview": preview, "nonce": nonce, "build": build, "seed": seed}
+        {"schema": 2, "stack": stack, "preview": preview, "build": build, "asked": asked}
     )
 
 
@@ -125,20 +136,15 @@ def _admit(
 ) -> None:
     """Nothing runs that was not signed for this preview. Raises `unsigned`."""
     build = request.text("build")
-    content = statement(
-        stack=host.fleet,
-        preview=preview.name,
-        nonce=preview.nonce,
-        build=build,
-        seed=request.text("seed", ""),
-    )
+    content = statement(stack=host.fleet, preview=preview.name, build=build, given=request.raw)
     signed = signature.manifest_id(manifest.raw) == build and signature.verifies(
         paths, content, request.text("signature"), request.text("signer"), SIGNED_FOR
     )
     if not signed:
         raise AgentError(
             "unsigned",
-            f"build {build[:13]} is not signed for preview {preview.name} by a key that this host knows",
+            f"build {build[:13]} and its environment are not signed for preview {preview.name} by a key that "
+            "this host knows",
         )
 
 

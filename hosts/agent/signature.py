@@ -3,6 +3,9 @@
 A ticket is a signature over what a record of the ledger decided: which release serves, by which build. It
 names the record's fence and the floor, the fence of what served before. This host remembers the greatest
 floor, and refuses tickets below it: whoever can write the builds bucket cannot bring an old release back.
+
+The environment is signed apart, by the command that stages the release and for that command's fence: it comes
+from today's secrets, which may have changed since the record. Once a newer command was here, it is worthless.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ from .state import Slot, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RELEASE = "slipway-release"
 BOOT = "slipway-boot"
+ENV = "slipway-env"
 """What a signature is for; one that was made for anything else does not verify."""
 
 
@@ -38,6 +42,36 @@ def statement(*, stack: str, release: int, build: str, record: int, fence: int, 
             "floor": floor,
         }
     )
+
+
+def env_statement(
+    *, stack: str, release: int, build: str, fence: int, config: str, site: str, secret_names: Sequence[str],
+    digests: Mapping[str, str],
+) -> bytes:  # fmt: skip
+    """What the signature of an environment is over. `digests` has one of `env_digest` for each scope."""
+    return canonical(
+        {
+            "schema": 1,
+            "stack": stack,
+            "release": release,
+            "build": build,
+            "fence": fence,
+            "config": config,
+            "site": site,
+            "secret_names": list(secret_names),
+            "env": dict(digests),
+        }
+    )
+
+
+def env_digest(scope: str, salt: str, values: Mapping[str, str]) -> str:
+    """SHA-256 of the environment of `scope`, in hex.
+
+    `salt` is random: hosts see the digests of scopes that they do not run, and must not guess a short secret.
+    """
+    import hashlib
+
+    return hashlib.sha256(canonical({"scope": scope, "salt": salt, "env": dict(values)})).hexdigest()
 
 
 def canonical(value: object) -> bytes:
@@ -65,6 +99,38 @@ def admit(
     _verify(paths, host, plan)
     refuse_outdated(state, plan)
     raise_floor(state, ticket.whole("floor"))
+
+
+def admit_env(paths: Paths, host: Host, plan: Slot, request: JsonObject) -> None:
+    """Refuse an environment that no signer of this stack gave to `plan` by this very command: `unsigned`."""
+    ticket, env = request.section("env_ticket"), request.section("env")
+    digests, salts = ticket.strings("digests"), ticket.strings("salts")
+    fence = request.whole("fence")
+    content = env_statement(
+        stack=host.fleet,
+        release=plan.release,
+        build=plan.build,
+        fence=fence,
+        config=plan.config,
+        site=plan.site,
+        secret_names=request.texts("secret_names"),
+        digests=digests,
+    )
+    signer, signature = ticket.text("signer", ""), ticket.text("signature", "")
+    if not verifies(paths, content, signature, signer, ENV):
+        raise AgentError(
+            "unsigned",
+            f"the environment of release {plan.release} is not signed for stack {host.fleet} and fence "
+            f"{fence} by a key that this host knows ({signer or 'no signer'}): a slipway of the host's "
+            "version signs it; `slipway up` places the keys",
+        )
+    for scope in sorted({*env.raw, *plan.processes}):
+        if env_digest(scope, salts.get(scope, ""), env.strings(scope)) != digests.get(scope):
+            raise AgentError(
+                "unsigned",
+                f"the environment of {scope} is not the one that {signer} signed for release {plan.release}: "
+                "it was changed on its way to this host",
+            )
 
 
 def admit_again(paths: Paths, host: Host, state: State, slot: Slot, request: JsonObject) -> None:

@@ -15,14 +15,21 @@ from .retire import drain
 from .state import DRAIN_SECONDS, Exclusive, Process, Slot, State, order_of
 
 
-def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
-    """See docs/agent.md, `stage`. The slot's old release is drained last, when everything else is ready."""
+def command(
+    paths: Paths, host: Host, request: JsonObject, *, env_is_signed: bool = False
+) -> dict[str, object]:
+    """See docs/agent.md, `stage`. The slot's old release is drained last, when everything else is ready.
+
+    `env_is_signed`: by what the request was read from; else the request itself has to prove it.
+    """
     begun = time.monotonic()
     with Exclusive(paths, "stage", order_of(request), DRAIN_SECONDS) as state:
         finish_interrupted(paths, host, state)
         plan = _plan(host, state, request)
         manifest = request.section("manifest")
         signature.admit(paths, host, state, plan, manifest, request.section("ticket"))
+        if not env_is_signed:
+            signature.admit_env(paths, host, plan, request)
         _refuse_other_processor(host, manifest)
         wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
         held = state.slots[plan.name]

@@ -50,6 +50,7 @@ class Agent:
         config: str,
         env: Mapping[str, Mapping[str, str]],
         ticket: Mapping[str, object] | None,
+        env_ticket: Mapping[str, object],
         slot: replies.SlotName | None = None,
         site: str | None = None,
         secret_names: Sequence[str] | None = None,
@@ -57,7 +58,8 @@ class Agent:
     ) -> replies.Staged:
         """Fetch and verify the layers the host lacks, and put the release into the idle slot.
 
-        `env` is by process, and `task`, `cron`, `migrate`. `ticket` is the signature that allows it.
+        `env` is by process, and `task`, `cron`, `migrate`. `ticket` is the signature that allows the release,
+        `env_ticket` the one that allows this env.
         `secret_names` are the variables whose values the agent redacts in log lines; `site` is the Host
         header of the app.
         """
@@ -69,6 +71,7 @@ class Agent:
             "config": config,
             "env": env,
             "ticket": ticket,
+            "env_ticket": env_ticket,
             "slot": slot,
             "site": site,
             "secret_names": secret_names,

@@ -92,26 +92,26 @@ def _made(live: LiveStack, artifact: str, commit: str, progress: Progress) -> Bu
 def _request(own: Own, first: Begun, manifest: Manifest) -> dict[str, object]:
     """What the agent needs to open it; values of secrets travel on standard input only."""
     live = own.live
-    seed = live.app.preview.seed or ""
-    signed = statement(
-        stack=live.project.fleet_id, preview=own.name, nonce=first.nonce, build=manifest.id, seed=seed
-    )
-    signer, signature = live.signing.sign(signed, SIGNED_FOR)
     uploads = own.outputs.uploads
-    return {
+    given: dict[str, object] = {
         "nonce": first.nonce,
         "build": manifest.id,
-        "manifest": manifest.model_dump(mode="json"),
-        "signer": signer,
-        "signature": signature,
         "site": urlsplit(own.outputs.url).hostname,
         "uploads_site": urlsplit(uploads.public_endpoint or "").hostname if uploads else None,
         "secret_names": [name for name, var in own.app.env.items() if var.secret or var.source],
         "env": own.env(),
-        "seed": seed,
+        "seed": live.app.preview.seed or "",
         "seed_seconds": live.app.preview.seed_seconds,
         "smoke": own.smoke(),
         **own.services(),
+    }
+    content = statement(stack=live.project.fleet_id, preview=own.name, build=manifest.id, given=given)
+    signer, signature = live.signing.sign(content, SIGNED_FOR)
+    return {
+        **given,
+        "manifest": manifest.model_dump(mode="json"),
+        "signer": signer,
+        "signature": signature,
     }
 
 

@@ -80,17 +80,17 @@ class Live:
                 self._console.print(Text(printable(f"    {', '.join(hosts)}: {text}"), style="dim"))
 
     def _render(self) -> Table:
+        """Called under rich's own lock, which `_pop` waits for under ours: so it takes none, and copies."""
         table = Table.grid(padding=(0, 1))
-        with self._lock:
-            for running in self._stack:
-                seconds = time.monotonic() - running.began
+        for running in self._stack.copy():
+            seconds = time.monotonic() - running.began
+            table.add_row(
+                self._spinner, Text(f"{running.name:<10}"), _after(f"{seconds:.1f} s", running.text)
+            )
+            for host, text in running.hosts.copy().items():
                 table.add_row(
-                    self._spinner, Text(f"{running.name:<10}"), _after(f"{seconds:.1f} s", running.text)
+                    "", Text(printable(f"  {host}"), style="dim"), Text(printable(text), style="dim")
                 )
-                for host, text in running.hosts.items():
-                    table.add_row(
-                        "", Text(printable(f"  {host}"), style="dim"), Text(printable(text), style="dim")
-                    )
         return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
@@ -67,6 +67,26 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class SignedEnv:
+    """By scope, the env that a release runs with, signed for this command: hosts take no other."""
+
+    env: Mapping[str, Mapping[str, str]]
+    salts: Mapping[str, str]
+    digests: Mapping[str, str]
+    signer: str
+    signature: str
+
+    def ticket(self, scopes: Collection[str]) -> dict[str, object]:
+        """What a host needs to check the env of `scopes`, and to guess at that of no other."""
+        return {
+            "salts": {scope: self.salts[scope] for scope in scopes},
+            "digests": self.digests,
+            "signer": self.signer,
+            "signature": self.signature,
+        }
+
+
+@dataclass(frozen=True)
 class Rollout:
     """One command that changes what a stack serves. Phases read it and return what they produce."""
 
@@ -88,6 +108,9 @@ class Rollout:
     steps: Steps = field(default_factory=Steps)
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when the command is interrupted: threads that still work end at their next step."""
+    signed_envs: dict[int, SignedEnv] = field(default_factory=dict[int, SignedEnv])
+    """By release that this command has staged. Written under `signing_env`: hosts are staged at once."""
+    signing_env: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def live(self) -> int | None:

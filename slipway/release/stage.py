@@ -1,11 +1,13 @@
 """Stage: every host fetches the layers it lacks, verifies them, and lays the build in its idle slot."""
 
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from hosts.agent.signature import ENV, env_digest, env_statement
 from slipway.fleet.fleet import FleetHost
 from slipway.fleet.replies import Staged
-from slipway.release.rollout import Phase, Rollout, Shipment
+from slipway.release.rollout import Phase, Rollout, Shipment, SignedEnv
 from slipway.settings import App, Role
 
 WORTH_REPORTING_SECONDS = 0.5
@@ -58,6 +60,8 @@ class Stage(Phase[Slots]):
 def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str) -> Staged:
     """Stage the release on one host, with the env of every scope that the host runs and of `scopes`."""
     app = shipment.app(rollout.app)
+    signed = signed_env(rollout, shipment, *scopes)
+    held = (*app.on_role(*host.facts.roles), *SCOPES_BESIDE_PROCESSES, *scopes)
     return host.agent.stage(
         order=rollout.order,
         release=shipment.number,
@@ -67,8 +71,42 @@ def stage_on(rollout: Rollout, shipment: Shipment, host: FleetHost, *scopes: str
         config=shipment.release.config,
         site=rollout.site,
         secret_names=secret_names(app),
-        env=env_of(rollout, app, host.facts.roles, *scopes),
+        env={scope: signed.env[scope] for scope in held},
+        env_ticket=signed.ticket(held),
     )
+
+
+def signed_env(rollout: Rollout, shipment: Shipment, *scopes: str) -> SignedEnv:
+    """The env of every process and one-off of the release, and of `scopes`; signed once for all hosts.
+
+    BadInput: a value is missing, or this person may not sign for the stack.
+    """
+    app = shipment.app(rollout.app)
+    wanted = {*app.processes, *SCOPES_BESIDE_PROCESSES, *scopes}
+    with rollout.signing_env:
+        kept = rollout.signed_envs.get(shipment.number)
+        if kept is None or not wanted <= kept.env.keys():
+            kept = _sign_env(rollout, shipment, app, wanted)
+            rollout.signed_envs[shipment.number] = kept
+        return kept
+
+
+def _sign_env(rollout: Rollout, shipment: Shipment, app: App, scopes: Collection[str]) -> SignedEnv:
+    env = {scope: rollout.stack.env(scope, app) for scope in scopes}
+    salts = {scope: secrets.token_hex(16) for scope in env}
+    digests = {scope: env_digest(scope, salts[scope], values) for scope, values in env.items()}
+    content = env_statement(
+        stack=rollout.stack.stack.fleet_id,
+        release=shipment.number,
+        build=shipment.manifest.id,
+        fence=rollout.order.fence,
+        config=shipment.release.config,
+        site=rollout.site,
+        secret_names=secret_names(app),
+        digests=digests,
+    )
+    signer, signature = rollout.stack.signing.sign(content, ENV)
+    return SignedEnv(env, salts, digests, signer, signature)
 
 
 def secret_names(app: App) -> list[str]:

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from hosts.agent.signature import ENV, env_digest, env_statement
 from slipway.build.build import build, publish
 from slipway.build.manifest import Manifest, input_key, manifest_id
+from slipway.fleet.agent_call import PROGRAM
 from slipway.fleet.open_bucket import open_bucket
 from slipway.progress import Silent
 from slipway.release import preflight
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
 from slipway.secrets.signing import KEY_FILE, signers_file
-from slipway.secrets.ssh_signature import make_key, public_of
+from slipway.secrets.ssh_signature import make_key, public_of, sign
 from slipway.settings import Bucket as BucketOutput, SlipwayError
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket, BucketError
@@ -183,6 +185,47 @@ def test_with_a_web_host_no_other_host_opens(site: Site):
 
 
 # CI's keys, all but a signing key that counts
+
+EVIL = {
+    "LD_PRELOAD": "/tmp/thief.so",
+    "BUN_OPTIONS": "--preload=/tmp/thief.ts",
+    "DATABASE_URL": "postgres://thief/x",
+}
+
+
+@pytest.mark.parametrize("by", ["no key", "a thief's key"])
+def test_with_cis_ssh_key_and_the_bucket_a_signed_release_is_not_staged_with_another_environment(
+    by: str, site: Site, tmp_path: Path
+):
+    """The live release again, with all that was signed of it: only what its processes find in env differs."""
+    live = LiveStack(site.project)
+    record = live.ledger.get(site.live())
+    manifest = live.manifest(record.build).model_dump(mode="json")
+    env = dict.fromkeys(("web", "task", "cron"), EVIL)
+    with live.lease() as lease:
+        request: dict[str, Any] = {
+            "fence": lease.fence, "step": 1, "release": record.number, "build": record.build,
+            "config": record.config, "manifest": manifest, "ticket": record.ticket, "env": env,
+            "site": "thief.test", "secret_names": [],
+        }  # fmt: skip
+        if by != "no key":
+            make_key(tmp_path / "thief", "thief")
+            digests = {scope: env_digest(scope, "", values) for scope, values in env.items()}
+            wanted = {
+                name: request[name]
+                for name in ("release", "build", "fence", "config", "site", "secret_names")
+            }
+            content = env_statement(stack=site.project.fleet_id, digests=digests, **wanted)
+            signature = sign(content, tmp_path / "thief", ENV)
+            named = signers_file(site.project).read_text().split()[0]
+            request["env_ticket"] = {"digests": digests, "salts": {}, "signer": named, "signature": signature}
+        agent = live.fleet.host("web1").connection
+        done = agent.run([PROGRAM, "--bound", "stage"], json.dumps(request).encode(), timeout=60)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert not answer["ok"], "the thief's environment lies in the idle slot"
+    assert answer["error"]["code"] == "unsigned"
+    assert "environment" in answer["error"]["message"]
+    assert "thief" not in site.on("web1", "cat /etc/slipway/env/*/*.env")
 
 
 def test_with_cis_ssh_and_bucket_keys_a_release_that_another_key_signed_is_refused_by_hosts(

@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from hosts.agent.signature import RELEASE, manifest_id, statement
+from hosts.agent.signature import ENV, RELEASE, env_digest, env_statement, manifest_id, statement
 from slipway.settings import Project
 from slipway.stack import LiveStack
 
@@ -43,6 +43,7 @@ class AgentHost:
         self.container = f"{project.fleet_id}-{name}"
         status = self.ask("status")
         self.fence, self.step = status["fence"], status["step"]
+        self.site: str = json.loads(self.sh("cat /etc/slipway/host.json"))["site"]
 
     def sh(self, script: str, *arguments: str) -> str:
         argv = ["docker", "exec", "-i", self.container, "bash", "-s", *arguments]
@@ -79,10 +80,12 @@ class AgentHost:
             "config": "",
             "manifest": manifest,
             "env": {},
+            "site": self.site,
             **changes,
         }
         build = manifest_id(request["manifest"])
         request = {"build": build, "ticket": self.ticket(release, build), **request}
+        request = {"env_ticket": self.env_ticket(request), **request}
         return self.ask("stage", fence=self.fence, step=self.step, **request)
 
     def ticket(self, release: int, build: str) -> dict[str, object]:
@@ -91,6 +94,24 @@ class AgentHost:
         content = statement(stack=self.project.fleet_id, release=release, build=build, **decided)
         signer, signature = LiveStack(self.project).signing.sign(content, RELEASE)
         return {**decided, "signer": signer, "signature": signature}
+
+    def env_ticket(self, request: dict[str, Any]) -> dict[str, object]:
+        """What lets the host run the toy with its env, for every process that it may be a host of."""
+        env: dict[str, dict[str, str]] = {name: {} for name in request["manifest"]["processes"]}
+        env |= request["env"]
+        digests = {scope: env_digest(scope, "", values) for scope, values in env.items()}
+        content = env_statement(
+            stack=self.project.fleet_id,
+            release=request["release"],
+            build=request["build"],
+            fence=self.fence,
+            config=request["config"],
+            site=request["site"],
+            secret_names=request.get("secret_names") or [],
+            digests=digests,
+        )
+        signer, signature = LiveStack(self.project).signing.sign(content, ENV)
+        return {"digests": digests, "salts": {}, "signer": signer, "signature": signature}
 
     def ship(self, release: int) -> None:
         """Stage and boot a toy; the switch is the test's."""

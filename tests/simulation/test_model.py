@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hosts.agent.signature import RELEASE, statement
+from hosts.agent.signature import ENV, RELEASE, env_digest, env_statement, statement
 from slipway.fleet.process import Completed
 from slipway.fleet.replies import Status
 from slipway.release.protocol import view
@@ -59,6 +59,7 @@ class Both:
         signed = {"signer": "operator", "signature": f"{RELEASE} {hashlib.sha256(content).hexdigest()}"}
         manifest = Manifest(build, Plan()).model_dump()
         staging = {"build": build, "manifest": manifest, "ticket": {**decided, **signed}, **self.staging}
+        staging["env_ticket"] = _env_ticket(release, build, manifest["processes"])
         asked: dict[str, Any] = {"steps": [{}], "values": {}, "back": back}
         more = staging if command == "stage" else asked
         if command == "retire":
@@ -77,6 +78,16 @@ class Both:
             expected = refused.code
         assert code == expected, (command, release, answer)
         return code
+
+
+def _env_ticket(release: int, build: str, processes: dict[str, Any]) -> dict[str, Any]:
+    digests = {scope: env_digest(scope, "", {}) for scope in processes}
+    content = env_statement(
+        stack="sim", release=release, build=build, fence=1, config="c", site="app.test", secret_names=[],
+        digests=digests,
+    )  # fmt: skip
+    signature = f"{ENV} {hashlib.sha256(content).hexdigest()}"
+    return {"digests": digests, "salts": {}, "signer": "operator", "signature": signature}
 
 
 @pytest.mark.parametrize("name", ["web1", "worker1"])

@@ -47,7 +47,8 @@ def secret(world: World, monkeypatch: pytest.MonkeyPatch) -> Secret:
         assert arn == ARN
         return held.text
 
-    def put(paths: Paths, host: Host, request: JsonObject) -> Mapping[str, Any]:
+    def put(paths: Paths, host: Host, request: JsonObject, *, env_is_signed: bool) -> Mapping[str, Any]:
+        assert env_is_signed, "the document was, as a whole"
         with Exclusive(paths, "stage", order_of(request)) as state:
             idle = state.idle
             state.slots[idle] = Slot(
@@ -103,9 +104,9 @@ def test_as_soon_as_something_was_released_only_the_release_makes_a_host_ready(
     seen: list[bool] = []
     staged = stage.command
 
-    def look(paths: Paths, host: Host, request: JsonObject) -> Mapping[str, Any]:
+    def look(paths: Paths, host: Host, request: JsonObject, **given: Any) -> Mapping[str, Any]:
         seen.append("unreleased" in world.haproxy.map)
-        return staged(paths, host, request)
+        return staged(paths, host, request, **given)
 
     monkeypatch.setattr(stage, "command", look)
     secret.be(1, fence=3)
@@ -117,7 +118,7 @@ def test_as_soon_as_something_was_released_only_the_release_makes_a_host_ready(
 def test_a_host_that_cannot_start_what_was_released_stays_unready(
     world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ):
-    def corrupt(*_: object) -> None:
+    def corrupt(*_: object, **__: object) -> None:
         raise AgentError("corrupt_layer", "")
 
     world.ask(converge.command)
@@ -190,7 +191,7 @@ def test_a_release_that_is_warm_is_switched_to_without_staging(
 def test_a_command_that_comes_in_between_has_the_last_word(
     world: World, secret: Secret, monkeypatch: pytest.MonkeyPatch
 ):
-    def overtaken(paths: Paths, host: Host, request: JsonObject) -> None:
+    def overtaken(paths: Paths, host: Host, request: JsonObject, **_: object) -> None:
         with Exclusive(paths, "stage", (50, 0)):
             pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,16 @@ def test_a_host_that_was_not_set_up_for_previews_refuses(paths: PreviewPaths):
         paths.refuse_unless_ready()
 
 
-def test_a_signature_is_for_one_life_of_one_preview_and_its_seed():
-    one = {"stack": "board-previews", "preview": "pr-1", "nonce": "n", "build": "b1", "seed": "true"}
-    said = {preview.statement(**{**one, key: "other"}) for key in one}
-    assert len(said | {preview.statement(**one)}) == len(one) + 1
+def test_a_signature_is_for_one_life_of_one_preview_its_seed_and_its_environment():
+    given = {"nonce": "n", "seed": "true", "env": {"web": {"DATABASE_URL": "x"}}, "redis": {"password": "p"}}
+    one: dict[str, Any] = {"stack": "board-previews", "preview": "pr-1", "build": "b1", "given": given}
+
+    def said(**changes: Any) -> bytes:
+        return preview.statement(**{**one, **changes})
+
+    others = {said(**{key: "other"}) for key in one if key != "given"}
+    others |= {said(given={**given, key: "other"}) for key in given}
+    others |= {said(given={**given, "database": {}})}
+    assert len(others | {said()}) == len(one) + len(given) + 1
+    asked = {**given, "action": "open", "name": "pr-1", "signature": "s", "uploads_site": None}
+    assert said(given=asked) == said()

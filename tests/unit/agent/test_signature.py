@@ -16,7 +16,7 @@ import pytest
 from hosts.agent import boot, builds, converge, signature, stage, switch
 from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
-from tests.unit.agent.conftest import WEB, World
+from tests.unit.agent.conftest import WEB, World, env_ticket
 
 real_verifies, real_manifest_id = signature.verifies, signature.manifest_id
 STACK = "board-prod"
@@ -86,11 +86,30 @@ def host(world: World, key: Key, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def staged(host: World, release: int, given: dict[str, Any] | None, command: str = "serve") -> dict[str, Any]:
+ENV = {"web": {"DATABASE_URL": "postgres://app:pw@data1/board"}, "task": {}, "cron": {}}
+
+
+def asked_for(
+    release: int, key: Key, command: str = "serve", *, env: Any = ENV, signed: Any = None
+) -> dict[str, Any]:
+    """A request of `stage`, without the release's own ticket, with an env that `key` signed."""
     manifest = manifest_of(command)
     build = signature.manifest_id(manifest)
-    asked = {"fence": 20, "release": release, "build": build, "config": "c", "env": {}, "manifest": manifest}
-    return host.ask(stage.command, **asked, ticket=given)
+    asked = {"fence": 20, "release": release, "build": build, "config": "c", "env": env, "site": "app.test"}
+    asked |= {"manifest": manifest, "secret_names": ["DATABASE_URL"]}
+    wanted = {name: asked[name] for name in ("release", "build", "fence", "config", "site", "secret_names")}
+    shown = env_ticket(asked)
+    decided: dict[str, Any] = {"stack": STACK, **wanted, "digests": shown["digests"], **(signed or {})}
+    content = signature.env_statement(**decided)
+    return {**asked, "env_ticket": {**shown, **key.sign(content, signature.ENV)}}
+
+
+def staged(
+    host: World, release: int, given: dict[str, Any] | None, command: str = "serve", *, by: Key | None = None,
+    **changes: Any,
+) -> dict[str, Any]:  # fmt: skip
+    by = by or Key(host.root / "ana", "ana@example.com")
+    return host.ask(stage.command, **{**asked_for(release, by, command), "ticket": given, **changes})
 
 
 def signed(key: Key, release: int, command: str = "serve", **changes: Any) -> dict[str, Any]:
@@ -131,9 +150,7 @@ def test_a_release_with_another_number_than_was_signed_is_refused(host: World, k
 
 def test_a_manifest_that_was_swapped_under_a_signed_id_is_refused(host: World, key: Key):
     """`builds/<id>.json` was overwritten: the id is signed, the content is the thief's."""
-    build = signature.manifest_id(manifest_of())
-    asked = {"fence": 20, "release": 1, "build": build, "config": "c", "env": {}, "ticket": signed(key, 1)}
-    refused("unsigned", host.ask, stage.command, **asked, manifest=manifest_of("steal"))
+    refused("unsigned", staged, host, 1, signed(key, 1), manifest=manifest_of("steal"))
 
 
 def test_a_signature_made_for_something_else_is_refused(host: World, key: Key):
@@ -153,7 +170,8 @@ def test_an_expired_key_signs_nothing_and_several_keys_may_stand(host: World, ke
     newer = Key.make(tmp_path, "newer")
     Path(host.paths.signers).write_text(key.line(',valid-before="20200101"') + newer.line())
     refused("unsigned", staged, host, 1, signed(key, 1))
-    assert staged(host, 1, signed(newer, 1))["slot"] == "blue"
+    refused("unsigned", staged, host, 1, signed(newer, 1))
+    assert staged(host, 1, signed(newer, 1), by=newer)["slot"] == "blue"
 
 
 def test_a_key_taken_out_after_staging_starts_nothing(host: World, key: Key, tmp_path: Path):
@@ -240,3 +258,77 @@ def test_a_boot_document_that_is_not_signed_for_this_stack_starts_nothing(
         assert host.state.live is None
     else:
         assert host.ask(converge.command)["changed"]
+
+
+# the environment
+
+EVIL = {**ENV, "web": {"LD_PRELOAD": "/tmp/evil.so", "DATABASE_URL": "postgres://thief/"}}
+
+
+def refused_env(host: World, key: Key, asked: dict[str, Any]) -> str:
+    with pytest.raises(AgentError) as error:
+        host.ask(stage.command, **asked, ticket=signed(key, 1))
+    assert error.value.code == "unsigned"
+    assert host.state.slots["blue"].state == "empty"
+    assert not Path(host.paths.env).exists()
+    return error.value.message
+
+
+def test_a_signed_release_with_another_environment_is_refused(host: World, key: Key):
+    """All that CI's ssh key and the builds bucket give: the release's own ticket, manifest and layers."""
+    asked = {**asked_for(1, key), "env": EVIL}
+    assert "the environment of web is not the one that ana@example.com signed" in refused_env(
+        host, key, asked
+    )
+    del asked["env_ticket"]
+    assert "is not signed for stack board-prod and fence 20" in refused_env(
+        host, key, {**asked, "env_ticket": None}
+    )
+    refused_env(host, key, {**asked, "env_ticket": env_ticket(asked)})
+
+
+def test_an_environment_that_a_stranger_signed_is_refused(host: World, key: Key, tmp_path: Path):
+    thief = Key.make(tmp_path, "thief")
+    refused_env(host, key, asked_for(1, thief, env=EVIL))
+    refused_env(host, key, asked_for(1, Key(thief.path, key.name), env=EVIL))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("release", 2),
+        ("stack", "board-preview"),
+        ("build", "b" + "0" * 64),
+        ("fence", 19),
+        ("config", "d"),
+        ("site", "thief.test"),
+        ("secret_names", []),
+    ],
+)
+def test_an_environment_that_was_signed_for_something_else_is_refused(
+    name: str, value: Any, host: World, key: Key
+):
+    """That of an earlier command too, which may hold a secret that was rotated since; and what logs hide."""
+    refused_env(host, key, asked_for(1, key, signed={name: value}))
+
+
+def test_a_scope_that_is_left_out_added_or_swapped_is_refused(host: World, key: Key):
+    asked = asked_for(1, key)
+    refused_env(host, key, {**asked, "env": {**ENV, "migrate": ENV["web"]}})
+    refused_env(host, key, {**asked, "env": {**ENV, "web": ENV["task"], "task": ENV["web"]}})
+    refused_env(host, key, {**asked, "env": {"task": {}}})
+
+
+def test_an_environment_is_signed_for_one_command_and_staging_it_again_in_that_is_fine(host: World, key: Key):
+    asked = {**asked_for(1, key), "ticket": signed(key, 1)}
+    for _ in range(2):
+        host.ask(stage.command, **asked)
+    host.ask(boot.command, fence=21, release=1)
+    refused("fenced", host.ask, stage.command, **asked)
+    refused("unsigned", host.ask, stage.command, **{**asked, "fence": 21})
+
+
+def test_digests_of_the_same_environment_differ_so_that_a_short_secret_cannot_be_tried_out():
+    values = {"PIN": "1234"}
+    assert signature.env_digest("web", "one salt", values) != signature.env_digest("web", "another", values)
+    assert signature.env_digest("web", "one salt", values) != signature.env_digest("task", "one salt", values)

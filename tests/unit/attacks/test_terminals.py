@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import threading
 
 import pytest
 from hypothesis import given, strategies as st
@@ -97,3 +98,15 @@ def test_a_phases_text_is_not_markup():
 def test_an_endless_line_is_shortened():
     assert len(printable("a" * 10_000_000)) < 30_000
     assert printable("a\tb\nc") == "a\tb\nc"
+
+
+def test_a_phase_ends_while_another_thread_draws_it():
+    """Found when this file hung: the drawing thread waited for `_pop`, and `_pop` for the drawing thread."""
+    progress = Live(Terminal())
+    drawing = threading.Thread(target=progress._render, daemon=True)  # pyright: ignore[reportPrivateUsage]
+    with progress.phase("boot"):
+        progress.host("web1", "starting")
+        with progress._lock:  # pyright: ignore[reportPrivateUsage]
+            drawing.start()
+            drawing.join(10)
+        assert not drawing.is_alive()

@@ -44,6 +44,7 @@ def test_the_request_goes_over_standard_input_and_never_into_arguments(says: Say
         config="c",
         env={"web": {"KEY": "canary-value"}},
         ticket=None,
+        env_ticket={},
     )
     assert (staged.slot, staged.bytes) == ("green", 7)
     assert (tmp_path / "command").read_text() == "stage\n"

@@ -1,10 +1,14 @@
 """A rollback to a cold build stages and smoke-tests it by that build's own slipway.toml."""
 
+import json
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+from hosts.agent.signature import env_digest
 from slipway.build.manifest import Declared
+from slipway.fleet.agent import Order
 from slipway.release.rollout import Shipment
 from slipway.release.smoke import Smoke
 from slipway.release.stage import stage_on
@@ -37,13 +41,16 @@ class World:
 
     def __init__(self) -> None:
         self.asked: dict[str, dict[str, Any]] = {}
+        self.signed: list[bytes] = []
         host: Any = SimpleNamespace(name="web1", facts=SimpleNamespace(roles=("web",)), agent=self)
         self.host = host
         self.rollout: Any = SimpleNamespace(
             app=TODAY,
-            order=(9, 1),
+            order=Order(9, 1),
             site="x",
-            stack=SimpleNamespace(env=self.env),
+            stack=SimpleNamespace(env=self.env, signing=self, stack=SimpleNamespace(fleet_id="board-prod")),
+            signed_envs={},
+            signing_env=threading.Lock(),
             hosts=SimpleNamespace(web=[host], each=self.each),
         )
 
@@ -53,6 +60,10 @@ class World:
 
     def env(self, _: str, app: App) -> dict[str, str]:
         return dict.fromkeys(app.env, "value")
+
+    def sign(self, content: bytes, namespace: str) -> tuple[str, str]:
+        self.signed.append(content)
+        return "ana@desk", namespace
 
     def smoke(self, **request: Any) -> None:
         self.asked["smoke"] = request
@@ -81,6 +92,25 @@ def test_a_host_gets_the_env_that_the_build_declares():
     assert asked["env"]["web"] == {"OLD_NAME": "value"}
     assert asked["secret_names"] == ["OLD_NAME"]
     assert asked["manifest"]["id"] == asked["build"], "whole, so that the host can compare it with the id"
+
+
+def test_the_env_is_signed_once_for_all_hosts_and_a_host_cannot_guess_at_what_it_does_not_hold():
+    world = World()
+    for roles in (("web",), ("worker",)):
+        host: Any = SimpleNamespace(name=roles[0], facts=SimpleNamespace(roles=roles), agent=world)
+        stage_on(world.rollout, shipment(OLD), host, "migrate")
+    stage_on(world.rollout, shipment(OLD), world.host)
+    assert len(world.signed) == 1
+    asked = world.asked["stage"]
+    ticket = asked["env_ticket"]
+    assert set(ticket["digests"]) == {"web", "task", "cron", "migrate"}
+    assert set(ticket["salts"]) == set(asked["env"]) == {"web", "task", "cron"}
+    assert len(set(ticket["salts"].values())) == 3
+    for scope, values in asked["env"].items():
+        assert ticket["digests"][scope] == env_digest(scope, ticket["salts"][scope], values)
+    stated = json.loads(world.signed[0])
+    assert (stated["stack"], stated["release"], stated["fence"]) == ("board-prod", 3, 9)
+    assert (stated["env"], stated["secret_names"]) == (ticket["digests"], asked["secret_names"])
 
 
 def test_limits_stay_todays_and_the_probe_is_the_builds():
