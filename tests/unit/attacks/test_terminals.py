@@ -109,4 +109,4 @@ def test_a_phase_ends_while_another_thread_draws_it():
         with progress._lock:  # pyright: ignore[reportPrivateUsage]
             drawing.start()
             drawing.join(10)
-        assert not drawing.is_alive()
+            assert not drawing.is_alive()
