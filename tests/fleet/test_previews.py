@@ -312,12 +312,17 @@ def test_a_smoke_step_that_fails_keeps_a_new_preview_from_users(previews: Previe
 
 def test_ctrl_c_says_what_there_is_and_close_removes_it(previews: Previews):
     before = previews.everything()
-    running = start(previews.root, "preview", "open", "cut", "--stack", STACK, "--json")
-    assert running.stderr
-    while "applied" not in (line := running.stderr.readline()):
-        assert line, "open ended by itself"
-    running.send_signal(2)  # while the host migrates
-    out, err = running.communicate(timeout=60)
+    seed = previews.root / "board/src/seed.ts"
+    seed.write_text("await Bun.sleep(60_000);")
+    try:
+        running = start(previews.root, "preview", "open", "cut", "--stack", STACK, "--json")
+        assert running.stderr
+        while "applied" not in (line := running.stderr.readline()):
+            assert line, "open ended by itself"
+        running.send_signal(2)  # migrations are applied, and the seed takes its time
+        out, err = running.communicate(timeout=60)
+    finally:
+        seed.write_text(SEED)
     assert running.returncode == 130, out + err
     assert "interrupted: preview cut is" in json.loads(out)["error"]["message"]
     assert previews.done("close", "cut")["was_there"]
