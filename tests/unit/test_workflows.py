@@ -168,3 +168,38 @@ def test_exploit_a_pull_requests_code_reads_no_secret_and_gets_no_identity(file:
         assert "secrets." not in str(job), name
         assert set(job["permissions"].values()) <= {"read"}, name
         assert "pull_request_target" not in triggers[True]
+
+
+INSTALLS = {
+    f"{file.name} {number}": step["run"]
+    for file in FILES
+    for number, step in enumerate(steps(file))
+    if "uv tool install slipway" in step.get("run", "")
+}
+"""Steps of workflows that other repositories call."""
+
+
+@pytest.mark.parametrize("run", INSTALLS.values(), ids=INSTALLS.keys())
+@pytest.mark.parametrize(
+    ("lock", "wanted"),
+    [
+        (None, "tool install slipway"),
+        ('[[package]]\nname = "their-app"\n', "tool install slipway"),
+        ('[[package]]\nname = "slipway"\n', "sync --locked"),
+    ],
+    ids=["no lock", "a lock without slipway", "slipway in the lock"],
+)
+def test_slipway_is_what_the_repository_locks_else_the_newest(
+    run: str, lock: str | None, wanted: str, tmp_path: Path
+) -> None:
+    if lock is not None:
+        (tmp_path / "uv.lock").write_text(lock)
+    for name in ("uv", "sudo"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/{name}.said"\n')
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-e", "-c", run], cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": path}, check=True
+    )
+    assert (tmp_path / "uv.said").read_text().strip() == wanted
+    assert (tmp_path / ".local/bin/slipway").is_symlink() == (wanted == "sync --locked")
