@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
 import time
@@ -17,15 +16,12 @@ from cryptography import x509
 
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.docker import Docker, find_docker
-from tests.fleet.checks.conftest import EVERY
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.servers import DOMAIN, PREFIX, STACK, Laptop, health, laptop_with, on, reds
 from tests.fleet.traffic import traffic
 from tests.pebble import binary, settings
 
-pytestmark = [
-    pytest.mark.fleet,
-    pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it"),
-]
+pytestmark = [pytest.mark.fleet, PROOF]
 
 ROLES = {"one": "[edge, web, worker, data]", "two": "edge", "ca": "edge"}
 NAMES = (DOMAIN, f"uploads.{DOMAIN}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Generator
@@ -13,13 +12,13 @@ import pytest
 
 from slipway.settings import open_project
 from slipway.stack import LiveStack
-from tests.fleet.checks.conftest import EVERY
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway
 from tests.fleet.foreign import SERVICES, Foreign, adopted, assert_no_red
 from tests.fleet.libsql import libsql_server, own_address
 
 # A fleet for each, so `script/test proof` runs it; its quick half is tests/unit/checks/test_foreign_site.py.
-pytestmark = pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it")
+pytestmark = PROOF
 FOREIGN = (
     Foreign("plain"),
     Foreign("gobinary", SERVICES, {}),

@@ -12,16 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.fleet.checks.conftest import EVERY
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.test_previews import Previews, previews
 from tests.workflow import Done, Runner
 
 __all__ = ["previews"]
 
-pytestmark = [
-    pytest.mark.fleet,
-    pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it"),
-]
+pytestmark = [pytest.mark.fleet, PROOF]
 
 NAME, NUMBER, BRANCH = "pr-7", 7, "feature"
 TABLE = "board/migrations/0900_added.up.sql"

@@ -16,15 +16,12 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.secrets import age
-from tests.fleet.checks.conftest import EVERY
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway
 from tests.fleet.conftest import free_ports, refresh_app
 from tests.workflow import Done, Runner
 
-pytestmark = [
-    pytest.mark.fleet,
-    pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it"),
-]
+pytestmark = [pytest.mark.fleet, PROOF]
 
 NAME, STACK = "wftest", "preview"
 LOAD = "  slipway:prove:\n    load: smoke\n    load_seconds: 5\n"

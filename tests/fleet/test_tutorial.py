@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.platforms.local.keys import operator_key
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.servers import USER, PlainServer, plain_servers
 from tests.unit.pages.blocks import DOCS, Block, blocks
 from tests.unit.pages.shell import type_and_compare
@@ -23,7 +23,7 @@ NOT_TYPED = {
 }
 
 
-@pytest.mark.skipif(os.environ.get("SLIPWAY_SABOTAGE") != "all", reason="SLIPWAY_SABOTAGE=all runs it")
+@PROOF
 def test_the_tutorial_ends_with_a_live_site_and_a_rollback(tmp_path: Path):
     if find_docker() is None:
         pytest.skip("no Docker")

@@ -11,6 +11,8 @@ from tests.fleet.checks.harness import Case, run_checks
 from tests.fleet.site import Site
 
 EVERY = "SLIPWAY_SABOTAGE"
+PROOF = pytest.mark.skipif(os.environ.get(EVERY) != "all", reason=f"{EVERY}=all runs it")
+"""Marks what takes minutes: `script/test proof` runs it."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
