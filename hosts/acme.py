@@ -19,6 +19,7 @@ PACKAGES = ("lego",)
 PEM = "/etc/haproxy/acme.pem"
 """What HAProxy serves: the agent's from the first set-up on."""
 SETTINGS, KEY, ROOTS = "/etc/slipway/acme.json", "/etc/slipway/acme.key", "/etc/slipway/acme-roots.pem"
+TOKEN = "/etc/slipway/acme-cloudflare.token"  # noqa: S105 - a path
 SERVICE, TIMER = "slipway-certificate.service", "slipway-certificate.timer"
 
 
@@ -44,13 +45,15 @@ def deploy(plan: FleetPlan, _host: Host) -> None:
         "serve": acme.serve,
         "edges": len(plan.outputs.by_role("edge")),
         "thumbprint": acme.thumbprint,
+        "challenge": acme.challenge,
     }
     install(name="acme settings", src=json.dumps(settings, indent=1), dest=SETTINGS, mode="600")
     install(name="acme account", src=acme.account_key, dest=KEY, mode="600")
-    if acme.roots:
-        install(name="acme roots", src=acme.roots, dest=ROOTS)
-    elif current_host.get_fact(File, path=ROOTS):
-        files.file(name="no acme roots", path=ROOTS, present=False)
+    for path, text, mode in ((ROOTS, acme.roots, "644"), (TOKEN, acme.cloudflare_token, "600")):
+        if text:
+            install(name=path, src=text, dest=path, mode=mode)
+        elif current_host.get_fact(File, path=path):
+            files.file(name=f"no {path}", path=path, present=False)
     unit(SERVICE, TIMER)
     systemd.service(name="certificate timer", service=TIMER, running=True, enabled=True)
 
@@ -60,6 +63,6 @@ def clear() -> None:
     if not current_host.get_fact(File, path=f"{UNITS}/{TIMER}"):
         return
     systemd.service(name="no certificate timer", service=TIMER, running=False, enabled=False)
-    for path in (SETTINGS, KEY, ROOTS, PEM, f"{UNITS}/{SERVICE}", f"{UNITS}/{TIMER}"):
+    for path in (SETTINGS, KEY, ROOTS, TOKEN, PEM, f"{UNITS}/{SERVICE}", f"{UNITS}/{TIMER}"):
         files.file(name=f"no {path}", path=path, present=False)
     server.shell(name="daemon-reload without it", commands=["systemctl daemon-reload"])

@@ -73,6 +73,13 @@ class Acme:
     """The account key's (RFC 7638), which is the second half of the answer to every challenge."""
     roots: str = ""
     """Further authorities, PEM, by which the directory's own certificate is verified."""
+    cloudflare_token: str = field(default="", repr=False)
+    """Proves the names by DNS; empty: they are proved by HTTP."""
+
+    @property
+    def challenge(self) -> str:
+        """`dns` or `http`."""
+        return "dns" if self.cloudflare_token else "http"
 
 
 @dataclass(frozen=True)

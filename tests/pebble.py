@@ -68,15 +68,18 @@ def settings(folder: Path, *, names: list[str], listen: str, challenges_on: int,
 
 
 @contextmanager
-def pebble(folder: Path, challenges_on: int, seconds: int = 3600) -> Generator[str]:
-    """A server on loopback; its directory's URL. `folder/directory-ca.pem` has signed its certificate."""
+def pebble(folder: Path, challenges_on: int, seconds: int = 3600, dns: str = "") -> Generator[str]:
+    """A server on loopback; its directory's URL. `folder/directory-ca.pem` has signed its certificate.
+
+    `dns`: address of the resolver that it looks names up at; empty: this machine's.
+    """
     program, port = binary(), free_port()
     text = settings(
         folder, names=["localhost"], listen=f"127.0.0.1:{port}", challenges_on=challenges_on, seconds=seconds
     )
     (folder / "pebble.json").write_text(text)
     process = subprocess.Popen(
-        [str(program), "-config", "pebble.json"],
+        [str(program), "-config", "pebble.json", *(("-dnsserver", dns) if dns else ())],
         cwd=folder,
         env={"PEBBLE_VA_NOSLEEP": "1", "PATH": os.environ["PATH"]},
         stdout=(folder / "pebble.log").open("w"),

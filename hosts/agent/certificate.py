@@ -1,8 +1,9 @@
 """The site's certificate by ACME, on an edge: ordered, renewed, and given to HAProxy while it runs.
 
 HAProxy answers HTTP-01 challenges by itself: the answer is the token and the thumbprint of the account's key,
-and both are known beforehand. So nothing listens for challenges, every edge answers those of any other, and
-each edge has a certificate and a private key of its own, which never leave it.
+and both are known beforehand. So nothing listens for challenges, and every edge answers those of any other.
+For DNS-01 the client makes a record at Cloudflare, and removes it. Each edge has a certificate and a private
+key of its own, which never leave it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ SERVICE = "slipway-certificate.service"
 CHALLENGES = "/.well-known/acme-challenge/"
 PORT = 80
 CLIENT = "/usr/bin/lego"
+AGENT = "/usr/local/bin/slipway-agent"
 FLOOR_SECONDS = 900.0
 """Shortest pause after a failure, for each edge: Let's Encrypt allows five failures of a name an hour."""
 LONGEST_SECONDS = 43_200.0
@@ -30,6 +32,7 @@ _ISSUE_SECONDS = 300
 _REFUSED = re.compile(
     r"(?:\[([^\]\s]+)\] )?(?:\[[^\]\s]+\] )?acme: error: (\d+) :: (?:\w+ :: \S+ :: )?(\S+) :: (.+)"
 )
+_RECORD = "record at Cloudflare: "
 _ERROR_TYPE = "urn:ietf:params:acme:error:"
 
 
@@ -50,6 +53,7 @@ class Settings:
         self.edges = fields.whole("edges")
         """How many edges ask with the same account."""
         self.thumbprint = fields.line("thumbprint")
+        self.by_dns = fields.text("challenge", "http") == "dns"
 
 
 class Last:
@@ -101,6 +105,8 @@ class Issued:
 
 def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
     """See docs/agent.md, `certificate`."""
+    if record := request.text("name", ""):
+        return change_record(paths, record)
     settings = Settings(paths)
     todo = request.text("do", "renew")
     os.makedirs(paths.certificate, mode=0o700, exist_ok=True)
@@ -144,7 +150,7 @@ def renew(paths: Paths, settings: Settings, host: str) -> None:
     due = issued is None or now >= issued.renews
     if due and now >= last.next:
         last.at = now
-        last.problem = problem = unreachable(settings, host)
+        last.problem = problem = "" if settings.by_dns else unreachable(settings, host)
         if not problem:
             # Noted beforehand: an attempt that is cut off counts as failed, and is not made again at once.
             last.problem, last.failures = "the attempt was interrupted", last.failures + 1
@@ -221,13 +227,16 @@ def _ask(paths: Paths, settings: Settings) -> tuple[str, bool]:
         os.makedirs(account, mode=0o700)
         durable.write(f"{account}/{settings.email}.key", durable.read(paths.acme_key) or b"", sync=False)
         os.mkdir(f"{folder}/unused")
+        proof = ("--dns", "exec") if settings.by_dns else ("--http", "--http.webroot", f"{folder}/unused")
         argv = [
             *(CLIENT, "--accept-tos", "--email", settings.email, "--server", settings.directory),
-            *("--path", folder, "--key-type", "ec256", "--http", "--http.webroot", f"{folder}/unused"),
+            *("--path", folder, "--key-type", "ec256", *proof),
             *(word for name in settings.names for word in ("--domains", name)),
             "run",
         ]
         roots = {"LEGO_CA_CERTIFICATES": paths.acme_roots} if os.path.exists(paths.acme_roots) else {}
+        records = f"{folder}/records"
+        by_dns = _by_dns(paths, records) if settings.by_dns else {}
         try:
             done = subprocess.run(
                 argv,
@@ -235,14 +244,14 @@ def _ask(paths: Paths, settings: Settings) -> tuple[str, bool]:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={**program.ENVIRONMENT, "HOME": folder, **roots},
+                env={**program.ENVIRONMENT, "HOME": folder, **roots, **by_dns},
                 timeout=_ISSUE_SECONDS,
             )
         except subprocess.TimeoutExpired:
             return f"{settings.directory} did not finish within {_ISSUE_SECONDS} s", False
         except OSError as error:
             return f"{CLIENT} cannot be started: {error.strerror}", False
-        said = done.stdout.decode(errors="replace")
+        said = (done.stdout + (durable.read(records) or b"")).decode(errors="replace")
         made = f"{folder}/certificates/{settings.names[0]}"
         chain, key = durable.read(f"{made}.crt"), durable.read(f"{made}.key")
         if done.returncode != 0 or not chain or not key:
@@ -256,13 +265,41 @@ def _ask(paths: Paths, settings: Settings) -> tuple[str, bool]:
     return "", False
 
 
+def _by_dns(paths: Paths, said: str) -> dict[str, str]:
+    """The client's settings for `--dns exec`: it has a program of ours make and remove each record.
+
+    `said`: the file for that program's messages, which the client does not repeat.
+    """
+    path = f"{paths.certificate}/record"
+    durable.write(path, f'#!/bin/sh\nexec {AGENT} certificate "$1 $2 $3" 2>>{said}\n'.encode())
+    os.chmod(path, 0o700)
+    return {"EXEC_PATH": path, "EXEC_SEQUENCE_INTERVAL": "1", "EXEC_PROPAGATION_TIMEOUT": "120"}
+
+
+def change_record(paths: Paths, request: str) -> dict[str, object]:
+    """`present NAME VALUE` or `cleanup NAME VALUE`, as the client asks for it; NAME ends with a dot."""
+    from .cloudflare import Cloudflare
+
+    action, name, value = request.split()
+    zones = Cloudflare(paths)
+    try:
+        (zones.present if action == "present" else zones.cleanup)(name.rstrip("."), value)
+    except AgentError as error:
+        _say(f"{_RECORD}{error.message}")
+        raise
+    return {}
+
+
 def _server_folder(directory: str) -> str:
     """How the client names the folder of an authority's accounts."""
     return directory.partition("://")[2].partition("/")[0].replace(":", "_")
 
 
 def why(said: str) -> str:
-    """What a person needs of the client's output: the authority's errors, else the last line."""
+    """What a person needs of the client's output: what kept a record from being made, the authority's errors,
+    else the last line."""
+    if own := re.findall(rf"^{_RECORD}(.+)$", said, re.M):
+        return "; ".join(dict.fromkeys(own))
     found = [
         f"{f'{name}: ' if name else ''}{text.strip()} ({kind.removeprefix(_ERROR_TYPE)}, {status})"
         for name, status, kind, text in _REFUSED.findall(said)

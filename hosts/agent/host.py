@@ -51,6 +51,7 @@ class Paths:
         self.acme = f"{self.etc}/acme.json"
         self.acme_key = f"{self.etc}/acme.key"
         self.acme_roots = f"{self.etc}/acme-roots.pem"
+        self.acme_token = f"{self.etc}/acme-cloudflare.token"
         self.certificate = f"{self.lib}/certificate"
         """What an edge was issued by ACME, and how its last attempt ended."""
         self.live_port = 8080

@@ -10,6 +10,8 @@ from slipway.settings.schema import NO_TEXT
 
 SITE_CERTIFICATE = "SITE_CERTIFICATE"
 """Entry that a person sets where the fleet's own edge terminates TLS: certificate, chain and key, PEM."""
+ACME_CLOUDFLARE_TOKEN = "ACME_CLOUDFLARE_TOKEN"  # noqa: S105 - the name of an entry, not its value
+"""Entry that a person sets where slipway:acme proves names by DNS: it may edit the domain's zone."""
 PLATFORM_PREFIXES = ("PLATFORM_", "SLIPWAY_")
 """Entries that `slipway up` makes for the platform and for itself (SLIPWAY_LOAD_KEY)."""
 _NAME = re.compile(r"^[A-Z][A-Z0-9_]*$")

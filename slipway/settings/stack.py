@@ -61,6 +61,9 @@ class Acme(Setting):
     the ACME directory of another authority. By naming it you accept its terms of service."""
     ca_certificates: str = ""
     """PEM file, relative to Pulumi.yaml: authorities to trust, for a `server` of your own."""
+    challenge: Literal["http", "dns"] = "http"
+    """How the names are proved: `http`, by an answer of the edge on port 80; `dns`, by a record that the edge
+    makes at Cloudflare with the secret `ACME_CLOUDFLARE_TOKEN`, previews included, before DNS leads here."""
 
     @property
     def directory(self) -> str:

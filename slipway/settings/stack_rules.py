@@ -139,7 +139,7 @@ def _servers(stack: Stack) -> Iterator[Broken]:
 
 
 def _acme(stack: Stack) -> Iterator[Broken]:
-    """HTTP-01 proves one name at a time, and one account has few attempts."""
+    """HTTP-01 proves no name with a star, and one account has few attempts."""
     if (acme := stack.acme) is None:
         return
     if acme.server not in ACME_DIRECTORIES and not _ACME_URL.match(acme.server):
@@ -154,11 +154,11 @@ def _acme(stack: Stack) -> Iterator[Broken]:
             f"is for an authority of your own, and server is {acme.server}",
             "remove it",
         )
-    if stack.previews:
+    if stack.previews and acme.challenge == "http":
         yield (
             ("acme",),
             f"cannot prove *.{stack.domain}, which previews need, by HTTP",
-            "remove it, and set SITE_CERTIFICATE to a certificate for that name too",
+            "challenge: dns; or remove it, and set SITE_CERTIFICATE to a certificate for that name too",
         )
     if "." not in stack.domain or _is_address(stack.domain):
         yield ("domain",), "must be a public name for slipway:acme", 'for example "app.example.com"'

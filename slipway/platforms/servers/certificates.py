@@ -28,7 +28,7 @@ from slipway.platforms.servers.outputs import (
     site_names,
     web_certificate,
 )
-from slipway.secrets.store import SITE_CERTIFICATE, SecretStore
+from slipway.secrets.store import ACME_CLOUDFLARE_TOKEN, SITE_CERTIFICATE, SecretStore
 from slipway.settings import BadInput, Project
 
 OWN_CERTIFICATES = (CA_CERTIFICATE, DATA_CERTIFICATE, FLEET_SITE, WEB_CERTIFICATE)
@@ -75,11 +75,12 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
 def acme_of(project: Project, secrets: Mapping[str, str]) -> Acme | None:
     """How edges get the site's certificate by themselves; None if they do not, or a person provides one.
 
-    BadInput: the file of `ca_certificates` is none.
+    BadInput: the file of `ca_certificates` is none, or DNS shall prove the names and there is no token.
     """
     settings, key = project.stack.acme, secrets.get(ACME_ACCOUNT_KEY)
     if settings is None or not key or secrets.get(SITE_CERTIFICATE):
         return None
+    token = dns_token(project, secrets)
     return Acme(
         directory=settings.directory,
         email=settings.email,
@@ -88,6 +89,20 @@ def acme_of(project: Project, secrets: Mapping[str, str]) -> Acme | None:
         account_key=key,
         thumbprint=thumbprint(key.encode()),
         roots=acme_roots(project),
+        cloudflare_token=token,
+    )
+
+
+def dns_token(project: Project, secrets: Mapping[str, str]) -> str:
+    """The token by which DNS proves the site's names; empty if HTTP does. BadInput: it is missing."""
+    if project.stack.acme is None or project.stack.acme.challenge == "http" or secrets.get(SITE_CERTIFICATE):
+        return ""
+    if token := secrets.get(ACME_CLOUDFLARE_TOKEN, "").strip():
+        return token
+    raise BadInput(
+        f"slipway:acme.challenge: dns needs the secret {ACME_CLOUDFLARE_TOKEN}",
+        remedy=f"slipway secrets set {ACME_CLOUDFLARE_TOKEN} --stack {project.stack.name}: a token of"
+        " Cloudflare with Zone:Read and DNS:Edit for the domain's zone",
     )
 
 

@@ -1,6 +1,7 @@
 """A stack of servers: its outputs, composed from the settings; and the files that ssh and TLS need."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ ACME_ACCOUNT_KEY = "PLATFORM_ACME_ACCOUNT_KEY"
 
 
 BOTH = "tls/site-ca.pem"
-"""In the state folder: the authorities of the site's certificate where it comes by ACME."""
+"""In the state folder: the site's authorities where its certificate comes by ACME, or brings its own."""
 
 
 def web_certificate(host: str) -> str:
@@ -84,8 +85,20 @@ def acme_roots(project: Project) -> str:
     return text
 
 
+def private_roots(pem: str) -> str:
+    """Self-signed authorities after the first certificate, PEM: no public authority sends its own."""
+    chain = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.S)[1:]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata="\n".join(chain))
+    except (ssl.SSLError, ValueError):  # there are none
+        return ""
+    found = zip(context.get_ca_certs(binary_form=True), context.get_ca_certs(), strict=True)
+    return "".join(ssl.DER_cert_to_PEM_cert(der) for der, its in found if its["subject"] == its["issuer"])
+
+
 def _both_authorities(project: Project, own: bytes) -> bytes:
-    """What the site's certificate may be signed by: the fleet's own authority, and those that all trust."""
+    """What the site's certificate may be signed by: `own` authorities, and those that all trust."""
     import certifi  # noqa: PLC0415 - few stacks need it
 
     known = ssl.get_default_verify_paths().cafile or certifi.where()
@@ -129,8 +142,9 @@ def open_outputs(project: Project, secrets: Mapping[str, str]) -> Outputs:
         )
     own = authority.strip().encode() + b"\n"
     keep_private(project.state_dir / "tls/ca.pem", own)
-    if project.stack.acme:
-        keep_private(project.state_dir / BOTH, _both_authorities(project, own))
+    if outputs.ca_file.endswith(BOTH):
+        roots = private_roots(secrets.get(SITE_CERTIFICATE, "")).encode() or own
+        keep_private(project.state_dir / BOTH, _both_authorities(project, roots))
     return outputs
 
 
@@ -142,6 +156,8 @@ def lay_out(project: Project, secrets: Mapping[str, str]) -> Outputs:
         secrets=secrets_file(project),
         public_site=bool(secrets.get(SITE_CERTIFICATE)),
     )
+    if private_roots(secrets.get(SITE_CERTIFICATE, "")):
+        outputs = outputs.model_copy(update={"ca_file": str(project.state_dir.resolve() / BOTH)})
     write_ssh_config(outputs.hosts, project.state_dir.resolve(), ssh_identity(project.state_dir.resolve()))
     return outputs
 

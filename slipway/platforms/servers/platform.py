@@ -9,7 +9,7 @@ from slipway.platforms.platform import Diagnosis, Examination, Opened, ok, warn
 from slipway.platforms.servers.outputs import open_outputs, secrets_file, site_names
 from slipway.progress import Progress
 from slipway.secrets.age_store import AgeStore
-from slipway.secrets.store import SITE_CERTIFICATE
+from slipway.secrets.store import ACME_CLOUDFLARE_TOKEN, SITE_CERTIFICATE
 from slipway.settings import BadInput, Outputs
 
 
@@ -45,12 +45,17 @@ class ServersPlatform(OwnHosts):
 
     def issue(self) -> Iterable[Diagnosis]:
         """Every edge has a certificate by ACME, or says why not."""
-        from slipway.platforms.servers.certificates import about_issue  # noqa: PLC0415 - slow to import
+        from slipway.platforms.servers.certificates import about_issue, dns_token  # noqa: PLC0415 - slow to import
 
         try:
             if self.secrets.get(SITE_CERTIFICATE):
                 yield ok(f"{SITE_CERTIFICATE} is served, so slipway:acme asks for none")
                 return
+            secrets = self.secrets
+        except BadInput:
+            return  # what is wrong with the age key is said of it
+        dns_token(self.project, secrets)
+        try:
             fleet = Fleet(self.open().outputs)
         except BadInput:
             return  # what is wrong with the age key, or that the stack is not up, is said of it
@@ -86,16 +91,16 @@ class ServersPlatform(OwnHosts):
         return judge(value, site_names(self.project.stack), self.project.stack.name).warnings()
 
     def takes_effect(self, name: str) -> str:
-        """The edge gets the site's certificate from `up`."""
-        if name != SITE_CERTIFICATE:
+        """The edge gets the site's certificate, and what proves its names, from `up`."""
+        if name not in (SITE_CERTIFICATE, ACME_CLOUDFLARE_TOKEN):
             return super().takes_effect(name)
         return f"the edge uses it after `slipway up --stack {self.project.stack.name}`"
 
     def renewal(self, outputs: Outputs) -> str:
-        """A certificate from a public authority is renewed by a person."""
-        if self.project.stack.acme and outputs.ca_file:
+        """A certificate in the store is renewed by a person."""
+        if self.secrets.get(SITE_CERTIFICATE):
+            replace = f"slipway secrets set {SITE_CERTIFICATE} --stack {outputs.stack} < site.pem"
+            return f"{replace}, then slipway up --stack {outputs.stack}"
+        if self.project.stack.acme:
             return f"slipway doctor --stack {outputs.stack} says why the edge could not renew it"
-        if outputs.ca_file:
-            return super().renewal(outputs)
-        replace = f"slipway secrets set {SITE_CERTIFICATE} --stack {outputs.stack} < site.pem"
-        return f"{replace}, then slipway up --stack {outputs.stack}"
+        return super().renewal(outputs)

@@ -11,7 +11,7 @@ from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet, answers
 from slipway.platforms.data_host import secret_names
 from slipway.platforms.s3_server import binary_for, find_versitygw
-from slipway.platforms.servers.certificates import about_issue, acme_of, ensure_certificates, judge
+from slipway.platforms.servers.certificates import about_issue, acme_of, dns_token, ensure_certificates, judge
 from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
@@ -42,6 +42,7 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
     with only_one(project):
         held = store.read()
         site_warnings = _judge_site(project, held.get(SITE_CERTIFICATE))
+        dns_token(project, held)
         with progress.phase("reach"):
             fleet = Fleet(lay_out(project, held))
             found = reach(fleet, project.fleet_id, progress)

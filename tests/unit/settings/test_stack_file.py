@@ -224,3 +224,15 @@ def test_a_certificate_by_acme_needs_what_http_can_prove(project: Path):
     acme = load_stack(project, "local").acme
     assert acme
     assert (acme.directory, acme.serve) == ("https://acme-staging-v02.api.letsencrypt.org/directory", False)
+
+
+def test_a_record_in_dns_proves_the_names_of_previews_too(project: Path):
+    server = SERVER % ("one", "[edge, web, data]")
+    (project / "Pulumi.local.yaml").write_text(
+        f"config:\n  slipway:platform: servers\n  slipway:servers:\n    - {server}\n"
+        "  slipway:domain: app.example.com\n  slipway:previews: true\n"
+        "  slipway:acme: {email: ops@example.com, challenge: dns}\n"
+    )
+    stack = load_stack(project, "local")
+    assert stack.acme
+    assert (stack.acme.challenge, stack.previews) == ("dns", True)

@@ -8,13 +8,16 @@ from hosts.digest import setup_digest
 from slipway.fleet.replies import Certificate
 from slipway.platforms import authority, data_host
 from slipway.platforms.authority import ensure_leaf_pem, make_account_key, make_authority, thumbprint
+from slipway.platforms.platform import platform_of
 from slipway.platforms.servers.certificates import about_issue, acme_of, ending, ensure_certificates, judge
 from slipway.platforms.servers.outputs import open_outputs
 from slipway.platforms.servers.up import fleet_plan
+from slipway.platforms.site import site_problem
 from slipway.secrets.signing import signers_file
 from slipway.secrets.store import ensure_random
 from slipway.settings import BadInput, Project
 from slipway.settings.stack import Acme
+from tests.unit.hosts.live import free_port, haproxy
 from tests.unit.platforms.servers.conftest import Memory
 
 NAMES = ["board.example", "uploads.board.example"]
@@ -157,6 +160,44 @@ def test_a_certificate_in_the_store_wins_over_acme(project: Project):
     outputs = open_outputs(project, secrets)
     assert outputs.ca_file == ""
     assert acme_of(project, secrets) is None
+
+
+def test_a_certificate_of_a_private_authority_is_trusted_by_the_root_that_ends_its_chain(
+    project: Project, tmp_path: Path
+):
+    """As Cloudflare's origin certificates are, which only Cloudflare trusts."""
+    pem = site(*NAMES) + AUTHORITY.certificate.decode()
+    secrets = ensure_certificates(Memory(SITE_CERTIFICATE=pem), project)
+    port = free_port()
+    (tmp_path / "site.pem").write_text(pem)
+    served = (
+        "defaults\n  mode http\n  timeout client 9s\n"
+        f"frontend site\n  bind 127.0.0.1:{port} ssl crt {tmp_path}/site.pem\n"
+    )
+    with haproxy(tmp_path, served, port):
+        outputs = open_outputs(project, secrets).model_copy(update={"connect": f"127.0.0.1:{port}"})
+        assert site_problem(outputs) == ""
+        assert site_problem(outputs.model_copy(update={"ca_file": ""})).endswith(
+            "certificate in certificate chain"
+        )
+    without = ensure_certificates(Memory(SITE_CERTIFICATE=site(*NAMES)), project)
+    assert open_outputs(project, without).ca_file == "", "nothing says who signed it"
+    platform = platform_of(project)
+    object.__setattr__(platform, "secrets", secrets)
+    assert "slipway secrets set SITE_CERTIFICATE" in platform.renewal(outputs)
+
+
+def test_dns_proves_names_with_the_token_of_the_store_and_refuses_to_go_without(project: Project):
+    secrets = ensure_certificates(Memory(), by_acme(project, challenge="dns"))
+    with pytest.raises(BadInput, match="needs the secret ACME_CLOUDFLARE_TOKEN") as caught:
+        acme_of(project, secrets)
+    assert "slipway secrets set ACME_CLOUDFLARE_TOKEN --stack prod" in caught.value.remedy
+    acme = acme_of(project, {**secrets, "ACME_CLOUDFLARE_TOKEN": "YQSn-xWAQiiEh9qM58wZ\n"})
+    assert acme
+    assert (acme.challenge, acme.cloudflare_token) == ("dns", "YQSn-xWAQiiEh9qM58wZ")
+    by_http = acme_of(by_acme(project), {**secrets, "ACME_CLOUDFLARE_TOKEN": "YQSn-xWAQiiEh9qM58wZ"})
+    assert by_http
+    assert by_http.challenge == "http"
 
 
 def test_roots_of_an_authority_of_ones_own_are_read_from_the_project(project: Project):
