@@ -26,7 +26,6 @@ from slipway.traffic.recorder import Recorder, record
 from slipway.traffic.report.html import write_reports
 from slipway.traffic.results import ExitCode, RunResult, result_of
 from slipway.traffic.run import LoadRun
-from slipway.traffic.samples import CONNECT, ECHO, HTTP
 from slipway.traffic.thresholds import Plan, certain_failure
 
 LOOK_SECONDS = 1.0
@@ -174,7 +173,6 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
     if live is None or isinstance(environment.runner, WorkerRunner):
         record(environment, run)
         return
-    schedule = run.profile.schedule
     order = RunSpec(
         stack=run.target.stack,
         profile=run.profile.name,
@@ -182,10 +180,8 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
         load=run.load,
         windows=run.profile.windows,
         lead=lambda: run.lead,
-        sockets=schedule.peak_sockets,
-        kinds=frozenset(
-            [HTTP] * bool(schedule.peak_rate) + [CONNECT, ECHO] * bool(schedule.peak_sockets),
-        ),
+        sockets=run.profile.schedule.peak_sockets,
+        kinds=run.profile.kinds(run.target.app),
         min_samples=run.profile.min_samples,
         url=run.target.url,
         release=_release(live),

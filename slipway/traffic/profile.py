@@ -10,6 +10,7 @@ from itertools import count
 from typing import cast
 
 from slipway.settings import App, BadInput, LoadSize, ProfileName
+from slipway.traffic.samples import CONNECT, ECHO, HTTP
 
 __all__ = ["SHAPES", "WHOLE", "Leg", "Part", "Profile", "Schedule", "Shape", "Stage", "profile_of", "steady"]
 
@@ -237,6 +238,12 @@ class Profile:
     def seconds(self) -> float:
         """How long arrivals come and sockets stay open."""
         return self.schedule.seconds
+
+    def kinds(self, app: App) -> frozenset[str]:
+        """Kinds of requests that there must be samples of; sockets echo if the app says what comes back."""
+        sockets = bool(self.schedule.peak_sockets)
+        echoes = sockets and app.websocket is not None and bool(app.websocket.echo)
+        return frozenset([HTTP] * bool(self.schedule.peak_rate) + [CONNECT] * sockets + [ECHO] * echoes)
 
     def judges(self, at: float) -> bool:
         """Does what comes `at` seconds after the start count?"""

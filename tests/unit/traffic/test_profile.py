@@ -45,6 +45,15 @@ def test_an_app_without_websocket_has_no_sockets():
     assert profile_of("expected", app(load=LOAD)).schedule.peak_sockets == 0
 
 
+def test_only_an_app_that_says_what_it_echoes_must_have_echoed():
+    talks = profile_of("smoke", talking_app(load=LOAD))
+    assert talks.kinds(talking_app(load=LOAD)) == {"HTTP", "WS connect", "WS echo"}
+    silent = app(load=LOAD, websocket={"path": "/ws"})
+    assert profile_of("smoke", silent).kinds(silent) == {"HTTP", "WS connect"}
+    bare = app(load=LOAD)
+    assert profile_of("smoke", bare).kinds(bare) == {"HTTP"}
+
+
 def test_a_profile_has_the_size_that_slipway_toml_gives_it():
     sizes = {"profiles": {"soak": {"arrivals": 7, "sockets": 3, "seconds": 366}}}
     profile = profile_of("soak", talking_app(load=LOAD | sizes))
