@@ -13,9 +13,11 @@ from slipway.adopt.repository import Repository
 
 NOT_SHIPPED = ["slipway.toml", "Pulumi*.yaml", "infra/**", "checks/**", ".github/**", "**/.env*"]
 """What `init` writes and no host needs."""
-HEALTH = r"""["'`](/(?:api/)?(?:healthz?|health-check|healthcheck|up|livez?|_health|status/health))/?["'`]"""
-READY = r"""["'`](/(?:api/)?(?:readyz?|readiness|health/ready))/?["'`]"""
+HEALTH = "(?:api/)?(?:healthz?|health-check|healthcheck|up|livez?|_health|status/health)"
+READY = "(?:api/)?(?:readyz?|readiness|health/ready)"
+SOCKETS = r"(?:ws|socket|sockets|realtime|live|chat|cable)(?:/[\w-]+)*"
 PORT = r"\bPORT\b"
+EXAMPLE_URL = r"^\w+://[^/]*\bexample\b"
 ROUTE_FILE = re.compile(r"^(?:src/)?(?:app/(.*)/route|pages/(api/.*))\.[jt]sx?$")
 """Next.js names a route by its file."""
 _MIGRATE_SCRIPTS = ("migrate", "db:migrate", "migrate:deploy", "db:deploy", "migration:run")
@@ -215,12 +217,14 @@ def _paths(drafted: Draft, repository: Repository, given: list[Given]) -> None:
 
 
 def _path(repository: Repository, pattern: str) -> tuple[str, str] | None:
-    """A path of the app that `pattern` matches, and the file that has it."""
+    """A path of the app that `pattern` matches without its first slash, and the file that has it."""
     for name in repository.files:
-        if (match := ROUTE_FILE.match(name)) and re.fullmatch(pattern, f'"/{match[1] or match[2]}"'):
+        if (match := ROUTE_FILE.match(name)) and re.fullmatch(pattern, match[1] or match[2]):
             return f"/{match[1] or match[2]}", name
-    found = repository.search(pattern)
-    return (found[1][1], found[0]) if found else None
+    # Django writes its paths without the first slash, and redirects those that lack the last one.
+    quote = "[\"'`]"
+    found = repository.search(rf"{quote}/({pattern})/?{quote}|\bpath\(\s*{quote}({pattern}/?){quote}")
+    return (f"/{found[1][1] or found[1][2]}", found[0]) if found else None
 
 
 def _migrations(drafted: Draft, repository: Repository, entries: Entries, given: list[Given]) -> None:
@@ -232,6 +236,8 @@ def _migrations(drafted: Draft, repository: Repository, entries: Entries, given:
         command = "prisma migrate deploy"
     if not command and script:
         command = entries.runnable(scripts[script])
+    if not command:
+        command = entries.migrate()
     if not command:
         return
     drafted.migrate = command
@@ -248,10 +254,10 @@ def _sockets(drafted: Draft, repository: Repository) -> None:
         r"new WebSocketServer|\.ws\(|upgradeWebSocket|app\.websocket|r/websocket|server\.upgrade\("
     ):
         return
-    path = repository.search(r"""["'`](/(?:ws|socket|sockets|realtime|live|chat|cable)(?:/[\w-]+)*)/?["'`]""")
-    drafted.websocket = path[1][1] if path else "/ws"
+    path = _path(repository, SOCKETS)
+    drafted.websocket = path[0] if path else "/ws"
     drafted.found.append(
-        Reason(f"WebSockets on {drafted.websocket}", path[0] if path else drafted.recipe.title)
+        Reason(f"WebSockets on {drafted.websocket}", path[1] if path else drafted.recipe.title)
     )
     if path is None:
         drafted.edits.append("websocket.path: the source does not show it; /ws stands in for it")
@@ -267,7 +273,27 @@ def _needs(drafted: Draft, repository: Repository) -> None:
         if package not in repository.python and not (package == "uvicorn" and "fastapi" in repository.python):
             drafted.edits.append(f"dependencies: the web command needs {package}; add it")
     command = drafted.web.command if drafted.web else ""
-    if drafted.recipe.id not in ("next", "rails") and "PORT" not in command and not repository.search(PORT):
+    reads = repository.search(PORT) or re.search(PORT, repository.text("Dockerfile"))
+    if drafted.recipe.id not in ("next", "rails") and "PORT" not in command and not reads:
         drafted.edits.append(
             "PORT: the source never reads it; listen on 127.0.0.1 and $PORT, which the host sets"
         )
+    wants = drafted.recipe.arguments
+    if wants and " " not in command and (found := repository.search(wants)):
+        drafted.edits.append(f"processes.web.command: {found[0]} wants a subcommand; add the one that serves")
+    _facts(drafted, repository)
+
+
+def _facts(drafted: Draft, repository: Repository) -> None:
+    """What the repository cannot know: when its schedules are due, and where services of others are."""
+    for name in repository.files if drafted.recipe.schedules else ():
+        if match := re.match(drafted.recipe.schedules, name):
+            path = match[1] or match[2]
+            drafted.edits.append(
+                f"cron.{path.rpartition('/')[2]}: a schedule calls /{path}; add the entry, and say when"
+            )
+    for name, entry in drafted.env.entries.items():
+        if re.search(EXAMPLE_URL, str(entry.keys.get("value", ""))):
+            drafted.edits.append(
+                f"env.{name}: {entry.why} has an example; write the URL here, or each stack's in slipway:env"
+            )

@@ -72,6 +72,16 @@ class Entries:
             found["worker"] = self._source(packages[0], ("src/worker", "worker"), main=False)
         return {name: each for name, each in found.items() if each[0]}
 
+    def migrate(self) -> str:
+        """A program named migrate beside a folder `migrations`; empty if there is none that could run."""
+        runner = "bun" if self._packager and self._packager.run.startswith("bun") else "node"
+        ends = "ts|js|mjs" if runner == "bun" else "js|mjs"
+        for name in self.repository.files:
+            beside = re.fullmatch(rf"((?:.*/)?)migrate\.(?:{ends})", name)
+            if beside and any(each.startswith(f"{beside[1]}migrations/") for each in self.repository.files):
+                return f"{runner} {name}"
+        return ""
+
     def runnable(self, command: str) -> str:
         """`command` as it runs on a host: node_modules/.bin is on PATH, a package manager is not."""
         command = command.strip()
@@ -128,7 +138,7 @@ class Entries:
             "module": self._module,
             "package": self._django,
             "entry": lambda: self.repository.first(*DENO) or DENO[0],
-            "script": lambda: self.repository.first("server.py", "app.py", "main.py"),
+            "script": lambda: self.repository.first("server.py", "app.py", "main.py", "web.py"),
         }
         return re.sub(
             r"\{(\w+)\}", lambda match: makers[match[1]]() if match[1] in makers else match[0], text

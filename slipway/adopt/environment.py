@@ -103,11 +103,13 @@ class Environment:
     entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
     services: dict[str, str] = field(default_factory=dict[str, str])
     """Why each of postgres, redis, s3 is needed."""
+    read: set[str] = field(default_factory=set[str])
+    """Variables that the source reads."""
 
 
 def environment(repository: Repository, given: list[Given]) -> Environment:
     """What templates of `.env`, other tools' files and the source say."""
-    found = Environment(services=services(repository, given))
+    found = Environment(services=services(repository, given), read=set(repository.env_reads))
     template = repository.first(*TEMPLATES)
     for line in repository.text(template).splitlines() if template else ():
         if (match := _LINE.match(line)) and not (match[1] and " " in match[3]):

@@ -1,5 +1,6 @@
 """The table of recipes: which kind of app a repository holds, and what that kind needs."""
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Recipe(BaseModel):
     wants: list[tuple[str, str, str]] = []
     """File, pattern, and what to do if the file does not have it."""
     wants_python: list[str] = []
+    arguments: str = ""
+    schedules: str = ""
     tools: list[str] = []
     """Programs that the build needs on this machine."""
     edits: list[str] = []
@@ -146,6 +149,8 @@ def version_of(repository: Repository, runtime: str) -> tuple[str, str]:
     }
     if runtime not in wanted:
         return "", ""
+    if runtime == "python" and not repository.first(*wanted[runtime][0]):
+        return _python_version(repository, wanted[runtime][2])
     files, pattern, ours = wanted[runtime]
     for file in files:
         if match := re.search(pattern, repository.text(file)):
@@ -155,6 +160,17 @@ def version_of(repository: Repository, runtime: str) -> tuple[str, str]:
         if match := re.match(rf"{runtime}@({pattern})", manager):
             return match[1], "packageManager in package.json"
     return ours, ""
+
+
+def _python_version(repository: Repository, ours: str) -> tuple[str, str]:
+    """This machine's Python where the app allows it: a standalone one cannot be downloaded everywhere."""
+    least = re.search(
+        r">=\s*3\.(\d+)", str(repository.table("pyproject.toml", "project").get("requires-python"))
+    )
+    own = re.search(r"python3\.(\d+)$", os.path.realpath("/usr/bin/python3"))
+    if own and int(own[1]) >= (int(least[1]) if least else 0):
+        return f"3.{own[1]}", "/usr/bin/python3 of this machine: no file names a version"
+    return (f"3.{max(int(least[1]), int(ours[2:]))}", "requires-python") if least else (ours, "")
 
 
 def _table() -> dict[str, Any]:

@@ -121,13 +121,14 @@ class Repository:
 
     @cached_property
     def python(self) -> set[str]:
-        """Names of Python dependencies, in lower case with hyphens."""
+        """Python dependencies and their extras (`channels[daphne]`), in lower case with hyphens."""
         listed = cast("list[object]", self.table("pyproject.toml", "project").get("dependencies") or [])
         named = [*map(str, listed), *self.table("pyproject.toml", "tool", "poetry", "dependencies")]
         for file in ("requirements.txt", "requirements/base.txt", "requirements/production.txt", "Pipfile"):
             named += self.text(file).splitlines()
-        names = (re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", each) for each in named)
-        return {re.sub(r"[._]", "-", match[1]).lower() for match in names if match}
+        found = (re.match(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[([^\]]*)\])?", each) for each in named)
+        names = [name for match in found if match for name in (match[1], *(match[2] or "").split(","))]
+        return {re.sub(r"[._]", "-", name.strip()).lower() for name in names if name.strip()}
 
     @cached_property
     def gems(self) -> set[str]:

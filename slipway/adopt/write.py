@@ -20,6 +20,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 IGNORED = (".slipway/", ".env", ".env.*", "!.env.example")
 PROD: dict[str, str] = {"servers": "Pulumi.servers.yaml.j2", "aws": "Pulumi.aws.yaml.j2"}
 """Template of prod's settings by platform; a fleet on this machine serves no users."""
+OWNER_URL = "DATABASE_MIGRATE_URL"
 ROLES = ("edge", "web", "worker", "data")
 
 Platform = Literal["local", "servers", "aws"]
@@ -87,7 +88,7 @@ def entries(drafted: Draft) -> dict[str, Entry]:
             found[name] = Entry({**entry.keys, "scope": scope}, entry.why)
     if _of(drafted, "database.url") and not _of(drafted, "database.migrate_url"):
         keys: Keys = {"from": "database.migrate_url", "scope": ["migrate"]}
-        found["DATABASE_MIGRATE_URL"] = Entry(keys, "migrations run as the database's owner")
+        found[OWNER_URL] = Entry(keys, "migrations run as the database's owner")
     return found
 
 
@@ -98,11 +99,11 @@ def _of(drafted: Draft, output: str) -> str:
 
 
 def _migrate(drafted: Draft) -> str:
-    """The command with the owner's URL in place of the app's, unless the app has a variable for it."""
-    name = _of(drafted, "database.url")
-    if not name or _of(drafted, "database.migrate_url"):
+    """The command with the owner's URL in place of the app's, unless the source reads a variable for it."""
+    name, owner = _of(drafted, "database.url"), _of(drafted, "database.migrate_url")
+    if not name or owner in drafted.env.read:
         return drafted.migrate
-    command = f'{name}="$DATABASE_MIGRATE_URL" {drafted.migrate}'
+    command = f'{name}="${owner or OWNER_URL}" {drafted.migrate}'
     return f"sh -c {shlex.quote(command)}" if drafted.runtime == "image" else command
 
 
