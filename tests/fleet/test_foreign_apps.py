@@ -1,61 +1,91 @@
-"""Apps as their ecosystems write them: each check that runs on them passes, the rest say why not."""
+"""Apps as their ecosystems write them: `init`, doctor's requests, releases, checks, load, and ways back."""
 
 from __future__ import annotations
 
-import secrets
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+import time
+from collections.abc import Callable, Generator
 
 import pytest
 
-from slipway.settings import open_project
-from slipway.stack import LiveStack
 from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway
-from tests.fleet.foreign import SERVICES, Foreign, adopted, assert_no_red
-from tests.fleet.libsql import libsql_server, own_address
+from tests.fleet.foreign import Adopted, Foreign, adopted, assert_no_red
+from tests.fleet.foreign_apps import FOREIGN
 
-# A fleet for each, so `script/test proof` runs it; its quick half is tests/unit/checks/test_foreign_site.py.
+# A fleet for each, so `script/test proof` runs it; its quick half is tests/unit/adopt/test_standins.py.
 pytestmark = PROOF
-FOREIGN = (
-    Foreign("plain"),
-    Foreign("gobinary", SERVICES, {}),
-    Foreign("hono"),
-    Foreign("chat", ("redis",), {"web": 2, "worker": 0}),
-    Foreign("mono", ("redis",), {"web": 1, "worker": 1}),
-    Foreign("next"),
-    Foreign("django", ("database", "redis"), {"web": 2, "worker": 0}),
-)
-TOOLS = {"gobinary": "go", "hono": "npm", "next": "npm", "django": "uv"}
-"""What a stand-in is built with, beside its runtime."""
+MOST_EDITS = 3
 
 
 @pytest.fixture(scope="module", params=FOREIGN, ids=str)
-def root(request: pytest.FixtureRequest) -> Generator[Path]:
-    """A project to whose fleet the stand-in was released."""
+def site(request: pytest.FixtureRequest) -> Generator[Adopted]:
+    """A repository after `init` and the edits that doctor asked for, with its first release."""
     foreign: Foreign = request.param
-    if (tool := TOOLS.get(foreign.name)) and not shutil.which(tool):
-        pytest.skip(f"needs {tool}")
-    with adopted(foreign) as root, libsql_of(root) if foreign.name == "mono" else nullcontext():
-        released = slipway(root, "release", "--json", "--observe", "0", timeout=900)
-        assert released.code == 0, released.out + released.err
-        yield root
+    if missing := [tool for tool in foreign.tools if not shutil.which(tool)]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    with adopted(foreign) as site:
+        slipway(site.root, "resume")  # which only a fleet that was kept needs
+        site.ship()
+        yield site
 
 
-@contextmanager
-def libsql_of(root: Path) -> Generator[None]:
-    """The monorepo's database, on this machine; the project's settings and secrets say where."""
-    token = secrets.token_hex(32)
-    web = LiveStack(open_project("local", root)).outputs.by_role("web")[0]
-    with libsql_server(own_address(web.address), token) as url:
-        settings = root / "Pulumi.local.yaml"
-        kept = settings.read_text().partition("  slipway:env:")[0]
-        settings.write_text(f"{kept}  slipway:env:\n    LIBSQL_URL: {url}\n")
-        assert slipway(root, "secrets", "set", "LIBSQL_AUTH_TOKEN", stdin=token).code == 0
-        yield
+def test_at_most_three_edits_lie_between_init_and_a_live_site(
+    site: Adopted, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("edits", site.made)
+    assert len(site.made) <= MOST_EDITS
+    assert site.said() == 0
 
 
-def test_no_check_is_red_for_no_fault_of_the_app(root: Path) -> None:
-    assert_no_red(root)
+def test_no_check_is_red_for_what_init_wrote(site: Adopted) -> None:
+    assert_no_red(site.root)
+
+
+def test_it_carries_the_load_of_a_smoke_test(site: Adopted) -> None:
+    done = slipway(site.root, "load", "--profile", "smoke", "--json", timeout=300)
+    assert done.code == 0, done.out + done.err
+
+
+def test_each_release_with_a_new_migration_migrates(site: Adopted) -> None:
+    """The second one with the owner's own slipway.toml."""
+    first = site.live()
+    site.completed()
+    for number in (1, 2):
+        site.say(number)
+        if site.foreign.migration:
+            site.foreign.migration(site.root, number)
+            assert f"extra{number}" not in site.foreign.columns(site)
+        site.ship("--no-checks")
+        assert site.said() == number
+        if site.foreign.migration:
+            assert f"extra{number}" in site.foreign.columns(site)
+    assert site.live() == first + 2
+
+
+def test_no_check_is_red_for_what_its_owner_completed(site: Adopted) -> None:
+    assert_no_red(site.root)
+
+
+def test_its_schedules_run(site: Adopted) -> None:
+    entries = site.project.app.cron
+    if not entries:
+        pytest.skip("it has no schedule")
+    ends = time.monotonic() + 60
+    runs = site.cron_runs()
+    while set(runs) != set(entries) and time.monotonic() < ends:
+        time.sleep(1)
+        runs = site.cron_runs()
+    assert {name: run["failure"] for name, run in runs.items()} == dict.fromkeys(entries, "")
+
+
+def test_a_rollback_works_warm_and_cold(site: Adopted) -> None:
+    newest = site.live()
+    warm = slipway(site.root, "rollback", "--json")
+    assert warm.code == 0, warm.out + warm.err
+    assert warm.json["warm"] is True
+    assert site.said() == 1
+    cold = slipway(site.root, "rollback", "--to", str(newest - 2), "--json")
+    assert cold.code == 0, cold.out + cold.err
+    assert cold.json["warm"] is False
+    assert site.said() == 0
