@@ -43,7 +43,7 @@ class Visible:
 
 @dataclass(frozen=True)
 class Edit:
-    """Something that a person does because doctor asked for it."""
+    """Something that a person does because doctor named it."""
 
     asked: str
     """What doctor said, in part."""
@@ -84,7 +84,7 @@ class Adopted(Site):
         self.foreign = foreign
         self.asked: list[str] = []
         self.made: list[str] = []
-        """What doctor asked for and a person did."""
+        """What doctor named and a person did."""
         self.libsql: tuple[str, str] = ("", "")
         """URL and token of the app's database, if it is libSQL."""
 
@@ -94,7 +94,7 @@ class Adopted(Site):
         return [each for each in found if each["level"] == "fail" or each["what"].startswith("slipway.toml:")]
 
     def do_what_doctor_asks(self) -> None:
-        """Each edit must be asked for, and nothing may be left."""
+        """Each edit must have been named, and nothing may be left."""
         self.asked = [f"{each['what']} {each['remedy']}" for each in self.doctor()]
         if any(GENERATE in each for each in self.asked):
             assert slipway(self.root, "secrets", "generate").code == 0
@@ -104,7 +104,7 @@ class Adopted(Site):
             self.made.append(edit.asked)
         changed = set(self.git("diff", "--name-only").splitlines())
         assert changed <= {"slipway.toml", "Pulumi.local.yaml"}, changed
-        self.commit("What doctor asked for")
+        self.commit("What doctor named")
         assert self.doctor() == []
 
     def settle(self, key: str, old: str = "", new: str = "", more: str = "") -> None:
@@ -166,7 +166,7 @@ class Adopted(Site):
 
 @contextmanager
 def adopted(foreign: Foreign) -> Generator[Adopted]:
-    """The stand-in after `slipway init`, `slipway up`, and what doctor then asked for, unreleased."""
+    """The stand-in after `slipway init`, `slipway up`, and the edits that doctor then named, unreleased."""
     root = Path(tempfile.gettempdir()) / f"slipway-{NAME}-{foreign}-{os.getuid()}"
     key = root.with_suffix(".key")
     with pytest.MonkeyPatch.context() as patch:

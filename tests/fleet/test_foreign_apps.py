@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import pytest
 
@@ -20,7 +20,7 @@ MOST_EDITS = 3
 
 @pytest.fixture(scope="module", params=FOREIGN, ids=str)
 def site(request: pytest.FixtureRequest) -> Generator[Adopted]:
-    """A repository after `init` and the edits that doctor asked for, with its first release."""
+    """A repository after `init` and the edits that doctor named, with its first release."""
     foreign: Foreign = request.param
     if missing := [tool for tool in foreign.tools if not shutil.which(tool)]:
         pytest.skip(f"needs {', '.join(missing)}")
@@ -30,10 +30,7 @@ def site(request: pytest.FixtureRequest) -> Generator[Adopted]:
         yield site
 
 
-def test_at_most_three_edits_lie_between_init_and_a_live_site(
-    site: Adopted, record_property: Callable[[str, object], None]
-) -> None:
-    record_property("edits", site.made)
+def test_at_most_three_edits_lie_between_init_and_a_live_site(site: Adopted) -> None:
     assert len(site.made) <= MOST_EDITS
     assert site.said() == 0
 

@@ -74,17 +74,20 @@ REPOSITORIES: dict[str, Files] = {
         "mysite/routing.py": 're_path(r"ws/chat/$", consumer); path("/ws/chat", consumer)',
     },
     "django": {
+        ".python-version": "3.13\n",
         "requirements.txt": "Django==5.2\ngunicorn==23.0\npsycopg2-binary\n",
         "manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")',
         "shop/settings.py": 'STATIC_ROOT = "static"\nSECRET_KEY = os.environ["SECRET_KEY"]\nDB = env("DATABASE_URL")',
         "shop/urls.py": 'path("healthz", ok)',
     },
     "fastapi": {
+        ".python-version": "3.13\n",
         "pyproject.toml": '[project]\nname = "api"\nversion = "1"\ndependencies = ["fastapi[standard]"]',
         "uv.lock": "version = 1",
         "app/main.py": 'api = FastAPI()\n\n@api.get("/health")\ndef health(): ...\n',
     },
     "flask": {
+        ".python-version": "3.13\n",
         "requirements.txt": "flask\ngunicorn\n",
         "web/__init__.py": 'app = Flask(__name__)\n@app.route("/health")\ndef health(): ...\n',
     },
@@ -117,6 +120,7 @@ REPOSITORIES: dict[str, Files] = {
         "server.js": 'app.get("/health", ok); app.listen(process.env.PORT); const url = process.env.DATABASE_URL',
     },
     "python": {
+        ".python-version": "3.13\n",
         "pyproject.toml": '[project]\nname = "bare"\nversion = "1"\ndependencies = ["aiohttp"]',
         "uv.lock": "version = 1",
         "Procfile": "web: python -m bare --port $PORT\n",
