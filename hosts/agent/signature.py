@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RELEASE = "slipway-release"
 BOOT = "slipway-boot"
 ENV = "slipway-env"
+KIT = "slipway-kit"
 """What a signature is for; one that was made for anything else does not verify."""
 
 

@@ -7,11 +7,12 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import slipway.settings
+from hosts.agent.signature import KIT, canonical
 from hosts.digest import setup_digest
 from hosts.plan import FleetPlan, pack
 from hosts.render import TEMPLATES
@@ -20,7 +21,7 @@ from slipway.settings.aws_names import SETUP_KITS
 
 KIT_ROLES: tuple[Role, ...] = ("web", "worker")
 PYTHON_INDEX = f"{SETUP_KITS}/python.json"
-"""Names the archives of Python packages: {digest, archives: {target: {key, sha256}}}."""
+"""Names the archives of Python packages: {digest, archives: {target: {key, sha256}}, signer, signature}."""
 _HOSTS = Path(__file__).parents[1]
 _SETTINGS = Path(slipway.settings.__file__).parent
 _HERE_ONLY = ("aws", "base", "haproxy", "systemd")
@@ -28,6 +29,8 @@ _HERE_ONLY = ("aws", "base", "haproxy", "systemd")
 
 PythonArchives = Mapping[str, Mapping[str, str]]
 """Target to `key` and `sha256` (hosts/kit/python_packages.py)."""
+Sign = Callable[[bytes, str], tuple[str, str]]
+"""Content and namespace to signer and signature (`Signing.sign`)."""
 
 
 def make(plan: FleetPlan, role: Role, python: PythonArchives) -> bytes:
@@ -53,20 +56,39 @@ def kit_digest(plan: FleetPlan, role: Role) -> str:
     return setup_digest(plan, Host(name=role, roles=(role,), address="", ssh_host=""))
 
 
-def kit_objects(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, bytes]:
+def pointer_key(role: Role) -> str:
+    """Where in the builds bucket new hosts of `role` look for the name of their kit."""
+    return f"{SETUP_KITS}/{role}.json"
+
+
+def statement(fleet: str, role: Role, sha256: str, made: int) -> bytes:
+    """What the signature of a kit is over. `made`: ms since 1970, greater for each newer kit of the role.
+
+    A new host composes the same (templates/cloud-init/host.py.j2).
+    """
+    return canonical({"schema": 1, "stack": fleet, "role": role, "sha256": sha256, "made": made})
+
+
+def kit_objects(
+    plan: FleetPlan, role: Role, python: PythonArchives, made: int, sign: Sign
+) -> dict[str, bytes]:
     """Key in the builds bucket to content, in the order of writing: the kit, then what points to it.
 
-    Hosts follow the pointer and refuse an archive of another digest, so that a half-written change is
-    never set up, and an older archive can stay for those that are just fetching it.
+    Hosts follow the pointer if a signer of the stack signed it, and refuse an archive of another digest. So a
+    half-written change is never set up, and an older archive can stay for those that are just fetching it.
     """
     archive = make(plan, role, python)
     digest = hashlib.sha256(archive).hexdigest()
     key = f"{SETUP_KITS}/{role}-{digest[:16]}.tar.gz"
-    pointer = {"key": key, "sha256": digest, "bytes": len(archive)}
-    return {key: archive, f"{SETUP_KITS}/{role}.json": json.dumps(pointer).encode()}
+    signer, signature = sign(statement(plan.fleet, role, digest, made), KIT)
+    pointer = {
+        "key": key, "sha256": digest, "bytes": len(archive), "made": made,
+        "signer": signer, "signature": signature,
+    }  # fmt: skip
+    return {key: archive, pointer_key(role): json.dumps(pointer).encode()}
 
 
-def python_objects(archives: Mapping[str, bytes], digest: str) -> dict[str, bytes]:
+def python_objects(fleet: str, archives: Mapping[str, bytes], digest: str, sign: Sign) -> dict[str, bytes]:
     """The same for the Python packages: the archives by target, then `PYTHON_INDEX`."""
     digests = {target: hashlib.sha256(content).hexdigest() for target, content in archives.items()}
     keys = {target: f"{SETUP_KITS}/python-{target}-{found[:16]}.tar.gz" for target, found in digests.items()}
@@ -74,8 +96,16 @@ def python_objects(archives: Mapping[str, bytes], digest: str) -> dict[str, byte
         "digest": digest,
         "archives": {target: {"key": keys[target], "sha256": digests[target]} for target in archives},
     }
+    signer, signature = sign(python_statement(fleet, index), KIT)
     objects = {keys[target]: content for target, content in archives.items()}
-    return {**objects, PYTHON_INDEX: json.dumps(index).encode()}
+    signed = {**index, "signer": signer, "signature": signature}
+    return {**objects, PYTHON_INDEX: json.dumps(signed).encode()}
+
+
+def python_statement(fleet: str, index: Mapping[str, object]) -> bytes:
+    """What the signature of `PYTHON_INDEX` is over. Kits name these archives; hosts import them as root."""
+    archives = {"digest": index.get("digest"), "archives": index.get("archives")}
+    return canonical({"schema": 1, "stack": fleet, "python": archives})
 
 
 def _facts(plan: FleetPlan, role: Role, python: PythonArchives) -> dict[str, Any]:

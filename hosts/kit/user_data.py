@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from hosts.agent.signature import KIT
 from hosts.render import render
 from slipway.settings.aws_names import AwsNames
 
@@ -22,7 +23,7 @@ def user_data(
 ) -> str:
     """The program that cloud-init runs as root on a new host of `role`; `bucket` is the builds bucket.
 
-    `endpoints` moves services elsewhere, by name: imds, s3, sts, secretsmanager, ssm.
+    `endpoints` moves services elsewhere, by name: imds, s3, sts, secretsmanager, ssm, parameters.
     """
     text = render(
         "cloud-init/host.py.j2",
@@ -30,6 +31,8 @@ def user_data(
         role=role,
         region=region,
         bucket=bucket,
+        parameter=names.setup_parameter,
+        namespace=KIT,
         endpoints=dict(endpoints or {}),
         patience_minutes=PATIENCE_MINUTES,
         embedded=_embedded(),

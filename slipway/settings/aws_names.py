@@ -46,6 +46,11 @@ class AwsNames:
         return f"/{self.path}/outputs"
 
     @property
+    def setup_parameter(self) -> str:
+        """SSM parameter: who may sign set-up kits, and when the newest of each role was made."""
+        return f"/{self.path}/setup"
+
+    @property
     def key_alias(self) -> str:
         """KMS alias of the stack's key."""
         return f"alias/{self.path}"

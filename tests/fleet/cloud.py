@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.up import fleet_plan
+from slipway.secrets.signing import Signing, signers
 from slipway.settings import Cloud, Host, Outputs, Project, Role
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
@@ -68,6 +70,8 @@ class AroundFleet:
     instances: list[Instance] = field(default_factory=list[Instance])
     known: list[Instance] = field(default_factory=list[Instance])
     """Those that discovery finds: in their group, with a published key."""
+    made: dict[Role, int] = field(default_factory=dict[Role, int])
+    """When the newest kit of each role was made."""
 
     def client(self, service: str) -> Any:
         keys = {"aws_access_key_id": "operator", "aws_secret_access_key": "operator"}
@@ -147,11 +151,18 @@ class AroundFleet:
 
     def publish_kit(self, role: Role) -> None:
         python = json.loads(self.client("s3").get_object(Bucket=self.bucket, Key=PYTHON_INDEX)["Body"].read())
-        for key, content in kit_objects(self.plan(), role, python["archives"]).items():
+        self.made[role] = time.time_ns() // 1_000_000
+        sign = Signing(self.project).sign
+        for key, content in kit_objects(self.plan(), role, python["archives"], self.made[role], sign).items():
             self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+        trusted = json.dumps({"signers": signers(self.project), "oldest": self.made})
+        self.client("ssm").put_parameter(
+            Name=self.names.setup_parameter, Value=trusted, Type="String", Overwrite=True
+        )
 
     def publish_python_packages(self) -> None:
-        for key, content in python_objects({PYTHON: build(PYTHON)}, packages_digest()).items():
+        packages, sign = {PYTHON: build(PYTHON)}, Signing(self.project).sign
+        for key, content in python_objects(self.names.fleet, packages, packages_digest(), sign).items():
             self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def mirror(self, bucket: Bucket) -> None:
@@ -206,12 +217,17 @@ class AroundFleet:
         self._let_in(made)
         return made
 
-    def boot(self, instance: Instance) -> str:
-        """Run the user data as cloud-init does: the text itself, as root. Returns what it said."""
+    def boot(self, instance: Instance, *, tries: bool = True) -> str:
+        """Run the user data as cloud-init does: the text itself, as root. Returns what it said.
+
+        `tries`: patiently, as it is; else once.
+        """
         own = instance.metadata.url
         endpoints = {"imds": own, "ssm": f"{own}/ssm", "s3": self.url, "sts": self.url}
-        endpoints |= dict.fromkeys(("logs", "secretsmanager"), self.url)
+        endpoints |= dict.fromkeys(("logs", "parameters", "secretsmanager"), self.url)
         text = user_data(self.names, instance.role, REGION, self.bucket, endpoints)
+        if not tries:
+            text = text.replace("\nPATIENCE =", "\nPATIENCE = 0 *")
         into = (
             "mkdir -p /var/lib/cloud && cat > /var/lib/cloud/user-data && chmod 700 /var/lib/cloud/user-data"
         )

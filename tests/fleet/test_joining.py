@@ -5,15 +5,20 @@ HAProxy and pipeline are the real ones.
 """
 
 import contextlib
+import hashlib
+import io
 import json
 import secrets
+import tarfile
 import time
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hosts.kit.archive import kit_digest
+from hosts.agent.signature import KIT
+from hosts.kit.archive import kit_digest, statement
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.platform import LocalPlatform
@@ -24,6 +29,7 @@ from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
+from slipway.secrets.ssh_signature import make_key, sign
 from slipway.settings import Outputs, Role
 from slipway.stack import LiveStack
 from tests.fleet.cloud import AroundFleet, Instance, around
@@ -144,6 +150,41 @@ def test_user_data_again_changes_nothing(first: Instance, cloud: AroundFleet):
     before = first.sh("systemctl show -P MainPID haproxy ssh; stat -c %Y /etc/haproxy/haproxy.cfg")
     assert "haproxy reload" not in cloud.boot(first)
     assert first.sh("systemctl show -P MainPID haproxy ssh; stat -c %Y /etc/haproxy/haproxy.cfg") == before
+
+
+@pytest.mark.parametrize("by", ["no key", "a thief's key"])
+def test_a_kit_that_a_thief_of_the_writer_key_puts_there_never_runs(
+    by: str, first: Instance, cloud: AroundFleet, tmp_path: Path
+):
+    s3, bucket = cloud.client("s3"), cloud.bucket
+    pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
+    kit = archive("open('/run/thief', 'w').close()")
+    digest = hashlib.sha256(kit).hexdigest()
+    forged: dict[str, Any] = {**pointer, "key": "setup/thief.tar.gz", "sha256": digest}
+    if by == "no key":
+        forged = {name: forged[name] for name in ("key", "sha256", "bytes")}
+    else:
+        make_key(tmp_path / "thief", "thief")
+        content = statement(cloud.names.fleet, "web", digest, forged["made"])
+        forged["signature"] = sign(content, tmp_path / "thief", KIT)
+    s3.put_object(Bucket=bucket, Key=forged["key"], Body=kit)
+    s3.put_object(Bucket=bucket, Key="setup/web.json", Body=json.dumps(forged).encode())
+    try:
+        with pytest.raises(AssertionError, match="kit is not signed for role web of"):
+            cloud.boot(first, tries=False)
+        assert first.sh("ls /run/thief 2>/dev/null || true") == ""
+    finally:
+        cloud.publish_kit("web")
+    cloud.boot(first)
+
+
+def archive(program: str) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        info = tarfile.TarInfo("setup.py")
+        info.size = len(program)
+        made.addfile(info, io.BytesIO(program.encode()))
+    return packed.getvalue()
 
 
 def test_its_host_key_lies_where_it_alone_can_write(first: Instance, cloud: AroundFleet):

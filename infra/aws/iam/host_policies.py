@@ -43,6 +43,10 @@ def host_policy(estate: Estate, role: str) -> dict[str, Any]:
         _use_key(estate, "kms:Decrypt", "kms:GenerateDataKey"),
         Statement("ReadBuilds", ["s3:GetObject"], [f"{estate.builds}/*"]),
         Statement("ListBuilds", ["s3:ListBucket"], [estate.builds]),
+        # Who signs the kit that it sets itself up with.
+        Statement(
+            "ReadSigners", ["ssm:GetParameter"], [arn(names, "ssm", f"parameter{names.setup_parameter}")]
+        ),
         Statement("PublishOwnHostKey", ["s3:PutObject"], [own_key]),
         *_uploads(estate),
         Statement(
@@ -126,6 +130,7 @@ def proxy_policy(estate: Estate) -> dict[str, Any]:
 def not_others(estate: Estate, *, assumes: bool = False) -> tuple[Statement, ...]:
     """Denies for everything that does not belong to this stack; `assumes`: except to become the app."""
     names = estate.names
+    own = (names.outputs_parameter, names.setup_parameter)
     buckets = [estate.builds, f"{estate.builds}/*"]
     buckets += [estate.uploads, f"{estate.uploads}/*"] if estate.uploads else []
     return (
@@ -141,7 +146,7 @@ def not_others(estate: Estate, *, assumes: bool = False) -> tuple[Statement, ...
         ),
         Statement(
             "NotOthersParameters", ["ssm:GetParameter*", "ssm:PutParameter", "ssm:DeleteParameter*"],
-            not_resources=[arn(names, "ssm", f"parameter{names.outputs_parameter}")], effect="Deny",
+            not_resources=[arn(names, "ssm", f"parameter{each}") for each in own], effect="Deny",
         ),
         *_no_other_role(names, assumes),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from infra.aws.iam.document import Statement, arn, document, iam_arn, partition
 from infra.aws.iam.host_policies import Estate, not_others
 from slipway.settings.aws import GitHub
-from slipway.settings.aws_names import FLEET_TAG, AwsNames
+from slipway.settings.aws_names import FLEET_TAG, SETUP_KITS, AwsNames
 
 GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -31,6 +31,11 @@ def deploy_policy(estate: Estate) -> dict[str, Any]:
             [f"{estate.builds}/*"],
         ),
         Statement("ListBuilds", ["s3:ListBucket", "s3:GetBucketLocation"], [estate.builds]),
+        # What new hosts set themselves up with is the work of `slipway up`.
+        Statement(
+            "NoSetupKits", ["s3:PutObject*", "s3:DeleteObject*"], [f"{estate.builds}/{SETUP_KITS}/*"],
+            effect="Deny",
+        ),
         Statement(
             "ReadSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
             [estate.app_secret],

@@ -53,7 +53,9 @@ class AwsPlatform(PulumiManaged):
         from slipway.platforms.pulumi.up import destroy  # noqa: PLC0415 - pulumi takes 0.4 s
 
         destroy(self.project, progress)
-        delete_all(session_of(self.project), names_of(self.project.stack).fleet, progress)
+        names = names_of(self.project.stack)
+        session_of(self.project).call("ssm", "delete_parameters", Names=[names.setup_parameter])
+        delete_all(session_of(self.project), names.fleet, progress)
 
     def open(self) -> Opened:
         """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""

@@ -71,8 +71,8 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         if said := ensure_signers(project):
             progress.line(said)
         with progress.phase("kits"):
-            bundle = ensure_ca_bundle(bucket, session.region, project.state_dir.resolve())
-            kits = publish_kits(fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
+            bundle = ensure_ca_bundle(bucket, session.region, project)
+            kits = publish_kits(project, fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
         with progress.phase("hosts"):
             outputs = wait_for_hosts(project, outputs, progress).outputs
         with progress.phase("set up"):

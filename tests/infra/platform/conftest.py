@@ -10,6 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from slipway.platforms.aws import session
+from slipway.secrets.ssh_signature import make_key, public_of
 from slipway.settings import App, Project, Stack
 from tests.infra.platform.way import Way, build
 from tests.infra.platform.world import ACCOUNT, REGION, World
@@ -39,7 +40,7 @@ def aws_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     stack = Stack.model_validate(
         {
             "name": "prod",
@@ -57,7 +58,9 @@ def project(tmp_path: Path) -> Project:
         }
     )
     (tmp_path / "signers").mkdir()
-    (tmp_path / "signers/prod").write_text("ana@example.com ssh-ed25519 AAAA\n")
+    make_key(tmp_path / "signing", "")
+    monkeypatch.setenv("SLIPWAY_SIGNING_KEY_FILE", str(tmp_path / "signing"))
+    (tmp_path / "signers/prod").write_text(f"ana@example.com {public_of(tmp_path / 'signing')}\n")
     return Project(
         root=tmp_path, stack=stack, app=app, app_dir=tmp_path, state_dir=tmp_path / ".slipway/prod"
     )

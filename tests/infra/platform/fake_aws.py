@@ -26,11 +26,24 @@ class Refuse(Exception):
 
 @dataclass
 class FakeAws:
-    """`answers` by operation; `heard` are the operations in their order."""
+    """`answers` by operation; `heard` are the operations in their order. It keeps `parameters` by itself."""
 
     answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
     heard: list[str] = field(default_factory=list[str])
     url: str = ""
+
+    def __post_init__(self) -> None:
+        self.answers |= {"GetParameter": self._parameter, "PutParameter": self._put_parameter}
+
+    def _parameter(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["Name"] not in self.parameters:
+            raise Refuse("ParameterNotFound")
+        return {"Parameter": {"Value": self.parameters[asked["Name"]]}}
+
+    def _put_parameter(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.parameters[asked["Name"]] = asked["Value"]
+        return {}
 
     def refusing(self, code: str, message: str = "", *, times: int = 1000, status: int = 400) -> Answer:
         left = [times]

@@ -1,5 +1,4 @@
 import ssl
-from pathlib import Path
 
 import pytest
 import trustme
@@ -17,7 +16,7 @@ def bucket(world: World) -> Bucket:
     return builds_bucket(session_of(world.project), world.provision())
 
 
-def test_hosts_trust_rds_own_authorities_and_amazons_public_ones(bucket: Bucket, tmp_path: Path):
+def test_hosts_trust_rds_own_authorities_and_amazons_public_ones(bucket: Bucket, world: World):
     rds = trustme.CA(organization_name="RDS")
     asked: list[str] = []
 
@@ -25,7 +24,7 @@ def test_hosts_trust_rds_own_authorities_and_amazons_public_ones(bucket: Bucket,
         asked.append(url)
         return rds.cert_pem.bytes()
 
-    path = ensure_ca_bundle(bucket, REGION, tmp_path, fetch)
+    path = ensure_ca_bundle(bucket, REGION, world.project, fetch)
     assert asked == ["https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem"]
     context = ssl.create_default_context(cafile=str(path))
     subjects = str([facts["subject"] for facts in context.get_ca_certs()])
@@ -34,21 +33,30 @@ def test_hosts_trust_rds_own_authorities_and_amazons_public_ones(bucket: Bucket,
     assert rds.cert_pem.bytes().strip() in path.read_bytes()
 
 
-def test_it_is_fetched_once_and_then_the_same_for_every_operator(bucket: Bucket, tmp_path: Path):
+def test_it_is_fetched_once_and_then_the_same_for_every_operator(bucket: Bucket, world: World):
     authority = trustme.CA().cert_pem.bytes()
-    first = ensure_ca_bundle(bucket, REGION, tmp_path / "one", lambda url: authority)
-    again = ensure_ca_bundle(bucket, REGION, tmp_path / "two", lambda url: pytest.fail("fetched again"))
-    assert first.read_bytes() == again.read_bytes()
-    assert ca_bundle(bucket, tmp_path / "three", "prod").read_bytes() == first.read_bytes()
+    first = ensure_ca_bundle(bucket, REGION, world.project, lambda url: authority).read_bytes()
+    again = ensure_ca_bundle(bucket, REGION, world.project, lambda url: pytest.fail("fetched again"))
+    assert again.read_bytes() == first == ca_bundle(bucket, world.project).read_bytes()
 
 
-def test_a_proxys_error_page_is_not_trusted(bucket: Bucket, tmp_path: Path):
+def test_an_authority_that_a_thief_of_the_writer_key_puts_there_is_not_trusted(bucket: Bucket, world: World):
+    authority = trustme.CA().cert_pem.bytes()
+    first = ensure_ca_bundle(bucket, REGION, world.project, lambda url: authority).read_bytes()
+    bucket.put_bytes(KEY, trustme.CA(organization_name="thief").cert_pem.bytes())
+    with pytest.raises(BadInput, match=r"setup/ca\.pem in the builds bucket is not signed"):
+        ca_bundle(bucket, world.project)
+    assert ensure_ca_bundle(bucket, REGION, world.project, lambda url: authority).read_bytes() == first
+    assert ca_bundle(bucket, world.project).read_bytes() == first
+
+
+def test_a_proxys_error_page_is_not_trusted(bucket: Bucket, world: World):
     with pytest.raises(SlipwayError, match="holds no certificates"):
-        ensure_ca_bundle(bucket, REGION, tmp_path, lambda url: b"<html>sign in</html>")
+        ensure_ca_bundle(bucket, REGION, world.project, lambda url: b"<html>sign in</html>")
     assert bucket.get_bytes(KEY) is None
 
 
-def test_a_release_before_the_first_up_says_so(bucket: Bucket, tmp_path: Path):
+def test_a_release_before_the_first_up_says_so(bucket: Bucket, world: World):
     with pytest.raises(BadInput, match=r"has no setup/ca\.pem") as caught:
-        ca_bundle(bucket, tmp_path, "prod")
+        ca_bundle(bucket, world.project)
     assert caught.value.remedy == "slipway up --stack prod"

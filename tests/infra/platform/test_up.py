@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 import trustme
 
+from hosts.agent.signature import KIT
+from hosts.kit.archive import statement
 from slipway.fleet.fleet import Fleet, FleetError
 from slipway.platforms.aws import kits, open as discovery
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
+from slipway.secrets.ssh_signature import make_key, public_of, verifies
 from slipway.settings import BadInput, NeedsPerson, Outputs
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
@@ -48,17 +51,14 @@ class Heard(Silent):
 def outputs(world: World, way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outputs:
     """Provisioned; ssh leads to this machine, where a kit is noted and not run."""
     made = world.provision()
-    parameter = {"Parameter": {"Value": made.model_dump_json()}}
-    way.fake.answers["GetParameter"] = lambda asked: parameter
+    way.fake.parameters[world.names.outputs_parameter] = made.model_dump_json()
     monkeypatch.setattr(discovery, "USER", way.server.host().ssh_user)
     monkeypatch.setattr(kits, "SETUP_DIGEST", str(tmp_path / "setup.digest"))
     monkeypatch.setattr(kits, "RUN", f"cat > {tmp_path}/kit.tar.gz; echo running")
     authority = trustme.CA().cert_pem.bytes()
-    fetched: list[str] = []
 
     def fetch(url: str) -> bytes:
-        fetched.append(url)
-        assert len(fetched) == 1, "fetched once"
+        assert url.startswith("https://truststore.pki.rds.amazonaws.com/")
         return authority
 
     monkeypatch.setattr(kits, "_fetch", fetch)
@@ -106,6 +106,12 @@ def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(
     assert kit == (tmp_path / "kit.tar.gz").read_bytes()
     with tarfile.open(fileobj=io.BytesIO(kit)) as packed:
         assert "setup.py" in packed.getnames()
+    trusted = json.loads(way.fake.parameters[world.names.setup_parameter])
+    assert trusted["oldest"]["web"] == pointer["made"]
+    assert verifies(
+        statement(world.names.fleet, "web", pointer["sha256"], pointer["made"]), pointer["signature"],
+        signer=pointer["signer"], allowed_signers=trusted["signers"], namespace=KIT,
+    )  # fmt: skip
     for value in held.values():
         assert value not in "\n".join(heard.told)
 
@@ -120,11 +126,56 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     (tmp_path / "setup.digest").write_text(setup_digests(world.project, opened, secrets)[host.name])
     (tmp_path / "kit.tar.gz").unlink()
     monkeypatch.setattr(kits, "build_all", lambda: pytest.fail("the packages are in the bucket"))
+    # Nothing is to be signed, so whoever may not sign can run it.
+    monkeypatch.setenv("SLIPWAY_SIGNING_KEY_FILE", str(tmp_path / "none"))
     heard = Heard()
     platform_of(world.project).bring_up(heard)
     assert f"{host.name}: set up already" in heard.told
     assert not (tmp_path / "kit.tar.gz").exists()
     assert world.secret(world.names.app_secret) == secrets
+
+
+@pytest.mark.parametrize("replaced", ["setup/web.json", "setup/python.json", "the kit"])
+def test_what_a_thief_of_the_writer_key_puts_there_is_replaced_by_up_and_signed_by_no_one(
+    world: World, way: Way, outputs: Outputs, tmp_path: Path, replaced: str
+):
+    launch(world, way)
+    platform_of(world.project).bring_up(Silent())
+    bucket, s3 = world.names.bucket("builds"), world.client("s3")
+
+    def content(key: str) -> bytes:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    pointer = json.loads(content("setup/web.json"))
+    before = {key: content(key) for key in ("setup/web.json", "setup/python.json", pointer["key"])}
+    key = pointer["key"] if replaced == "the kit" else replaced
+    python = json.loads(before["setup/python.json"])
+    python["archives"]["x86_64-3.11"]["sha256"] = "0" * 64
+    forged = {"setup/python.json": json.dumps(python).encode(), "setup/web.json": b"[]"}
+    s3.put_object(Bucket=bucket, Key=key, Body=forged.get(key, archive("print('stolen')")))
+    platform_of(world.project).bring_up(Silent())
+    pointer = json.loads(content("setup/web.json"))
+    assert content(pointer["key"]) == before[pointer["key"]] == (tmp_path / "kit.tar.gz").read_bytes()
+    index = json.loads(content("setup/python.json"))
+    assert index["archives"] == json.loads(before["setup/python.json"])["archives"]
+
+
+def test_kits_are_signed_again_once_their_signer_may_sign_no_more(
+    world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    launch(world, way)
+    platform_of(world.project).bring_up(Silent())
+    make_key(tmp_path / "new", "")
+    monkeypatch.setenv("SLIPWAY_SIGNING_KEY_FILE", str(tmp_path / "new"))
+    (tmp_path / "signers/prod").write_text(f"bo@example.com {public_of(tmp_path / 'new')}\n")
+    before = json.loads(way.fake.parameters[world.names.setup_parameter])
+    platform_of(world.project).bring_up(Silent())
+    s3, bucket = world.client("s3"), world.names.bucket("builds")
+    pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
+    after = json.loads(way.fake.parameters[world.names.setup_parameter])
+    assert pointer["signer"] == "bo@example.com"
+    assert after["oldest"]["web"] == pointer["made"] > before["oldest"]["web"]
+    assert "bo@example.com" in after["signers"] and "ana@example.com" not in after["signers"]
 
 
 def test_a_wrong_account_is_refused_before_anything_is_touched(world: World, way: Way, outputs: Outputs):
@@ -140,7 +191,7 @@ def test_a_wrong_account_is_refused_before_anything_is_touched(world: World, way
 
 
 def test_without_pulumi_and_outputs_there_is_nothing_to_work_with(world: World, way: Way, outputs: Outputs):
-    way.fake.answers["GetParameter"] = way.fake.refusing("ParameterNotFound")
+    del way.fake.parameters[world.names.outputs_parameter]
     with pytest.raises(BadInput, match="the pulumi CLI is not on PATH") as caught:
         platform_of(world.project).bring_up(Silent())
     assert "pulumi" in caught.value.remedy

@@ -6,16 +6,12 @@ import ast
 import dataclasses
 import gzip
 import hashlib
-import http.server
 import io
 import json
 import subprocess
 import sys
 import tarfile
-import threading
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -29,7 +25,6 @@ from hosts.plan import FleetPlan, Instance, unpack
 from slipway.platforms.aws.open import Member
 from slipway.settings import BadInput, Host, Role
 from slipway.settings.aws_names import AwsNames
-from tests.fleet.metadata import Metadata
 from tests.unit.hosts.aws import CIDR, on_aws
 from tests.unit.hosts.conftest import SECRETS
 from tests.unit.hosts.dry import on_itself, operations, placed
@@ -38,6 +33,10 @@ KITS: tuple[Role, ...] = ("web", "worker")
 PYTHON = {"x86_64-3.11": {"key": "setup/python.tar.gz", "sha256": "0"}}
 ROOT = Path(__file__).parents[3]
 INSTANCE = Instance("i-0123456789abcdef0", {"s3": "http://x"})
+
+
+def signed(content: bytes, namespace: str) -> tuple[str, str]:
+    return "ana@example.com", f"{namespace} {hashlib.sha256(content).hexdigest()}"
 
 
 def unpacked(archive: bytes) -> dict[str, bytes]:
@@ -127,7 +126,7 @@ def test_the_pinned_python_packages_are_those_of_the_lock_file():
 
 
 def test_hosts_find_the_python_packages_by_the_index_which_is_written_last():
-    objects = python_objects(dict.fromkeys(TARGETS, b"wheels"), packages_digest())
+    objects = python_objects("board-prod", dict.fromkeys(TARGETS, b"wheels"), packages_digest(), signed)
     assert list(objects)[-1] == "setup/python.json"
     index = json.loads(objects["setup/python.json"])
     assert index["digest"] == packages_digest()
@@ -137,7 +136,7 @@ def test_hosts_find_the_python_packages_by_the_index_which_is_written_last():
 
 
 def test_a_bare_machine_can_unpack_it_and_its_digest_is_pinned_by_the_pointer(plan: FleetPlan):
-    objects = kit_objects(on_aws(plan), "web", PYTHON)
+    objects = kit_objects(on_aws(plan), "web", PYTHON, 1, signed)
     (key, archive), (pointer_key, pointer) = objects.items()
     index = json.loads(pointer)
     assert (index["key"], pointer_key) == (key, "setup/web.json")
@@ -174,53 +173,6 @@ def test_user_data_is_small_whole_and_the_same_for_a_stack_and_role(plan: FleetP
     assert len(text.encode()) < MAX_BYTES
     ast.parse(text)
     assert "from ." not in text
-
-
-def test_a_host_that_comes_before_its_kit_says_so_and_keeps_waiting(plan: FleetPlan):
-    kits: dict[str, bytes] = {}
-
-    class Bucket(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = kits.get(self.path, b"<Code>NoSuchKey</Code>")
-            self.send_response(200 if self.path in kits else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    bucket = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
-    threading.Thread(target=bucket.serve_forever, daemon=True).start()
-    keys = {"AccessKeyId": "a", "SecretAccessKey": "b", "Token": "c", "Expiration": "2099-01-01T00:00:00Z"}
-    metadata = Metadata("127.0.0.1", keys, {})
-    endpoints = {"imds": metadata.url, "s3": f"http://127.0.0.1:{bucket.server_port}"}
-    names = AwsNames(on_aws(plan).stack, "123456789012", "eu-central-1")
-    text = user_data(names, "web", "eu-central-1", "builds", endpoints)
-    assert text.endswith("\nmain()\n")
-    program: dict[str, Any] = {}
-    exec(text.removesuffix("main()\n"), program)
-    said: list[str] = []
-    program["syslog"] = SimpleNamespace(syslog=said.append)
-
-    def comes(seconds: float) -> None:
-        kits["/builds/setup/web.json"] = b'{"key": "setup/kit", "sha256": "0"}'
-        kits["/builds/setup/kit"] = b"of another digest"
-        del seconds
-        if len(said) > 1:
-            raise KeyboardInterrupt
-
-    program["time"] = SimpleNamespace(**{**vars(time), "sleep": comes})
-    try:
-        imds = program["Imds"](metadata.url)
-        with pytest.raises(KeyboardInterrupt):
-            program["patiently"](lambda: program["set_up"](imds), time.monotonic() + 60)
-    finally:
-        bucket.shutdown()
-        bucket.server_close()
-        metadata.close()
-    assert "builds/setup/web.json: no set-up kit is there yet: `slipway up` publishes it" in said[0]
-    assert "digest" in said[1]
 
 
 def test_a_host_calls_itself_what_discovery_calls_it():

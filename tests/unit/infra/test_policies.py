@@ -41,6 +41,23 @@ def test_a_host_reads_builds_and_writes_only_its_own_key_there():
     assert not allowed(WEB, PUT, f"{OWN.builds}/hosts/AROAOTHER:i-1", HERE)
 
 
+def test_who_signs_set_up_kits_is_read_by_hosts_and_written_by_neither_them_nor_ci():
+    parameter = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{OWN.names.setup_parameter}"
+    assert allowed(WEB, "ssm:GetParameter", parameter)
+    for policy in (WEB, deploy_policy(OWN), proxy_policy(OWN), app_policy(OWN)):
+        for action in ("ssm:PutParameter", "ssm:DeleteParameter", "ssm:DeleteParameters"):
+            assert not allowed(policy, action, parameter)
+
+
+def test_ci_writes_builds_and_no_set_up_kit():
+    deploy = deploy_policy(OWN)
+    assert allowed(deploy, PUT, f"{OWN.builds}/layers/sha256-0.tar.zst", HERE)
+    for key in ("web.json", "web-0123456789abcdef.tar.gz", "python.json", "ca.pem"):
+        assert allowed(deploy, GET, f"{OWN.builds}/setup/{key}", HERE)
+        assert not allowed(deploy, PUT, f"{OWN.builds}/setup/{key}", HERE)
+        assert not allowed(deploy, "s3:DeleteObject", f"{OWN.builds}/setup/{key}", HERE)
+
+
 def test_a_host_keeps_to_the_uploads_prefix():
     assert allowed(WEB, PUT, f"{OWN.uploads}/users/1/2", HERE)
     assert not allowed(WEB, PUT, f"{OWN.uploads}/elsewhere", HERE)
