@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+from . import signature
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
@@ -52,6 +53,8 @@ BOUND = (
     *("observe", "probe", "stats", "preview"),
 )
 """What a key of CI may have done (templates/base/gate.sh); `run` only the migration of a staged release."""
+SIGNED = ("stage", "boot", "smoke", "switch", "stop", "retire", "run", "prune")
+"""What a key of CI may have done under a signed fence only. A preview's request is signed itself."""
 
 
 def main() -> int:
@@ -89,12 +92,15 @@ def _run(arguments: list[str], *, bound: bool) -> dict[str, object]:
         request = JsonObject({"name": arguments[1]} if len(arguments) > 1 else {}, name)
     else:
         request = JsonObject.parse(sys.stdin.buffer.read(), name)
+    paths = Paths()
+    host = Host(paths)
     if bound:
         refuse_unless_of_a_release(name, request)
-    paths = Paths()
+        if name in SIGNED or request.has("fence"):
+            signature.admit_fence(paths, host, request)
     module, function = COMMANDS[name]
     command = getattr(importlib.import_module(f".{module}", __package__), function)
-    return command(paths, Host(paths), request)
+    return command(paths, host, request)
 
 
 def refuse_unless_of_a_release(name: str, request: JsonObject) -> None:

@@ -6,6 +6,9 @@ floor, and refuses tickets below it: whoever can write the builds bucket cannot 
 
 The environment is signed apart, by the command that stages the release and for that command's fence: it comes
 from today's secrets, which may have changed since the record. Once a newer command was here, it is worthless.
+
+The fence itself is signed where a request comes by an ssh key of CI: whoever has only that key must not end a
+command of somebody else, or make this host refuse every later one.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ RELEASE = "slipway-release"
 BOOT = "slipway-boot"
 ENV = "slipway-env"
 KIT = "slipway-kit"
+FENCE = "slipway-fence"
 """What a signature is for; one that was made for anything else does not verify."""
 
 
@@ -63,6 +67,11 @@ def env_statement(
             "env": dict(digests),
         }
     )
+
+
+def fence_statement(*, stack: str, fence: int) -> bytes:
+    """What the signature of a command's fence is over."""
+    return canonical({"schema": 1, "stack": stack, "fence": fence})
 
 
 def env_digest(scope: str, salt: str, values: Mapping[str, str]) -> str:
@@ -132,6 +141,19 @@ def admit_env(paths: Paths, host: Host, plan: Slot, request: JsonObject) -> None
                 f"the environment of {scope} is not the one that {signer} signed for release {plan.release}: "
                 "it was changed on its way to this host",
             )
+
+
+def admit_fence(paths: Paths, host: Host, request: JsonObject) -> None:
+    """Refuse a request whose fence no signer of this stack gave to its command: `unsigned`."""
+    fence, ticket = request.whole("fence"), request.section("fence_ticket")
+    signer, signature = ticket.text("signer", ""), ticket.text("signature", "")
+    if not verifies(paths, fence_statement(stack=host.fleet, fence=fence), signature, signer, FENCE):
+        raise AgentError(
+            "unsigned",
+            f"fence {fence} is not signed for stack {host.fleet} by a key that this host knows "
+            f"({signer or 'no signer'}), and the ssh key of CI changes nothing by itself: give a key that "
+            "may sign by SLIPWAY_SIGNING_KEY; `slipway up` places the keys",
+        )
 
 
 def admit_again(paths: Paths, host: Host, state: State, slot: Slot, request: JsonObject) -> None:

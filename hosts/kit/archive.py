@@ -61,6 +61,11 @@ def pointer_key(role: Role) -> str:
     return f"{SETUP_KITS}/{role}.json"
 
 
+def kit_key(role: Role, sha256: str) -> str:
+    """Where in the builds bucket the kit of `role` with this digest is."""
+    return f"{SETUP_KITS}/{role}-{sha256[:16]}.tar.gz"
+
+
 def statement(fleet: str, role: Role, sha256: str, made: int) -> bytes:
     """What the signature of a kit is over. `made`: ms since 1970, greater for each newer kit of the role.
 
@@ -79,7 +84,7 @@ def kit_objects(
     """
     archive = make(plan, role, python)
     digest = hashlib.sha256(archive).hexdigest()
-    key = f"{SETUP_KITS}/{role}-{digest[:16]}.tar.gz"
+    key = kit_key(role, digest)
     signer, signature = sign(statement(plan.fleet, role, digest, made), KIT)
     pointer = {
         "key": key, "sha256": digest, "bytes": len(archive), "made": made,

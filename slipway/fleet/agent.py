@@ -19,6 +19,13 @@ class Order(NamedTuple):
 
     fence: int
     step: int
+    ticket: Mapping[str, str] = {}
+    """The fence's signature, which hosts want from an ssh key of CI; empty: whoever asks may not sign."""
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Fence and step."""
+        return self.fence, self.step
 
 
 _LOOK_SECONDS, _LOCK_SECONDS = 20.0, 30.0
@@ -236,5 +243,7 @@ class Agent:
         )
 
 
-def _ordered(order: Order | None) -> dict[str, int]:
-    return {} if order is None else order._asdict()
+def _ordered(order: Order | None) -> dict[str, object]:
+    if order is None:
+        return {}
+    return {"fence": order.fence, "step": order.step, "fence_ticket": order.ticket or None}

@@ -143,7 +143,7 @@ def keep_boot_documents(rollout: Rollout, live: Shipment | None) -> None:
             )
             for role in roles
         }
-    write({role: signed_text(rollout, each) for role, each in documents.items()}, rollout.order)
+    write({role: signed_text(rollout, each) for role, each in documents.items()}, rollout.order.numbers)
 
 
 def _restore_boot_documents(rollout: Rollout, failed: Shipment) -> None:
@@ -196,12 +196,19 @@ def boot_document(
         "secret_names": list(secret_names),
         "env": {scope: dict(values) for scope, values in env.items()},
     }
-    return {"schema": SCHEMA, "role": role, **order._asdict(), "hold_seconds": hold_seconds, "stage": stage}
+    return {
+        "schema": SCHEMA,
+        "role": role,
+        "fence": order.fence,
+        "step": order.step,
+        "hold_seconds": hold_seconds,
+        "stage": stage,
+    }
 
 
 def nothing_live(role: Role, *, order: Order) -> dict[str, object]:
     """The boot document of a stack whose first release was undone."""
-    return {"schema": SCHEMA, "role": role, **order._asdict(), "stage": {"release": 0}}
+    return {"schema": SCHEMA, "role": role, "fence": order.fence, "step": order.step, "stage": {"release": 0}}
 
 
 def _text(document: Mapping[str, object]) -> str:

@@ -25,7 +25,9 @@ class Retire(Phase[None]):
         try:
             pruned = rollout.hosts.each(
                 rollout.hosts.all,
-                lambda host: host.agent.prune(keep=rollout.app.retire.keep_builds, promoted=self.promoted),
+                lambda host: host.agent.prune(
+                    keep=rollout.app.retire.keep_builds, promoted=self.promoted, order=rollout.order
+                ),
                 doing="pruning old builds",
             )
         except SlipwayError as failure:

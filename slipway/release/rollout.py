@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from hosts.agent.signature import FENCE, fence_statement
 from slipway.fleet.agent import Order
 from slipway.fleet.fleet import answers
 from slipway.fleet.replies import Status
 from slipway.progress import Progress
 from slipway.release.membership import Membership
-from slipway.settings import App, Outputs, Project
+from slipway.settings import App, BadInput, Outputs, Project
 from slipway.stack import LiveStack
 from slipway.storage.lease import Lease
 from slipway.storage.ledger import Ledger
@@ -111,6 +112,8 @@ class Rollout:
     signed_envs: dict[int, SignedEnv] = field(default_factory=dict[int, SignedEnv])
     """By release that this command has staged. Written under `signing_env`: hosts are staged at once."""
     signing_env: threading.Lock = field(default_factory=threading.Lock)
+    fence_ticket: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The signature of the lease's fence; empty: this person may not sign."""
 
     @property
     def live(self) -> int | None:
@@ -120,11 +123,11 @@ class Rollout:
     @property
     def order(self) -> Order:
         """Carried by every command to a host, which refuses an older one: fence and step."""
-        return Order(self.lease.fence, self.steps.now)
+        return Order(self.lease.fence, self.steps.now, self.fence_ticket)
 
     def next_order(self) -> Order:
         """The order of the next step: from now on hosts refuse what earlier steps may still send."""
-        return Order(self.lease.fence, self.steps.next())
+        return Order(self.lease.fence, self.steps.next(), self.fence_ticket)
 
     @property
     def project(self) -> Project:
@@ -250,4 +253,14 @@ def open_rollout(
         hosts=Membership(stack, [*found, *away], progress, warnings),
         warnings=warnings,
         away=away,
+        fence_ticket=_signed_fence(stack, lease.fence),
     )
+
+
+def _signed_fence(stack: LiveStack, fence: int) -> dict[str, str]:
+    content = fence_statement(stack=stack.stack.fleet_id, fence=fence)
+    try:
+        signer, signature = stack.signing.sign(content, FENCE)
+    except BadInput:  # hosts believe the ssh key of a person, who may recover and go back without it
+        return {}
+    return {"signer": signer, "signature": signature}

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hosts.agent.signature import ENV, env_digest, env_statement
+from hosts.agent.main import SIGNED
+from hosts.agent.signature import ENV, FENCE, env_digest, env_statement, fence_statement
 from slipway.build.build import build, publish
 from slipway.build.manifest import Manifest, input_key, manifest_id
 from slipway.fleet.agent_call import PROGRAM
@@ -208,6 +209,8 @@ def test_with_cis_ssh_key_and_the_bucket_a_signed_release_is_not_staged_with_ano
             "config": record.config, "manifest": manifest, "ticket": record.ticket, "env": env,
             "site": "thief.test", "secret_names": [],
         }  # fmt: skip
+        # Its fence was signed: by the command that is at work, and whose requests the thief reads.
+        request["fence_ticket"] = fence_ticket(live, lease.fence)
         if by != "no key":
             make_key(tmp_path / "thief", "thief")
             digests = {scope: env_digest(scope, "", values) for scope, values in env.items()}
@@ -226,6 +229,37 @@ def test_with_cis_ssh_key_and_the_bucket_a_signed_release_is_not_staged_with_ano
     assert answer["error"]["code"] == "unsigned"
     assert "environment" in answer["error"]["message"]
     assert "thief" not in site.on("web1", "cat /etc/slipway/env/*/*.env")
+
+
+def fence_ticket(live: LiveStack, fence: int) -> dict[str, str]:
+    signer, signature = live.signing.sign(fence_statement(stack=live.stack.fleet_id, fence=fence), FENCE)
+    return {"signer": signer, "signature": signature}
+
+
+def test_with_cis_ssh_key_alone_no_fence_is_moved_and_nothing_is_stopped_or_switched(site: Site):
+    """A fence of 10^9 would have hosts refuse every command of the team from then on."""
+    site.change("the release that the thief would stop")
+    released = site.release().json["release"]
+    web = LiveStack(site.project).fleet.host("web1")
+    before = web.agent.status()
+    asked = {
+        "release": released,
+        "hold_seconds": 0,
+        "keep": 0,
+        "promoted": released,
+        "steps": [],
+        "now": True,
+    }
+    for fence in (10**9, before.fence):
+        for name in ("status", *SIGNED):
+            request = {**asked, "fence": fence, "step": 10**9, "scope": "migrate"}
+            done = web.connection.run([PROGRAM, "--bound", name], json.dumps(request).encode(), timeout=60)
+            answer = json.loads(done.stdout.splitlines()[-1])
+            assert answer.get("error", {}).get("code") == "unsigned", (name, answer)
+    after = web.agent.status()
+    assert (after.fence, after.active, after.slots) == (before.fence, before.active, before.slots)
+    site.change("the next release of the team")
+    assert site.release().json["release"] == released + 1
 
 
 def test_with_cis_ssh_and_bucket_keys_a_release_that_another_key_signed_is_refused_by_hosts(

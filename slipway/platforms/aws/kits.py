@@ -17,6 +17,7 @@ from hosts.kit.archive import (
     PYTHON_INDEX,
     PythonArchives,
     kit_digest,
+    kit_key,
     kit_objects,
     make,
     pointer_key,
@@ -90,14 +91,14 @@ def publish_kits(
     oldest = parameter.oldest()
     for role, archive in archives.items():
         digest, pointer = hashlib.sha256(archive).hexdigest(), _object(bucket.get_bytes(pointer_key(role)))
-        made = int(pointer.get("made") or 0)
-        content = statement(plan.fleet, role, digest, made)
-        known = (
-            pointer.get("sha256") == digest
-            and made >= oldest.get(role, 0)
-            and _trusts(project, content, pointer)
-        )
-        if not known or bucket.get_bytes(str(pointer["key"])) != archive:
+        key, made = kit_key(role, digest), pointer.get("made")
+        if (
+            not isinstance(made, int)
+            or made < oldest.get(role, 0)
+            or (pointer.get("key"), pointer.get("sha256")) != (key, digest)
+            or not _trusts(project, statement(plan.fleet, role, digest, made), pointer)
+            or bucket.get_bytes(key) != archive
+        ):
             made = max(time.time_ns() // 1_000_000, oldest.get(role, 0) + 1)
             for key, content in kit_objects(plan, role, python, made, Signing(project).sign).items():
                 bucket.put_bytes(key, content)

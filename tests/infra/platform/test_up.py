@@ -135,7 +135,9 @@ def test_up_again_leaves_alone_what_is_as_it_should_be(
     assert world.secret(world.names.app_secret) == secrets
 
 
-@pytest.mark.parametrize("replaced", ["setup/web.json", "setup/python.json", "the kit"])
+@pytest.mark.parametrize(
+    "replaced", ["setup/web.json", "its date", "its key", "setup/python.json", "the kit"]
+)
 def test_what_a_thief_of_the_writer_key_puts_there_is_replaced_by_up_and_signed_by_no_one(
     world: World, way: Way, outputs: Outputs, tmp_path: Path, replaced: str
 ):
@@ -148,11 +150,17 @@ def test_what_a_thief_of_the_writer_key_puts_there_is_replaced_by_up_and_signed_
 
     pointer = json.loads(content("setup/web.json"))
     before = {key: content(key) for key in ("setup/web.json", "setup/python.json", pointer["key"])}
-    key = pointer["key"] if replaced == "the kit" else replaced
+    key = {"the kit": pointer["key"], "setup/python.json": replaced}.get(replaced, "setup/web.json")
     python = json.loads(before["setup/python.json"])
     python["archives"]["x86_64-3.11"]["sha256"] = "0" * 64
-    forged = {"setup/python.json": json.dumps(python).encode(), "setup/web.json": b"[]"}
-    s3.put_object(Bucket=bucket, Key=key, Body=forged.get(key, archive("print('stolen')")))
+    forged = {
+        "setup/web.json": b"[]",
+        "its date": json.dumps({**pointer, "made": "tomorrow"}).encode(),
+        "its key": json.dumps({**pointer, "key": "setup/elsewhere"}).encode(),
+        "setup/python.json": json.dumps(python).encode(),
+        "the kit": archive("print('stolen')"),
+    }
+    s3.put_object(Bucket=bucket, Key=key, Body=forged[replaced])
     platform_of(world.project).bring_up(Silent())
     pointer = json.loads(content("setup/web.json"))
     assert content(pointer["key"]) == before[pointer["key"]] == (tmp_path / "kit.tar.gz").read_bytes()

@@ -45,7 +45,7 @@ class HaProxy(threading.Thread):
         if words[:2] == ["show", "map"]:
             return "".join(f"0x1 {key} {value}\n" for key, value in self.map.items())
         if words[:2] == ["del", "map"]:
-            del self.map[words[3]]
+            self.map.pop(words[3], None)
         elif words[1:2] == ["map"]:
             if self.refuse:
                 return self.refuse

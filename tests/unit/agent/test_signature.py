@@ -5,17 +5,21 @@ The thief of each test can write the builds bucket: layers, manifests, records, 
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from hosts.agent import boot, builds, converge, signature, stage, switch
+from hosts.agent import boot, builds, converge, main, signature, stage, switch
 from hosts.agent.aws import Cloud
 from hosts.agent.errors import AgentError
+from hosts.agent.state import State
 from tests.unit.agent.conftest import WEB, World, env_ticket
 
 real_verifies, real_manifest_id = signature.verifies, signature.manifest_id
@@ -326,6 +330,87 @@ def test_an_environment_is_signed_for_one_command_and_staging_it_again_in_that_i
     host.ask(boot.command, fence=21, release=1)
     refused("fenced", host.ask, stage.command, **asked)
     refused("unsigned", host.ask, stage.command, **{**asked, "fence": 21})
+
+
+@pytest.fixture
+def agent(host: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """The agent's program as an ssh key of CI starts it; `by` signs the fence."""
+    monkeypatch.setattr(main, "Paths", lambda: host.paths)
+    monkeypatch.setattr(main.os, "geteuid", lambda: 0)
+
+    def ask(name: str, by: Key | None = None, *, bound: bool = True, **request: Any) -> dict[str, Any]:
+        if by:
+            content = signature.fence_statement(stack=STACK, fence=request["fence"])
+            request["fence_ticket"] = by.sign(content, signature.FENCE)
+        given = SimpleNamespace(buffer=io.BytesIO(json.dumps(request).encode()), isatty=lambda: False)
+        monkeypatch.setattr(main.sys, "stdin", given)
+        return main._run([name], bound=bound)  # pyright: ignore[reportPrivateUsage]
+
+    return ask
+
+
+HIGH: dict[str, Any] = {
+    "fence": 10**9,
+    "step": 10**9,
+    "release": 1,
+    "keep": 1,
+    "scope": "migrate",
+    "hold_seconds": 1,
+    "steps": [],
+}
+
+
+@pytest.mark.parametrize("name", [*main.SIGNED, "status"])
+def test_a_key_of_ci_alone_moves_no_fence_so_that_hosts_obey_their_operators(
+    name: str, host: World, key: Key, agent: Callable[..., dict[str, Any]], tmp_path: Path
+):
+    go_live(host, key, 1)
+    before = State.load(host.paths).order
+    for by in (None, Key.make(tmp_path, "mallory")):
+        refused("unsigned", agent, name, by, **HIGH)
+    assert State.load(host.paths).order == before
+    go_live(host, key, 2)
+
+
+@pytest.mark.parametrize("name", main.SIGNED)
+def test_a_key_of_ci_alone_changes_nothing_under_the_fence_that_a_host_has_seen(
+    name: str, host: World, key: Key, agent: Callable[..., dict[str, Any]]
+):
+    """It reads fence and step in what `status` answers."""
+    go_live(host, key, 1)
+    go_live(host, key, 2)
+    seen = agent("status")
+    for fence in ({"fence": seen["fence"], "step": seen["step"]}, {}):
+        refused(
+            "bad_request" if not fence else "unsigned",
+            agent,
+            name,
+            **{**HIGH, "fence": None, **fence, "now": True},
+        )
+    assert agent("status")["slots"] == seen["slots"]
+
+
+def test_a_fence_that_was_signed_for_another_stack_or_number_or_thing_is_refused(
+    host: World, key: Key, agent: Callable[..., dict[str, Any]]
+):
+    go_live(host, key, 1)
+    for stack, fence, namespace in (
+        ("board-staging", 21, signature.FENCE),
+        (STACK, 20, signature.FENCE),
+        (STACK, 21, signature.RELEASE),
+    ):
+        ticket = key.sign(signature.fence_statement(stack=stack, fence=fence), namespace)
+        refused("unsigned", agent, "boot", fence=21, release=1, fence_ticket=ticket)
+
+
+def test_a_key_of_ci_with_a_signed_fence_releases_and_a_person_needs_none(
+    host: World, key: Key, agent: Callable[..., dict[str, Any]]
+):
+    go_live(host, key, 1)
+    staged(host, 2, signed(key, 2, "serve 2"), "serve 2")
+    assert agent("boot", key, fence=20, release=2)["slot"] == "green"
+    assert agent("status", key, fence=21, step=4)["fence"] == 21
+    assert agent("stop", bound=False, fence=22, release=2)["slot"] == "green"
 
 
 def test_digests_of_the_same_environment_differ_so_that_a_short_secret_cannot_be_tried_out():
