@@ -155,6 +155,33 @@ def test_the_firewall_is_loaded_as_its_file(background: Background, host: Host) 
 
 @check(
     "I7",
+    "X1",
+    severity="critical",
+    standard="CIS Debian 1.1",
+    why="who answers for a name decides where passwords and packages go",
+    remedy="put /etc/resolv.conf, /etc/hosts or /etc/nsswitch.conf back as the platform wrote it",
+    waits_for=(looked_at,),
+)
+def test_names_are_looked_up_where_the_platform_says(background: Background, host: Host) -> None:
+    found = _of(background, host, "name")
+    assert not found, _said(found)
+
+
+@check(
+    "I7",
+    severity="high",
+    standard="CIS Debian 3.1",
+    why="one route, rule or neighbour sends a service's packets to a stranger, or nowhere",
+    remedy="ip route del, ip rule del, ip neigh del, tc qdisc del; a reboot forgets them all",
+    waits_for=(looked_at,),
+)
+def test_packets_take_the_platforms_routes(background: Background, host: Host) -> None:
+    found = _of(background, host, "route")
+    assert not found, _said(found)
+
+
+@check(
+    "I7",
     "I9",
     severity="critical",
     standard="CIS Debian 7.1",

@@ -44,7 +44,7 @@ def set_ups(
     """By host, the digest of its set-up and its inventory, from one dry run each.
 
     `more`: by host, what only the platform knows of it: `files` (path to content, None: any),
-    `operator_keys`, `mounts`.
+    `operator_keys`, `mounts`, `resolvers`.
     """
     digests: dict[str, str] = {}
     found: dict[str, Inventory] = {}
@@ -75,6 +75,7 @@ def inventory_of(
         granted={access.file_of(host): [each.fingerprint for each in granted]},
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],
         mounts=list(more.get("mounts", ())),
+        resolvers=more.get("resolvers"),
     )
     for name, command in commands:
         _take(found, name, command)
@@ -131,11 +132,31 @@ def _placed(
         )
     if path == JOURNALD:
         found.journal.update(settings_of(content.decode()))
-    if path == CONFIG and (most := re.search(rb"^\s+maxconn (\d+)$", content, re.MULTILINE)):
-        found.haproxy_connections = most[1].decode()
+    if path == CONFIG:
+        _haproxy(found, content.decode())
     if unit := re.fullmatch(rf"{UNITS}/(\S+\.service)(?:\.d/slipway\.conf)?", path):
         found.settings.setdefault(unit[1], {}).update(settings_of(content.decode().partition("[Service]")[2]))
     return Placed(hashlib.sha256(content).hexdigest(), mode, user, group)
+
+
+def _haproxy(found: Inventory, configuration: str) -> None:
+    """Limits and servers that HAProxy's socket can change until the next reload."""
+    frontend = backend = ""
+    for line in configuration.splitlines():
+        match line.split():
+            case ["frontend", name, *_] if line[0] != " ":
+                frontend, backend = name, ""
+                found.haproxy_frontends[name] = found.haproxy_connections
+            case [kind, *name] if line[0] not in " #":
+                frontend, backend = "", name[0] if kind == "backend" and name else ""
+            case ["maxconn", most] if frontend:
+                found.haproxy_frontends[frontend] = most
+            case ["maxconn", most] if not backend and not found.haproxy_connections:
+                found.haproxy_connections = most
+            case ["server", name, address, *_] if backend:
+                found.haproxy_servers[f"{backend}/{name}"] = address
+            case _:
+                pass
 
 
 def _amend(found: Inventory, path: str, **changes: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hosts.agent.accounts import account
 from hosts.agent.units import IMAGE_SANDBOX, SANDBOX
-from hosts.inventory.parts import Deviation, Inventory
+from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 from hosts.inventory.released import Released
 
 PLAIN = (
@@ -198,9 +198,24 @@ def _haproxy(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
         yield Deviation(
             inventory.host, "hardening", "HAProxy's maxconn", inventory.haproxy_connections, said["Maxconn"]
         )
-    for key in ("ConnRateLimit", "SessRateLimit"):
+    for key in ("ConnRateLimit", "SessRateLimit", "SslRateLimit"):
         if said[key] not in ("", "0"):
             yield Deviation(inventory.host, "hardening", f"HAProxy's {key}", "0", said[key])
+    here = inventory.host
+    for name, wanted in inventory.haproxy_frontends.items():
+        status, most = facts["haproxy_frontends"].get(name, ("missing", wanted))
+        if status not in ("OPEN", "STOP"):
+            yield Deviation(here, "hardening", f"HAProxy's frontend {name}", "open", status.lower())
+        if most != wanted:
+            yield Deviation(here, "hardening", f"HAProxy's maxconn of {name}", wanted, most)
+    for name, (address, weight, at_start) in facts["haproxy_servers"].items():
+        wanted = inventory.haproxy_servers.get(name)
+        if wanted is None:
+            yield Deviation(here, "hardening", f"HAProxy's server {name}", FOREIGN, f"sends to {address}")
+        elif wanted != address:
+            yield Deviation(here, "hardening", f"HAProxy's server {name}", wanted, f"sends to {address}")
+        elif weight != at_start:
+            yield Deviation(here, "hardening", f"HAProxy's weight of {name}", at_start, weight)
 
 
 def _bytes(said: str) -> float:

@@ -8,23 +8,11 @@ from typing import Any
 
 from hosts.agent.preview_record import PreviewPaths
 from hosts.agent.retire import TIMER_FILES
-from hosts.inventory import hardening, reach
+from hosts.inventory import hardening, names, reach
+from hosts.inventory.on_host.files import WATCHED
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory, Severity, Topic
+from hosts.inventory.places import GENERATED, MODES, PRIVILEGED, PROVIDED, PROVIDED_SETTINGS
 from hosts.inventory.released import Released
-
-MODES = {
-    "/": "755", "/etc": "755", "/usr": "755", "/usr/bin": "755", "/usr/sbin": "755", "/usr/local/bin": "2775",
-    "/usr/local/sbin": "2775", "/etc/passwd": "644", "/etc/group": "644", "/etc/shadow": "640",
-    "/etc/gshadow": "640", "/etc/shadow-": "640", "/etc/gshadow-": "640", "/etc/sudoers": "440",
-    "/etc/sudoers.d": "755", "/etc/ssh": "755", "/etc/ssh/sshd_config": "644",
-    "/etc/ssh/sshd_config.d": "755",
-    "/etc/ssh/ssh_host_ed25519_key": "600", "/etc/ssh/ssh_host_rsa_key": "600",
-    "/etc/ssh/ssh_host_ecdsa_key": "600", "/etc/crontab": "644", "/etc/cron.d": "755", "/etc/pam.d": "755",
-    "/etc/systemd/system": "755", "/etc/profile": "644", "/etc/environment": "644", "/root": "700",
-    "/root/.ssh": "700", "/root/.ssh/authorized_keys": "644", "/var/lib/slipway/state.json": "600",
-    "/var/backups/slipway": "750", "/var/log/journal": "2755",
-}  # fmt: skip
-"""The most that a path of the system may allow; its owner is root. Paths that are not there do not count."""
 
 UNITS = "/etc/systemd/system"
 KEPT = re.compile(
@@ -37,27 +25,6 @@ KEPT = re.compile(
 """What the agent and systemd write while a host works; what is in it is examined separately."""
 PREVIEW = re.compile(r"/etc/systemd/system/slipway-pv\d+-[a-z0-9-]+@[a-z0-9-]+-1\.service")
 """What it writes beside that where previews are carried."""
-GENERATED = re.compile(
-    r"/etc/pam\.d/common-(account|auth|password|session|session-noninteractive)|/etc/security/opasswd"
-    r"|/etc/apt/apt\.conf\.d/(01autoremove\S*|02autoremove-postgresql|20auto-upgrades|50unattended-upgrades)"
-    r"|/etc/apt/sources\.list\.d/(debian|ubuntu)\.sources|/usr/local/man|/etc/haproxy/errors/\d+\.http"
-    r"|/usr/local/lib/python3[\d.]*/dist-packages|/etc/systemd/system/\S+\.(wants|requires)/\S+"
-)
-"""What scripts of Debian's packages make, which dpkg does not list."""
-PROVIDED = re.compile(
-    r"/etc/(apt/apt\.conf\.d/\S*cloud-init\S*|ssh/sshd_config\.d/50-cloud-init\.conf|profile\.d/Z99-cloud\S*"
-    r"|udev/rules\.d/70-persistent-net\.rules|sudoers\.d/[\w-]+|systemd/network/\S+"
-    r"|apt/sources\.list\.d/\S+|apt/apt\.conf\.d/(00|70|90|99)[a-z-]*(cdrom|debconf|needrestart|proxy))"
-    r"|/run/systemd/system/netplan-\S+"
-)
-"""What providers' images bring. Rules for sudo and sshd's settings in them are examined all the same."""
-PRIVILEGED = re.compile(
-    r"/(usr/)?s?bin/(su|sudo|sudoedit|mount|umount|passwd|chsh|chfn|gpasswd|newgrp|chage|expiry|unix_chkpwd|pkexec|ssh-agent"
-    r"|fusermount3?|crontab|ping|wall|write(\.ul)?|bsd-write|newuidmap|newgidmap|mtr-packet|at|plocate|dotlockfile)"
-    r"|/usr/lib/(openssh/ssh-keysign|dbus-1\.0/dbus-daemon-launch-helper|polkit-1/polkit-agent-helper-1|snapd/snap-confine"
-    r"|x86_64-linux-gnu/utempter/utempter|\S+/gstreamer-1\.0/gst-ptp-helper)|/usr/libexec/polkit-agent-helper-1"
-)
-"""Debian's own programs with a privilege; each must also belong to a package."""
 TOPICS: tuple[tuple[str, Topic], ...] = (
     ("/etc/sudoers", "sudo"),
     ("/etc/ssh/", "ssh"),
@@ -72,10 +39,14 @@ TOPICS: tuple[tuple[str, Topic], ...] = (
     ("/etc/redis", "file"),
     ("/etc/pgbouncer", "file"),
     ("/usr/local/", "program"),
+    ("/usr/share/keyrings", "package"),
+    ("/usr/", "program"),
+    ("/etc/alternatives", "program"),
 )
 """What a file that does not belong is about, by the beginning of its path; else it starts something."""
 FREE_PERCENT = 10
 """Least that every disk has left, of space and of inodes."""
+UNSIGNED = re.compile(r"(trusted|allow-insecure)\s*[=:]\s*yes", re.IGNORECASE)
 DENYING = re.compile(
     r"pam_(exec|script|python)|^\s*auth\s+(sufficient|\[[^\]]*success=(ok|done)[^\]]*\])\s+pam_permit", re.M
 )
@@ -96,6 +67,8 @@ def deviations(
         *reach.accounts(inventory, facts),
         *reach.signing_in(inventory, facts),
         *reach.network(inventory, facts),
+        *names.lookups(inventory, facts),
+        *names.routes(inventory, facts),
         *hardening.services(inventory, facts, released),
     ]
     return sorted(found, key=lambda each: (each.topic, each.what, each.found))
@@ -134,7 +107,8 @@ def _files(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation
         yield Deviation(here, "mode", path, "not writable by all", "writable by every account")
     for path in facts["changed"]:
         topic: Topic = "program" if re.match(r"/(usr|s?bin|lib)", path) else _topic(path)
-        yield Deviation(here, topic, path, "as its Debian package brought it", "other content")
+        if facts["container"] or not PROVIDED_SETTINGS.match(path):
+            yield Deviation(here, topic, path, "as its Debian package brought it", "other content")
 
 
 def _foreign(
@@ -143,7 +117,9 @@ def _foreign(
     here = inventory.host
     for path, seen in facts["foreign"].items():
         yield from _content(here, path, hardening.text_of(seen))
-        if not (_is_kept(inventory, path) and _is_released(path, processes)) and not _is_known(path, seen):
+        if not (_is_kept(inventory, path) and _is_released(path, processes)) and not _is_known(
+            path, seen, provided=not facts["container"]
+        ):
             found = f"a link to {seen['target']}" if seen and seen["kind"] == "link" else ""
             yield Deviation(here, _topic(path), path, FOREIGN, found)
     for name in facts["all_units"]:
@@ -157,6 +133,8 @@ def _foreign(
         if re.match(r"\s*(export\s+)?(LD_|PYTHON|NODE_OPTIONS|BASH_ENV)", line):
             name = line.partition("=")[0].strip()
             yield Deviation(here, "startup", "/etc/environment", FOREIGN, f"sets {name}")
+    for path in facts["strangers"]:
+        yield Deviation(here, "program", path, FOREIGN, "a process runs it")
     for path, special in facts["privileged"].items():
         if not PRIVILEGED.fullmatch(path) or special.endswith("of no package"):
             yield Deviation(here, "privilege", path, FOREIGN, special)
@@ -168,6 +146,13 @@ def _content(here: str, path: str, text: str) -> Iterator[Deviation]:
     if path.startswith("/etc/pam.d/") and DENYING.search(text):
         found = "runs a program at sign-in, or lets everyone in"
         yield Deviation(here, "startup", path, "as Debian writes it", found)
+    if re.fullmatch(r"/etc/postgresql/\d+/main/(environment|pg_ctl\.conf)", path):
+        lines = {line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")}
+        if strange := sorted(lines - {"pg_ctl_options = ''"}):
+            found = f"sets {strange[0].partition('=')[0].strip()}"
+            yield Deviation(here, "startup", path, "as Debian writes it", found)
+    if path.startswith("/etc/apt/sources.list") and UNSIGNED.search(text):
+        yield Deviation(here, "package", path, "signed packages", "takes packages without a signature")
     if path == f"{UNITS}/{name}" and name in TIMER_FILES and text != TIMER_FILES[name]:
         yield Deviation(here, "startup", path, "as the agent writes it", "other content")
     if cron := re.fullmatch(rf"{UNITS}/slipway-cron-([a-z0-9-]+)\.service", path):
@@ -192,12 +177,19 @@ def _is_released(path: str, processes: Collection[str] | None) -> bool:
     )
 
 
-def _is_known(path: str, seen: Mapping[str, str] | None) -> bool:
+def _is_known(path: str, seen: Mapping[str, str] | None, *, provided: bool) -> bool:
+    """Whether the path may be there; `provided`: a provider's image may have brought it."""
     if seen is None:
         return True  # it went while it was looked at
     if seen["kind"] == "link" and path.startswith("/etc/systemd/"):
         return seen.get("target") == "/dev/null"
-    return bool(GENERATED.fullmatch(path) or PROVIDED.fullmatch(path))
+    if provided and (PROVIDED.fullmatch(path) or not _is_watched(path)):
+        return True
+    return bool(GENERATED.fullmatch(path))
+
+
+def _is_watched(path: str) -> bool:
+    return not path.startswith("/etc/") or path.startswith(WATCHED)
 
 
 def _topic(path: str) -> Topic:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from hosts.inventory.hardening import SETTINGS
-from hosts.inventory.judge import MODES, deviations
+from hosts.inventory.judge import deviations
 from hosts.inventory.parts import Deviation, Inventory
+from hosts.inventory.places import MODES
 from hosts.inventory.released import Released
 from slipway.settings import Host, Outputs, SlipwayError
 
 SECONDS = 120
-_PROGRAM = [Path(__file__).parent / "on_host" / name for name in ("files.py", "state.py")]
+_PROGRAM = [Path(__file__).parent / "on_host" / name for name in ("files.py", "network.py", "state.py")]
 _OWN_IMPORT = re.compile(r"^from (?:__future__|hosts\.\S+) import (?:\([^)]*\)|.*)$", re.MULTILINE)
 
 

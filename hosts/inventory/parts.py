@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 Topic = Literal[
     "account", "authority", "disk", "file", "firewall", "hardening", "journal", "kernel", "key", "mode",
-    "mount", "package", "port", "privilege", "program", "ssh", "startup", "sudo", "unit",
+    "mount", "name", "package", "port", "privilege", "program", "route", "ssh", "startup", "sudo", "unit",
 ]  # fmt: skip
 Severity = Literal["high", "medium", "low"]
 
@@ -54,6 +54,10 @@ class Inventory:
     """journald's settings."""
     haproxy_connections: str = ""
     """`maxconn` of HAProxy's configuration."""
+    haproxy_frontends: dict[str, str] = field(default_factory=dict[str, str])
+    """By frontend, the `maxconn` that its configuration gives it."""
+    haproxy_servers: dict[str, str] = field(default_factory=dict[str, str])
+    """By `backend/server`, the address and port that its configuration gives it."""
     handlers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """By the record of a handler (`on_change`), the files that it serves."""
     operator_keys: list[str] | None = None
@@ -64,6 +68,8 @@ class Inventory:
     """Digests of trusted authorities beside Debian's."""
     mounts: list[str] = field(default_factory=list[str])
     """Where the platform mounts disks."""
+    resolvers: list[str] | None = None
+    """Addresses of the name servers that the platform gives its hosts; None: it knows none."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

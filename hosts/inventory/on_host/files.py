@@ -38,10 +38,30 @@ WATCHED = (
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/share/ca-certificates"),
     *("/etc/slipway", "/etc/haproxy", "/etc/redis", "/etc/pgbouncer", "/etc/nftables.d"),
 )
-"""Folders and files in which everything must belong."""
+"""Folders and files in which everything must belong, on any machine."""
+SETTINGS = "/etc"
+"""The rest of it is as set-up and packages left it only where no provider's image has brought more."""
 PROGRAMS = re.compile(r"/(usr/)?s?bin/|/usr/lib/|/lib")
-OWN_FILES = (".ssh/rc", ".ssh/environment", ".pam_environment", ".config/systemd/user")
-"""Files in a home that run by themselves."""
+PROGRAM_FOLDERS = (
+    *("/usr/bin", "/usr/sbin", "/usr/games", "/usr/libexec", "/usr/lib", "/usr/lib32", "/usr/lib64"),
+    *("/usr/share/keyrings", "/usr/share/ca-certificates", "/usr/share/dbus-1", "/usr/share/polkit-1"),
+    *("/usr/share/perl5", "/usr/share/python3", "/etc/alternatives"),
+)
+"""Folders of packages' programs, libraries and keys: nothing else belongs there."""
+OWN_FILES = (
+    *(".ssh/rc", ".ssh/environment", ".pam_environment", ".config/systemd/user", ".config/autostart"),
+    *(".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".inputrc"),
+    *(".zshenv", ".zprofile", ".zshrc", ".zlogin", ".kshrc", ".config/fish", ".local/bin", ".local/lib"),
+    *(".gitconfig", ".config/git", ".curlrc", ".wgetrc", ".netrc", ".npmrc", ".bunfig.toml", ".config/pip"),
+    *(".psqlrc", ".redisclirc", ".vimrc", ".exrc", ".nanorc", ".lessfilter", ".tmux.conf", ".screenrc"),
+)
+"""Files in a home that programs read, or run, by themselves."""
+WITH_TEXT = re.compile(
+    r"\.(service|timer|socket|path|conf|list|sources)$|/pam\.d/|^/etc/postgresql/.*/environment$"
+)
+"""Files that may be there, with a certain content only."""
+AS_SHIPPED = ("/etc/skel/", "/usr/share/base-files/dot")
+"""Where Debian keeps what a new home begins with."""
 KEY_FOLDERS = ("/etc/ssh", "/etc/ssl/private", "/etc/haproxy", "/etc/slipway")
 
 
@@ -140,14 +160,13 @@ def md5_of(path: str) -> str:
 
 
 def changed_settings() -> list[str]:
-    """Settings files of packages, where they decide who may do what, that differ from the package's."""
+    """Settings files of packages that differ from the package's."""
     found = re.findall(r"^ (/\S+) ([0-9a-f]{32})$", read("/var/lib/dpkg/status"), re.MULTILINE)
-    watched = (*(f"{place}/" for place in WATCHED), "/etc/sudoers", "/etc/crontab", "/etc/bash.bashrc")
     known = set(WANTED["known"])
     return [
         path
         for path, md5 in found
-        if path.startswith(watched) and path not in known and os.path.exists(path) and md5_of(path) != md5
+        if path.startswith("/etc/") and path not in known and os.path.exists(path) and md5_of(path) != md5
     ]
 
 
@@ -155,20 +174,23 @@ def foreign(owned: set[str]) -> dict[str, dict[str, str] | None]:
     """What lies in watched places and neither a package nor the inventory has put there."""
     known = owned | set(WANTED["known"])
     found: dict[str, dict[str, str] | None] = {}
-    for place in (*WATCHED, *(f"{home}/{name}" for home in homes() for name in OWN_FILES)):
-        for path in below(place):
-            if path in known or path.endswith(".pyc"):
-                continue
-            if not (os.path.islink(path) and os.path.realpath(path) in known):
-                found[path] = entry(path)
-                if found[path] and re.search(r"\.(service|timer|socket|path|conf)$|/pam\.d/", path):
-                    (found[path] or {})["text"] = read(path)[:4000]
-    for path in glob.glob("/usr/lib/python3/dist-packages/*.pth") + glob.glob(
-        "/usr/lib/python3*/sitecustomize.py"
-    ):
-        if path not in known and os.path.realpath(path) not in known:
-            found[path] = entry(path)
+    own = [f"{home}/{name}" for home in homes() for name in OWN_FILES]
+    paths = {path for place in (*WATCHED, SETTINGS, *PROGRAM_FOLDERS, *own) for path in below(place)}
+    for path in paths - known:
+        if path.endswith(".pyc") or (os.path.islink(path) and os.path.realpath(path) in known):
+            continue
+        if path in own and is_as_shipped(path):
+            continue
+        found[path] = entry(path)
+        if found[path] and WITH_TEXT.search(path):
+            (found[path] or {})["text"] = read(path)[:4000]
     return found
+
+
+def is_as_shipped(path: str) -> bool:
+    name = os.path.basename(path)
+    places = (f"{AS_SHIPPED[0]}{name}", f"{AS_SHIPPED[1]}{name}")
+    return not os.path.islink(path) and digest(path) in [digest(place) for place in places if digest(place)]
 
 
 def below(place: str) -> list[str]:

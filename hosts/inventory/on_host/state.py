@@ -1,7 +1,7 @@
 """Runs on a host, as root: prints as JSON what is there. Standard library only; changes nothing.
 
-It comes on standard input, with `files.py` in front of it, so that a host cannot answer with a program of its
-own.
+It comes on standard input, with `files.py` and `network.py` in front of it, so that a host cannot answer with
+a program of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hosts.inventory.on_host.files import (
     run,
     walk,
 )
+from hosts.inventory.on_host.network import network
 
 
 def main() -> None:
@@ -44,6 +45,7 @@ def main() -> None:
             **network(),
             **units(),
             **system(),
+            "strangers": strangers(owned),
         },
         sys.stdout,
     )
@@ -117,50 +119,6 @@ def sudo() -> dict[str, list[str]]:
     return found
 
 
-# Ports, mounts, packet filter, authorities.
-
-
-def network() -> dict[str, object]:
-    listening: list[list[str]] = []
-    for line in run("ss", "-Hlntupe").splitlines():
-        words = line.split()
-        if len(words) >= 5 and words[0] in ("tcp", "udp"):
-            address, _, port = words[4].rpartition(":")
-            user = re.search(r'\("([^"]+)"', line)
-            uid = re.search(r"\buid:(\d+)", line)
-            by = [user[1] if user else "", uid[1] if uid else "0"]
-            listening.append([words[0], address.partition("%")[0].strip("[]"), port, *by])
-    tables = [line.removeprefix("table ").strip() for line in run("nft", "list", "tables").splitlines()]
-    rules = "/etc/slipway/firewall.nft"
-    alone = ("unshare", "--net", "sh", "-c", f"nft -f {rules} && nft -s list table inet slipway")
-    return {
-        "listening": listening,
-        "firewall": run("nft", "-s", "list", "table", "inet", "slipway"),
-        "firewall_file": run(*alone),
-        "tables": {
-            name: run("nft", "-s", "list", "table", *name.split())
-            for name in tables
-            if name != "inet slipway"
-        },
-        "mounts": mounts(),
-        "authorities": authorities(),
-    }
-
-
-def authorities() -> list[str]:
-    """Digests of the trusted authorities that Debian does not bring."""
-    bodies = re.compile(r"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END")
-    known: dict[str, str] = {}
-    for path in glob.glob("/usr/share/ca-certificates/**/*.crt", recursive=True):
-        known.update({"".join(body.split()): path for body in bodies.findall(read(path))})
-    found = {"".join(body.split()) for body in bodies.findall(read("/etc/ssl/certs/ca-certificates.crt"))}
-    for path in {os.path.realpath(path) for path in glob.glob("/etc/ssl/certs/*")}:
-        # The snake oil certificate is its package's, and signs nothing.
-        if not path.startswith("/usr/share/ca-certificates/") and not path.endswith("/ssl-cert-snakeoil.pem"):
-            found |= {"".join(body.split()) for body in bodies.findall(read(path))}
-    return sorted(hashlib.sha256(body.encode()).hexdigest() for body in found - set(known))
-
-
 # Units, and the settings under which they run.
 
 
@@ -227,6 +185,23 @@ def process(pid: str) -> str:
     return "\n".join([*lines, *(f"{name}: {value}" for name, value in limits)])
 
 
+def strangers(owned: set[str]) -> list[str]:
+    """Programs that run here, and that neither a package nor the inventory nor a release has placed."""
+    found: set[str] = set()
+    for process in glob.glob("/proc/[0-9]*"):
+        try:
+            path = os.readlink(f"{process}/exe")
+            # An app that was released as an image has a root of its own.
+            if not os.path.samefile(f"{process}/root", "/") and "/slipway-" in read(f"{process}/cgroup"):
+                continue
+        except OSError:
+            continue  # a thread of the kernel, or a process that has ended
+        name = path.removesuffix(" (deleted)")
+        if name not in owned and name not in WANTED["known"] and not name.startswith("/srv/slipway/"):
+            found.add(path)
+    return sorted(found)
+
+
 # The system: kernel, journal, packages, disks.
 
 
@@ -247,7 +222,7 @@ def system() -> dict[str, object]:
         "journal_bytes": usage("/var/log/journal"),
         "disks": disks(),
         "environment": [line for line in read("/etc/environment").splitlines() if line.strip()],
-        "haproxy": haproxy() if os.path.exists("/run/haproxy/admin.sock") else {},
+        **(haproxy() if os.path.exists(HAPROXY) else {"haproxy": {}}),
     }
 
 
@@ -279,23 +254,46 @@ def disks() -> dict[str, list[int]]:
     return found
 
 
-def haproxy() -> dict[str, str]:
-    """What the running HAProxy says of its limits, over its own socket."""
+HAPROXY = "/run/haproxy/admin.sock"
+
+
+def haproxy() -> dict[str, object]:
+    """What the running HAProxy says of its limits and servers, over its own socket."""
+    info = dict(line.partition(": ")[::2] for line in told("show info").splitlines())
+    rows = [line.split(",") for line in told("show stat -1 1 -1").splitlines()]
+    places: dict[str, int] = {name.lstrip("# "): at for at, name in enumerate(rows[0] if rows else ())}
+    servers = [line.split() for line in told("show servers state").splitlines()[2:]]
+    return {
+        "haproxy": {
+            key: info.get(key, "")
+            for key in (
+                *("Maxconn", "Hard_maxconn", "Ulimit-n"),
+                *("ConnRateLimit", "SessRateLimit", "SslRateLimit"),
+            )
+        }
+        if info
+        else {},
+        "haproxy_frontends": {
+            row[places["pxname"]]: [row[places["status"]], row[places["slim"]]]
+            for row in rows[1:]
+            if len(row) > places["status"]
+        },
+        # Columns 1, 3, 4 and 18: backend, server, address, port; 7 and 8: its weight, now and at the start.
+        "haproxy_servers": {
+            f"{row[1]}/{row[3]}": [f"{row[4]}:{row[18]}", row[7], row[8]] for row in servers if len(row) > 18
+        },
+    }
+
+
+def told(command: str) -> str:
     with socket.socket(socket.AF_UNIX) as talk:
         talk.settimeout(3)
         try:
-            talk.connect("/run/haproxy/admin.sock")
-            talk.sendall(b"show info\n")
-            text = b"".join(iter(lambda: talk.recv(65536), b"")).decode()
+            talk.connect(HAPROXY)
+            talk.sendall(f"{command}\n".encode())
+            return b"".join(iter(lambda: talk.recv(65536), b"")).decode()
         except OSError:
-            return {}
-    found: dict[str, str] = {
-        key: value for key, _, value in (line.partition(": ") for line in text.splitlines())
-    }
-    return {
-        key: found.get(key, "")
-        for key in ("Maxconn", "Hard_maxconn", "Ulimit-n", "ConnRateLimit", "SessRateLimit")
-    }
+            return ""
 
 
 if __name__ == "__main__":

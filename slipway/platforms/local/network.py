@@ -28,6 +28,8 @@ UPLOADS_PORT_ON_EDGE = 8444
 UNITS_DISK = "/etc/systemd/system"
 """Holds the units of releases and all others; `containers` renews the others in a new container."""
 
+RESOLVER = "127.0.0.11"
+"""Docker's own name server, which it gives every container of a network."""
 DISKS = ("/etc/slipway", "/var/lib/slipway", "/srv/slipway", UNITS_DISK)
 """What every host keeps when its container is replaced: releases, their envs and its state."""
 

@@ -8,7 +8,7 @@ from hosts.plan import FleetPlan
 from slipway.platforms.local.bake import INIT, INIT_PATH
 from slipway.platforms.local.debian import apt_files, find_mirror, suite_of
 from slipway.platforms.local.docker import docker
-from slipway.platforms.local.network import DATA_DISKS, DISKS, examine_ports
+from slipway.platforms.local.network import DATA_DISKS, DISKS, RESOLVER, examine_ports
 from slipway.platforms.own_hosts import OwnHosts
 from slipway.platforms.platform import Diagnosis, Difference, Examination, Opened
 from slipway.platforms.pulumi import PulumiManaged
@@ -70,6 +70,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
             "files": {INIT_PATH: INIT, **placed},
             "operator_keys": [fingerprint(operator_key(self.project.state_dir))],
             "mounts": [*DISKS, *(DATA_DISKS if host.is_any("data") else ())],
+            "resolvers": [RESOLVER],
         }
 
     def drift(self, progress: Progress) -> list[Difference]:

@@ -100,6 +100,8 @@ FILE_SECRET, PRIVATE_KEY = (
 )
 COMMAND, ENVIRONMENT = "I9/no-command-line-holds-a-secret", "I9/no-foreign-environment-holds-a-secret"
 LOG = "P8/no-log-holds-a-secret"
+NAMES, ROUTES = "I7/names-are-looked-up-where-the-platform-says", "I7/packets-take-the-platforms-routes"
+ADMIN = "socat - unix-connect:/run/haproxy/admin.sock"
 
 SABOTAGES = (
     Sabotage(ACCOUNT, "web1", "useradd -m -s /bin/bash mallory", "userdel -r mallory 2>/dev/null; chmod 640 /etc/shadow-", "mallory"),
@@ -302,6 +304,63 @@ SABOTAGES = (
     Sabotage(
         COMMAND, "web2", "T=$(cat); nohup python3 -c 'import time; time.sleep(901)' $T >/dev/null 2>&1 & echo $! > /run/loose-line",
         "kill $(cat /run/loose-line); rm /run/loose-line", "python3", stdin="secret",
+    ),
+    Sabotage(
+        NAMES, "web1", *kept("/etc/resolv.conf", "echo nameserver 203.0.113.5 >> /etc/resolv.conf"), "203.0.113.5"
+    ),
+    Sabotage(
+        NAMES, "web2", *kept("/etc/hosts", "echo 203.0.113.5 s3.example.com >> /etc/hosts"), "s3.example.com"
+    ),
+    Sabotage(
+        NAMES, "edge", *kept("/etc/nsswitch.conf", "sed -i 's/^hosts:.*/hosts: files stranger dns/' /etc/nsswitch.conf"),
+        "stranger",
+    ),
+    Sabotage(
+        ROUTES, "data1", "ip route add blackhole 198.51.100.0/24", "ip route del blackhole 198.51.100.0/24", "198.51.100.0/24"
+    ),
+    Sabotage(
+        ROUTES, "worker1", "ip rule add from 198.51.100.7 table 99", "ip rule del from 198.51.100.7 table 99", "198.51.100.7"
+    ),
+    Sabotage(
+        ROUTES, "web1", "ip route add 198.51.100.0/24 via $(ip route | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')",
+        "ip route del 198.51.100.0/24", "198.51.100.0/24",
+    ),
+    Sabotage(
+        ROUTES, "web2", "ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent",
+        "ip neigh del 198.51.100.9 dev eth0", "198.51.100.9",
+    ),
+    Sabotage(STARTUP, "worker1", *kept("/root/.bashrc", "echo 'alias sudo=true' >> /root/.bashrc"), "/root/.bashrc"),
+    Sabotage(STARTUP, "data1", *placed("/var/lib/postgresql/.psqlrc"), ".psqlrc"),
+    Sabotage(STARTUP, "edge", *kept("/etc/profile", "echo true >> /etc/profile"), "/etc/profile"),
+    Sabotage(STARTUP, "web2", *kept("/etc/login.defs", "echo '# x' >> /etc/login.defs"), "/etc/login.defs"),
+    Sabotage(STARTUP, "worker1", *placed("/etc/vim/vimrc.local"), "/etc/vim/vimrc.local"),
+    Sabotage(
+        PROGRAM, "data1", *placed("/usr/lib/python3/dist-packages/sitecustomize.py"), "sitecustomize.py"
+    ),
+    Sabotage(PROGRAM, "worker1", *placed("/usr/bin/stranger", "#!/bin/sh", "755"), "/usr/bin/stranger"),
+    Sabotage(
+        PROGRAM, "edge", "cp /usr/bin/sleep /var/tmp/miner; nohup /var/tmp/miner 901 >/dev/null 2>&1 & echo $! > /run/miner; sleep 0.2",
+        "kill $(cat /run/miner); rm /run/miner /var/tmp/miner", "/var/tmp/miner",
+    ),
+    Sabotage(NAMES, "worker1", "hostname stranger", "hostname worker1", "stranger"),
+    Sabotage(
+        PROGRAM, "web1", "ln -sfn /var/tmp/pager /etc/alternatives/pager", "ln -sfn /usr/bin/less /etc/alternatives/pager",
+        "/etc/alternatives/pager",
+    ),
+    Sabotage(
+        PACKAGE, "worker1", *placed("/etc/apt/sources.list.d/stranger.list", "deb [trusted=yes] http://203.0.113.5/ ./"),
+        "stranger.list",
+    ),
+    Sabotage(PACKAGE, "edge", *placed("/usr/share/keyrings/stranger.gpg"), "keyrings/stranger.gpg"),
+    Sabotage(
+        SERVICE, "edge", f"echo 'set maxconn frontend https 7' | {ADMIN}", f"echo 'set maxconn frontend https 8000' | {ADMIN}",
+        "maxconn of https",
+    ),
+    Sabotage(
+        SERVICE, "edge",
+        f"echo 'show servers state kept' | {ADMIN} | awk '$4 == \"web1\" {{ print $5 }}' > /root/web1;"
+        f" echo 'set server kept/web1 addr 198.51.100.8' | {ADMIN}",
+        f"echo set server kept/web1 addr $(cat /root/web1) | {ADMIN}; rm /root/web1", "kept/web1",
     ),
     Sabotage(LOG, "web2", "systemd-cat -t loose; journalctl --sync", "", "hold a secret", stdin="secret"),
     Sabotage(LOG, "web1", "systemd-cat -t loose; journalctl --sync", "", "a bearer token", stdin="bearer"),

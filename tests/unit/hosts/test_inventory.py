@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from typing import Any
 
@@ -17,13 +18,15 @@ from hosts.inventory.released import Released
 from hosts.plan import FleetPlan
 
 _made: dict[str, Any] = {}
+LOCAL = {name: {"resolvers": ["127.0.0.11"]} for name in ("edge", "web1", "web2", "worker1", "data1")}
+"""What platform local knows beside the set-up."""
 
 
 @pytest.fixture
 def inventories(plan: FleetPlan) -> dict[str, Inventory]:
     """Made once, since a dry run of five hosts takes seconds."""
     if not _made:
-        _made.update({name: each.to_json() for name, each in set_ups(plan, {})[1].items()})
+        _made.update({name: each.to_json() for name, each in set_ups(plan, LOCAL)[1].items()})
     return {name: Inventory.from_json(copy.deepcopy(each)) for name, each in _made.items()}
 
 
@@ -55,13 +58,18 @@ def as_set_up(inventory: Inventory) -> dict[str, Any]:
         "firewall_file": "chain", "tables": {}, "mounts": [], "authorities": [], "units": states, "slots": {}, "former": [],
         "all_units": [], "kernel": {}, "container": "docker", "held": [], "missing": [], "disks": {"/": [50, 50]},
         "journald": "\n".join(f"{key}={value}" for key, value in inventory.journal.items()), "journal_folder": True,
-        "journal_bytes": 1, "environment": [], "haproxy": {},
+        "journal_bytes": 1, "environment": [], "haproxy": {}, "hostname": inventory.host, "profile": True,
+        "lookups": {"/etc/nsswitch.conf": "passwd: files\nhosts: files dns", "/etc/resolv.conf": "", "/etc/hosts": "", "/etc/fstab": ""},
+        "routes": [], "rules": [], "neighbours": [], "links": [], "queues": [],
+        "strangers": [],
     }  # fmt: skip
 
 
-def found(inventory: Inventory, *place: str, value: object = None) -> list[tuple[str, str]]:
+def found(
+    inventory: Inventory, *place: str, value: object = None, container: str = "docker"
+) -> list[tuple[str, str]]:
     """Topic and name of every deviation after `value` was set (or appended to a list) at `place` of the facts."""
-    facts: dict[str, Any] = as_set_up(inventory)
+    facts: dict[str, Any] = as_set_up(inventory) | {"container": container}
     inventory.settings.clear()  # what systemd says of a unit's settings is tried on real hosts
     if place:
         *folders, last = place
@@ -126,6 +134,41 @@ def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: Fl
         (("firewall",), "", ("firewall", "inet slipway")),
         (("privileged", "/usr/bin/env"), "SUID root", ("privilege", "/usr/bin/env")),
         (("disks", "/mnt/x"), [50, 3], ("disk", "/mnt/x")),
+        (("foreign", "/usr/bin/x"), {"kind": "file"}, ("program", "/usr/bin/x")),
+        (("foreign", "/etc/vim/vimrc.local"), {"kind": "file"}, ("startup", "/etc/vim/vimrc.local")),
+        (("foreign", "/root/.bashrc"), {"kind": "file"}, ("startup", "/root/.bashrc")),
+        (("changed",), "/etc/login.defs", ("startup", "/etc/login.defs")),
+        (("strangers",), "/tmp/miner (deleted)", ("program", "/tmp/miner (deleted)")),
+        (("hostname",), "other", ("name", "the host's name")),
+        (
+            ("foreign", "/etc/postgresql/15/main/environment"),
+            {"kind": "file", "text": "# x\nLD_PRELOAD = /tmp/x.so"},
+            ("startup", "/etc/postgresql/15/main/environment"),
+        ),
+        (("profile",), False, ("startup", "/etc/profile")),
+        (("lookups", "/etc/resolv.conf"), "nameserver 203.0.113.5", ("name", "/etc/resolv.conf")),
+        (("lookups", "/etc/hosts"), "203.0.113.5 s3.example.com", ("name", "/etc/hosts")),
+        (
+            ("lookups", "/etc/nsswitch.conf"),
+            "passwd: files\nhosts: files stranger dns",
+            ("name", "/etc/nsswitch.conf"),
+        ),
+        (("lookups", "/etc/nsswitch.conf"), "passwd: files\nhosts: dns", ("name", "/etc/nsswitch.conf")),
+        (("lookups", "/etc/fstab"), "/dev/sdb1 /mnt ext4 defaults 0 2", ("mount", "/etc/fstab")),
+        (
+            ("routes",),
+            {"type": "blackhole", "dst": "198.51.100.0/24"},
+            ("route", "blackhole 198.51.100.0/24"),
+        ),
+        (
+            ("routes",),
+            {"dst": "198.51.100.0/24", "gateway": "10.0.0.1"},
+            ("route", "route to 198.51.100.0/24"),
+        ),
+        (("rules",), {"priority": 5, "src": "10.0.0.1"}, ("route", "rule 5")),
+        (("neighbours",), {"dst": "10.0.0.9", "lladdr": "02:00"}, ("route", "neighbour 10.0.0.9")),
+        (("links",), {"ifname": "wg0", "linkinfo": {"info_kind": "wireguard"}}, ("route", "link wg0")),
+        (("queues",), {"kind": "netem", "dev": "eth0"}, ("route", "queue netem of eth0")),
     ],
 )
 def test_what_differs_is_named(
@@ -142,12 +185,79 @@ def test_what_differs_is_named(
         (("tables", "ip nat"), "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"),
         (("foreign", "/etc/slipway/env/blue/web.env"), {"kind": "file"}),
         (("mounts",), {"root": "/", "at": "/data", "type": "ext4", "from": "/dev/sdb1"}),
+        (("foreign", "/etc/ssl/certs/0.pem"), {"kind": "link", "target": "/etc/ssl/x.pem"}),
+        (("lookups", "/etc/resolv.conf"), "# Docker\nnameserver 127.0.0.11\noptions ndots:0"),
+        (("lookups", "/etc/hosts"), "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n10.0.0.4 web1"),
+        (
+            ("lookups", "/etc/nsswitch.conf"),
+            "passwd: files systemd\nhosts: files mymachines resolve [!UNAVAIL=return] dns",
+        ),
+        (("routes",), {"dst": "default", "gateway": "10.0.0.1"}),
+        (("routes",), {"type": "unreachable", "dst": "default", "protocol": "kernel"}),
+        (("rules",), {"priority": 32766, "src": "all"}),
     ],
 )
 def test_what_belongs_is_not_named(
     inventories: dict[str, Inventory], place: tuple[str, ...], value: object
 ) -> None:
     assert found(inventories["web1"], *place, value=value) == []
+
+
+PROVIDED: list[tuple[tuple[str, ...], object]] = [
+    (("foreign", "/etc/netplan/50-cloud-init.yaml"), {"kind": "file"}),
+    (
+        ("foreign", "/etc/apt/sources.list.d/mirror.list"),
+        {"kind": "file", "text": "deb https://mirror.example/ x main"},
+    ),
+    (("changed",), "/etc/cloud/cloud.cfg"),
+    (("routes",), {"dst": "172.31.1.1", "dev": "eth0"}),
+    (("rules",), {"priority": 5210, "src": "all"}),
+]
+"""What providers' images and owners' networks bring."""
+
+
+@pytest.mark.parametrize(("place", "value"), PROVIDED)
+def test_what_a_provider_brings_belongs_on_a_machine_and_not_in_a_container(
+    inventories: dict[str, Inventory], place: tuple[str, ...], value: object
+) -> None:
+    machine = functools.partial(found, inventories["web1"], *place, value=value)
+    assert machine(container="") == []
+    assert len(machine()) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["deb [trusted=yes] http://203.0.113.5/ ./", "Types: deb\nURIs: http://x\nAllow-Insecure: yes"]
+)
+def test_packages_without_a_signature_are_named_on_any_machine(
+    inventories: dict[str, Inventory], text: str
+) -> None:
+    place = ("foreign", "/etc/apt/sources.list.d/x.list")
+    named = found(inventories["web1"], *place, value={"kind": "file", "text": text}, container="")
+    assert named == [("package", place[1])]
+
+
+def test_what_haproxys_socket_changed_is_named(inventories: dict[str, Inventory]) -> None:
+    edge = inventories["edge"]
+    edge.settings.clear()
+    facts = as_set_up(edge)
+    facts["haproxy"] = dict.fromkeys(("ConnRateLimit", "SessRateLimit", "SslRateLimit"), "0") | {
+        "Maxconn": "8000"
+    }
+    facts["haproxy_frontends"] = {name: ["OPEN", most] for name, most in edge.haproxy_frontends.items()}
+    facts["haproxy_servers"] = {name: [place, "1", "1"] for name, place in edge.haproxy_servers.items()}
+    assert {"web/web1", "kept/web2", "uploads/data"} <= facts["haproxy_servers"].keys()
+    assert {"http", "https", "uploads"} <= facts["haproxy_frontends"].keys()
+    assert deviations(edge, facts) == []
+    facts["haproxy_frontends"]["https"] = ["OPEN", "7"]
+    facts["haproxy_servers"]["kept/web1"][0] = "198.51.100.8:8080"
+    facts["haproxy_servers"]["web/web2"][1] = "0"
+    facts["haproxy_servers"]["web/web3"] = ["198.51.100.8:80", "1", "1"]
+    assert [each.what for each in deviations(edge, facts)] == [
+        "HAProxy's maxconn of https",
+        "HAProxy's server kept/web1",
+        "HAProxy's server web/web3",
+        "HAProxy's weight of web/web2",
+    ]
 
 
 def service_settings(text: str) -> dict[str, str]:
