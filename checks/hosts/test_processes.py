@@ -67,10 +67,11 @@ def test_the_app_logs_json_lines(host: Host, live_services: list[Host], live: Li
     if not keys:
         not_evaluated("declare checks.log_keys in slipway.toml")
     judged = 0
-    for unit in (service.name for service in live_services):
-        # testinfra has no module for the journal. _SYSTEMD_UNIT: what the unit's own processes wrote, without
-        # systemd's lines about the unit.
-        log = host.run("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_UNIT={unit}").stdout
+    for service in live_services:
+        unit, now = service.name, service.systemd_properties["InvocationID"]
+        # testinfra has no module for the journal. These are lines of the unit's own processes since it was
+        # started, without systemd's about the unit: a slot may have served another build before.
+        log = host.run("journalctl --no-pager -o cat -n 50 %s", f"_SYSTEMD_INVOCATION_ID={now}").stdout
         # Until systemd has executed the unit's program, its own lines count as the unit's.
         lines = [line for line in log.splitlines() if line.strip() and "systemd" not in line]
         objects = [each for each in map(_json, lines) if each is not None]
