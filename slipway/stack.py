@@ -87,6 +87,7 @@ class LiveStack:
         """By name, instances that cannot be worked with (still starting, or leaving), and why."""
         self._opening = threading.Lock()
         self._outputs: Outputs | None = None
+        self._runs_commands: set[str] = set()
 
     # what a person wrote
 
@@ -354,7 +355,9 @@ class LiveStack:
         Raises KeyBound for a key of CI.
         """
         connection = self.fleet.host(host).connection
-        connection.run([":"])  # a key of CI would be refused only by the tunnel's first connection
+        if host not in self._runs_commands:
+            connection.run([":"])  # a key of CI would be refused only by the tunnel's first connection
+            self._runs_commands.add(host)
         return connection.tunnel(address, port)
 
     def open_bucket(self, place: BucketOutput, account: BucketOutput) -> Bucket | None:

@@ -6,6 +6,16 @@ from checks.data.data_host import DataHost
 from checks.kit.check import check
 
 ATTRIBUTES = ("super", "createrole", "createdb", "replication", "bypassrls")
+RIGHTS_OF_THE_APP = {
+    "database": {"CONNECT"},
+    "schema": {"USAGE"},
+    "relation": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "sequence": {"SELECT", "UPDATE", "USAGE"},
+    "column": {"SELECT", "INSERT", "UPDATE"},
+}
+"""What set-up and migrations grant the app's role, by kind of object."""
+PASSING = ("pv_", "slipway_drill_")
+"""How the databases of previews and of restore drills begin."""
 REACH_OUT = ("adminpack", "dblink", "file_fdw", "postgres_fdw")
 """Extensions by which SQL reaches files and other servers."""
 
@@ -136,3 +146,72 @@ def test_sql_cannot_reach_files_and_other_servers(data_host: DataHost) -> None:
 def test_public_has_no_right_on_any_table(data_host: DataHost) -> None:
     granted = sorted(f"{right} on {name}" for name, right in data_host.postgres["public"])
     assert not granted, f"PUBLIC has {', '.join(granted[:5])}"
+
+
+@check(
+    "I7",
+    severity="critical",
+    asvs="13.2.2",
+    standard="CIS PostgreSQL 4",
+    why="an app that may make tables, or call pg_read_file, turns one injected statement into more than data",
+    remedy="REVOKE it; set-up grants the app's role the rows of its tables, and nothing else",
+    needs=("slipway:database",),
+)
+def test_roles_have_only_the_rights_that_set_up_grants(data_host: DataHost) -> None:
+    names = data_host.names
+    pooler = {("schema", "USAGE", "pgbouncer"), ("database", "CONNECT", names.database)}
+    beyond = [
+        f"{role} has {right} on {kind} {name}"
+        for role, right, kind, name in data_host.postgres["rights"]
+        if role != names.owner
+        and not (role == names.app and right in RIGHTS_OF_THE_APP.get(kind, ()) and name[:3] != "pg_")
+        and not (role == "pgbouncer" and (kind, right, name) in pooler)
+    ]
+    assert not beyond, "; ".join(sorted(beyond)[:5])
+
+
+@check(
+    "I7",
+    "I8",
+    severity="critical",
+    asvs="13.2.2",
+    why="a publication, a standby or a second database is a copy that no one guards",
+    remedy="DROP it on the data host, or accept the finding with a reason",
+    needs=("slipway:database",),
+)
+def test_nothing_copies_the_database_elsewhere(data_host: DataHost) -> None:
+    found = data_host.postgres
+    known = {"postgres", data_host.names.database}
+    others = [
+        f"database {name}"
+        for name in found["databases"]
+        if name not in known and not name.startswith(PASSING)
+    ]
+    copies = sorted([*found["copied"], *others])
+    assert not copies, ", ".join(copies[:5])
+
+
+@check(
+    "I5",
+    severity="high",
+    standard="PostgreSQL manual 31.12",
+    why="an UNLOGGED table is empty after a crash; an invalid index or a disabled trigger protects nothing",
+    remedy="ALTER TABLE … SET LOGGED, RESET (autovacuum_enabled), ENABLE TRIGGER; REINDEX; by a migration",
+    needs=("slipway:database",),
+)
+def test_tables_keep_what_was_written(data_host: DataHost) -> None:
+    fragile = sorted(data_host.postgres["fragile"])
+    assert not fragile, "; ".join(fragile[:5])
+
+
+@check(
+    "I5",
+    severity="high",
+    standard="PostgreSQL manual 25.1",
+    why="a slot or a transaction that is left open keeps old log and rows until the disk is full",
+    remedy="pg_drop_replication_slot(NAME), ROLLBACK PREPARED, pg_terminate_backend(PID)",
+    needs=("slipway:database",),
+)
+def test_nothing_keeps_old_rows_and_log(data_host: DataHost) -> None:
+    held = sorted(data_host.postgres["held"])
+    assert not held, "; ".join(held[:5])

@@ -9,12 +9,13 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 
 import httpx
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.hosts import Host, Hosts, live_slot, name_of
 from checks.kit.roots import DATABASE
 from checks.kit.site import Person, Site
 from slipway.stack import LiveStack, Role
@@ -29,8 +30,7 @@ def _metrics(live: LiveStack, host: Host) -> str:
     """The app's own metrics, from the first instance in the live slot of `host`."""
     if live.app.checks.metrics is None:
         not_evaluated("declare [checks.metrics] in slipway.toml")
-    active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]
-    environment = host.service(f"slipway-web@{active}-1").systemd_properties["Environment"].split()
+    environment = host.service(f"slipway-web@{live_slot(host)}-1").systemd_properties["Environment"].split()
     port = next(int(each.partition("=")[2]) for each in environment if each.startswith("PORT="))
     return _get_on(live, host, port, live.app.checks.metrics.path)
 
@@ -311,6 +311,7 @@ def _live_release(live: LiveStack) -> int:
     return release
 
 
+@cache
 def _owners(hosts: Hosts, name: str) -> list[Host]:
     """The hosts whose timers run the cron entry `name`."""
     timer = f"slipway-cron-{name}.timer"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import secrets
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from checks.kit.check import check, not_evaluated
 from checks.kit.haproxy import ask, logged
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.hosts import Host, Hosts, live_slot, name_of
 from checks.kit.roots import DATABASE
 from checks.kit.site import Site
 from slipway.stack import LiveStack
@@ -60,7 +59,7 @@ def test_web_hosts_are_health_checked(live: LiveStack, host: Host) -> None:
     stands_on=(DATABASE,),
 )
 def test_every_instance_takes_its_share(live: LiveStack, host: Host) -> None:
-    active = json.loads(host.file("/var/lib/slipway/state.json").content_string)["active"]
+    active = live_slot(host)
     if not active or live.app.web is None:
         not_evaluated("no release is live here")
     servers = _servers(live, host, f"slot_{active}")

@@ -189,18 +189,16 @@ def test_processes_run_with_the_secrets_of_the_store(
 ) -> None:
     result = background.result(searched)
     running = result.on(host)["app"]
-    status = live.statuses().get(name_of(host))
-    slots = status.slots.items() if status else ()
+    slot = live_slot(host)
     wrong: set[str] = set()
-    for slot in (name for name, each in slots if each.state == "live"):
-        for unit, values in running.items():
-            process = re.fullmatch(rf"slipway-([a-z0-9-]+)@{slot}-\d+\.service", unit)
-            if process and process[1] in live.app.processes:
-                try:
-                    wanted = result.expected(live.env(process[1]))
-                except BadInput as error:
-                    could_not_be_tried(error.message, "P6/keys-are-of-this-stacks-kind")
-                wrong |= {f"{unit}: {name}" for name in wanted if values.get(name) != wanted[name]}
+    for unit, values in running.items():
+        process = re.fullmatch(rf"slipway-([a-z0-9-]+)@{slot}-\d+\.service", unit)
+        if process and process[1] in live.app.processes:
+            try:
+                wanted = result.expected(live.env(process[1]))
+            except BadInput as error:
+                could_not_be_tried(error.message, "P6/keys-are-of-this-stacks-kind")
+            wrong |= {f"{unit}: {name}" for name in wanted if values.get(name) != wanted[name]}
     assert not wrong, f"other values than the store's: {'; '.join(sorted(wrong))}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import testinfra
@@ -73,8 +74,9 @@ class Hosts:
             return dict(zip(map(name_of, chosen), pool.map(read, chosen), strict=True))
 
 
+@cache
 def live_slot(host: Host) -> str:
-    """The slot that serves on `host`, blue or green; empty before the first release."""
+    """The slot that serves on `host`, blue or green; empty before the first release. A run reads it once."""
     state = host.file("/var/lib/slipway/state.json")
     return str(json.loads(state.content_string).get("active") or "") if state.exists else ""
 

@@ -34,6 +34,7 @@ class Connection:
         self._become = ("sudo", "-n", "--") if sudo else ()
         self._opening = threading.Lock()
         self._running: set[Exchange] = set()
+        self._tunnels: dict[str, tuple[list[int], int]] = {}
 
     def run(
         self,
@@ -77,9 +78,12 @@ class Connection:
     def tunnel(self, address: str, port: int) -> int:
         """A port of 127.0.0.1 that leads to `address:port` as the host sees it; kept with the connection."""
         self.open()
-        return forward(
-            self._ssh(), self.host, control_socket(self.ssh_config, self.host), f"{address}:{port}"
-        )
+        control, target = control_socket(self.ssh_config, self.host), f"{address}:{port}"
+        master, local = self._tunnels.get(target, ([], 0))
+        if not local or master != _identity(control):
+            local = forward(self._ssh(), self.host, control, target)
+            self._tunnels[target] = _identity(control), local
+        return local
 
     def is_open(self) -> bool:
         """Whether the kept connection is open."""

@@ -37,6 +37,10 @@ OWNERS = "I7/everything-belongs-to-the-migrations-role"
 LENT = "I7/no-function-lends-the-superusers-rights"
 REACH = "I7/sql-cannot-reach-files-and-other-servers"
 PUBLIC = "I7/public-has-no-right-on-any-table"
+RIGHTS_BEYOND = "I7/roles-have-only-the-rights-that-set-up-grants"
+COPIED = "I7/nothing-copies-the-database-elsewhere"
+FRAGILE = "I5/tables-keep-what-was-written"
+HELD = "I5/nothing-keeps-old-rows-and-log"
 DURABLE = "I5/accepted-writes-survive-a-power-cut"
 COMMITS = "I5/a-fresh-session-commits-to-disk"
 ENCRYPTS = "I5/the-database-encrypts-as-set-up"
@@ -49,7 +53,7 @@ REACHED = "I5/only-the-apps-hosts-reach-database-and-redis"
 ALL = (
     IN_THE_CLEAR, ANY_PASSWORD, NO_PASSWORD, HBA_RULES, HBA_LOADED, POOLER_RUNS, ROLES, SUPERUSERS, MEMBERS,
     PASSWORDS, OWNERS, LENT, REACH, PUBLIC, DURABLE, COMMITS, ENCRYPTS, LOGGED, TIME_OUTS, ROLE_SETTINGS,
-    FILES, AT_BOOT, REACHED,
+    FILES, AT_BOOT, REACHED, RIGHTS_BEYOND, COPIED, FRAGILE, HELD,
 )  # fmt: skip
 """What each case runs, so that it shows which of them it turns red and which it does not."""
 
@@ -290,6 +294,81 @@ RIGHTS = (
         red=(PUBLIC,),
         run=ALL,
         says="SELECT on users",
+    ),
+    Case(
+        "an app that reads files of the host",
+        sql(
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO {name}_app",
+            "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM {name}_app",
+        ),
+        red=(RIGHTS_BEYOND,),
+        run=ALL,
+        says="pg_read_file",
+    ),
+    Case(
+        "an app that makes tables",
+        sql("GRANT CREATE ON SCHEMA public TO {name}_app", "REVOKE CREATE ON SCHEMA public FROM {name}_app"),
+        red=(RIGHTS_BEYOND,),
+        run=ALL,
+        says="CREATE on schema public",
+    ),
+    Case(
+        "an app that empties a table",
+        sql("GRANT TRUNCATE ON users TO {name}_app", "REVOKE TRUNCATE ON users FROM {name}_app"),
+        red=(RIGHTS_BEYOND,),
+        run=ALL,
+        says="TRUNCATE on relation users",
+    ),
+    Case(
+        "everyone reads the passwords' digests",
+        sql(
+            "GRANT SELECT (rolpassword) ON pg_authid TO PUBLIC",
+            "REVOKE SELECT (rolpassword) ON pg_authid FROM PUBLIC",
+        ),
+        red=(RIGHTS_BEYOND,),
+        run=ALL,
+        says="pg_authid",
+    ),
+    Case(
+        "a publication",
+        sql("CREATE PUBLICATION everything FOR ALL TABLES", "DROP PUBLICATION everything"),
+        red=(COPIED,),
+        run=ALL,
+        says="everything",
+    ),
+    Case(
+        "a copy of the database",
+        sql("CREATE DATABASE copy", "DROP DATABASE copy"),
+        red=(COPIED,),
+        run=ALL,
+        says="database copy",
+    ),
+    Case(
+        "a table that a crash empties",
+        sql("ALTER TABLE daily_summaries SET UNLOGGED", "ALTER TABLE daily_summaries SET LOGGED"),
+        red=(FRAGILE,),
+        run=ALL,
+        says="UNLOGGED",
+    ),
+    Case(
+        "a table that is not vacuumed",
+        sql(
+            "ALTER TABLE outbox SET (autovacuum_enabled = false)",
+            "ALTER TABLE outbox RESET (autovacuum_enabled)",
+        ),
+        red=(FRAGILE,),
+        run=ALL,
+        says="outbox",
+    ),
+    Case(
+        "a replication slot that was left",
+        sql(
+            "SELECT pg_create_physical_replication_slot('left_behind', true)",
+            "SELECT pg_drop_replication_slot('left_behind')",
+        ),
+        red=(HELD,),
+        run=ALL,
+        says="left_behind",
     ),
 )
 
