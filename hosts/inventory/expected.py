@@ -149,6 +149,8 @@ def _haproxy(found: Inventory, configuration: str) -> None:
                 found.haproxy_frontends[name] = found.haproxy_connections
             case [kind, *name] if line[0] not in " #":
                 frontend, backend = "", name[0] if kind == "backend" and name else ""
+            case ["bind", place, *_] if place.startswith("127."):
+                found.loopback_ports.append(int(place.rpartition(":")[2]))
             case ["maxconn", most] if frontend:
                 found.haproxy_frontends[frontend] = most
             case ["maxconn", most] if not backend and not found.haproxy_connections:

@@ -49,6 +49,8 @@ class Inventory:
     ports: list[int] = field(default_factory=list[int])
     app_ports: list[int] = field(default_factory=list[int])
     """Where the app's own accounts may listen, on any address: no rule of the packet filter opens them."""
+    loopback_ports: list[int] = field(default_factory=list[int])
+    """Where HAProxy listens on loopback."""
     kernel: dict[str, str] = field(default_factory=dict[str, str])
     journal: dict[str, str] = field(default_factory=dict[str, str])
     """journald's settings."""

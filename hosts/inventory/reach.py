@@ -14,6 +14,8 @@ SHELLS = {"root", "postgres"}
 """Accounts with a shell that Debian's packages make; none has a password or a key by itself."""
 GROUPS = ("root", "sudo", "admin", "wheel", "docker", "lxd", "disk", "shadow", "kmem")
 """Groups whose members are root, or can become it."""
+SERVICE_GROUPS = re.compile(r"app-.+|slipway.*|haproxy|redis|postgres|pgbouncer|versitygw|ssl-cert")
+"""Groups that read a service's files; Debian puts postgres into ssl-cert, and set-up puts no one into any."""
 SUDOERS = re.compile(
     r"Defaults\b(?!.*(!authenticate|!requiretty|env_keep.*LD_|setenv)).*|root ALL=\(ALL(:ALL)?\) ALL"
     r"|%(sudo|admin) ALL=\(ALL(:ALL)?\) ALL|[@#]includedir /etc/sudoers\.d"
@@ -45,6 +47,7 @@ SSHD = {
 }
 """What `sshd -T` may say for a root login from elsewhere."""
 KEY_READER = "/usr/local/lib/slipway/instance-connect-keys"
+RESOLVER = "127.0.0.11"
 UDP = {"68", "546"}
 """DHCP clients."""
 DISKS = re.compile(r"ext[234]|xfs|btrfs|zfs|vfat|f2fs|squashfs|swap")
@@ -77,10 +80,17 @@ def accounts(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
         yield Deviation(here, "account", name, "locked", "has an empty password")
     for name in sorted(set(inventory.users) - users.keys()):
         yield Deviation(here, "account", name, "there", "missing", repaired=True)
-    for group in GROUPS:
-        for name in facts["groups"].get(group, ()):
-            if name not in ("root", own):
-                yield Deviation(here, "account", name, FOREIGN, f"is in group {group}")
+    for group, name in _memberships(facts["groups"], own):
+        yield Deviation(here, "account", name, FOREIGN, f"is in group {group}")
+
+
+def _memberships(groups: Mapping[str, list[str]], own: str) -> Iterator[tuple[str, str]]:
+    for group, members in groups.items():
+        for name in members:
+            if group in GROUPS and name not in ("root", own):
+                yield group, name
+            if SERVICE_GROUPS.fullmatch(group) and (group, name) != ("ssl-cert", "postgres"):
+                yield group, name
 
 
 def signing_in(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:
@@ -116,7 +126,14 @@ def network(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
     allowed = {str(port) for port in (*inventory.ports, *inventory.ssh_ports)}
     app = {str(port) for port in inventory.app_ports}
     for protocol, address, port, program, uid in facts["listening"]:
-        if address in ("::1",) or address.startswith(("127.", "::ffff:127.")):
+        if address == "::1" or address.startswith(("127.", "::ffff:127.")):
+            # A machine has services of its owner's on loopback; Docker's resolver takes any port.
+            known = {*allowed, *app, *map(str, inventory.loopback_ports)}
+            strange = facts["container"] and address != RESOLVER and port not in known
+            if strange and not FIRST <= int(uid) <= LAST:
+                yield Deviation(
+                    here, "port", f"{protocol} {address}:{port}", FOREIGN, program and f"by {program}"
+                )
             continue
         if protocol == "tcp" and port in app and FIRST <= int(uid) <= LAST:
             continue

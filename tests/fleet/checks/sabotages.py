@@ -177,6 +177,8 @@ SABOTAGES = (
     Sabotage(PORT, "web1", *listener("loose-tcp", 9999), "tcp 9999"),
     Sabotage(PORT, "web2", *listener("loose-udp", 9998, "DGRAM"), "udp 9998"),
     Sabotage(PORT, "data1", *listener("loose-six", 9997, address="::"), "tcp 9997"),
+    Sabotage(PORT, "worker1", *listener("loose-loopback", 9996, address="127.0.0.1"), "tcp 127.0.0.1:9996"),
+    Sabotage(ACCOUNT, "web1", "gpasswd -a www-data app-web", "gpasswd -d www-data app-web", "group app-web"),
     Sabotage(
         FIREWALL, "web1", "nft insert rule inet slipway input tcp dport 9999 accept",
         "systemctl reload slipway-firewall", "tcp dport 9999 accept",

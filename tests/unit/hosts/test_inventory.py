@@ -131,6 +131,8 @@ def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: Fl
         (("listening",), ["udp", "0.0.0.0", "123", "", "0"], ("port", "udp 123")),
         (("listening",), ["tcp", "::", "8081", "", "60706"], ("port", "tcp 8081")),
         (("listening",), ["tcp", "0.0.0.0", "21001", "nc", "0"], ("port", "tcp 21001")),
+        (("listening",), ["tcp", "127.0.0.1", "9999", "", "0"], ("port", "tcp 127.0.0.1:9999")),
+        (("groups", "app-web"), ["www-data"], ("account", "www-data")),
         (("firewall",), "", ("firewall", "inet slipway")),
         (("privileged", "/usr/bin/env"), "SUID root", ("privilege", "/usr/bin/env")),
         (("disks", "/mnt/x"), [50, 3], ("disk", "/mnt/x")),
@@ -180,7 +182,11 @@ def test_what_differs_is_named(
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("listening",), ["tcp", "127.0.0.1", "9999", "", "0"]),
+        (("listening",), ["tcp", "127.0.0.1", "9999", "", "60706"]),
+        (("listening",), ["tcp", "127.0.0.1", "8404", "", "0"]),
+        (("listening",), ["udp", "127.0.0.11", "39102", "", "0"]),
+        (("groups", "ssl-cert"), ["postgres"]),
+        (("groups", "cdrom"), ["debian"]),
         (("all_units",), "slipway-web@green-2.service"),
         (("tables", "ip nat"), "chain OUTPUT {\n ip daddr 127.0.0.11 jump DOCKER\n}"),
         (("foreign", "/etc/slipway/env/blue/web.env"), {"kind": "file"}),
@@ -212,6 +218,7 @@ PROVIDED: list[tuple[tuple[str, ...], object]] = [
     (("changed",), "/etc/cloud/cloud.cfg"),
     (("routes",), {"dst": "172.31.1.1", "dev": "eth0"}),
     (("rules",), {"priority": 5210, "src": "all"}),
+    (("listening",), ["udp", "127.0.0.1", "323", "chronyd", "0"]),
 ]
 """What providers' images and owners' networks bring."""
 
