@@ -259,7 +259,9 @@ HAPROXY = "/run/haproxy/admin.sock"
 
 def haproxy() -> dict[str, object]:
     """What the running HAProxy says of its limits and servers, over its own socket."""
-    info = dict(line.partition(": ")[::2] for line in told("show info").splitlines())
+    info: dict[str, str] = {
+        key: value for key, _, value in (line.partition(": ") for line in told("show info").splitlines())
+    }
     rows = [line.split(",") for line in told("show stat -1 1 -1").splitlines()]
     places: dict[str, int] = {name.lstrip("# "): at for at, name in enumerate(rows[0] if rows else ())}
     servers = [line.split() for line in told("show servers state").splitlines()[2:]]
