@@ -1,4 +1,4 @@
-"""A stand-in for Cloudflare's DNS: its API by HTTPS and its name server, on loopback."""
+"""A stand-in for Cloudflare's DNS: its API by HTTPS and its name server, on this machine."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Cloudflare:
 
 
 @contextmanager
-def cloudflare(folder: Path, zone: Zone) -> Generator[Cloudflare]:
+def cloudflare(folder: Path, zone: Zone, address: str = "127.0.0.1") -> Generator[Cloudflare]:
     """Cloudflare, as far as a zone's records go; its files are in `folder`."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "cloudflare-ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    authority.issue_cert(address).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     with (
-        _Server(zone, context) as api,
-        _Names(("127.0.0.1", 0), _Datagram) as names,
+        _Server((address, 0), zone, context) as api,
+        _Names((address, 0), _Datagram) as names,
         _TcpNames(names.server_address, _Stream) as by_tcp,
     ):
         names.zone = by_tcp.zone = zone
@@ -68,9 +68,9 @@ def cloudflare(folder: Path, zone: Zone) -> Generator[Cloudflare]:
         try:
             yield Cloudflare(
                 zone,
-                f"https://127.0.0.1:{api.server_address[1]}/client/v4",
+                f"https://{address}:{api.server_address[1]}/client/v4",
                 folder / "cloudflare-ca.pem",
-                f"127.0.0.1:{names.server_address[1]}",
+                f"{address}:{names.server_address[1]}",
             )
         finally:
             for each in servers:
@@ -80,8 +80,8 @@ def cloudflare(folder: Path, zone: Zone) -> Generator[Cloudflare]:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, zone: Zone, context: ssl.SSLContext) -> None:
-        super().__init__(("127.0.0.1", 0), _Api)
+    def __init__(self, place: tuple[str, int], zone: Zone, context: ssl.SSLContext) -> None:
+        super().__init__(place, _Api)
         self.zone = zone
         self.socket = context.wrap_socket(self.socket, server_side=True)
 

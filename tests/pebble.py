@@ -68,14 +68,16 @@ def settings(folder: Path, *, names: list[str], listen: str, challenges_on: int,
 
 
 @contextmanager
-def pebble(folder: Path, challenges_on: int, seconds: int = 3600, dns: str = "") -> Generator[str]:
-    """A server on loopback; its directory's URL. `folder/directory-ca.pem` has signed its certificate.
+def pebble(
+    folder: Path, challenges_on: int, seconds: int = 3600, dns: str = "", address: str = "localhost"
+) -> Generator[str]:
+    """A server at `address`; its directory's URL. `folder/directory-ca.pem` has signed its certificate.
 
     `dns`: address of the resolver that it looks names up at; empty: this machine's.
     """
     program, port = binary(), free_port()
     text = settings(
-        folder, names=["localhost"], listen=f"127.0.0.1:{port}", challenges_on=challenges_on, seconds=seconds
+        folder, names=[address], listen=f"{address}:{port}", challenges_on=challenges_on, seconds=seconds
     )
     (folder / "pebble.json").write_text(text)
     process = subprocess.Popen(
@@ -85,7 +87,7 @@ def pebble(folder: Path, challenges_on: int, seconds: int = 3600, dns: str = "")
         stdout=(folder / "pebble.log").open("w"),
         stderr=subprocess.STDOUT,
     )
-    url = f"https://localhost:{port}/dir"
+    url = f"https://{address}:{port}/dir"
     context = ssl.create_default_context(cafile=folder / "directory-ca.pem")
     try:
         ends = time.monotonic() + 30
