@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from tests.fleet.conftest import KEEP, NAME, free_ports
 from tests.fleet.sabotage import edit as replace
 from tests.fleet.site import Site
 
+_log = logging.getLogger(__name__)
 STANDINS = Path(__file__).with_name("standins")
 GENERATE = "slipway secrets generate"
 
@@ -152,6 +154,7 @@ class Adopted(Site):
         self.commit("A change")
         done = slipway(self.root, "release", "--json", "--observe", "0", *options, timeout=900)
         assert done.code == 0, done.out + done.err
+        _log.info("%s: release %d after %.1f s", self.foreign, done.json["release"], done.json["seconds"])
         return done.json
 
     def commit(self, message: str) -> None:
