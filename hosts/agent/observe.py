@@ -119,8 +119,12 @@ def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
 
 
 _WAITS = 0x400000
-"""In `show sess`, the analyser that waits for a response's headers (AN_RES_WAIT_HTTP of HAProxy 2.6)."""
-_SESSION = re.compile(r" be=(?:slot|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,rx=([^,]*),")
+"""In `show sess`, the analyser that waits for a response's headers (AN_RES_WAIT_HTTP in HAProxy)."""
+_SESSION = re.compile(
+    r" be=(?:slot|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,"
+    r"(?:rx=([^,]*),|ax=[^]]*\] .* scb=\[\w+,\w+,fd=-?\d+,rex=([^,]*),)"
+)
+"""The time that is left for the server's answer is `rx` of 2.6, and `rex` of the server's side since 2.8."""
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -135,7 +139,7 @@ def waits(sessions: Iterable[str], response_seconds: float) -> dict[str, list[fl
         session = _SESSION.search(line)
         if session is None or session[1] not in found or not int(session[2], 16) & _WAITS:
             continue
-        parts = re.findall(r"(\d+)([dhms])", session[3])
+        parts = re.findall(r"(\d+)([dhms])", session[3] or session[4] or "")
         if not parts:  # the request is still being sent
             continue
         left = sum(int(count) * _UNITS[unit] for count, unit in parts)

@@ -36,14 +36,20 @@ def test_requests_that_waited_for_too_long_are_counted_even_if_their_user_gave_u
     assert tally([line], 5)["blue"].slow == slow
 
 
-SESSION = (
+SESSION_2_6 = (
     "0x1: proto=tcpv4 src=127.0.0.1:49428 fe=edge be={backend} srv=blue-1 ts=00 epoch=0 age=9m calls=3 "
     "rate=0 cpu=0 lat=0 rq[f=49c40000h,i=0,an=8000h,rx=,wx=,ax=] "
     "rp[f=80400000h,i=0,an={analysers}h,rx={left},wx=,ax=] "
     "scf=[8,80h,fd=12] scb=[8,11h,fd=17] exp=4m53s rc=0 c_exp="
 )
+SESSION_3_0 = (
+    "0x1: proto=tcpv4 src=127.0.0.1:46096 fe=edge be={backend} srv=blue-1 ts=00 epoch=0 age=9m calls=3 "
+    "rate=0 cpu=0 lat=0 rq[f=1840000h,i=0,an=8000h,ax=] rp[f=80000000h,i=0,an={analysers}h,ax=] "
+    "scf=[8,482h,fd=20,rex=4m57s,wex=] scb=[8,1411h,fd=21,rex={left},wex=] exp=4m53s rc=0 c_exp="
+)
 
 
+@pytest.mark.parametrize("shown", [SESSION_2_6, SESSION_3_0], ids=["2.6", "3.0"])
 @pytest.mark.parametrize(
     ("backend", "analysers", "left", "seconds"),
     [
@@ -57,10 +63,10 @@ SESSION = (
     ],
 )
 def test_how_long_a_request_has_waited_is_read_from_haproxys_sessions(
-    backend: str, analysers: str, left: str, seconds: list[int]
+    shown: str, backend: str, analysers: str, left: str, seconds: list[int]
 ):
-    """As HAProxy 2.6.12 shows them; the age is that of a kept connection."""
-    line = SESSION.format(backend=backend, analysers=analysers, left=left)
+    """As HAProxy 2.6.12 and 3.0.11 show them; the age is that of a kept connection."""
+    line = shown.format(backend=backend, analysers=analysers, left=left)
     assert waits([line, "", "0x2: proto=unix_stream fe=GLOBAL be=<NONE>"], 60)["blue"] == seconds
 
 
