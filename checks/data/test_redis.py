@@ -48,7 +48,7 @@ def test_redis_refuses_without_the_password(live: LiveStack, password: str) -> N
     "I4",
     severity="high",
     why="the queue needs features of version 7, and version 6 gets no fixes any more",
-    remedy="use Debian 12 or ElastiCache, which have version 7",
+    remedy="use Debian 12 or newer, or ElastiCache",
     needs=("slipway:redis",),
 )
 def test_redis_is_version_7_or_newer(info: dict[str, Any]) -> None:

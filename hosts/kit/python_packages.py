@@ -17,11 +17,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from slipway.settings import SlipwayError
+from slipway.settings.debian import RELEASES
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 """Pinned with hashes: `uv export --only-group kit`."""
-TARGETS = ("x86_64-3.11", "x86_64-3.13", "aarch64-3.11", "aarch64-3.13")
-"""Processor and Python of Debian 12 and 13."""
+TARGETS = tuple(
+    f"{machine}-{debian.python}" for machine in ("x86_64", "aarch64") for debian in RELEASES.values()
+)
+"""Processor and Python of hosts: those of every Debian that they may run."""
 _LEFT_OUT = (
     *("gevent/tests/*", "gevent/testing/*", "zope/interface/*/tests/*", "pyinfra_cli/*", "paramiko-stubs/*"),
     *("bin/*", "include/*", "*.pyi", "*.pyx", "*.pxd", "*.c", "*.h", "*/__pycache__/*"),

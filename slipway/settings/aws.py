@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints
 
+from slipway.settings.debian import AWS_IMAGE
 from slipway.settings.schema import Setting
 
 WORKER_SCRIPT = "worker/dist/worker.js"
@@ -226,7 +227,7 @@ class Aws(Setting):
     """Region of all resources."""
     profile: str = ""
     """Profile in your AWS configuration; empty: the one that the AWS command line would use."""
-    image: str = "resolve:ssm:/aws/service/debian/release/12/latest/amd64"
+    image: str = AWS_IMAGE
     """Machine image of the hosts: an `ami-…`, or a parameter that names the newest Debian 12."""
     hosted_zone: str = ""
     """Route 53 zone of the domain, `Z…`, if the domain is not on Cloudflare."""

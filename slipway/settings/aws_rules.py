@@ -15,6 +15,7 @@ from slipway.settings.aws_fit import EC2_TYPE, architecture_of_image, architectu
 from slipway.settings.aws_front_rules import front_rules
 from slipway.settings.aws_offered import offered_rules
 from slipway.settings.controls import CONTROLS
+from slipway.settings.debian import AWS_IMAGE
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -170,7 +171,7 @@ def fleet_rules(aws: Aws) -> Iterator[Broken]:
         yield (
             ("aws", "image"),
             f"must be an image or a parameter that names one, got {shown(aws.image)}",
-            '"ami-0123456789abcdef0", or "resolve:ssm:/aws/service/debian/release/12/latest/amd64"',
+            f'"ami-0123456789abcdef0", or "{AWS_IMAGE}"',
         )
     yield from _group("web", aws.web, aws.image)
     yield from _group("worker", aws.worker, aws.image)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from slipway.settings.aws import Aws, Cloudflare, Purpose, with_defaults
+from slipway.settings.debian import DEFAULT, RELEASES
 from slipway.settings.outputs import Roles
 from slipway.settings.platform_facts import PlatformFacts, PlatformName, facts_of
 from slipway.settings.schema import AcmeEmail, Lines, Name, Setting
@@ -93,7 +94,7 @@ class LocalFleet(Setting):
     """Number of worker hosts."""
     one_host: bool = False
     """One host called `one`, with every role, instead of several."""
-    image: str = "debian:bookworm-slim"
+    image: str = RELEASES[DEFAULT].image
     """Image of the hosts: pulled if a registry answers, else made by debootstrap."""
 
 

@@ -37,6 +37,7 @@ from slipway.settings.aws import Aws
 from slipway.settings.aws_names import AwsNames
 from slipway.stack import LiveStack
 from slipway.storage.bucket import Bucket
+from tests.debian import DEBIAN
 from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
 from tests.fleet.metadata import Metadata
@@ -45,8 +46,7 @@ from tests.fleet.session_agent import session_agent
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLES: tuple[Role, ...] = ("web", "worker")
-PYTHON = f"{platform.machine()}-3.11"
-"""The plain machines are Debian 12."""
+PYTHON = f"{platform.machine()}-{DEBIAN.python}"
 BOOT_SECONDS = 240
 """Packages come from a mirror."""
 _TRUST = "/usr/local/share/ca-certificates/instance-connect.crt"

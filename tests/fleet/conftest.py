@@ -18,6 +18,7 @@ from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.settings import Project, open_project
+from tests.debian import IMAGE
 from tests.fleet.command import slipway
 from tests.fleet.site import Site
 
@@ -71,10 +72,10 @@ def site(live_site: Site) -> Site:
     return live_site
 
 
-def write_project(root: Path, name: str, **local: int) -> Path:
+def write_project(root: Path, name: str, **local: int | str) -> Path:
     """A project folder with stack `local` on free ports; `local` sets `slipway:local` keys."""
     root.mkdir(parents=True, exist_ok=True)
-    settings = {**free_ports(), **local}
+    settings = {"image": IMAGE, **free_ports(), **local}
     (root / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\nmain: infra/\n")
     (root / "Pulumi.local.yaml").write_text(
         "config:\n  slipway:platform: local\n  slipway:app: board\n  slipway:local:\n"

@@ -1,9 +1,11 @@
 """Servers as a provider rents them out: plain Debian in containers, with sshd and a user who may sudo."""
 
+import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from slipway.platforms.local.network import ensure_network
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.secrets.ssh_signature import make_key
+from tests.debian import DEBIAN, IMAGE
 from tests.fleet.command import Ran, slipway
 from tests.fleet.conftest import refresh_app
 from tests.s3 import free_port
@@ -76,6 +79,8 @@ def plain_servers(keys: Path, roles: Mapping[str, str] = APART) -> Generator[lis
         ]
         for server in servers:
             _start(docker, image, server, keys)
+        for server in servers:
+            _wait_for_sshd(server)
         yield servers
     finally:
         _remove(docker, roles)
@@ -87,8 +92,8 @@ def on(server: str, script: str) -> str:
 
 def plain_server(docker: Docker) -> str:
     """Image of a new server: Debian, sshd and Python, and nothing else."""
-    mirror = find_mirror("bookworm")
-    debian = ensure_debian(docker, "debian:bookworm-slim", mirror, Silent())
+    mirror = find_mirror(DEBIAN.suite)
+    debian = ensure_debian(docker, IMAGE, mirror, Silent())
     like = base_recipe(debian, apt_files(mirror))
     script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{_SCRIPT}" if mirror else _SCRIPT
     return bake(docker, Recipe("plain-server", debian, script, like.files))
@@ -96,7 +101,7 @@ def plain_server(docker: Docker) -> str:
 
 def brought() -> tuple[str, ...]:
     """How a deviation begins that the image makes: this machine's ways to Debian, which no provider's has."""
-    paths = [INIT_PATH, *(path for path, _, _ in apt_files(find_mirror("bookworm")))]
+    paths = [INIT_PATH, *(path for path, _, _ in apt_files(find_mirror(DEBIAN.suite)))]
     return (*paths, *(["authority "] if extra_cas() else []))
 
 
@@ -113,6 +118,17 @@ def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
     )
     docker.run("cp", "-", f"{name}:/", stdin=as_tar(files))
     docker.run("start", name)
+
+
+def _wait_for_sshd(server: PlainServer) -> None:
+    """Docker's proxy accepts before the server listens, so the greeting is what counts."""
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", server.ssh_port), 2) as connection:
+            if connection.recv(4) == b"SSH-":
+                return
+        assert time.monotonic() < deadline, f"no sshd on {server.name}"
+        time.sleep(0.2)
 
 
 def _remove(docker: Docker, servers: Iterable[str]) -> None:

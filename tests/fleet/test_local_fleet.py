@@ -102,6 +102,23 @@ def test_lost_hosts_are_made_again_with_their_data(fleet: Project):
     psql(fleet, "DROP TABLE kept")
 
 
+def test_a_host_is_not_made_around_databases_that_it_has_no_server_for(fleet: Project):
+    other = "/var/lib/postgresql/99"
+    on(fleet, "data1", f"install -d -o postgres {other}/main; echo 99 > {other}/main/PG_VERSION")
+    Docker().run("rm", "--force", f"{fleet.fleet_id}-data1")
+    before = started(fleet)
+    try:
+        with pytest.raises(BadInput, match=r"PostgreSQL 99, for which .* has no server"):
+            platform_of(fleet).bring_up(Silent())
+        assert started(fleet) == before
+    finally:
+        volume = f"{fleet.fleet_id}-data1-var-lib-postgresql:/var/lib/postgresql"
+        image = Docker().inspect("container", f"{fleet.fleet_id}-web1")[0]["Image"]
+        Docker().run("run", "--rm", "--volume", volume, image, "rm", "-r", other)
+    platform_of(fleet).bring_up(Silent())
+    assert {each.state for each in states(fleet).values()} == {"running"}
+
+
 def test_web_hosts_come_and_go_and_move_nobody(fleet: Project):
     before = started(fleet)
     settings = fleet.root / "Pulumi.local.yaml"

@@ -21,6 +21,7 @@ from slipway.secrets import age
 from slipway.settings import open_project
 from slipway.stack import open_live
 from slipway.storage.bucket import Bucket
+from tests.debian import IMAGE
 from tests.fleet.command import slipway, start
 from tests.fleet.conftest import free_ports, refresh_app
 
@@ -134,7 +135,7 @@ def previews() -> Generator[Previews]:
     (root / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\nmain: infra/\n")
     (root / f"Pulumi.{STACK}.yaml").write_text(
         f"config:\n  slipway:platform: local\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
-        f"  slipway:previews: true\n  slipway:local:\n    one_host: true\n{ports}"
+        f"  slipway:previews: true\n  slipway:local:\n    one_host: true\n    image: {IMAGE}\n{ports}"
     )
     refresh_app(root)
     (root / "board/src/seed.ts").write_text(SEED)

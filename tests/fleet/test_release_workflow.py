@@ -16,6 +16,7 @@ import pytest
 
 from slipway.platforms.local.docker import find_docker
 from slipway.secrets import age
+from tests.debian import IMAGE
 from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway
 from tests.fleet.conftest import free_ports, refresh_app
@@ -77,7 +78,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shop]:
     (root / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\nmain: infra/\n")
     (root / f"Pulumi.{STACK}.yaml").write_text(
         "config:\n  slipway:platform: local\n  slipway:app: board\n"
-        f"  slipway:local:\n    one_host: true\n{ports}"
+        f"  slipway:local:\n    one_host: true\n    image: {IMAGE}\n{ports}"
     )
     refresh_app(root)
     with (root / ".gitignore").open("a") as ignored:

@@ -62,6 +62,7 @@ INIT_PATH = "/usr/local/sbin/slipway-init"
 INIT = b"""#!/bin/sh
 # cgroup v2 is mounted read-only in a container without --privileged; systemd has to write its own subtree.
 mount -o remount,rw /sys/fs/cgroup 2>/dev/null || true
+export SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 exec /sbin/init
 """
 

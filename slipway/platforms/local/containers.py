@@ -16,6 +16,7 @@ from slipway.platforms.local.keys import FleetKeys
 from slipway.platforms.local.network import LOOPBACK, UNITS_DISK, Image, LocalHost, refuse_ports_in_use
 from slipway.progress import Progress
 from slipway.settings import BadInput, Project
+from slipway.settings.debian import DEFAULT, RELEASES
 
 FLEET_LABEL = "slipway.fleet"
 ROOT_LABEL = "slipway.root"
@@ -65,6 +66,12 @@ def spec_of(
     return Spec(name, digest, image, (*arguments, "--label", f"{SPEC_LABEL}={digest}", image), volumes)
 
 
+def _image_with(postgresql: str) -> str:
+    """The image of the Debian that has this version of PostgreSQL."""
+    found = (debian for debian in RELEASES.values() if str(debian.postgresql) == postgresql)
+    return next(found, RELEASES[DEFAULT]).image
+
+
 def _repeat(flag: str, values: Iterable[str]) -> list[str]:
     return [part for value in values for part in (flag, value)]
 
@@ -90,6 +97,15 @@ class ContainerState:
         """Is it made by `spec`, and whole? One that never started was cut off before its keys were put in."""
         return self.spec == spec and self.state != "created"
 
+
+_CLUSTERS = "/var/lib/postgresql"
+# The versions of PostgreSQL that the disk has databases of, and the image no server for.
+_ORPHANED = """
+for cluster in /disk/[0-9]*/main; do
+    version=$(basename "$(dirname "$cluster")")
+    [ ! -f "$cluster/PG_VERSION" ] || [ -x "/usr/lib/postgresql/$version/bin/postgres" ] || echo "$version"
+done
+"""
 
 # A new system disk has the image's units; those of releases were on the old one.
 _RENEW_UNITS = f"""
@@ -168,10 +184,11 @@ class Containers:
         running = {name for name, state in states.items() if state.running}
         taking = [host for host in [*changed, *stopped] if host.name not in running]
         refuse_ports_in_use(self.docker, self.project.stack.name, taking)
+        kept = set(self._volumes())
+        self._refuse_other_databases([specs[host.name] for host in changed], kept)
         raise_limits(progress)
         self.remove(sorted(states.keys() - stay))
         self.remove_volumes(sorted(states.keys() - specs.keys()))
-        kept = set(self._volumes())
         try:
             with interrupts_deferred(), ThreadPoolExecutor(max_workers=4) as pool:
                 for host in changed:
@@ -219,6 +236,22 @@ class Containers:
     def _volumes(self) -> list[str]:
         ours = ("--filter", f"label={FLEET_LABEL}={self.name}")
         return self.docker.text("volume", "ls", "--quiet", *ours).split()
+
+    def _refuse_other_databases(self, specs: Sequence[Spec], kept: set[str]) -> None:
+        """BadInput if a disk that stays has databases that its new container could not read."""
+        for spec in specs:
+            for volume, mounted in spec.volumes.items():
+                if mounted != _CLUSTERS or volume not in kept:
+                    continue
+                disk = ("--rm", "--network", "none", "--volume", f"{volume}:/disk:ro")
+                found = self.docker.text("run", *disk, spec.image, "/bin/sh", "-euc", _ORPHANED).split()
+                if found:
+                    raise BadInput(
+                        f"{spec.name} has databases of PostgreSQL {', '.join(found)}, for which "
+                        f"{self.project.stack.local.image} has no server; nothing was changed",
+                        remedy='docs/local-fleet.md, "Another Debian": keep the one that the fleet has, '
+                        f"for example image: {_image_with(found[-1])}, or move the databases",
+                    )
 
     def _create(self, host: LocalHost, spec: Spec, keys: FleetKeys, kept: set[str]) -> None:
         labels = [part for key, value in self.labels.items() for part in ("--label", f"{key}={value}")]

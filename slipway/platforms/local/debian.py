@@ -16,18 +16,18 @@ from slipway.platforms.local.bake import SOURCES_LIST, Files
 from slipway.platforms.local.docker import Docker, install
 from slipway.progress import Progress
 from slipway.settings import BadInput, SlipwayError
+from slipway.settings.debian import DEFAULT, RELEASES
 
 ANSWER_SECONDS = 15.0
 """How long a registry has to say its first word."""
 PULL_SECONDS = 300.0
 _TMPFS_NEEDS = 2 * 1024**3
-_DEFAULT_SUITE = "bookworm"
 
 
 def suite_of(image: str) -> str:
     """The Debian suite of an image name: `debian:bookworm-slim` is bookworm."""
     found = re.search(r"debian:([a-z]+)", image)
-    return found[1] if found and found[1] not in ("stable", "latest") else _DEFAULT_SUITE
+    return found[1] if found and found[1] not in ("stable", "latest") else RELEASES[DEFAULT].suite
 
 
 def find_debian(docker: Docker, image: str, mirror: Mirror | None) -> str | None:
@@ -185,9 +185,11 @@ def parse_targets(suite: str, text: str) -> Mirror | None:
     debian = exact or [row for row in main if row[0] == "Debian" and "-" not in row[1]]
     if not debian:
         return None
-    _, _, uri, entry = debian[0]
-    sources = dict.fromkeys((row[2], row[1]) for row in main if row[1].startswith(f"{suite}-"))
-    wanted = ((uri, suite), *(pair for pair in sources if "backports" not in pair[1]))
+    _, known, uri, entry = debian[0]
+    # Where one suite's -updates and -security are, those of the others are too.
+    beside = dict.fromkeys((row[2], row[1]) for row in main if row[1].startswith(f"{known}-"))
+    more = ((where, release.replace(known, suite, 1)) for where, release in beside)
+    wanted = ((uri, suite), *(pair for pair in more if "backports" not in pair[1]))
     return Mirror(suite, uri, wanted, _signed_by(entry))
 
 

@@ -45,6 +45,7 @@ from slipway.platforms.s3_server import (
 )
 from slipway.progress import Progress
 from slipway.settings import LocalFleet, SlipwayError
+from slipway.settings.debian import release_of
 
 VERSITYGW_PATH = "/usr/local/bin/versitygw"
 """Where the data image has the S3 server."""
@@ -132,12 +133,11 @@ class _Kitchen:
                 f"no way to get versitygw {VERSION}: no image registry, and no Go of 1.21 or newer on PATH",
                 remedy="install Go, or set VERSITYGW to a binary",
             )
-        self.progress.line(f"building versitygw {VERSION} with Go from Debian's backports, in a container")
-        return build_in_container(self.docker, base, self.mirror.backports())
+        self.progress.line(f"building versitygw {VERSION} with Debian's Go, in a container")
+        return build_in_container(self.docker, base, self.mirror)
 
 
 IMAGE = f"versity/versitygw:{VERSION}"
-_BACKPORTS_GO = "golang-1.23-go"
 
 
 def from_image(docker: Docker) -> Path | None:
@@ -156,16 +156,17 @@ def from_image(docker: Docker) -> Path | None:
         docker.run("rm", "--force", name, check=False)
 
 
-def build_in_container(docker: Docker, image: str, backports: str) -> Path:
-    """Build with the Go of Debian's backports in a throw-away container of `image`."""
+def build_in_container(docker: Docker, image: str, mirror: Mirror) -> Path:
+    """Build with the Go of Debian or its backports in a throw-away container of `image`."""
+    go = release_of(mirror.suite).go
     name = f"slipway-go-{os.getpid()}"
     script = f"""
 apt-get -qq update
-DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends {_BACKPORTS_GO} ca-certificates
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends golang-{go}-go ca-certificates
 update-ca-certificates >/dev/null 2>&1
-GOBIN=/out CGO_ENABLED=0 GOTOOLCHAIN=auto /usr/lib/go-1.23/bin/go install -trimpath -ldflags='-s -w' {MODULE}
+GOBIN=/out CGO_ENABLED=0 GOTOOLCHAIN=auto /usr/lib/go-{go}/bin/go install -trimpath -ldflags='-s -w' {MODULE}
 """
-    files = (("/etc/apt/sources.list.d/backports.list", 0o644, backports.encode()),)
+    files = (("/etc/apt/sources.list.d/backports.list", 0o644, mirror.backports().encode()),)
     try:
         run_in(docker, name, image, script, files=files, archives="slipway-apt-go")
         part = part_beside()

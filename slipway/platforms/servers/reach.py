@@ -11,9 +11,10 @@ from slipway.fleet.ssh import HostDown
 from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
 from slipway.progress import Progress
 from slipway.settings import BadInput, NeedsPerson, Outputs, SlipwayError
+from slipway.settings.debian import RELEASES
 
 LOOK_SECONDS = 30
-OLDEST = {"debian": 12, "ubuntu": 24}
+OLDEST = {"debian": min(RELEASES), "ubuntu": 24}
 """What the packages' versions allow: HAProxy 2.6 and PostgreSQL 15 or newer."""
 
 # One line a fact, so that a missing one is an empty line and not another fact.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.debian import DEBIAN
 from tests.fleet.checks.breaking import Break, done, file, rewritten, sql
 from tests.fleet.checks.harness import Case, prove
 from tests.fleet.checks.test_hosts import opened
@@ -16,8 +17,9 @@ HBA = "/etc/slipway/postgresql/pg_hba.conf"
 IDENT = "/etc/slipway/postgresql/pg_ident.conf"
 CONF = "/etc/slipway/postgresql/slipway.conf"
 POOLER = "/etc/pgbouncer/pgbouncer.ini"
-DROP_IN = "/etc/postgresql/15/main/conf.d/zz.conf"
-RELOAD = "systemctl reload postgresql@15-main; sleep 0.3"
+CLUSTER = f"/etc/postgresql/{DEBIAN.postgresql}/main"
+DROP_IN = f"{CLUSTER}/conf.d/zz.conf"
+RELOAD = f"systemctl reload postgresql@{DEBIAN.postgresql}-main; sleep 0.3"
 RELOAD_POOLER = "systemctl reload pgbouncer; sleep 0.3"
 RESTART_POOLER = "systemctl restart pgbouncer; sleep 0.5"
 """A reload forgets neither a database that was made up on the way nor an administrator."""
@@ -448,7 +450,7 @@ SETTINGS = (
     ),
     Case(
         "PostgreSQL stays down after a reboot",
-        file("data1", "/etc/postgresql/15/main/start.conf", "^auto$", "manual"),
+        file("data1", f"{CLUSTER}/start.conf", "^auto$", "manual"),
         red=(AT_BOOT,),
         run=ALL,
         says="start.conf",

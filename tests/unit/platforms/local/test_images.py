@@ -43,6 +43,8 @@ def test_what_hosts_need_is_baked_so_that_a_warm_up_installs_nothing(role: Role)
     [
         ("debian:bookworm-slim", "bookworm"),
         ("mirror.example/debian:trixie", "trixie"),
+        ("debian:bullseye", "bullseye"),
+        ("debian:latest", "bookworm"),
         ("debian", "bookworm"),
     ],
 )

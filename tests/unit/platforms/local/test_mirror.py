@@ -22,10 +22,14 @@ def test_the_machines_own_mirror_and_security_archive_are_used():
     ]
 
 
-def test_another_suite_is_taken_from_the_same_debian_archive():
-    mirror = parse_targets("bookworm", DEBIAN.replace("bookworm", "trixie"))
+def test_another_suite_is_taken_from_the_same_archives_with_its_security_updates():
+    mirror = parse_targets("trixie", DEBIAN)
     assert mirror
-    assert mirror.sources == (("http://mirror.example/debian", "bookworm"),)
+    assert mirror.sources == (
+        ("http://mirror.example/debian", "trixie"),
+        ("http://mirror.example/debian", "trixie-updates"),
+        ("http://mirror.example/security", "trixie-security"),
+    )
 
 
 def test_a_machine_without_a_debian_archive_has_no_mirror():
