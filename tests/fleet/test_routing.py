@@ -8,7 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from slipway.platforms.local.docker import Docker
 from slipway.stack import LiveStack
+from tests.debian import VERSION
 from tests.fleet.site import Site
 
 pytestmark = pytest.mark.fleet
@@ -52,6 +54,26 @@ def test_a_message_sent_to_one_host_reaches_a_socket_on_the_other(site: Site):
 def test_what_is_private_is_not_found_from_outside(site: Site):
     for path in site.project.app.private_paths:
         assert site.get(path).status_code == 404, path
+
+
+def test_http2_is_spoken_where_it_brings_early_answers_whole(site: Site):
+    """HAProxy ends them well from 3.0 on; that of Debian 12 speaks HTTP/1.1 only."""
+
+    def ask(path: str, upload: int) -> list[str]:
+        send = f"head -c {upload} /dev/zero | curl --request POST --upload-file -" if upload else "curl"
+        facts = "--write-out '\\n%{http_version} %{http_code}'"
+        script = f"{send} --silent --show-error --insecure --http2 {facts} https://localhost{path}"
+        answer, _, told = Docker().execute(f"{site.project.fleet_id}-edge", script).rpartition("\n")
+        assert answer.rstrip().endswith(("}", "</html>")), answer
+        return told.split()
+
+    if VERSION < 13:
+        assert ask("/health", 0) == ["1.1", "200"]
+        return
+    assert ask("/health", 0) == ["2", "200"]
+    limit = site.project.app.limits.body_bytes
+    assert [ask("/api/tasks", 4 * limit) for _ in range(5)] == [["2", "413"]] * 5
+    assert [ask("/api/tasks", limit // 2) for _ in range(5)] == [["2", "401"]] * 5
 
 
 def test_forwarded_headers_from_outside_are_not_believed(site: Site):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import trustme
 from hosts.plan import FleetPlan
 from slipway.settings import App, Bucket, Host, Outputs, Redis, Role, SecretStore, Stack
 from slipway.settings.outputs import Database
+from tests.unit.hosts.live import haproxy_program
 
 FLEET = {"edge": "edge", "web1": "web", "web2": "web", "worker1": "worker", "data1": "data"}
 SECRETS = {
@@ -101,9 +101,7 @@ def split(plan: FleetPlan, **roles: str) -> FleetPlan:
 
 def haproxy_refuses(folder: Path, text: str) -> str:
     """What HAProxy says against a configuration whose files lie in `folder`; empty if it takes it."""
-    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if program is None:
-        pytest.skip("haproxy is not installed")
+    program = haproxy_program()
     config = folder / "haproxy.cfg"
     config.write_text(text)
     judged = subprocess.run([program, "-c", "-f", str(config)], capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -116,11 +117,19 @@ def moved(text: str, folder: Path, ports: dict[str, int]) -> str:
     return text
 
 
-@contextmanager
-def haproxy(folder: Path, text: str, wait_for: int) -> Generator[None]:
-    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+def haproxy_program() -> str:
+    """The one that SLIPWAY_TEST_HAPROXY names, or this machine's; skips the test if there is none."""
+    places = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
+    program = os.environ.get("SLIPWAY_TEST_HAPROXY") or shutil.which("haproxy", path=places)
     if program is None:
         pytest.skip("haproxy is not installed")
+    return program
+
+
+@contextmanager
+def haproxy(folder: Path, text: str, wait_for: int) -> Generator[subprocess.Popen[bytes]]:
+    """Its master; SIGUSR2 makes it read its configuration again."""
+    program = haproxy_program()
     (folder / "haproxy.cfg").write_text(text)
     process = subprocess.Popen(
         [program, "-W", "-f", str(folder / "haproxy.cfg")],
@@ -137,7 +146,7 @@ def haproxy(folder: Path, text: str, wait_for: int) -> Generator[None]:
             except OSError:
                 assert time.monotonic() < deadline, (folder / "said").read_text()
                 time.sleep(0.05)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(60)
