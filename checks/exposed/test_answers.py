@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from statistics import median
 
 from checks.exposed.sockets import parsed
 from checks.kit.check import check, not_evaluated
@@ -63,15 +62,9 @@ def test_health_reports_status_time_and_version(site: Site) -> None:
     needs=("processes.web",),
 )
 def test_health_is_cheap(site: Site) -> None:
-    path, asked, own = _health(site), list[float](), list[float]()
-    for _ in range(15):
-        asked.append(site.get(path).elapsed.total_seconds())
-        # Which the edge refuses by itself: what a busy machine or a long way adds to both.
-        own.append(site.request("TRACE", "/").elapsed.total_seconds())
-    took, way = median(asked), median(own)
-    assert took - way < 0.25, (
-        f"the median of 15 is {took * 1000:.0f} ms, {way * 1000:.0f} ms of it the edge's"
-    )
+    # The fastest: what other checks and a busy machine add is not the path's cost.
+    took = min(site.get(_health(site)).elapsed.total_seconds() for _ in range(15))
+    assert took < 0.25, f"the fastest of 15 is {took * 1000:.0f} ms"
 
 
 @check(
