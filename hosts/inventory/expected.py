@@ -44,7 +44,7 @@ def set_ups(
     """By host, the digest of its set-up and its inventory, from one dry run each.
 
     `more`: by host, what only the platform knows of it: `files` (path to content, None: any),
-    `operator_keys`, `mounts`, `resolvers`.
+    `operator_keys`, `mounts`, `resolvers`, `image_is_known`.
     """
     digests: dict[str, str] = {}
     found: dict[str, Inventory] = {}
@@ -76,6 +76,7 @@ def inventory_of(
         authorities=[each for path in also for each in _authorities(path, also[path] or b"")],
         mounts=list(more.get("mounts", ())),
         resolvers=more.get("resolvers"),
+        image_is_known=more.get("image_is_known", False),
     )
     for name, command in commands:
         _take(found, name, command)

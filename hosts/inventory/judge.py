@@ -11,7 +11,15 @@ from hosts.agent.retire import TIMER_FILES
 from hosts.inventory import hardening, names, reach
 from hosts.inventory.on_host.files import WATCHED
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory, Severity, Topic
-from hosts.inventory.places import GENERATED, MODES, PRIVILEGED, PROVIDED, PROVIDED_SETTINGS
+from hosts.inventory.places import (
+    ANYONES,
+    GENERATED,
+    MODES,
+    PRIVILEGED,
+    PROGRAMS_OF_PACKAGES,
+    PROVIDED,
+    PROVIDED_SETTINGS,
+)
 from hosts.inventory.released import Released
 
 UNITS = "/etc/systemd/system"
@@ -107,7 +115,7 @@ def _files(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation
         yield Deviation(here, "mode", path, "not writable by all", "writable by every account")
     for path in facts["changed"]:
         topic: Topic = "program" if re.match(r"/(usr|s?bin|lib)", path) else _topic(path)
-        if facts["container"] or not PROVIDED_SETTINGS.match(path):
+        if inventory.image_is_known or not PROVIDED_SETTINGS.match(path):
             yield Deviation(here, topic, path, "as its Debian package brought it", "other content")
 
 
@@ -118,7 +126,7 @@ def _foreign(
     for path, seen in facts["foreign"].items():
         yield from _content(here, path, hardening.text_of(seen))
         if not (_is_kept(inventory, path) and _is_released(path, processes)) and not _is_known(
-            path, seen, provided=not facts["container"]
+            path, seen, provided=not inventory.image_is_known
         ):
             found = f"a link to {seen['target']}" if seen and seen["kind"] == "link" else ""
             yield Deviation(here, _topic(path), path, FOREIGN, found)
@@ -134,7 +142,8 @@ def _foreign(
             name = line.partition("=")[0].strip()
             yield Deviation(here, "startup", "/etc/environment", FOREIGN, f"sets {name}")
     for path in facts["strangers"]:
-        yield Deviation(here, "program", path, FOREIGN, "a process runs it")
+        if inventory.image_is_known or ANYONES.match(path) or path.endswith("(deleted)"):
+            yield Deviation(here, "program", path, FOREIGN, "a process runs it")
     for path, special in facts["privileged"].items():
         if not PRIVILEGED.fullmatch(path) or special.endswith("of no package"):
             yield Deviation(here, "privilege", path, FOREIGN, special)
@@ -189,7 +198,10 @@ def _is_known(path: str, seen: Mapping[str, str] | None, *, provided: bool) -> b
 
 
 def _is_watched(path: str) -> bool:
-    return not path.startswith("/etc/") or path.startswith(WATCHED)
+    """Whether everything there must belong, whatever image the machine began with."""
+    if path.startswith(("/etc/", "/usr/")):
+        return path.startswith(WATCHED) or bool(PROGRAMS_OF_PACKAGES.match(path))
+    return True
 
 
 def _topic(path: str) -> Topic:

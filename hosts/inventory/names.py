@@ -48,7 +48,7 @@ def lookups(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
             yield Deviation(here, "name", "/etc/nsswitch.conf", FOREIGN, found)
     if not facts["profile"]:
         yield Deviation(here, "startup", "/etc/profile", "as its Debian package brought it", "other content")
-    if facts["container"]:
+    if inventory.image_is_known:
         if facts["hostname"] != here:
             yield Deviation(here, "name", "the host's name", here, facts["hostname"])
         for device, at, *_ in _lines(texts["/etc/fstab"]):
@@ -58,7 +58,7 @@ def lookups(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
 def routes(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:
     """Routes, rules, neighbours, links and queues that do not belong.
 
-    A machine may have private networks and tunnels of its owner's; a container has none.
+    A rented machine may have private networks and tunnels of its owner's.
     """
     here = inventory.host
     for each in _own_routes(facts):
@@ -73,11 +73,11 @@ def routes(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation
         if each.get("xdp") or each.get("prog"):
             what = f"link {each['ifname']}"
             yield Deviation(here, "route", what, FOREIGN, "a BPF program sees its packets")
-    if facts["container"]:
-        yield from _of_a_container(here, facts)
+    if inventory.image_is_known:
+        yield from _of_a_known_image(here, facts)
 
 
-def _of_a_container(here: str, facts: Mapping[str, Any]) -> Iterator[Deviation]:
+def _of_a_known_image(here: str, facts: Mapping[str, Any]) -> Iterator[Deviation]:
     found: list[tuple[str, str]] = []
     default = 0
     for each in _own_routes(facts):

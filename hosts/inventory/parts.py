@@ -70,6 +70,8 @@ class Inventory:
     """Digests of trusted authorities beside Debian's."""
     mounts: list[str] = field(default_factory=list[str])
     """Where the platform mounts disks."""
+    image_is_known: bool = False
+    """Whether the host has nothing but what packages, set-up and `files` brought: no provider's image."""
     resolvers: list[str] | None = None
     """Addresses of the name servers that the platform gives its hosts; None: it knows none."""
 

@@ -29,7 +29,7 @@ GENERATED = re.compile(
     r"|/etc/ssl/certs/\S+|/etc/ssl/private/ssl-cert-snakeoil\.key|/etc/postgresql-common/(root\.crt|createcluster\.conf)"
     r"|/etc/postgresql/\d+/main/(conf\.d/slipway(-memory)?\.conf|environment|pg_ctl\.conf|pg_hba\.conf"
     r"|pg_ident\.conf|postgresql\.conf|start\.conf)|/usr/share/ca-certificates/\S+\.crt"
-    r"|/usr/lib/locale/(locale-archive|[A-Za-z_.0-9@-]+/\S+)"
+    r"|/usr/lib/(locale/\S+|modules/\S+|udev/hwdb\.bin|\S+\.cache)"
 )
 """What scripts of Debian's packages make, which dpkg does not list; what is in it is examined separately."""
 PROVIDED = re.compile(
@@ -51,3 +51,9 @@ PRIVILEGED = re.compile(
     r"|x86_64-linux-gnu/utempter/utempter|\S+/gstreamer-1\.0/gst-ptp-helper)|/usr/libexec/polkit-agent-helper-1"
 )
 """Debian's own programs with a privilege; each must also belong to a package."""
+PROGRAMS_OF_PACKAGES = re.compile(
+    r"/usr/(s?bin|games|share)/|/usr/lib/(python3|systemd|tmpfiles\.d|sysusers\.d|security)|/etc/alternatives/"
+)
+"""Where nothing but packages puts programs, on any machine."""
+ANYONES = re.compile(r"/(tmp|var/tmp|dev/shm|run|home|root)/")
+"""Where accounts may write: no program of a service runs from there."""

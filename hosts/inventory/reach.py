@@ -127,9 +127,9 @@ def network(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
     app = {str(port) for port in inventory.app_ports}
     for protocol, address, port, program, uid in facts["listening"]:
         if address == "::1" or address.startswith(("127.", "::ffff:127.")):
-            # A machine has services of its owner's on loopback; Docker's resolver takes any port.
+            # A rented machine has services of its owner's on loopback; Docker's resolver takes any port.
             known = {*allowed, *app, *map(str, inventory.loopback_ports)}
-            strange = facts["container"] and address != RESOLVER and port not in known
+            strange = inventory.image_is_known and address != RESOLVER and port not in known
             if strange and not FIRST <= int(uid) <= LAST:
                 yield Deviation(
                     here, "port", f"{protocol} {address}:{port}", FOREIGN, program and f"by {program}"

@@ -71,6 +71,7 @@ class LocalPlatform(PulumiManaged, OwnHosts):
             "operator_keys": [fingerprint(operator_key(self.project.state_dir))],
             "mounts": [*DISKS, *(DATA_DISKS if host.is_any("data") else ())],
             "resolvers": [RESOLVER],
+            "image_is_known": True,
         }
 
     def drift(self, progress: Progress) -> list[Difference]:

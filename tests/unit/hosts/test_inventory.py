@@ -18,7 +18,10 @@ from hosts.inventory.released import Released
 from hosts.plan import FleetPlan
 
 _made: dict[str, Any] = {}
-LOCAL = {name: {"resolvers": ["127.0.0.11"]} for name in ("edge", "web1", "web2", "worker1", "data1")}
+LOCAL = {
+    name: {"resolvers": ["127.0.0.11"], "image_is_known": True}
+    for name in ("edge", "web1", "web2", "worker1", "data1")
+}
 """What platform local knows beside the set-up."""
 
 
@@ -66,10 +69,11 @@ def as_set_up(inventory: Inventory) -> dict[str, Any]:
 
 
 def found(
-    inventory: Inventory, *place: str, value: object = None, container: str = "docker"
+    inventory: Inventory, *place: str, value: object = None, image_is_known: bool = True
 ) -> list[tuple[str, str]]:
     """Topic and name of every deviation after `value` was set (or appended to a list) at `place` of the facts."""
-    facts: dict[str, Any] = as_set_up(inventory) | {"container": container}
+    facts: dict[str, Any] = as_set_up(inventory)
+    inventory.image_is_known = image_is_known
     inventory.settings.clear()  # what systemd says of a unit's settings is tried on real hosts
     if place:
         *folders, last = place
@@ -218,17 +222,19 @@ PROVIDED: list[tuple[tuple[str, ...], object]] = [
     (("changed",), "/etc/cloud/cloud.cfg"),
     (("routes",), {"dst": "172.31.1.1", "dev": "eth0"}),
     (("rules",), {"priority": 5210, "src": "all"}),
+    (("foreign", "/usr/lib/x86_64-linux-gnu/x.so"), {"kind": "file"}),
+    (("strangers",), "/snap/snapd/23/usr/lib/snapd/snapd"),
     (("listening",), ["udp", "127.0.0.1", "323", "chronyd", "0"]),
 ]
 """What providers' images and owners' networks bring."""
 
 
 @pytest.mark.parametrize(("place", "value"), PROVIDED)
-def test_what_a_provider_brings_belongs_on_a_machine_and_not_in_a_container(
+def test_what_a_provider_brings_belongs_on_a_machine_and_not_in_a_local_container(
     inventories: dict[str, Inventory], place: tuple[str, ...], value: object
 ) -> None:
     machine = functools.partial(found, inventories["web1"], *place, value=value)
-    assert machine(container="") == []
+    assert machine(image_is_known=False) == []
     assert len(machine()) == 1
 
 
@@ -239,7 +245,7 @@ def test_packages_without_a_signature_are_named_on_any_machine(
     inventories: dict[str, Inventory], text: str
 ) -> None:
     place = ("foreign", "/etc/apt/sources.list.d/x.list")
-    named = found(inventories["web1"], *place, value={"kind": "file", "text": text}, container="")
+    named = found(inventories["web1"], *place, value={"kind": "file", "text": text}, image_is_known=False)
     assert named == [("package", place[1])]
 
 
