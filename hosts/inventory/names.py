@@ -17,6 +17,8 @@ SERVICES = {
 OWN_NAMES = re.compile(
     r"(ip6-)?localhost(\.localdomain|[46](\.localdomain[46])?)?|ip6-(loopback|localnet|mcastprefix|all\w+)"
 )
+UTC = ("UTC", "localtime")
+"""Names of the zone in which cron's schedules are meant; without the link it is UTC too."""
 DROPPING = ("blackhole", "unreachable", "prohibit", "throw")
 RULES = {0, 32766, 32767}
 """Priorities of the kernel's own routing rules."""
@@ -51,6 +53,8 @@ def lookups(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
     if inventory.image_is_known:
         if facts["hostname"] != here:
             yield Deviation(here, "name", "the host's name", here, facts["hostname"])
+        if facts["time_zone"] not in UTC:
+            yield Deviation(here, "name", "the host's time zone", "UTC", facts["time_zone"])
         for device, at, *_ in _lines(texts["/etc/fstab"]):
             yield Deviation(here, "mount", "/etc/fstab", FOREIGN, f"mounts {device} at {at}")
 

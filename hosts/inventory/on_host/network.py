@@ -45,6 +45,7 @@ def ways() -> dict[str, object]:
     kinds = ("route", "show", "table", "all")
     return {
         "hostname": socket.gethostname(),
+        "time_zone": os.path.realpath("/etc/localtime").rpartition("/")[2],
         "lookups": {path: read(path)[:20_000] for path in LOOKUPS},
         "routes": [*asked("ip", "-j", *kinds), *asked("ip", "-j", "-6", *kinds)],
         "rules": [*asked("ip", "-j", "rule"), *asked("ip", "-j", "-6", "rule")],

@@ -344,6 +344,11 @@ SABOTAGES = (
         PROGRAM, "edge", "cp /usr/bin/sleep /var/tmp/miner; nohup /var/tmp/miner 901 >/dev/null 2>&1 & echo $! > /run/miner; sleep 0.2",
         "kill $(cat /run/miner); rm /run/miner /var/tmp/miner", "/var/tmp/miner",
     ),
+    Sabotage(
+        NAMES, "data1", "ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime",
+        "ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime", "Tokyo",
+    ),
+    Sabotage(STARTUP, "edge", *placed("/var/lib/systemd/linger/nobody"), "linger/nobody"),
     Sabotage(NAMES, "worker1", "hostname stranger", "hostname worker1", "stranger"),
     Sabotage(
         PROGRAM, "web1", "ln -sfn /var/tmp/pager /etc/alternatives/pager", "ln -sfn /usr/bin/less /etc/alternatives/pager",

@@ -61,7 +61,7 @@ def as_set_up(inventory: Inventory) -> dict[str, Any]:
         "firewall_file": "chain", "tables": {}, "mounts": [], "authorities": [], "units": states, "slots": {}, "former": [],
         "all_units": [], "kernel": {}, "container": "docker", "held": [], "missing": [], "disks": {"/": [50, 50]},
         "journald": "\n".join(f"{key}={value}" for key, value in inventory.journal.items()), "journal_folder": True,
-        "journal_bytes": 1, "environment": [], "haproxy": {}, "hostname": inventory.host, "profile": True,
+        "journal_bytes": 1, "environment": [], "haproxy": {}, "hostname": inventory.host, "time_zone": "UTC", "profile": True,
         "lookups": {"/etc/nsswitch.conf": "passwd: files\nhosts: files dns", "/etc/resolv.conf": "", "/etc/hosts": "", "/etc/fstab": ""},
         "routes": [], "rules": [], "neighbours": [], "links": [], "queues": [],
         "strangers": [],
@@ -145,6 +145,7 @@ def test_no_inventory_holds_a_secret(inventories: dict[str, Inventory], plan: Fl
         (("foreign", "/root/.bashrc"), {"kind": "file"}, ("startup", "/root/.bashrc")),
         (("changed",), "/etc/login.defs", ("startup", "/etc/login.defs")),
         (("strangers",), "/tmp/miner (deleted)", ("program", "/tmp/miner (deleted)")),
+        (("time_zone",), "Tokyo", ("name", "the host's time zone")),
         (("hostname",), "other", ("name", "the host's name")),
         (
             ("foreign", "/etc/postgresql/15/main/environment"),
