@@ -51,12 +51,16 @@ def lookups(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
     if not facts["profile"]:
         yield Deviation(here, "startup", "/etc/profile", "as its Debian package brought it", "other content")
     if inventory.image_is_known:
-        if facts["hostname"] != here:
-            yield Deviation(here, "name", "the host's name", here, facts["hostname"])
-        if facts["time_zone"] not in UTC:
-            yield Deviation(here, "name", "the host's time zone", "UTC", facts["time_zone"])
-        for device, at, *_ in _lines(texts["/etc/fstab"]):
-            yield Deviation(here, "mount", "/etc/fstab", FOREIGN, f"mounts {device} at {at}")
+        yield from _own_name_and_time(here, facts)
+
+
+def _own_name_and_time(here: str, facts: Mapping[str, Any]) -> Iterator[Deviation]:
+    if facts["hostname"] != here:
+        yield Deviation(here, "name", "the host's name", here, facts["hostname"])
+    if facts["time_zone"] not in UTC:
+        yield Deviation(here, "name", "the host's time zone", "UTC", facts["time_zone"])
+    for device, at, *_ in _lines(facts["lookups"]["/etc/fstab"]):
+        yield Deviation(here, "mount", "/etc/fstab", FOREIGN, f"mounts {device} at {at}")
 
 
 def routes(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:
