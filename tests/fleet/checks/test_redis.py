@@ -128,6 +128,13 @@ REDIS_CASES = (
         says="enable-debug-command",
     ),
     Case(
+        "a Redis for few clients, until the next restart",
+        redis("$redis CONFIG SET maxclients 60", "$redis CONFIG SET maxclients 10000"),
+        red=("I4/redis-runs-with-its-protections",),
+        run=AS_IT_RUNS,
+        says="maxclients is 60",
+    ),
+    Case(
         "a second account",
         file("data1", ACL, r"\Z", "user spare on nopass ~* &* +@all\n", RESTART_REDIS),
         red=("I7/redis-has-no-account-but-the-apps",),
