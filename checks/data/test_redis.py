@@ -150,7 +150,7 @@ def test_redis_runs_with_its_protections(live: LiveStack, info: dict[str, Any]) 
     running = _running(live)
     wanted = {"protected-mode": "yes", "enable-debug-command": "no", "enable-module-command": "no",
               "enable-protected-configs": "no", "stop-writes-on-bgsave-error": "yes",
-              "maxclients": "10000", "replica-read-only": "yes", "slowlog-log-slower-than": "10000"}  # fmt: skip
+              "maxclients": "10000", "replica-read-only": "yes"}  # fmt: skip
     wrong = [f"{name} is {running[name]}" for name, good in wanted.items() if running.get(name, good) != good]
     if not running.get("aclfile"):
         wrong.append("it reads no users.acl")
