@@ -134,30 +134,37 @@ def _placed(
     if path == JOURNALD:
         found.journal.update(settings_of(content.decode()))
     if path == CONFIG:
-        _haproxy(found, content.decode())
+        note_haproxy(found, content.decode())
     if unit := re.fullmatch(rf"{UNITS}/(\S+\.service)(?:\.d/slipway\.conf)?", path):
         found.settings.setdefault(unit[1], {}).update(settings_of(content.decode().partition("[Service]")[2]))
     return Placed(hashlib.sha256(content).hexdigest(), mode, user, group)
 
 
-def _haproxy(found: Inventory, configuration: str) -> None:
+def note_haproxy(found: Inventory, configuration: str) -> None:
     """Limits and servers that HAProxy's socket can change until the next reload."""
-    frontend = backend = ""
+    section = name = by_default = ""
     for line in configuration.splitlines():
-        match line.split():
-            case ["frontend", name, *_] if line[0] != " ":
-                frontend, backend = name, ""
-                found.haproxy_frontends[name] = found.haproxy_connections
-            case [kind, *name] if line[0] not in " #":
-                frontend, backend = "", name[0] if kind == "backend" and name else ""
-            case ["bind", place, *_] if place.startswith("127."):
-                found.loopback_ports.append(int(place.rpartition(":")[2]))
-            case ["maxconn", most] if frontend:
-                found.haproxy_frontends[frontend] = most
-            case ["maxconn", most] if not backend and not found.haproxy_connections:
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if not line[0].isspace():
+            section, name = words[0], words[1] if len(words) > 1 else ""
+            if section == "frontend":
+                found.haproxy_frontends[name] = by_default or found.haproxy_connections
+            elif section == "defaults":
+                by_default = ""
+            continue
+        match section, *words:
+            case "global", "maxconn", most:
                 found.haproxy_connections = most
-            case ["server", name, address, *_] if backend:
-                found.haproxy_servers[f"{backend}/{name}"] = address
+            case "defaults", "maxconn", most:
+                by_default = most
+            case "frontend", "maxconn", most:
+                found.haproxy_frontends[name] = most
+            case _, "bind", place, *_ if place.startswith("127."):
+                found.loopback_ports.append(int(place.rpartition(":")[2]))
+            case "backend", "server", server, address, *_:
+                found.haproxy_servers[f"{name}/{server}"] = address
             case _:
                 pass
 

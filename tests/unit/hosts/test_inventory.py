@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hosts.inventory.expected import set_ups
+from hosts.inventory.expected import note_haproxy, set_ups
 from hosts.inventory.hardening import SETTINGS, settings_of
 from hosts.inventory.judge import deviations
 from hosts.inventory.look import program
@@ -272,6 +272,17 @@ def test_what_haproxys_socket_changed_is_named(inventories: dict[str, Inventory]
         "HAProxy's server web/web3",
         "HAProxy's weight of web/web2",
     ]
+
+
+def test_a_frontends_limit_is_its_own_or_that_of_its_defaults(inventories: dict[str, Inventory]) -> None:
+    edge = inventories["edge"]
+    text = (
+        "global\n maxconn 8000\ndefaults\n maxconn 500\nfrontend a\n # x\n bind :80\nfrontend b\n maxconn 9\n"
+    )
+    note_haproxy(edge, text + "defaults\n mode http\nfrontend c\n bind 127.0.0.1:8404\n")
+    assert {name: edge.haproxy_frontends[name] for name in "abc"} == {"a": "500", "b": "9", "c": "8000"}
+    assert edge.haproxy_connections == "8000"
+    assert 8404 in edge.loopback_ports
 
 
 def service_settings(text: str) -> dict[str, str]:
