@@ -60,9 +60,9 @@ def test_http2_is_spoken_where_it_brings_early_answers_whole(site: Site):
     """HAProxy ends them well from 3.0 on; that of Debian 12 speaks HTTP/1.1 only."""
 
     def ask(path: str, upload: int) -> list[str]:
-        send = f"head -c {upload} /dev/zero | curl --request POST --upload-file -" if upload else "curl"
+        send = f"head -c {upload} /dev/zero > /tmp/zeros; curl --request POST --upload-file /tmp/zeros"
         facts = "--write-out '\\n%{http_version} %{http_code}'"
-        script = f"{send} --silent --show-error --insecure --http2 {facts} https://localhost{path}"
+        script = f"{send if upload else 'curl'} --silent --show-error --insecure --http2 {facts} https://localhost{path}"
         answer, _, told = Docker().execute(f"{site.project.fleet_id}-edge", script).rpartition("\n")
         assert answer.rstrip().endswith(("}", "</html>")), answer
         return told.split()
@@ -73,7 +73,7 @@ def test_http2_is_spoken_where_it_brings_early_answers_whole(site: Site):
     assert ask("/health", 0) == ["2", "200"]
     limit = site.project.app.limits.body_bytes
     assert [ask("/api/tasks", 4 * limit) for _ in range(5)] == [["2", "413"]] * 5
-    assert [ask("/api/tasks", limit // 2) for _ in range(5)] == [["2", "401"]] * 5
+    assert [ask("/api/tasks", limit // 2) for _ in range(5)] == [["2", "422"]] * 5
 
 
 def test_forwarded_headers_from_outside_are_not_believed(site: Site):
