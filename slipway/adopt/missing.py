@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from slipway.adopt.write import IGNORED
 from slipway.build.source import is_work_tree, read_source
@@ -11,6 +12,8 @@ from slipway.settings import Project
 
 TO_DO = re.compile(r"^\s*# TO DO: (?:(?P<key>[^:\n]+): )?(?P<what>.+?)\s*$", re.M)
 """What `init` left for a person, in slipway.toml; whoever has done it removes the line."""
+CALLS_TO_DO = re.compile(r"\s*uses: (?:TO-DO/|\S+@TO-DO)")
+"""A workflow of `init` that calls one of slipway's, whose repository only a person knows."""
 TOOLS = {
     "npm": "apt-get install npm",
     "pnpm": "npm install --global pnpm",
@@ -40,6 +43,7 @@ def missing(project: Project) -> Iterator[Missing]:
         place = f"{project.toml.name}:{text.count(chr(10), 0, match.start()) + 1}"
         key = f" {match['key']}" if match["key"] else ""
         yield Missing(f"{place}{key}: {match['what']}", "do it, then remove the line")
+    yield from _workflows(project.root)
     build = project.app.build
     commands = f"{build.command or ''} {build.deps.command or ''}"
     for tool, remedy in TOOLS.items():
@@ -47,6 +51,16 @@ def missing(project: Project) -> Iterator[Missing]:
         if calls and shutil.which(tool) is None:
             yield Missing(f"{tool} is not on PATH, and the build calls it", remedy, refuses=True)
     yield from _git(project)
+
+
+def _workflows(root: Path) -> Iterator[Missing]:
+    for file in sorted((root / ".github" / "workflows").glob("*.yml")):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if CALLS_TO_DO.match(line):
+                yield Missing(
+                    f".github/workflows/{file.name}:{number}: does not say where slipway's workflow is",
+                    "write slipway's repository and a commit of it where TO-DO stands",
+                )
 
 
 def _git(project: Project) -> Iterator[Missing]:

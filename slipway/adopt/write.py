@@ -7,20 +7,23 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import yaml
 from jinja2 import Environment as Jinja, FileSystemLoader, StrictUndefined
 
 from slipway.adopt.draft import NOT_SHIPPED, Draft
 from slipway.adopt.environment import Entry, Keys
 from slipway.secrets.contract import env_example
-from slipway.settings import SlipwayError, load_app
+from slipway.settings import SlipwayError, load_app, stack_names
 
 TEMPLATES = Path(__file__).with_name("templates")
 IGNORED = (".slipway/", ".env", ".env.*", "!.env.example")
 PROD: dict[str, str] = {"servers": "Pulumi.servers.yaml.j2", "aws": "Pulumi.aws.yaml.j2"}
 """Template of prod's settings by platform; a fleet on this machine serves no users."""
 OWNER_URL = "DATABASE_MIGRATE_URL"
+PREVIEWS = "previews"
+"""The stack that every command of `slipway preview` means without --stack."""
 ROLES = ("edge", "web", "worker", "data")
 
 Platform = Literal["local", "servers", "aws"]
@@ -35,9 +38,12 @@ class Written:
     action: Action
 
 
-def write(root: Path, drafted: Draft, platform: Platform) -> list[Written]:
-    """Write whatever is not there yet. `.gitignore` gets the lines that it lacks."""
-    done = [_put(root, name, text) for name, text in contents(root, drafted, platform).items()]
+def write(root: Path, drafted: Draft, platform: Platform, *, previews: bool = False) -> list[Written]:
+    """Write whatever is not there yet. `.gitignore` gets the lines that it lacks.
+
+    `previews`: also a stack that carries a preview of each pull request, and the workflows that open them.
+    """
+    done = [_put(root, name, text) for name, text in contents(root, drafted, platform, previews).items()]
     if not any((root / name).exists() for name in (".env.example", ".env.sample", ".env.template")):
         try:
             done.append(_put(root, ".env.example", env_example(load_app(root))))
@@ -46,7 +52,7 @@ def write(root: Path, drafted: Draft, platform: Platform) -> list[Written]:
     return [*done, *_ignore(root)]
 
 
-def contents(root: Path, drafted: Draft, platform: Platform) -> dict[str, str]:
+def contents(root: Path, drafted: Draft, platform: Platform, previews: bool = False) -> dict[str, str]:
     """Text of each file, by its name."""
     infra = "slipway-infra" if _is_taken(root / "infra") else "infra"
     values = {
@@ -71,9 +77,25 @@ def contents(root: Path, drafted: Draft, platform: Platform) -> dict[str, str]:
         files["Pulumi.prod.yaml"] = _render(template, values)
         for name in ("release", "rollback"):
             files[f".github/workflows/{name}.yml"] = _render(f"{name}.yml.j2", values)
+    carries = _carries_previews(root)
+    if previews and not carries:
+        carries = PREVIEWS
+        files[f"Pulumi.{PREVIEWS}.yaml"] = _render("Pulumi.previews.yaml.j2", values)
+    for name in ("preview-build", "preview") if carries else ():
+        files[f".github/workflows/{name}.yml"] = _render(f"{name}.yml.j2", {"previews": carries})
     for name, template in drafted.recipe.files.items():
         files[name] = (TEMPLATES / template).read_text()
     return files
+
+
+def _carries_previews(root: Path) -> str:
+    """The stack on servers whose file asks for previews; GitHub's runners reach no fleet of this machine."""
+    for name in stack_names(root):
+        settings: Any = yaml.safe_load((root / f"Pulumi.{name}.yaml").read_text()) or {}
+        config: Any = settings.get("config") or {}
+        if config.get("slipway:previews") is True and config.get("slipway:servers"):
+            return name
+    return ""
 
 
 def entries(drafted: Draft) -> dict[str, Entry]:

@@ -28,15 +28,22 @@ def init(
     given: Annotated[
         str, typer.Option("--from", help="Read the file of this tool only: kamal, compose, procfile or fly.")
     ] = "",
+    previews: Annotated[
+        bool,
+        typer.Option("--previews", help="Also a stack for previews on a server, and their workflows."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say what a repository is, and write slipway.toml, the stacks' files, .env.example and workflows.
 
-    No file that exists is changed, but for lines added to .gitignore. At a terminal it asks for the platform
-    and for a start command that it could not find; elsewhere it decides by itself, and says what is left.
+    Workflows that open a preview for each pull request are written with --previews, or where a stack on
+    servers has `slipway:previews: true`. No file that exists is changed, but for lines added to .gitignore.
+    At a terminal it asks for the platform and for a start command that it could not find; elsewhere it
+    decides by itself, and says what is left.
 
     Examples:
       slipway init
+      slipway init --platform servers --previews
       slipway init ../shop --platform servers --from kamal
       slipway init --json
     """
@@ -51,7 +58,7 @@ def init(
     drafted = draft(folder, given)
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not json
     chosen = platform or (_ask(drafted) if asks else "local")
-    written = write(folder, drafted, cast("Literal['local', 'servers', 'aws']", chosen))
+    written = write(folder, drafted, cast("Literal['local', 'servers', 'aws']", chosen), previews=previews)
     if json:
         emit_json(
             {

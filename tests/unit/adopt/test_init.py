@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +16,9 @@ import yaml
 from slipway.adopt.missing import missing
 from slipway.settings import open_project
 from tests.unit.adopt.repositories import REPOSITORIES, make
+
+WORKFLOWS = Path(__file__).parents[3] / ".github" / "workflows"
+CALLED = ("preview-build.yml", "preview.yml")
 
 
 def init(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +90,52 @@ def test_the_workflows_give_a_fresh_runner_what_a_release_refuses_to_go_without(
     installed = (tmp_path / ".github" / "workflows" / "release.yml").read_text()
     assert "apt-get install -y -qq --no-install-recommends bubblewrap" in installed
     assert "kernel.apparmor_restrict_unprivileged_userns=0" in installed
+
+
+def workflow(path: Path) -> dict[Any, Any]:
+    return yaml.safe_load(path.read_text())
+
+
+def test_previews_get_a_stack_and_the_workflows_that_open_them(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["go"])
+    assert init(tmp_path).returncode == 0
+    assert not (tmp_path / ".github").exists()
+    assert init(tmp_path, "--previews").returncode == 0
+    stack = yaml.safe_load((tmp_path / "Pulumi.previews.yaml").read_text())["config"]
+    assert (stack["slipway:previews"], stack["slipway:platform"]) == (True, "servers")
+    assert {path.name for path in (tmp_path / ".github/workflows").iterdir()} == {*CALLED}
+    found = [each.what for each in missing(open_project("local", tmp_path))]
+    assert sum("does not say where slipway's workflow is" in what for what in found) == len(CALLED)
+
+
+def test_a_stack_that_asks_for_previews_has_its_name_in_the_workflows(tmp_path: Path):
+    make(tmp_path, REPOSITORIES["go"])
+    init(tmp_path, "--previews")
+    (tmp_path / "Pulumi.previews.yaml").rename(tmp_path / "Pulumi.try.yaml")
+    shutil.rmtree(tmp_path / ".github")
+    assert init(tmp_path).returncode == 0
+    assert not (tmp_path / "Pulumi.previews.yaml").exists()
+    for name in CALLED:
+        for job in workflow(tmp_path / ".github/workflows" / name)["jobs"].values():
+            assert job["with"] == {"stack": "try"}
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_what_calls_a_workflow_of_slipway_grants_what_its_jobs_ask_for(name: str, tmp_path: Path):
+    """GitHub refuses a call that grants less, and gives a called job no event of its own."""
+    init(make(tmp_path, REPOSITORIES["go"]), "--previews")
+    file = tmp_path / ".github/workflows" / name
+    calls, called = workflow(file), workflow(WORKFLOWS / name)
+    assert len([line for line in file.read_text().splitlines() if line[0] != "#"]) <= 12
+    (job,) = calls["jobs"].values()
+    assert job["uses"].partition("@")[0].endswith(f"/.github/workflows/{name}")
+    assert calls["name"] == called["name"]
+    asked = sorted(right for each in called["jobs"].values() for right in each["permissions"].items())
+    assert job["permissions"] == dict(asked)  # "write", which sorts last, has "read" in it
+    assert set(job["with"]) <= set(called[True]["workflow_call"]["inputs"])  # YAML reads `on` as true
+    own = {event: what for event, what in called[True].items() if event != "workflow_call"}
+    assert calls[True] == own
+    assert ("secrets" in job) == ("secrets." in str(called["jobs"]))
 
 
 @pytest.mark.parametrize(
