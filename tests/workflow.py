@@ -236,7 +236,11 @@ class Runner:
                     done.log += said
                 elif action == "actions/checkout":
                     outcome = "success"
-                    where = self.checkout(given.get("ref", "")) if self.checkout else self.root
+                    checked_out = self.checkout(given.get("ref", "")) if self.checkout else self.root
+                    if beside := given.get("path"):
+                        shutil.copytree(checked_out, where / beside)
+                    else:
+                        where = checked_out
                 else:
                     outcome = self._action(action, given, where)
             steps[step.get("id", "")] = {"outcome": outcome, "outputs": outputs}
