@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from slipway.part import Part
 from slipway.reports import Reports
 from slipway.settings import BadInput, Project
 
@@ -77,12 +79,14 @@ def run(
     patience: float | None = None,
     seed: int | None = None,
     folder: Path | None = None,
+    part: Part | None = None,
     output: int | IO[str] | None = None,
 ) -> Checked:
     """Run the checks of `severity` and worse, and wait for their end.
 
-    `output` gets what pytest prints (default: this process's own standard output). Reports go to `folder`,
-    by default .slipway/<stack>/checks. Raises BadInput if there is no pytest to run them.
+    `part`: a preview alone, by the checks that suit one. `output` gets what pytest prints (default: this
+    process's own standard output). Reports go to `folder`, by default .slipway/<stack>/checks. Raises
+    BadInput if there is no pytest to run them.
     """
     if not all(importlib.util.find_spec(name) for name in ("pytest", "testinfra", "httpx")):
         raise BadInput(
@@ -104,9 +108,12 @@ def run(
     # The kit's checks say in words what they found: pytest need not rewrite their assertions to show values.
     argv += ["--assert=plain"] * (checks == [KIT_CHECKS])
     env = _with_bytecode(os.environ, project.state_dir / "bytecode")
-    ended = subprocess.run(
-        argv, cwd=project.root, env=env, stdout=output, stderr=output, check=False
-    ).returncode
+    with part.handed_over() if part else nullcontext() as given:
+        argv += [f"--part={given}"] if given is not None else []
+        inherited = () if given is None else (given,)
+        ended = subprocess.run(
+            argv, cwd=project.root, env=env, stdout=output, stderr=output, check=False, pass_fds=inherited
+        ).returncode
     return Checked(folder, _CODES.get(ended, UNTRIED))
 
 

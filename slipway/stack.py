@@ -19,6 +19,7 @@ from hosts.inventory.parts import Deviation
 from slipway.fleet.fleet import Fleet, FleetHost, answers
 from slipway.fleet.replies import Status
 from slipway.fleet.ssh import KeyBound
+from slipway.part import Part, part_from
 from slipway.platforms.platform import Platform, platform_of
 from slipway.platforms.state_folder import set_ups
 from slipway.secrets.check import weaknesses
@@ -81,12 +82,14 @@ __all__ = [
 class LiveStack:
     """One stack of one project. Reading changes nothing; to change something, take the lease."""
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, part: Part | None = None) -> None:
+        """`part`: only this part of it, a preview."""
+        self.project = part.of(project) if part else project
+        self.part = part
         self.absent: Mapping[str, str] = {}
         """By name, instances that cannot be worked with (still starting, or leaving), and why."""
         self._opening = threading.Lock()
-        self._outputs: Outputs | None = None
+        self._outputs = part.outputs if part else None
         self._runs_commands: set[str] = set()
 
     # what a person wrote
@@ -187,7 +190,7 @@ class LiveStack:
     @cached_property
     def secrets(self) -> Mapping[str, str]:
         """Every value of the stack's secret store, by name."""
-        return self.platform.secrets
+        return self.part.secrets if self.part else self.platform.secrets
 
     def secret(self, name: str) -> str:
         """The value called `name`; empty if the store has none."""
@@ -386,12 +389,13 @@ class LiveStack:
         )
 
 
-def open_live(stack: str) -> LiveStack:
+def open_live(stack: str, part: int | None = None) -> LiveStack:
     """The stack called `stack` of the project in or above the current folder.
 
-    Raises BadInput: no such stack, or settings that cannot be read.
+    `part`: only the part of it that this descriptor hands over. Raises BadInput: no such stack, or settings
+    that cannot be read.
     """
-    return LiveStack(open_project(stack))
+    return LiveStack(open_project(stack), None if part is None else part_from(part))
 
 
 def _command_line() -> str:

@@ -45,9 +45,7 @@ def doors(site: Site) -> list[Door]:
     uploads = site.live.outputs.uploads
     url = urlsplit((uploads.public_endpoint if uploads else None) or "")
     if url.scheme == "https" and url.hostname:
-        name = url.hostname
-        of_site = name == site.live.host_name or name.endswith(f".{site.live.host_name}")
-        found.append(Door("uploads", (site.live.address[0] if of_site else name, url.port or 443), name))
+        found.append(Door("uploads", (site.leads_to(url.hostname), url.port or 443), url.hostname))
     return found
 
 

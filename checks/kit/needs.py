@@ -7,6 +7,7 @@ settings. So the gate of every check is known before it runs, and says which key
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import cast
 
 from checks.kit.check import Check
@@ -15,6 +16,8 @@ from slipway.stack import LiveStack, Role
 SECOND_WEB_HOST = "a second web host"
 CRON_PATH = "cron.NAME.path"
 DATABASE_OR_REDIS = "slipway:database or slipway:redis"
+OF_A_PREVIEW = ("P3", "P10", "S2", "X1", "X2", "X3", "X4", "X5", "X6", "X11", "X12", "X13", "X16")
+"""Rows that are judged by what one preview answers. The others are about the hosts, which it shares."""
 _PROVIDED: Mapping[str, tuple[str, Callable[[LiveStack], object]]] = {
     "slipway:database": (
         "the database is one of your own, or there is none (slipway:database)",
@@ -31,6 +34,15 @@ _PROVIDED: Mapping[str, tuple[str, Callable[[LiveStack], object]]] = {
     ),
 }
 """By key, what to say where the platform does not provide it, and where it is."""
+
+
+def suits(check: Check, test: Callable[..., object], live: LiveStack) -> bool:
+    """Whether there is a subject for `check` at all: of a preview, what it answers by itself, and at once."""
+    if live.part is None:
+        return True
+    by_itself = not {"host", "hosts"} & {*signature(test).parameters}
+    at_once = not check.waits_for and not check.deep and not check.invasive and check.spends == "nothing"
+    return check.rows[0] in OF_A_PREVIEW and by_itself and at_once
 
 
 def undeclared(check: Check, live: LiveStack) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import re
 import time
@@ -16,7 +17,7 @@ import pytest
 from checks.kit.background import Background, is_idle
 from checks.kit.check import SEVERITIES, Check, NotEvaluated, Severity, check_of, why_not
 from checks.kit.in_turn import only_reads_a_host
-from checks.kit.needs import undeclared
+from checks.kit.needs import suits, undeclared
 from checks.kit.report import show, write_reports
 from checks.kit.results import Result, Run, compared, history, result_of
 from checks.kit.roots import ROOTS as ROOT_IDS, SITE, Roots, stand_on
@@ -131,6 +132,7 @@ def add_options(parser: pytest.Parser, host: str = "--host") -> None:
         metavar="NUMBER",
         help="send the random requests of --deep again that a failure names the seed of",
     )
+    group.addoption("--part", type=int, default=None, help=argparse.SUPPRESS)
     group.addoption(
         "--report-dir", type=Path, default=None, help="folder of the reports (default: .slipway/STACK/checks)"
     )
@@ -140,7 +142,7 @@ def open_stack(config: pytest.Config) -> LiveStack:
     """The stack of `--stack`, opened once. UsageError: it is not up, or its secrets cannot be read."""
     if LIVE not in config.stash:
         try:
-            live = open_live(cast("str", config.getoption("--stack")))
+            live = open_live(*cast("Any", map(config.getoption, ("--stack", "--part"))))
             # Read both now, so that an error comes before any check is collected.
             _ = live.outputs, live.secrets
         except SlipwayError as error:
@@ -165,7 +167,8 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     problem = choice.problem(checks, [host.name for host in live.outputs.hosts])
     if problem := problem or waived_in_vain(live.app.checks.accepted, checks):
         raise pytest.UsageError(problem)
-    kept = [item for item in items if (check := check_of(item)) and choice.takes(check, host_of(item))]
+    asked = [item for item in items if (check := check_of(item)) and choice.takes(check, host_of(item))]
+    kept = [item for item in asked if suits(cast("Any", check_of(item)), function_of(item), live)]
     selected = set(kept)
     config.hook.pytest_deselected(items=[item for item in items if item not in selected])
     items[:] = sorted(kept, key=_when)

@@ -71,14 +71,17 @@ class Site:
         endpoint = uploads.public_endpoint or f"https://s3.{uploads.region}.amazonaws.com"
         url = urlsplit(path if path.startswith("https://") else endpoint + path)
         name = url.hostname or ""
-        of_site = name == self.live.host_name or name.endswith(f".{self.live.host_name}")
-        # A name below the site's may not resolve yet, like the site's own.
-        host = self.live.address[0] if of_site else name
         return self._elsewhere.request(
-            method, url._replace(netloc=f"{host}:{url.port or 443}").geturl(),
+            method, url._replace(netloc=f"{self.leads_to(name)}:{url.port or 443}").geturl(),
             headers={"Host": url.netloc, **options.pop("headers", {})},
             extensions={"sni_hostname": name}, **options,
         )  # fmt: skip
+
+    def leads_to(self, name: str) -> str:
+        """The host to connect to for `name`: one of the stack's own may not resolve yet, like the site's."""
+        own = (self.live.host_name, self.live.stack.domain)
+        is_own = any(name == each or name.endswith(f".{each}") for each in own)
+        return self.live.address[0] if is_own else name
 
     @cached_property
     def _elsewhere(self) -> httpx.Client:

@@ -25,7 +25,6 @@ TASKS = ("migrate", "task")
 """One-offs that a preview runs beside its processes; each has its own account."""
 MOST = 100
 FIRST_PORT = 23_000
-"""Preview n has the ports FIRST_PORT + 10n: its web process, then its Redis, then its S3 server."""
 LOCK_SECONDS = 900.0
 
 
@@ -93,7 +92,7 @@ class Preview:
 
     def port(self, offset: int) -> int:
         """0: web process, 1: Redis, 2: S3."""
-        return FIRST_PORT + 10 * self.number + offset
+        return ports_of(self.number)[offset]
 
     def scope(self, name: str) -> str:
         """The name of a process or scope on the host: with the number, no two previews share one."""
@@ -109,6 +108,12 @@ class Preview:
         self.step = step
         os.makedirs(paths.records, mode=0o700, exist_ok=True)
         durable.write(paths.record(self.name), json.dumps(self.to_json()).encode())
+
+
+def ports_of(number: int) -> tuple[int, int, int]:
+    """The ports of preview `number`: its web process, its Redis, its S3 server."""
+    first = FIRST_PORT + 10 * number
+    return first, first + 1, first + 2
 
 
 def database_of(name: str) -> str:

@@ -58,6 +58,32 @@ def open_(
 
 
 @app.command()
+def prove(name: Name, stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
+    """Check an open preview from outside, then send it a little load: exit code 1 if something is missed.
+
+    Checks of TLS, headers, sign-in, private paths, sockets and secrets in pages, on this preview alone; those
+    about hosts are for the stack (`slipway check`). `slipway:prove` of the stack says which severities and
+    which load; by default high and smoke. Reports go to .slipway/STACK/previews/NAME.
+
+    Examples:
+      slipway preview prove pr-12
+      slipway preview prove pr-12 --json
+    """
+    from slipway.preview.prove import prove_preview  # noqa: PLC0415
+
+    proved = prove_preview(live_stack(stack), name, progress(as_json=json))
+    if json:
+        emit_json(proved.as_json())
+    else:
+        for problem in proved.problems:
+            say(f"  {problem}")
+        sums = ", ".join(f"{count} {verdict}" for verdict, count in proved.checks.items())
+        say(f"preview {name}: checks: {sums or 'none'}; load: {proved.load or 'none'}")
+        say(f"reports: {proved.reports}")
+    raise typer.Exit(0 if proved.good else 1)
+
+
+@app.command()
 def close(name: Name, stack: Stack = DEFAULT_STACK, json: Json = False) -> None:
     """Close a preview: nothing of it stays but lines in the host's journal. Quiet if there is none.
 

@@ -1,8 +1,10 @@
 """Close previews: one by its name, or all that are older than the app lets them be."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 
 from slipway.build.manifest import Layer, load_manifest
+from slipway.part import PREVIEWS
 from slipway.preview.host import Closed, Listed, PreviewHost, Seen
 from slipway.preview.own import key_of
 from slipway.progress import Progress
@@ -28,6 +30,7 @@ def close_preview(live: LiveStack, name: str, progress: Progress) -> Closed:
         closed = host.close(name)
         with live.lease(wait_seconds=LEASE_SECONDS):
             tidy(live, host.listed().previews)
+        shutil.rmtree(live.state_dir / PREVIEWS / name, ignore_errors=True)
     return closed
 
 

@@ -25,6 +25,9 @@ class Seen(Reply):
     state: str
     step: str = ""
     build: str = ""
+    number: int = 0
+    nonce: str = ""
+    """Its secrets follow from the stack's key and from this."""
     url: str = ""
     opened: float = 0
     updated: float = 0
@@ -37,7 +40,7 @@ class Seen(Reply):
     def as_json(self, now: float) -> dict[str, object]:
         """As `slipway preview list --json` shows it; ages in seconds, by the host's clock."""
         return {
-            **self.model_dump(exclude={"builds", "opened", "updated"}),
+            **self.model_dump(exclude={"builds", "number", "nonce", "opened", "updated"}),
             "age_seconds": round(now - self.opened),
             "updated_seconds": round(now - self.updated) if self.updated else None,
         }

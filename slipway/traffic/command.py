@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
+from slipway.part import Part
 from slipway.reports import Reports
 from slipway.settings import BadInput, LoadSize, Project, SlipwayError
 from slipway.stack import LiveStack
@@ -75,12 +76,14 @@ class LoadOutcome(Reports):
         return [each.sentence for each in thresholds if each.verdict in ("fail", "no data")]
 
 
-def run(project: Project, load: LoadOptions, *, output: int | IO[str] | None = None) -> LoadOutcome:
+def run(
+    project: Project, load: LoadOptions, *, part: Part | None = None, output: int | IO[str] | None = None
+) -> LoadOutcome:
     """Load the stack and wait for the end. Ctrl-C and SIGTERM end it early, with the report so far.
 
-    `output` gets what the generator prints, live lines among it; default: standard error. Raises BadInput:
-    prod without `i_know`, no such profile, no locust, machines that cannot take part; SlipwayError: it ended
-    without a report.
+    `part`: a preview alone. `output` gets what the generator prints, live lines among it; default: standard
+    error. Raises BadInput: prod without `i_know`, no such profile, no locust, machines that cannot take part;
+    SlipwayError: it ended without a report.
     """
     if project.stack.name == PROD and not load.i_know:
         raise BadInput(
@@ -88,11 +91,11 @@ def run(project: Project, load: LoadOptions, *, output: int | IO[str] | None = N
             remedy="take a preview stack, or say --i-know",
         )
     _installed()
-    live = LiveStack(project)
+    live = LiveStack(project, part)
     target = _sized(target_of(live), load)
     seconds = profile_of(load.profile, target.app).seconds
     hosts = look_at(load.hosts, target, project.root)
-    folder = load.folder or project.state_dir / "load"
+    folder = load.folder or live.state_dir / "load"
     folder.mkdir(parents=True, exist_ok=True)
     Reports(folder).forget()
     options = ["--stack", project.stack.name, "--profile", load.profile]

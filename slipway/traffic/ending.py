@@ -19,6 +19,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
+from slipway.secrets.redact import Redactor
 from slipway.settings import Load, SlipwayError, printable
 from slipway.stack import LiveStack
 from slipway.traffic.progress import EVENTS_SECONDS, LINE_SECONDS, ReleaseEvents, live_line
@@ -185,7 +186,7 @@ def follow(environment: Environment, run: LoadRun, live: LiveStack | None, folde
         min_samples=run.profile.min_samples,
         url=run.target.url,
         release=_release(live),
-        redact=live.redact,
+        redact=Redactor({**live.secrets, **run.target.values}).text,  # a preview's values are its own
     )
     recorder = report_at_the_end(environment, order, run)
     annotations: list[ReleaseEvents] = []

@@ -118,6 +118,19 @@ def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
     )
     docker.run("cp", "-", f"{name}:/", stdin=as_tar(files))
     docker.run("start", name)
+    ends = time.monotonic() + 60
+    while not _greets(server.ssh_port):
+        assert time.monotonic() < ends, f"sshd of {server.name} does not answer"
+        time.sleep(0.2)
+
+
+def _greets(port: int) -> bool:
+    """Whether sshd answers; Docker accepts the connection before it does."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def _wait_for_sshd(server: PlainServer) -> None:

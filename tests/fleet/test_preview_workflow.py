@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fleet.checks.conftest import PROOF
-from tests.fleet.test_previews import Previews, previews
+from tests.fleet.previews import Previews
+from tests.fleet.test_previews import previews
 from tests.workflow import Done, Runner
 
 __all__ = ["previews"]
@@ -90,6 +91,8 @@ def repository(previews: Previews, tmp_path_factory: pytest.TempPathFactory) -> 
         r'commands = \["bun install.*\]', 'commands = ["test ! -e does-not-compile"]', toml.read_text()
     )
     toml.write_text(quick)
+    settings = previews.root / f"Pulumi.{previews.stack}.yaml"
+    settings.write_text(f"{settings.read_text()}  slipway:prove:\n    checks: high\n")
     made = Repository(
         previews.root,
         place,
@@ -135,16 +138,16 @@ def opened(repository: Repository) -> dict[str, Any]:
 def test_a_push_becomes_a_url_in_a_comment(
     repository: Repository, opened: dict[str, Any], previews: Previews
 ):
-    assert (
-        repository.comment
-        == f"Preview of {opened['commit']}: https://{NAME}.previews.localhost:{previews.port}"
-    )
+    url = f"https://{NAME}.previews.localhost:{previews.address.rpartition(':')[2]}"
+    where, _, proof = repository.comment.partition("\n\n")
+    assert where == f"Preview of {opened['commit']}: {url}"
+    assert re.fullmatch(r"Checks: \d\d pass\. Load: none\.", proof)
     assert previews.get(NAME).json()["status"] == "ok"
     assert previews.on("runuser -u postgres -- psql -XAt -d pv_pr_7 -c 'SELECT count(*) FROM added'") == "0"
 
 
 def test_it_has_the_env_that_the_pull_request_declares(opened: dict[str, Any], previews: Previews):
-    assert previews.env(NAME)["GREETING"] == "from the pull request"
+    assert previews.env_of(NAME)["GREETING"] == "from the pull request"
 
 
 def test_the_default_branch_is_not_taken_for_what_a_pull_request_built(
@@ -153,7 +156,7 @@ def test_the_default_branch_is_not_taken_for_what_a_pull_request_built(
     assert list(previews.bucket.list("inputs/")) == []
     other = previews.done("open", "by-hand")
     assert previews.get("by-hand").json()["build"] == other["build"] != previews.get(NAME).json()["build"]
-    assert "GREETING" not in previews.env("by-hand")
+    assert "GREETING" not in previews.env_of("by-hand")
     previews.done("close", "by-hand")
 
 
@@ -234,5 +237,4 @@ def test_a_pull_request_that_is_closed_leaves_nothing(repository: Repository, pr
     assert shipped["preview"].result == "success", shipped["preview"].log
     assert repository.comment == "The preview is closed, and nothing of it is left."
     assert previews.get(NAME).status_code == 421
-    after = previews.everything()
-    assert {kind: left for kind in before if (left := after[kind] - before[kind])} == {}
+    assert previews.left_since(before) == {}

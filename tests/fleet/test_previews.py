@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import ssl
 import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -19,11 +16,11 @@ import pytest
 from slipway.platforms.local.docker import Docker, find_docker
 from slipway.secrets import age
 from slipway.settings import open_project
-from slipway.stack import open_live
-from slipway.storage.bucket import Bucket
 from tests.debian import IMAGE
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway, start
 from tests.fleet.conftest import free_ports, refresh_app
+from tests.fleet.previews import Previews
 
 pytestmark = pytest.mark.fleet
 
@@ -50,74 +47,6 @@ headers = signed.sign(Credentials(access, secret), f"127.0.0.1:{port}")
 connection.request(method, path, body, headers)
 print(connection.getresponse().status)
 """
-FOLDERS = "/etc /srv /var/lib/slipway /var/lib/redis /var/lib/versitygw /var/cache /run/slipway /run/systemd"
-NOT_LEFT = (
-    "/invocation:|/run/systemd/(journal|sessions|users|inaccessible|propagate|transient|units)|/versitygw/data"
-    "|previews.lock"
-)
-"""What systemd and the fleet's own services write while they work; the bucket is listed by its keys."""
-PREVIEW_UNITS = "grep -E 'pv[0-9]|preview-' || true"
-MAPS = "/etc/haproxy/previews.map /etc/haproxy/preview-uploads.map"
-DATABASE_NAMES = (
-    "SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles"
-    " UNION SELECT pg_get_userbyid(member) || ' in ' || pg_get_userbyid(roleid) FROM pg_auth_members"
-)
-
-
-class Previews:
-    """A project whose stack `previews` is up."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.port = int(re.findall(r"https_port: (\d+)", (root / f"Pulumi.{STACK}.yaml").read_text())[0])
-
-    def done(self, *args: str) -> Any:
-        """What `slipway preview …` answers."""
-        ran = slipway(self.root, "preview", *args, "--stack", STACK, "--json", timeout=600)
-        assert ran.code == 0, ran.out + ran.err
-        return ran.json
-
-    def on(self, script: str) -> str:
-        return Docker().execute(f"{NAME}-{STACK}-one", script).strip()
-
-    def env(self, name: str, process: str = "web") -> dict[str, str]:
-        """The env of a running process of a preview."""
-        unit = self.on(f"ls /etc/systemd/system | grep -E '^slipway-pv[0-9]+-{process}@{name}-1.service$'")
-        script = f"tr '\\0' '\\n' < /proc/$(systemctl show -P MainPID {unit})/environ"
-        return dict(line.split("=", 1) for line in self.on(script).splitlines() if "=" in line)
-
-    def get(self, name: str, path: str = "/health") -> httpx.Response:
-        context = ssl.create_default_context(cafile=str(self.root / f".slipway/{STACK}/tls/ca.pem"))
-        host = f"{name}.{DOMAIN}"
-        with httpx.Client(verify=context) as client:
-            request = client.build_request(
-                "GET", f"https://127.0.0.1:{self.port}{path}", headers={"Host": host}
-            )
-            request.extensions["sni_hostname"] = host
-            return client.send(request)
-
-    @property
-    def bucket(self) -> Bucket:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.root)
-            return open_live(STACK).bucket
-
-    def everything(self) -> dict[str, set[str]]:
-        """What a preview could leave, by kind."""
-        kinds = "-type f -o -type l"
-        said = {
-            "files": f"find {FOLDERS} -xdev \\( {kinds} \\) -printf '%p\\n' | grep -vE '{NOT_LEFT}'",
-            "accounts": "cut -d: -f1 /etc/passwd /etc/group",
-            "database": f'runuser -u postgres -- psql -XAtc "{DATABASE_NAMES}"',
-            "units": f"systemctl list-units --all --plain --no-legend | awk '{{print $1}}' | {PREVIEW_UNITS}",
-            "ports": "ss -Hltn | awk '{print $4}'",
-            "proxy": f"for map in {MAPS}; do cat $map; echo show map $map | socat - /run/haproxy/admin.sock"
-            " | cut -d' ' -f2; done",
-        }
-        found = {kind: {*self.on(script).split("\n")} for kind, script in said.items()}
-        bucket = self.bucket
-        keys = {key for prefix in ("builds/", "inputs/", "layers/", "stacks/") for key in bucket.list(prefix)}
-        return {**found, "bucket": {key for key in keys if not key.endswith("lease.json")}}
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +60,12 @@ def previews() -> Generator[Previews]:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     (root / "age.key").write_text(f"{age.new_key()}\n")
-    ports = "".join(f"    {key}: {port}\n" for key, port in free_ports().items())
+    ports = free_ports()
+    lines = "".join(f"    {key}: {port}\n" for key, port in ports.items())
     (root / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\nmain: infra/\n")
     (root / f"Pulumi.{STACK}.yaml").write_text(
         f"config:\n  slipway:platform: local\n  slipway:app: board\n  slipway:domain: {DOMAIN}\n"
-        f"  slipway:previews: true\n  slipway:local:\n    one_host: true\n    image: {IMAGE}\n{ports}"
+        f"  slipway:previews: true\n  slipway:local:\n    one_host: true\n    image: {IMAGE}\n{lines}"
     )
     refresh_app(root)
     (root / "board/src/seed.ts").write_text(SEED)
@@ -145,7 +75,7 @@ def previews() -> Generator[Previews]:
         patch.setenv("SLIPWAY_AGE_KEY_FILE", str(root / "age.key"))
         up = slipway(root, "up", "--stack", STACK, timeout=900)
         assert up.code == 0, up.out + up.err
-        yield Previews(root)
+        yield Previews(root, STACK, DOMAIN, f"{NAME}-{STACK}-one", f"127.0.0.1:{ports['https_port']}")
         slipway(root, "down", "--volumes", "--stack", STACK)
 
 
@@ -159,15 +89,14 @@ def users(previews: Previews, name: str) -> list[str]:
 def test_open_answers_and_close_leaves_nothing(previews: Previews):
     before = previews.everything()
     opened = previews.done("open", "pr-1")
-    assert opened["url"] == f"https://pr-1.{DOMAIN}:{previews.port}"
+    assert opened["url"] == f"https://pr-1.{DOMAIN}:{previews.address.rpartition(':')[2]}"
     assert previews.get("pr-1").json()["status"] == "ok"
     assert len(users(previews, "pr-1")) == 1
     during = previews.everything()
     grown = {kind: during[kind] - before[kind] for kind in before}
     assert all(grown.values()), grown
     assert previews.done("close", "pr-1")["was_there"]
-    after = previews.everything()
-    assert {kind: left for kind in before if (left := after[kind] - before[kind])} == {}
+    assert previews.left_since(before) == {}
     assert previews.get("pr-1").status_code == 421
     assert not previews.done("close", "pr-1")["was_there"]
 
@@ -182,7 +111,7 @@ def two(previews: Previews) -> Generator[Previews]:
 
 
 def test_a_previews_roles_open_no_other_database(two: Previews):
-    mine, other = two.env("one")["DATABASE_URL"], two.env("two")["DATABASE_URL"]
+    mine, other = two.env_of("one")["DATABASE_URL"], two.env_of("two")["DATABASE_URL"]
     ask = "PGSSLROOTCERT=/etc/slipway/ca.pem psql -XAtc 'SELECT count(*) FROM users' '{}' 2>&1 || true"
     assert two.on(ask.format(mine)).isdecimal()
     name, theirs = mine.rpartition("/")[2].partition("?")[0], other.rpartition("/")[2].partition("?")[0]
@@ -195,7 +124,7 @@ def test_a_previews_roles_open_no_other_database(two: Previews):
 
 
 def test_a_previews_redis_password_opens_no_other_redis(two: Previews):
-    mine, other = (urlsplit(two.env(name)["REDIS_URL"]) for name in ("one", "two"))
+    mine, other = (urlsplit(two.env_of(name)["REDIS_URL"]) for name in ("one", "two"))
 
     def ask(at: SplitResult, password: str | None, *words: str) -> str:
         command = f"redis-cli -p {at.port} -a {password} --no-auth-warning {' '.join(words)}"
@@ -211,7 +140,7 @@ def test_a_previews_redis_password_opens_no_other_redis(two: Previews):
 
 
 def test_a_previews_bucket_account_reads_no_other_bucket(two: Previews):
-    one, other = two.env("one"), two.env("two")
+    one, other = two.env_of("one"), two.env_of("two")
 
     def ask(method: str, at: dict[str, str], account: dict[str, str]) -> str:
         port = at["S3_ENDPOINT"].rpartition(":")[2]
@@ -231,20 +160,20 @@ def test_a_previews_account_reads_no_other_env(two: Previews):
     assert "Permission denied" in two.on(script)
     said = two.on(f"runuser -u app-{user} -- ls /srv/slipway/previews/env 2>&1 || true")
     assert "Permission denied" in said
-    one, other = two.env("one"), two.env("two")
+    one, other = two.env_of("one"), two.env_of("two")
     assert one["JWT_SECRET"] != other["JWT_SECRET"]
 
 
 def test_open_twice_updates_keeps_the_data_and_seeds_once(two: Previews):
-    before, secret = users(two, "one"), two.env("one")["JWT_SECRET"]
+    before, secret = users(two, "one"), two.env_of("one")["JWT_SECRET"]
     (two.root / "board/public/note.txt").write_text("another build\n")
     updated = two.done("open", "one")
     assert not updated["fresh"]
     assert two.get("one").json()["build"] == updated["build"]
     assert two.get("two").json()["build"] != updated["build"]
     assert users(two, "one") == before
-    assert two.env("one")["JWT_SECRET"] == secret
-    assert two.env("two")["JWT_SECRET"] != secret
+    assert two.env_of("one")["JWT_SECRET"] == secret
+    assert two.env_of("two")["JWT_SECRET"] != secret
 
 
 def test_the_list_says_what_is_open_and_for_how_long(two: Previews):
@@ -289,8 +218,7 @@ def test_a_migration_that_fails_is_said_and_leaves_nothing_after_close(previews:
     assert listed["state"] == "failed"
     assert previews.get("bad").status_code == 421
     previews.done("close", "bad")
-    after = previews.everything()
-    assert {kind: left for kind in before if (left := after[kind] - before[kind])} == {}
+    assert previews.left_since(before) == {}
 
 
 def test_a_smoke_step_that_fails_keeps_a_new_preview_from_users(previews: Previews):
@@ -327,8 +255,7 @@ def test_ctrl_c_says_what_there_is_and_close_removes_it(previews: Previews):
     assert running.returncode == 130, out + err
     assert "interrupted: preview cut is" in json.loads(out)["error"]["message"]
     assert previews.done("close", "cut")["was_there"]
-    after = previews.everything()
-    assert {kind: left for kind in before if (left := after[kind] - before[kind])} == {}
+    assert previews.left_since(before) == {}
 
 
 def test_the_sweeper_closes_what_is_old_and_nothing_else(previews: Previews):
@@ -342,6 +269,31 @@ def test_the_sweeper_closes_what_is_old_and_nothing_else(previews: Previews):
     assert "new" in left
     assert "old" not in left
     previews.done("close", "new")
+
+
+@PROOF
+def test_a_preview_is_proved_by_itself_and_what_it_shows_to_scanners_is_named(previews: Previews):
+    previews.done("open", "proof")
+    proved = previews.run("prove", "proof").json
+    assert {*proved["checks"]} == {"pass"}
+    assert proved["checks"]["pass"] >= 45
+    assert proved["load"].startswith("smoke: ")
+    slow = ("load test, profile smoke: a threshold is missed", " ms (at most ")  # on a machine that is busy
+    assert [each for each in proved["problems"] if not any(word in each for word in slow)] == []
+    page = previews.root / "board/public/openapi.json"
+    page.write_text('{"openapi": "3.1.0", "paths": {}}')
+    try:
+        previews.done("open", "proof")
+    finally:
+        page.unlink()
+    missed = previews.run("prove", "proof")
+    assert missed.code == 1
+    assert "X5/docs-and-debugging-are-not-there: " in missed.json["problems"][0]
+    reports = Path(proved["reports"])
+    assert (reports / "checks/report.html").exists()
+    previews.done("close", "proof")
+    assert not reports.exists()
+    assert "there is no preview proof" in previews.run("prove", "proof").error
 
 
 def test_a_stack_that_carries_none_is_refused(previews: Previews):

@@ -29,6 +29,9 @@ if sys.argv[1] == "build":
     Path(sys.argv[sys.argv.index("--output") + 1]).mkdir()
 if sys.argv[1:3] == ["preview", "list"]:
     print(json.dumps({"previews": [{"name": name} for name in ("pr-7", "pr-8", "by-hand")]}))
+elif sys.argv[1:3] == ["preview", "prove"]:
+    print((place / "proof").read_text())
+    sys.exit('"problems": []' not in (place / "proof").read_text())
 elif "--json" in sys.argv:
     print(json.dumps({"url": "https://pr-7.previews.test"}))
 sys.exit(int((place / "exits").read_text()))
@@ -42,7 +45,14 @@ class Repository(Runner):
         self.slipway.write_text(STAND_IN)
         self.slipway.chmod(0o755)
         (self.place / "exits").write_text(str(exits))
+        self.proves()
         (self.place / "calls").unlink(missing_ok=True)
+
+    def proves(self, *problems: str) -> None:
+        """What `slipway preview prove` then says."""
+        checks = {"pass": 41, "fail": len(problems)} if problems else {"pass": 41}
+        proof = {"checks": checks, "load": "smoke: every threshold is met", "problems": problems}
+        (self.place / "proof").write_text(json.dumps(proof))
 
     def pull(self, **changed: Any) -> None:
         head = {"owner": "acme", "ref": "feature", "sha": COMMIT}
@@ -132,10 +142,32 @@ def test_what_was_built_is_opened_and_one_comment_says_where(repository: Reposit
         COMMIT,
         "--json",
     ]
-    assert repository.calls == [[wanted, sorted(SECRETS)]]
-    assert repository.comments() == [f"<!-- slipway preview -->\nPreview of {COMMIT}: {URL}\n"]
+    proves = ["preview", "prove", "pr-7", "--stack", "previews", "--json"]
+    assert repository.calls == [[wanted, sorted(SECRETS)], [proves, sorted(SECRETS)]]
+    said = f"Preview of {COMMIT}: {URL}\n\nChecks: 41 pass. Load: smoke: every threshold is met."
+    assert repository.comments() == [f"<!-- slipway preview -->\n{said}\n"]
     repository.built()
     assert len(repository.comments()) == 1
+
+
+def test_what_a_preview_misses_fails_the_job_and_is_said_as_text(repository: Repository):
+    """The app's own answers are in it: no pull request writes links and pictures into the comment."""
+    repository.proves("X2/framing-is-denied: <img src=x> ![](https://evil.test/p.png)")
+    done = repository.built()["preview"]
+    assert (done.result, done.steps["Open"], done.steps["Prove"]) == ("failure", "success", "failure")
+    (comment,) = repository.comments()
+    assert URL in comment
+    assert "Checks: 41 pass, 1 fail." in comment
+    assert "<pre>\nX2/framing-is-denied: &lt;img src=x&gt;" in comment
+
+
+@pytest.mark.parametrize("said", [json.dumps({"error": {"message": "a problem"}}), "", "a problem"])
+def test_a_preview_that_cannot_be_proved_is_said_to_be_open(said: str, repository: Repository):
+    (repository.place / "proof").write_text(said)
+    assert repository.built()["preview"].result == "failure"
+    (comment,) = repository.comments()
+    assert URL in comment
+    assert "It could not be proved" in comment
 
 
 def test_a_comment_that_somebody_else_wrote_is_left_alone(repository: Repository):
@@ -206,8 +238,7 @@ def test_an_artifact_does_not_choose_which_preview_it_becomes(repository: Reposi
     for name in ("number", "NUMBER", "pr-8"):
         (repository.artifacts / "build" / name).write_text("8")
     repository.built()
-    (((_, _, name, *_), _),) = repository.calls
-    assert name == "pr-7"
+    assert {name for (_, _, name, *_), _ in repository.calls} == {"pr-7"}
 
 
 def test_a_pull_request_that_is_closed_has_its_preview_closed(repository: Repository):

@@ -29,6 +29,7 @@ def a_host(name, role):
 class Live:
     stack = SimpleNamespace(purpose="preview")
     app = SimpleNamespace(checks=Checks())
+    part = None
     name, url, release = "paper", "https://paper.example", 7
     outputs = SimpleNamespace(hosts=[a_host("web1", "web"), a_host("web2", "web"), a_host("data1", "data")])
     state_dir = Path("state")
@@ -37,7 +38,7 @@ class Live:
     def redact(self, text):
         return text.replace("{CANARY}", "***")
 
-plugin.open_live = lambda name: Live()
+plugin.open_live = lambda name, part: Live()
 Live.secrets = {{}}
 
 @pytest.fixture(scope="session")
