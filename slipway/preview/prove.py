@@ -1,9 +1,7 @@
 """Prove a preview that is open: the checks that judge one by itself, then a load test of it alone."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 from hosts.agent.preview_record import ports_of
 from slipway import checking
@@ -28,7 +26,7 @@ class Proved:
     url: str
     build: str
     good: bool
-    checks: Mapping[str, int]
+    checks: dict[str, int]
     """How many checks came to each verdict; empty: none was wanted."""
     load: str
     """What the load test came to; empty: none was wanted."""
@@ -64,7 +62,7 @@ def prove_preview(live: LiveStack, name: str, progress: Progress) -> Proved:
     counts, load, problems = dict[str, int](), "", list[str]()
     if wanted.checks != "none":
         with progress.phase("checks"):
-            counts, problems = _by_checks(live, part, wanted, folder / "checks")
+            counts, problems = _by_checks(live, part, wanted.checks, folder / "checks")
     if wanted.load != "none":
         with progress.phase("load"):
             load, missed = _by_load(live, part, wanted, folder / "load")
@@ -73,8 +71,9 @@ def prove_preview(live: LiveStack, name: str, progress: Progress) -> Proved:
     return Proved(name, part.outputs.url, build, not problems, counts, load, said, str(folder))
 
 
-def _by_checks(live: LiveStack, part: Part, wanted: Prove, folder: Path) -> tuple[dict[str, int], list[str]]:
-    severity = cast("checking.Severity", wanted.checks)
+def _by_checks(
+    live: LiveStack, part: Part, severity: checking.Severity, folder: Path
+) -> tuple[dict[str, int], list[str]]:
     with _log(folder).open("w") as output:
         checked = checking.run(live.project, severity=severity, folder=folder, part=part, output=output)
     verdicts = [str(each["verdict"]) for each in checked.document.get("results", [])]
