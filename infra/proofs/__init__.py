@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.proofs.agreement import agreement
+from infra.proofs.agreement import agreement, presence
 from infra.proofs.documents import documents
 from infra.proofs.grammar import grammar
 from infra.proofs.problem import Problem
@@ -15,6 +15,9 @@ PROOFS = (grammar, documents, reachability, agreement)
 
 
 def prove(graph: Graph) -> Iterator[Problem]:
-    """Every problem that a proof finds in `graph`."""
+    """Every problem that a proof finds in `graph`. What is left out comes first: no proof could read on."""
+    if missing := list(presence(graph)):
+        yield from missing
+        return
     for proof in PROOFS:
         yield from proof(graph)

@@ -99,6 +99,9 @@ def listeners_lead_to_hosts(facts: Facts) -> Iterator[Said]:
             for each in facts.graph.of(_RULE)
             if first(each.inputs.get("listenerArn")) == listener.address
         ]
+        does = [each.get("type") for each in entries(listener.inputs.get("defaultActions"))]
+        if rules and "forward" not in does:
+            yield rules[0], "listenerArn", f"is on port {port}, which forwards nothing"
         priorities = [each.inputs.get("priority") for each in rules]
         if len(set(priorities)) < len(priorities):
             yield listener, "", f"two rules have one priority: {priorities}"

@@ -85,6 +85,7 @@ NAMES: tuple[tuple[str, str, str, str], ...] = (
 """Inputs that name another resource of the stack: type and path, and the type and input that has the name."""
 UNIQUE = ("name", "bucket", "identifier", "replicationGroupId", "configurationSetName")
 """Physical names: two resources of one type with the same would replace or refuse each other."""
+_RECORD = "aws:route53/record:Record"
 _PER_PARENT = {"aws:iam/rolePolicy:RolePolicy", "aws:autoscaling/lifecycleHook:LifecycleHook"}
 
 
@@ -131,7 +132,13 @@ def names_are_unique(facts: Facts) -> Iterator[Said]:
                 key == "bucket"
             ) or (key == "bucket" and resource.type != _BUCKET):  # fmt: skip
                 continue
-            other = seen.setdefault((resource.type, key, value), resource)
+            # A zone has records of several types under one name.
+            kind = (
+                f"{resource.type} {resource.inputs.get('type')}"
+                if resource.type == _RECORD
+                else resource.type
+            )
+            other = seen.setdefault((kind, key, value), resource)
             if other is not resource:
                 yield resource, key, f"{value!r} is the name of {other.name} as well"
 

@@ -12,6 +12,7 @@ from infra.proofs.facts import Facts, Said, services
 from infra.proofs.network_map import first
 from infra.proofs.published import PUBLISHED
 from infra.recording.graph import Resource
+from slipway.settings.alerts_table import ALERTS
 
 _ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 _FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
@@ -207,6 +208,46 @@ def alarms_reach_someone(facts: Facts) -> Iterator[Said]:
             yield topic, "", "no address is subscribed: alarms reach no one"
 
 
+_PARTS: dict[str, str] = {
+    "balancer": "aws:lb/loadBalancer:LoadBalancer", "targets": "aws:lb/targetGroup:TargetGroup",
+    "firewall": "aws:wafv2/webAcl:WebAcl", "certificate": "aws:acm/certificate:Certificate",
+    "cache": _CACHE, "database": _INSTANCE, "database_log": _INSTANCE, "proxy": "aws:rds/proxy:Proxy",
+    "hosts": "aws:autoscaling/group:Group", "groups": "aws:autoscaling/group:Group",
+}  # fmt: skip
+"""Type of the resource that a part of the alert table is; others depend on what the app reports."""
+
+
+def alarms_are_the_tables(facts: Facts) -> Iterator[Said]:
+    """Each alert of the table has its alarm where the stack has the part, as the table says it."""
+    alarms: dict[str, list[Resource]] = {}
+    for each in facts.graph.of(_ALARM):
+        alarms.setdefault(re.sub(r"-\d+$", "", each.name), []).append(each)
+        if not str(each.inputs.get("name")).startswith(f"{facts.fleet}-"):
+            yield (
+                each,
+                "name",
+                f"does not begin with {facts.fleet}-: the first release could not switch it on",
+            )
+    for alert in ALERTS:
+        watch, found = alert.cloudwatch, alarms.get(f"alarms-{alert.id}", [])
+        if watch is None:
+            continue
+        parts = [_PARTS.get(metric.of) for metric in watch.metrics.values()]
+        if not found and all(part and facts.graph.of(part) for part in parts):
+            yield None, "", f"no alarm watches for {alert.id}"
+        wanted = {
+            "comparisonOperator": "LessThanThreshold" if alert.below else "GreaterThanThreshold",
+            "evaluationPeriods": watch.periods, "datapointsToAlarm": watch.breaching,
+            "treatMissingData": watch.missing,
+        }  # fmt: skip
+        for alarm in found:
+            for name, value in wanted.items():
+                if alarm.inputs.get(name) != value:
+                    yield alarm, name, f"is {alarm.inputs.get(name)!r}: the table of alerts has {value!r}"
+            if not isinstance(alarm.inputs.get("threshold"), int | float):
+                yield alarm, "threshold", "has none"
+
+
 def logs_have_a_group(facts: Facts) -> Iterator[Said]:
     """Log groups are called what the services that write them demand."""
     names = _values(facts, _LOG, "name")
@@ -232,5 +273,5 @@ def logs_have_a_group(facts: Facts) -> Iterator[Said]:
 
 AGREEMENTS = (
     metrics_are_published, every_node_is_watched, alarms_can_be_raised, alarms_reach_someone,
-    logs_have_a_group,
+    alarms_are_the_tables, logs_have_a_group,
 )  # fmt: skip

@@ -383,6 +383,8 @@ ROWS = (
         source=f"{API}sns/latest/api/API_Subscribe.html"),
     Row(_MAIL, "endpoint", form=r"[^@\s]+@[^@\s]+\.[^@\s]+|arn:.*|https?://.*",
         source=f"{API}sns/latest/api/API_Subscribe.html"),
+    Row("aws:route53/record:Record", "records", "route53.ChangeResourceRecordSets/ChangeBatch/Changes/"
+        "ResourceRecordSet/ResourceRecords/Value"),
     Row("aws:route53/record:Record", "zoneId", form=r"[A-Z0-9]{1,32}",
         source=f"{API}Route53/latest/APIReference/API_ChangeResourceRecordSets.html"),
     Row("aws:ssm/parameter:Parameter", "value", most=4096,

@@ -57,6 +57,39 @@ def without_statement(name: str, sid: str) -> Change:
     return change
 
 
+def without_action(name: str, sid: str, action: str) -> Change:
+    """A policy whose statement `sid` no longer names `action`."""
+
+    def change(said: dict[str, Any]) -> None:
+        assert action in said["Action"], f"{sid} names no {action}"
+        said["Action"] = [each for each in said["Action"] if each != action]
+
+    return with_statement(name, sid, change)
+
+
+def without_condition(name: str, sid: str, key: str) -> Change:
+    """A policy whose statement `sid` no longer compares `key`."""
+
+    def change(said: dict[str, Any]) -> None:
+        assert any(key in keys for keys in said["Condition"].values()), f"{sid} compares no {key}"
+        left = {op: {k: v for k, v in keys.items() if k != key} for op, keys in said["Condition"].items()}
+        said["Condition"] = {op: keys for op, keys in left.items() if keys}
+
+    return with_statement(name, sid, change)
+
+
+def with_statement(name: str, sid: str, change: Callable[[dict[str, Any]], None]) -> Change:
+    """A policy whose statement `sid` is changed."""
+
+    def changed(resource: Resource) -> Resource:
+        document = json.loads(resource.inputs[name])
+        (said,) = [each for each in document["Statement"] if each.get("Sid") == sid]
+        change(said)
+        return replace(resource, inputs={**resource.inputs, name: json.dumps(document)})
+
+    return changed
+
+
 def parameter(which: str, **changes: str) -> Change:
     """A parameter group with one parameter changed."""
 
@@ -345,5 +378,81 @@ MISTAKES: dict[str, tuple[str, Change]] = {
         "front-rules-limit", given("rules.0.expression", '(http.host eq "example.com")'),
     ),
     "a reference to nothing": ("edge-web-targets", given("vpcId", "${aws_vpc.main.id}")),
+    # What each role needs, and what it must not get
+    "a release that deletes no old builds": ("identity-deploy-policy", without_action("policy", "Builds", "s3:DeleteObject")),
+    "a release that cannot say which boot secret is current": (
+        "identity-deploy-policy", without_action("policy", "WriteBootSecrets", "secretsmanager:UpdateSecretVersionStage"),
+    ),
+    "a release that cannot encrypt": ("identity-deploy-policy", without_action("policy", "UseKey", "kms:GenerateDataKey")),
+    "snapshots that are never deleted": (
+        "identity-deploy-policy", without_action("policy", "SnapshotBeforeMigration", "rds:DeleteDBSnapshot"),
+    ),
+    "a host whose drain is never over": ("identity-worker-policy", without_statement("policy", "Leave")),
+    "hosts that Session Manager cannot call": (
+        "identity-web-policy", without_action("policy", "Sessions", "ssmmessages:OpenControlChannel"),
+    ),
+    "hosts that cannot become the app": ("identity-web-policy", without_statement("policy", "ActAsApp")),
+    "an app that cannot delete an upload": ("identity-app-policy", without_action("policy", "Uploads", "s3:DeleteObject")),
+    "a pull request that may read secrets": (
+        "identity-preview-policy", without_action("policy", "SeeNoData", "secretsmanager:GetSecretValue"),
+    ),
+    "a host that may pass roles on": ("identity-worker-policy", without_statement("policy", "NoRolePassed")),
+    "a host with others' keys": ("identity-web-policy", without_action("policy", "NotOthersKeys", "kms:Decrypt")),
+    "sessions with any document": (
+        "identity-deploy-policy", without_condition("policy", "StartSessions", "ssm:SessionDocumentAccessCheck"),
+    ),
+    "a key for every service": ("identity-worker-policy", without_condition("policy", "UseKey", "kms:ViaService")),
+    "mail from any address": ("identity-app-policy", without_condition("policy", "SendMail", "ses:FromAddress")),
+    "an app's role for the whole account": (
+        "identity-app-role", without_condition("assumeRolePolicy", "Hosts", "aws:PrincipalArn"),
+    ),
+    "a bucket that speaks TLS 1.0": ("storage-uploads-policy", without_statement("policy", "OnlyModernTls")),
+    "a bucket for other fleets": (
+        "storage-builds-policy", without_condition("policy", "NotOtherFleets", "aws:PrincipalTag/slipway:fleet"),
+    ),
+    "objects without what guards their bucket": (
+        "storage-logs-policy", text("policy", '"arn:aws:s3:::board-prod-logs-123456789012/*"', '"arn:aws:s3:::board-prod-logs-123456789012"'),
+    ),
+    "a boot secret for hosts of every role": ("vault-boot-web-policy", without_statement("policy", "NotOtherRoles")),
+    "a boot secret for another role": ("vault-boot-web-policy", text("policy", '"web"', '"worker"')),
+    "a topic by plain HTTP": ("alarms-topic-policy", without_statement("policy", "OnlyTls")),
+    "notifiers of any account": ("vault-key", without_condition("policy", "Notifiers", "aws:SourceAccount")),
+    "disks that may not be decrypted": ("vault-key", without_action("policy", "HostDisks", "kms:Decrypt")),
+    "grants for whomever": ("vault-key", without_condition("policy", "HostDiskGrants", "kms:GrantIsForAWSResource")),
+    # One of each for each, and nothing left out
+    "the encryption of another bucket": (
+        "storage-builds-encryption", given("bucket", "${aws_s3_bucket.storage-uploads-bucket.id}"),
+    ),
+    "the owner of another bucket": ("audit-trail-owner", given("bucket", "${aws_s3_bucket.storage-logs-bucket.id}")),
+    "a secret without its policy": ("vault-app-policy", gone),
+    "routes of the other zone": (
+        "network-data-b-routes", given("subnetId", "${aws_subnet.network-data-a.id}"),
+    ),
+    "a hook on the other group": ("compute-web-leaving", given("autoscalingGroupName", "board-prod-worker")),
+    "Cloudflare at Redis": (
+        "edge-from-443-3", given("securityGroupId", "${aws_security_group.cache-group.id}"),
+    ),
+    "a port that is closed to one of Cloudflare's ranges": ("edge-from-80-3", gone),
+    "private paths refused where nothing is served": (
+        "listeners-private-2", given("listenerArn", "${aws_lb_listener.listeners-http.arn}"),
+    ),
+    "a group of the default network": ("cache-group", dropped("vpcId")),
+    "a database with RDS' own parameters": ("database-instance", dropped("parameterGroupName")),
+    "a gateway where an interface was meant": ("network-endpoints-ssm", dropped("vpcEndpointType")),
+    "logs with AWS's own key": ("compute-worker-log", dropped("kmsKeyId")),
+    "insights with AWS's own key": ("database-instance", dropped("performanceInsightsKmsKeyId")),
+    "HTTPS without a certificate": ("listeners-https", dropped("certificateArn")),
+    "hosts of no type": ("compute-web-template", dropped("instanceType")),
+    "scaling by nothing": ("compute-web-scaling", dropped("targetTrackingConfiguration")),
+    "mail without a priority": ("mail-proof-mail-from", dropped("priority")),
+    "a subnet of no size": ("network-data-a", dropped("cidrBlock")),
+    "a proxy for no database": ("database-proxy-target", dropped("dbInstanceIdentifier")),
+    "a trail that may not encrypt": ("vault-key", without_action("policy", "Trail", "kms:GenerateDataKey*")),
+    "an alarm that no release finds": ("alarms-no-host", given("name", "no-host")),
+    "an alarm without a threshold": ("alarms-redis-memory", dropped("threshold")),
+    "an alarm at the first bad minute": ("alarms-latency-p95", given("datapointsToAlarm", 1)),
+    "an alarm the wrong way round": ("alarms-no-host", given("comparisonOperator", "GreaterThanThreshold")),
+    "silence that is no alarm": ("alarms-no-host", given("treatMissingData", "notBreaching")),
+    "a table of alerts with a hole": ("alarms-database-storage", gone),
 }  # fmt: skip
 """By what it is: the resource's logical name, and the change. `None` takes the resource away."""

@@ -122,6 +122,10 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
     "without a budget": ({"aws": {"budget": None}}, "aws:budgets/"),
     "without a trail": ({"aws": {"audit": False}}, "aws:cloudtrail/"),
     "with uploads on R2": ({"cloudflare": {"uploads": "r2"}}, "aws:s3/bucketCorsConfiguration"),
+    "without endpoints": ({"aws": {"network": {"endpoints": False}}}, ""),
+    "without the real-time Worker": (
+        {"cloudflare": {"worker": False}, "env": None}, "cloudflare:index/workersScript",
+    ),
     "in three zones": ({"aws": {"network": {"zones": 3}}}, ""),
     "elsewhere": ({"aws": {"region": "eu-central-1"}}, ""),
 }  # fmt: skip
@@ -139,6 +143,7 @@ def test_the_program_makes_every_kind_of_stack(project: Path, graphs: dict[str, 
         assert any(each.type.startswith(absent) for each in graphs["prod"])
         assert not any(each.type.startswith(absent) for each in graph)
     assert [str(each) for each in judge(World(graph, "production"), RULES)] == []
+    assert [str(each) for each in prove(graph)] == []
     assert [each for resource in graph for each in breaches(resource)] == []
 
 
