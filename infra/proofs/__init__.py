@@ -20,4 +20,8 @@ def prove(graph: Graph) -> Iterator[Problem]:
         yield from missing
         return
     for proof in PROOFS:
-        yield from proof(graph)
+        try:
+            yield from proof(graph)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as wrong:
+            what = f"has a value that {proof.__name__} cannot read: {wrong}"
+            yield Problem("grammar", None, "", what, f"infra/proofs/{proof.__name__}.py")

@@ -118,6 +118,40 @@ def everything_is_about_the_site(facts: Facts) -> Iterator[Said]:
         yield None, "", "no record leads to the load balancer"
 
 
+ALWAYS: tuple[tuple[str, str, object], ...] = (
+    ("cloudflare:index/authenticatedOriginPullsSettings:AuthenticatedOriginPullsSettings", "enabled", True),
+    ("cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain", "enabled", False),
+    ("cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain", "previewsEnabled", False),
+    ("cloudflare:index/ruleset:Ruleset", "kind", "zone"),
+)
+"""By type and input, the only value that the site's front may have: closed, or it is no front."""
+RECORDS = {"A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT"}
+
+
+def one_zone_and_account(facts: Facts) -> Iterator[Said]:
+    """Everything at Cloudflare is in one zone and one account, and switched on or off as it must be."""
+    ours = [each for each in facts.graph if each.type.startswith("cloudflare:")]
+    for name in ("zoneId", "accountId"):
+        given = [str(each.inputs[name]) for each in ours if name in each.inputs]
+        usual = max(given, key=given.count, default="")
+        for each in ours:
+            value = str(each.inputs.get(name, usual))
+            if value != usual or (value and not re.fullmatch(r"[0-9a-f]{32}", value)):
+                yield each, name, f"{value} is not the {name} of the others, 32 hexadecimal digits"
+    for token, name, value in ALWAYS:
+        for each in facts.graph.of(token):
+            if each.inputs.get(name) != value:
+                yield each, name, f"is {each.inputs.get(name)!r}: must be {value!r}"
+    for ruleset in facts.graph.of("cloudflare:index/ruleset:Ruleset"):
+        for rule in entries(ruleset.inputs.get("rules")):
+            if rule.get("enabled") is False:
+                yield ruleset, "rules", f"{rule.get('ref')} is switched off"
+    for record in facts.graph.of(_DNS):
+        kind = str(record.inputs.get("type"))
+        if kind not in RECORDS and "${" not in kind:
+            yield record, "type", f"{kind} is no type of record"
+
+
 def the_worker_fits(facts: Facts) -> Iterator[Said]:
     """Its class is the one that its binding and its migration name, and its domain leads to it."""
     for script in facts.graph.of(_WORKER):
@@ -134,10 +168,18 @@ def the_worker_fits(facts: Facts) -> Iterator[Said]:
         day = str(script.inputs.get("compatibilityDate"))
         if not re.fullmatch(r"20\d\d-\d\d-\d\d", day) or date.fromisoformat(day) > date.today():
             yield script, "compatibilityDate", f"{day} is no date in the past"
+        if not re.search(r"\.(m?js|wasm|py)$", str(script.inputs.get("mainModule"))):
+            yield script, "mainModule", f"{script.inputs.get('mainModule')} is no module"
     scripts = {str(each.inputs.get("scriptName")) for each in facts.graph.of(_WORKER)}
+    for each in facts.graph.of("cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"):
+        if each.inputs.get("scriptName") not in scripts:
+            yield each, "scriptName", f"{each.inputs.get('scriptName')} is no Worker of the stack"
     for domain in facts.graph.of("cloudflare:index/workersCustomDomain:WorkersCustomDomain"):
         if domain.inputs.get("service") not in scripts:
             yield domain, "service", f"{domain.inputs.get('service')} is no Worker of the stack"
 
 
-AGREEMENTS = (settings_exist, names_lead_to_the_site, everything_is_about_the_site, the_worker_fits)
+AGREEMENTS = (
+    settings_exist, names_lead_to_the_site, everything_is_about_the_site, one_zone_and_account,
+    the_worker_fits,
+)  # fmt: skip

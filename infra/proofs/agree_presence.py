@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from infra.policies.reading import texts
+from infra.policies.reading import entries, texts
 from infra.proofs.facts import Facts, Said
 from infra.proofs.network_map import first
 from infra.recording.graph import Resource
@@ -143,7 +143,16 @@ def _within(cidr: str, network: str) -> bool:
     return one.version == other.version and one.subnet_of(other)  # pyright: ignore[reportArgumentType]
 
 
+def uploads_are_for_the_site(facts: Facts) -> Iterator[Said]:
+    """Browsers may use the uploads bucket from pages of the site, and of no other."""
+    url = str(facts.graph.outputs.get("url"))
+    for each in facts.graph.of("aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"):
+        for rule in entries(each.inputs.get("corsRules")):
+            if url not in texts(rule.get("allowedOrigins")):
+                yield each, "corsRules", f"the site, {url}, is none of {texts(rule.get('allowedOrigins'))}"
+
+
 AGREEMENTS = (
     everything_is_encrypted_with_our_key, everything_has_its_companions,
-    the_site_is_open_where_it_should_be,
+    the_site_is_open_where_it_should_be, uploads_are_for_the_site,
 )  # fmt: skip

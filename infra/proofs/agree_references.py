@@ -80,6 +80,8 @@ NAMES: tuple[tuple[str, str, str, str], ...] = (
     ("aws:s3/bucketObjectv2:BucketObjectv2", "bucket", _BUCKET, "bucket"),
     ("aws:sesv2/configurationSetEventDestination:ConfigurationSetEventDestination", "configurationSetName",
      _SES, "configurationSetName"),
+    ("aws:sesv2/emailIdentityMailFromAttributes:EmailIdentityMailFromAttributes", "emailIdentity",
+     "aws:sesv2/emailIdentity:EmailIdentity", "emailIdentity"),
     ("aws:sesv2/emailIdentity:EmailIdentity", "configurationSetName", _SES, "configurationSetName"),
 )  # fmt: skip
 """Inputs that name another resource of the stack: type and path, and the type and input that has the name."""

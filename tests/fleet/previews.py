@@ -90,7 +90,7 @@ class Previews:
             "proxy": f"for map in {MAPS}; do cat $map; echo show map $map | socat - /run/haproxy/admin.sock"
             " | cut -d' ' -f2; done",
         }
-        found = {kind: {*self.on(script).split("\n")} for kind, script in said.items()}
+        found = {kind: {*self.on(script).split("\n")} - {""} for kind, script in said.items()}
         bucket = self.bucket
         keys = {key for prefix in ("builds/", "inputs/", "layers/", "stacks/") for key in bucket.list(prefix)}
         return {**found, "bucket": {key for key in keys if not key.endswith("lease.json")}}

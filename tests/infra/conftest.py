@@ -12,8 +12,16 @@ from infra.recording.sandbox import install as make_cloudflare_lean
 from slipway.settings import open_project
 from tests.infra.emulator.ahead import emulator_ahead, pytest_collection_modifyitems
 from tests.infra.emulator.applied import applied, emulator
+from tests.infra.emulator.second import second, second_ahead
 
-__all__ = ["applied", "emulator", "emulator_ahead", "pytest_collection_modifyitems"]
+__all__ = [
+    "applied",
+    "emulator",
+    "emulator_ahead",
+    "pytest_collection_modifyitems",
+    "second",
+    "second_ahead",
+]
 
 make_cloudflare_lean()
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,6 +19,9 @@ def emulator_ahead(request: pytest.FixtureRequest) -> None:
     if any(map(_needs_the_emulator, request.session.items)):
         with suppress(Exception, pytest.skip.Exception):
             request.getfixturevalue("emulator").begin()
+    if any("second" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        with suppress(Exception, pytest.skip.Exception):
+            request.getfixturevalue("second_ahead")
 
 
 def _needs_the_emulator(item: pytest.Item) -> bool:
