@@ -223,6 +223,7 @@ def _places(facts: Facts) -> Mapping[str, str]:
         found = facts.named(named, token, "bucket" if token == _BUCKET else "name")
         return f"${{{found.address}.arn}}" if found else ""
 
+    app = f"{facts.fleet}-app"  # an app that uses nothing of AWS has no role
     uploads = address(_BUCKET, f"{facts.fleet}-uploads-{facts.account}")
     key = next((f"${{{each.address}.arn}}" for each in facts.graph.of("aws:kms/key:Key")), "")
     mail = next((each.inputs.get("emailIdentity") for each in facts.graph.of(
@@ -247,7 +248,7 @@ def _places(facts: Facts) -> Mapping[str, str]:
         "session": facts.arn("ssm", "session/${aws:userid}-1"),
         "logs": facts.arn("logs", f"log-group:/{facts.path}/web:log-stream:x"),
         "groups": facts.arn("autoscaling", "autoScalingGroup:x:autoScalingGroupName/"),
-        "app_role": f"arn:aws:iam::{facts.account}:role/{facts.fleet}-app",
+        "app_role": f"arn:aws:iam::{facts.account}:role/{app}" if facts.named(app, _ROLE, "name") else "",
         "mail": facts.arn("ses", f"identity/{mail}") if mail else "",
         "mail_rules": facts.arn("ses", f"configuration-set/{facts.fleet}") if mail else "",
     }
