@@ -80,10 +80,9 @@ __all__ = [
 
 
 class LiveStack:
-    """One stack of one project. Reading changes nothing; to change something, take the lease."""
+    """One stack of one project, or a part of it. Reading changes nothing; to change it, take the lease."""
 
     def __init__(self, project: Project, part: Part | None = None) -> None:
-        """`part`: only this part of it, a preview."""
         self.project = part.of(project) if part else project
         self.part = part
         self.absent: Mapping[str, str] = {}
@@ -177,8 +176,7 @@ class LiveStack:
     @property
     def plain_address(self) -> tuple[str, int]:
         """Host and port that answer plain HTTP with a redirect to HTTPS."""
-        host, _ = self.address
-        return host, self.platform.plain_port
+        return self.address[0], self.platform.plain_port
 
     @property
     def cheap_path(self) -> str:
@@ -390,10 +388,9 @@ class LiveStack:
 
 
 def open_live(stack: str, part: int | None = None) -> LiveStack:
-    """The stack called `stack` of the project in or above the current folder.
+    """The stack called `stack` of the project in or above the working directory; of it, the `part` given.
 
-    `part`: only the part of it that this descriptor hands over. Raises BadInput: no such stack, or settings
-    that cannot be read.
+    Raises BadInput: no such stack, or settings that cannot be read.
     """
     return LiveStack(open_project(stack), None if part is None else part_from(part))
 
