@@ -10,7 +10,7 @@ from pyinfra.facts.deb import DebPackages
 from pyinfra.facts.server import Command
 from pyinfra.operations import apt, server
 
-from hosts import acme, app, aws, base, previews, serving
+from hosts import acme, app, aws, base, previews, redis_tls, serving
 from hosts.data import backup, pgbouncer, postgres, redis, s3
 from hosts.operations import install
 from hosts.plan import SETUP_DIGEST, FleetPlan
@@ -46,7 +46,8 @@ def deploys(plan: FleetPlan, host: Host) -> tuple[Deploy, ...]:
     """What every host has, each part of the roles once, and what only some fleets have."""
     parts = dict.fromkeys(part for role, its in ROLES.items() if host.is_any(role) for part in its)
     certificate: tuple[Deploy, ...] = (acme,) if acme.wanted(plan, host) else ()
-    return (base, *parts, *certificate, *((aws,) if plan.hosts_come_and_go else ()))
+    redis: tuple[Deploy, ...] = (redis_tls,) if redis_tls.wanted(plan, host) else ()
+    return (base, *parts, *redis, *certificate, *((aws,) if plan.hosts_come_and_go else ()))
 
 
 def packages(plan: FleetPlan, host: Host) -> list[str]:

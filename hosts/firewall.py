@@ -11,7 +11,7 @@ from pyinfra.operations import systemd
 from hosts.agent.accounts import FIRST, LAST
 from hosts.agent.units import METADATA
 from hosts.operations import install, on_change
-from hosts.plan import WEB_PORT, WEB_TLS_PORT, FleetPlan
+from hosts.plan import REDIS_PORT, REDIS_TLS_PORT, WEB_PORT, WEB_TLS_PORT, FleetPlan
 from hosts.render import render
 from hosts.units import at_boot, unit
 from slipway.settings import Host, Role
@@ -39,7 +39,8 @@ OPENINGS = (
     Opening("web", WEB_TLS_PORT, ("edge",), "requests and health checks by TLS"),
     Opening("data", 5432, ("web", "worker"), "postgresql: migrations"),
     Opening("data", 6432, ("web", "worker"), "pgbouncer"),
-    Opening("data", 6379, ("web", "worker"), "redis"),
+    Opening("data", REDIS_PORT, ("web", "worker"), "redis"),
+    Opening("data", REDIS_TLS_PORT, ("web", "worker"), "redis by TLS"),
     Opening("data", 7070, ("edge", "web", "worker"), "s3"),
 )
 
@@ -72,8 +73,12 @@ def rules(plan: FleetPlan, host: Host) -> list[str]:
 
 def openings(plan: FleetPlan, host: Host) -> list[Opening]:
     """The openings of `host`."""
-    its = [opening for opening in OPENINGS if host.is_any(opening.role)]
-    return [opening for opening in its if opening.port != WEB_TLS_PORT or plan.tls_to_web]
+    shut = {
+        *(() if plan.tls_to_web else (WEB_TLS_PORT,)),
+        *(() if plan.outputs.redis_clients else (REDIS_TLS_PORT,)),
+        *(() if plan.redis_in_plain else (REDIS_PORT,)),
+    }
+    return [opening for opening in OPENINGS if host.is_any(opening.role) and opening.port not in shut]
 
 
 def _ssh_ports(plan: FleetPlan, host: Host) -> list[int]:

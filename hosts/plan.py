@@ -22,6 +22,9 @@ APPLIED = "/var/cache/slipway/applied"
 WEB_PORT, WEB_TLS_PORT = 8_080, 8_443
 """Where a web host takes the edge's requests: plain, and by TLS."""
 
+REDIS_PORT, REDIS_TLS_PORT = 6_379, 6_380
+"""Where a data host takes what is for Redis: plain, and by TLS."""
+
 BLUE_PORT = 21_000
 GREEN_PORT = 22_000
 """Instance i (from 1) of the web process listens on 127.0.0.1, on its slot's port + i."""
@@ -100,6 +103,10 @@ class FleetPlan:
     and with `tls_to_web` for web hosts."""
     tls_to_web: bool = False
     """Does the edge reach web hosts by TLS, each by a certificate of `host_pems`?"""
+    redis_pems: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Host name to the certificate and key by which it shows Redis' host who it is, where that is by TLS."""
+    redis_in_plain: bool = True
+    """May hosts reach Redis on another one in plain? Beside TLS, for releases of before that do."""
     versitygw: Path | None = None
     """The S3 server's binary, copied to data hosts that have none."""
     ssh_access: SshAccess = "direct"

@@ -21,6 +21,7 @@ def test_data_services_start_at_boot(live: LiveStack, data_host: DataHost) -> No
         wanted += ["postgresql.service", "pgbouncer.service"]
         wanted += ["slipway-backup.timer"] * bool(outputs.database.backup_host)
     wanted += ["redis-server.service"] * (outputs.redis is not None)
+    wanted += ["slipway-redis-tls.service"] * bool(outputs.redis_clients)
     stores = [each for each in (outputs.builds, outputs.uploads) if each is not None]
     addresses = {host.address for host in outputs.by_role("data")}
     if any(address in (each.endpoint or "") for each in stores for address in addresses):

@@ -12,6 +12,7 @@ from checks.kit.on_host import read_by
 from slipway.stack import HostOutput, LiveStack, Role
 
 ANYONE = "anyone"
+REDIS_IN_PLAIN = 6379
 REACHABLE: dict[Role, dict[int, tuple[str, ...]]] = {
     "edge": {80: (ANYONE,), 443: (ANYONE,), 8444: (ANYONE,)},
     "web": {8080: ("edge",)},
@@ -19,14 +20,15 @@ REACHABLE: dict[Role, dict[int, tuple[str, ...]]] = {
     "data": {
         5432: ("web", "worker"),
         6432: ("web", "worker"),
-        6379: ("web", "worker"),
+        REDIS_IN_PLAIN: ("web", "worker"),
+        6380: ("web", "worker"),
         7070: ("edge", "web", "worker"),
     },
 }
 """By role, who may connect to which port, besides ssh. Stated here once more: a check does not take the
 firewall's word for it."""
 TRIED = (
-    *(80, 443, 2375, 5432, 6379, 6432, 7070, 7071, 8080, 8081, 8404, 8444, 9090, 9100, 9999),
+    *(80, 443, 2375, 5432, 6379, 6380, 6432, 7070, 7071, 8080, 8081, 8404, 8444, 9090, 9100, 9999),
     *(21_001, 22_001),
 )
 TRIED_BY_UDP = (53, 111, 123, 161, 514, 1900, 6379, 9998)
@@ -76,7 +78,7 @@ def reached_from_hosts(hosts: Hosts, live: LiveStack) -> dict[str, list[str]]:
             if host.name != asker.name
             for kind, ports in (("tcp", TRIED), ("udp", TRIED_BY_UDP))
             for port in ports
-            if kind == "udp" or not {ANYONE, *asker.roles} & _who_may(host, port)
+            if kind == "udp" or not {ANYONE, *asker.roles} & _who_may(live, host, port)
             if port != host.ssh_port
         ]
         return read_by(hosts[asker.name], _REACH, wanted=wanted)
@@ -86,8 +88,11 @@ def reached_from_hosts(hosts: Hosts, live: LiveStack) -> dict[str, list[str]]:
         return {host.role: each for host, each in zip(asking.values(), found, strict=True)}
 
 
-def _who_may(host: HostOutput, port: int) -> set[str]:
+def _who_may(live: LiveStack, host: HostOutput, port: int) -> set[str]:
     """Who may connect to `port` of `host`, for any of its roles."""
+    # Where hosts reach Redis by TLS, none may reach it in plain.
+    if port == REDIS_IN_PLAIN and live.outputs.redis_clients:
+        return set()
     return {each for role in host.roles for each in REACHABLE[role].get(port, ())}
 
 
@@ -100,7 +105,7 @@ def reached_from_here(live: LiveStack) -> list[str]:
         for address in {host.address, host.ssh_host}
         if not address.startswith("127.") and address != "localhost"
         for port in TRIED
-        if ANYONE not in _who_may(host, port) and port != host.ssh_port
+        if ANYONE not in _who_may(live, host, port) and port != host.ssh_port
     ]
     cloud = live.outputs.cloud
     if cloud and cloud.database_host:

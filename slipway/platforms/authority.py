@@ -51,8 +51,12 @@ def make_authority(name: str) -> Authority:
     return Authority(made.public_bytes(serialization.Encoding.PEM), _private_pem(key))
 
 
-def ensure_leaf_pem(held: bytes | None, authority: Authority, hosts: Sequence[str]) -> bytes:
+def ensure_leaf_pem(
+    held: bytes | None, authority: Authority, hosts: Sequence[str], *, client: bool = False
+) -> bytes:
     """PEM of a server certificate for `hosts` (DNS names and addresses), followed by its key.
+
+    `client`: one by which they show a server who they are.
 
     It is `held` while that is good; replaced when its names differ, when `authority` did not sign it, or 30
     days before its end. ValueError: the authority's key is not one that `make_authority` made.
@@ -66,9 +70,20 @@ def ensure_leaf_pem(held: bytes | None, authority: Authority, hosts: Sequence[st
         and _days_left(leaf) >= RENEW_DAYS
         and _names(leaf) == set(names)
         and _signed(leaf, issuer)
+        and _purpose(leaf) == [_PURPOSE[client]]
     ):
         return held
-    return _make_leaf(issuer, authority.key, names)
+    return _make_leaf(issuer, authority.key, names, _PURPOSE[client])
+
+
+_PURPOSE = {False: ExtendedKeyUsageOID.SERVER_AUTH, True: ExtendedKeyUsageOID.CLIENT_AUTH}
+
+
+def _purpose(leaf: x509.Certificate) -> list[x509.ObjectIdentifier]:
+    try:
+        return list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return []
 
 
 def make_account_key() -> bytes:
@@ -93,7 +108,9 @@ def _base64url(content: bytes) -> str:
     return urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _make_leaf(issuer: x509.Certificate, issuer_key: bytes, names: Sequence[str]) -> bytes:
+def _make_leaf(
+    issuer: x509.Certificate, issuer_key: bytes, names: Sequence[str], purpose: x509.ObjectIdentifier
+) -> bytes:
     ca_key = serialization.load_pem_private_key(issuer_key, password=None)
     if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
         raise ValueError("not the key of an authority that slipway made")
@@ -103,7 +120,7 @@ def _make_leaf(issuer: x509.Certificate, issuer_key: bytes, names: Sequence[str]
         _builder(subject, issuer.subject, key.public_key(), timedelta(days=LEAF_DAYS))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_general(host) for host in names]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(_key_usage(key_cert_sign=False, crl_sign=False, digital_signature=True), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from hosts.plan import REDIS_PORT
 from slipway.secrets.derived import PREVIEWS_KEY
 from slipway.settings import Bucket, Redis, Stack
 from slipway.settings.outputs import Database
 
 CA_ON_HOSTS = "/etc/slipway/ca.pem"
-S3_PORT, POSTGRES_PORT, PGBOUNCER_PORT, REDIS_PORT = 7070, 5432, 6432, 6379
+S3_PORT, POSTGRES_PORT, PGBOUNCER_PORT = 7070, 5432, 6432
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class DataServices:
             backup_host=self.host,
         )
 
-    def redis(self) -> Redis | None:
-        """Redis if the stack asks for it."""
+    def redis(self, address: str = "") -> Redis | None:
+        """Redis if the stack asks for it; `address`: where hosts of the app find it, if elsewhere."""
         if not self.stack.redis:
             return None
         return Redis(
-            url=f"redis://:${{secret:{REDIS}}}@{self.address}:{REDIS_PORT}/0",
+            url=f"redis://:${{secret:{REDIS}}}@{address or self.address}:{REDIS_PORT}/0",
             namespace=self.stack.fleet_id,
         )
 

@@ -7,6 +7,7 @@ No field holds a secret value: a `*_secret` field names an entry of the stack's 
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
@@ -34,6 +35,7 @@ Roles = Annotated[tuple[Role, ...], BeforeValidator(_listed), AfterValidator(_in
 
 LOAD_HEADER = "X-Slipway-Load"
 """Carries the stack's load key: the edge then exempts a request from the per-address limits."""
+LOOPBACK = "127.0.0.1"
 STICKY_COOKIE = "SLIPWAY_HOST"
 """Set by the edge: the name of the host to which the client's requests go."""
 
@@ -180,6 +182,13 @@ class Outputs(Output):
     def by_role(self, role: Role) -> list[Host]:
         """The hosts that have `role`, in the order of the outputs."""
         return [host for host in self.hosts if host.is_any(role)]
+
+    @property
+    def redis_clients(self) -> list[Host]:
+        """Hosts that send what is for Redis to the data host by TLS, through a proxy of their own."""
+        if self.redis is None or urlsplit(self.redis.url).hostname != LOOPBACK:
+            return []
+        return [host for host in self.hosts if host.is_any("web", "worker") and not host.is_any("data")]
 
     def host(self, name: str) -> Host:
         """The host called `name`; KeyError if there is none."""

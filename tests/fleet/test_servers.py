@@ -1,6 +1,7 @@
 """Platform servers: plain Debian, a user who may sudo, and every command as a person and a CI job run it."""
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import trustme
 
 from slipway.platforms.local.docker import find_docker
 from tests.fleet.checks.breaking import wait_until
+from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway, start
 from tests.fleet.servers import DOMAIN, STACK, Laptop, edge, health, laptop_with, on, reds
 
@@ -154,6 +156,66 @@ def test_a_web_host_that_cannot_prove_who_it_is_gets_no_request(laptop: Laptop):
         finally:
             laptop.done("up")
         assert client.get("/health").status_code == 200
+
+
+ASK_REDIS = """
+import json, socket, ssl, sys
+host, port, tls = json.load(sys.stdin)
+try:
+    with socket.create_connection((host, port), 3) as asked:
+        if tls:
+            context = ssl.create_default_context(cafile="/etc/slipway/ca.pem")
+            context.check_hostname = False
+            if tls != "none":
+                context.load_cert_chain(tls)
+            asked = context.wrap_socket(asked)
+        asked.settimeout(5)
+        asked.sendall(b"PING\\r\\n")
+        print(asked.recv(100).decode(errors="replace"))
+except OSError as refused:
+    print("refused:", refused)
+"""
+
+
+def ask_redis(server: str, host: str, port: int, tls: str = "") -> str:
+    """What `server` hears there, by TLS with a certificate (`none`: without one), or in plain."""
+    return on(server, f"echo '{json.dumps([host, port, tls])}' | python3 -c '{ASK_REDIS}'")
+
+
+def test_redis_is_reached_by_tls_with_the_fleets_certificates_only(laptop: Laptop):
+    data = next(each.address for each in laptop.servers if each.name == "data")
+    stranger = trustme.CA().issue_cert("web").private_key_and_cert_chain_pem.bytes()
+    on("web", f"echo {base64.b64encode(stranger).decode()} | base64 -d > /root/stranger.pem")
+    for server in ("web", "worker"):
+        assert ask_redis(server, "127.0.0.1", 6379).startswith("-NOAUTH"), "the app's own way"
+        assert ask_redis(server, data, 6379).startswith("refused"), "in plain, from another host"
+        assert "NOAUTH" not in ask_redis(server, data, 6380), "in plain, at the port for TLS"
+        assert ask_redis(server, data, 6380, "/etc/slipway/redis-tls.pem").startswith("-NOAUTH")
+        assert "NOAUTH" not in ask_redis(server, data, 6380, "none")
+    assert "NOAUTH" not in ask_redis("web", data, 6380, "/root/stranger.pem")
+    assert "NOAUTH" not in ask_redis("web", data, 6380, "/etc/haproxy/web.pem"), "a server's certificate"
+    assert ask_redis("edge", data, 6380).startswith("refused")
+
+
+@PROOF
+def test_redis_stays_open_in_plain_for_releases_of_before_and_a_check_says_so(laptop: Laptop):
+    """As an older slipway composed their env; they are cut off by no `up`."""
+    data = next(each.address for each in laptop.servers if each.name == "data")
+    before = "/etc/slipway/env/before"
+    on("web", f"mkdir {before} && echo 'REDIS_URL=\"redis://:x@{data}:6379/0\"' > {before}/web.env")
+    reached = ("check", "--json", "--only", "I7/a-web-host-cannot-reach-other-services")
+    try:
+        assert f"web: a release reaches Redis in plain at {data}:6379" in laptop.done("up").err
+        assert ask_redis("web", data, 6379).startswith("-NOAUTH")
+        assert ask_redis("web", "127.0.0.1", 6379).startswith("-NOAUTH")
+        (found,) = (each for each in laptop.run(*reached).json["results"] if each["verdict"] == "fail")
+        assert "data by tcp 6379" in str(found)
+    finally:
+        on("web", f"rm -r {before}")
+        again = laptop.done("up")
+    assert "reaches Redis in plain" not in again.err
+    assert ask_redis("web", data, 6379).startswith("refused")
+    assert {each["verdict"] for each in laptop.run(*reached).json["results"]} == {"pass"}
 
 
 def test_checks_prove_plain_servers_too(laptop: Laptop):

@@ -5,7 +5,8 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 
-from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
+from hosts.plan import REDIS_PORT
+from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, S3_PORT
 from slipway.platforms.local.containers import INOTIFY_REMEDY, Containers
 from slipway.platforms.local.docker import DockerError
 from slipway.platforms.local.network import LOOPBACK, LocalHost

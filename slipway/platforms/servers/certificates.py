@@ -23,15 +23,17 @@ from slipway.platforms.servers.outputs import (
     CA_KEY,
     DATA_CERTIFICATE,
     FLEET_SITE,
+    REDIS_CERTIFICATE,
     WEB_CERTIFICATE,
     acme_roots,
+    redis_certificate,
     site_names,
     web_certificate,
 )
 from slipway.secrets.store import ACME_CLOUDFLARE_TOKEN, SITE_CERTIFICATE, SecretStore
 from slipway.settings import BadInput, Project
 
-OWN_CERTIFICATES = (CA_CERTIFICATE, DATA_CERTIFICATE, FLEET_SITE, WEB_CERTIFICATE)
+OWN_CERTIFICATES = (CA_CERTIFICATE, DATA_CERTIFICATE, FLEET_SITE, REDIS_CERTIFICATE, WEB_CERTIFICATE)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 """The operator reaches the data host's services through ssh, as 127.0.0.1."""
 
@@ -57,12 +59,19 @@ def fleet_certificates(held: Mapping[str, str], project: Project) -> dict[str, s
             names[web_certificate(server.name)] = [server.name, server.address]
     if not held.get(SITE_CERTIFICATE):
         names[FLEET_SITE] = site_names(project.stack)
+    clients: dict[str, list[str]] = {}
+    for server in project.stack.servers:
+        if project.stack.redis and {"web", "worker"} & {*server.roles} and server is not data:
+            clients[redis_certificate(server.name)] = [server.name, server.address]
     account = {}
     if project.stack.acme:
         account = {ACME_ACCOUNT_KEY: held.get(ACME_ACCOUNT_KEY) or make_account_key().decode()}
     leaves = {
         entry: ensure_leaf_pem(held.get(entry, "").encode(), authority, hosts).decode()
         for entry, hosts in names.items()
+    } | {
+        entry: ensure_leaf_pem(held.get(entry, "").encode(), authority, hosts, client=True).decode()
+        for entry, hosts in clients.items()
     }
     return {
         CA_CERTIFICATE: authority.certificate.decode(),

@@ -11,6 +11,7 @@ from slipway.platforms.data_host import DataServices
 from slipway.platforms.state_folder import keep_private
 from slipway.secrets.store import SITE_CERTIFICATE
 from slipway.settings import BadInput, Host, Outputs, Project, SecretStore, Server, Stack
+from slipway.settings.outputs import LOOPBACK
 
 KEY, KEY_FILE = "SLIPWAY_SSH_KEY", "SLIPWAY_SSH_KEY_FILE"
 """Environment variables: the text of the ssh key, or the path of its file."""
@@ -22,6 +23,10 @@ DATA_CERTIFICATE = "PLATFORM_DATA_CERTIFICATE"
 """Entry: the certificate of the data host's services, signed by the fleet's authority."""
 WEB_CERTIFICATE = "PLATFORM_WEB_CERTIFICATE_"
 """Entries: the certificate of each web host, by which the edge knows it; the host's name follows."""
+REDIS_CERTIFICATE = "PLATFORM_REDIS_CERTIFICATE_"
+"""Entries: the certificate by which a host of the app is let in to Redis; the host's name follows."""
+REDIS_IN_PLAIN = "PLATFORM_REDIS_IN_PLAIN"
+"""Entry: `yes` while hosts run releases of before Redis was reached by TLS only."""
 FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
 """Entry: the site's certificate by the fleet's authority, used while there is no SITE_CERTIFICATE."""
 
@@ -36,6 +41,11 @@ BOTH = "tls/site-ca.pem"
 def web_certificate(host: str) -> str:
     """The entry of the web host called `host`."""
     return WEB_CERTIFICATE + host.upper().replace("-", "_")
+
+
+def redis_certificate(host: str) -> str:
+    """The entry of the host of the app called `host`."""
+    return REDIS_CERTIFICATE + host.upper().replace("-", "_")
 
 
 def secrets_file(project: Project) -> Path:
@@ -66,7 +76,7 @@ def compose_outputs(stack: Stack, *, state_dir: Path, secrets: Path, public_site
         builds=services.builds(ca_file),
         uploads=services.uploads(f"https://{uploads_name(stack)}", ca_file),
         database=services.database(),
-        redis=services.redis(),
+        redis=services.redis(LOOPBACK),
         secrets=SecretStore(kind="age", location=str(secrets)),
     )
 

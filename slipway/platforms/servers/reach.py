@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from hosts.plan import REDIS_PORT, REDIS_TLS_PORT
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.ssh import HostDown
-from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, REDIS_PORT, S3_PORT
+from slipway.platforms.data_host import PGBOUNCER_PORT, POSTGRES_PORT, S3_PORT
 from slipway.progress import Progress
 from slipway.settings import BadInput, NeedsPerson, Outputs, SlipwayError
 from slipway.settings.debian import RELEASES
+from slipway.settings.outputs import LOOPBACK
 
 LOOK_SECONDS = 30
 OLDEST = {"debian": min(RELEASES), "ubuntu": 24}
@@ -166,6 +168,7 @@ _UNITS = {
     POSTGRES_PORT: "postgresql@*",
     PGBOUNCER_PORT: "pgbouncer",
     REDIS_PORT: "redis-server",
+    REDIS_TLS_PORT: "slipway-redis-tls",
     S3_PORT: "versitygw",
 }
 # Prints the targets that no connection can be made to, once all answer or time is up.
@@ -202,7 +205,8 @@ def ways(outputs: Outputs) -> list[Way]:
 
     absent = {
         *((POSTGRES_PORT, PGBOUNCER_PORT) if outputs.database is None else ()),
-        *((REDIS_PORT,) if outputs.redis is None else ()),
+        *((REDIS_PORT,) if outputs.redis is None or outputs.redis_clients else ()),
+        *(() if outputs.redis_clients else (REDIS_TLS_PORT,)),
     }
     found: list[Way] = []
     for opening in OPENINGS:
@@ -213,6 +217,9 @@ def ways(outputs: Outputs) -> list[Way]:
             found += [
                 Way(source.name, target.name, target.address, opening.port) for source in (target, *clients)
             ]
+    # The app's own way to Redis, and on the data host what the proxies lead to.
+    for host in (*outputs.by_role("data"), *outputs.redis_clients) if outputs.redis_clients else ():
+        found.append(Way(host.name, host.name, LOOPBACK, REDIS_PORT))
     return found
 
 

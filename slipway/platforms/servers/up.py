@@ -6,18 +6,20 @@ Everything in it may be cut off at any moment and done again: what is as it shou
 from collections.abc import Mapping
 from pathlib import Path
 
-from hosts.plan import FleetPlan
+from hosts.plan import REDIS_PORT, FleetPlan
 from hosts.set_up import set_up
 from slipway.fleet.fleet import Fleet, answers
-from slipway.platforms.data_host import secret_names
+from slipway.platforms.data_host import REDIS, secret_names
 from slipway.platforms.s3_server import binary_for, find_versitygw
 from slipway.platforms.servers.certificates import about_issue, acme_of, dns_token, ensure_certificates, judge
 from slipway.platforms.servers.outputs import (
     CA_CERTIFICATE,
     DATA_CERTIFICATE,
     FLEET_SITE,
+    REDIS_IN_PLAIN,
     lay_out,
     open_outputs,
+    redis_certificate,
     site_names,
     web_certificate,
 )
@@ -29,6 +31,8 @@ from slipway.secrets.signing import ensure_signers, signers
 from slipway.secrets.store import SITE_CERTIFICATE, SecretStore, ensure_random
 from slipway.settings import BadInput, Outputs, Project
 
+ENV_FILES = "/etc/slipway/env"
+"""Where hosts keep the env of the releases in their slots."""
 RELOAD_SECONDS = 6
 """How long the edge may take to reload its configuration."""
 
@@ -50,7 +54,7 @@ def up(project: Project, store: SecretStore, progress: Progress) -> Outputs:
         with progress.phase("secrets"):
             if said := ensure_signers(project):
                 progress.line(said)
-            secrets = _all_secrets(store, project, progress)
+            secrets = _all_secrets(store, project, fleet, progress)
             outputs = open_outputs(project, secrets)
         with progress.phase("set up"):
             plan = fleet_plan(project, outputs, secrets, server)
@@ -95,13 +99,40 @@ def _s3_server(fleet: Fleet, found: dict[str, Found], progress: Progress) -> Pat
     return None if found[data].has_s3_server else binary_for(data, found[data].architecture, progress)
 
 
-def _all_secrets(store: SecretStore, project: Project, progress: Progress) -> dict[str, str]:
+def _all_secrets(store: SecretStore, project: Project, fleet: Fleet, progress: Progress) -> dict[str, str]:
     before = store.read()
     ensure_random(store, secret_names(project.stack))
     secrets = ensure_certificates(store, project)
+    if said := _judge_plain_redis(fleet, store, before):
+        progress.line(said)
+    secrets = store.read()
     if secrets != before:
         progress.line(f"the secret store has new entries: commit secrets/{project.stack.name}.age")
     return secrets
+
+
+def _judge_plain_redis(fleet: Fleet, store: SecretStore, before: Mapping[str, str]) -> str:
+    """Shut Redis' plain port to other hosts once no release there has it in its env; what to say, or nothing.
+
+    Releases that were shipped by an older slipway have, also those in a slot that waits for a rollback.
+    """
+    clients, data = fleet.outputs.redis_clients, fleet.outputs.by_role("data")[0]
+    if not clients or before.get(REDIS_IN_PLAIN) == "no" or REDIS not in before:
+        return ""
+    place = f"@{data.address}:{REDIS_PORT}"
+    look = ["grep", "-rqsF", "-e", place, ENV_FILES]
+    asked = [host for host in fleet.hosts if host.facts in clients]
+    found = fleet.each(asked, lambda host: host.connection.run(look))
+    used = [name for name, done in found.items() if done.code == 0]
+    if used:
+        store.update({REDIS_IN_PLAIN: "yes"})
+        return (
+            f"{', '.join(used)}: a release reaches Redis in plain at {place[1:]}, which stays open for it: "
+            "ship a release; the first `slipway up` after the old one's hold has ended shuts it"
+        )
+    if REDIS_IN_PLAIN in before:
+        store.update({REDIS_IN_PLAIN: "no"})
+    return ""
 
 
 def _about_reaching(project: Project, outputs: Outputs) -> list[str]:
@@ -152,5 +183,10 @@ def fleet_plan(
             **{host.name: laid("data.pem", DATA_CERTIFICATE) for host in outputs.by_role("data")},
         },
         tls_to_web=True,
+        redis_pems={
+            host.name: laid(f"redis-{host.name}.pem", redis_certificate(host.name))
+            for host in outputs.redis_clients
+        },
+        redis_in_plain=not outputs.redis_clients or secrets.get(REDIS_IN_PLAIN) == "yes",
         versitygw=versitygw or find_versitygw(),
     )

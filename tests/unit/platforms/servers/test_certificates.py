@@ -79,7 +79,8 @@ def test_the_fleets_own_certificates_are_named_before_they_end(project: Project)
     assert ending(held) == {}
     later = datetime.now(UTC) + timedelta(days=authority.LEAF_DAYS - 9)
     assert ending(held, later) == dict.fromkeys(
-        [*(f"PLATFORM_WEB_CERTIFICATE_WEB{n}" for n in (1, 2)), "PLATFORM_DATA_CERTIFICATE",
+        [*(f"PLATFORM_{kind}_CERTIFICATE_WEB{n}" for kind in ("WEB", "REDIS") for n in (1, 2)),
+         "PLATFORM_DATA_CERTIFICATE",
          "PLATFORM_SITE_CERTIFICATE"], 8,
     )  # fmt: skip
 
