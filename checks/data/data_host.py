@@ -144,7 +144,7 @@ def redis():
 
 def units():
     wanted = ['postgresql.service', 'pgbouncer.service', 'redis-server.service', 'versitygw.service',
-              'slipway-backup.timer']
+              'slipway-backup.timer', 'slipway-redis-tls.service']
     shown = run(['systemctl', 'show', '-p', 'Id,ActiveState,UnitFileState,LoadState', *wanted])
     blocks = [dict(line.split('=', 1) for line in each.splitlines()) for each in shown.split('\n\n') if each]
     starts = [open(path).read().split() for path in glob.glob('/etc/postgresql/*/main/start.conf')]

@@ -20,7 +20,7 @@ KITS_OWN = re.compile(
 )
 """Where the kit puts secrets."""
 PRIVATE_KEYS = re.compile(
-    r"/etc/haproxy/(site|web|acme)\.pem|/etc/slipway/acme(\.key|-cloudflare\.token)|/var/lib/slipway/certificate/issued\.pem"
+    r"/etc/haproxy/(site|web|acme)\.pem|/etc/slipway/acme(\.key|-cloudflare\.token)|/etc/slipway/redis-tls\.pem|/var/lib/slipway/certificate/issued\.pem"
     r"|/etc/slipway/(postgresql|pgbouncer|s3)/server\.key|/etc/ssh/ssh_host_\w+_key"
     r"|/etc/ssl/private/ssl-cert-snakeoil\.key"
 )

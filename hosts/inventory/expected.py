@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 
-from hosts import access, acme
+from hosts import access, acme, redis_tls
 from hosts.base import AGENT, JOURNALD, LIB, SYSCTL
 from hosts.data import redis
 from hosts.data.redis import IN_CONTAINER, MEMORY
@@ -23,7 +23,7 @@ from hosts.firewall import openings
 from hosts.haproxy import CONFIG
 from hosts.inventory.hardening import settings_of
 from hosts.inventory.parts import Inventory, Placed, UnitState
-from hosts.plan import APPLIED, FleetPlan
+from hosts.plan import APPLIED, REDIS_PORT, FleetPlan
 from hosts.previews import SITES, UPLOADS
 from hosts.run import dry_run, uploaded
 from hosts.units import UNITS
@@ -81,6 +81,8 @@ def inventory_of(
     for name, command in commands:
         _take(found, name, command)
     _agent(found)
+    if host in redis_tls.clients(plan):
+        found.loopback_ports.append(REDIS_PORT)
     for path in (*DIGESTS, SLOTS_MAP, SITES, UPLOADS, acme.PEM):
         if known := found.files.get(path):
             # Their content is not the set-up's: a digest, the agent's maps and certificate.
@@ -88,6 +90,8 @@ def inventory_of(
     if host.is_any("data"):
         found.files[BINARY] = Placed("", "755", "root", "root")
         if redis.wanted(plan):
+            # It listens there although the firewall may shut it to other hosts.
+            found.ports += [REDIS_PORT] * (REDIS_PORT not in found.ports)
             found.files |= {MEMORY: Placed("", "640", "root", "redis"), IN_CONTAINER: Placed()}
     for path, content in also.items():
         found.files[path] = Placed(hashlib.sha256(content).hexdigest() if content else "", "", "", "")

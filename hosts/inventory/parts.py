@@ -50,7 +50,7 @@ class Inventory:
     app_ports: list[int] = field(default_factory=list[int])
     """Where the app's own accounts may listen, on any address: no rule of the packet filter opens them."""
     loopback_ports: list[int] = field(default_factory=list[int])
-    """Where HAProxy listens on loopback."""
+    """Where HAProxy, and the proxy that leads to Redis, listen on loopback."""
     kernel: dict[str, str] = field(default_factory=dict[str, str])
     journal: dict[str, str] = field(default_factory=dict[str, str])
     """journald's settings."""

@@ -14,7 +14,7 @@ SHELLS = {"root", "postgres"}
 """Accounts with a shell that Debian's packages make; none has a password or a key by itself."""
 GROUPS = ("root", "sudo", "admin", "wheel", "docker", "lxd", "disk", "shadow", "kmem")
 """Groups whose members are root, or can become it."""
-SERVICE_GROUPS = re.compile(r"app-.+|slipway.*|haproxy|redis|postgres|pgbouncer|versitygw|ssl-cert")
+SERVICE_GROUPS = re.compile(r"app-.+|slipway.*|haproxy|redis|stunnel4|postgres|pgbouncer|versitygw|ssl-cert")
 """Groups that read a service's files; Debian puts postgres into ssl-cert, and set-up puts no one into any."""
 SUDOERS = re.compile(
     r"Defaults\b(?!.*(!authenticate|!requiretty|env_keep.*LD_|setenv)).*|root ALL=\(ALL(:ALL)?\) ALL"

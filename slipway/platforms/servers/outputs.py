@@ -26,7 +26,7 @@ WEB_CERTIFICATE = "PLATFORM_WEB_CERTIFICATE_"
 REDIS_CERTIFICATE = "PLATFORM_REDIS_CERTIFICATE_"
 """Entries: the certificate by which a host of the app is let in to Redis; the host's name follows."""
 REDIS_IN_PLAIN = "PLATFORM_REDIS_IN_PLAIN"
-"""Entry: `yes` while hosts run releases of before Redis was reached by TLS only."""
+"""Entry: there while hosts run releases of before Redis was reached by TLS only. Its value says nothing."""
 FLEET_SITE = "PLATFORM_SITE_CERTIFICATE"
 """Entry: the site's certificate by the fleet's authority, used while there is no SITE_CERTIFICATE."""
 

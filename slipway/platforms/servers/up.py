@@ -117,7 +117,7 @@ def _judge_plain_redis(fleet: Fleet, store: SecretStore, before: Mapping[str, st
     Releases that were shipped by an older slipway have, also those in a slot that waits for a rollback.
     """
     clients, data = fleet.outputs.redis_clients, fleet.outputs.by_role("data")[0]
-    if not clients or before.get(REDIS_IN_PLAIN) == "no" or REDIS not in before:
+    if not clients or REDIS not in before:
         return ""
     place = f"@{data.address}:{REDIS_PORT}"
     look = ["grep", "-rqsF", "-e", place, ENV_FILES]
@@ -125,13 +125,13 @@ def _judge_plain_redis(fleet: Fleet, store: SecretStore, before: Mapping[str, st
     found = fleet.each(asked, lambda host: host.connection.run(look))
     used = [name for name, done in found.items() if done.code == 0]
     if used:
-        store.update({REDIS_IN_PLAIN: "yes"})
+        ensure_random(store, [REDIS_IN_PLAIN])
         return (
             f"{', '.join(used)}: a release reaches Redis in plain at {place[1:]}, which stays open for it: "
             "ship a release; the first `slipway up` after the old one's hold has ended shuts it"
         )
     if REDIS_IN_PLAIN in before:
-        store.update({REDIS_IN_PLAIN: "no"})
+        store.unset(REDIS_IN_PLAIN)
     return ""
 
 
@@ -187,6 +187,6 @@ def fleet_plan(
             host.name: laid(f"redis-{host.name}.pem", redis_certificate(host.name))
             for host in outputs.redis_clients
         },
-        redis_in_plain=not outputs.redis_clients or secrets.get(REDIS_IN_PLAIN) == "yes",
+        redis_in_plain=not outputs.redis_clients or REDIS_IN_PLAIN in secrets,
         versitygw=versitygw or find_versitygw(),
     )
