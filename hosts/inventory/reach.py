@@ -15,7 +15,9 @@ SHELLS = {"root", "postgres"}
 GROUPS = ("root", "sudo", "admin", "wheel", "docker", "lxd", "disk", "shadow", "kmem")
 """Groups whose members are root, or can become it."""
 SERVICE_GROUPS = re.compile(r"app-.+|slipway.*|haproxy|redis|stunnel4|postgres|pgbouncer|versitygw|ssl-cert")
-"""Groups that read a service's files; Debian puts postgres into ssl-cert, and set-up puts no one into any."""
+"""Groups that read a service's files; set-up puts no one into any."""
+BY_DEBIAN = {("ssl-cert", "postgres"), ("stunnel4", "stunnel4")}
+"""Group and member that Debian's packages make."""
 SUDOERS = re.compile(
     r"Defaults\b(?!.*(!authenticate|!requiretty|env_keep.*LD_|setenv)).*|root ALL=\(ALL(:ALL)?\) ALL"
     r"|%(sudo|admin) ALL=\(ALL(:ALL)?\) ALL|[@#]includedir /etc/sudoers\.d"
@@ -89,7 +91,7 @@ def _memberships(groups: Mapping[str, list[str]], own: str) -> Iterator[tuple[st
         for name in members:
             if group in GROUPS and name not in ("root", own):
                 yield group, name
-            if SERVICE_GROUPS.fullmatch(group) and (group, name) != ("ssl-cert", "postgres"):
+            if SERVICE_GROUPS.fullmatch(group) and (group, name) not in BY_DEBIAN:
                 yield group, name
 
 

@@ -186,14 +186,17 @@ def test_redis_is_reached_by_tls_with_the_fleets_certificates_only(laptop: Lapto
     data = next(each.address for each in laptop.servers if each.name == "data")
     stranger = trustme.CA().issue_cert("web").private_key_and_cert_chain_pem.bytes()
     on("web", f"echo {base64.b64encode(stranger).decode()} | base64 -d > /root/stranger.pem")
-    for server in ("web", "worker"):
-        assert ask_redis(server, "127.0.0.1", 6379).startswith("-NOAUTH"), "the app's own way"
-        assert ask_redis(server, data, 6379).startswith("refused"), "in plain, from another host"
-        assert "NOAUTH" not in ask_redis(server, data, 6380), "in plain, at the port for TLS"
-        assert ask_redis(server, data, 6380, "/etc/slipway/redis-tls.pem").startswith("-NOAUTH")
-        assert "NOAUTH" not in ask_redis(server, data, 6380, "none")
-    assert "NOAUTH" not in ask_redis("web", data, 6380, "/root/stranger.pem")
-    assert "NOAUTH" not in ask_redis("web", data, 6380, "/etc/haproxy/web.pem"), "a server's certificate"
+    try:
+        for server in ("web", "worker"):
+            assert ask_redis(server, "127.0.0.1", 6379).startswith("-NOAUTH"), "the app's own way"
+            assert ask_redis(server, data, 6379).startswith("refused"), "in plain, from another host"
+            assert "NOAUTH" not in ask_redis(server, data, 6380), "in plain, at the port for TLS"
+            assert ask_redis(server, data, 6380, "/etc/slipway/redis-tls.pem").startswith("-NOAUTH")
+            assert "NOAUTH" not in ask_redis(server, data, 6380, "none")
+        assert "NOAUTH" not in ask_redis("web", data, 6380, "/root/stranger.pem")
+        assert "NOAUTH" not in ask_redis("web", data, 6380, "/etc/haproxy/web.pem"), "a server's certificate"
+    finally:
+        on("web", "rm /root/stranger.pem")
     assert ask_redis("edge", data, 6380).startswith("refused")
 
 
