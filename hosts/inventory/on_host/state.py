@@ -260,11 +260,11 @@ HAPROXY = "/run/haproxy/admin.sock"
 def haproxy() -> dict[str, object]:
     """What the running HAProxy says of its limits and servers, over its own socket."""
     info: dict[str, str] = {
-        key: value for key, _, value in (line.partition(": ") for line in told("show info").splitlines())
+        key: value for key, _, value in (line.partition(": ") for line in answer_to("show info").splitlines())
     }
-    rows = [line.split(",") for line in told("show stat -1 1 -1").splitlines()]
+    rows = [line.split(",") for line in answer_to("show stat -1 1 -1").splitlines()]
     places: dict[str, int] = {name.lstrip("# "): at for at, name in enumerate(rows[0] if rows else ())}
-    servers = [line.split() for line in told("show servers state").splitlines()[2:]]
+    servers = [line.split() for line in answer_to("show servers state").splitlines()[2:]]
     return {
         "haproxy": {
             key: info.get(key, "")
@@ -287,7 +287,7 @@ def haproxy() -> dict[str, object]:
     }
 
 
-def told(command: str) -> str:
+def answer_to(command: str) -> str:
     with socket.socket(socket.AF_UNIX) as talk:
         talk.settimeout(3)
         try:
