@@ -149,7 +149,9 @@ def units():
     blocks = [dict(line.split('=', 1) for line in each.splitlines()) for each in shown.split('\n\n') if each]
     starts = [open(path).read().split() for path in glob.glob('/etc/postgresql/*/main/start.conf')]
     last = [each[-1] for each in starts if each]
-    return {**{block['Id']: block for block in blocks}, 'start.conf': {'last': last}}
+    modes = [oct(os.stat(path).st_mode & 0o7777) for path in glob.glob('/var/lib/postgresql/*/main')]
+    more = {'start.conf': {'last': last}, 'cluster': {'modes': modes}}
+    return {**{block['Id']: block for block in blocks}, **more}
 
 def changed():
     files = []

@@ -4,7 +4,7 @@ SELECT json_build_object(
 'ident', (SELECT json_agg(r) FROM pg_ident_file_mappings r),
 'roles', (SELECT json_agg(json_build_object('name', a.rolname, 'super', a.rolsuper, 'createrole', a.rolcreaterole,
     'createdb', a.rolcreatedb, 'login', a.rolcanlogin, 'replication', a.rolreplication, 'bypassrls', a.rolbypassrls,
-    'config', coalesce(r.rolconfig, '{}'), 'password', CASE WHEN a.rolpassword IS NULL THEN 'none'
+    'config', coalesce(r.rolconfig, '{}'), 'most', a.rolconnlimit, 'until', a.rolvaliduntil, 'password', CASE WHEN a.rolpassword IS NULL THEN 'none'
     WHEN starts_with(a.rolpassword, 'SCRAM-SHA-256$') THEN 'scram-sha-256'
     WHEN starts_with(a.rolpassword, 'md5') THEN 'md5' ELSE 'clear' END))
     FROM pg_authid a JOIN pg_roles r USING (oid) WHERE NOT starts_with(a.rolname, 'pg_')),

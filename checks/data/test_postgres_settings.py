@@ -134,7 +134,7 @@ def test_a_fresh_session_has_time_outs(
     "I5",
     severity="medium",
     why="sessions that began before a change keep the old value; new ones take what the role has",
-    remedy="slipway up sets them by role; ALTER ROLE … IN DATABASE … RESET ALL",
+    remedy="slipway up sets them by role; ALTER ROLE … RESET ALL, CONNECTION LIMIT -1, VALID UNTIL 'infinity'",
     needs=("slipway:database",),
 )
 def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
@@ -150,6 +150,11 @@ def test_roles_have_no_settings_but_time_outs(data_host: DataHost) -> None:
         for line in lines
         if line.partition("=")[0] not in known or of
     ]
+    for role in data_host.postgres["roles"]:
+        if role["most"] != -1:
+            odd.append(f"{role['name']} may have {role['most']} connections")
+        if role["until"] not in (None, "infinity"):
+            odd.append(f"the password of {role['name']} expires {role['until']}")
     assert not odd, f"set by hand: {'; '.join(sorted(odd)[:5])}"
 
 

@@ -33,6 +33,9 @@ def test_data_services_start_at_boot(live: LiveStack, data_host: DataHost) -> No
             wrong.append(f"{unit} is {state.get('UnitFileState') or 'not there'}")
         elif state.get("ActiveState") != "active":
             wrong.append(f"{unit} is {state.get('ActiveState')}")
-    if outputs.database is not None and set(data_host.units["start.conf"]["last"]) - {"auto"}:
-        wrong.append("the PostgreSQL cluster is not started at boot (start.conf)")
+    if outputs.database is not None:
+        if set(data_host.units["start.conf"]["last"]) - {"auto"}:
+            wrong.append("the PostgreSQL cluster is not started at boot (start.conf)")
+        open_to_others = set(data_host.units["cluster"]["modes"]) - {"0o700", "0o750"}
+        wrong += [f"PostgreSQL does not start on a folder of mode {mode[2:]}" for mode in open_to_others]
     assert not wrong, "; ".join(wrong)

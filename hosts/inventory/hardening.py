@@ -125,7 +125,7 @@ def _slots(here: str, facts: Mapping[str, Any], released: Released | None) -> It
             continue
         yield from _compared(here, name, wanted, seen)
         if seen["process"]:
-            yield from _process(here, name, user, seen["process"])
+            yield from _process(here, name, user, seen)
 
 
 def _strange(text: str, released: Released, path: str) -> str:
@@ -176,11 +176,12 @@ def _compared(
             )
 
 
-def _process(here: str, name: str, user: str, said: str) -> Iterator[Deviation]:
-    kernel = {
-        key.strip(): value.split() for key, _, value in (line.partition(":") for line in said.splitlines())
-    }
-    for key, wanted in _PROCESS.items():
+def _process(here: str, name: str, user: str, seen: Mapping[str, str]) -> Iterator[Deviation]:
+    lines = (line.partition(":") for line in seen["process"].splitlines())
+    kernel = {key.strip(): value.split() for key, _, value in lines}
+    # What can be changed of a process that runs, and is its unit's otherwise.
+    own = {"Max open files": seen.get("LimitNOFILE", ""), "OOM score": seen.get("OOMScoreAdjust", "")}
+    for key, wanted in (*_PROCESS.items(), *((key, value) for key, value in own.items() if value)):
         now = " ".join(kernel.get(key, []))
         if now and now != wanted:
             yield Deviation(here, "hardening", f"process of {name} {key}", wanted, now)

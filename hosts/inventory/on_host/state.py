@@ -182,7 +182,8 @@ def process(pid: str) -> str:
     limits = re.findall(
         r"^(Max open files|Max core file size)\s+(\S+)", read(f"/proc/{pid}/limits"), re.MULTILINE
     )
-    return "\n".join([*lines, *(f"{name}: {value}" for name, value in limits)])
+    score = read(f"/proc/{pid}/oom_score_adj").strip()
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in limits), f"OOM score: {score}"])
 
 
 def strangers(owned: set[str]) -> list[str]:

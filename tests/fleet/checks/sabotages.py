@@ -252,6 +252,11 @@ SABOTAGES = (
         "cp -p /root/slipway-worker@*.service /etc/systemd/system/; rm /root/slipway-worker@*; systemctl daemon-reload",
         "TimeoutStopSec",
     ),
+    Sabotage(
+        APP, "web1", "for p in $(pgrep -f 'bun run'); do echo 900 > /proc/$p/oom_score_adj; done",
+        "for p in $(pgrep -f 'bun run'); do echo 0 > /proc/$p/oom_score_adj; done", "OOM score",
+    ),
+    Sabotage(MODE, "edge", *mode("/run/haproxy/admin.sock", "666"), "/run/haproxy/admin.sock"),
     Sabotage(SERVICE, "edge", *drop_in("haproxy.service", "ProtectSystem=no", "LimitNOFILE=1024"), "ProtectSystem"),
     Sabotage(SERVICE, "data1", *drop_in("redis-server.service", "TimeoutStopSec=1"), "TimeoutStopSec"),
     Sabotage(SERVICE, "data1", *drop_in("versitygw.service", "CapabilityBoundingSet=~"), "CapabilityBoundingSet"),

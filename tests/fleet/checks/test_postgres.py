@@ -418,6 +418,30 @@ SETTINGS = (
         says="lock_timeout",
     ),
     Case(
+        "an app with fifty connections",
+        sql("ALTER ROLE {name}_app CONNECTION LIMIT 50", "ALTER ROLE {name}_app CONNECTION LIMIT -1"),
+        red=(ROLE_SETTINGS,),
+        run=ALL,
+        says="may have 50 connections",
+    ),
+    Case(
+        "a password that expires",
+        sql(
+            "ALTER ROLE {name}_owner VALID UNTIL '2030-01-01'",
+            "ALTER ROLE {name}_owner VALID UNTIL 'infinity'",
+        ),
+        red=(ROLE_SETTINGS,),
+        run=ALL,
+        says="expires 2030",
+    ),
+    Case(
+        "a cluster that will not start again",
+        done("data1", "chmod 755 /var/lib/postgresql/*/main", "chmod 700 /var/lib/postgresql/*/main"),
+        red=(AT_BOOT,),
+        run=ALL,
+        says="mode 755",
+    ),
+    Case(
         "a time-out of a day",
         sql(
             "ALTER ROLE {name}_app SET statement_timeout = '1d'",
