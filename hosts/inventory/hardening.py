@@ -179,11 +179,11 @@ def _compared(
 def _process(here: str, name: str, user: str, seen: Mapping[str, str]) -> Iterator[Deviation]:
     lines = (line.partition(":") for line in seen["process"].splitlines())
     kernel = {key.strip(): value.split() for key, _, value in lines}
-    # What can be changed of a process that runs, and is its unit's otherwise.
-    own = {"Max open files": seen.get("LimitNOFILE", ""), "OOM score": seen.get("OOMScoreAdjust", "")}
-    for key, wanted in (*_PROCESS.items(), *((key, value) for key, value in own.items() if value)):
+    # The score can be changed while it runs; it is its unit's otherwise.
+    wanted_of = {**_PROCESS, "OOM score": seen.get("OOMScoreAdjust", "")}
+    for key, wanted in wanted_of.items():
         now = " ".join(kernel.get(key, []))
-        if now and now != wanted:
+        if now and wanted and now != wanted:
             yield Deviation(here, "hardening", f"process of {name} {key}", wanted, now)
     if "0" in kernel.get("Uid", []):
         yield Deviation(here, "hardening", f"process of {name}", f"runs as {user}", "runs as root")

@@ -14,7 +14,7 @@ MODES = {
     "/etc/ssh/ssh_host_ecdsa_key": "600", "/etc/crontab": "644", "/etc/cron.d": "755", "/etc/pam.d": "755",
     "/etc/systemd/system": "755", "/etc/profile": "644", "/etc/environment": "644", "/root": "700",
     "/root/.ssh": "700", "/root/.ssh/authorized_keys": "644", "/var/lib/slipway/state.json": "600",
-    "/var/backups/slipway": "750", "/var/log/journal": "2755", "/run/haproxy/admin.sock": "600",
+    "/var/backups/slipway": "750", "/var/log/journal": "2755", "/run/haproxy/admin.sock": "660",
 }  # fmt: skip
 """The most that a path of the system may allow; its owner is root. Paths that are not there do not count."""
 GENERATED = re.compile(
