@@ -128,8 +128,8 @@ REDIS_CASES = (
         says="enable-debug-command",
     ),
     Case(
-        "a Redis for few clients, until the next restart",
-        redis("$redis CONFIG SET maxclients 60", "$redis CONFIG SET maxclients 10000"),
+        "a Redis for few clients",
+        file("data1", REDIS, r"\Z", "maxclients 60\n", RESTART_REDIS),
         red=("I4/redis-runs-with-its-protections",),
         run=AS_IT_RUNS,
         says="maxclients is 60",
