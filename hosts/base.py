@@ -38,7 +38,9 @@ CA = "/etc/slipway/ca.pem"
 SIGNERS = "/etc/slipway/signers"
 HOST_JSON = "/etc/slipway/host.json"
 SSHD = "/etc/ssh/sshd_config.d/10-slipway.conf"
-JOURNALD = "/etc/systemd/journald.conf.d/slipway.conf"
+JOURNALD = "/etc/systemd/journald.conf.d/zz-slipway.conf"
+"""After the `syslog.conf` of Debian 13's systemd, which sets ForwardToSyslog."""
+_JOURNALD_BEFORE = "/etc/systemd/journald.conf.d/slipway.conf"
 TIMESYNCD = "/etc/systemd/timesyncd.conf.d/slipway.conf"
 SYSCTL = "/etc/sysctl.d/60-slipway.conf"
 
@@ -143,6 +145,7 @@ def _sshd() -> None:
 
 def _journald() -> None:
     files.put(name=JOURNALD, src=template("base/journald.conf"), dest=JOURNALD, mode="644")
+    files.file(name="journald settings of older versions", path=_JOURNALD_BEFORE, present=False)
     on_change(
         name="journald restart",
         files=[JOURNALD],

@@ -20,7 +20,7 @@ MODES = {
 GENERATED = re.compile(
     r"/etc/pam\.d/common-(account|auth|password|session|session-noninteractive)|/etc/security/opasswd"
     r"|/etc/apt/apt\.conf\.d/(01autoremove\S*|02autoremove-postgresql|20auto-upgrades|50unattended-upgrades)"
-    r"|/etc/apt/sources\.list\.d/(debian|ubuntu)\.sources|/usr/local/man|/etc/haproxy/errors/\d+\.http"
+    r"|/etc/apt/sources\.list\.d/(debian|ubuntu)\.sources|/usr/local/man|/etc/vconsole\.conf|/etc/haproxy/errors/\d+\.http"
     r"|/usr/local/lib/python3[\d.]*/dist-packages|/etc/systemd/system/\S+\.(wants|requires)/\S+"
     r"|/etc/(environment|fstab|hostname|hosts|hosts\.(allow|deny)|inputrc|ld\.so\.cache|locale\.(conf|gen)|localtime"
     r"|machine-id|motd|mtab|networks|nsswitch\.conf|profile|resolv\.conf|shells|timezone|ca-certificates\.conf"

@@ -283,8 +283,8 @@ SYSTEM = (
         "logs without a limit",
         done(
             "edge",
-            "mv /etc/systemd/journald.conf.d/slipway.conf /root/",
-            "mv /root/slipway.conf /etc/systemd/journald.conf.d/",
+            "mv /etc/systemd/journald.conf.d/zz-slipway.conf /root/",
+            "mv /root/zz-slipway.conf /etc/systemd/journald.conf.d/",
         ),
         red=("I11/logs-survive-a-reboot-and-have-a-limit",),
     ),
