@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 
 import pytest
 
@@ -94,14 +94,23 @@ def test_the_last_release_is_kept_for_a_rollback(live: LiveStack, running: dict[
     waits_for=(what_runs,),
 )
 def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str, Running]) -> None:
-    release = _release(live)
-    own = {name: live.env_as_released(release, name) for name in live.app.processes}
+    release, before = _release(live), live.ledger.head().previous
     wrong: list[str] = []
     config = live.ledger.get(release).config
-    of_build = _of_build(live, release)
     for name, host in running.items():
         noted = host.slots.get(host.recorded, {}).get("config")
         wrong += [f"{name} notes configuration {noted}, {config} was released"] * (noted != config)
+    # What is warm takes over with the next rollback, with the values that it has by then.
+    for number in (release, *([before] if before else [])):
+        wrong += _unlike_their_release(live, running, number)
+    assert not wrong, "; ".join(sorted(set(wrong))[:4])
+
+
+def _unlike_their_release(live: LiveStack, running: Mapping[str, Running], release: int) -> list[str]:
+    own = {name: live.env_as_released(release, name) for name in live.app.processes}
+    of_build = _of_build(live, release)
+    wrong: list[str] = []
+    for host in running.values():
         for process in host.processes:
             if process.release != release or process.name not in own:
                 continue
@@ -113,7 +122,7 @@ def test_hosts_run_the_released_configuration(live: LiveStack, running: dict[str
             )
     if None in own.values():  # the released values are not known any more, but all hosts must have the same
         wrong += _unlike_each_other(running.values(), release)
-    assert not wrong, "; ".join(sorted(set(wrong))[:4])
+    return wrong
 
 
 @begun_early

@@ -57,6 +57,7 @@ def restarted(name: str, process: str, change: str, undo: str, then: str = "true
 
 
 DROP_IN = "/run/systemd/system/slipway-worker@.service.d"
+WARM = "[ $live = blue ] && warm=green || warm=blue; f=/etc/slipway/env/$warm/web.env"
 PLACE = f"mkdir -p {DROP_IN}; printf '[Service]\\nEnvironment=%s\\n' "
 
 CASES = (
@@ -157,7 +158,18 @@ CASES = (
             "web1",
             "f=/etc/slipway/env/$live/web.env; cp -p $f /root/kept; "
             "sed -i 's/^LOG_LEVEL=.*/LOG_LEVEL=\"debug\"/' $f",
-            "cat /root/kept > /etc/slipway/env/$live/web.env",
+            "cat /root/kept > /etc/slipway/env/$live/web.env; rm /root/kept",
+        ),
+        red=(CONFIG,),
+        run=ALL,
+        says="LOG_LEVEL",
+    ),
+    Case(
+        "an env file of the release that is kept for a rollback",
+        host(
+            "web2",
+            f"{WARM}; cp -p $f /root/kept; sed -i 's/^LOG_LEVEL=.*/LOG_LEVEL=\"debug\"/' $f",
+            f"{WARM}; cat /root/kept > $f; rm /root/kept",
         ),
         red=(CONFIG,),
         run=ALL,
@@ -170,7 +182,7 @@ CASES = (
             "worker",
             "f=/etc/slipway/env/$live/worker.env; cp -p $f /root/kept; "
             "sed -i 's/^DATABASE_POOL_SIZE=.*/DATABASE_POOL_SIZE=\"3\"/' $f",
-            "cat /root/kept > /etc/slipway/env/$live/worker.env",
+            "cat /root/kept > /etc/slipway/env/$live/worker.env; rm /root/kept",
             then="cat /root/kept > $f",
         ),
         red=(CONFIG,),
