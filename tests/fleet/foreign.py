@@ -180,6 +180,8 @@ def adopted(foreign: Foreign) -> Generator[Adopted]:
         ports = _ports(root)
         _copy(foreign, root)
         site.git("init", "-q")
+        # What an earlier run left there is no part of the repository, whose .gitignore is still to come.
+        (root / ".git" / "info" / "exclude").write_text(".slipway/\n")
         site.commit("As its authors left it")
         done = slipway(root, "init")
         assert done.code == 0, done.err

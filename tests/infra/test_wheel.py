@@ -20,9 +20,9 @@ GO = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that `uv build` makes, unpacked beside the packages that it needs."""
+    """The wheel that script/package makes, unpacked beside the packages that it needs."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(REPOSITORY, "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder))
+    run(REPOSITORY, "script/package", str(folder))
     (wheel,) = folder.glob("slipway-*.whl")
     target = folder / "site"
     run(folder, "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel))
@@ -101,3 +101,13 @@ def test_the_checks_of_the_wheel_are_found_without_a_clone(installed: Path, proj
     )
     said = run(project, sys.executable, "-P", "-c", code, site=installed).stdout.split()
     assert said == [str(installed / "checks"), str(installed / "loadtests")]
+
+
+def test_the_bill_of_materials_names_every_package_that_the_wheel_needs(installed: Path):
+    (bill,) = installed.parent.glob("slipway-*.cdx.json")
+    listed = {each["name"]: each["version"] for each in json.loads(bill.read_text())["components"]}
+    (metadata,) = installed.glob("slipway-*.dist-info/METADATA")
+    needed = re.findall(r"^Requires-Dist: ([A-Za-z0-9._-]+)", metadata.read_text(), re.MULTILINE)
+    assert {"pyinfra", "pulumi", "locust"} <= {each.lower() for each in needed}
+    assert [each for each in needed if each.lower() not in listed] == []
+    assert all(listed.values())
