@@ -105,9 +105,12 @@ def run(
     argv += ["--since-release"] * since_release
     argv += [f"--patience={patience:g}"] if patience is not None else []
     argv += [f"--seed={seed}"] if seed is not None else []
-    # The kit's checks say in words what they found: pytest need not rewrite their assertions to show values.
-    argv += ["--assert=plain"] * (checks == [KIT_CHECKS])
     env = _with_bytecode(os.environ, project.state_dir / "bytecode")
+    if checks == [KIT_CHECKS]:
+        # The kit's checks say in words what they found: pytest need not rewrite their assertions to show
+        # values. Nor do they need other plugins, or the rounds of garbage collection after the last one.
+        argv += ["--assert=plain", "-p", "no:unraisableexception"]
+        env = {**env, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with part.handed_over() if part else nullcontext() as given:
         argv += [f"--part={given}"] if given is not None else []
         inherited = () if given is None else (given,)
