@@ -203,7 +203,9 @@ def _haproxy(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviati
         if said[key] not in ("", "0"):
             yield Deviation(inventory.host, "hardening", f"HAProxy's {key}", "0", said[key])
     here = inventory.host
-    for name, wanted in inventory.haproxy_frontends.items():
+    for name, limit in inventory.haproxy_frontends.items():
+        # One without a limit of its own has the process', which was compared already.
+        wanted = said["Maxconn"] if limit == inventory.haproxy_connections else limit
         status, most = facts["haproxy_frontends"].get(name, ("missing", wanted))
         if status not in ("OPEN", "STOP"):
             yield Deviation(here, "hardening", f"HAProxy's frontend {name}", "open", status.lower())

@@ -271,7 +271,7 @@ SABOTAGES = (
     Sabotage(KERNEL, "edge", *placed("/etc/sysctl.d/99-stranger.conf"), "99-stranger"),
     Sabotage(JOURNAL, "edge", *placed("/etc/systemd/journald.conf.d/zz.conf", "[Journal]\nStorage=volatile"), "Storage is volatile"),
     Sabotage(JOURNAL, "web1", *placed("/run/systemd/journald.conf.d/zz.conf", "[Journal]\nSystemMaxUse=0"), "SystemMaxUse is 0"),
-    Sabotage(JOURNAL, "data1", "mv /var/log/journal /var/log/j", "rm -rf /var/log/journal; mv /var/log/j /var/log/journal", "memory only"),
+    Sabotage(JOURNAL, "data1", "mv /var/log/journal /var/log/j; : > /var/log/journal", "rm -rf /var/log/journal; mv /var/log/j /var/log/journal", "memory only"),
     Sabotage(PACKAGE, "web1", "apt-mark -q hold sudo", "apt-mark -q unhold sudo", "sudo: held"),
     Sabotage(PACKAGE, "web2", *placed("/etc/apt/preferences.d/pin", "Package: *"), "/etc/apt/preferences.d/pin"),
     Sabotage(PACKAGE, "edge", *placed("/etc/apt/apt.conf.d/99stranger", "// x"), "99stranger"),

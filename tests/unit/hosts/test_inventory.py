@@ -262,6 +262,11 @@ def test_what_haproxys_socket_changed_is_named(inventories: dict[str, Inventory]
     assert {"web/web1", "kept/web2", "uploads/data"} <= facts["haproxy_servers"].keys()
     assert {"http", "https", "uploads"} <= facts["haproxy_frontends"].keys()
     assert deviations(edge, facts) == []
+    facts["haproxy"]["Maxconn"] = "55"
+    facts["haproxy_frontends"] = {name: ["OPEN", "55"] for name in edge.haproxy_frontends}
+    assert [each.what for each in deviations(edge, facts)] == ["HAProxy's maxconn"]
+    facts["haproxy"]["Maxconn"] = "8000"
+    facts["haproxy_frontends"] = {name: ["OPEN", most] for name, most in edge.haproxy_frontends.items()}
     facts["haproxy_frontends"]["https"] = ["OPEN", "7"]
     facts["haproxy_servers"]["kept/web1"][0] = "198.51.100.8:8080"
     facts["haproxy_servers"]["web/web2"][1] = "0"
