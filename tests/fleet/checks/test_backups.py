@@ -118,7 +118,7 @@ BACKUPS = (
         "the newest backup without rows",
         done(
             "data1",
-            f"umask 077; cd /; d=$(runuser -u postgres -- psql -X -A -t -c \"SELECT datname FROM pg_database WHERE datname LIKE '%board%' OR datname LIKE '%test%' LIMIT 1\"); runuser -u postgres -- pg_dump --format=custom --schema-only --dbname $d > {DUMPS}/empty.dump",  # noqa: E501 - a shell's line
+            f"umask 077; cd /; d=$(runuser -u postgres -- psql -X -A -t -c \"SELECT datname FROM pg_database WHERE datname LIKE '%board%' OR datname LIKE '%test%' LIMIT 1\"); runuser -u postgres -- pg_dump --format=custom --schema-only --dbname $d > {DUMPS}/empty.dump; touch -d '2 minutes' {DUMPS}/empty.dump",  # noqa: E501 - a shell's line
             f"rm {DUMPS}/empty.dump",
         ),
         red=("I12/the-newest-backup-can-be-restored",),

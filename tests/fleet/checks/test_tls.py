@@ -83,7 +83,7 @@ TRANSPORT = (
         ),
         red=("X1/old-tls-is-refused",),
         run=("X1/old-tls", "X1/tls-1-3", "X1/hsts"),
-        says="TLSv1",
+        says="TLS 1.",
     ),
     Case(
         "ciphers that encrypt nothing",
