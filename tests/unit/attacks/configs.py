@@ -34,6 +34,8 @@ HAPROXY = {
     "retries", "retry-on", "timeout", "errorfile", "log-format", "frontend", "bind", "acl", "http-request",
     "http-response", "http-after-response", "http-check", "tcp-request", "use_backend", "default_backend",
     "backend", "balance", "hash-type", "cookie", "default-server", "server", "stick-table", "filter",
+    ".if", ".else", ".endif", "setenv", "tune.h2.initial-window-size",
+    "h2-workaround-bogus-websocket-clients",
 }  # fmt: skip
 """First words. Among those that are not here: `program`, `external-check`, `lua-load`, `set-dumpable`."""
 

@@ -125,10 +125,15 @@ def test_a_reload_leaves_a_kept_connection_to_the_request_that_is_on_its_way(run
         client.request("POST", "/", b"before")
         assert client.getresponse().read()
         running.master.send_signal(signal.SIGUSR2)
-        time.sleep(3)
-        client.request("POST", "/", b"after")
-        answer = client.getresponse()
-        assert (answer.status, answer.getheader("connection")) == (200, "close")
+        ends, closes = time.monotonic() + 60, ""
+        while closes != "close":
+            assert time.monotonic() < ends, "the old process does not stop"
+            time.sleep(1)
+            client.request("POST", "/", b"after")
+            answer = client.getresponse()
+            assert answer.status == 200
+            assert answer.read()
+            closes = answer.getheader("connection", "")
 
 
 @dataclasses.dataclass(frozen=True)
