@@ -168,7 +168,7 @@ def note_haproxy(found: Inventory, configuration: str) -> None:
             case _, "bind", place, *_ if place.startswith("127."):
                 found.loopback_ports.append(int(place.rpartition(":")[2]))
             case "backend", "server", server, address, *_:
-                found.haproxy_servers[f"{name}/{server}"] = address
+                found.haproxy_servers[f"{name}/{server}"] = address if ":" in address else f"{address}:0"
             case _:
                 pass
 

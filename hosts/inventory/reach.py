@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hosts.agent.accounts import FIRST, LAST
+from hosts.agent.preview_record import FIRST_PORT, MOST, PreviewPaths
 from hosts.inventory.parts import FOREIGN, Deviation, Inventory
 
 NO_SHELL = re.compile(r".*/(nologin|false|sync|halt|shutdown)$")
@@ -50,6 +51,8 @@ SSHD = {
 """What `sshd -T` may say for a root login from elsewhere."""
 KEY_READER = "/usr/local/lib/slipway/instance-connect-keys"
 RESOLVER = "127.0.0.11"
+PREVIEW_PORTS = {str(FIRST_PORT + number) for number in range(10 * MOST)}
+"""Where the processes and services of previews listen, on the host that carries them."""
 UDP = {"68", "546"}
 """DHCP clients."""
 DISKS = re.compile(r"ext[234]|xfs|btrfs|zfs|vfat|f2fs|squashfs|swap")
@@ -131,6 +134,7 @@ def network(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviatio
         if address == "::1" or address.startswith(("127.", "::ffff:127.")):
             # A rented machine has services of its owner's on loopback; Docker's resolver takes any port.
             known = {*allowed, *app, *map(str, inventory.loopback_ports)}
+            known |= PREVIEW_PORTS if PreviewPaths().sites_map in inventory.files else set()
             strange = inventory.image_is_known and address != RESOLVER and port not in known
             if strange and not FIRST <= int(uid) <= LAST:
                 yield Deviation(

@@ -167,7 +167,7 @@ def test_what_an_aborted_step_sends_late_is_refused_once_its_undo_has_begun(swit
         run(switched.rollout, Recorder("switch", [], KeyboardInterrupt()))
     for model in switched.models.values():
         with pytest.raises(Refused, match="fenced"):
-            model.fenced(late)
+            model.fenced(late.numbers)
 
 
 def test_a_command_that_was_overtaken_undoes_nothing_and_says_what_serves_now(
