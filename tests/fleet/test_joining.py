@@ -6,10 +6,8 @@ HAProxy and pipeline are the real ones.
 
 import contextlib
 import hashlib
-import io
 import json
 import secrets
-import tarfile
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -34,6 +32,7 @@ from slipway.settings import Outputs, Role
 from slipway.stack import LiveStack
 from tests.fleet.cloud import AroundFleet, Instance, around
 from tests.fleet.site import Site
+from tests.kits import kit_with
 
 pytestmark = pytest.mark.fleet
 
@@ -158,7 +157,7 @@ def test_a_kit_that_a_thief_of_the_writer_key_puts_there_never_runs(
 ):
     s3, bucket = cloud.client("s3"), cloud.bucket
     pointer = json.loads(s3.get_object(Bucket=bucket, Key="setup/web.json")["Body"].read())
-    kit = archive("open('/run/thief', 'w').close()")
+    kit = kit_with("open('/run/thief', 'w').close()")
     digest = hashlib.sha256(kit).hexdigest()
     forged: dict[str, Any] = {**pointer, "key": "setup/thief.tar.gz", "sha256": digest}
     if by == "no key":
@@ -176,15 +175,6 @@ def test_a_kit_that_a_thief_of_the_writer_key_puts_there_never_runs(
     finally:
         cloud.publish_kit("web")
     cloud.boot(first)
-
-
-def archive(program: str) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as made:
-        info = tarfile.TarInfo("setup.py")
-        info.size = len(program)
-        made.addfile(info, io.BytesIO(program.encode()))
-    return packed.getvalue()
 
 
 def test_its_host_key_lies_where_it_alone_can_write(first: Instance, cloud: AroundFleet):

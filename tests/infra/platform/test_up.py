@@ -24,6 +24,7 @@ from slipway.secrets.ssh_signature import make_key, public_of, verifies
 from slipway.settings import BadInput, NeedsPerson, Outputs
 from tests.infra.platform.way import Way
 from tests.infra.platform.world import World
+from tests.kits import kit_with
 
 REAL_RUN = kits.RUN
 
@@ -158,7 +159,7 @@ def test_what_a_thief_of_the_writer_key_puts_there_is_replaced_by_up_and_signed_
         "its date": json.dumps({**pointer, "made": "tomorrow"}).encode(),
         "its key": json.dumps({**pointer, "key": "setup/elsewhere"}).encode(),
         "setup/python.json": json.dumps(python).encode(),
-        "the kit": archive("print('stolen')"),
+        "the kit": kit_with("print('stolen')"),
     }
     s3.put_object(Bucket=bucket, Key=key, Body=forged[replaced])
     platform_of(world.project).bring_up(Silent())
@@ -218,15 +219,6 @@ def test_a_host_that_never_publishes_its_key_is_told_to_a_person(
     assert "has not published its ssh host key" in caught.value.details[0]
 
 
-def archive(program: str) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as made:
-        info = tarfile.TarInfo("setup.py")
-        info.size = len(program)
-        made.addfile(info, io.BytesIO(program.encode()))
-    return packed.getvalue()
-
-
 def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_words(
     world: World, way: Way, outputs: Outputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -237,13 +229,13 @@ def test_a_kit_is_gone_when_it_has_run_and_one_that_fails_is_told_with_its_last_
     plan = fleet_plan(world.project, opened, secrets, world.project.state_dir / "tls/ca.pem")
     where = tmp_path / "where"
     good = f"import os, pathlib\npathlib.Path({str(where)!r}).write_text(os.path.dirname(__file__))"
-    bring_in_line(plan, {"web": archive(good)}, Fleet(opened), Silent())
+    bring_in_line(plan, {"web": kit_with(good)}, Fleet(opened), Silent())
     assert where.read_text().startswith("/tmp/")
     assert not Path(where.read_text()).exists()
     heard = Heard()
     bad = "import sys\nprint('step one', flush=True)\nsys.exit('no such package')"
     with pytest.raises(FleetError) as caught:
-        bring_in_line(plan, {"web": archive(bad)}, Fleet(opened), heard)
+        bring_in_line(plan, {"web": kit_with(bad)}, Fleet(opened), heard)
     assert "no such package" in caught.value.message
     assert any(line.endswith(": step one") for line in heard.told)
 
