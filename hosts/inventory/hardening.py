@@ -192,17 +192,17 @@ def _process(here: str, name: str, user: str, seen: Mapping[str, str]) -> Iterat
 
 
 def _haproxy(inventory: Inventory, facts: Mapping[str, Any]) -> Iterator[Deviation]:
+    here = inventory.host
     said: Mapping[str, str] = facts["haproxy"]
     if not said or not inventory.haproxy_connections:
         return
     if said["Maxconn"] != inventory.haproxy_connections:
         yield Deviation(
-            inventory.host, "hardening", "HAProxy's maxconn", inventory.haproxy_connections, said["Maxconn"]
+            here, "hardening", "HAProxy's maxconn", inventory.haproxy_connections, said["Maxconn"]
         )
     for key in ("ConnRateLimit", "SessRateLimit", "SslRateLimit"):
         if said[key] not in ("", "0"):
-            yield Deviation(inventory.host, "hardening", f"HAProxy's {key}", "0", said[key])
-    here = inventory.host
+            yield Deviation(here, "hardening", f"HAProxy's {key}", "0", said[key])
     for name, limit in inventory.haproxy_frontends.items():
         # One without a limit of its own has the process', which was compared already.
         wanted = said["Maxconn"] if limit == inventory.haproxy_connections else limit
