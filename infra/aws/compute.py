@@ -14,6 +14,7 @@ from infra.aws.launch_template import LaunchTemplateArgs, host_tags, launch_temp
 from infra.aws.limits import retention_days
 from slipway.settings import App
 from slipway.settings.aws import Aws, LoadBalancer
+from slipway.settings.aws_fit import image_of
 from slipway.settings.aws_names import AwsNames
 
 
@@ -61,7 +62,7 @@ class Compute(pulumi.ComponentResource):
                     names=args.names,
                     role=role,
                     group=args.settings.web if role == "web" else args.settings.worker,
-                    image=args.settings.image,
+                    image=image_of(args.settings, args.names, role),
                     profile_arn=args.profiles[role],
                     security_group_id=args.security_group_ids[role],
                     key_arn=args.key_arn,

@@ -19,8 +19,8 @@ class NetworkArgs:
 
     names: AwsNames
     settings: NetworkSettings
-    letters: str
-    """Letters of its zones: `ab`."""
+    zone_ids: list[str]
+    """Its zones: `use1-az1`, `use1-az2`."""
     key_arn: pulumi.Input[str]
     """Key that encrypts the flow log."""
 
@@ -100,18 +100,17 @@ class Network(pulumi.ComponentResource):
 
     def _subnets(self, tier: str, ranges: list[str]) -> list[aws.ec2.Subnet]:
         names = self._args.names
-        zones = zone_names(names.region, self._args.letters)
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{tier}-{letter}",
                 vpc_id=self._vpc.id,
                 cidr_block=cidr,
-                availability_zone=zone,
+                availability_zone_id=zone,
                 map_public_ip_on_launch=False,
                 tags={"Name": f"{names.fleet}-{tier}-{letter}"},
                 opts=self._child,
             )
-            for letter, zone, cidr in zip(ZONE_LETTERS, zones, ranges, strict=False)
+            for letter, zone, cidr in zip(ZONE_LETTERS, self._args.zone_ids, ranges, strict=False)
         ]
 
     def _public_routes(self, public: list[aws.ec2.Subnet]) -> aws.ec2.Route:
@@ -198,7 +197,7 @@ def _after(subnet_id: Output[str], *others: Output[str]) -> Output[str]:
 
 
 ZONE_LETTERS = "abc"
-"""Suffixes of names for the first, second and third zone."""
+"""Suffixes of names for the first, second and third zone; a zone of AWS's has other letters."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +225,3 @@ def subnets(cidr: str, zones: int) -> Subnets:
         private=[str(each) for each in hosts[:zones]],
         data=[str(each) for each in small[4 : 4 + zones]],
     )
-
-
-def zone_names(region: str, letters: str) -> list[str]:
-    """`us-east-1a`, `us-east-1b`, …: by rule, because the program makes no look-ups."""
-    return [f"{region}{letter}" for letter in letters]

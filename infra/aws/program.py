@@ -30,7 +30,7 @@ from slipway.settings import BadInput, Project
 from slipway.settings.aws import Alerts, Aws
 from slipway.settings.aws_fit import most_connections
 from slipway.settings.aws_names import AwsNames
-from slipway.settings.aws_offered import zone_letters
+from slipway.settings.aws_offered import zone_ids
 
 
 def program(project: Project) -> Mapping[str, Any]:
@@ -73,7 +73,7 @@ def program(project: Project) -> Mapping[str, Any]:
     ), here)  # fmt: skip
 
     network = Network(
-        "network", NetworkArgs(names, settings.network, zone_letters(settings), vault.key_arn), here
+        "network", NetworkArgs(names, settings.network, zone_ids(settings), vault.key_arn), here
     )
 
     edge = LoadBalancer("edge", LoadBalancerArgs(

@@ -43,9 +43,9 @@ class Traffic:
     """Do visitors come through Cloudflare?"""
 
     def where(self, part: Place) -> str:
-        """`public subnets in a, b`: kind and zones of a part's subnets."""
+        """`public subnets in az1, az2`: kind and zones of a part's subnets."""
         subnets = [self.network.subnets[each] for each in part.subnets if each in self.network.subnets]
-        zones = ", ".join(sorted({subnet.zone[-1] for subnet in subnets}))
+        zones = ", ".join(sorted({subnet.zone.rpartition("-")[2] for subnet in subnets}))
         targets = {target for subnet in subnets for target in subnet.routes.values()}
         kind = "public" if targets & self.network.gateways else "private" if targets else "isolated"
         return f"{kind} subnets in {zones}" if zones else "no subnet"

@@ -45,7 +45,7 @@ NEEDED: dict[str, str] = {
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "vpcId",
     "aws:lb/targetGroup:TargetGroup": "vpcId port protocol healthCheck",
     "aws:ec2/flowLog:FlowLog": "vpcId logDestination", "aws:ec2/vpcEndpoint:VpcEndpoint": "vpcEndpointType",
-    "aws:ec2/subnet:Subnet": "cidrBlock availabilityZone", "aws:ec2/vpc:Vpc": "cidrBlock",
+    "aws:ec2/subnet:Subnet": "cidrBlock availabilityZoneId", "aws:ec2/vpc:Vpc": "cidrBlock",
     "aws:rds/instance:Instance": "allocatedStorage dbName dbSubnetGroupName engineVersion"
     " parameterGroupName port username storageType vpcSecurityGroupIds",
     "aws:elasticache/replicationGroup:ReplicationGroup": "engineVersion nodeType parameterGroupName port"

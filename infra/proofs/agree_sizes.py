@@ -9,7 +9,7 @@ from infra.proofs.facts import Facts, Said
 from infra.proofs.network_map import first
 from infra.recording.graph import Resource
 from slipway.settings.aws_fit import architecture_of_image, architecture_of_type
-from slipway.settings.aws_offered import CACHE_TYPES, DATABASE_CLASSES, POSTGRES, ZONES
+from slipway.settings.aws_offered import CACHE_TYPES, DATABASE_CLASSES, POSTGRES, ZONES, region_zones
 
 _INSTANCE = "aws:rds/instance:Instance"
 _CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
@@ -64,9 +64,9 @@ def switches_are_on(facts: Facts) -> Iterator[Said]:
 def sizes_are_offered(facts: Facts) -> Iterator[Said]:
     """Zones, classes and versions are in the dated table of what AWS offers; hosts can boot their image."""
     for subnet in facts.graph.of("aws:ec2/subnet:Subnet"):
-        zone = str(subnet.inputs.get("availabilityZone"))
-        if facts.region in ZONES and zone.removeprefix(facts.region) not in set(ZONES[facts.region]):
-            yield subnet, "availabilityZone", f"{facts.region} has no zone {zone}"
+        zone = str(subnet.inputs.get("availabilityZoneId"))
+        if facts.region in ZONES and zone not in region_zones(facts.region):
+            yield subnet, "availabilityZoneId", f"{facts.region} has no zone {zone}"
     for token, name, prefix, known in (
         (_INSTANCE, "instanceClass", "db", DATABASE_CLASSES), (_CACHE, "nodeType", "cache", CACHE_TYPES),
     ):  # fmt: skip

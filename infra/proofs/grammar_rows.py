@@ -191,7 +191,8 @@ ROWS = (
     Row(_ROUTE, "destinationCidrBlock", form=_CIDR, source=f"{EC2}API_CreateRoute.html"),
     Row(_SUBNET, "cidrBlock", form=r"(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-8])",
         source=f"{EC2}API_CreateSubnet.html"),
-    Row(_SUBNET, "availabilityZone", free="slipway/settings/aws_offered.py knows the zones of regions"),
+    Row(_SUBNET, "availabilityZoneId", form=r"[a-z]{2,6}\d-az\d{1,2}",
+        source=f"{API}global-infrastructure/latest/regions/aws-availability-zones.html"),
     Row(_VPC, "cidrBlock", form=r"(\d{1,3}\.){3}\d{1,3}/(1[6-9]|2[0-8])", source=f"{EC2}API_CreateVpc.html"),
     Row(_ENDPOINT, "serviceName", free="agreement: the services of the stack's own region"),
     # ElastiCache

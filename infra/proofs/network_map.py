@@ -177,7 +177,7 @@ def _subnet(graph: Graph, resource: Resource) -> Subnet:
     return Subnet(
         address=resource.address,
         cidr=IPv4Network(str(resource.inputs.get("cidrBlock"))),
-        zone=str(resource.inputs.get("availabilityZone") or resource.inputs.get("availabilityZoneId") or ""),
+        zone=str(resource.inputs.get("availabilityZoneId") or ""),
         routes=routes,
         gateways=tuple(services),
         rules=tuple(rule for acl in acls for rule in _acl_rules(acl)),

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, StringConstraints
 
-from slipway.settings.debian import AWS_IMAGE
 from slipway.settings.schema import Setting
 
 WORKER_SCRIPT = "worker/dist/worker.js"
@@ -21,7 +20,7 @@ Window = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:
 WeeklyWindow = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{3}:[0-9]{2}:[0-9]{2}-[a-z]{3}:[0-9]{2}:[0-9]{2}$")
 ]
-ZoneLetters = Annotated[str, StringConstraints(pattern=r"^([a-z]{2,6})?$")]
+ZoneId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,6}[0-9]-az[0-9]{1,2}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -32,9 +31,10 @@ class Network(Setting):
     """Address range of the VPC; /16 to /20."""
     zones: int = Field(default=2, ge=2, le=3)
     """Availability zones: a load balancer needs two."""
-    zone_letters: ZoneLetters = ""
-    """Letters of the zones, in order; empty: the first of the region. Not every account has all of an old
-    region's: `aws ec2 describe-availability-zones`."""
+    zone_ids: list[ZoneId] = Field(default_factory=list[ZoneId])
+    """Ids of the zones, in order: `use1-az1` is one place in every account, the letter of a name is not.
+    `slipway bootstrap` asks AWS once and writes them here, and subnets stay in them whatever AWS adds later.
+    Empty: nothing can be made yet; commands that need no credentials draw the region's first."""
     nat: Literal["per_zone", "one"] = "per_zone"
     """NAT gateways: one per zone survives the loss of a zone, a single one costs less."""
     endpoints: bool = False
@@ -48,7 +48,7 @@ class Group(Setting):
     """Hosts of one role: an Auto Scaling group."""
 
     type: str = "t3.medium"
-    """EC2 instance type, of the architecture that builds are made for."""
+    """EC2 instance type, of the architecture that builds are made for: `t4g` is arm64, `t3` amd64."""
     min: int = Field(default=2, ge=0, le=64)
     """Minimum number of hosts."""
     max: int = Field(default=6, ge=1, le=64)
@@ -222,13 +222,15 @@ class Aws(Setting):
     size: Literal["small", "standard", "large"] = "standard"
     """Defaults of a production stack: `small` for the first users, at less than 200 USD a month. It gives up:
     hosts in the other zone lose the internet with the zone of the only NAT gateway, and a failover of the
-    database closes its connections, for there is no proxy; classes are burstable."""
+    database closes its connections, for there is no proxy; classes are burstable. Hosts are arm64 (t4g):
+    builds come from an arm64 machine, or set both `type`s to t3.small."""
     region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] = "us-east-1"
     """Region of all resources."""
     profile: str = ""
     """Profile in your AWS configuration; empty: the one that the AWS command line would use."""
-    image: str = AWS_IMAGE
-    """Machine image of the hosts: an `ami-…`, or a parameter that names the newest Debian 12."""
+    image: str = ""
+    """Machine image of the hosts: `baked`, which `slipway image bake` makes; an `ami-…`; or a parameter that
+    names one. Empty: Debian's newest for the hosts' processors."""
     hosted_zone: str = ""
     """Route 53 zone of the domain, `Z…`, if the domain is not on Cloudflare."""
     certificate: str = ""
@@ -315,8 +317,8 @@ PREVIEW: dict[str, Any] = {
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "network": {"nat": "one"},
-        "web": {"type": "t3.small", "max": 4},
-        "worker": {"type": "t3.small", "min": 1, "max": 2},
+        "web": {"type": "t4g.small", "max": 4},
+        "worker": {"type": "t4g.small", "min": 1, "max": 2},
         "database": {"type": "db.t4g.micro", "storage_gb": 20, "max_storage_gb": 100, "pooler": "none"},
         "cache": {"type": "cache.t4g.micro"},
     },
@@ -337,7 +339,10 @@ def with_defaults(given: Any, purpose: Purpose) -> Any:
     Anything but a mapping is returned unchanged: validation reports it.
     """
     if purpose == "preview":
-        return _merged(PREVIEW, given)
+        # A build goes from a preview to production as it is: their hosts have the same processors.
+        hosts = {"type": SIZES["small"]["web"]["type"]}
+        small = isinstance(given, dict) and cast("dict[str, Any]", given).get("size") == "small"
+        return _merged(_merged(PREVIEW, {"web": hosts, "worker": hosts}) if small else PREVIEW, given)
     if not isinstance(given, dict):
         return given
     settings = cast("dict[str, Any]", given)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from slipway.settings.app import App
 from slipway.settings.aws import Aws, Cloudflare
+from slipway.settings.aws_names import AwsNames
+from slipway.settings.debian import aws_image
 from slipway.settings.env import reaches
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken
@@ -214,6 +216,23 @@ def architecture_of_image(image: str) -> Architecture | None:
     """Architecture of a machine image, if its name contains it; an `ami-…` does not."""
     words = re.split(r"[/.:-]", image)
     return next((found for word, found in _IMAGE_WORDS.items() if word in words), None)
+
+
+BAKED = "baked"
+"""The value of `slipway:aws.image` for the images that `slipway image bake` makes."""
+
+
+def image_of(aws: Aws, names: AwsNames, role: str, *, baked: bool = True) -> str:
+    """What hosts of `role` boot: an image, or the parameter by which EC2 finds it at each launch.
+
+    `baked`: False for what a baked image is made of.
+    """
+    if aws.image not in {"", BAKED}:
+        return aws.image
+    architecture = architecture_of_type((aws.web if role == "web" else aws.worker).type) or "amd64"
+    if baked and aws.image == BAKED:
+        return f"resolve:ssm:{names.image_parameter(role, architecture)}"
+    return aws_image(architecture)
 
 
 def most_connections(database_type: str) -> int | None:

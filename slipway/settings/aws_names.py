@@ -50,6 +50,10 @@ class AwsNames:
         """SSM parameter: who may sign set-up kits, and when the newest of each role was made."""
         return f"/{self.path}/setup"
 
+    def image_parameter(self, role: str, architecture: str) -> str:
+        """SSM parameter: the newest image that was baked for hosts of `role`; EC2 reads it at each launch."""
+        return f"/{self.path}/image/{role}/{architecture}"
+
     @property
     def key_alias(self) -> str:
         """KMS alias of the stack's key."""

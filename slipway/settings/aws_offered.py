@@ -26,19 +26,27 @@ ZONES: dict[str, str] = {
             "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-2", "us-gov-east-1",
             "us-gov-west-1", "cn-northwest-1",
         ),
-        "abc",
+        "123",
     ),
-    "us-east-1": "abcdef",
-    "us-west-1": "abc",
-    "us-west-2": "abcd",
-    "ap-northeast-1": "acd",
-    "ap-northeast-2": "abcd",
-    "ca-central-1": "abd",
-    "cn-north-1": "abd",
+    "us-east-1": "124563",
+    "us-west-1": "13",
+    "us-west-2": "1234",
+    "ap-northeast-1": "124",
+    "ap-northeast-2": "1234",
+    "ca-central-1": "124",
+    "cn-north-1": "124",
 }  # fmt: skip
-"""Letters of the zones of each region, in order: https://docs.aws.amazon.com/global-infrastructure/latest/regions/
+"""Numbers of the zones of each region, best first: `use1-az1` has 1.
+https://docs.aws.amazon.com/global-infrastructure/latest/regions/
 
-Letters differ between accounts where a region is old: us-west-1 shows an account two of its three."""
+Zones that AWS no longer gives to new accounts (usw1-az2, apne1-az3, cac1-az3) are left out. use1-az3 is last:
+EKS and newer instance types are not there (https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html).
+An account may lack others: `slipway bootstrap` asks."""
+
+_DIRECTIONS = {
+    "central": "c", "east": "e", "gov": "g", "north": "n", "northeast": "ne", "northwest": "nw", "south": "s",
+    "southeast": "se", "west": "w",
+}  # fmt: skip
 
 POSTGRES = ("15", "16", "17", "18")
 """Major versions that RDS supports and slipway can use (15 at least: docs/aws.md, Limits):
@@ -75,10 +83,16 @@ CACHE_TYPES: dict[str, tuple[str, ...]] = {
 """Sizes, by family: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.SupportedTypes.html"""
 
 
-def zone_letters(aws: Aws) -> str:
-    """The letters of the stack's zones: as set, or the first of the region's own."""
-    given = aws.network.zone_letters or ZONES.get(aws.region, "abc")
-    return given[: aws.network.zones]
+def region_zones(region: str) -> list[str]:
+    """Ids of all zones of `region`, best first: `eu-central-1` has `euc1-az1`, `euc1-az2`, `euc1-az3`."""
+    place, *words, number = region.split("-")
+    prefix = place + "".join(_DIRECTIONS.get(word, word) for word in words) + number
+    return [f"{prefix}-az{each}" for each in ZONES.get(region, "123")]
+
+
+def zone_ids(aws: Aws) -> list[str]:
+    """Ids of the stack's zones: those kept in its settings, or the first of the region's own."""
+    return (aws.network.zone_ids or region_zones(aws.region))[: aws.network.zones]
 
 
 def offered_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
@@ -86,14 +100,18 @@ def offered_rules(stack: Stack, aws: Aws) -> Iterator[Broken]:
     if aws.region not in ZONES:
         yield ("aws", "region"), f"AWS has no region {shown(aws.region)} ({DATE})", "for example us-east-1"
         return
-    known = ZONES[aws.region]
-    missing = [letter for letter in zone_letters(aws) if letter not in known]
-    if missing:
+    known = region_zones(aws.region)
+    if missing := [zone for zone in zone_ids(aws) if zone not in known]:
         yield (
-            ("aws", "network", "zone_letters"),
-            f"{aws.region} has no zone {', '.join(aws.region + letter for letter in missing)}:"
-            f" its letters are {known} ({DATE})",
-            f'remove it, or "{known[: aws.network.zones]}"',
+            ("aws", "network", "zone_ids"),
+            f"{aws.region} has no zone {', '.join(missing)}: it has {', '.join(sorted(known))} ({DATE})",
+            f"remove zone_ids: slipway bootstrap --stack {stack.name} asks AWS and writes them",
+        )
+    elif len(known) < aws.network.zones:
+        yield (
+            ("aws", "network", "zones"),
+            f"must be {len(known)} in {aws.region}, got {aws.network.zones}: an account has no more there",
+            f"{len(known)}, or another region",
         )
     if stack.database == "postgres":
         yield from _database(aws)

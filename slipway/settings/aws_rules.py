@@ -11,11 +11,11 @@ from typing import Any
 
 from slipway.settings.aws import Aws, Group, Network
 from slipway.settings.aws_data_rules import data_rules
-from slipway.settings.aws_fit import EC2_TYPE, architecture_of_image, architecture_of_type
+from slipway.settings.aws_fit import BAKED, EC2_TYPE, architecture_of_image, architecture_of_type
 from slipway.settings.aws_front_rules import front_rules
 from slipway.settings.aws_offered import offered_rules
 from slipway.settings.controls import CONTROLS
-from slipway.settings.debian import AWS_IMAGE
+from slipway.settings.debian import aws_image
 from slipway.settings.stack import Stack
 from slipway.settings.violations import Broken, shown
 
@@ -167,11 +167,11 @@ def fleet_rules(aws: Aws) -> Iterator[Broken]:
     """What is wrong with network, image, web and worker."""
     yield from _cidr(aws.network.cidr)
     yield from _zones(aws.network)
-    if not _IMAGE.match(aws.image):
+    if aws.image not in {"", BAKED} and not _IMAGE.match(aws.image):
         yield (
             ("aws", "image"),
             f"must be an image or a parameter that names one, got {shown(aws.image)}",
-            f'"ami-0123456789abcdef0", or "{AWS_IMAGE}"',
+            f'"ami-0123456789abcdef0", or "{aws_image("arm64")}"',
         )
     yield from _group("web", aws.web, aws.image)
     yield from _group("worker", aws.worker, aws.image)
@@ -179,7 +179,7 @@ def fleet_rules(aws: Aws) -> Iterator[Broken]:
     if architecture_of_image(aws.image) is None and web and worker and web != worker:
         yield (
             ("aws", "worker", "type"),
-            f"{aws.worker.type} is {worker} and web's {aws.web.type} is {web}: both boot one image",
+            f"{aws.worker.type} is {worker} and web's {aws.web.type} is {web}: both run one build",
             "choose types of one architecture",
         )
 
@@ -208,16 +208,14 @@ def _cidr(cidr: str) -> Iterator[Broken]:
 
 
 def _zones(network: Network) -> Iterator[Broken]:
-    letters, place = network.zone_letters, ("aws", "network", "zone_letters")
-    if not letters:
-        return
-    if len(set(letters)) < len(letters):
-        yield place, f"names a zone twice: {shown(letters)}", "a letter for each zone"
-    elif len(letters) < network.zones:
+    ids, place = network.zone_ids, ("aws", "network", "zone_ids")
+    if len(set(ids)) < len(ids):
+        yield place, f"names a zone twice: {shown(ids)}", "an id for each zone"
+    elif ids and len(ids) < network.zones:
         yield (
             place,
-            f"must have a letter for each of {network.zones} zones, got {shown(letters)}",
-            "add one, or set zones: 2",
+            f"must have an id for each of {network.zones} zones, got {shown(ids)}",
+            "remove zone_ids and repeat slipway bootstrap: it keeps the zones of the subnets and adds one",
         )
 
 

@@ -23,8 +23,14 @@ RELEASES = {12: Debian("bookworm", "3.11", 15, "1.23"), 13: Debian("trixie", "3.
 """By version. Debian supports 12 until June 2028 and 13 until June 2030 (https://wiki.debian.org/LTS)."""
 DEFAULT = 12
 """The version that new hosts get unless a setting says otherwise."""
-AWS_IMAGE = f"resolve:ssm:/aws/service/debian/release/{DEFAULT}/latest/amd64"
-"""Machine image of AWS hosts: a parameter that Debian keeps (https://wiki.debian.org/Cloud/AmazonEC2Image)."""
+
+
+def aws_image(architecture: str) -> str:
+    """The newest machine image for `amd64` or `arm64`: a parameter that Debian keeps.
+
+    https://wiki.debian.org/Cloud/AmazonEC2Image
+    """
+    return f"resolve:ssm:/aws/service/debian/release/{DEFAULT}/latest/{architecture}"
 
 
 def release_of(suite: str) -> Debian:

@@ -79,6 +79,10 @@ PATTERNS: dict[str, tuple[str, str]] = {
     _WAIVER: ("must be a reason and a date", 'for example "no browser uses this API, until 2027-01-31"'),
     r"^[0-9]{12}$": ("must be 12 digits in quotes", 'for example "123456789012"'),
     r"^[a-z]{2}(-[a-z]+)+-[0-9]$": ("must be an AWS region", 'for example "eu-central-1"'),
+    r"^[a-z]{2,6}[0-9]-az[0-9]{1,2}$": (
+        "must be the id of a zone",
+        'for example "use1-az1": a letter (us-east-1a) is another place in every account',
+    ),
     r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$": (
         "must be two times of the day, UTC",
         'for example "02:00-03:00"',

@@ -100,6 +100,32 @@ def stack_violation(file: YamlFile, path: KeyPath, problem: str, remedy: str) ->
     return Violation(file.name, file.line(place), f"{NAMESPACE}{dotted(path)}", problem, remedy)
 
 
+def add_setting(path: Path, keys: tuple[str, ...], value: str) -> bool:
+    """Add the setting `slipway:` + `keys` to a stack's file, as YAML; every other byte stays.
+
+    False, and nothing is written: it is there already, or the file's style leaves no line for it.
+    """
+    text = path.read_text(encoding="utf-8")
+    wanted = ["config", f"{NAMESPACE}{keys[0]}", *keys[1:]]
+    node, line, column = yaml.compose(text, Loader=yaml.SafeLoader), 0, 0
+    while isinstance(node, yaml.MappingNode) and not node.flow_style and node.value and wanted:
+        pairs = cast("list[tuple[yaml.ScalarNode, yaml.Node]]", node.value)
+        column = pairs[0][0].start_mark.column
+        found = next((pair for pair in pairs if pair[0].value == wanted[0]), None)
+        if found is None:
+            break
+        # The line after its name: comments there are about the first key below.
+        line, node = found[0].start_mark.line + 1, found[1]
+        wanted.pop(0)
+    else:
+        return False
+    names = [f"{' ' * (column + 2 * depth)}{name}:" for depth, name in enumerate(wanted)]
+    lines = text.splitlines(keepends=True)
+    lines[line:line] = ["\n".join(names) + f" {value}\n"]
+    path.write_text("".join(lines), encoding="utf-8")
+    return True
+
+
 def _project_name(root: Path) -> str:
     file = read_yaml(root / PROJECT_FILE)
     name: object = file.data.get("name")

@@ -223,7 +223,7 @@ MISTAKES: dict[str, tuple[str, Change]] = {
     ),
     "overlapping subnets": ("network-private-b", given("cidrBlock", "10.20.32.0/19")),
     "a subnet outside of the VPC": ("network-data-a", given("cidrBlock", "10.30.0.0/21")),
-    "two subnets in one zone": ("network-private-b", given("availabilityZone", "us-east-1a")),
+    "two subnets in one zone": ("network-private-b", given("availabilityZoneId", "use1-az1")),
     # One thing in two places
     "an alarm on the ARN": ("alarms-latency-p95", given("dimensions.LoadBalancer", ARN)),
     "an alarm without a dimension": (

@@ -10,6 +10,7 @@ from typing import Any
 from infra.aws.iam.document import partition
 from infra.aws.iam.release_policies import AUDIENCE, GITHUB, github_provider, github_trust
 from slipway.platforms.aws.account import make_linked_roles, request_increases
+from slipway.platforms.aws.offered import choose_zones
 from slipway.platforms.aws.session import (
     AwsInput,
     AwsRefused,
@@ -23,6 +24,7 @@ from slipway.progress import Progress
 from slipway.settings import BadInput, Project
 from slipway.settings.aws import GitHub
 from slipway.settings.aws_names import AwsNames
+from slipway.settings.stack_file import add_setting
 
 OLD_STATE_DAYS = 90
 """How long states that were replaced are kept."""
@@ -43,9 +45,11 @@ def bootstrap(project: Project, progress: Progress) -> Bootstrapped:
     with progress.phase("state"):
         bucket = _state_bucket(session, names, progress)
         alias = _state_key(session, names, progress)
+    with progress.phase("zones"):
+        zones = _keep_zones(session, project, progress)
     query = f"region={names.region}&awssdk=v2"
     backend, provider = f"s3://{bucket}?{query}", f"awskms://{alias}?{query}"
-    todo = [_name_provider(project, provider), *requested]
+    todo = [_name_provider(project, provider), zones, *requested]
     github = project.stack.aws.github if project.stack.aws else None
     variables: dict[str, dict[str, str]] = {}
     if github:
@@ -168,6 +172,23 @@ def _name_provider(project: Project, provider: str) -> str:
         )
     file.write_text(f"secretsprovider: {provider}\n{text}")
     return f"commit {file.name}, which now names the key in place of a passphrase"
+
+
+def _keep_zones(session: AwsSession, project: Project, progress: Progress) -> str:
+    """Ask AWS once for the stack's zones, and have Pulumi.<stack>.yaml keep them; what is left to do.
+
+    In the settings and not in the engine's state: the drawing, the plan and a review see them, a stack that
+    is made again lies where it lay, and nothing has to be ignored when they are changed on purpose.
+    """
+    stack, aws = project.stack, project.stack.aws
+    if aws is None or aws.network.zone_ids:
+        return ""
+    ids = ", ".join(choose_zones(session, stack, aws))
+    file = project.root / f"Pulumi.{stack.name}.yaml"
+    if not add_setting(file, ("aws", "network", "zone_ids"), f"[{ids}]"):
+        return f"write slipway:aws.network.zone_ids: [{ids}] into {file.name}: `up` makes nothing without it"
+    progress.line(f"the stack keeps zones {ids}")
+    return f"commit {file.name}, which now names the stack's zones"
 
 
 # GitHub

@@ -1,17 +1,33 @@
-"""What the doctor looks at in a stack's account: hosts' logs, mail, and what the budget can count."""
+"""What the doctor looks at for a stack on AWS: processors, hosts' logs, mail, and what the budget counts."""
 
+import platform
 import time
 from collections.abc import Iterable
 
 from slipway.platforms.aws.session import AwsInput, AwsRefused, AwsSession
 from slipway.platforms.platform import Diagnosis, fail, ok, warn
 from slipway.settings.aws import Aws
+from slipway.settings.aws_fit import architecture_of_image, architecture_of_type
 from slipway.settings.aws_names import FLEET_TAG, HOST_ROLES, AwsNames
 
 BILLING = "us-east-1"
 """Cost Explorer has one endpoint, for all regions."""
 QUIET_MINUTES = 90
 """Timers alone write a line a minute on every host; AWS updates a stream's last date within an hour or so."""
+
+
+def processors(aws: Aws) -> Iterable[Diagnosis]:
+    """This machine makes builds that the hosts can run: a build is for the processors of its own machine."""
+    hosts, own = architecture_of_type(aws.web.type), architecture_of_image(platform.machine())
+    if hosts == own:
+        yield ok(f"builds of this machine are for {own}, as hosts are")
+    else:
+        yield warn(
+            f"hosts are {hosts} ({aws.web.type}) and builds of this machine are for {own}:"
+            " a release from here is refused",
+            f"release from a machine of {hosts}, for example GitHub's runner ubuntu-24.04-arm"
+            " (variable SLIPWAY_RUNNER); or other types of web and worker",
+        )
 
 
 def mail(session: AwsSession, aws: Aws) -> Iterable[Diagnosis]:

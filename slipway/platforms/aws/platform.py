@@ -126,13 +126,17 @@ class AwsPlatform(PulumiManaged):
 
     def examinations(self) -> tuple[Examination, ...]:
         """Credentials, and the programs that reach hosts and provision."""
-        return (self.credentials, self.alarms, self.logs, self.mail, self.budget, programs)
+        return (self.credentials, self.processors, self.alarms, self.logs, self.mail, self.budget, programs)
 
     def credentials(self) -> Iterable[Diagnosis]:
         """There are credentials, and they are of the stack's account."""
         check_account(session_of(self.project), self.project.stack)
         account = self.project.stack.aws.account if self.project.stack.aws else ""
         yield ok(f"AWS credentials are of account {account}, as the settings say")
+
+    def processors(self) -> Iterable[Diagnosis]:
+        """Hosts can run what this machine builds."""
+        return examined.processors(self.project.stack.aws) if self.project.stack.aws else ()
 
     def alarms(self) -> Iterable[Diagnosis]:
         """The alarms notify; before the first release they are silent."""

@@ -54,6 +54,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("account"):
             if can_provision():
                 refuse_placeholders(project.stack)
+                refuse_unkept_zones(project.stack)
             check_account(session, project.stack)
             find_plugin()
             if can_provision():
@@ -139,6 +140,15 @@ def refuse_placeholders(stack: Stack) -> None:
             f"stack {stack.name} still has an example's values, so nothing was made",
             details=[f"slipway:{dotted(key)}: {problem}" for key, problem, _ in left],
             remedy=f"put your own into Pulumi.{stack.name}.yaml",
+        )
+
+
+def refuse_unkept_zones(stack: Stack) -> None:
+    """BadInput without ids of zones: what AWS lists first today may be another place tomorrow."""
+    if stack.aws and not stack.aws.network.zone_ids:
+        raise BadInput(
+            f"stack {stack.name} names no zones (slipway:aws.network.zone_ids), so nothing was made",
+            remedy=f"slipway bootstrap --stack {stack.name} asks AWS once and writes them into its file",
         )
 
 

@@ -43,7 +43,9 @@ class Orderable:
 @contextmanager
 def serve() -> Generator[Orderable]:
     """Run it on a free port of 127.0.0.1; it offers what the defaults of production want."""
-    rds = Orderable([("db.t4g.medium", version, "us-east-1a us-east-1b") for version in ("15.14", "16.10")])
+    rds = Orderable(
+        [("db.t4g.medium", version, "us-east-1a us-east-1b us-east-1c") for version in ("15.14", "16.10")]
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from slipway.cli import bootstrap as command
 from slipway.platforms.aws.bootstrap import bootstrap
@@ -24,6 +25,7 @@ from tests.infra.platform.world import ACCOUNT, REGION, World
 GITHUB = {"repository": "acme/board", "owner_id": 12, "repository_id": 34}
 BACKEND = f"s3://board-state-{ACCOUNT}-{REGION}?region={REGION}&awssdk=v2"
 PROVIDER = f"awskms://alias/slipway/board/state?region={REGION}&awssdk=v2"
+OURS = "# Ours.\nconfig:\n  slipway:platform: aws\n"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/board-prod-provision"
 
 
@@ -45,8 +47,16 @@ def quotas(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
 @pytest.fixture
 def project(project: Project) -> Project:
     aws = Aws.model_validate({"account": ACCOUNT, "region": REGION, "github": GITHUB})
-    (project.root / "Pulumi.prod.yaml").write_text("# Ours.\nconfig:\n  slipway:platform: aws\n")
+    (project.root / "Pulumi.prod.yaml").write_text(OURS)
     return replace(project, stack=project.stack.model_copy(update={"aws": aws}))
+
+
+def reread(project: Project) -> Project:
+    """The project with the zones that its file names."""
+    config = yaml.safe_load((project.root / "Pulumi.prod.yaml").read_text())["config"]
+    assert project.stack.aws
+    aws = project.stack.aws.model_dump() | {"network": config["slipway:aws"]["network"]}
+    return replace(project, stack=project.stack.model_copy(update={"aws": Aws.model_validate(aws)}))
 
 
 def test_an_empty_account_gets_all_of_it(world: World, quotas: FakeAws) -> None:
@@ -81,8 +91,49 @@ def test_an_empty_account_gets_all_of_it(world: World, quotas: FakeAws) -> None:
 def test_the_stack_s_file_names_the_key_and_keeps_what_it_had(world: World, quotas: FakeAws) -> None:
     made = bootstrap(world.project, Silent())
     file = world.project.root / "Pulumi.prod.yaml"
-    assert file.read_text() == (f"secretsprovider: {PROVIDER}\n# Ours.\nconfig:\n  slipway:platform: aws\n")
+    zones = "  slipway:aws:\n    network:\n      zone_ids: [use1-az1, use1-az2]\n"
+    before, platform = OURS.split("config:\n")
+    assert file.read_text() == f"secretsprovider: {PROVIDER}\n{before}config:\n{zones}{platform}"
     assert any("commit Pulumi.prod.yaml" in each for each in made.todo)
+
+
+def with_aws(project: Project, settings: str = "") -> Project:
+    """The same, whose file has slipway:aws."""
+    text = f"# Ours.\nconfig:\n  slipway:platform: aws\n  slipway:aws:\n    # Not mine.\n{settings}"
+    (project.root / "Pulumi.prod.yaml").write_text(f'{text}    account: "{ACCOUNT}"\n')
+    return project
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ("", "    network:\n      zone_ids: [use1-az1, use1-az2]\n    # Not mine.\n"),
+        (
+            "    network:\n      nat: one\n",
+            "    network:\n      zone_ids: [use1-az1, use1-az2]\n      nat: one\n",
+        ),
+    ],
+)
+def test_zones_are_asked_once_and_kept_in_the_stack_s_file(
+    settings: str, line: str, world: World, quotas: FakeAws
+) -> None:
+    made = bootstrap(with_aws(world.project, settings), Silent())
+    text = (world.project.root / "Pulumi.prod.yaml").read_text()
+    assert line in text
+    assert any("names the stack's zones" in each for each in made.todo)
+    kept = Aws.model_validate(yaml.safe_load(text)["config"]["slipway:aws"])
+    again = replace(world.project, stack=world.project.stack.model_copy(update={"aws": kept}))
+    assert not any("zones" in each for each in bootstrap(again, Silent()).todo)
+    assert (world.project.root / "Pulumi.prod.yaml").read_text() == text
+
+
+def test_zones_for_which_the_file_has_no_line_are_named(world: World, quotas: FakeAws) -> None:
+    text = f"config: {{slipway:platform: aws, slipway:aws: {{account: '{ACCOUNT}'}}}}\n"
+    file = world.project.root / "Pulumi.prod.yaml"
+    file.write_text(text)
+    made = bootstrap(world.project, Silent())
+    assert file.read_text().endswith(text)
+    assert any("write slipway:aws.network.zone_ids: [use1-az1, use1-az2]" in each for each in made.todo)
 
 
 def test_again_changes_nothing(world: World, quotas: FakeAws) -> None:
@@ -90,7 +141,7 @@ def test_again_changes_nothing(world: World, quotas: FakeAws) -> None:
     kms, iam = world.client("kms"), world.client("iam")
     before = (len(kms.list_keys()["Keys"]), len(iam.list_roles()["Roles"]))
     text = (world.project.root / "Pulumi.prod.yaml").read_text()
-    again = bootstrap(world.project, Silent())
+    again = bootstrap(reread(world.project), Silent())
     assert (len(kms.list_keys()["Keys"]), len(iam.list_roles()["Roles"])) == before
     assert (world.project.root / "Pulumi.prod.yaml").read_text() == text
     assert again.variables == first.variables
@@ -100,9 +151,8 @@ def test_again_changes_nothing(world: World, quotas: FakeAws) -> None:
 def test_a_passphrase_that_is_in_use_is_not_replaced(world: World, quotas: FakeAws) -> None:
     file = world.project.root / "Pulumi.prod.yaml"
     file.write_text("encryptionsalt: v1:abc\n" + file.read_text())
-    text = file.read_text()
     made = bootstrap(world.project, Silent())
-    assert file.read_text() == text
+    assert "secretsprovider" not in file.read_text()
     assert any("pulumi stack change-secrets-provider --stack prod" in each for each in made.todo)
 
 

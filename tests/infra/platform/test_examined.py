@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from slipway.platforms.aws.examined import processors
 from slipway.platforms.aws.platform import AwsPlatform
 from slipway.settings.aws import Aws
 from slipway.settings.aws_names import FLEET_TAG
@@ -18,6 +19,19 @@ from tests.infra.platform.fake_aws import serve
 from tests.infra.platform.world import ACCOUNT, REGION, World
 
 IDENTITY = "/v2/email/identities/example.com"
+
+
+@pytest.mark.parametrize(("machine", "level"), [("aarch64", "ok"), ("x86_64", "warn")])
+def test_builds_for_other_processors_than_the_hosts_are_said_before_a_release(
+    machine: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    aws = Aws.model_validate(
+        {"account": ACCOUNT, "web": {"type": "t4g.small"}, "worker": {"type": "t4g.small"}}
+    )
+    [found] = processors(aws)
+    assert found.level == level
+    assert level == "ok" or "SLIPWAY_RUNNER" in found.remedy
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from slipway.fleet.fleet import Fleet, FleetError
 from slipway.platforms.aws import kits, open as discovery
 from slipway.platforms.aws.kits import bring_in_line, fleet_plan, setup_digests
 from slipway.platforms.aws.open import open_outputs
+from slipway.platforms.aws.up import refuse_unkept_zones
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets.ssh_signature import make_key, public_of, verifies
@@ -78,6 +79,12 @@ def launch(world: World, way: Way, role: str = "web") -> str:
     (instance,) = world.launch(role, 1, publish=False)
     world.publish(role, instance, way.server.host_key)
     return instance
+
+
+def test_without_zones_of_its_own_nothing_is_made(world: World):
+    with pytest.raises(BadInput, match="names no zones") as refused:
+        refuse_unkept_zones(world.project.stack)
+    assert refused.value.remedy.startswith("slipway bootstrap --stack prod")
 
 
 def test_hosts_that_started_are_brought_in_line_and_new_ones_find_their_kit(

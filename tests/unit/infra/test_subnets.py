@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from infra.aws.network import Subnets, subnets, zone_names
+from infra.aws.network import Subnets, subnets
 
 
 def test_hosts_get_a_quarter_of_the_network_in_each_zone():
@@ -35,11 +35,3 @@ def test_a_third_zone_leaves_the_first_two_where_they_are():
     two, three = subnets("10.20.0.0/16", 2), subnets("10.20.0.0/16", 3)
     for tier in ("public", "private", "data"):
         assert getattr(three, tier)[:2] == getattr(two, tier)
-
-
-def test_zones_are_called_after_their_region():
-    assert zone_names("eu-central-1", "ab") == ["eu-central-1a", "eu-central-1b"]
-
-
-def test_zones_that_an_account_lacks_are_left_out():
-    assert zone_names("us-west-1", "ca") == ["us-west-1c", "us-west-1a"]

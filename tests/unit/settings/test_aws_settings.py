@@ -7,11 +7,15 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
 from slipway.settings import load_stack, open_project
 from slipway.settings.aws import Aws
-from slipway.settings.aws_offered import ZONES, zone_letters
+from slipway.settings.aws_fit import image_of
+from slipway.settings.aws_names import AwsNames
+from slipway.settings.aws_offered import ZONES, region_zones, zone_ids
 from slipway.settings.aws_rules import left_placeholders
+from slipway.settings.debian import aws_image
 from tests.unit.settings.aws_stack import ACCOUNT, QUEUELESS, ROOT, Settings, refused, write
 
 
@@ -70,12 +74,18 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
             "load_balancer.ssl_policy",
             "for TLS 1.2 and later only",
         ),
-        ({"web": {"type": "m7g.large"}}, "web.type", "m7g.large is arm64 and the image is for amd64"),
+        (
+            {"image": "resolve:ssm:/images/amd64", "web": {"type": "m7g.large"}},
+            "web.type",
+            "m7g.large is arm64 and the image is for amd64",
+        ),
+        ({"web": {"type": "m7g.large"}}, "worker.type", "and web's m7g.large is arm64: both run one build"),
+        ({"image": "debian-13"}, "image", "must be an image or a parameter that names one"),
         ({"worker": {"type": "db.t3.medium"}}, "worker.type", 'must be an EC2 instance type, got "db.t3'),
         (
             {"image": "ami-0123456789abcdef0", "web": {"type": "t4g.medium"}},
             "worker.type",
-            "t3.medium is amd64 and web's t4g.medium is arm64: both boot one image",
+            "t3.medium is amd64 and web's t4g.medium is arm64: both run one build",
         ),
         ({"image": "debian-12"}, "image", "must be an image or a parameter that names one"),
         ({"web": {"min": 3, "max": 3}}, "web.max", "must be at least min + 1 = 4, got 3"),
@@ -103,9 +113,15 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         ({"network": {"cidr": "10.0.0.0/8"}}, "network.cidr", "must be /16 to /20, got"),
         ({"network": {"cidr": "10.20.0.1/16"}}, "network.cidr", "must be an IPv4 network, got"),
         ({"network": {"cidr": "52.20.0.0/16"}}, "network.cidr", "must be a private network, got"),
-        ({"network": {"zone_letters": "aba"}}, "network.zone_letters", 'names a zone twice: "aba"'),
-        ({"network": {"zones": 3, "zone_letters": "ac"}}, "network.zone_letters", "each of 3 zones"),
-        ({"network": {"zone_letters": "a,c"}}, "network.zone_letters", "must"),
+        ({"network": {"zone_ids": ["euc1-az1", "euc1-az1"]}}, "network.zone_ids", "names a zone twice"),
+        ({"network": {"zones": 3, "zone_ids": ["euc1-az1"]}}, "network.zone_ids", "each of 3 zones"),
+        ({"network": {"zone_ids": ["us-east-1a"]}}, "network.zone_ids[0]", "must be the id of a zone"),
+        (
+            {"network": {"zone_ids": ["use1-az1", "euc1-az2"]}},
+            "network.zone_ids",
+            "eu-central-1 has no zone use1-az1: it has euc1-az1, euc1-az2",
+        ),
+        ({"region": "us-west-1", "network": {"zones": 3}}, "network.zones", "must be 2 in us-west-1, got 3"),
         ({"buckets": {"origins": ["*"]}}, "buckets.origins[0]", "with `*` any page could upload"),
         ({"buckets": {"origins": ["https://*.acme.dev"]}}, "buckets.origins[0]", "any page could upload"),
         ({"buckets": {"origins": ["board.acme.dev"]}}, "buckets.origins[0]", "must begin with https://"),
@@ -138,9 +154,9 @@ def test_a_refusal_names_file_line_key_value_reason_and_remedy(project: Path):
         ({"cache": {"type": "cache.t4g.large"}}, "cache.type", "ElastiCache has no"),
         ({"region": "us-moon-1"}, "region", 'AWS has no region "us-moon-1"'),
         (
-            {"region": "ca-central-1", "network": {"zone_letters": "abc", "zones": 3}},
-            "network.zone_letters",
-            "ca-central-1 has no zone ca-central-1c: its letters are abd",
+            {"region": "ca-central-1", "network": {"zone_ids": ["cac1-az1", "cac1-az3"]}},
+            "network.zone_ids",
+            "ca-central-1 has no zone cac1-az3: it has cac1-az1, cac1-az2, cac1-az4",
         ),
         (
             {"github": {"repository": "acme/board", "owner_id": 12}},
@@ -241,12 +257,30 @@ def test_examples_values_are_found_where_something_would_be_made(project: Path):
 
 
 @pytest.mark.parametrize(
-    ("region", "zones", "letters"),
-    [("us-east-1", 2, "ab"), ("ca-central-1", 3, "abd"), ("ap-northeast-1", 2, "ac")],
+    ("region", "zones", "ids"),
+    [
+        ("us-east-1", 2, ["use1-az1", "use1-az2"]),
+        ("ca-central-1", 3, ["cac1-az1", "cac1-az2", "cac1-az4"]),
+        ("us-gov-west-1", 2, ["usgw1-az1", "usgw1-az2"]),
+    ],
 )
-def test_zones_are_the_regions_own(region: str, zones: int, letters: str):
+def test_without_ids_the_regions_first_zones_are_drawn(region: str, zones: int, ids: list[str]):
     aws = Aws.model_validate({"account": ACCOUNT, "region": region, "network": {"zones": zones}})
-    assert zone_letters(aws) == letters
+    assert zone_ids(aws) == ids
+
+
+def test_ids_that_are_kept_count_and_their_order_too():
+    kept = ["use1-az6", "use1-az4", "use1-az1"]
+    network = {"zones": 2, "zone_ids": kept}
+    aws = Aws.model_validate({"account": ACCOUNT, "network": network})
+    assert zone_ids(aws) == kept[:2]
+
+
+def test_ids_of_zones_are_those_that_moto_has_for_a_new_account():
+    """moto's table was read from AWS by its authors, region by region."""
+    for region, zones in RegionsAndZonesBackend.zones.items():
+        if region in ZONES:
+            assert {zone.zone_id for zone in zones} <= set(region_zones(region)), region
 
 
 def test_every_region_of_the_table_is_one_that_botocore_knows():
@@ -257,8 +291,31 @@ def test_every_region_of_the_table_is_one_that_botocore_knows():
 def test_a_small_production_keeps_every_demand_of_production(project: Path):
     write(project, aws={"size": "small"})
     aws = open_project("prod", project).stack.aws
-    assert aws and (aws.network.nat, aws.database.pooler, aws.web.type) == ("one", "none", "t3.small")
+    assert aws and (aws.network.nat, aws.database.pooler, aws.web.type) == ("one", "none", "t4g.small")
     assert aws.database.multi_az and aws.cache.replicas == 1 and aws.web.min == 2
+
+
+def test_a_preview_of_a_small_production_has_its_processors(project: Path):
+    write(project, "preview", aws={"size": "small", "worker": {"max": 5}})
+    aws = load_stack(project, "preview").aws
+    assert aws and (aws.web.type, aws.worker.type, aws.worker.max) == ("t4g.small", "t4g.small", 5)
+    assert (aws.database.multi_az, aws.network.nat) == (False, "one"), "all else is a preview's"
+
+
+@pytest.mark.parametrize(
+    ("settings", "image"),
+    [
+        ({}, aws_image("amd64")),
+        ({"size": "small"}, aws_image("arm64")),
+        ({"image": "ami-0123456789abcdef0"}, "ami-0123456789abcdef0"),
+        ({"size": "small", "image": "baked"}, "resolve:ssm:/slipway/board/prod/image/web/arm64"),
+    ],
+)
+def test_hosts_boot_an_image_of_their_processors(project: Path, settings: Settings, image: str):
+    write(project, aws=settings)
+    stack = load_stack(project, "prod")
+    assert stack.aws
+    assert image_of(stack.aws, AwsNames(stack, ACCOUNT, stack.aws.region), "web") == image
 
 
 def test_a_key_of_its_own_wins_over_the_size(project: Path):
