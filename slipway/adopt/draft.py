@@ -89,7 +89,7 @@ def draft(root: Path, kind: str = "") -> Draft:
     _processes(drafted, entries, given)
     _paths(drafted, repository, given)
     _migrations(drafted, repository, entries, given)
-    drafted.env = environment(repository, given)
+    drafted.env = environment(repository, given, recipe)
     found += [Reason(service, because) for service, because in drafted.env.services.items()]
     _sockets(drafted, repository)
     _needs(drafted, repository)
@@ -274,7 +274,9 @@ def _needs(drafted: Draft, repository: Repository) -> None:
             drafted.edits.append(f"dependencies: the web command needs {package}; add it")
     command = drafted.web.command if drafted.web else ""
     reads = repository.search(PORT) or re.search(PORT, repository.text("Dockerfile"))
-    if drafted.recipe.id not in ("next", "rails") and "PORT" not in command and not reads:
+    # A server that `init` writes reads it, and so do Next.js and what starts Rails.
+    served = drafted.recipe.files or drafted.recipe.id in ("next", "rails")
+    if not served and "PORT" not in command and not reads:
         drafted.edits.append(
             "PORT: the source never reads it; listen on 127.0.0.1 and $PORT, which the host sets"
         )

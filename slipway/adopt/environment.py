@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from slipway.adopt.formats import Given
+from slipway.adopt.recipe import Recipe
 from slipway.adopt.repository import Repository
 
 GIVEN = {
@@ -107,8 +108,8 @@ class Environment:
     """Variables that the source reads."""
 
 
-def environment(repository: Repository, given: list[Given]) -> Environment:
-    """What templates of `.env`, other tools' files and the source say."""
+def environment(repository: Repository, given: list[Given], recipe: Recipe) -> Environment:
+    """What templates of `.env`, other tools' files, the source and the recipe say."""
     found = Environment(services=services(repository, given), read=set(repository.env_reads))
     template = repository.first(*TEMPLATES)
     for line in repository.text(template).splitlines() if template else ():
@@ -121,6 +122,8 @@ def environment(repository: Repository, given: list[Given]) -> Environment:
             _add(found, name, value, file.file)
     for name, file in sorted(repository.env_reads.items()):
         _add(found, name, "", file, optional=True)
+    for name, value in recipe.env.items():
+        _add(found, name, value, recipe.title, optional=True)
     return found
 
 

@@ -24,7 +24,8 @@ TOOLS = {
     "composer": "apt-get install composer",
     "uv": "pipx install uv",
 }
-"""Programs that build commands call and no runtime brings, with a command that installs each on Debian."""
+"""Programs that build commands call, with a command that installs each on Debian. No runtime has one, unless
+`runtime.apt` names its package."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def missing(project: Project) -> Iterator[Missing]:
     build = project.app.build
     commands = f"{build.command or ''} {build.deps.command or ''}"
     for tool, remedy in TOOLS.items():
-        calls = re.search(rf"(?:^|[;&|(]|\s)(?:\w+=\S* )*{tool}\s", commands)
-        if calls and shutil.which(tool) is None:
+        calls = re.search(rf"(?:^|[;&|(]|\s)(?:\w+=\S* )*{tool}(?=[\s)])", commands)
+        brought = remedy.rpartition(" ")[2] in {each.partition("=")[0] for each in project.app.runtime.apt}
+        if calls and not brought and shutil.which(tool) is None:
             yield Missing(f"{tool} is not on PATH, and the build calls it", remedy, refuses=True)
     yield from _git(project)
 

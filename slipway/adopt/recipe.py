@@ -37,7 +37,9 @@ class Recipe(BaseModel):
     ready: str = ""
     health: str = ""
     boot_seconds: int = 30
+    stop_signal: str = ""
     websocket: bool = False
+    env: dict[str, str] = {}
     files: dict[str, str] = {}
     """Files to write into the repository, with the template of each."""
     wants: list[tuple[str, str, str]] = []

@@ -80,7 +80,9 @@ def sandboxed(
     inside |= {"HOME": HOME, "XDG_CACHE_HOME": str(caches)}
     inside.setdefault("npm_config_cache", str(caches / "npm"))
     inside.setdefault("GOMODCACHE", str(caches / "go-mod"))
-    read = [*_tools(env.get("PATH", "")), *_paths(env, READ_FROM)]
+    inside.setdefault("CARGO_HOME", str(caches / "cargo"))
+    inside.setdefault("RUSTUP_HOME", str(Path.home() / ".rustup"))
+    read = [*_tools(env.get("PATH", "")), *_paths(inside, READ_FROM)]
     written = [caches, *_paths(env, KEPT_IN)]
     if cargo := env.get("CARGO_HOME"):  # but not its credentials
         written += [Path(cargo, name) for name in ("registry", "git") if Path(cargo, name).is_dir()]

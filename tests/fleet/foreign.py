@@ -57,6 +57,8 @@ class Foreign:
     """A stand-in, and the fleet that it is shipped to."""
 
     name: str
+    recipe: str
+    """The row of recipes.toml that `init` takes for it."""
     visible: Visible
     edits: tuple[Edit, ...] = ()
     services: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -117,10 +119,16 @@ class Adopted(Site):
         if old:
             replace(toml, old, new)
 
+    @property
+    def completion(self) -> Path:
+        """The slipway.toml of an owner who completes it; not every owner does."""
+        return STANDINS / self.foreign.name / "slipway.toml"
+
     def completed(self) -> None:
         """The owner completes slipway.toml by what only they know: sign-in, echoes, more processes."""
-        shutil.copy(STANDINS / self.foreign.name / "slipway.toml", self.root)
-        self.up()
+        if self.completion.exists():
+            shutil.copy(self.completion, self.root)
+            self.up()
 
     def say(self, number: int) -> None:
         """Users see another word from the next release on."""

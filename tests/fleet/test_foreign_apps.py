@@ -61,6 +61,8 @@ def test_each_release_with_a_new_migration_migrates(site: Adopted) -> None:
 
 
 def test_no_check_is_red_for_what_its_owner_completed(site: Adopted) -> None:
+    if not site.completion.exists():
+        pytest.skip("its owner left slipway.toml as init wrote it")
     assert_no_red(site.root)
 
 

@@ -170,6 +170,16 @@ def test_doctor_names_what_the_build_calls_and_this_machine_lacks(
     assert (lacking.refuses, lacking.remedy) == (True, "npm install --global pnpm")
 
 
+def test_a_tool_that_the_runtime_brings_need_not_be_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make(tmp_path, REPOSITORIES["rack"])
+    init(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not [each.what for each in missing(open_project("local", tmp_path)) if "bundle" in each.what]
+    toml = tmp_path / "slipway.toml"
+    toml.write_text(toml.read_text().replace('"ruby-bundler", ', ""))
+    assert [each.what for each in missing(open_project("local", tmp_path)) if "bundle" in each.what]
+
+
 def test_a_repository_that_is_committed_and_complete_lacks_nothing(tmp_path: Path):
     make(tmp_path, REPOSITORIES["bun"])
     init(tmp_path)

@@ -165,6 +165,21 @@ def test_django_collects_its_static_files_in_the_build(tmp_path: Path):
     assert command.endswith("manage.py collectstatic --noinput")
 
 
+def test_rails_gets_the_variables_that_its_own_code_reads(tmp_path: Path):
+    env = adopted(tmp_path, "rails").app.env
+    assert env["RAILS_ENV"].value == "production"
+    assert env["SECRET_KEY_BASE"].secret
+    assert env["DATABASE_URL"].source == "database.url"
+    assert "migrate" in env["SECRET_KEY_BASE"].scope
+
+
+def test_php_without_a_front_controller_in_public_is_a_thing_to_do(tmp_path: Path):
+    usual = make(tmp_path / "usual", {"composer.json": "{}", "public/index.php": '<?php "/health";'})
+    other = make(tmp_path / "other", {"composer.json": "{}", "web/index.php": '<?php "/health";'})
+    assert draft(usual).edits == []
+    assert [edit.partition(":")[0] for edit in draft(other).edits] == ["lighttpd.conf"]
+
+
 def test_go_builds_the_program_that_serves(tmp_path: Path):
     app = adopted(tmp_path, "go").app
     assert app.build.command == "CGO_ENABLED=0 go build -trimpath -o bin/links ./cmd/server"

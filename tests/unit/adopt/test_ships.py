@@ -38,6 +38,12 @@ APPS: dict[str, Files] = {
         "api/main.py": 'from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get("/health")\n'
         'def health() -> str:\n    return "2d"\n# PORT is in the command\n',
     },
+    "flask": {
+        "requirements.txt": "flask\ngunicorn\n",
+        ".python-version": f"{PYTHON}\n",
+        "web.py": 'from flask import Flask\n\napp = Flask(__name__)\n\n\n@app.get("/health")\n'
+        'def health() -> str:\n    return "2d"\n',
+    },
     "rack": {
         "Gemfile": 'source "https://rubygems.org"\ngem "sinatra"\ngem "puma"\n',
         "config.ru": 'require "sinatra/base"\n'

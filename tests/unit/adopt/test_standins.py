@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from slipway.adopt.draft import draft
+from slipway.adopt.recipe import recipes
 from slipway.adopt.write import write
 from slipway.settings import Project, open_project
-
-STANDINS = Path(__file__).parents[2] / "fleet" / "standins"
+from tests.fleet.foreign import STANDINS, Foreign
+from tests.fleet.foreign_apps import FOREIGN
 
 
 def adopted(root: Path, name: str, *left_out: str) -> Project:
@@ -22,6 +23,18 @@ def adopted(root: Path, name: str, *left_out: str) -> Project:
     shutil.copytree(STANDINS / name, app, ignore=ignored)
     write(app, draft(app), "local")
     return open_project("local", app)
+
+
+def test_every_recipe_has_an_app_that_the_proof_ships_to_hosts():
+    """All but the one for repositories that no recipe knows."""
+    assert {each.recipe for each in FOREIGN} == {recipe.id for recipe in recipes()} - {"unknown"}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN, ids=str)
+def test_an_app_is_shipped_by_the_recipe_that_it_stands_for(tmp_path: Path, foreign: Foreign):
+    source = ("*.go", "go.mod") if foreign.recipe == "dockerfile" else ()
+    adopted(tmp_path, foreign.name, *source)
+    assert draft(tmp_path / foreign.name).recipe.id == foreign.recipe
 
 
 @pytest.mark.parametrize(
@@ -39,6 +52,19 @@ def adopted(root: Path, name: str, *left_out: str) -> Project:
         ("mono", "bun src/index.ts", "/ready", ["env.LIBSQL_URL"]),
         ("next", "node .next/standalone/server.js", "/api/health", ["cron.digest"]),
         ("plain", "python3 web.py", "/up", []),
+        ("fastapi", ".venv/bin/uvicorn --host 127.0.0.1 --port $PORT app.main:app", "/health", []),
+        ("rails", "bundle exec puma -b tcp://127.0.0.1:$PORT -e production", "/up", ["runtime.apt"]),
+        ("sinatra", "bundle exec puma -b tcp://127.0.0.1:$PORT -e production", "/health", ["runtime.apt"]),
+        ("php", "lighttpd -D -m .runtime/debian/usr/lib/lighttpd -f lighttpd.conf", "/health", []),
+        ("static", "bun serve.ts", "/", []),
+        ("vite", "bun serve.ts", "/", []),
+        ("rust", "./bin/tally", "/health", []),
+        ("flask", ".venv/bin/gunicorn --bind 127.0.0.1:$PORT web:app", "/health", []),
+        ("django-wsgi", ".venv/bin/gunicorn --bind 127.0.0.1:$PORT shop.wsgi:application", "/healthz", []),
+        ("python", ".venv/bin/python server.py", "/health", []),
+        ("bun", "bun index.ts", "/health", []),
+        ("node", "node server.js", "/health", []),
+        ("hono-bun", "bun src/index.ts", "/healthz", []),
     ],
 )
 def test_what_init_cannot_know_is_all_that_it_leaves(

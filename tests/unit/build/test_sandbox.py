@@ -120,6 +120,16 @@ def test_a_tool_on_path_that_is_linked_from_elsewhere_runs(
     assert loot(make_project({"a": "1"}, build={"command": "greet > loot"}), tmp_path) == "hello"
 
 
+def test_rust_finds_the_toolchains_that_rustup_keeps_at_home(
+    make_project: MakeProject, home: Path, tmp_path: Path
+) -> None:
+    (home / ".rustup").mkdir()
+    (home / ".rustup/settings.toml").write_text("default_toolchain = 'stable'")
+    command = 'cat "$RUSTUP_HOME/settings.toml" > loot; mkdir -p "$CARGO_HOME/registry"'
+    made = make_project({"a": "1"}, build={"command": command})
+    assert "stable" in loot(made, tmp_path)
+
+
 def test_what_commands_keep_in_their_cache_is_there_in_the_next_build(
     make_project: MakeProject, tmp_path: Path
 ) -> None:

@@ -1,0 +1,2 @@
+const words: string[] = ["built", "by", "vite"];
+document.querySelector("#words")!.textContent = words.join(" ");
