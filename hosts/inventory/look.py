@@ -1,4 +1,4 @@
-"""Looks at hosts over ssh: one command a host, all hosts at once."""
+"""Looks at hosts over ssh: one command a host, many hosts at once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from hosts.inventory.released import Released
 from slipway.settings import Host, Outputs, SlipwayError
 
 SECONDS = 120
+AT_ONCE = 64
+"""The most hosts that are read at the same time."""
 _PROGRAM = [Path(__file__).parent / "on_host" / name for name in ("files.py", "network.py", "state.py")]
 _OWN_IMPORT = re.compile(r"^from (?:__future__|hosts\.\S+) import (?:\([^)]*\)|.*)$", re.MULTILINE)
 
@@ -37,7 +39,7 @@ def look_at_all(
             failed[host.name] = error
 
     hosts = [host for host in outputs.hosts if host.name in inventories]
-    with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(look, hosts))
     return {host.name: found[host.name] for host in hosts if host.name in found}, failed
 

@@ -10,6 +10,10 @@ from slipway.settings import Host, Outputs, Role, SlipwayError
 
 T = TypeVar("T")
 
+AT_ONCE = 64
+"""The most hosts that are worked on at the same time. Each takes up to 8 open files, and a process may have
+1,024; more at once do not end sooner, because ssh clients share the operator's processors."""
+
 
 class FleetError(SlipwayError):
     """Some hosts failed. `failures` and, for the other hosts, `results` are by host name."""
@@ -95,7 +99,7 @@ class Fleet:
         raise KeyError(name)
 
     def each(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
-        """Do `work` for all hosts at once and return the results by host name.
+        """Do `work` for all hosts at once, AT_ONCE at the most, and return the results by host name.
 
         Waits for every host, so that FleetError holds all failures. Ctrl-C stops waiting.
         """
@@ -103,7 +107,7 @@ class Fleet:
         failures: dict[str, Exception] = {}
         if not hosts:
             return results
-        pool = ThreadPoolExecutor(len(hosts), thread_name_prefix="fleet")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fleet")
         try:
             futures = [(host, pool.submit(work, host)) for host in hosts]
             for host, future in futures:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Generic, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -279,24 +281,42 @@ class Future(Generic[T]):
 
 
 class Executor:
-    """concurrent.futures.ThreadPoolExecutor, with as many threads as there is work."""
+    """concurrent.futures.ThreadPoolExecutor; without `most`, with as many threads as there is work."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, kernel: Kernel, most: float = inf) -> None:
+        self._kernel, self._most, self._working = kernel, most, 0
         self._futures: list[Future[Any]] = []
+        self._waiting: deque[Callable[[], None]] = deque()
 
     def submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
         future: Future[T] = Future(self._kernel)
         self._futures.append(future)
-        self._kernel.spawn(self._kernel.process, lambda: future.fill(lambda: work(*arguments)))
+
+        def fill() -> None:
+            future.fill(lambda: work(*arguments))
+
+        if self._working < self._most:
+            self._working += 1
+            self._kernel.spawn(self._kernel.process, lambda: self._thread(fill))
+        else:
+            self._waiting.append(fill)
         return future
+
+    def _thread(self, first: Callable[[], None]) -> None:
+        first()
+        while self._waiting:
+            self._waiting.popleft()()
+        self._working -= 1
 
     def map(self, work: Callable[[Any], T], items: Iterable[Any]) -> Generator[T]:
         futures = [self.submit(work, item) for item in items]
         yield from (future.result() for future in futures)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        del cancel_futures
+        if cancel_futures:
+            for future in self._futures[len(self._futures) - len(self._waiting) :]:
+                future.done.set()
+            self._waiting.clear()
         if wait:
             for future in self._futures:
                 future.done.wait()

@@ -214,8 +214,8 @@ def _stopping_at_loss(held: Lease) -> Generator[None]:
         held.on_loss = None
 
 
-def _executor(*_: object, **__: object) -> Executor:
-    return Executor(World.current.kernel)
+def _executor(max_workers: int, **_: object) -> Executor:
+    return Executor(World.current.kernel, max_workers)
 
 
 def _on_host(method: Callable[..., Any], *, skip: int = 0) -> Callable[..., Any]:

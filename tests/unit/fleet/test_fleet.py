@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.open_bucket import open_bucket
+from slipway.fleet.process import Exchange
 from slipway.settings import BadInput, Bucket as BucketOutput, Host, Outputs, SecretStore
 from slipway.storage.bucket import Bucket
 from tests.s3 import S3, free_port
@@ -34,6 +36,18 @@ def test_hosts_are_worked_on_at_once_and_answer_by_name(sshd: Sshd) -> None:
     fleet = Fleet(outputs_of(sshd, sshd.host("web1"), sshd.host("web2"), sshd.host("data1", role="data")))
     meet = threading.Barrier(2, timeout=60)
     assert fleet.each(fleet.web, lambda host: (meet.wait(), host.name)[1]) == {"web1": "web1", "web2": "web2"}
+
+
+def test_hundreds_of_hosts_need_no_more_open_files_than_a_process_may_have(sshd: Sshd) -> None:
+    names = [f"web{number}" for number in range(1, 301)]
+    fleet = Fleet(outputs_of(sshd, *(sshd.host(name) for name in names)))
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        found = fleet.each(fleet.web, lambda host: Exchange(["sleep", "0.2"]).run().code)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    assert found == dict.fromkeys(names, 0)
 
 
 def test_every_host_that_failed_is_told_with_how(sshd: Sshd) -> None:
