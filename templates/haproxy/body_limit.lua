@@ -18,9 +18,6 @@ function BodyLimit:start_analyze(txn, channel)
 end
 
 function BodyLimit:http_payload(txn, message)
-    if txn:get_var("txn.uploads") then
-        return
-    end
     local ahead = message:input()
     self.seen = self.seen + ahead
     if self.seen > BodyLimit.limit then

@@ -161,8 +161,8 @@ def curl(port: int, body: Path, *options: str) -> Answer:
 @pytest.mark.usefixtures("http2")
 @pytest.mark.parametrize(
     "options",
-    [("--upload-file", "BODY"), ("--upload-file", "-")],
-    ids=["with-a-length", "without-a-length"],
+    [("--upload-file", "BODY"), ("--upload-file", "-"), ("--request", "GET", "--upload-file", "-")],
+    ids=["with-a-length", "without-a-length", "of-a-get"],
 )
 def test_an_upload_over_the_limit_is_answered_whole(port: int, tmp_path: Path, options: tuple[str, ...]):
     body = tmp_path / "body"

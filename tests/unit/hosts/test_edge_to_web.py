@@ -106,7 +106,7 @@ def test_what_stays_in_one_process_goes_without_tls(plan: FleetPlan):
     two = dataclasses.replace(split(plan, a="edge+web", b="web+data"), tls_to_web=True)
     lines = [line.split() for line in serving.configuration(two, two.outputs.host("a")).splitlines()]
     servers = [line[1:3] for line in lines if line[:2] in (["server", "a"], ["server", "b"])]
-    assert servers == [["a", "10.7.0.31:8080"], ["b", "10.7.0.32:8443"]] * 3
+    assert servers == [["a", "10.7.0.31:8080"], ["b", "10.7.0.32:8443"]] * 4
     inventory = set_ups(two, {})[1]["b"]
     assert 8443 in inventory.ports
     assert "/etc/haproxy/web.pem" in inventory.files
