@@ -4,7 +4,8 @@
 
 All run on this machine, one way at a time. wrk (Debian's package) sends the closed model, 16 connections;
 an open model and the sockets are sent by `bench.path_clients`, at half of the slowest way's rate.
-Ends with 1 if a goal is missed. Needs haproxy and wrk; nginx and caddy are left out where they are missing.
+Ends with 1 if a goal is missed. Needs haproxy and wrk (apt install haproxy wrk); nginx and caddy are left out
+where they are missing.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ POST = (
 KINDS = {"health": "/health", "page": "/page", "post": "/take"}
 GOALS = {"web": ("haproxy", 0.85), "whole": ("haproxy2", 0.8)}
 """By way of ours, the plain proxies with as many tiers, and the least part of what they do."""
+SATURATED = 0.7
 MORE_P99 = 0.001
 """Seconds that the whole path may add to the app's own p99 at half load."""
 
@@ -122,6 +124,10 @@ def _open(
         echoed = client("sockets", each, seconds / 2, sockets)
     if seen["failed"] or echoed["failed"]:
         note(f"{title}: {seen['failed']:g} requests and {echoed['failed']:g} sockets failed")
+    if seen["core"] > SATURATED:
+        note(
+            f"{title}: the generator needed {seen['core']:.0%} of a core: its times are not those of the way"
+        )
     for part in ("p50", "p99"):
         record(f"path.{title}.{part}", seen[part], "s", f"open model, {rate:.0f} requests/s")
     record(f"path.{title}.echoes", echoed["rate"], "/s", f"{sockets} sockets")

@@ -97,11 +97,13 @@ def way(tiers: Sequence[str], folder: Path) -> Generator[Way]:
     plan = _plan(folder)
     port = free_port()
     with ExitStack() as stack:
+        log = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        log.bind(("127.0.0.1", 0))
         pids = {"app": stack.enter_context(_run([sys.executable, "-m", "bench.path_app", str(port)], port))}
         for number, tier in reversed(list(enumerate(tiers))):
             own = folder / f"{number}-{tier}"
             own.mkdir()
-            port, command = _tier(tier, port, own, plan)
+            port, command = _tier(tier, port, own, plan, log.getsockname()[1])
             pids[tier] = stack.enter_context(_run(command, port))
         tls = bool(tiers) and tiers[0] in ("edge", "haproxy-tls")
         if {"edge", "web"} & {*tiers}:
@@ -121,8 +123,8 @@ def _plan(folder: Path) -> FleetPlan:
     return replace(plan, app=app, outputs=plan.outputs.model_copy(update={"uploads": None}))
 
 
-def _tier(tier: str, behind: int, folder: Path, plan: FleetPlan) -> tuple[int, list[str]]:
-    """The port and command of a tier before the port `behind`."""
+def _tier(tier: str, behind: int, folder: Path, plan: FleetPlan, log: int) -> tuple[int, list[str]]:
+    """The port and command of a tier before the port `behind`, which logs to the port `log`."""
     port = free_port()
     names = {"port": port, "next": behind, "folder": folder}
     config = folder / "config"
@@ -133,7 +135,9 @@ def _tier(tier: str, behind: int, folder: Path, plan: FleetPlan) -> tuple[int, l
         config.write_text(CADDY.format(**names))
         return port, ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
     if tier in ("web", "edge"):
-        config.write_text(_ours(tier, port, behind, folder, plan))
+        config.write_text(
+            _ours(tier, port, behind, folder, plan).replace("log 127.0.0.1:9 ", f"log 127.0.0.1:{log} ")
+        )
     else:
         tls = f" ssl crt {plan.site_pem}" if tier == "haproxy-tls" else ""
         config.write_text(HAPROXY.format(**names, tls=tls))
