@@ -220,6 +220,7 @@ def record_work(root: Path, releases: list[Ran]) -> Recorded:
     how = f"load average {os.getloadavg()[0]:.0f}, {len(hosts)} web hosts"
     for command, seconds in agent.items():
         record(f"growth.recorded.{command}", seconds, "s", f"{how}; a host's work")
+    record("growth.recorded.connect", connect, "s", f"{how}; processor time for opening a connection")
     record("growth.recorded.client", client, "s", f"{how}; processor time of one ssh client")
     record("growth.recorded.interpreter", interpreter, "s", f"{how}; slipway's own, for one command")
     return recorded

@@ -1,5 +1,6 @@
 """The fleet: a stack's hosts, and how to work on several at once."""
 
+import resource
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
@@ -10,9 +11,11 @@ from slipway.settings import Host, Outputs, Role, SlipwayError
 
 T = TypeVar("T")
 
-AT_ONCE = 64
-"""The most hosts that are worked on at the same time. Each takes up to 8 open files, and a process may have
-1,024; more at once do not end sooner, because ssh clients share the operator's processors."""
+AT_ONCE = 256
+"""The most hosts that are worked on at the same time. More do not end sooner: their ssh clients share the
+operator's processors (`bench/growth.py`)."""
+_FILES_EACH, _FILES_BESIDE = 8, 128
+"""Open files of one exchange with a host, and of all else in this process."""
 
 
 class FleetError(SlipwayError):
@@ -99,7 +102,7 @@ class Fleet:
         raise KeyError(name)
 
     def each(self, hosts: Sequence[FleetHost], work: Callable[[FleetHost], T]) -> dict[str, T]:
-        """Do `work` for all hosts at once, AT_ONCE at the most, and return the results by host name.
+        """Do `work` for many hosts at once and return the results by host name.
 
         Waits for every host, so that FleetError holds all failures. Ctrl-C stops waiting.
         """
@@ -107,7 +110,7 @@ class Fleet:
         failures: dict[str, Exception] = {}
         if not hosts:
             return results
-        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fleet")
+        pool = ThreadPoolExecutor(_at_once(len(hosts)), thread_name_prefix="fleet")
         try:
             futures = [(host, pool.submit(work, host)) for host in hosts]
             for host, future in futures:
@@ -144,6 +147,18 @@ class Fleet:
 
     def close(self) -> None:
         self.each(self.hosts, lambda host: host.connection.close())
+
+
+def _at_once(hosts: int) -> int:
+    """How many of `hosts` are worked on at once: as many as open files allow, whose soft limit is raised."""
+    wanted = min(hosts, AT_ONCE)
+    files = wanted * _FILES_EACH + _FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(wanted, (soft - _FILES_BESIDE) // _FILES_EACH))
+    return wanted
 
 
 def _reached(host: Host, outputs: Outputs) -> FleetHost:
