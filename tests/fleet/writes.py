@@ -22,8 +22,8 @@ TIMEOUT_SECONDS = 20
 class Writes:
     """What was sent and how it was answered; `done` is there once the `with` has ended."""
 
-    def __init__(self, site: Site) -> None:
-        live = LiveStack(site.project)
+    def __init__(self, site: Site, clients: int) -> None:
+        live, self._clients = LiveStack(site.project), clients
         self._site, self._key, self._address = site, live.load_key, live.address
         self._host = live.url.removeprefix("https://").rstrip("/")
         self._context = ssl.create_default_context(cafile=site.outputs.ca_file)
@@ -40,19 +40,28 @@ class Writes:
         self.done = Counter[str]()
         """How many rows each title has."""
 
+    @property
+    def lost(self) -> list[str]:
+        """Titles that have no row."""
+        return [name for number in range(self.sent) if (name := title(self.run, number)) not in self.done]
+
+    @property
+    def twice(self) -> list[str]:
+        """Titles that have more than one."""
+        return [name for name, count in self.done.items() if count > 1]
+
     def assert_each_was_done_once(self) -> None:
-        assert self.sent > CLIENTS, "no writes are no proof"
+        assert self.sent > self._clients, "no writes are no proof"
         assert self.answers == {"201": self.sent}, (self.answers, self.unanswered[:20])
-        titles = {title(self.run, number) for number in range(self.sent)}
-        assert not (lost := titles - set(self.done)), sorted(lost)[:20]
-        assert not (twice := [name for name, count in self.done.items() if count > 1]), twice[:20]
+        assert not self.lost, self.lost[:20]
+        assert not self.twice, self.twice[:20]
 
     def send(self, client: int, rate: float, begun: float) -> None:
         """One of the clients: its part of `rate` requests a second, on a connection that it keeps."""
         connection: http.client.HTTPSConnection | None = None
         turn = client
         while not self.ended.is_set():
-            turn += CLIENTS
+            turn += self._clients
             if self.ended.wait(max(begun + turn / rate - time.monotonic(), 0)):
                 break
             with self._lock:
@@ -115,21 +124,24 @@ def rows(site: Site, run: str, statement: str) -> str:
 
 
 @contextmanager
-def writes(site: Site, rate: float = 100) -> Generator[Writes]:
-    """`rate` POSTs a second inside the `with`; their rows are counted at its end, and deleted."""
-    found = Writes(site)
+def writes(site: Site, rate: float = 100, clients: int = CLIENTS) -> Generator[Writes]:
+    """`rate` POSTs a second inside the `with`; their rows are counted at its end, and deleted.
+
+    A client sends when its turn has come and its last request is answered: late answers lower the rate.
+    """
+    found = Writes(site, clients)
     begun = time.monotonic()
-    clients = [threading.Thread(target=found.send, args=(number, rate, begun)) for number in range(CLIENTS)]
+    senders = [threading.Thread(target=found.send, args=(number, rate, begun)) for number in range(clients)]
     try:
-        for client in clients:
-            client.start()
+        for sender in senders:
+            sender.start()
         time.sleep(2)
         yield found
         time.sleep(2)
     finally:
         found.ended.set()
-        for client in clients:
-            client.join(TIMEOUT_SECONDS + 5)
+        for sender in senders:
+            sender.join(TIMEOUT_SECONDS + 5)
         found.done.update(rows(site, found.run, "SELECT title FROM tasks").split("\n"))
         found.done.pop("", None)
         with suppress(Exception):
