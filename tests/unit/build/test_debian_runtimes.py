@@ -14,7 +14,7 @@ from slipway.settings import Runtime
 from tests.unit.build.conftest import unpack
 
 pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="runtime.apt needs Debian or Ubuntu")
-PACKAGES = ["ruby", "ruby-bundler", "puma", "php-cli", "php-mbstring", "php-xml", "python3"]
+PACKAGES = ["ruby", "ruby-bundler", "ruby-dev", "puma", "php-cli", "php-mbstring", "php-xml", "python3"]
 """Some 60 packages, 25 MB."""
 
 
@@ -55,6 +55,17 @@ def test_ruby_finds_its_library_its_gems_and_itself(layer: tuple[Path, Installed
     assert said["order"] == sorted(said["order"]), "RubyGems puts gems where site_ruby is, first"
     assert "puma" in run(layer, "gem", "list", "--local")
     assert "Bundler version" in run(layer, "bundle", "--version")
+
+
+@pytest.mark.skipif(shutil.which("make") is None or shutil.which("gcc") is None, reason="needs a C compiler")
+def test_ruby_compiles_extensions_of_gems_for_itself(layer: tuple[Path, Installed], tmp_path: Path) -> None:
+    (tmp_path / "extconf.rb").write_text('require "mkmf"\ncreate_makefile("day")\n')
+    (tmp_path / "day.c").write_text(
+        "#include <ruby.h>\nstatic VALUE hours(VALUE self) { return INT2NUM(24); }\n"
+        'void Init_day(void) { rb_define_global_function("hours", hours, 0); }\n'
+    )
+    compiled = f"cd {tmp_path} && ruby extconf.rb >log && make >>log 2>&1"
+    assert run(layer, "sh", "-c", f"{compiled} && ruby -I. -rday -e 'print hours'") == "24"
 
 
 def test_php_has_the_extensions_of_its_packages_and_starts_itself(layer: tuple[Path, Installed]) -> None:
