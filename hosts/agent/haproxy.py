@@ -114,8 +114,12 @@ def sessions(rows: list[dict[str, str]]) -> dict[str, int]:
 
 
 def backends(rows: list[dict[str, str]], slot: str) -> list[dict[str, str]]:
-    """The rows of a slot's backends: `slot_…`, and `last_…` for while no check of it passes."""
-    return [row for row in rows if row["type"] == "1" and row["pxname"] in (f"slot_{slot}", f"last_{slot}")]
+    """The rows of a slot's backends.
+
+    `slot_…`, `body_…` for bodies of unknown length, and `last_…` for while no check of it passes.
+    """
+    names = {f"{kind}_{slot}" for kind in ("slot", "body", "last")}
+    return [row for row in rows if row["type"] == "1" and row["pxname"] in names]
 
 
 def mark_up(paths: Paths, slot: str, count: int) -> None:

@@ -98,7 +98,7 @@ def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
     slow_ms = hung_seconds * 1000 or math.inf
     for line in lines:
         words = line.split(None, 6)
-        if len(words) < 5 or words[0] != b"slipway" or words[1][:5] not in (b"slot_", b"last_"):
+        if len(words) < 5 or words[0] != b"slipway" or words[1][:5] not in (b"slot_", b"body_", b"last_"):
             continue
         slot = seen.get(words[1][5:].decode(errors="replace"))
         if slot is None:
@@ -121,7 +121,7 @@ def tally(lines: Iterable[bytes], hung_seconds: float = 0) -> dict[str, Seen]:
 _WAITS = 0x400000
 """In `show sess`, the analyser that waits for a response's headers (AN_RES_WAIT_HTTP in HAProxy)."""
 _SESSION = re.compile(
-    r" be=(?:slot|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,"
+    r" be=(?:slot|body|last)_(\w+) .* rp\[f=\w+,i=\d+,an=([0-9a-f]+)h,"
     r"(?:rx=([^,]*),|ax=[^]]*\] .* scb=\[\w+,\w+,fd=-?\d+,rex=([^,]*),)"
 )
 """The time that is left for the server's answer is `rx` of 2.6, and `rex` of the server's side since 2.8."""

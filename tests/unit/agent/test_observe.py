@@ -91,6 +91,7 @@ def test_without_a_live_release_there_is_no_window(world: World):
     [
         (b"slipway slot_blue 101 9 90000 rid GET /ws", 1, 0),
         (b"slipway last_blue 200 9 9 - rid GET /", 1, 1),
+        (b"slipway body_blue 200 9 9 - rid POST /", 1, 1),
         (b"slipway slot_blue -1 -1 5 rid GET /gave-up", 0, 0),
         (b"slipway slot_blue 502 -1 5 rid GET /died", 1, 0),
         (b"slipway no_slot 503 -1 0 - GET /", 0, 0),

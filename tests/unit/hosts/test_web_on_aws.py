@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -159,8 +160,23 @@ def test_bodies_beyond_the_limit_get_413_with_a_length_and_without(serve: Serve)
     with serve(body_bytes=2048) as client:
         assert client.post("/", content=b"x" * 2048, headers=via("203.0.113.7")).status_code == 200
         assert client.post("/", content=b"x" * 2049, headers=via("203.0.113.7")).status_code == 413
-        chunks = (b"x" * 1500 for _ in range(4))
-        assert client.post("/", content=chunks, headers=via("203.0.113.7")).status_code == 413
+        for method in ("POST", "GET"):
+            chunks = (b"x" * 1500 for _ in range(4))
+            answer = client.request(method, "/", content=chunks, headers=via("203.0.113.7"))
+            assert answer.status_code == 413, method
+        few = (b"x" * 500 for _ in range(4))
+        assert client.post("/", content=few, headers=via("203.0.113.7")).status_code == 200
+
+
+def test_a_body_that_comes_whole_with_its_headers_is_measured_too(serve: Serve):
+    """It needs no counting as it passes: HAProxy has all of it when it chooses a backend."""
+    with serve(body_bytes=2048) as client:
+        head = f"POST / HTTP/1.1\r\nHost: {client.headers['host']}\r\nX-Forwarded-For: 203.0.113.7"
+        head += "\r\nTransfer-Encoding: chunked"
+        for size, status in ((2048, b"200"), (2049, b"413")):
+            with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as raw:
+                raw.sendall(f"{head}\r\n\r\n{size:x}\r\n{'x' * size}\r\n0\r\n\r\n".encode())
+                assert raw.recv(100).split()[1] == status, size
 
 
 def test_limits_count_clients_not_the_load_balancer_and_the_load_test_is_let_past(serve: Serve):
