@@ -60,7 +60,7 @@ class Ran:
     report: dict[str, Any]
     lines: list[str]
     cpu: float
-    """Of slipway and the ssh clients that it started; not of the processes that keep connections."""
+    """What slipway and its ssh clients used, without the processes that keep connections."""
     bytes: int
     """The largest of these processes."""
 

@@ -50,7 +50,7 @@ class Peer(ABC):
 
 
 class Slipway(Peer):
-    """slipway itself, without an observation window, as nobody else has one."""
+    """slipway itself, without an observation window: its peers have none."""
 
     name, shown, needs_site = "slipway", "slipway", False
 
