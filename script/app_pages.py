@@ -60,13 +60,16 @@ PAGES = {
     "static": Page(
         "Static sites",
         "`slipway init` adds `serve.ts`, a small server that Bun runs: files go through the same slots, switch and rollback as"
-        " a program.",
+        " a program. Its Content-Security-Policy lets run the scripts that a page holds and those of hosts that it names; a"
+        " handler in an attribute (`onclick`) does not run.",
         ("static", "static-built"),
     ),
     "others": Page(
         "Ruby, PHP, a Dockerfile, and others",
         "`slipway init` writes what it knows, and a `# TO DO:` line for what it does not. `slipway doctor` lists these lines"
-        " until you remove them.",
+        " until you remove them. Ruby and PHP are Debian's, in the runtime layer: hosts need neither. PHP runs behind"
+        " lighttpd, whose `lighttpd.conf` serves `public/`; a build is read-only on a host, so an app that writes caches or"
+        " logs into its own folder has to be given `/tmp` and its standard output.",
         ("rails", "rack", "php", "dockerfile", "unknown"),
     ),
 }

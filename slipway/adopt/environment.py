@@ -25,6 +25,7 @@ GIVEN = {
         "DEBUG",
     ),
     *("DEV", "PROD", "MODE", "SSR", "BASE", "DJANGO_SETTINGS_MODULE", "SECRET_KEY_BASE_DUMMY"),
+    "BUNDLE_GEMFILE",
 }
 """Set by the host, the runtime or the build tool: nothing to declare."""
 TEMPLATES = (".env.example", ".env.sample", ".env.template", "env.example")
@@ -120,10 +121,10 @@ def environment(repository: Repository, given: list[Given], recipe: Recipe) -> E
             _add(found, name, "", file.file, secret=True)
         for name, value in file.env.items():
             _add(found, name, value, file.file)
-    for name, file in sorted(repository.env_reads.items()):
-        _add(found, name, "", file, optional=True)
     for name, value in recipe.env.items():
         _add(found, name, value, recipe.title, optional=True)
+    for name, file in sorted(repository.env_reads.items()):
+        _add(found, name, "", file, optional=True)
     return found
 
 
@@ -170,7 +171,7 @@ def _keys(found: Environment, name: str, value: str, *, secret: bool, optional: 
         if _OWN_SECRET.match(name) and not _ISSUED.search(name):
             return {"secret": True, "generate": "base64:48"}
         return {"secret": True, **({"optional": True} if optional else {})}
-    if name == "NODE_ENV":
+    if name in ("NODE_ENV", "RACK_ENV", "RAILS_ENV"):
         value = "production"
     if value and not re.search(r"localhost|127\.0\.0\.1|^<|your[-_]|changeme", value):
         return {"value": value}

@@ -166,6 +166,9 @@ def test_django_collects_its_static_files_in_the_build(tmp_path: Path):
 
 
 def test_rails_gets_the_variables_that_its_own_code_reads(tmp_path: Path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/puma.rb").write_text('environment ENV.fetch("RAILS_ENV") { "development" }')
+    (tmp_path / ".env.example").write_text("RAILS_ENV=development\n")
     env = adopted(tmp_path, "rails").app.env
     assert env["RAILS_ENV"].value == "production"
     assert env["SECRET_KEY_BASE"].secret
