@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Iterable, Mapping
 
@@ -207,11 +208,17 @@ def _worker_problems(live: LiveStack, host: Running, release: int) -> Generator[
 
 
 def _of_build(live: LiveStack, release: int) -> set[str]:
-    """Variables that processes have from the build itself: its image's, and those of Debian's packages."""
+    """Variables that processes have from the build: its image's, Debian's packages', its commands' own."""
     manifest = live.manifest(live.ledger.get(release).build)
     # Python is Debian's own where no standalone one can be had.
     of_debian = manifest.runtime.name in ("debian", "python") or live.app.runtime.apt
-    return {*(manifest.image.env if manifest.image else ()), *(OF_DEBIAN if of_debian else ())}
+    of_commands = {name for each in manifest.processes.values() for name in assigned_by(each.command or "")}
+    return {*(manifest.image.env if manifest.image else ()), *(OF_DEBIAN if of_debian else ()), *of_commands}
+
+
+def assigned_by(command: str) -> set[str]:
+    """Variables that a command sets: `A=1 app`, `env A=1 app`, `export A=1; app`. Pure."""
+    return set(re.findall(r"(?:^|[\s;&|(])([A-Za-z_]\w*)=", command))
 
 
 def _unlike_the_release(
