@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from hosts.aws import SSM_VERSION
+from hosts.kit import archive
 from hosts.kit.archive import PYTHON_INDEX, kit_objects, python_objects
 from hosts.kit.python_packages import build, packages_digest
 from hosts.kit.user_data import user_data
@@ -42,7 +45,7 @@ from tests.fleet.instance import Instance
 from tests.fleet.instance_connect import DOMAIN, Signer
 from tests.fleet.metadata import Metadata
 from tests.fleet.servers import plain_server
-from tests.fleet.session_agent import session_agent
+from tests.fleet.session_agent import session_agent, signing_key
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ROLES: tuple[Role, ...] = ("web", "worker")
@@ -200,7 +203,8 @@ class AroundFleet:
                 f"{signed}/signer-ocsp/{self.signer.mark}": self.signer.staple,
             },
         )
-        metadata.files["/ssm/latest/debian_amd64/amazon-ssm-agent.deb"] = session_agent(self.folder)
+        package = f"/ssm/{SSM_VERSION}/debian_amd64/amazon-ssm-agent.deb"
+        metadata.files[package], metadata.files[f"{package}.sig"] = session_agent(self.folder)
         container = f"{self.project.fleet_id}-joined{number}"
         docker = Docker()
         docker.run("rm", "--force", "--volumes", container, check=False)
@@ -284,7 +288,13 @@ def around(project: Project) -> Generator[AroundFleet]:
     server = ThreadedMotoServer(ip_address=gateway, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    with tempfile.TemporaryDirectory(prefix="slipway-cloud-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="slipway-cloud-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        # Kits have the key of the tests' package in place of AWS's.
+        keys, sources = signing_key(Path(folder)).encode(), archive._sources  # pyright: ignore[reportPrivateUsage]
+        patch.setattr(archive, "_sources", lambda: sources() | {"templates/aws/ssm_agent_keys.asc": keys})
         cloud = AroundFleet(
             project,
             f"http://{host}:{port}",
