@@ -79,11 +79,15 @@ def sizes_are_offered(facts: Facts) -> Iterator[Said]:
         if str(each.inputs.get("engineVersion")).partition(".")[0] not in POSTGRES:
             yield each, "engineVersion", f"{each.inputs.get('engineVersion')} is not offered"
     for template in facts.graph.of("aws:ec2/launchTemplate:LaunchTemplate"):
-        yield from _boots(template)
+        yield from _boots(facts, template)
 
 
-def _boots(template: Resource) -> Iterator[Said]:
+def _boots(facts: Facts, template: Resource) -> Iterator[Said]:
     image, kind = str(template.inputs.get("imageId")), str(template.inputs.get("instanceType"))
+    baked = image.removeprefix("resolve:ssm:")
+    role = str(template.inputs.get("name")).removeprefix(f"{facts.fleet}-")
+    if baked.startswith("/slipway/") and not baked.startswith(f"/{facts.path}/image/{role}/"):
+        yield template, "imageId", f"{baked} is no image of {role} hosts of this stack"
     wanted, own = architecture_of_image(image), architecture_of_type(kind)
     if not image.startswith("ami-") and wanted is None:
         yield template, "imageId", f"{image} names no architecture that is known"

@@ -223,6 +223,14 @@ MISTAKES: dict[str, tuple[str, Change]] = {
     ),
     "overlapping subnets": ("network-private-b", given("cidrBlock", "10.20.32.0/19")),
     "a subnet outside of the VPC": ("network-data-a", given("cidrBlock", "10.30.0.0/21")),
+    "a zone by its letter": ("network-private-b", given("availabilityZone", "us-east-1b")),
+    "a zone of another region": ("network-private-b", given("availabilityZoneId", "euc1-az2")),
+    "an image for other processors": (
+        "compute-web-template", given("imageId", "resolve:ssm:/aws/service/debian/release/13/latest/arm64"),
+    ),
+    "the workers' image on web hosts": (
+        "compute-web-template", given("imageId", "resolve:ssm:/slipway/board/prod/image/worker/amd64"),
+    ),
     "two subnets in one zone": ("network-private-b", given("availabilityZoneId", "use1-az1")),
     # One thing in two places
     "an alarm on the ARN": ("alarms-latency-p95", given("dimensions.LoadBalancer", ARN)),

@@ -128,6 +128,9 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "in three zones": ({"aws": {"network": {"zones": 3}}}, ""),
     "elsewhere": ({"aws": {"region": "eu-central-1"}}, ""),
+    "in zones that it keeps": ({"aws": {"network": {"zone_ids": ["use1-az6", "use1-az4"]}}}, ""),
+    "small, on arm64": ({"aws": {"size": "small"}}, "aws:rds/proxy:"),
+    "of baked images": ({"aws": {"image": "baked"}}, ""),
 }  # fmt: skip
 """Settings, and the start of the types that then are not there."""
 
