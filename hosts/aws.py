@@ -24,14 +24,14 @@ SSHD = "/etc/ssh/sshd_config.d/11-slipway-aws.conf"
 KEYS = f"{LIB}/instance-connect-keys"
 INSTALL_SSM = f"{LIB}/install-ssm-agent"
 SSM_VERSION = "3.3.4624.0"
-"""Of amazon-ssm-agent, for amd64 and arm64: AWS's own images for ECS have it since 2026-06-24
+"""Version of amazon-ssm-agent, for amd64 and arm64: AWS's own images for ECS have it since 2026-06-24
 (https://github.com/aws/amazon-ecs-ami, variables.pkr.hcl)."""
 SSM_KEYS = {
     "1C5B395CBE5E74E2F1CA21592784DBF388D19D46": "2027-11-25",
     "4855A9E6833216D6A77D8FE451A8E050D0052E5D": "2026-07-15",
 }
-"""Fingerprints of AWS's signing keys in templates/aws/ssm_agent_keys.asc, and when each ends; what a key signed
-before stays good. The keys are those of https://github.com/aws/amazon-ecs-ami, files/amazon-ssm-agent.gpg.
+"""Fingerprints of AWS's signing keys in templates/aws/ssm_agent_keys.asc, and when each ends; what a key
+signed before stays good. They are those of https://github.com/aws/amazon-ecs-ami, files/amazon-ssm-agent.gpg.
 
 AWS publishes signatures of the package and no digests. A signature and one version bind as a digest does: who
 changes a byte of it lacks AWS's key, and an older package that AWS signed has another version."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hosts.agent.signature import KIT
 from hosts.render import render
+from slipway.settings import BadInput
 from slipway.settings.aws_names import AwsNames
 
 MAX_BYTES = 16_384
@@ -39,6 +40,37 @@ def user_data(
     )
     if len(text.encode()) > MAX_BYTES:
         raise AssertionError(f"user data of {len(text.encode())} bytes: EC2 takes {MAX_BYTES}")
+    return text
+
+
+def bake_user_data(
+    names: AwsNames,
+    role: str,
+    kit: Mapping[str, str],
+    python: Mapping[str, Mapping[str, str]],
+    result: str,
+    endpoints: Mapping[str, str] | None = None,
+) -> str:
+    """The program that makes of a new machine what an image of hosts of `role` is made of.
+
+    `kit` and each of `python` (the archives of Python packages, by target): `url` and `sha256`. `result`: the
+    URL to which the machine writes how it went. BadInput: the signer's credentials make the URLs too long.
+    """
+    text = render(
+        "cloud-init/bake.py.j2",
+        fleet=names.fleet,
+        role=role,
+        kit=dict(kit),
+        python={target: dict(archive) for target, archive in python.items()},
+        result=result,
+        endpoints=dict(endpoints or {}),
+        patience_minutes=PATIENCE_MINUTES,
+    )
+    if len(text.encode()) > MAX_BYTES:
+        raise BadInput(
+            f"user data has {len(text.encode())} bytes and EC2 takes {MAX_BYTES}: the token is too long",
+            remedy="use credentials with a shorter token: a role's in place of a federated user's",
+        )
     return text
 
 

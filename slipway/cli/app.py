@@ -15,7 +15,7 @@ COMMANDS = {
     **{name: name for name in ("load", "meter", "doctor")},
 }
 """By name, the module of slipway.cli in which the function of that name is the command."""
-GROUPS = ("preview", "secrets", "access", "infra", "github", "ledger")
+GROUPS = ("preview", "secrets", "access", "infra", "image", "github", "ledger")
 """Modules of slipway.cli with several commands."""
 RUNS_ANOTHER: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 

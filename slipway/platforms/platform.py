@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, get_args
 
 from hosts.inventory.parts import Inventory
 from slipway.fleet.open_bucket import open_bucket
@@ -140,6 +140,48 @@ class Bootstrapped:
     todo: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Image:
+    """A machine image of the stack's hosts."""
+
+    id: str
+    role: str
+    architecture: str
+    setup: str
+    """Start of the digest of the set-up that made it."""
+    debian: str
+    base: str
+    """The image it was made from."""
+    made: str
+    """Time in UTC."""
+    state: str
+    named: bool
+    """Do new hosts boot it, if the settings say `baked`?"""
+    hosts: int
+    """Number of hosts that were booted from it."""
+
+    @property
+    def in_use(self) -> bool:
+        """Would a host or a new host miss it?"""
+        return self.named or self.hosts > 0
+
+
+class Images(Protocol):
+    """The machine images of a stack whose hosts come and go."""
+
+    def found(self) -> list[Image]:
+        """Every image, the newest first."""
+        ...
+
+    def bake(self, role: Role, progress: Progress, *, again: bool = False) -> Image:
+        """Set a new machine up as hosts of `role` are, and image it; not if there is such an image."""
+        ...
+
+    def prune(self, keep: int, progress: Progress) -> list[str]:
+        """Delete all but the newest `keep` of each role; those in use stay. Ids of what is gone."""
+        ...
+
+
 class Platform(ABC):
     """One stack on its platform. Creating one costs nothing and reads nothing."""
 
@@ -257,6 +299,10 @@ class Platform(ABC):
         """Keep the database before a migration; what the ledger says of it. None: a host backs it up."""
         del outputs, progress
         return None
+
+    def images(self) -> Images:
+        """The machine images of its hosts. BadInput where hosts are not made from images."""
+        self._refuse("its hosts are not made from machine images")
 
     @abstractmethod
     def renewal(self, outputs: Outputs) -> str:

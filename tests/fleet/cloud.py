@@ -12,6 +12,7 @@ import re
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,14 +27,17 @@ from moto.server import ThreadedMotoServer
 
 from hosts.aws import SSM_VERSION
 from hosts.kit import archive
-from hosts.kit.archive import PYTHON_INDEX, kit_objects, python_objects
+from hosts.kit.archive import PYTHON_INDEX, kit_digest, kit_objects, pointer_key, python_objects
 from hosts.kit.python_packages import build, packages_digest
-from hosts.kit.user_data import user_data
+from hosts.kit.user_data import bake_user_data, user_data
 from hosts.plan import FleetPlan, LoadBalancer
 from slipway.fleet.ssh_config import control_folder
 from slipway.platforms.local.containers import SYSTEMD
 from slipway.platforms.local.docker import Docker
+from slipway.platforms.local.platform import LocalPlatform
 from slipway.platforms.local.up import fleet_plan
+from slipway.platforms.platform import Opened
+from slipway.release import preflight
 from slipway.secrets.signing import Signing, signers
 from slipway.settings import Cloud, Host, Outputs, Project, Role
 from slipway.settings.aws import Aws
@@ -176,8 +180,8 @@ class AroundFleet:
             bucket.get_file(key, file)
             self.client("s3").upload_file(str(file), self.bucket, key)
 
-    def start(self, role: Role, number: int) -> Instance:
-        """A machine as EC2 starts it: bare, and nobody has been on it."""
+    def start(self, role: Role, number: int, image: str = "") -> Instance:
+        """A machine as EC2 starts it: bare, or with the disk of `image`; nobody has been on it."""
         id_, address = f"i-{number:017x}", str(self.subnet[200 + number])
         role_name = self.names.group(role)
         assumed = self.client("sts").assume_role(
@@ -210,7 +214,7 @@ class AroundFleet:
         docker.run("rm", "--force", "--volumes", container, check=False)
         docker.run(
             *("create", "--name", container, "--hostname", id_, *SYSTEMD, "--restart", "no"),
-            *("--network", self.project.fleet_id, "--ip", address, plain_server(docker)),
+            *("--network", self.project.fleet_id, "--ip", address, image or plain_server(docker)),
         )
         docker.run("start", container)
         # As cloud-init does before it comes to user data.
@@ -226,23 +230,46 @@ class AroundFleet:
 
         `tries`: patiently, as it is; else once.
         """
-        own = instance.metadata.url
-        endpoints = {"imds": own, "ssm": f"{own}/ssm", "s3": self.url, "sts": self.url}
-        endpoints |= dict.fromkeys(("logs", "parameters", "secretsmanager"), self.url)
-        text = user_data(self.names, instance.role, REGION, self.bucket, endpoints)
+        text = user_data(self.names, instance.role, REGION, self.bucket, self._endpoints(instance))
         if not tries:
             text = text.replace("\nPATIENCE =", "\nPATIENCE = 0 *")
-        into = (
-            "mkdir -p /var/lib/cloud && cat > /var/lib/cloud/user-data && chmod 700 /var/lib/cloud/user-data"
-        )
-        argv = ["docker", "exec", "-i", instance.container, "sh", "-c"]
-        subprocess.run([*argv, into], input=text, text=True, check=True)
-        done = subprocess.run(
-            [*argv, f"timeout {BOOT_SECONDS} /var/lib/cloud/user-data"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = _run_user_data(instance, text)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def bake(self, instance: Instance) -> dict[str, Any]:
+        """Have a machine without a role become what an image is made of, until it is off. What it said."""
+        s3 = self.client("s3")
+
+        def read(key: str) -> dict[str, Any]:
+            return json.loads(s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+        def url(operation: str, key: str) -> str:
+            return s3.generate_presigned_url(operation, Params={"Bucket": self.bucket, "Key": key})
+
+        for each in [text for text in instance.metadata.texts if "security-credentials" in text]:
+            del instance.metadata.texts[each]
+        pointer, index = read(pointer_key(instance.role)), read(PYTHON_INDEX)
+        kit = {"url": url("get_object", pointer["key"]), "sha256": pointer["sha256"]}
+        python = {
+            target: {"url": url("get_object", each["key"]), "sha256": each["sha256"]}
+            for target, each in index["archives"].items()
+        }
+        text = bake_user_data(
+            self.names, instance.role, kit, python, url("put_object", "bakes/x.json"),
+            self._endpoints(instance),
+        )  # fmt: skip
+        done = _run_user_data(instance, text)
+        ends = time.monotonic() + 60
+        while self._runs(instance):
+            assert time.monotonic() < ends, done.stdout + done.stderr
+            time.sleep(0.2)
+        return read("bakes/x.json")
+
+    def _endpoints(self, instance: Instance) -> dict[str, str]:
+        own = instance.metadata.url
+        endpoints = {"imds": own, "ssm": f"{own}/ssm", "s3": self.url, "sts": self.url}
+        return endpoints | dict.fromkeys(("logs", "parameters", "secretsmanager"), self.url)
 
     def send_key(self, instance: Instance) -> None:
         """EC2 Instance Connect lets the operator in for a minute."""
@@ -280,6 +307,47 @@ class AroundFleet:
         )  # fmt: skip
 
 
+def _run_user_data(instance: Instance, text: str) -> subprocess.CompletedProcess[str]:
+    """As cloud-init does: the text itself, as root."""
+    into = "mkdir -p /var/lib/cloud && cat > /var/lib/cloud/user-data && chmod 700 /var/lib/cloud/user-data"
+    argv = ["docker", "exec", "-i", instance.container, "sh", "-c"]
+    subprocess.run([*argv, into], input=text, text=True, check=True)
+    return subprocess.run(
+        [*argv, f"timeout {BOOT_SECONDS} /var/lib/cloud/user-data"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def opened_around(project: Project) -> Generator[AroundFleet]:
+    """The same, with the local platform opened as one where hosts come and go."""
+    with around(project) as made, pytest.MonkeyPatch.context() as patch:
+        digests = preflight.setup_digests
+
+        def opened(_: LocalPlatform) -> Opened:
+            return Opened(made.outputs())
+
+        def rediscovered(_: LocalPlatform, outputs: Outputs) -> Opened:
+            del outputs
+            return Opened(made.outputs())
+
+        def keep(_: LocalPlatform, outputs: Outputs, documents: Mapping[Role, str], _order: object) -> None:
+            del outputs
+            made.keep(documents)
+
+        def expected(project: Any, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
+            plan = made.plan()
+            own = {each.name: kit_digest(plan, each.role) for each in made.instances}
+            return digests(project, made.local, secrets) | own
+
+        patch.setattr(LocalPlatform, "hosts_come_and_go", True)
+        patch.setattr(LocalPlatform, "open", opened)
+        patch.setattr(LocalPlatform, "rediscover", rediscovered)
+        patch.setattr(LocalPlatform, "write_boot_documents", keep)
+        patch.setattr(preflight, "setup_digests", expected)
+        yield made
+
+
 @contextmanager
 def around(project: Project) -> Generator[AroundFleet]:
     """Start the services; at the end the instances are gone."""
@@ -288,6 +356,9 @@ def around(project: Project) -> Generator[AroundFleet]:
     server = ThreadedMotoServer(ip_address=gateway, port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    # What an earlier one of this process made is kept beside the server.
+    reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset).close()
     with (
         tempfile.TemporaryDirectory(prefix="slipway-cloud-") as folder,
         pytest.MonkeyPatch.context() as patch,

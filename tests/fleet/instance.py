@@ -21,6 +21,8 @@ class Instance:
     container: str
     user_id: str
     metadata: Metadata
+    said: str = ""
+    """What its user data said, if a test keeps it."""
 
     @property
     def name(self) -> str:

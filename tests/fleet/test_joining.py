@@ -16,21 +16,17 @@ from typing import Any
 import pytest
 
 from hosts.agent.signature import KIT
-from hosts.kit.archive import kit_digest, statement
+from hosts.kit.archive import statement
 from slipway.fleet.fleet import Fleet
 from slipway.platforms.local.docker import Docker
-from slipway.platforms.local.platform import LocalPlatform
-from slipway.platforms.platform import Opened
 from slipway.progress import Silent
-from slipway.release import preflight
 from slipway.release.phases import Report
 from slipway.release.rollback import go_back
 from slipway.release.rollout import Options
 from slipway.release.ship import ship
 from slipway.secrets.ssh_signature import make_key, sign
-from slipway.settings import Outputs, Role
 from slipway.stack import LiveStack
-from tests.fleet.cloud import AroundFleet, Instance, around
+from tests.fleet.cloud import AroundFleet, Instance, opened_around
 from tests.fleet.site import Site
 from tests.kits import kit_with
 
@@ -59,30 +55,7 @@ class Told(Silent):
 @pytest.fixture(scope="module")
 def cloud(live_site: Site) -> Generator[AroundFleet]:
     """The live site, opened as on a platform where hosts come and go."""
-    with around(live_site.project) as made, pytest.MonkeyPatch.context() as patch:
-        digests = preflight.setup_digests
-
-        def opened(_: LocalPlatform) -> Opened:
-            return Opened(made.outputs())
-
-        def rediscovered(_: LocalPlatform, outputs: Outputs) -> Opened:
-            del outputs
-            return Opened(made.outputs())
-
-        def keep(_: LocalPlatform, outputs: Outputs, documents: Mapping[Role, str], _order: object) -> None:
-            del outputs
-            made.keep(documents)
-
-        def expected(project: Any, outputs: Outputs, secrets: Mapping[str, str]) -> dict[str, str]:
-            plan = made.plan()
-            own = {each.name: kit_digest(plan, each.role) for each in made.instances}
-            return digests(project, made.local, secrets) | own
-
-        patch.setattr(LocalPlatform, "hosts_come_and_go", True)
-        patch.setattr(LocalPlatform, "open", opened)
-        patch.setattr(LocalPlatform, "rediscover", rediscovered)
-        patch.setattr(LocalPlatform, "write_boot_documents", keep)
-        patch.setattr(preflight, "setup_digests", expected)
+    with opened_around(live_site.project) as made:
         yield made
 
 

@@ -96,7 +96,7 @@ def publish_kits(
             not isinstance(made, int)
             or made < oldest.get(role, 0)
             or (pointer.get("key"), pointer.get("sha256")) != (key, digest)
-            or not _trusts(project, statement(plan.fleet, role, digest, made), pointer)
+            or not trusted(project, statement(plan.fleet, role, digest, made), pointer)
             or bucket.get_bytes(key) != archive
         ):
             made = max(time.time_ns() // 1_000_000, oldest.get(role, 0) + 1)
@@ -144,7 +144,7 @@ def ensure_python_packages(bucket: Bucket, project: Project) -> PythonArchives:
     What no signer of the stack signed is put together again: hosts import it as root.
     """
     digest, index = packages_digest(), _object(bucket.get_bytes(PYTHON_INDEX))
-    if index.get("digest") != digest or not _trusts(
+    if index.get("digest") != digest or not trusted(
         project, python_statement(project.fleet_id, index), index
     ):
         objects = python_objects(project.fleet_id, build_all(), digest, Signing(project).sign)
@@ -163,7 +163,8 @@ def _object(content: bytes | None) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _trusts(project: Project, content: bytes, given: Mapping[str, Any]) -> bool:
+def trusted(project: Project, content: bytes, given: Mapping[str, Any]) -> bool:
+    """Did a signer of the stack sign `content`, as `given` says?"""
     return trusts(project, content, str(given.get("signature") or ""), str(given.get("signer") or ""), KIT)
 
 
@@ -243,7 +244,7 @@ def ensure_ca_bundle(
 
 
 def _trusts_bundle(bucket: Bucket, project: Project, content: bytes) -> bool:
-    return _trusts(project, _ca_statement(project, content), _object(bucket.get_bytes(CA_SIGNED)))
+    return trusted(project, _ca_statement(project, content), _object(bucket.get_bytes(CA_SIGNED)))
 
 
 def _ca_statement(project: Project, content: bytes) -> bytes:

@@ -11,7 +11,17 @@ from slipway.platforms.aws.secrets_manager import AwsStore, write_boot_documents
 from slipway.platforms.aws.session import check_account, names_of, session_for, session_of
 from slipway.platforms.aws.snapshots import delete_all, snapshot
 from slipway.platforms.aws.tunnel import PLUGIN, find_plugin
-from slipway.platforms.platform import Bootstrapped, Diagnosis, Examination, LogSearch, Opened, fail, ok, warn
+from slipway.platforms.platform import (
+    Bootstrapped,
+    Diagnosis,
+    Examination,
+    Images,
+    LogSearch,
+    Opened,
+    fail,
+    ok,
+    warn,
+)
 from slipway.platforms.pulumi import PulumiManaged, refuse_missing
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
@@ -56,6 +66,9 @@ class AwsPlatform(PulumiManaged):
         names = names_of(self.project.stack)
         session_of(self.project).call("ssm", "delete_parameters", Names=[names.setup_parameter])
         delete_all(session_of(self.project), names.fleet, progress)
+        from slipway.platforms.aws.images import Images as Baked  # noqa: PLC0415 - it imports pyinfra
+
+        Baked(self.project).delete_all(progress)
 
     def open(self) -> Opened:
         """The outputs that Pulumi wrote, and the members of the Auto Scaling groups."""
@@ -118,6 +131,12 @@ class AwsPlatform(PulumiManaged):
         """A snapshot of the RDS instance."""
         database = cloud_of(outputs).database
         return snapshot(session_of(self.project), database, progress) if database else None
+
+    def images(self) -> Images:
+        """Images in EC2, baked by the kits."""
+        from slipway.platforms.aws.images import Images as Baked  # noqa: PLC0415 - it imports pyinfra
+
+        return Baked(self.project)
 
     def renewal(self, outputs: Outputs) -> str:
         """AWS Certificate Manager renews it."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 
+from hosts.kit.archive import kit_digest
 from hosts.plan import FleetPlan
 from slipway.build.sandbox import command_caches
 from slipway.build.worker import build_worker
@@ -19,6 +20,7 @@ from slipway.platforms.aws.data_logins import (
     ensure_token,
     ensure_uploads_key,
 )
+from slipway.platforms.aws.images import Images
 from slipway.platforms.aws.kits import ROLES, bring_in_line, ensure_ca_bundle, fleet_plan, publish_kits
 from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_outputs, with_hosts
 from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
@@ -33,6 +35,7 @@ from slipway.progress import Progress
 from slipway.secrets.signing import ensure_signers
 from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
+from slipway.settings.aws_fit import BAKED
 from slipway.settings.aws_rules import left_placeholders
 from slipway.settings.controls import STOPPING
 from slipway.settings.violations import dotted
@@ -56,6 +59,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
                 refuse_placeholders(project.stack)
                 refuse_unkept_zones(project.stack)
             check_account(session, project.stack)
+            refuse_unbaked(project)
             find_plugin()
             if can_provision():
                 if is_new(session, project):
@@ -73,7 +77,9 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
             progress.line(said)
         with progress.phase("kits"):
             bundle = ensure_ca_bundle(bucket, session.region, project)
-            kits = publish_kits(project, fleet_plan(project, outputs, secrets, bundle), bucket, ROLES)
+            plan_of_kits = fleet_plan(project, outputs, secrets, bundle)
+            kits = publish_kits(project, plan_of_kits, bucket, ROLES)
+            say_older_images(project, plan_of_kits, progress)
         with progress.phase("hosts"):
             outputs = wait_for_hosts(project, outputs, progress).outputs
         with progress.phase("set up"):
@@ -150,6 +156,28 @@ def refuse_unkept_zones(stack: Stack) -> None:
             f"stack {stack.name} names no zones (slipway:aws.network.zone_ids), so nothing was made",
             remedy=f"slipway bootstrap --stack {stack.name} asks AWS once and writes them into its file",
         )
+
+
+def refuse_unbaked(project: Project) -> None:
+    """BadInput if hosts are to boot baked images and there is none: a group could start no host."""
+    if project.stack.aws and project.stack.aws.image == BAKED and (missing := Images(project).missing()):
+        raise BadInput(
+            f"slipway:aws.image is {BAKED}, and no image is baked for {' and '.join(missing)} hosts",
+            remedy="remove it, slipway up, then slipway image bake",
+        )
+
+
+def say_older_images(project: Project, plan: FleetPlan, progress: Progress) -> None:
+    """Name roles whose new hosts boot an image of an older set-up: they install what has changed since."""
+    if project.stack.aws and project.stack.aws.image == BAKED:
+        named = {image.role: image.setup for image in Images(project).found() if image.named}
+        older = [
+            role for role in ROLES if role in named and not kit_digest(plan, role).startswith(named[role])
+        ]
+        for role in older:
+            progress.line(
+                f"{role} hosts boot an older image: slipway image bake --stack {project.stack.name}"
+            )
 
 
 def provision(project: Project, progress: Progress, *, break_lock: str = "") -> bool:

@@ -1,4 +1,4 @@
-"""Hosts install one version of Systems Manager's agent, and only what AWS signed; by real gpgv and dpkg-deb."""
+"""Hosts install one version of Systems Manager's agent, and only what AWS signed: real gpgv and dpkg-deb."""
 
 from __future__ import annotations
 

@@ -305,7 +305,7 @@ def test_a_preview_of_a_small_production_has_its_processors(project: Path):
 @pytest.mark.parametrize(
     ("settings", "image"),
     [
-        ({}, aws_image("amd64")),
+        ({"size": "standard"}, aws_image("amd64")),
         ({"size": "small"}, aws_image("arm64")),
         ({"image": "ami-0123456789abcdef0"}, "ami-0123456789abcdef0"),
         ({"size": "small", "image": "baked"}, "resolve:ssm:/slipway/board/prod/image/web/arm64"),
