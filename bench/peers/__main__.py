@@ -7,8 +7,8 @@ The stack must be up, with a release live. Each tool deploys the same app to the
 the same path; slipway as it does, the others to the stack's hosts beside it (`bench/peers/site.py`), behind a
 HAProxy on the stack's edge. A release is a changed line of the app. Peers run no migration and no worker, and
 sign, record and prove nothing. The meter runs through each command, from 4 s before it to 4 s after it.
-Debian's ansible-core, capistrano and rsync are installed if they are missing. Ends with 1 if slipway loses
-anything, or is less than 4 times faster than the Ansible playbook.
+Debian's capistrano and rsync are installed if they are missing, and ansible-core from PyPI into a virtual
+environment of its own. Ends with 1 if slipway loses anything, or is less than 4 times faster than Ansible.
 """
 
 from __future__ import annotations

@@ -16,8 +16,10 @@ from bench.peers.site import EDGE_SOCKET, KEPT, PORT, ROOT, Site, run
 from bench.record import note
 
 HERE = Path(__file__).parent
-PACKAGES = {"rsync": "rsync", "ansible-playbook": "ansible-core", "cap": "capistrano"}
+PACKAGES = {"rsync": "rsync", "cap": "capistrano"}
 """Debian's package by program."""
+ANSIBLE = "ansible-core==2.19.*"
+"""The version of Debian 13, from PyPI: Debian 12's (2.14) cannot work on hosts with Python 3.12 or newer."""
 
 
 class Peer(ABC):
@@ -80,6 +82,12 @@ class Ansible(Peer):
 
     name, shown = "ansible", "Ansible, a rolling playbook with edge drain"
 
+    def __init__(self, site: Site, folder: Path) -> None:
+        super().__init__(site, folder)
+        run(["uv", "venv", "--quiet", str(folder / "venv")])
+        self._bin = folder / "venv" / "bin"
+        run(["uv", "pip", "install", "--quiet", "--python", str(self._bin / "python"), ANSIBLE])
+
     def deploy(self, version: str) -> None:
         site = self.site
         archive = self.folder / f"{version}.tar.gz"
@@ -110,7 +118,7 @@ class Ansible(Peer):
         }
         playbook = str(HERE / "ansible" / "rolling.yml")
         run(
-            ["ansible-playbook", "-i", str(self.folder / "inventory"), *values, playbook],
+            [str(self._bin / "ansible-playbook"), "-i", str(self.folder / "inventory"), *values, playbook],
             env=_clean_env() | env,
         )
 
