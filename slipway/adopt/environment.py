@@ -28,6 +28,8 @@ GIVEN = {
     "BUNDLE_GEMFILE",
 }
 """Set by the host, the runtime or the build tool: nothing to declare."""
+LIBPQ_CA_FILE = "PGSSLROOTCERT"
+"""Where libpq and clients that follow it, but not JavaScript's, find the authority of the database's certificate."""
 TEMPLATES = (".env.example", ".env.sample", ".env.template", "env.example")
 _SECRET = re.compile(
     r"SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE|API_?KEY|ACCESS_?KEY|CREDENTIAL|_DSN$|_KEY$|SALT|MASTER_KEY"
@@ -42,7 +44,7 @@ _CLIENT = ("NEXT_PUBLIC_", "VITE_", "PUBLIC_CLIENT_", "REACT_APP_")
 OUTPUTS = {
     r"(?:DATABASE|POSTGRES|DB)_MIGRATE_URL|MIGRATE_DATABASE_URL|DIRECT_URL": "database.migrate_url",
     r"DATABASE_APP_ROLE": "database.app_role",
-    r"DATABASE_CA_FILE|S3_CA_FILE": "database.ca_file",
+    r"DATABASE_CA_FILE|S3_CA_FILE|PGSSLROOTCERT": "database.ca_file",
     r"REDIS_NAMESPACE": "redis.namespace",
     r"S3_PUBLIC_ENDPOINT": "uploads.public_endpoint",
     r"DATABASE_URL|POSTGRES(?:QL)?_URL|PG_URL|DB_URL": "database.url",
@@ -125,6 +127,9 @@ def environment(repository: Repository, given: list[Given], recipe: Recipe) -> E
         _add(found, name, value, recipe.title, optional=True)
     for name, file in sorted(repository.env_reads.items()):
         _add(found, name, "", file, optional=True)
+    by_libpq = "postgres" in found.services and not repository.packages
+    if by_libpq and "DATABASE_CA_FILE" not in found.entries:
+        _add(found, LIBPQ_CA_FILE, "", "PostgreSQL's own library reads it", optional=True)
     return found
 
 

@@ -176,6 +176,16 @@ def test_rails_gets_the_variables_that_its_own_code_reads(tmp_path: Path):
     assert "migrate" in env["SECRET_KEY_BASE"].scope
 
 
+def test_clients_of_postgres_that_name_no_authority_find_the_database_s(tmp_path: Path):
+    """The URL says verify-full, and libpq looks for the authority at home, where a host has nothing."""
+    env = adopted(tmp_path, "rails").app.env
+    assert env["PGSSLROOTCERT"].source == "database.ca_file"
+    assert env["PGSSLROOTCERT"].optional
+    assert "migrate" in env["PGSSLROOTCERT"].scope
+    own = make(tmp_path / "own", REPOSITORIES["rails"] | {"a.rb": 'ENV.fetch("DATABASE_CA_FILE")'})
+    assert "PGSSLROOTCERT" not in draft(own).env.entries
+
+
 def test_php_without_a_front_controller_in_public_is_a_thing_to_do(tmp_path: Path):
     usual = make(tmp_path / "usual", {"composer.json": "{}", "public/index.php": '<?php "/health";'})
     other = make(tmp_path / "other", {"composer.json": "{}", "web/index.php": '<?php "/health";'})
