@@ -29,7 +29,7 @@ GIVEN = {
 }
 """Set by the host, the runtime or the build tool: nothing to declare."""
 LIBPQ_CA_FILE = "PGSSLROOTCERT"
-"""Where libpq and clients that follow it, but not JavaScript's, find the authority of the database's certificate."""
+"""Where libpq, and clients that follow it, find the authority of the database; JavaScript's do not."""
 TEMPLATES = (".env.example", ".env.sample", ".env.template", "env.example")
 _SECRET = re.compile(
     r"SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE|API_?KEY|ACCESS_?KEY|CREDENTIAL|_DSN$|_KEY$|SALT|MASTER_KEY"
