@@ -42,12 +42,18 @@ def bake(
       slipway image bake --stack prod
       slipway image bake --stack prod --role web --again --json
     """
-    if role and role not in ROLES:
-        from slipway.settings import BadInput  # noqa: PLC0415
+    from slipway.settings import BadInput, Interrupted  # noqa: PLC0415
 
+    if role and role not in ROLES:
         raise BadInput(f'there are no hosts of role "{role}" to bake', remedy="--role web, or --role worker")
     images, shown = platform_of_stack(stack).images(), progress(as_json=json)
-    made = [images.bake(each, shown, again=again) for each in ROLES if role in ("", each)]
+    try:
+        made = [images.bake(each, shown, again=again) for each in ROLES if role in ("", each)]
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: what was being made was ended, as said above",
+            remedy=f"slipway image bake --stack {stack} begins again; slipway image list shows what is there",
+        ) from None
     if json:
         emit_json({"images": [asdict(each) for each in made]})
         return

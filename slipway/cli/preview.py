@@ -157,8 +157,8 @@ def _age(seconds: float) -> str:
 
 def _interrupted(live: LiveStack, name: str) -> Exception:
     """What the host says of the preview now: it may still be at work, or have finished."""
-    from slipway.preview.close import Interrupted, listed  # noqa: PLC0415
-    from slipway.settings import SlipwayError  # noqa: PLC0415
+    from slipway.preview.close import listed  # noqa: PLC0415
+    from slipway.settings import Interrupted, SlipwayError  # noqa: PLC0415
 
     remedy = f"slipway preview open {name} or slipway preview close {name}, with --stack {live.name}"
     try:

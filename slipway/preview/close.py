@@ -15,12 +15,6 @@ LEASE_SECONDS = 600.0
 """How long a command waits for another one that changes the same fleet's previews."""
 
 
-class Interrupted(SlipwayError):
-    """A person cut the command off; the message says what the host had by then."""
-
-    exit_code = 130
-
-
 def close_preview(live: LiveStack, name: str, progress: Progress) -> Closed:
     """Remove the preview `name` with everything that was made for it. Quiet if there is none."""
     key_of(live)

@@ -29,6 +29,7 @@ from .env import (
 )
 from .errors import (
     BadInput as BadInput,
+    Interrupted as Interrupted,
     LeaseHeld as LeaseHeld,
     NeedsPerson as NeedsPerson,
     ReleaseFailed as ReleaseFailed,

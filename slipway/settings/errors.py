@@ -50,3 +50,9 @@ class NeedsPerson(SlipwayError):
     """
 
     exit_code = 4
+
+
+class Interrupted(SlipwayError):
+    """A person cut the command off; the message says what is there now."""
+
+    exit_code = 130

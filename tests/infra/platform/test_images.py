@@ -7,6 +7,9 @@ import hashlib
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 import tarfile
 import time
 import urllib.request
@@ -29,6 +32,7 @@ from slipway.platforms.platform import platform_of
 from slipway.secrets.signing import Signing
 from slipway.settings import BadInput, NeedsPerson, Project
 from slipway.settings.aws import Aws
+from tests.infra.platform.test_command_line import SETTINGS, TOML
 from tests.infra.platform.test_up import Heard
 from tests.infra.platform.world import ACCOUNT, REGION, World
 
@@ -204,6 +208,43 @@ def test_an_interrupt_ends_the_instance_and_says_so(stack: World, monkeypatch: p
         Images(stack.project).bake("web", heard)
     assert running(stack) == []
     assert any(line.startswith("terminated i-") for line in heard.told)
+
+
+def command(stack: World, *arguments: str) -> list[str]:
+    """A person's command, in the project's folder."""
+    settings = SETTINGS.format(account=ACCOUNT) + f"    image: resolve:ssm:{BASE_NAME}\n"
+    for name, text in (
+        ("Pulumi.yaml", "name: board\nruntime: python\n"), ("Pulumi.prod.yaml", settings),
+        ("slipway.toml", TOML),
+    ):  # fmt: skip
+        (stack.project.root / name).write_text(text)
+    return [sys.executable, "-m", "slipway", "image", *arguments, "--stack", "prod"]
+
+
+def test_ctrl_c_ends_the_instance_of_the_command(stack: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    argv = command(stack, "bake", "--role", "web")
+    bake = subprocess.Popen(argv, cwd=stack.project.root, stderr=subprocess.PIPE, text=True)
+    while not (started := running(stack)):
+        assert bake.poll() is None, bake.communicate()
+        time.sleep(0.1)
+    bake.send_signal(signal.SIGINT)
+    said = bake.communicate()[1]
+    assert bake.returncode == 130, said
+    assert f"terminated {started[0]['InstanceId']}" in said
+    assert "error: interrupted: what was being made was ended" in said
+    assert running(stack) == []
+
+
+def test_the_list_is_a_table_or_json(stack: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    with machines(stack, READY):
+        made = Images(stack.project).bake("web", Heard())
+    for arguments, wanted in (((), f"{made.id}  web   amd64      13.2"), (("--json",), f'"id": "{made.id}"')):
+        argv = command(stack, "list", *arguments)
+        done = subprocess.run(argv, cwd=stack.project.root, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert wanted in done.stdout
 
 
 def test_an_interrupt_while_the_image_is_copied_deletes_it(
