@@ -135,7 +135,6 @@ def _exit_codes() -> str:
         f"| {each.exit_code} | {_prose(each.__doc__)} |" for each in vars(errors).values() if _is_kind(each)
     ]
     lines += [
-        "| 130 | Ctrl-C or SIGTERM. A release or rollback is undone first, with code 1. |",
         "| 141 | What read standard output closed it. |",
         "",
         "## slipway check",

@@ -53,6 +53,9 @@ class NeedsPerson(SlipwayError):
 
 
 class Interrupted(SlipwayError):
-    """A person cut the command off; the message says what is there now."""
+    """Ctrl-C or SIGTERM; the message says what is there now.
+
+    A release or rollback is undone first, with code 1.
+    """
 
     exit_code = 130
