@@ -52,7 +52,8 @@ def deploys(plan: FleetPlan, host: Host) -> tuple[Deploy, ...]:
 
 def packages(plan: FleetPlan, host: Host) -> list[str]:
     """Packages of `host`, each once."""
-    return sorted({name for each in deploys(plan, host) for name in each.PACKAGES})
+    found = {name for each in deploys(plan, host) for name in each.PACKAGES}
+    return sorted(found.union(previews.packages(plan, host)))
 
 
 def deploy(plan: FleetPlan, host: Host, digest: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pyinfra.context import host as current_host
 from pyinfra.facts.files import File
+from pyinfra.operations import systemd
 
 from hosts.agent.preview_data import TEMPLATES
 from hosts.agent.preview_record import PreviewPaths
@@ -19,20 +20,29 @@ from slipway.settings import Host
 PACKAGES: tuple[str, ...] = ()
 SITES, UPLOADS = PreviewPaths().sites_map, PreviewPaths().uploads_map
 """Host name → port, for HAProxy; the agent's from the first set-up on."""
+OWN_REDIS = "redis-server.service"
+"""Debian starts it as soon as the package is there."""
 _RESTORE = "slipway-previews.service"
 
 
-def deploy(plan: FleetPlan, _host: Host) -> None:
-    """Templates of a preview's database and servers, and the unit that starts previews after a reboot."""
+def deploy(plan: FleetPlan, host: Host) -> None:
+    """Templates of a preview's database and servers, and the unit that starts previews after a reboot.
+
+    Without a data host, databases are made on a server elsewhere and uploads are S3's; Redis is here.
+    """
     if not plan.stack.previews:
         return
-    install(name="preview roles", src=roles_sql(), dest=f"{TEMPLATES}/roles.sql")
+    here = host.is_any("data")
+    install(name="preview roles", src=roles_sql(here=here), dest=f"{TEMPLATES}/roles.sql")
     install(name="preview redis", src=redis_conf(), dest=f"{TEMPLATES}/redis.conf")
     units = {
         "preview-redis@.service": render("previews/redis.service.j2"),
-        "preview-s3@.service": render("previews/s3.service.j2", binary=BINARY),
         _RESTORE: render("previews/restore.service.j2"),
     }
+    if here:
+        units["preview-s3@.service"] = render("previews/s3.service.j2", binary=BINARY)
+    else:
+        systemd.service(name="no Redis for all", service=OWN_REDIS, running=False, enabled=False)
     for name, text in units.items():
         install(name=name, src=text, dest=f"{UNITS}/{name}")
     daemon_reload(*(f"{UNITS}/{name}" for name in units))
@@ -47,10 +57,16 @@ def place() -> list[str]:
     return []
 
 
-def roles_sql() -> str:
-    """SQL of a preview's database, with what is its own between @."""
+def packages(plan: FleetPlan, host: Host) -> tuple[str, ...]:
+    """Redis, where no data host's set-up brings it."""
+    wanted = plan.stack.previews and host.is_any("web") and not host.is_any("data")
+    return redis.PACKAGES if wanted else ()
+
+
+def roles_sql(*, here: bool) -> str:
+    """SQL of a preview's database, with what is its own between @; `here`: PostgreSQL is on the host."""
     return render(
-        "previews/roles.sql.j2",
+        "previews/roles.sql.j2" if here else "previews/rds_roles.sql.j2",
         database="@database@",
         owner="@database@_owner",
         app="@database@_app",

@@ -10,6 +10,7 @@ from pyinfra.facts.files import File
 
 from hosts import haproxy
 from hosts.agent.haproxy import STREAM_SECONDS
+from hosts.agent.preview_record import PreviewPaths
 from hosts.operations import install
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
 from hosts.render import render
@@ -80,6 +81,7 @@ def part(plan: FleetPlan) -> str:
         tls_to_web=plan.tls_to_web,
         web_pem=WEB_PEM,
         behind_load_balancer=plan.load_balancer is not None,
+        previews=PreviewPaths() if plan.load_balancer and plan.stack.previews else None,
         **(_as_edge(plan) if plan.load_balancer else {}),
     )
 

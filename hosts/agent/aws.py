@@ -74,11 +74,16 @@ class Cloud:
             raise AgentError("cloud", "GetCallerIdentity names no UserId")
         return found
 
-    def assume(self, role: str, session: str, seconds: int) -> dict[str, str]:
-        """Credentials of `role`: AccessKeyId, SecretAccessKey, SessionToken, Expiration (ISO 8601)."""
+    def assume(self, role: str, session: str, seconds: int, policy: str = "") -> dict[str, str]:
+        """Credentials of `role`: AccessKeyId, SecretAccessKey, SessionToken, Expiration (ISO 8601).
+
+        With `policy`, an IAM policy as JSON, they are good for what both it and the role allow.
+        """
         from xml.etree import ElementTree
 
         form = {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": role, "RoleSessionName": session}
+        if policy:
+            form["Policy"] = policy
         body = "&".join(f"{key}={quote(value, safe='')}" for key, value in form.items())
         headers = {"content-type": "application/x-www-form-urlencoded"}
         answer = self.call("sts", "POST", "/", f"{body}&DurationSeconds={seconds}".encode(), headers)
@@ -103,6 +108,11 @@ class Cloud:
     def put_object(self, bucket: str, key: str, content: bytes) -> None:
         path = quote(f"/{bucket}/{key}")
         _refuse(self.call("s3", "PUT", path, content, {"content-type": "text/plain"}), f"PUT of {key}")
+
+    def delete_object(self, bucket: str, key: str) -> None:
+        answer = self.call("s3", "DELETE", quote(f"/{bucket}/{key}"), b"", {})
+        if answer.status not in (200, 204):
+            _refuse(answer, f"DELETE of {key}")
 
     def object(self, bucket: str, key: str) -> bytes | None:
         """An object; None if there is none."""

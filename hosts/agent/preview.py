@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 
 from . import (
     accounts,
     builds,
+    credentials,
     durable,
     envfile,
     layers,
@@ -28,14 +30,14 @@ from . import (
 from .errors import AgentError, Interrupted
 from .host import Host, Paths
 from .json_object import JsonObject
+from .preview_close import close, prune, restore, tidy, units_of
 from .preview_record import TASKS, Locked, Preview, PreviewPaths, check_name, every, load, new
-from .program import run as run_program
 from .ready import start_ready
 from .state import Process, Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SIGNED_FOR = "slipway-preview"
 """What a signature is for; one that was made for anything else does not verify."""
@@ -52,14 +54,16 @@ def command(paths: Paths, host: Host, request: JsonObject) -> dict[str, object]:
         return {"now": time.time(), "previews": [_seen(preview) for preview in every(ours)]}
     if action == "restore":
         return restore(ours)
+    if action == "tidy":
+        return tidy(ours, request)
     name = check_name(request.text("name"))
     if action == "begin":
         return begin(ours, name, request)
     if action == "open":
         return open_it(ours, host, name, request)
     if action == "close":
-        return close(ours, name)
-    raise AgentError("bad_request", f"action: {action!r} is none of list, begin, open, close, restore")
+        return close(ours, name, request)
+    raise AgentError("bad_request", f"action: {action!r} is none of list, begin, open, close, tidy, restore")
 
 
 def statement(*, stack: str, preview: str, build: str, given: Mapping[str, object]) -> bytes:
@@ -76,16 +80,10 @@ def statement(*, stack: str, preview: str, build: str, given: Mapping[str, objec
 
 def _seen(preview: Preview) -> dict[str, object]:
     """The record, and whether its units run."""
-    names = _units(preview)
+    names = units_of(preview)
     found = systemd.show(names) if names else {}
     down = sorted(name for name, each in found.items() if each.active != "active")
     return {**preview.to_json(), "down": down if preview.state == "open" else []}
-
-
-def _units(preview: Preview) -> list[str]:
-    folder = PreviewPaths().units
-    own = re.compile(rf"slipway-pv{preview.number}-[a-z0-9-]+@{preview.name}-\d+\.service")
-    return [entry for entry in sorted(os.listdir(folder)) if own.fullmatch(entry)]
 
 
 def begin(paths: PreviewPaths, name: str, request: JsonObject) -> dict[str, object]:
@@ -126,7 +124,7 @@ def open_it(paths: PreviewPaths, host: Host, name: str, request: JsonObject) -> 
             preview.error = {**brief, "step": preview.step}
             preview.save(paths, step=preview.step)
             raise
-        _prune(paths)
+        prune(paths)
         seconds["all"] = round(time.monotonic() - begun, 3)
         return {"seconds": seconds}
 
@@ -164,6 +162,34 @@ class OwnProcess(Process):
         return [self.port] if self.web else []
 
 
+class Beside:
+    """`work`, begun at once, in a thread."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as failure:
+            self._failure = failure
+
+    def wait(self) -> None:
+        """Return when it has ended, however; an interruption waits for that too."""
+        try:
+            self._thread.join()
+        finally:
+            self._thread.join()
+
+    def refuse_failure(self) -> None:
+        """Raise what it raised."""
+        if self._failure:
+            raise self._failure
+
+
 class Steps:
     """How long each step took; the record says which one is under way."""
 
@@ -187,13 +213,19 @@ def _open(
 ) -> dict[str, float]:
     steps = Steps(paths, preview)
     slot = _plan(preview, request)
-    steps.begin("stage")
-    wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
-    layers.fetch(paths, host.builds(), wanted)
-    builds.lay_out(paths, slot.build, [layer.digest for layer in wanted])
+    preview.uploads = request.strings("shared_uploads")
+    # Neither needs the other: the database and servers come up while the layers are unpacked.
+    data = Beside(lambda: preview_data.make(paths, preview, request))
+    try:
+        steps.begin("stage")
+        wanted = [layers.Layer(fields) for fields in manifest.sections("layers")]
+        layers.fetch(paths, host.builds(), wanted)
+        builds.lay_out(paths, slot.build, [layer.digest for layer in wanted])
+        accounts.ensure(preview.scopes)
+    finally:
+        data.wait()  # also after a failure: what follows may be a close
     steps.begin("data")
-    preview_data.make(paths, preview, request)
-    accounts.ensure(preview.scopes)
+    data.refuse_failure()
     # One-offs run the new build while the old one still serves: it has a link of its own.
     coming = Slot(f"{preview.name}.new", JsonObject(slot.to_json(), "slot"))
     coming.processes = dict.fromkeys(preview.scopes, next(iter(slot.processes.values())))
@@ -260,6 +292,8 @@ def _write_env(paths: PreviewPaths, host: Host, preview: Preview, slot: Slot, re
             raise AgentError("bad_request", f"env: {scope!r} is not the name of a process or scope")
         values = {key: value for key, value in env.strings(scope).items() if key not in envfile.RESERVED}
         values |= {"SLIPWAY_BUILD": slot.build, "SLIPWAY_HOST": host.name, "SLIPWAY_SLOT": preview.name}
+        if preview.uploads and scope != "migrate":
+            values |= credentials.environment(paths, host, preview)
         if scope == "web":
             values |= {"PORT": str(preview.port(0)), "HOST": "127.0.0.1"}
         path = paths.env_file(slot.name, preview.scope(scope))
@@ -303,7 +337,7 @@ def _run(
 
 def _start(paths: PreviewPaths, preview: Preview, slot: Slot) -> None:
     """Stop what runs, then start the new build: a preview is away for the seconds between."""
-    systemd.stop(_units(preview))
+    systemd.stop(units_of(preview))
     units.write_slot(paths, slot)
     start_ready(paths, slot, list(slot.processes.values()))
 
@@ -313,73 +347,3 @@ def _smoke(paths: PreviewPaths, preview: Preview, slot: Slot, request: JsonObjec
     if request.has("smoke"):
         site, address = preview.url.partition("://")[2], smoke.loopback(preview.name)
         smoke.attempt(preview.port(0), address, site, request.section("smoke"), envfile.secrets(paths, slot))
-
-
-def close(paths: PreviewPaths, name: str) -> dict[str, object]:
-    """Remove all that was ever made for the preview; the record last. Quiet if there is none."""
-    begun = time.monotonic()
-    with Locked(paths, name, interrupt=True):
-        preview = load(paths, name)
-        if preview is None:
-            return {"was_there": False, "seconds": 0.0}
-        preview.state = "closing"
-        preview.save(paths, step="edge")
-        preview_edge.unroute(paths, preview)
-        preview.save(paths, step="stop")
-        _stop(paths, preview)
-        preview.save(paths, step="data")
-        preview_data.remove(paths, preview)
-        preview.save(paths, step="files")
-        for slot in (preview.name, f"{preview.name}.new"):
-            envfile.remove_slot(paths, slot)
-            durable.unlink(paths.slot(slot))
-            layers.delete(f"{paths.homes}/{slot}")
-        for scope in preview.scopes:
-            _remove_account(accounts.account(scope))
-        _prune(paths, without=name)
-        durable.unlink(paths.record(name))
-        return {"was_there": True, "seconds": round(time.monotonic() - begun, 3)}
-
-
-def _stop(paths: PreviewPaths, preview: Preview) -> None:
-    names = _units(preview)
-    systemd.stop(names)
-    systemd.forget_failures(names)
-    for unit in names:
-        durable.unlink(paths.unit(unit))
-    preview_data.stop(preview)
-    if names:
-        systemd.reload()
-        # systemd made one for each template name, and keeps it when it is empty.
-        systemd.stop([_slice(unit) for unit in names])
-
-
-def _slice(unit: str) -> str:
-    """The slice of `unit`, which no other preview's unit is in."""
-    escaped = unit.partition("@")[0].replace("-", "\\x2d")
-    return f"system-{escaped}.slice"
-
-
-def _remove_account(account: str) -> None:
-    """A program that still runs under it would keep it: the units are stopped, so none does."""
-    done = run_program("userdel", account)
-    if done.code not in (0, 6):  # 6: there is no such account
-        raise AgentError("accounts", f"userdel {account}: {done.err}")
-
-
-def _prune(paths: PreviewPaths, without: str = "") -> None:
-    """Remove builds and layers that no preview needs from this host."""
-    kept = {build: of for each in every(paths) if each.name != without for build, of in each.builds.items()}
-    digests = {digest.removeprefix("sha256:") for of in kept.values() for digest in of}
-    builds_gone = [paths.build(build) for build in builds.names_in(paths.builds) if build not in kept]
-    layers_gone = [paths.layer(digest) for digest in builds.names_in(paths.layers) if digest not in digests]
-    for path in (*builds_gone, *layers_gone):
-        layers.delete(path)
-
-
-def restore(paths: PreviewPaths) -> dict[str, object]:
-    """After a reboot: start what is open. The previews' own servers start by themselves."""
-    started = [preview for preview in every(paths) if preview.state == "open"]
-    for preview in started:
-        systemd.start(_units(preview), block=False)
-    return {"started": [preview.name for preview in started]}

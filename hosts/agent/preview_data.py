@@ -1,8 +1,10 @@
 """A preview's database, Redis and S3 server. Every step may be repeated.
 
-PostgreSQL is shared: a database and roles of its own; pg_hba.conf lets a role into the database that has the
-name of a role it is a member of. Redis and S3 are a process each: Redis' logical databases are open to every
-user of a server, and with key prefixes an app that lists its keys, or empties its database, meets others'.
+PostgreSQL is shared: a database and roles of its own. On the host, pg_hba.conf lets a role into the database
+that has the name of a role it is a member of; on a server elsewhere, which the request names with a role that
+may make databases, the right to connect is granted to the preview's roles alone. Redis and S3 are a process
+each: Redis' logical databases are open to every user of a server, and with key prefixes an app that lists its
+keys, or empties its database, meets others'.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ import re
 import shutil
 
 from . import durable, layers, program, systemd
+from .aws import Cloud
 from .errors import AgentError
+from .host import Host
 from .json_object import JsonObject
 from .preview_record import Preview, PreviewPaths
 
@@ -22,6 +26,8 @@ TEMPLATES = "/usr/local/lib/slipway/preview"
 """Placed by the set-up (hosts/previews.py): SQL and configuration, with names between @."""
 S3_SETUP = "/usr/local/lib/slipway/s3-setup"
 SERVICES = ("redis", "s3")
+_PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--file=-")
+_ON_SERVER = f'IFS= read -r PGPASSWORD && export PGPASSWORD && exec psql {" ".join(_PSQL)} "$1"'
 _VERIFIER = re.compile(r"SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
 _SECRET = re.compile(r"[A-Za-z0-9]{16,128}")
 
@@ -34,7 +40,7 @@ def unit(service: str, name: str) -> str:
 def make(paths: PreviewPaths, preview: Preview, request: JsonObject) -> None:
     """Make what `request` asks for: `database`, `redis`, `uploads`."""
     if request.has("database"):
-        _database(preview, request.section("database"))
+        _database(preview, request)
     os.makedirs(f"{paths.srv}/data", mode=0o755, exist_ok=True)
     os.makedirs(paths.data(preview.name), mode=0o711, exist_ok=True)
     started: list[str] = []
@@ -45,7 +51,9 @@ def make(paths: PreviewPaths, preview: Preview, request: JsonObject) -> None:
         _uploads(paths, preview, request.section("uploads"))
         started.append(unit("s3", preview.name))
     if started:
-        _systemctl("enable", "--now", *started)
+        # To enable a unit needs no reload of systemd, which runs all of its generators.
+        _systemctl("--no-reload", "enable", *started)
+        _systemctl("start", *started)
     if request.has("uploads"):
         _bucket(preview, request.section("uploads"))
 
@@ -71,22 +79,31 @@ def _secret(fields: JsonObject, key: str, form: re.Pattern[str] = _SECRET) -> st
     return value
 
 
-def _database(preview: Preview, fields: JsonObject) -> None:
+def _database(preview: Preview, request: JsonObject) -> None:
+    fields = request.section("database")
     sql = _filled(
         "roles.sql",
         database=preview.database,
         owner_verifier=_secret(fields, "owner_verifier", _VERIFIER),
         app_verifier=_secret(fields, "app_verifier", _VERIFIER),
     )
-    _psql(sql)
+    _psql(sql, request)
 
 
-def _psql(sql: str) -> None:
-    psql = ("runuser", "-u", "postgres", "--", "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-")
-    done = program.feed(psql, sql.encode())
+def _psql(sql: str, request: JsonObject) -> str:
+    """What psql answers, as the host's own `postgres` or on the server that `request` names."""
+    if request.has("server"):
+        server = request.section("server")
+        # The first line of standard input is the password; all after it is SQL, and psql's to read.
+        argv = ("sh", "-c", _ON_SERVER, "psql", server.text("target"))
+        sql = f"{server.text('password')}\n{sql}"
+    else:
+        argv = ("runuser", "-u", "postgres", "--", "psql", *_PSQL)
+    done = program.feed(argv, sql.encode())
     if done.code:
         why = next((line for line in done.err.splitlines() if "ERROR" in line), done.err)
         raise AgentError("database", f"PostgreSQL: {why.partition('ERROR:')[2].strip() or why}")
+    return done.out
 
 
 def _redis(paths: PreviewPaths, preview: Preview, fields: JsonObject) -> None:
@@ -135,17 +152,43 @@ def _bucket(preview: Preview, fields: JsonObject) -> None:
 
 def stop(preview: Preview) -> None:
     """Stop the preview's own servers; they do not start again at boot."""
-    _systemctl("disable", "--now", *(unit(service, preview.name) for service in SERVICES))
-    systemd.forget_failures([unit(service, preview.name) for service in SERVICES])
+    own = [unit(service, preview.name) for service in SERVICES if os.path.exists(_template(service))]
+    systemd.stop(own)
+    # The caller has systemd read its units again.
+    _systemctl("--no-reload", "disable", *own)
+    systemd.forget_failures(own)
 
 
-def remove(paths: PreviewPaths, preview: Preview) -> None:
+def _template(service: str) -> str:
+    return f"/etc/systemd/system/preview-{service}@.service"
+
+
+def remove(paths: PreviewPaths, preview: Preview, request: JsonObject) -> None:
     """Remove everything in them, and the database with its roles."""
     layers.delete(paths.data(preview.name))
-    if os.path.exists("/etc/slipway/postgresql/roles.sql"):
-        name = preview.database
-        _psql(
-            f"SELECT 'DROP DATABASE {name} WITH (FORCE)'"  # noqa: S608 - check_name has seen the name
-            f" FROM pg_database WHERE datname = '{name}' \\gexec\n"
-            f"DROP ROLE IF EXISTS {name}_app, {name}_owner, {name};\n"
-        )
+    if preview.uploads:
+        cloud = Cloud(paths, Host(paths).region)
+        bucket, prefix = preview.uploads["bucket"], preview.uploads["prefix"]
+        for key in cloud.objects(bucket, prefix)[0]:
+            cloud.delete_object(bucket, key)
+    if request.has("server") or os.path.exists("/etc/slipway/postgresql/roles.sql"):
+        _psql(_drop(preview.database), request)
+
+
+def remove_strays(kept: list[str], request: JsonObject) -> list[str]:
+    """Remove previews' databases and roles but those of `kept`: their host is gone. Returns their names."""
+    sql = "SELECT rolname FROM pg_roles WHERE rolname ~ '^pv_[a-z0-9_]+_owner$';\n"
+    names = {role.removesuffix("_owner") for role in _psql(sql, request).split()}
+    strays = sorted(names.difference(kept))
+    for name in strays:
+        _psql(_drop(name), request)
+    return strays
+
+
+def _drop(name: str) -> str:
+    """SQL; `check_name` has seen the name."""
+    return (
+        f"SELECT 'DROP DATABASE {name} WITH (FORCE)'"  # noqa: S608
+        f" FROM pg_database WHERE datname = '{name}' \\gexec\n"
+        f"DROP ROLE IF EXISTS {name}_app, {name}_owner, {name};\n"
+    )

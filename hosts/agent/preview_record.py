@@ -83,6 +83,8 @@ class Preview:
         self.updated = fields.number("updated", 0)
         """When a build was last opened under this name."""
         self.seeded = fields.flag("seeded")
+        self.uploads = dict(fields.strings("uploads"))
+        """`bucket` and `prefix` of its uploads, in a bucket that previews share; empty: it has none there."""
         self.error = dict(fields.section("error").raw)
 
     def to_json(self) -> dict[str, object]:

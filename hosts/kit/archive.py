@@ -24,8 +24,8 @@ PYTHON_INDEX = f"{SETUP_KITS}/python.json"
 """Names the archives of Python packages: {digest, archives: {target: {key, sha256}}, signer, signature}."""
 _HOSTS = Path(__file__).parents[1]
 _SETTINGS = Path(slipway.settings.__file__).parent
-_HERE_ONLY = ("aws", "base", "haproxy", "systemd")
-"""Folders of templates/ that web and worker hosts need."""
+_HERE_ONLY = ("aws", "base", "data", "haproxy", "previews", "systemd")
+"""Folders of templates/ that web and worker hosts need: SQL of previews' databases is in `data`."""
 
 PythonArchives = Mapping[str, Mapping[str, str]]
 """Target to `key` and `sha256` (hosts/kit/python_packages.py)."""

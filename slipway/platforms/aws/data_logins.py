@@ -14,7 +14,13 @@ from urllib.parse import urlsplit
 from hosts.plan import FleetPlan
 from slipway.fleet.fleet import FleetHost
 from slipway.platforms.aws.session import AwsRefused, AwsSession
-from slipway.platforms.data_host import CA_ON_HOSTS, DATABASE_APP, DATABASE_OWNER, POSTGRES_PORT
+from slipway.platforms.data_host import (
+    CA_ON_HOSTS,
+    DATABASE_APP,
+    DATABASE_OWNER,
+    DATABASE_PREVIEWS,
+    POSTGRES_PORT,
+)
 from slipway.progress import Progress
 from slipway.secrets.store import SecretStore
 from slipway.settings import BadInput, NeedsPerson, SlipwayError
@@ -45,15 +51,11 @@ def ensure_roles(
     """
     master = _login(session, master_secret)
     sql = roles_sql(plan)
-    target = (
-        f"host={address} port={POSTGRES_PORT} dbname=postgres user={master.username} "
-        f"sslmode=verify-full sslrootcert={CA_ON_HOSTS} connect_timeout=10"
-    )
-    done = host.connection.run(
-        ["sh", "-c", _RUN, "roles", target], f"{master.password}\n{sql}".encode(), timeout=SECONDS
-    )
+    argv = ["sh", "-c", _RUN, "roles", _target(address, master.username)]
+    done = host.connection.run(argv, f"{master.password}\n{sql}".encode(), timeout=SECONDS)
     if done.code != 0:
-        hidden = [master.password, *(plan.secret(name) for name in (DATABASE_OWNER, DATABASE_APP))]
+        names = (DATABASE_OWNER, DATABASE_APP, *((DATABASE_PREVIEWS,) if plan.stack.previews else ()))
+        hidden = [master.password, *(plan.secret(name) for name in names)]
         raise SlipwayError(
             f"the database's roles could not be made from {host.name}",
             remedy="can the host reach it? `slipway drift` compares the security groups",
@@ -80,6 +82,7 @@ def roles_sql(plan: FleetPlan) -> str:
     from hosts.render import render  # noqa: PLC0415
 
     owner, app = f"{plan.database}_owner", f"{plan.database}_app"
+    maker = previews_role(plan.database) if plan.stack.previews else ""
     return render(
         "data/rds_roles.sql.j2",
         database=plan.database,
@@ -87,6 +90,25 @@ def roles_sql(plan: FleetPlan) -> str:
         app=app,
         owner_verifier=verifier(owner, plan.secret(DATABASE_OWNER)),
         app_verifier=verifier(app, plan.secret(DATABASE_APP)),
+        maker=maker,
+        maker_verifier=verifier(maker, plan.secret(DATABASE_PREVIEWS)) if maker else "",
+    )
+
+
+def previews_role(database: str) -> str:
+    """The role that makes previews' databases and roles, and can drop no others."""
+    return f"{database}_previews"
+
+
+def previews_server(database: str, address: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    """How a host signs in as that role: `target`, what psql connects to, and `password`."""
+    return {"target": _target(address, previews_role(database)), "password": secrets[DATABASE_PREVIEWS]}
+
+
+def _target(address: str, user: str) -> str:
+    return (
+        f"host={address} port={POSTGRES_PORT} dbname=postgres user={user} "
+        f"sslmode=verify-full sslrootcert={CA_ON_HOSTS} connect_timeout=10"
     )
 
 

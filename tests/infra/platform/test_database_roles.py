@@ -4,16 +4,21 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import trustme
 
+from hosts import previews
+from hosts.agent import preview_data
+from hosts.agent.json_object import JsonObject
+from hosts.agent.preview_record import Preview, PreviewPaths, new
+from hosts.data.scram import verifier
 from hosts.plan import FleetPlan
 from slipway.platforms.aws import data_logins as database_roles
-from slipway.platforms.aws.data_logins import ensure_proxy_login, ensure_roles
+from slipway.platforms.aws.data_logins import ensure_proxy_login, ensure_roles, previews_server
 from slipway.platforms.aws.kits import fleet_plan
 from slipway.platforms.aws.session import session_of
 from slipway.settings import SlipwayError
@@ -28,6 +33,10 @@ SECRETS = {
     "SLIPWAY_LOAD_KEY": "load-key",
 }
 MASTER_SECRET = "rds-master"
+EVERYTHING = """
+SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles
+UNION SELECT pg_get_userbyid(member) || ' in ' || pg_get_userbyid(roleid) FROM pg_auth_members ORDER BY 1
+"""
 
 
 @dataclass
@@ -95,6 +104,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             f"CREATE ROLE master LOGIN CREATEROLE CREATEDB PASSWORD '{quoted}'",
             "CREATE ROLE stranger LOGIN PASSWORD 'stranger'",
             "CREATE DATABASE board OWNER master",
+            "ALTER DATABASE postgres OWNER TO master",  # as RDS makes it
         ):
             subprocess.run(
                 [
@@ -160,6 +170,67 @@ def test_making_them_again_changes_nothing_and_a_new_password_is_taken(
     make(world, fleet_plan(world.project, plan.outputs, changed, server.ca))
     assert server.sql("board_app", "another-password-0123456789", "SELECT 1") == "1"
     make(world, plan)
+
+
+def preview_on(
+    server: Server, plan: FleetPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], tuple[Preview, JsonObject]]:
+    """Makes the database of a preview, as its host does by a request of the pipeline."""
+    (tmp_path / "roles.sql").write_text(previews.roles_sql(here=False))
+    monkeypatch.setattr(preview_data, "TEMPLATES", str(tmp_path))
+    paths, signs_in = PreviewPaths(str(tmp_path)), previews_server(plan.database, "localhost", plan.secrets)
+
+    def made(name: str) -> tuple[Preview, JsonObject]:
+        preview = new(paths, name)
+        preview.save(paths)
+        verifiers = {
+            f"{part}_verifier": verifier(f"{preview.database}_{part}", f"{name}-{part}-0123456789")
+            for part in ("owner", "app")
+        }
+        request = JsonObject({"database": verifiers, "server": signs_in}, "open")
+        preview_data.make(paths, preview, request)
+        return preview, request
+
+    return made
+
+
+@pytest.fixture
+def carrying(world: World, plan: FleetPlan, server: Server) -> FleetPlan:
+    """The plan of a stack that carries previews, whose roles are made."""
+    stack = plan.stack.model_copy(update={"previews": True})
+    secrets = {**SECRETS, "PLATFORM_DATABASE_PREVIEWS_PASSWORD": "maker-password-0123456789"}
+    changed = replace(plan, stack=stack, secrets=secrets)
+    make(world, changed)
+    return changed
+
+
+def test_previews_have_databases_of_their_own_which_go_with_them(
+    carrying: FleetPlan, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = server.sql("master", MASTER, EVERYTHING)
+    made = preview_on(server, carrying, tmp_path, monkeypatch)
+    (one, asked), (two, _) = made("one"), made("pr-2")
+    server.sql("pv_one_owner", "one-owner-0123456789", "CREATE TABLE notes (id int)", "pv_one")
+    assert server.sql(
+        "pv_one_app", "one-app-0123456789", "INSERT INTO notes VALUES (1) RETURNING id", "pv_one"
+    )
+    for other in ("pv_pr_2", "board", "postgres"):
+        with pytest.raises(RuntimeError, match="permission denied for database"):
+            server.sql("pv_one_owner", "one-owner-0123456789", "SELECT 1", other)
+    made("one")  # repeated
+    preview_data.remove(PreviewPaths(str(tmp_path)), one, asked)
+    assert (
+        server.sql("master", MASTER, "SELECT datname FROM pg_database WHERE datname LIKE 'pv_%'") == "pv_pr_2"
+    )
+    assert preview_data.remove_strays([two.database], asked) == []
+    assert preview_data.remove_strays([], asked) == [two.database]
+    assert server.sql("master", MASTER, EVERYTHING) == before
+
+
+def test_who_makes_previews_databases_reads_no_other(carrying: FleetPlan, server: Server):
+    del carrying
+    with pytest.raises(RuntimeError, match="permission denied for database"):
+        server.sql("board_previews", "maker-password-0123456789", "SELECT 1", "board")
 
 
 def test_a_server_that_is_not_the_authoritys_gets_no_password(

@@ -14,7 +14,8 @@ import pytest
 from botocore.credentials import ContainerProvider
 from moto.server import ThreadedMotoServer
 
-from hosts.agent import credentials, envfile, stage
+from hosts.agent import credentials, envfile, preview_record, stage
+from hosts.agent.aws import Cloud
 from hosts.agent.json_object import JsonObject
 from tests.fleet.metadata import Metadata
 from tests.unit.agent.conftest import TICKET, WEB, World
@@ -127,3 +128,46 @@ def test_every_scope_but_the_migration_gets_the_place_and_no_log_shows_the_token
 
 def test_an_app_without_a_role_gets_no_place(world: World):
     assert credentials.environment(world.paths, world.host) == {}
+
+
+def preview_with_uploads(world: World, name: str) -> preview_record.Preview:
+    """A preview of this host whose uploads are in the shared bucket."""
+    paths = preview_record.PreviewPaths(world.paths.root)
+    made = preview_record.new(paths, name)
+    made.uploads = {"bucket": "board-uploads", "prefix": f"users/{name}/"}
+    made.save(paths)
+    return made
+
+
+def test_a_preview_gets_credentials_by_its_own_token_for_its_own_objects(
+    on_aws: World, port: int, monkeypatch: pytest.MonkeyPatch
+):
+    assumed: list[dict[str, Any]] = []
+    assume = Cloud.assume
+
+    def noted(cloud: Cloud, role: str, session: str, seconds: int, policy: str = "") -> dict[str, str]:
+        assumed.append(json.loads(policy))
+        return assume(cloud, role, session, seconds, policy)
+
+    monkeypatch.setattr(Cloud, "assume", noted)
+    one = preview_with_uploads(on_aws, "pr-1")
+    given = credentials.environment(on_aws.paths, on_aws.host, one)
+    assert given["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == f"http://127.0.0.1:{port}/pr-1"
+    assert ContainerProvider(given).load()
+    (policy,) = assumed
+    objects, listing, _ = policy["Statement"]
+    assert objects["Resource"] == "arn:aws:s3:::board-uploads/users/pr-1/*"
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["users/pr-1/*"]}}
+
+
+def test_a_previews_token_opens_nothing_but_its_own(on_aws: World):
+    one, two = preview_with_uploads(on_aws, "pr-1"), preview_with_uploads(on_aws, "pr-2")
+    given = credentials.Credentials(on_aws.paths, on_aws.host)
+    tokens = {
+        path: credentials.environment(on_aws.paths, on_aws.host, which)[credentials.TOKEN]
+        for path, which in (("/", None), ("/pr-1", one), ("/pr-2", two))
+    }
+    for path in (*tokens, "/pr-3", "/../pr-1", "/blue"):
+        for owner, token in tokens.items():
+            status, _ = given.answer(f"GET {path} HTTP/1.1\r\nAuthorization: {token}")
+            assert (status == "200 OK") == (path == owner), (path, owner, status)

@@ -53,6 +53,34 @@ def serve(plan: FleetPlan, tmp_path: Path) -> Serve:
     return started
 
 
+def test_a_previews_host_name_leads_to_its_port_and_its_clients_have_the_same_limits(
+    plan: FleetPlan, tmp_path: Path
+):
+    aws = on_aws(plan)
+    aws = replace(aws, stack=aws.stack.model_copy(update={"previews": True}))
+    ports = {name: free_port() for name in (":8080", "127.0.0.1:8081", "127.0.0.1:8404")}
+    of_preview = free_port()
+    text = moved(web.configuration(aws), tmp_path, ports)
+    (tmp_path / "slots.map").write_text(web.empty_map(aws) + "unreleased yes\n")
+    (tmp_path / "previews.map").write_text(f"pr-1.{SITE} {of_preview}\n")
+    headers = {"Host": f"pr-1.{SITE}", **via("203.0.113.7")}
+    with (
+        app_on(of_preview),
+        haproxy(tmp_path, text, ports[":8080"]),
+        httpx.Client(base_url=f"http://127.0.0.1:{ports[':8080']}") as client,
+    ):
+        seen = client.get("/", headers=headers).json()["headers"]
+        assert (seen["x-forwarded-for"], seen["x-forwarded-host"]) == ("203.0.113.7", f"pr-1.{SITE}")
+        assert client.get("/", headers={**headers, "Host": f"pr-2.{SITE}"}).status_code == 421
+        ready = client.get("/-/slipway/ready", headers={"Host": "10.20.0.9:8080"})
+        assert (ready.status_code, ready.text) == (200, "Ready for the first release.\n")
+        answers = [
+            client.get("/", headers=headers).status_code
+            for _ in range(plan.app.limits.requests_per_minute + 5)
+        ]
+        assert answers[-1] == 429
+
+
 def via(*chain: str, **more: str) -> dict[str, str]:
     """Headers as the load balancer sends them on: what the client said, and its own entry last."""
     return {
