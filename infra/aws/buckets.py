@@ -27,6 +27,8 @@ class StorageArgs:
     """ARN of the stack's KMS key."""
     origins: Sequence[str]
     """Origins whose pages may upload: `https://board.example.com`."""
+    origins_below: Sequence[str]
+    """The same for previews, with a wildcard for their names: `https://*.previews.example.com`."""
     log_days: int
     """Retention of the load balancer's logs."""
     uploads: bool = True
@@ -53,7 +55,7 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Storage", name, None, opts)
-        origins = explicit_origins(args.origins)
+        origins = [*explicit_origins(args.origins), *args.origins_below]
         builds = self._bucket(f"{name}-builds", "builds", args)
         uploads = self._bucket(f"{name}-uploads", "uploads", args) if args.uploads else None
         logs = self._bucket(f"{name}-logs", "logs", args)

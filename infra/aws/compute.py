@@ -26,6 +26,8 @@ class ComputeArgs:
     settings: Aws
     app: App
     """Its drain and boot times decide the groups' timeouts."""
+    scales: bool
+    """Are hosts added where the groups are busy?"""
     subnet_ids: list[Output[str]]
     """Private subnets, one for each zone."""
     profiles: Mapping[str, pulumi.Input[str]]
@@ -74,6 +76,7 @@ class Compute(pulumi.ComponentResource):
                 leaving_seconds=leaving_seconds(args.app, role),
                 log_days=args.settings.load_balancer.log_days,
                 protect=args.settings.protect,
+                scales=args.scales,
             ),
             ResourceOptions(parent=self),
         ).group_name
@@ -148,6 +151,8 @@ class HostGroupArgs:
     log_days: int
     protect: bool
     """Whether deleting the group waits until its hosts have drained; they are not waited for otherwise."""
+    scales: bool
+    """Are hosts added while the group is busy?"""
 
 
 class HostGroup(pulumi.ComponentResource):
@@ -228,7 +233,7 @@ class HostGroup(pulumi.ComponentResource):
             default_result="CONTINUE",
             opts=child,
         )
-        if size.max > size.min:
+        if args.scales and size.max > size.min:
             _scale(name, group, child)
         self.group_name = group.name
         self.register_outputs({"group_name": self.group_name})

@@ -20,6 +20,8 @@ class CertificateArgs:
     """ARN of a certificate of your own; empty: one is requested."""
     hosted_zone: str
     """Route 53 zone for the validation record; empty: the record is made elsewhere (`validation`)."""
+    names_below: bool = False
+    """Also for `*.domain`, which the record of the domain itself validates."""
 
 
 class Proof(NamedTuple):
@@ -60,6 +62,7 @@ class Certificate(pulumi.ComponentResource):
         certificate = aws.acm.Certificate(
             f"{self._name}-certificate",
             domain_name=args.domain,
+            subject_alternative_names=[f"*.{args.domain}"] if args.names_below else None,
             validation_method="DNS",
             options=aws.acm.CertificateOptionsArgs(certificate_transparency_logging_preference="ENABLED"),
             opts=self._child,
@@ -110,27 +113,31 @@ class SiteNameArgs:
     hosted_zone: str
     load_balancer_dns_name: pulumi.Input[str]
     load_balancer_zone_id: pulumi.Input[str]
+    names_below: bool = False
+    """Also for `*.domain`."""
 
 
 class SiteName(pulumi.ComponentResource):
-    """An alias record for the load balancer in Route 53, for a domain that is not on Cloudflare."""
+    """Alias records for the load balancer in Route 53, for a domain that is not on Cloudflare."""
 
     def __init__(self, name: str, args: SiteNameArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:SiteName", name, None, opts)
-        aws.route53.Record(
-            f"{name}-record",
-            zone_id=args.hosted_zone,
-            name=args.domain,
-            type="A",
-            aliases=[
-                aws.route53.RecordAliasArgs(
-                    name=args.load_balancer_dns_name,
-                    zone_id=args.load_balancer_zone_id,
-                    evaluate_target_health=False,
-                )
-            ],
-            opts=ResourceOptions(parent=self),
-        )
+        domains = {"record": args.domain, **({"below": f"*.{args.domain}"} if args.names_below else {})}
+        for what, domain in domains.items():
+            aws.route53.Record(
+                f"{name}-{what}",
+                zone_id=args.hosted_zone,
+                name=domain,
+                type="A",
+                aliases=[
+                    aws.route53.RecordAliasArgs(
+                        name=args.load_balancer_dns_name,
+                        zone_id=args.load_balancer_zone_id,
+                        evaluate_target_health=False,
+                    )
+                ],
+                opts=ResourceOptions(parent=self),
+            )
         self.register_outputs({})
 
 

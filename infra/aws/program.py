@@ -51,7 +51,8 @@ def program(project: Project) -> Mapping[str, Any]:
 
     storage = Storage("storage", StorageArgs(
         names, settings.buckets, vault.key_arn,
-        origins=origins, log_days=log_days, uploads=stack.uploads and not r2, protect=protect,
+        origins=origins, origins_below=[f"https://*.{stack.domain}"] if stack.previews else [],
+        log_days=log_days, uploads=stack.uploads and not r2, protect=protect,
     ), here)  # fmt: skip
 
     r2_uploads = Uploads("uploads", UploadsArgs(
@@ -88,7 +89,8 @@ def program(project: Project) -> Mapping[str, Any]:
     ), here)  # fmt: skip
 
     certificate = Certificate("certificate", CertificateArgs(
-        stack.domain, given_arn=settings.certificate, hosted_zone=settings.hosted_zone
+        stack.domain, given_arn=settings.certificate, hosted_zone=settings.hosted_zone,
+        names_below=stack.previews,
     ), here)  # fmt: skip
 
     proved = Proofs("proof", ProofsArgs(
@@ -119,6 +121,7 @@ def program(project: Project) -> Mapping[str, Any]:
         log_days=log_days, protect=protect,
     ), here) if stack.database == "postgres" else None  # fmt: skip
 
+    # A preview has a Redis process of its own, on the host that carries it.
     cache = Cache("cache", CacheArgs(
         names, settings.cache,
         vpc_id=network.vpc_id,
@@ -126,11 +129,12 @@ def program(project: Project) -> Mapping[str, Any]:
         key_arn=vault.key_arn,
         clients=access.group_ids,
         log_days=log_days, protect=protect,
-    ), here) if stack.redis else None  # fmt: skip
+    ), here) if stack.redis and not stack.previews else None  # fmt: skip
 
     data = [made for made in (database, cache) if made]
     compute = Compute("compute", ComputeArgs(
         names, settings, app,
+        scales=not stack.previews,
         subnet_ids=network.private_subnet_ids,
         profiles=identity.profiles,
         security_group_ids=access.group_ids,
@@ -161,12 +165,15 @@ def program(project: Project) -> Mapping[str, Any]:
         Budget("budget", BudgetArgs(names, settings.budget, alarms.topic_arn, settings.alerts.emails), here)
 
     if settings.hosted_zone:
-        SiteName("site", SiteNameArgs(stack.domain, settings.hosted_zone, edge.dns_name, edge.zone_id), here)
+        SiteName("site", SiteNameArgs(
+            stack.domain, settings.hosted_zone, edge.dns_name, edge.zone_id, names_below=stack.previews
+        ), here)  # fmt: skip
         if mail:
             proof_records("mail", settings.hosted_zone, list(mail.records.values()), here)
 
     if cloudflare:
-        Front("front", FrontArgs(cloudflare, stack.domain, edge.dns_name), here)
+        front = FrontArgs(cloudflare, stack.domain, edge.dns_name, names_below=stack.previews)
+        Front("front", front, here)
     if cloudflare and mail:
         Proofs("mail-proof", ProofsArgs(cloudflare.zone, mail.records), here)
     if cloudflare and cloudflare.worker:

@@ -22,10 +22,12 @@ class FrontArgs:
     domain: str
     origin: pulumi.Input[str]
     """DNS name of the load balancer."""
+    names_below: bool = False
+    """Also `*.domain`, and a certificate for it."""
 
 
 class Front(pulumi.ComponentResource):
-    """A proxied record for the domain, with the load balancer as its origin.
+    """A proxied record for the domain, with the load balancer as its origin; with `names_below` two.
 
     With `manage_zone`, the zone's settings, firewall, rate limit and cache rules are made too. Cloudflare's
     universal certificate does not cover a name more than one label below the zone; such a name has a
@@ -38,23 +40,27 @@ class Front(pulumi.ComponentResource):
     def __init__(self, name: str, args: FrontArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:cloudflare:Front", name, None, opts)
         settings, child = args.settings, pulumi.ResourceOptions(parent=self)
-        site = cloudflare.DnsRecord(
-            f"{name}-site",
-            zone_id=settings.zone,
-            name=args.domain,
-            type="CNAME",
-            content=args.origin,
-            proxied=True,
-            ttl=AUTOMATIC,
-            comment="slipway",
-            opts=child,
-        )
-        if not covered_by_zone(args.domain, settings.zone_name):
+        domains = {"site": args.domain, **({"below": f"*.{args.domain}"} if args.names_below else {})}
+        records = {
+            what: cloudflare.DnsRecord(
+                f"{name}-{what}",
+                zone_id=settings.zone,
+                name=domain,
+                type="CNAME",
+                content=args.origin,
+                proxied=True,
+                ttl=AUTOMATIC,
+                comment="slipway",
+                opts=child,
+            )
+            for what, domain in domains.items()
+        }
+        if args.names_below or not covered_by_zone(args.domain, settings.zone_name):
             cloudflare.CertificatePack(
                 f"{name}-certificate",
                 zone_id=settings.zone,
                 type="advanced",
-                hosts=[settings.zone_name, args.domain],
+                hosts=[settings.zone_name, *domains.values()],
                 validation_method="txt",
                 validity_days=90,
                 certificate_authority="google",
@@ -70,7 +76,7 @@ class Front(pulumi.ComponentResource):
                 by_path_only=settings.plan == "free",
             )
             Rulesets(f"{name}-rules", rules, child)
-        self.site = site.name
+        self.site = records["site"].name
         self.register_outputs({"site": self.site})
 
 

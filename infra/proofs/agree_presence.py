@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 from infra.policies.reading import entries, texts
 from infra.proofs.facts import Facts, Said
@@ -152,7 +153,33 @@ def uploads_are_for_the_site(facts: Facts) -> Iterator[Said]:
                 yield each, "corsRules", f"the site, {url}, is none of {texts(rule.get('allowedOrigins'))}"
 
 
+def names_below_the_site_are_whole(facts: Facts) -> Iterator[Said]:
+    """Previews' names, below the site's, are in DNS, the certificate and uploads' origins, or in none."""
+    site = urlsplit(str(facts.graph.outputs.get("url"))).hostname
+    records = [
+        each
+        for token in ("aws:route53/record:Record", "cloudflare:index/dnsRecord:DnsRecord")
+        for each in facts.graph.of(token)
+        if str(each.inputs.get("name")).startswith("*.")
+    ]
+    for each in records:
+        if each.inputs.get("name") != f"*.{site}":
+            yield each, "name", f"is not below the site, {site}"
+    for each in facts.graph.of("aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"):
+        rules = entries(each.inputs.get("corsRules"))
+        found = {origin for rule in rules for origin in texts(rule.get("allowedOrigins"))}
+        if (f"https://*.{site}" in found) != bool(records):
+            yield each, "corsRules", f"uploads from *.{site} and its DNS record go together"
+    for each in facts.graph.of("aws:acm/certificate:Certificate"):
+        named = f"*.{site}" in texts(each.inputs.get("subjectAlternativeNames"))
+        if named != bool(records):
+            yield each, "subjectAlternativeNames", f"*.{site} in it and its DNS record go together"
+    for each in facts.graph.of("cloudflare:index/certificatePack:CertificatePack") if records else ():
+        if f"*.{site}" not in texts(each.inputs.get("hosts")):
+            yield each, "hosts", f"*.{site} is not in it, and has a record at Cloudflare"
+
+
 AGREEMENTS = (
     everything_is_encrypted_with_our_key, everything_has_its_companions,
-    the_site_is_open_where_it_should_be, uploads_are_for_the_site,
+    the_site_is_open_where_it_should_be, uploads_are_for_the_site, names_below_the_site_are_whole,
 )  # fmt: skip

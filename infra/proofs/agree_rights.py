@@ -55,6 +55,8 @@ RIGHTS: tuple[tuple[str, str, str, str], ...] = (
     ("web worker", _SESSIONS, "*", "lets operators in"),
     ("web", "secretsmanager:GetSecretValue", "{boot_web}", "reads which release to start"),
     ("worker", "secretsmanager:GetSecretValue", "{boot_worker}", "reads which release to start"),
+    ("web", "s3:DeleteObject", "{uploads}/users/pr-1/x", "removes the uploads of a preview that is closed"),
+    ("web", "s3:ListBucket", "{uploads}", "finds the uploads of a preview that is closed"),
     ("app", "s3:GetObject s3:PutObject s3:DeleteObject", "{uploads}/users/x", "keeps uploads"),
     ("app", "s3:ListBucket", "{uploads}", "lists uploads"),
     ("app", "kms:Decrypt kms:GenerateDataKey", "{uploads_key}", "reads and writes encrypted uploads"),

@@ -304,6 +304,16 @@ class Platform(ABC):
         """The machine images of its hosts. BadInput where hosts are not made from images."""
         self._refuse("its hosts are not made from machine images")
 
+    def preview_server(self, outputs: Outputs) -> dict[str, str] | None:
+        """Where a host makes previews' databases: `target` for psql, `password`. None: on itself."""
+        del outputs
+        return None
+
+    def preview_prefix(self, name: str) -> str:
+        """Where a preview's keys begin in the stack's uploads bucket; empty: it has a server of its own."""
+        del name
+        return ""
+
     @abstractmethod
     def renewal(self, outputs: Outputs) -> str:
         """What renews the site's certificate: a remedy for one that ends soon."""

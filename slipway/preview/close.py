@@ -37,6 +37,8 @@ def listed(live: LiveStack) -> Listed:
 def sweep(live: LiveStack, progress: Progress) -> Iterator[Seen]:
     """Close, and yield, each preview that was opened or updated longer ago than `preview.max_age_hours`."""
     found = listed(live)
+    if strays := PreviewHost(live).tidy():
+        progress.line(f"databases of a host that is gone are removed: {', '.join(strays)}")
     for preview in found.previews:
         if found.now - (preview.updated or preview.opened) > live.app.preview.max_age_hours * 3600:
             close_preview(live, preview.name, progress)

@@ -7,6 +7,7 @@ from pydantic import Field
 from slipway.fleet.agent_call import Call
 from slipway.fleet.process import Lines
 from slipway.fleet.replies import Reply
+from slipway.settings import BadInput
 from slipway.stack import LiveStack
 
 _LOCK_SECONDS, _WORK_SECONDS = 900.0, 7200.0
@@ -83,12 +84,26 @@ class Closed(Reply):
     seconds: float
 
 
+class Tidied(Reply):
+    """Databases that no preview has any more."""
+
+    removed: list[str]
+
+
 class PreviewHost:
     """Calls of the agent. Every method may raise AgentError, HostDown, HostLost or HostTimeout."""
 
     def __init__(self, live: LiveStack) -> None:
-        (host,) = live.fleet.hosts
-        self._call = Call(host.connection)
+        """BadInput: no host is there, or it is being replaced."""
+        hosts = live.fleet.web
+        if len(hosts) != 1:
+            names = ", ".join(host.name for host in hosts) or "none"
+            raise BadInput(
+                f"one host of stack {live.name} carries previews, and at this moment there are: {names}",
+                remedy=f"again in some minutes, if it is being replaced; slipway up --stack {live.name}",
+            )
+        self._call = Call(hosts[0].connection)
+        self._server = live.platform.preview_server(live.outputs)
 
     def listed(self) -> Listed:
         return self._call("preview", {"action": "list"}, Listed, seconds=30)
@@ -105,5 +120,16 @@ class PreviewHost:
 
     def close(self, name: str) -> Closed:
         """Remove all that was made for it."""
-        request = {"action": "close", "name": name}
+        request = {"action": "close", "name": name, **self._on_server}
         return self._call("preview", request, Closed, seconds=_LOCK_SECONDS)
+
+    def tidy(self) -> list[str]:
+        """Remove databases of previews that went with a host before this one. Their names."""
+        if not self._server:
+            return []
+        request = {"action": "tidy", **self._on_server}
+        return self._call("preview", request, Tidied, seconds=_LOCK_SECONDS).removed
+
+    @property
+    def _on_server(self) -> dict[str, object]:
+        return {"server": self._server} if self._server else {}

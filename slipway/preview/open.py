@@ -16,7 +16,7 @@ from slipway.preview.close import LEASE_SECONDS, tidy
 from slipway.preview.host import Begun, PreviewHost
 from slipway.preview.own import Own, key_of, url_of
 from slipway.progress import Progress
-from slipway.settings import BadInput, NeedsPerson
+from slipway.settings import App, BadInput, NeedsPerson
 from slipway.stack import LiveStack
 
 ANSWER_SECONDS = 15.0
@@ -60,6 +60,7 @@ def open_preview(
     app = manifest.as_declared(live.app)
     if app.web is None:
         raise BadInput("the app has no process web, so a preview would have no URL")
+    _refuse_mixed_uploads(live, app, name)
     steps["build"] = round(time.monotonic() - begun, 3)
     with live.lease(wait_seconds=LEASE_SECONDS):
         published = time.monotonic()
@@ -79,6 +80,18 @@ def open_preview(
     seconds = round(time.monotonic() - begun, 1)
     progress.line(f"preview {name} runs build {short(manifest.id)}")
     return Open(name, url, manifest.id, first.fresh, seconds, steps)
+
+
+def _refuse_mixed_uploads(live: LiveStack, app: App, name: str) -> None:
+    """BadInput if previews share a bucket, and the app does not learn which keys are its own."""
+    sources = {var.source for var in app.env.values()}
+    shared = live.outputs.uploads and live.platform.preview_prefix(name)
+    if shared and "uploads.bucket" in sources and "uploads.prefix" not in sources:
+        raise BadInput(
+            f"previews of stack {live.name} share one uploads bucket, and the app does not know its own keys",
+            remedy='slipway.toml: UPLOADS_PREFIX = { from = "uploads.prefix", optional = true }; its keys'
+            " begin with that",
+        )
 
 
 def _made(live: LiveStack, artifact: str, commit: str, progress: Progress) -> Build:

@@ -43,13 +43,15 @@ class Own:
         """The fleet's outputs, with what the preview has for itself."""
         fleet, (_, redis, s3) = self.live.outputs, self.ports
         changed: dict[str, object] = {"url": url_of(self.live, self.name)}
-        if fleet.redis:
+        if fleet.redis or self.live.stack.redis:
             changed["redis"] = Redis(
                 url=f"redis://:${{secret:{REDIS}}}@127.0.0.1:{redis}/0", namespace=self.name
             )
         if fleet.database:
             changed["database"] = self._database(fleet.database)
-        if fleet.uploads:
+        if fleet.uploads and (within := self.live.platform.preview_prefix(self.name)):
+            changed["uploads"] = fleet.uploads.model_copy(update={"prefix": within})
+        elif fleet.uploads:
             changed["uploads"] = Bucket(
                 bucket=self.bucket,
                 region=fleet.uploads.region,
@@ -103,6 +105,8 @@ class Own:
     def services(self) -> dict[str, object]:
         """What the host makes for the preview, as the agent's request."""
         made: dict[str, object] = {}
+        if server := self.live.platform.preview_server(self.outputs):
+            made["server"] = server
         if database := self.outputs.database:
             made["database"] = {
                 "owner_verifier": scram.verifier(f"{database.name}_owner", self.secrets[OWNER]),
@@ -110,7 +114,10 @@ class Own:
             }
         if self.outputs.redis:
             made["redis"] = {"password": self.secrets[REDIS]}
-        if uploads := self.outputs.uploads:
+        uploads = self.outputs.uploads
+        if uploads and uploads.prefix:
+            made["shared_uploads"] = {"bucket": uploads.bucket, "prefix": uploads.prefix}
+        elif uploads:
             made["uploads"] = {
                 "region": uploads.region,
                 "access_key": ACCESS_KEY,

@@ -314,6 +314,14 @@ PREVIEW: dict[str, Any] = {
 """Defaults of stacks that are not production, where they differ from the defaults above."""
 
 
+PREVIEWS: dict[str, Any] = {
+    "web": {"type": "t3.medium", "min": 1, "max": 2, "disk_gb": 40},
+    "worker": {"min": 0, "max": 1},
+    "load_balancer": {"firewall": False},
+}
+"""The same for a stack that carries previews (`slipway:previews`): one host has them all."""
+
+
 SIZES: dict[str, dict[str, Any]] = {
     "small": {
         "network": {"nat": "one"},
@@ -333,16 +341,20 @@ SIZES: dict[str, dict[str, Any]] = {
 """Defaults of production by size, where they differ from the defaults above."""
 
 
-def with_defaults(given: Any, purpose: Purpose) -> Any:
+def with_defaults(given: Any, purpose: Purpose, *, previews: bool = False) -> Any:
     """`given` (the `slipway:aws` mapping) with the defaults of `purpose`, or of its size, for missing keys.
 
-    Anything but a mapping is returned unchanged: validation reports it.
+    `previews`: of a stack that carries previews. Anything but a mapping is returned unchanged: validation
+    reports it.
     """
     if purpose == "preview":
-        # A build goes from a preview to production as it is: their hosts have the same processors.
-        hosts = {"type": SIZES["small"]["web"]["type"]}
-        small = isinstance(given, dict) and cast("dict[str, Any]", given).get("size") == "small"
-        return _merged(_merged(PREVIEW, {"web": hosts, "worker": hosts}) if small else PREVIEW, given)
+        defaults = _merged(PREVIEW, PREVIEWS) if previews else PREVIEW
+        if isinstance(given, dict) and cast("dict[str, Any]", given).get("size") == "small":
+            # A build goes from a preview to production as it is: their hosts have the same processors.
+            hosts = {"type": SIZES["small"]["web"]["type"]}
+            web = {"type": "t4g.medium"} if previews else hosts
+            defaults = _merged(defaults, {"web": web, "worker": hosts})
+        return _merged(defaults, given)
     if not isinstance(given, dict):
         return given
     settings = cast("dict[str, Any]", given)

@@ -46,8 +46,61 @@ def broken_aws_rules(stack: Stack) -> Iterator[Broken]:
             f"must be 0 or 7 to 30, got {stack.aws.secret_recovery_days}: AWS keeps a secret 7 days or not",
             "0 for a stack that is often made again",
         )
+    if stack.previews:
+        yield from _previews(stack, stack.aws)
     if stack.purpose == "production":
         yield from production_rules(stack, stack.aws)
+
+
+_ROLES_KEPT_APART = 16
+"""PostgreSQL's release notes of 16: CREATEROLE changes only roles that one has ADMIN OPTION on."""
+
+
+def _previews(stack: Stack, aws: Aws) -> Iterator[Broken]:
+    """One web host carries them, with the stack's database server; each has a name below the domain."""
+    if aws.web.min != 1:
+        yield (
+            ("aws", "web", "min"),
+            f"must be 1 where previews are carried, got {aws.web.min}: one host has them all",
+            "a larger type carries more of them",
+        )
+    if aws.worker.min:
+        yield (
+            ("aws", "worker", "min"),
+            f"must be 0 where previews are carried, got {aws.worker.min}: workers run beside the web process",
+            "remove it",
+        )
+    if aws.database.pooler != "none":
+        yield (
+            ("aws", "database", "pooler"),
+            "must be none where previews are carried: RDS Proxy knows one database role",
+            "remove it",
+        )
+    if stack.database == "postgres" and float(aws.database.version) < _ROLES_KEPT_APART:
+        yield (
+            ("aws", "database", "version"),
+            f"must be {_ROLES_KEPT_APART} or newer where previews are carried, got {aws.database.version}: in"
+            " older ones a role that makes roles may change all others",
+            "remove it",
+        )
+    if stack.cloudflare and stack.cloudflare.uploads == "r2":
+        yield (
+            ("cloudflare", "uploads"),
+            "must be s3 where previews are carried: R2's token is good for the uploads of all of them",
+            "remove it",
+        )
+    if not (stack.cloudflare or aws.hosted_zone):
+        yield (
+            ("aws", "hosted_zone"),
+            f"is missing: the DNS record of *.{stack.domain} is made there",
+            "set aws.hosted_zone or slipway:cloudflare",
+        )
+    if stack.cloudflare and stack.cloudflare.edge_certificate != "advanced":
+        yield (
+            ("cloudflare", "edge_certificate"),
+            f"must be advanced: Cloudflare's universal certificate does not cover *.{stack.domain}",
+            "edge_certificate: advanced; or the domain in Route 53, with aws.hosted_zone",
+        )
 
 
 def left_placeholders(stack: Stack) -> Iterator[Broken]:

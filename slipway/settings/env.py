@@ -110,6 +110,7 @@ REFS: dict[str, Ref] = {
     "uploads.public_endpoint": Ref(
         "uploads", _uploads(lambda bucket: bucket.public_endpoint or _endpoint(bucket))
     ),
+    "uploads.prefix": Ref("uploads", _uploads(lambda bucket: bucket.prefix)),
     "uploads.access_key": Ref("uploads", _uploads(lambda bucket: bucket.access_key)),
     "uploads.secret_key": Ref("uploads", _uploads(_secret_key), secret=True),
 }

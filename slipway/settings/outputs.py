@@ -94,6 +94,8 @@ class Bucket(Output):
     reader_access_key: str | None = None
     reader_secret_key_secret: str | None = None
     """The hosts' read-only account (builds bucket)."""
+    prefix: str = ""
+    """Beginning of the keys that a preview may use in a bucket that it shares with others; ends with `/`."""
 
 
 class Database(Output):

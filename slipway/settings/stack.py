@@ -144,7 +144,7 @@ class Stack(Setting):
     env: dict[str, Lines] = Field(default_factory=dict)
     """Overrides of `[env.NAME] value` for this stack."""
     previews: bool = False
-    """Whether the stack's one host carries previews (`slipway preview`). See docs/how-to/previews.md."""
+    """Whether the stack carries previews (`slipway preview`), on one host. See docs/how-to/previews.md."""
     allow_dirty: bool = True
     """Whether a build may contain uncommitted changes."""
     unsandboxed_build: bool = False
@@ -184,7 +184,7 @@ class Stack(Setting):
         purpose = settings.get("purpose", named)
         filled = {**settings, "purpose": purpose}
         if "aws" in settings and purpose in ("production", "preview"):
-            filled["aws"] = with_defaults(settings["aws"], purpose)
+            filled["aws"] = with_defaults(settings["aws"], purpose, previews=settings.get("previews") is True)
         return filled
 
     @model_validator(mode="after")

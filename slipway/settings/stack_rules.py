@@ -57,11 +57,9 @@ def broken_stack_rules(stack: Stack) -> Iterator[Broken]:
 def _previews(stack: Stack) -> Iterator[Broken]:
     """Previews share one host, and each gets a name below the stack's."""
     key = ("previews",)
-    if not {"local", "servers"} & {*stack.facts.sections}:
-        yield key, "is for platforms local and servers", "remove it; a preview on aws is a stack of its own"
-    elif stack.purpose == "production":
+    if stack.purpose == "production":
         yield key, "is not for a stack in production: previews run code that is not reviewed yet", "remove it"
-    elif not (stack.local.one_host or len(stack.servers) == 1):
+    elif "aws" not in stack.facts.sections and not (stack.local.one_host or len(stack.servers) == 1):
         here = "local" in stack.facts.sections
         remedy = "local: {one_host: true}" if here else "servers: list one, with all roles"
         yield key, "needs a stack of one host, which carries them all", f"slipway:{remedy}"

@@ -40,6 +40,11 @@ const runtime = {
   S3_CA_FILE: z.string().min(1).optional(),
   S3_REGION: z.string().min(1).default("us-east-1"),
   S3_BUCKET: z.string().min(3),
+  // Where a preview shares its bucket with others, what its keys begin with.
+  S3_PREFIX: z
+    .string()
+    .regex(/^([A-Za-z0-9._-]+\/)*$/, "must end with /")
+    .default(""),
   // Both, or neither: then the instance's own role is asked for.
   S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),

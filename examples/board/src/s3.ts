@@ -33,8 +33,8 @@ export function openStorage(env: WorkerEnv): Storage {
   const tls = env.S3_CA_FILE
     ? { tls: { ca: [...rootCertificates, readFileSync(env.S3_CA_FILE, "utf8")] } }
     : {};
-  const objectUrl = (endpoint: string, key: string) =>
-    `${endpoint.replace(/\/$/, "")}/${env.S3_BUCKET}/${key}`;
+  const path = (key: string) => `/${env.S3_BUCKET}/${env.S3_PREFIX}${key}`;
+  const objectUrl = (endpoint: string, key: string) => `${endpoint.replace(/\/$/, "")}${path(key)}`;
 
   // Signed for the public name: browsers come by another host than the app does, and the host is part of the signature.
   const presign = async (
@@ -91,7 +91,7 @@ export function openStorage(env: WorkerEnv): Storage {
     },
     async keep(key, tag) {
       const response = await request("PUT", keptKey(key), {
-        "x-amz-copy-source": `/${env.S3_BUCKET}/${key}`,
+        "x-amz-copy-source": path(key),
         "x-amz-copy-source-if-match": tag,
       });
       // Changed since: the job is tried again, and looks again.

@@ -32,6 +32,7 @@ export function appEnv(services: Services, database: { ownerUrl: string; appUrl:
     S3_ENDPOINT: s3.endpoint,
     S3_PUBLIC_ENDPOINT: s3.endpoint,
     S3_BUCKET: s3.bucket,
+    S3_PREFIX: "previews/pr-1/",
     S3_ACCESS_KEY_ID: s3.accessKeyId,
     S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
     JWT_SECRET: secret("jwt"),

@@ -41,6 +41,7 @@ describe.skipIf(!services.s3)("uploads (skipped without versitygw)", async () =>
     expect(status).toBe(201);
     expect(body.expiresIn).toBeLessThanOrEqual(300);
     expect(body.key).toMatch(new RegExp(`^users/${ann.id}/[0-9a-f-]{36}$`));
+    expect(new URL(body.url).pathname).toEndWith(`/previews/pr-1/${body.key}`);
     expect((await put(body.url, PNG)).status).toBe(200);
     expect((await ann.call("POST", "/api/uploads/complete", { key: body.key })).body.status).toBe("stored");
     const { body: got } = await settled(body.key);

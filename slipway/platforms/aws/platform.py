@@ -138,6 +138,19 @@ class AwsPlatform(PulumiManaged):
 
         return Baked(self.project)
 
+    def preview_server(self, outputs: Outputs) -> dict[str, str] | None:
+        """The RDS instance, as the role that makes their databases."""
+        from slipway.platforms.aws.data_logins import previews_server  # noqa: PLC0415
+
+        if outputs.database is None:
+            return None
+        return previews_server(outputs.database.name, cloud_of(outputs).database_host, self.secrets)
+
+    def preview_prefix(self, name: str) -> str:
+        """Below the prefix that hosts may use."""
+        aws = self.project.stack.aws
+        return f"{aws.buckets.uploads_prefix}{name}/" if aws else ""
+
     def renewal(self, outputs: Outputs) -> str:
         """AWS Certificate Manager renews it."""
         del outputs

@@ -26,12 +26,13 @@ from slipway.platforms.aws.open import STARTING, builds_bucket, cloud_of, read_o
 from slipway.platforms.aws.session import AwsRefused, AwsSession, check_account, names_of, session_of
 from slipway.platforms.aws.tunnel import find_plugin
 from slipway.platforms.aws.zone import refuse_foreign_rulesets
-from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, LOAD_KEY, REDIS
+from slipway.platforms.data_host import DATABASE_APP, DATABASE_OWNER, DATABASE_PREVIEWS, LOAD_KEY, REDIS
 from slipway.platforms.platform import Opened
 from slipway.platforms.pulumi import refuse_missing
 from slipway.platforms.site import site_problem
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
+from slipway.secrets.derived import PREVIEWS_KEY
 from slipway.secrets.signing import ensure_signers
 from slipway.secrets.store import SecretStore, ensure_random
 from slipway.settings import BadInput, Cloud, NeedsPerson, Outputs, Project, Stack
@@ -44,6 +45,8 @@ from slipway.storage.ledger import Ledger
 
 SECRETS = (DATABASE_OWNER, DATABASE_APP, REDIS, LOAD_KEY)
 """The platform's own here; buckets on S3 need none, for hosts reach them by their role."""
+OF_PREVIEWS = (DATABASE_PREVIEWS, PREVIEWS_KEY)
+"""And of a stack that carries previews."""
 
 
 def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: str = "") -> Outputs:
@@ -71,7 +74,8 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
             outputs = read_outputs(session, project)
             bucket = builds_bucket(session, outputs)
         with progress.phase("secrets"):
-            secrets = ensure_random(store, SECRETS)
+            names = (*SECRETS, *OF_PREVIEWS) if project.stack.previews else SECRETS
+            secrets = ensure_random(store, names)
             _uploads_on_r2(project, outputs, store)
         if said := ensure_signers(project):
             progress.line(said)
@@ -88,7 +92,7 @@ def up(project: Project, store: SecretStore, progress: Progress, *, break_lock: 
         with progress.phase("data"):
             _data(session, plan, fleet, progress)
         with progress.phase("health"):
-            _health(session, project, outputs, bucket, progress)
+            wait_until_healthy(session, project, outputs, bucket, progress)
     return outputs
 
 
@@ -111,10 +115,13 @@ def _data(session: AwsSession, plan: FleetPlan, fleet: Fleet, progress: Progress
         ensure_token(session, cloud.cache, outputs.redis.url, plan.secret(REDIS), host, progress)
 
 
-def _health(
+def wait_until_healthy(
     session: AwsSession, project: Project, outputs: Outputs, bucket: Bucket, progress: Progress
 ) -> None:
-    if Ledger(bucket, outputs.stack).live() is None:
+    """Return once the load balancer finds the hosts healthy, if they are to have requests by now."""
+    if project.stack.previews:
+        wait_for_targets(session, cloud_of(outputs), outputs, progress)
+    elif Ledger(bucket, outputs.stack).live() is None:
         progress.line(f"nothing is live yet: slipway release --stack {outputs.stack}")
     else:
         if why := try_to_turn_on_alarms(session, names_of(project.stack).fleet):

@@ -55,6 +55,7 @@ IAM_POLICY = "aws:iam/policy:Policy"
 IAM_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+ROUTE53_RECORD = "aws:route53/record:Record"
 ZONE_SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 RULESET = "cloudflare:index/ruleset:Ruleset"
 R2_BUCKET = "cloudflare:index/r2Bucket:R2Bucket"

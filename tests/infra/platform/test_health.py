@@ -1,9 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from slipway.platforms.aws import up as health
-from slipway.platforms.aws.open import cloud_of, with_hosts
+from slipway.platforms.aws.open import builds_bucket, cloud_of, with_hosts
 from slipway.platforms.aws.session import session_of
 from slipway.platforms.aws.up import unhealthy, wait_for_targets
 from slipway.platforms.site import site_problem
@@ -70,6 +71,17 @@ def test_a_host_that_stays_unhealthy_is_told_with_the_load_balancers_reason(
     with pytest.raises(NeedsPerson, match=f"finds {sick.name} not healthy") as caught:
         wait_for_targets(session, cloud, outputs, Silent())
     assert caught.value.details == (f"{sick.name}: unhealthy: Health checks failed: 503",)
+
+
+def test_a_host_for_previews_must_be_healthy_though_nothing_is_ever_released(
+    world: World, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(health, "HEALTHY_SECONDS", 0)
+    session, bucket = session_of(world.project), builds_bucket(session_of(world.project), outputs)
+    health.wait_until_healthy(session, world.project, outputs, bucket, Silent())
+    carries = replace(world.project, stack=world.project.stack.model_copy(update={"previews": True}))
+    with pytest.raises(NeedsPerson, match="not healthy"):
+        health.wait_until_healthy(session, carries, outputs, bucket, Silent())
 
 
 def test_a_site_that_does_not_answer_is_told(world: World, outputs: Outputs):
