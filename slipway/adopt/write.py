@@ -89,11 +89,11 @@ def contents(root: Path, drafted: Draft, platform: Platform, previews: bool = Fa
 
 
 def _carries_previews(root: Path) -> str:
-    """The stack on servers whose file asks for previews; GitHub's runners reach no fleet of this machine."""
+    """The stack whose file asks for previews; GitHub's runners reach no fleet of this machine."""
     for name in stack_names(root):
         settings: Any = yaml.safe_load((root / f"Pulumi.{name}.yaml").read_text()) or {}
         config: Any = settings.get("config") or {}
-        if config.get("slipway:previews") is True and config.get("slipway:servers"):
+        if config.get("slipway:previews") is True and config.get("slipway:platform") != "local":
             return name
     return ""
 

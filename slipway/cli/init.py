@@ -36,10 +36,10 @@ def init(
 ) -> None:
     """Say what a repository is, and write slipway.toml, the stacks' files, .env.example and workflows.
 
-    Workflows that open a preview for each pull request are written with --previews, or where a stack on
-    servers has `slipway:previews: true`. No file that exists is changed, but for lines added to .gitignore.
-    At a terminal it asks for the platform and for a start command that it could not find; elsewhere it
-    decides by itself, and says what is left.
+    Workflows that open a preview for each pull request are written with --previews, or where a stack that is
+    not on this machine has `slipway:previews: true`. No file that exists is changed, but for lines added to
+    .gitignore. At a terminal it asks for the platform and for a start command that it could not find;
+    elsewhere it decides by itself, and says what is left.
 
     Examples:
       slipway init

@@ -285,10 +285,24 @@ def test_the_jobs_with_keys_check_out_the_default_branch_and_nothing_else():
     assert set(content[True]) == {"workflow_run", "schedule", "workflow_call"}  # YAML reads `on` as true
     for name, job in content["jobs"].items():
         if "secrets." not in str(job):
+            assert "id-token" not in job["permissions"], name
             continue
+        # The role on AWS trusts jobs of this environment, which the default branch alone may use.
         assert job["environment"] == "${{ inputs.stack || 'previews' }}", name
-        assert "id-token" not in job["permissions"], name
         for step in job["steps"]:
             if step.get("uses", "").startswith("actions/checkout@"):
                 ref = step["with"].get("ref", "${{ github.event.repository.default_branch }}")
                 assert ref == "${{ github.event.repository.default_branch }}", name
+
+
+def test_jobs_sign_in_to_aws_before_they_reach_hosts_and_only_where_a_role_is_named():
+    content: Any = yaml.safe_load((FOLDER / "preview.yml").read_text())
+    for name in ("preview", "sweep"):
+        steps = content["jobs"][name]["steps"]
+        signs_in = [
+            step.get("uses", "").startswith("aws-actions/configure-aws-credentials@") for step in steps
+        ]
+        reaches = ["slipway preview" in step.get("run", "") for step in steps]
+        assert signs_in.index(True) < reaches.index(True), name
+        assert steps[signs_in.index(True)]["if"].startswith("vars.AWS_ROLE != ''"), name
+        assert content["jobs"][name]["permissions"]["id-token"] == "write", name
