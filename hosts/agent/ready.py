@@ -17,8 +17,9 @@ _BODY = 300
 _LINES, _LINES_READ = 20, 400
 """Log lines that are shown, and those that are read: probes may have filled the newest."""
 _POLL = 0.05
-_LOOK = 0.3
-"""Seconds between calls of systemctl: each takes 15 ms of CPU."""
+_LOOK, _LOOK_AT_DEAD = 2.0, 0.1
+"""Seconds between calls of systemctl, while every process is there and after one has gone: each call takes
+15 ms of CPU, and as much of systemd's, which the app that is starting lacks."""
 _SETTLE = 2.0
 """Seconds a worker that writes no READY_FILE must stay up to count as ready."""
 
@@ -39,13 +40,15 @@ def start_ready(paths: Paths, slot: Slot, processes: list[Process]) -> None:
         raise
     waiting = {unit: (process, port) for process in processes for unit, port in _instances(slot, process)}
     answers: dict[str, str] = {}
+    pids: dict[str, int] = {}
     started = time.monotonic()
     looked = 0.0
     while waiting:
         elapsed = time.monotonic() - started
-        if elapsed - looked >= _LOOK or not looked:
+        every = _LOOK if all(os.path.exists(f"/proc/{pid}") for pid in pids.values()) else _LOOK_AT_DEAD
+        if elapsed - looked >= every or not looked:
             looked = elapsed or _POLL
-            _refuse_dead(paths, slot, list(waiting), since)
+            pids = _refuse_dead(paths, slot, list(waiting), since)
         for unit, (process, port) in list(waiting.items()):
             if port:
                 answers[unit] = probe(port, process.ready, slot.site)[0]
@@ -108,11 +111,14 @@ def _instances(slot: Slot, process: Process) -> list[tuple[str, int]]:
     return list(zip(units, process.ports(slot.name) or [0] * len(units), strict=True))
 
 
-def _refuse_dead(paths: Paths, slot: Slot, units: list[str], since: float) -> None:
-    for unit in systemd.show(units).values():
+def _refuse_dead(paths: Paths, slot: Slot, units: list[str], since: float) -> dict[str, int]:
+    """By unit, its process."""
+    found = systemd.show(units)
+    for unit in found.values():
         if unit.ended:
             message = f"{unit.name} ended with {unit.exit} ({unit.result}) while starting"
             raise _failed(paths, slot, unit.name, since, code="crashed", message=message)
+    return {name: unit.pid for name, unit in found.items()}
 
 
 def _failed(

@@ -5,13 +5,18 @@ from __future__ import annotations
 import http.server
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
-from hosts.agent import listening
+from hosts.agent import listening, ready, systemd
+from hosts.agent.errors import AgentError
 from hosts.agent.ready import ask, without_probes
+from hosts.agent.state import Slot
+from tests.unit.agent.conftest import WEB, World
 
 
 class App(http.server.BaseHTTPRequestHandler):
@@ -81,3 +86,59 @@ def test_lines_about_probes_do_not_hide_the_app_s_own():
     assert without_probes(lines, "/ready") == [lines[0], lines[3], lines[4]]
     assert without_probes(lines[1:3], "/ready") == lines[1:3]
     assert without_probes(lines, "") == lines
+
+
+@dataclass
+class Started:
+    """A real process as systemd shows it, and how often that was asked."""
+
+    process: subprocess.Popen[bytes]
+    asked: int = 0
+
+    def show(self, units: list[str]) -> dict[str, systemd.Unit]:
+        self.asked += 1
+        ended = self.process.poll() is not None
+        facts = {
+            "ActiveState": "failed" if ended else "active",
+            "MainPID": str(0 if ended else self.process.pid),
+        }
+        return {name: systemd.Unit({"Id": name, **facts}) for name in units}
+
+
+@pytest.fixture
+def started(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+    """`sleep`, in the place of an app; nobody looks again while it lives."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        made = Started(process)
+        monkeypatch.setattr(systemd, "show", made.show)
+        monkeypatch.setattr(ready, "_LOOK", 1e9)
+        yield made
+        process.kill()
+
+
+def web_of(world: World) -> Slot:
+    world.put("blue", "staged", 1, web=WEB)
+    return world.state.slots["blue"]
+
+
+def test_systemd_is_not_asked_again_while_the_process_lives(
+    world: World, started: Started, monkeypatch: pytest.MonkeyPatch
+):
+    answers = iter(["Connection refused"] * 20 + ["200"])
+    monkeypatch.setattr(ready, "probe", lambda *_: (next(answers), 1.0))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    slot = web_of(world)
+    ready.start_ready(world.paths, slot, list(slot.processes.values()))
+    assert started.asked == 2, "once it was started, and once it was ready"
+
+
+def test_a_process_that_dies_is_seen_without_waiting_for_the_next_look(
+    world: World, started: Started, monkeypatch: pytest.MonkeyPatch
+):
+    def probe(*_: object) -> tuple[str, float]:
+        started.process.kill()
+        return "Connection refused", 1.0
+
+    monkeypatch.setattr(ready, "probe", probe)
+    slot = web_of(world)
+    with pytest.raises(AgentError, match="ended with"):
+        ready.start_ready(world.paths, slot, list(slot.processes.values()))
