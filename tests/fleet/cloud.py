@@ -79,6 +79,8 @@ class AroundFleet:
     """Those that discovery finds: in their group, with a published key."""
     made: dict[Role, int] = field(default_factory=dict[Role, int])
     """When the newest kit of each role was made."""
+    previews: bool = False
+    """Do web hosts carry previews?"""
 
     def client(self, service: str) -> Any:
         keys = {"aws_access_key_id": "operator", "aws_secret_access_key": "operator"}
@@ -129,12 +131,17 @@ class AroundFleet:
     def bucket(self) -> str:
         return self.local.builds.bucket
 
+    @property
+    def app_role(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT}:role/{self.names.fleet}-app"
+
     def plan(self) -> FleetPlan:
         """What a stack on AWS would be set up for, with the local fleet's services."""
         opened = LiveStack(self.project)
         plan = fleet_plan(self.project, self.local, opened.secrets)
         cloud = Cloud(
-            region=REGION, account=ACCOUNT, groups={}, boot_secrets=self.boot_secrets, key="", target_group=""
+            region=REGION, account=ACCOUNT, groups={}, boot_secrets=self.boot_secrets, key="",
+            target_group="", app_role=self.app_role if self.previews else "",
         )  # fmt: skip
         builds = self.local.builds.model_copy(
             update={"reader_access_key": None, "reader_secret_key_secret": None, "endpoint": None}
@@ -143,7 +150,8 @@ class AroundFleet:
             update={"platform": "aws", "cloud": cloud, "builds": builds, "hosts": []}
         )
         aws = Aws.model_validate({"account": ACCOUNT, "network": {"cidr": str(self.subnet)}})
-        stack = self.project.stack.model_copy(update={"platform": "aws", "aws": aws})
+        given = {"platform": "aws", "aws": aws, "previews": self.previews}
+        stack = self.project.stack.model_copy(update=given)
         return replace(
             plan,
             outputs=outputs,
@@ -349,7 +357,7 @@ def opened_around(project: Project) -> Generator[AroundFleet]:
 
 
 @contextmanager
-def around(project: Project) -> Generator[AroundFleet]:
+def around(project: Project, *, previews: bool = False) -> Generator[AroundFleet]:
     """Start the services; at the end the instances are gone."""
     network = Docker().inspect("network", project.fleet_id)[0]["IPAM"]["Config"][0]
     gateway = str(network.get("Gateway") or IPv4Network(network["Subnet"])[1])
@@ -373,6 +381,7 @@ def around(project: Project) -> Generator[AroundFleet]:
             IPv4Network(network["Subnet"]),
             Signer(REGION),
             Path(folder),
+            previews=previews,
         )
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", cloud.operator], check=True)
         try:
