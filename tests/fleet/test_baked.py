@@ -123,3 +123,20 @@ def test_it_is_not_ready_before_it_is_set_up(cloud: AroundFleet, image: str):
     bare = cloud.start("web", 42, image)
     assert bare.answers("/-/slipway/ready") == "000"
     assert bare.sh("systemctl is-active haproxy slipway-converge.timer || true").split() == ["inactive"] * 2
+
+
+def test_a_worker_is_baked_and_starts_the_same_way(cloud: AroundFleet, live_site: Site):
+    first, name = cloud.start("worker", 50), f"{cloud.project.fleet_id}-baked-worker"
+    said = cloud.bake(first)
+    assert said["state"] == "ready", said
+    Docker().run("commit", first.container, name)
+    try:
+        assert Docker().text("run", "--rm", "--entrypoint", "sh", name, "-c", OWN).strip() == ""
+        second = cloud.start("worker", 51, name)
+        second.metadata.files.clear()
+        second.sh(NO_MIRROR)
+        cloud.boot(second)
+        assert second.live == live_site.live()
+        Docker().run("rm", "--force", "--volumes", second.container)
+    finally:
+        Docker().run("rmi", "--force", name)
