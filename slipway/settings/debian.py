@@ -21,7 +21,7 @@ class Debian:
 
 RELEASES = {12: Debian("bookworm", "3.11", 15, "1.23"), 13: Debian("trixie", "3.13", 17, "1.24")}
 """By version. Debian supports 12 until June 2028 and 13 until June 2030 (https://wiki.debian.org/LTS)."""
-DEFAULT = 12
+DEFAULT = 13
 """The version that new hosts get unless a setting says otherwise."""
 
 

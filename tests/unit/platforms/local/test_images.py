@@ -44,8 +44,8 @@ def test_what_hosts_need_is_baked_so_that_a_warm_up_installs_nothing(role: Role)
         ("debian:bookworm-slim", "bookworm"),
         ("mirror.example/debian:trixie", "trixie"),
         ("debian:bullseye", "bullseye"),
-        ("debian:latest", "bookworm"),
-        ("debian", "bookworm"),
+        ("debian:latest", "trixie"),
+        ("debian", "trixie"),
     ],
 )
 def test_the_suite_is_read_off_the_image(image: str, suite: str):
