@@ -18,6 +18,12 @@ from .state import Process, Slot
 METADATA = ("169.254.169.254/32", "fd00:ec2::254/128")
 """Where a cloud gives an instance its credentials and user data: for root and the agent, not for the app."""
 
+NEEDED = (
+    *("network-online.target", "haproxy.service", "postgresql.service", "pgbouncer.service"),
+    *("redis-server.service", "slipway-redis-tls.service", "versitygw.service"),
+)
+"""Processes start after these and so end before them, where the host has them: when it is switched off, open
+sockets can still be closed in good order, and jobs finished."""
 SANDBOX = f"""\
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -136,7 +142,7 @@ def render(paths: Paths, slot: str, process: Process, instance: int, runs: image
     return f"""\
 [Unit]
 Description=slipway {process.name} ({slot}, instance {instance})
-After=network-online.target
+After={" ".join(NEEDED)}
 StartLimitIntervalSec=0
 
 [Service]

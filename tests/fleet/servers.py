@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from slipway.platforms.local.network import ensure_network
 from slipway.progress import Silent
 from slipway.secrets import age
 from slipway.secrets.ssh_signature import make_key
-from tests.debian import DEBIAN, IMAGE
+from slipway.settings.debian import Debian
+from tests.debian import DEBIAN
 from tests.fleet.command import Ran, slipway
 from tests.fleet.conftest import refresh_app
 from tests.s3 import free_port
@@ -66,10 +67,12 @@ class PlainServer:
 
 
 @contextmanager
-def plain_servers(keys: Path, roles: Mapping[str, str] = APART) -> Generator[list[PlainServer]]:
+def plain_servers(
+    keys: Path, roles: Mapping[str, str] = APART, debian: Debian = DEBIAN
+) -> Generator[list[PlainServer]]:
     """Servers by name and roles, in a network of their own; `keys` gets the ssh keys. Removed at the end."""
     docker = ensure_daemon(Silent())
-    image = plain_server(docker)
+    image = plain_server(docker, debian)
     _remove(docker, roles)
     try:
         subnet = ensure_network(docker, PREFIX, {}, keys / "outputs.json")
@@ -78,7 +81,7 @@ def plain_servers(keys: Path, roles: Mapping[str, str] = APART) -> Generator[lis
             for index, (name, role) in enumerate(roles.items())
         ]
         for server in servers:
-            _start(docker, image, server, keys)
+            _start(docker, image, server, keys, keys)
         for server in servers:
             _wait_for_sshd(server)
         yield servers
@@ -90,13 +93,24 @@ def on(server: str, script: str) -> str:
     return Docker().execute(f"{PREFIX}-{server}", script).strip()
 
 
-def plain_server(docker: Docker) -> str:
+def plain_server(docker: Docker, debian: Debian = DEBIAN) -> str:
     """Image of a new server: Debian, sshd and Python, and nothing else."""
-    mirror = find_mirror(DEBIAN.suite)
-    debian = ensure_debian(docker, IMAGE, mirror, Silent())
-    like = base_recipe(debian, apt_files(mirror))
+    mirror = find_mirror(debian.suite)
+    image = ensure_debian(docker, debian.image, mirror, Silent())
+    like = base_recipe(image, apt_files(mirror))
     script = f"rm -f /etc/apt/sources.list.d/debian.sources\n{_SCRIPT}" if mirror else _SCRIPT
-    return bake(docker, Recipe("plain-server", debian, script, like.files))
+    return bake(docker, Recipe("plain-server", image, script, like.files))
+
+
+def reinstalled(server: PlainServer, keys: Path, debian: Debian) -> PlainServer:
+    """`server`, switched off and made again on `debian`, as a provider does it: with another host key."""
+    docker = Docker()
+    docker.run("stop", "--time", "120", f"{PREFIX}-{server.name}", timeout=150)
+    _remove(docker, [server.name])
+    again = replace(server, host_key=host_key(keys / debian.suite, server.name).public)
+    _start(docker, plain_server(docker, debian), again, keys, keys / debian.suite)
+    _wait_for_sshd(again)
+    return again
 
 
 def brought() -> tuple[str, ...]:
@@ -105,7 +119,7 @@ def brought() -> tuple[str, ...]:
     return (*paths, *(["authority "] if extra_cas() else []))
 
 
-def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
+def _start(docker: Docker, image: str, server: PlainServer, keys: Path, host_keys: Path) -> None:
     name = f"{PREFIX}-{server.name}"
     docker.run(
         *("create", "--name", name, "--hostname", server.name, *SYSTEMD),
@@ -113,7 +127,7 @@ def _start(docker: Docker, image: str, server: PlainServer, keys: Path) -> None:
         *("--publish", f"127.0.0.1:{server.ssh_port}:22", image),
     )
     files = (
-        ("/etc/ssh/ssh_host_ed25519_key", 0o600, host_key(keys, server.name).path.read_bytes()),
+        ("/etc/ssh/ssh_host_ed25519_key", 0o600, host_key(host_keys, server.name).path.read_bytes()),
         (f"/home/{USER}/.ssh/authorized_keys", 0o644, operator_key(keys).public.encode() + b"\n"),
     )
     docker.run("cp", "-", f"{name}:/", stdin=as_tar(files))
@@ -174,14 +188,14 @@ class Laptop:
 
 
 @contextmanager
-def laptop_with(folder: Path, roles: Mapping[str, str] = APART) -> Generator[Laptop]:
+def laptop_with(folder: Path, roles: Mapping[str, str] = APART, debian: Debian = DEBIAN) -> Generator[Laptop]:
     """A project in `folder` whose stack `trial` lists new servers; nothing is set up yet."""
     root = folder / "laptop"
     root.mkdir()
     (folder / "age.key").write_text(f"{age.new_key()}\n")
     make_key(folder / "signing", "slipway releases")
     (root / "Pulumi.yaml").write_text("name: rnt\nruntime: python\nmain: infra/\n")
-    with plain_servers(folder / "keys", roles) as servers:
+    with plain_servers(folder / "keys", roles, debian) as servers:
         env = {
             "SLIPWAY_AGE_KEY_FILE": str(folder / "age.key"),
             "SLIPWAY_SSH_KEY_FILE": str(operator_key(folder / "keys").path),
