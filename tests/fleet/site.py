@@ -103,7 +103,10 @@ class Site:
         return f"{self.project.fleet_id}-{host}"
 
     def docker(self, *args: str) -> str:
-        return subprocess.run(["docker", *args], check=True, capture_output=True, text=True).stdout
+        # A file that a host shows may be none of text.
+        return subprocess.run(
+            ["docker", *args], check=True, capture_output=True, text=True, errors="replace"
+        ).stdout
 
     def on(self, host: str, script: str) -> str:
         return self.docker("exec", self.container(host), "sh", "-c", script)

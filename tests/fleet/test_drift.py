@@ -14,7 +14,8 @@ CHANGES = (
     ("web2", "nft delete table inet slipway; rm /etc/sysctl.d/60-slipway.conf"),
     (
         "worker1",
-        "echo 'raise SystemExit' >> /usr/local/lib/slipway/agent/smoke.py; touch /etc/cron.d/stranger",
+        "echo 'raise SystemExit' >> /usr/local/lib/slipway/agent/smoke.py;"
+        " install -D /dev/null /etc/cron.d/stranger",
     ),
     ("data1", "systemctl stop -q slipway-backup.timer; rm -r /etc/slipway/backup.json"),
 )
