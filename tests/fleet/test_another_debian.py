@@ -23,7 +23,7 @@ def test_web_hosts_move_to_another_debian_one_by_one_and_nothing_is_lost(tmp_pat
         laptop.done("up")
         laptop.done("secrets", "generate")
         release(laptop)
-        with traffic(laptop.root, stack=STACK, env=laptop.env, seconds=1800) as flow:
+        with traffic(laptop.root, stack=STACK, env=laptop.env, rps=20, seconds=1800) as flow:
             for name in ("web1", "web2"):
                 server = next(each for each in laptop.servers if each.name == name)
                 use(laptop, [each for each in laptop.servers if each is not server])
