@@ -126,7 +126,7 @@ def units() -> dict[str, object]:
     listed = run(
         "systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=service,timer,socket,path"
     )
-    names = {line.split()[0] for line in listed.splitlines() if line.split()}
+    names = loaded(listed)
     wanted = sorted(set(WANTED["units"]) | {name for name in names if name.startswith("slipway-")})
     shown: dict[str, dict[str, str]] = {}
     for block in (run("systemctl", "show", "--", *wanted) if wanted else "").split("\n\n"):
@@ -143,6 +143,12 @@ def units() -> dict[str, object]:
         "former": former(),
         "all_units": sorted(names),
     }
+
+
+def loaded(listing: str) -> set[str]:
+    """The units in what `systemctl list-units` says: those that others name and no one has made are none."""
+    rows = [line.split() for line in listing.splitlines() if line.split()]
+    return {row[0] for row in rows if row[1:3] != ["not-found", "inactive"]}
 
 
 def former() -> list[str]:
