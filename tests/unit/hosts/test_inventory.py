@@ -13,6 +13,7 @@ from hosts.inventory.expected import note_haproxy, set_ups
 from hosts.inventory.hardening import SETTINGS, settings_of
 from hosts.inventory.judge import deviations
 from hosts.inventory.look import program
+from hosts.inventory.on_host.state import loaded
 from hosts.inventory.parts import Inventory
 from hosts.inventory.released import Released
 from hosts.plan import FleetPlan
@@ -332,3 +333,12 @@ def test_the_program_for_hosts_is_one_text_of_the_standard_library(inventories: 
     text = program(inventories["web1"])
     compile(text, "on_host", "exec")
     assert "from hosts" not in text
+
+
+def test_a_unit_that_others_name_and_no_one_has_made_is_not_loaded():
+    listing = """\
+slipway-web@blue-1.service    loaded    active   running slipway web (blue, instance 1)
+slipway-redis-tls.service     not-found inactive dead    slipway-redis-tls.service
+slipway-miner@blue-1.service  not-found active   running its file is gone, and it runs
+"""
+    assert loaded(listing) == {"slipway-web@blue-1.service", "slipway-miner@blue-1.service"}
