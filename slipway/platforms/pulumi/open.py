@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
 from pulumi.automation import (
     CommandError,
     CommandResult,
@@ -109,10 +110,11 @@ class Workspace(LocalWorkspace):
 
     def create_stack(self, stack_name: str) -> None:
         """The stack's file may name a key in place of a passphrase (`slipway bootstrap` writes it)."""
-        provider: list[str] = []
-        with suppress(FileNotFoundError):  # only a project without settings has no such file
-            if named := self.stack_settings(stack_name).secrets_provider:
-                provider = ["--secrets-provider", named]
+        # Not by the API's `stack_settings`: it takes each setting for text, and `allow_dirty: false` ends it.
+        file = Path(self.work_dir, f"Pulumi.{stack_name}.yaml")
+        settings: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else None
+        named = str((settings or {}).get("secretsprovider") or "")
+        provider = ["--secrets-provider", named] if named else []
         self.pulumi_command.run(
             ["stack", "init", stack_name, "--no-select", *provider], self.work_dir, {**self.env_vars}
         )

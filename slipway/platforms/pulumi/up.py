@@ -2,7 +2,9 @@
 
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pulumi.automation import CommandError, ConcurrentUpdateError, Stack
 from pulumi.automation.events import EngineEvent
@@ -191,7 +193,18 @@ def _name(urn: str) -> str:
 
 
 def destroy(project: Project, progress: Progress) -> None:
-    """Delete the stack's resources. BadInput: the engine holds no such stack."""
+    """Delete the stack's resources. BadInput: the engine holds no such stack, or some of it is protected.
+
+    The engine itself deletes all that is not protected, and then fails.
+    """
     stack = open_stack(project, progress, make=False)
+    with explained("reading the stack"):
+        held: Mapping[str, Any] = stack.export_stack().deployment or {}
+    if protected := [each["urn"] for each in held.get("resources", ()) if each.get("protect")]:
+        raise BadInput(
+            f"{len(protected)} resources are protected, so nothing was deleted",
+            details=protected,
+            remedy="take the protection away in an update of its own (slipway:aws.protect: false) first",
+        )
     with progress.phase("destroy"), explained("the deletion"):
         stack.destroy(refresh=True, on_event=Show(progress), color="never")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,13 @@ import pytest
 from slipway.platforms.pulumi import refuse_missing
 from slipway.settings import App, BadInput, Project, Stack
 
-WORLD = Path(__file__).parent / "world"
+HERE = Path(__file__).resolve().parent
+WORLD = HERE / "world"
+BESIDE = {
+    "pulumi-language-python": [str(HERE / "language_host.py")],
+    "pulumi-resource-pulumi-python": ["-m", "pulumi.dynamic"],
+}
+"""Programs that Pulumi's release archive has beside the CLI, and how the SDK's Python runs as each."""
 
 
 @dataclass
@@ -82,6 +91,20 @@ def available() -> bool:
     return shutil.which("uv") is not None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def beside_the_cli(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """What a CLI that was built from the Go module proxy lacks."""
+    missing = {name: run for name, run in BESIDE.items() if shutil.which(name) is None}
+    folder = tmp_path_factory.mktemp("beside")
+    for name, run in missing.items():
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-u", *run])} "$@"\n')
+        script.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture
 def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     if not available():
@@ -93,7 +116,9 @@ def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     runtime = {"name": "python", "options": {"toolchain": "uv", "virtualenv": sys.prefix}}
     settings = {"name": "world", "runtime": runtime, "main": "program"}
     (project.root / "Pulumi.yaml").write_text(json.dumps(settings))
-    (project.root / "Pulumi.test.yaml").write_text("config: {slipway:platform: local}\n")
+    (project.root / "Pulumi.test.yaml").write_text(
+        "config: {slipway:platform: local, slipway:allow_dirty: false}\n"
+    )
     # The engine asks the lock file which plugins a program needs: this one, none.
     (project.root / "uv.lock").write_text('version = 1\nrequires-python = ">=3.11"\n')
     subprocess.run(["git", "-C", str(project.root), "init", "-q"], check=True)
