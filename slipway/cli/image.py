@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from slipway.cli.console import Json, Stack, emit_json, platform_of_stack, progress, say, table
 
-if TYPE_CHECKING:
-    from slipway.settings import Role
-
 app = typer.Typer(help="Machine images of hosts that come and go (AWS).", no_args_is_help=True)
 
 DEFAULT_STACK = "prod"
-ROLES: tuple[Role, ...] = ("web", "worker")
 _FOR = typer.Option(metavar="ROLE", help="web or worker; without it, both.")
 
 
@@ -43,12 +39,13 @@ def bake(
       slipway image bake --stack prod --role web --again --json
     """
     from slipway.settings import BadInput, Interrupted  # noqa: PLC0415
+    from slipway.settings.aws_names import HOST_ROLES  # noqa: PLC0415
 
-    if role and role not in ROLES:
+    if role and role not in HOST_ROLES:
         raise BadInput(f'there are no hosts of role "{role}" to bake', remedy="--role web, or --role worker")
     images, shown = platform_of_stack(stack).images(), progress(as_json=json)
     try:
-        made = [images.bake(each, shown, again=again) for each in ROLES if role in ("", each)]
+        made = [images.bake(each, shown, again=again) for each in HOST_ROLES if role in ("", each)]
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted: what was being made was ended, as said above",

@@ -12,8 +12,8 @@ from slipway.settings import Host, Outputs, Role, SlipwayError
 T = TypeVar("T")
 
 AT_ONCE = 256
-"""The most hosts that are worked on at the same time. More do not end sooner: their ssh clients share the
-operator's processors (`bench/growth.py`)."""
+"""The most hosts that are worked on at the same time: each has ssh clients, which share the operator's
+processors and take files and memory (`bench/growth.py` shows what a bound costs)."""
 _FILES_EACH, _FILES_BESIDE = 8, 128
 """Open files of one exchange with a host, and of all else in this process."""
 

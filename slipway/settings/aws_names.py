@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from slipway.settings.outputs import Role
 from slipway.settings.stack import Stack
 
-HOST_ROLES = ("web", "worker")
+HOST_ROLES: tuple[Role, ...] = ("web", "worker")
 """Roles that are EC2 hosts; edge and data are services of AWS."""
 
 

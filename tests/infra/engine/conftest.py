@@ -105,13 +105,22 @@ def beside_the_cli(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
         yield
 
 
-@pytest.fixture
-def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def own_backend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state of the engine's own below `folder`, and its passphrase; skips where there is no engine."""
     if not available():
         pytest.skip("no Pulumi CLI, or no uv, on PATH")
-    cloud, state = tmp_path / "cloud", tmp_path / "state"
-    cloud.mkdir()
+    state = folder / "state"
     state.mkdir()
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{state}")
+    monkeypatch.setenv("PULUMI_HOME", str(folder / "home"))
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase of this test")
+    return state
+
+
+@pytest.fixture
+def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    state, cloud = own_backend(tmp_path, monkeypatch), tmp_path / "cloud"
+    cloud.mkdir()
     shutil.copytree(WORLD, project.root / "program", ignore=shutil.ignore_patterns("__pycache__"))
     runtime = {"name": "python", "options": {"toolchain": "uv", "virtualenv": sys.prefix}}
     settings = {"name": "world", "runtime": runtime, "main": "program"}
@@ -123,9 +132,6 @@ def world(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (project.root / "uv.lock").write_text('version = 1\nrequires-python = ">=3.11"\n')
     subprocess.run(["git", "-C", str(project.root), "init", "-q"], check=True)
     monkeypatch.setenv("CLOUD", str(cloud))
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{state}")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase of this test")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("SLIPWAY_APPROVAL_KEY", raising=False)
     return World(project, cloud, state)

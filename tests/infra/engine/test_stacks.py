@@ -17,7 +17,7 @@ from slipway.platforms.pulumi.up import destroy, up
 from slipway.progress import Silent
 from slipway.settings import BadInput, Project, SlipwayError, open_project
 from tests.infra.conftest import ROOT, STACKS
-from tests.infra.engine.conftest import available
+from tests.infra.engine.conftest import own_backend
 from tests.infra.engine.provider import Record, providers
 
 pytestmark = pytest.mark.timeout(1200)
@@ -61,18 +61,13 @@ class Engine:
 def engine(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[Engine]:
-    if not available():
-        pytest.skip("no Pulumi CLI, or no uv, on PATH")
-    name, root, state = request.param, tmp_path / "project", tmp_path / "state"
+    state = own_backend(tmp_path, monkeypatch)
+    name, root = request.param, tmp_path / "project"
     (root / "infra").mkdir(parents=True)
-    state.mkdir()
     (root / "infra/__main__.py").write_text("from infra.__main__ import main\n\nmain()\n")
     (root / "examples").symlink_to(ROOT / "examples")
     (root / "Pulumi.yaml").write_text("name: board\nruntime: python\nmain: infra/\n")
     shutil.copy(ROOT / f"Pulumi.{name}.yaml", root)
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{state}")
-    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase of this test")
     with providers(("aws", "cloudflare")) as (record, attached):
         monkeypatch.setenv("PULUMI_DEBUG_PROVIDERS", attached)
         yield Engine(open_project(name, root), record, state)
