@@ -7,6 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from slipway.platforms.local.docker import find_docker
+from tests.debian import DEBIAN
 from tests.fleet.servers import STACK, Laptop, health, laptop_with, on, reds
 from tests.fleet.traffic import traffic
 
@@ -82,7 +83,7 @@ def test_a_worker_that_does_not_start_sends_the_release_back(laptop: Laptop):
 
 
 def test_a_second_server_joins_and_the_first_one_restarts_nothing(laptop: Laptop):
-    services = "haproxy postgresql@15-main pgbouncer redis-server versitygw"
+    services = f"haproxy postgresql@{DEBIAN.postgresql}-main pgbouncer redis-server versitygw"
     ask = f"systemctl show --value -p MainPID {services}"
     before = on("one", ask)
     laptop.list_servers(laptop.servers)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from tests.debian import DEBIAN
 from tests.fleet.command import slipway
 from tests.fleet.faults.running import Running
 from tests.fleet.site import Site
@@ -260,7 +261,7 @@ HAPROXY_KILL = OnHost("HAProxy on web1 killed", "web1", "systemctl kill --signal
 DISK_FULL = DiskFull("disk of web2 full", "web2")
 BUCKET_AWAY = ServiceAway("bucket away for 5 s", "versitygw", 5)
 REDIS_AWAY = ServiceAway("Redis away for 10 s", "redis-server", 10)
-POSTGRES_AWAY = ServiceAway("PostgreSQL away for 10 s", "postgresql@15-main", 10)
+POSTGRES_AWAY = ServiceAway("PostgreSQL away for 10 s", f"postgresql@{DEBIAN.postgresql}-main", 10)
 CLOCK_FAST = ClockWrong("operator's clock an hour fast", 3600)
 CLOCK_SLOW = ClockWrong("operator's clock an hour slow", -3600)
 SECOND_RELEASE = Another("a second release at once", ("release", "--json", "--no-checks"), ends=3)
