@@ -16,8 +16,9 @@ from pathlib import Path
 from bench.record import ROOT
 from hosts import edge, web
 from hosts.plan import BLUE_PORT, GREEN_PORT, FleetPlan
+from tests.ports import free_port
 from tests.unit.hosts.conftest import fleet_plan, split
-from tests.unit.hosts.live import free_port, moved
+from tests.unit.hosts.live import moved
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HAPROXY = """

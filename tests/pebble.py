@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from slipway.platforms.s3_server import go_on_path
-from tests.s3 import free_port
+from tests.ports import free_port
 
 VERSION = "v2.10.0"
 _MODULE = f"github.com/letsencrypt/pebble/v2/cmd/pebble@{VERSION}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from hosts.agent.sigv4 import Credentials
 from slipway.storage.bucket import Bucket
 from slipway.storage.signed_http import SignedHttp
+from tests.ports import free_port
 
 ACCOUNT = Credentials("slipway-test", "not-a-secret-just-a-test")
 _numbers = count(1)
@@ -42,13 +43,6 @@ class S3:
 def find_versitygw() -> str | None:
     """The server's program: $VERSITYGW, or the one on PATH."""
     return os.environ.get("VERSITYGW") or shutil.which("versitygw")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from slipway.fleet.ssh_config import control_folder, write_ssh_config
 from slipway.settings import Host
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 
 _CONFIG = """\
 ListenAddress 127.0.0.1:{port}

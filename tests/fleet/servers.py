@@ -25,7 +25,7 @@ from slipway.settings.debian import Debian
 from tests.debian import DEBIAN
 from tests.fleet.command import Ran, slipway
 from tests.fleet.conftest import refresh_app
-from tests.s3 import free_port
+from tests.ports import free_port
 
 PREFIX = "rnt"
 STACK = "trial"

@@ -135,7 +135,7 @@ def test_the_edge_talks_tls_to_web_hosts_and_a_release_under_traffic_loses_nothi
         ended.set()
         visitor.join(60)
     assert health(runner)["release"] == released["release"]
-    assert len(answers) > 20
+    assert len(answers) > 10, "it came before, during and after the switch"
     assert set(answers) == {200}
     address = laptop.servers[0].address
     ports = {line.split()[3].rpartition(":")[2] for line in seen.splitlines() if f"{address}:" in line}

@@ -14,7 +14,8 @@ import boto3
 import requests
 from botocore.config import Config
 
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 
 _ROOT = Path(__file__).parents[3]
 _START_SECONDS = 60

@@ -19,7 +19,8 @@ from tests.infra.emulator.configuration import ACCOUNT, Target, configuration
 from tests.infra.emulator.limits import SECOND
 from tests.infra.emulator.reach import client
 from tests.infra.emulator.terraform import Workspace
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 
 WITH = (
     "aws_cloudwatch_log_group", "aws_elasticache_subnet_group", "aws_kms_key", "aws_security_group",

@@ -24,7 +24,8 @@ from slipway.platforms.aws.session import session_of
 from slipway.settings import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 
 OWNER, APP, MASTER = "owner-password-0123456789", "app-password-0123456789", "ma'ster pass\\word $HOME"
 SECRETS = {

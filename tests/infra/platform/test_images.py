@@ -284,17 +284,18 @@ def test_what_a_killed_bake_left_is_ended_by_the_next_one(stack: World) -> None:
 
 def test_old_images_go_and_those_in_use_stay(stack: World) -> None:
     with machines(stack, READY):
-        made = [Images(stack.project).bake("web", Heard(), again=True).id for _ in range(4)]
+        for _ in range(4):
+            Images(stack.project).bake("web", Heard(), again=True)
+    # As the product orders them: the emulator's clock has whole seconds, and a bake takes less here.
+    _newest, old, named, booted = (image.id for image in Images(stack.project).found())
     tags = [{"Key": "slipway:fleet", "Value": stack.names.fleet}]
     spec = [{"ResourceType": "instance", "Tags": tags}]
-    stack.client("ec2").run_instances(ImageId=made[0], MinCount=1, MaxCount=1, TagSpecifications=spec)
+    stack.client("ec2").run_instances(ImageId=booted, MinCount=1, MaxCount=1, TagSpecifications=spec)
     stack.client("ssm").put_parameter(
-        Name=stack.names.image_parameter("web", "amd64"), Value=made[1], Type="String", Overwrite=True
+        Name=stack.names.image_parameter("web", "amd64"), Value=named, Type="String", Overwrite=True
     )
     before = len(stack.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"])
-    gone = Images(stack.project).prune(1, Heard())
-    assert len(gone) == 1, "of four: one is booted, one is named, one is the newest"
-    assert not {made[0], made[1]} & {*gone}
+    assert Images(stack.project).prune(1, Heard()) == [old]
     assert len(stack.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]) == before - 1
 
 

@@ -19,7 +19,8 @@ from slipway.progress import Silent
 from slipway.settings import SlipwayError
 from tests.infra.platform.here import here
 from tests.infra.platform.world import World
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 
 TOKEN = "a-token-of-24-bytes-or-more"
 

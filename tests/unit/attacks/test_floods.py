@@ -18,7 +18,8 @@ import pytest
 from hosts import edge
 from hosts.haproxy import SPARE_CONNECTIONS
 from hosts.plan import FleetPlan
-from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+from tests.ports import free_port
+from tests.unit.hosts.live import app_on, haproxy, moved
 
 LIMIT = 8
 KEY = "SLIPWAY_LOAD_KEY-value-never-to-be-seen"

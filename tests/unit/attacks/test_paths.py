@@ -25,8 +25,9 @@ from hosts import edge, web
 from hosts.plan import FleetPlan
 from slipway.build.runtime import install
 from slipway.settings import BadInput, Runtime, SlipwayError
+from tests.ports import free_port
 from tests.unit.hosts.aws import on_aws
-from tests.unit.hosts.live import free_port, haproxy, moved
+from tests.unit.hosts.live import haproxy, moved
 
 PRIVATE = ["/ready", "/metrics"]
 BUN = """

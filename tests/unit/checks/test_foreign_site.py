@@ -21,9 +21,10 @@ from slipway.reports import Reports
 from slipway.settings import load_app
 from tests.fleet.checks.harness import CHECKS, Found
 from tests.forked import forked_pytest
+from tests.ports import free_port
 from tests.unit.checks.standin import PLACE
 from tests.unit.hosts.conftest import SECRETS, plan
-from tests.unit.hosts.live import free_port, haproxy, moved
+from tests.unit.hosts.live import haproxy, moved
 
 __all__ = ["plan"]
 

@@ -16,7 +16,8 @@ from slipway.fleet.fleet import Fleet, FleetError, FleetHost
 from slipway.fleet.open_bucket import open_bucket
 from slipway.settings import BadInput, Bucket as BucketOutput, Host, Outputs, SecretStore
 from slipway.storage.bucket import Bucket
-from tests.s3 import S3, free_port
+from tests.ports import free_port
+from tests.s3 import S3
 from tests.sshd import Sshd
 
 

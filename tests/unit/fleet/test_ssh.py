@@ -13,7 +13,7 @@ import pytest
 
 from slipway.fleet.ssh import Connection, HostDown, HostLost, HostTimeout
 from slipway.fleet.ssh_config import control_socket
-from tests.s3 import free_port
+from tests.ports import free_port
 from tests.sshd import Sshd
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import shutil
 import socket
@@ -12,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,6 @@ HANG_SECONDS = 6
 SLOW_CHECK = "/slow-ready"
 SLOW_SECONDS = 2.5
 """Longer than HAProxy's checks may take by themselves, which is their interval."""
-
-
-def free_port() -> int:
-    """Below the range of the kernel's own source ports: one of those may be gone before it is used."""
-    while True:
-        port = random.randrange(12_000, 30_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 class Server(ThreadingHTTPServer):

@@ -26,8 +26,9 @@ from hosts.inventory.expected import set_ups
 from hosts.plan import Acme, FleetPlan
 from slipway.platforms.authority import make_account_key, thumbprint
 from tests.pebble import client, pebble
+from tests.ports import free_port
 from tests.unit.hosts.conftest import haproxy_refuses
-from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import app_on, haproxy, moved
 
 TOKEN = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 NAME = "localhost"

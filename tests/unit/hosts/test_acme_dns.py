@@ -19,7 +19,7 @@ from hosts.inventory.expected import set_ups
 from hosts.plan import FleetPlan
 from tests.cloudflare_dns import Cloudflare, Zone, cloudflare
 from tests.pebble import client, pebble
-from tests.unit.hosts.live import free_port
+from tests.ports import free_port
 from tests.unit.hosts.test_acme import Edge, running, with_acme
 
 NAMES = ("app.example.com", "*.app.example.com")

@@ -16,8 +16,9 @@ import pytest
 
 from hosts import edge
 from hosts.plan import FleetPlan
+from tests.ports import free_port
 from tests.unit.hosts.conftest import haproxy_refuses
-from tests.unit.hosts.live import Echo, Unready, app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import Echo, Unready, app_on, haproxy, moved
 
 LIMITS = {"requests_per_minute": 40, "connections_per_ip": 5, "body_bytes": 100_000}
 KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}

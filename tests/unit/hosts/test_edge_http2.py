@@ -20,7 +20,8 @@ import pytest
 
 from hosts import edge
 from hosts.plan import FleetPlan
-from tests.unit.hosts.live import app_on, free_port, haproxy, haproxy_program, moved
+from tests.ports import free_port
+from tests.unit.hosts.live import app_on, haproxy, haproxy_program, moved
 
 BODY_BYTES = 100_000
 SETTINGS, GOAWAY = 4, 7

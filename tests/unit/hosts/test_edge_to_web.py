@@ -19,8 +19,9 @@ from hosts.firewall import rules
 from hosts.inventory.expected import set_ups
 from hosts.plan import FleetPlan
 from hosts.set_up import _waves  # pyright: ignore[reportPrivateUsage]
+from tests.ports import free_port
 from tests.unit.hosts.conftest import split
-from tests.unit.hosts.live import Echo, Server, free_port, haproxy, moved
+from tests.unit.hosts.live import Echo, Server, haproxy, moved
 
 KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}
 

@@ -19,7 +19,8 @@ import pytest
 
 from hosts import edge, web
 from hosts.plan import FleetPlan
-from tests.unit.hosts.live import free_port, haproxy, moved
+from tests.ports import free_port
+from tests.unit.hosts.live import haproxy, moved
 
 ROUNDS = 20
 

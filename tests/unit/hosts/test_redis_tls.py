@@ -22,7 +22,8 @@ from hosts.inventory.expected import set_ups
 from hosts.plan import FleetPlan
 from slipway.platforms.authority import Authority, ensure_leaf_pem, make_authority
 from slipway.settings.outputs import Redis
-from tests.s3 import free_port, wait_for_port
+from tests.ports import free_port
+from tests.s3 import wait_for_port
 from tests.unit.hosts.conftest import split
 
 SERVERS = {"web1": "web", "web2": "web", "worker1": "worker"}

@@ -20,9 +20,10 @@ from hosts.haproxy import MAX_CONNECTIONS
 from hosts.inventory.expected import set_ups
 from hosts.plan import FleetPlan
 from hosts.run import dry_run
+from tests.ports import free_port
 from tests.unit.hosts.conftest import haproxy_refuses, split
 from tests.unit.hosts.dry import operations, placed
-from tests.unit.hosts.live import Echo, app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import Echo, app_on, haproxy, moved
 
 SPLITS = {
     "one": {"one": "edge+web+worker+data"},

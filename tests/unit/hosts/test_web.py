@@ -16,6 +16,7 @@ import pytest
 from hosts import web
 from hosts.agent.observe import waits
 from hosts.plan import FleetPlan
+from tests.ports import free_port
 from tests.unit.hosts.live import (
     HANG_SECONDS,
     HANGS,
@@ -23,7 +24,6 @@ from tests.unit.hosts.live import (
     SLOW_CHECK,
     SLOW_SECONDS,
     app_on,
-    free_port,
     haproxy,
     moved,
 )

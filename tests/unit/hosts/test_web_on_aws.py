@@ -17,9 +17,10 @@ from hosts.agent import haproxy as agent
 from hosts.agent.host import Paths
 from hosts.agent.state import State
 from hosts.plan import FleetPlan, LoadBalancer
+from tests.ports import free_port
 from tests.unit.hosts.aws import CIDR, on_aws
 from tests.unit.hosts.conftest import SECRETS
-from tests.unit.hosts.live import app_on, free_port, haproxy, moved
+from tests.unit.hosts.live import app_on, haproxy, moved
 
 SITE = "board.example.com"
 Serve = Callable[..., Any]

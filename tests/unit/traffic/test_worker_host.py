@@ -15,7 +15,7 @@ import pytest
 
 from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.processes import WorkerHost, worker_host
-from tests.s3 import free_port
+from tests.ports import free_port
 from tests.sshd import Sshd, find_sshd, serve
 
 

@@ -18,7 +18,7 @@ from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
 from slipway.secrets.store import ensure_random
 from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Stack
-from tests.s3 import free_port
+from tests.ports import free_port
 from tests.unit.platforms.local.conftest import Fake
 
 NETWORK = IPv4Network("172.28.5.0/24")

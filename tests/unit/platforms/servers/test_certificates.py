@@ -17,7 +17,8 @@ from slipway.secrets.signing import signers_file
 from slipway.secrets.store import ensure_random
 from slipway.settings import BadInput, Project
 from slipway.settings.stack import Acme
-from tests.unit.hosts.live import free_port, haproxy
+from tests.ports import free_port
+from tests.unit.hosts.live import haproxy
 from tests.unit.platforms.servers.conftest import Memory
 
 NAMES = ["board.example", "uploads.board.example"]

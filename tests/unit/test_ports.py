@@ -1,0 +1,28 @@
+"""A drawn port: nobody else draws it, and a server can have it."""
+
+import socket
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from tests.ports import free_port
+
+TAKE = "import socket, sys; socket.socket().bind(('127.0.0.1', int(sys.argv[1])))"
+
+
+def test_another_process_does_not_get_it_before_its_server_starts():
+    port = free_port()
+    other = subprocess.run(
+        [sys.executable, "-c", TAKE, str(port)], capture_output=True, text=True, check=False
+    )
+    assert "Address already in use" in other.stderr
+
+
+def test_nothing_answers_on_it_until_a_server_takes_it():
+    port = free_port()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+    with HTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler):
+        socket.create_connection(("127.0.0.1", port), 5).close()
