@@ -97,8 +97,11 @@ class Connection:
         except TimedOut:
             return False
 
-    def open(self) -> None:
-        """Open the kept connection unless it is open. Raises HostDown with the reason."""
+    def open(self, patience: float = 0) -> None:
+        """Open the kept connection unless it is open. Raises HostDown with the reason.
+
+        What a host shows while it starts is met with three attempts, and with more for `patience` seconds.
+        """
         with self._opening:
             if self.is_open():
                 return
@@ -106,12 +109,14 @@ class Connection:
                 Retrying,
                 retry_if_exception,
                 stop_after_attempt,
+                stop_after_delay,
+                stop_all,
                 wait_exponential,
             )
 
             for attempt in Retrying(
                 retry=retry_if_exception(lambda e: isinstance(e, HostDown) and e.kind in PASSING),
-                stop=stop_after_attempt(ATTEMPTS),
+                stop=stop_all(stop_after_attempt(ATTEMPTS), stop_after_delay(patience)),
                 wait=wait_exponential(multiplier=0.3, max=2),
                 reraise=True,
             ):

@@ -23,6 +23,10 @@ DOING: Mapping[Task, str] = {
 }
 
 
+RESTART_SECONDS = 30.0
+"""A host that has just gone down may be restarting; this is the time for that."""
+
+
 @dataclass(frozen=True)
 class Settled:
     """What became of the hosts. By name: what those say that did all they had to, and why others did not."""
@@ -86,6 +90,7 @@ def ask_views(
 def _bring(rollout: Rollout, host: FleetHost, goal: Goal, target: Shipment | None) -> HostView:
     done: list[Task] = []
     retired = False
+    host.connection.open(RESTART_SECONDS)
     while True:
         seen = view(host.agent.status(order=rollout.next_order()))
         task = next_task(goal, seen, done)

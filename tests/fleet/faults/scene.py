@@ -88,13 +88,13 @@ def _prepare(site: Site, cell: Cell) -> list[str]:
     if not cell.moment.needs:
         return args
     slipway(site.root, "resume")
+    good = [each["number"] for each in slipway(site.root, "history", "--json").json if _was_good(each)]
     if cell.moment.needs == "warm":
-        if not _is_warm(site):
+        if not _is_warm(site, good):
             site.change("to be rolled back")
             site.release()
         return args
     held = {release for release, _ in _slots(site, "active") | _slots(site, "idle")}
-    good = [each["number"] for each in slipway(site.root, "history", "--json").json if _was_good(each)]
     cold = [number for number in good if number not in held]
     while not cold:
         oldest = site.live()
@@ -111,9 +111,10 @@ def _slots(site: Site, slot: str) -> set[tuple[int, str]]:
     return {(host[slot]["release"], host[slot]["state"]) if host[slot] else (0, "") for host in hosts}
 
 
-def _is_warm(site: Site) -> bool:
+def _is_warm(site: Site, good: list[int]) -> bool:
+    """Do all hosts keep one of the `good` releases warm?"""
     idle = _slots(site, "idle")
-    return len(idle) == 1 and all(state == "warm" for _, state in idle)
+    return len(idle) == 1 and all(state == "warm" and release in good for release, state in idle)
 
 
 def _was_good(release: dict[str, Any]) -> bool:

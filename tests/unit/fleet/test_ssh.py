@@ -14,7 +14,7 @@ import pytest
 from slipway.fleet.ssh import Connection, HostDown, HostLost, HostTimeout
 from slipway.fleet.ssh_config import control_socket
 from tests.ports import free_port
-from tests.sshd import Sshd
+from tests.sshd import Sshd, find_sshd
 
 
 def master_pid(connection: Connection) -> int:
@@ -120,6 +120,26 @@ def test_a_host_that_is_down_is_refused(sshd: Sshd) -> None:
     with pytest.raises(HostDown, match="web1: connection refused") as caught:
         Connection("web1", config).run(["true"])
     assert caught.value.kind == "refused"
+
+
+def test_a_host_that_restarts_is_waited_for(sshd: Sshd, tmp_path: Path) -> None:
+    port = free_port()
+    web1 = Connection("web1", sshd.config(sshd.host(ssh_port=port)))
+    config = tmp_path / "sshd_config"
+    config.write_text((sshd.folder / "sshd_config").read_text().replace(f":{sshd.port}\n", f":{port}\n"))
+    started: list[subprocess.Popen[bytes]] = []
+    argv = [find_sshd() or "", "-D", "-f", str(config)]
+    timer = threading.Timer(3, lambda: started.append(subprocess.Popen(argv)))
+    timer.start()
+    try:
+        with pytest.raises(HostDown):
+            web1.open()
+        web1.open(patience=60)
+        assert web1.run(["echo", "up again"]).stdout == "up again\n"
+    finally:
+        timer.join()
+        started[0].terminate()
+        started[0].wait(60)
 
 
 def test_a_host_with_another_key_is_not_spoken_to(sshd: Sshd, tmp_path: Path) -> None:

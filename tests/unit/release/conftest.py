@@ -175,12 +175,15 @@ class World:
 
         def refreshed() -> None:
             refresh()
+            put()
+
+        def put() -> None:
             for host in self.fleet.hosts:
                 host.agent = self._agent(host.name)
+                host.connection.open = lambda patience=0: None
 
         self.fleet.refresh = refreshed
-        for host in self.fleet.hosts:
-            host.agent = self._agent(host.name)
+        put()
 
     def holds(self, host: str, live: int | None, other: int | None = None, state: SlotState = "warm") -> None:
         """Have `host` serve `live` in blue, and hold `other` in green."""
