@@ -29,6 +29,8 @@ POST = (
 KINDS = {"health": "/health", "page": "/page", "post": "/take"}
 GOALS = {"web": ("haproxy", 0.85), "whole": ("haproxy2", 0.8)}
 """By way of ours, the plain proxies with as many tiers, and the least part of what they do."""
+SAME_DUTIES = ("nginx-edge", "caddy-edge")
+"""Ways of one tier that do what the edge does."""
 SATURATED = 0.7
 MORE_P99 = 0.001
 """Seconds that the whole path may add to the app's own p99 at half load."""
@@ -90,6 +92,14 @@ def main() -> None:
         record(f"path.{ours}.ratio.cpu", by_cpu, "ratio", f"{how}; plain/ours, of all tiers and the app")
         # On a busy machine, processor time is what can be compared.
         met.append(max(by_cpu, rates[ours]["health"] / rates[plain]["health"]) >= least)
+    logs = used["whole"] / used["unlogged"]
+    record(
+        "path.whole.ratio.unlogged", logs, "ratio", f"{how}; of processor time, with and without log lines"
+    )
+    for other in set(SAME_DUTIES) & rates.keys():
+        ratio = rates["edge"]["health"] / rates[other]["health"]
+        record(f"path.edge.ratio.{other}", ratio, "ratio", f"{how}; requests to /health, edge/{other}")
+        met.append(ratio >= 1)
     sys.exit(0 if all(met) else 1)
 
 

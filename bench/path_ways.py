@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -63,6 +64,72 @@ http://:{port} {{
     reverse_proxy 127.0.0.1:{next}
 }}
 """
+NGINX_AS_EDGE = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes auto;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 8000; }}
+http {{
+  log_format line escape=json '{{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method",'
+    '"path":"$uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,"id":"$request_id"}}';
+  access_log syslog:server=127.0.0.1:{log} line; client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+  scgi_temp_path {folder}/s;
+  limit_req_zone $binary_remote_addr zone=requests:10m rate=1000000r/s;
+  limit_conn_zone $binary_remote_addr zone=connections:10m;
+  upstream next {{ hash $cookie_route consistent; server 127.0.0.1:{next}; keepalive 64; }}
+  map $http_upgrade $said {{ default upgrade; '' ''; }}
+  server {{
+    listen 127.0.0.1:{port} ssl backlog=4096; keepalive_requests 10000000; client_max_body_size 1m;
+    ssl_certificate {pem}; ssl_certificate_key {pem}; ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:tls:10m;
+    limit_req zone=requests burst=1000000 nodelay; limit_conn connections 60000;
+    location / {{
+      proxy_pass http://next; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $said;
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto https; proxy_set_header X-Request-Id $request_id;
+      add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+      add_header X-Content-Type-Options nosniff always; add_header X-Frame-Options DENY always;
+      add_header Referrer-Policy strict-origin-when-cross-origin always;
+      add_header X-Request-Id $request_id always; add_header Set-Cookie "route=1; Secure; HttpOnly; Path=/";
+    }}
+  }}
+}}
+"""
+"""nginx with the edge's duties: TLS, limits for an address, sticky cookie, headers, a log line by syslog."""
+CADDY_AS_EDGE = """
+{{
+    admin off
+    auto_https off
+}}
+https://localhost:{port} {{
+    bind 127.0.0.1
+    tls {pem} {pem}
+    log {{
+        output net udp/127.0.0.1:{log}
+        format json
+    }}
+    header {{
+        Strict-Transport-Security "max-age=31536000; includeSubDomains"
+        X-Content-Type-Options nosniff
+        X-Frame-Options DENY
+        Referrer-Policy strict-origin-when-cross-origin
+    }}
+    request_body {{
+        max_size 1MB
+    }}
+    reverse_proxy 127.0.0.1:{next} {{
+        lb_policy cookie
+    }}
+}}
+"""
+"""Caddy with the edge's duties but for the limits of an address, which its package does not have."""
+
+OTHERS = {"nginx": NGINX, "caddy": CADDY, "nginx-edge": NGINX_AS_EDGE, "caddy-edge": CADDY_AS_EDGE}
+"""The configurations of tiers that are not HAProxy, by the tier's name."""
+OURS = {"edge": "edge", "web": "web", "edge-unlogged": "edge", "web-unlogged": "web"}
+"""Tiers of slipway, and the host whose configuration each has; unlogged: without a line for each request."""
+WITH_TLS = {"edge", "edge-unlogged", "haproxy-tls", "nginx-edge", "caddy-edge"}
 
 
 @dataclass(frozen=True)
@@ -88,8 +155,12 @@ def ways() -> dict[str, tuple[str, ...]]:
         "web": ("web",),
         "haproxy2": ("haproxy-tls", "haproxy"),
         "whole": ("edge", "web"),
+        "unlogged": ("edge-unlogged", "web-unlogged"),
+        "edge": ("edge",),
+        "nginx-edge": ("nginx-edge",),
+        "caddy-edge": ("caddy-edge",),
     }
-    return {name: tiers for name, tiers in known.items() if name not in ("nginx", "caddy") or _found(name)}
+    return {name: tiers for name, tiers in known.items() if all(_found(_program(tier)) for tier in tiers)}
 
 
 @contextmanager
@@ -106,8 +177,8 @@ def way(tiers: Sequence[str], folder: Path) -> Generator[Way]:
             own.mkdir()
             port, command = _tier(tier, port, own, plan, log.getsockname()[1])
             pids[tier] = stack.enter_context(_run(command, port))
-        tls = bool(tiers) and tiers[0] in ("edge", "haproxy-tls")
-        if {"edge", "web"} & {*tiers}:
+        tls = bool(tiers) and tiers[0] in WITH_TLS
+        if set(OURS) & {*tiers}:
             time.sleep(2.5)  # until their health checks have passed
         yield Way(port, tls, pids)
 
@@ -127,21 +198,22 @@ def _plan(folder: Path) -> FleetPlan:
 def _tier(tier: str, behind: int, folder: Path, plan: FleetPlan, log: int) -> tuple[int, list[str]]:
     """The port and command of a tier before the port `behind`, which logs to the port `log`."""
     port = free_port()
-    names = {"port": port, "next": behind, "folder": folder}
     config = folder / "config"
-    if tier == "nginx":
-        config.write_text(NGINX.format(**names))
-        return port, ["nginx", "-c", str(config)]
-    if tier == "caddy":
-        config.write_text(CADDY.format(**names))
-        return port, ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
-    if tier in ("web", "edge"):
-        config.write_text(
-            _ours(tier, port, behind, folder, plan).replace("log 127.0.0.1:9 ", f"log 127.0.0.1:{log} ")
-        )
+    if tier in OTHERS:
+        names = {"port": port, "next": behind, "folder": folder, "log": log, "pem": plan.site_pem}
+        config.write_text(OTHERS[tier].format(**names))
+        arguments = ("-c",) if _program(tier) == "nginx" else ("run", "--adapter", "caddyfile", "--config")
+        return port, [_program(tier), *arguments, str(config)]
+    if tier in OURS:
+        text = _ours(OURS[tier], port, behind, folder, plan)
+        if tier == OURS[tier]:
+            text = text.replace("log 127.0.0.1:9 ", f"log 127.0.0.1:{log} ")
+        else:
+            text = re.sub(r"^ *log (127\.0\.0\.1:9|global).*\n", "", text, flags=re.MULTILINE)
+        config.write_text(text)
     else:
         tls = f" ssl crt {plan.site_pem}" if tier == "haproxy-tls" else ""
-        config.write_text(HAPROXY.format(**names, tls=tls))
+        config.write_text(HAPROXY.format(port=port, next=behind, tls=tls))
     return port, ["haproxy", "-db", "-f", str(config)]
 
 
@@ -156,6 +228,10 @@ def _ours(tier: str, port: int, behind: int, folder: Path, plan: FleetPlan) -> s
     ports |= {":8080": port, "127.0.0.1:8081": free_port()}
     ports |= {f"127.0.0.1:{BLUE_PORT + 1}": behind, f"127.0.0.1:{GREEN_PORT + 1}": free_port()}
     return moved(web.configuration(plan), folder, ports)
+
+
+def _program(tier: str) -> str:
+    return tier.partition("-")[0] if tier in OTHERS else "haproxy"
 
 
 def _found(program: str) -> str | None:
