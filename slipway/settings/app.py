@@ -253,7 +253,11 @@ class Step(Setting):
 
 
 class Smoke(Setting):
-    """Steps against the candidate release: sign in, one read, one write (S2)."""
+    """Steps against the candidate release: sign in, one read, one write (S2).
+
+    They carry `X-Load-Test: verified`, as load tests do behind the edge: all web hosts are tried as the same
+    user, many of them at once, and an app that limits users by itself should let those requests pass.
+    """
 
     steps: list[Step] = Field(default_factory=list)
     """Run in this order on every web host."""

@@ -18,6 +18,14 @@ class App(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     accept = True
     addresses: ClassVar[set[str]] = set()
+    limited: ClassVar[list[str]] = []
+    """Requests that an app with limits of its own would count."""
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        if parsed and self.headers["X-Load-Test"] != "verified":
+            App.limited.append(self.path)
+        return parsed
 
     def setup(self) -> None:
         App.addresses.add(self.client_address[0])
@@ -63,6 +71,7 @@ def host(world: World) -> Iterator[World]:
     world.put("green", "booted", 2, web=WEB)
     App.accept = True
     App.addresses.clear()
+    App.limited.clear()
     yield world
     server.shutdown()
 
@@ -127,6 +136,12 @@ def test_each_release_is_tried_from_an_address_of_its_own_so_that_the_apps_limit
     assert first.startswith("127.")
     assert second.startswith("127.")
     assert "127.0.0.1" not in (first, second), "the address of the agent's probes"
+
+
+def test_hosts_that_are_tried_at_once_as_one_user_are_exempt_from_the_apps_limits(host: World):
+    """With 16 web hosts, an app that allows an account ten attempts and 100 requests a minute refused."""
+    ask(host, SIGN_IN, READ, websocket={"path": "/ws"})
+    assert App.limited == []
 
 
 def test_a_refused_handshake_fails(host: World):
