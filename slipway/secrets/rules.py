@@ -40,14 +40,22 @@ class Rules:
 
     def find(self, text: bytes) -> Iterator[tuple[int, str]]:
         """Offset and kind of each key in `text`."""
-        found: set[tuple[int, str]] = set()
+        for rule, spans in self._around_words(text).items():
+            for begin, end in spans:
+                for match in rule.regex.finditer(text, begin, end):
+                    if _is_real(rule, match[match.lastindex or 0]):
+                        yield match.start(match.lastindex or 0), rule.id
+
+    def _around_words(self, text: bytes) -> dict[Rule, list[list[int]]]:
+        """Where each kind may be: begin and end of spans that do not overlap."""
+        spans: dict[Rule, list[list[int]]] = {}
         for word, at, _ in self.automaton.find_matches_as_indexes(text.lower(), overlapping=True):
-            rule = self.by_word[word]
-            for match in rule.regex.finditer(text, max(0, at - BEFORE), at + AFTER):
-                place = (match.start(match.lastindex or 0), rule.id)
-                if place not in found and _is_real(rule, match[match.lastindex or 0]):
-                    found.add(place)
-                    yield place
+            own = spans.setdefault(self.by_word[word], [])
+            if own and at - BEFORE <= own[-1][1]:
+                own[-1][1] = at + AFTER
+            else:
+                own.append([max(0, at - BEFORE), at + AFTER])
+        return spans
 
 
 @lru_cache(maxsize=1)

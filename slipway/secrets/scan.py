@@ -3,6 +3,7 @@ kinds, and `.env` files with values."""
 
 import fnmatch
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,13 +65,22 @@ def scan(
     leaks: set[Leak] = set()
     for file in files:
         path = root / file
-        if path.is_symlink() or not path.is_file() or path.stat().st_size == 0:
+        if not _has_content(path):
             continue
         known = not allowed(file)
         leaks.update(_found(file, path, stored, values, known=known, seen=seen))
         if known and _is_env_file(path.name):
             leaks.update(_env_values(file, path, app))
     return sorted(leaks)
+
+
+def _has_content(path: Path) -> bool:
+    """Is it a file, no link, of more than no byte?"""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _values(secrets: Mapping[str, str]) -> dict[bytes, str]:
@@ -92,11 +102,13 @@ def _found(
     known: bool,
     seen: Callable[[int], None],
 ) -> Iterator[Leak]:
-    lines, begin, kept = 1, 0, b""
-    with path.open("rb") as opened:
+    lines, text = 1, b""
+    with path.open("rb", buffering=0) as opened:
         while chunk := opened.read(CHUNK):
-            known = known and not (begin == 0 and b"\0" in chunk[:HEAD])
-            text = kept + chunk
+            known = known and not (not text and b"\0" in chunk[:HEAD])
+            # A chunk begins with the end of the one before: a secret may lie across the two.
+            lines += text.count(b"\n", 0, max(0, len(text) - OVERLAP))
+            text = text[-OVERLAP:] + chunk if text else chunk
             places = [
                 (at, f"the value of {values[which]}")
                 for which, at, _ in (stored.find_matches_as_indexes(text) if stored else ())
@@ -106,9 +118,6 @@ def _found(
             for at, what in places:
                 if not (what.startswith("a key") and PRAGMAS.search(_line_of(text, at))):
                     yield Leak(file, lines + text.count(b"\n", 0, at), what)
-            # The next chunk begins with the end of this one: a secret may lie across the two.
-            lines += text.count(b"\n", 0, max(0, len(text) - OVERLAP))
-            begin, kept = begin + len(chunk), text[-OVERLAP:]
             seen(len(chunk))
 
 
