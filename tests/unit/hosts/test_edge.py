@@ -63,6 +63,25 @@ def test_haproxy_takes_the_configuration_with_and_without_uploads(plan: FleetPla
         assert haproxy_refuses(tmp_path, moved(edge.configuration(each), tmp_path, {})) == ""
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_that_comes_back_resumes_its_tls_session(site: httpx.Client, version: ssl.TLSVersion):
+    """From the edge's memory: it gives no tickets that only a key of its own would open."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+
+    def visit(session: ssl.SSLSession | None) -> tuple[bool | None, ssl.SSLSession | None]:
+        raw = socket.create_connection(("127.0.0.1", site.base_url.port or 443), 30)
+        with context.wrap_socket(raw, session=session) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while connection.recv(65_536):
+                pass
+            return connection.session_reused, connection.session
+
+    reused, session = visit(None)
+    assert (reused, visit(session)[0]) == (False, True)
+
+
 def test_forwarded_headers_are_ours_whatever_the_client_says(site: httpx.Client):
     forged = {
         "X-Forwarded-For": "6.6.6.6",
