@@ -204,7 +204,8 @@ def destroy(project: Project, progress: Progress) -> None:
         raise BadInput(
             f"{len(protected)} resources are protected, so nothing was deleted",
             details=protected,
-            remedy="take the protection away in an update of its own (slipway:aws.protect: false) first",
+            remedy="if all of it shall go, take the protection away first: "
+            f"pulumi state unprotect --all --yes --stack {project.stack.name}",
         )
     with progress.phase("destroy"), explained("the deletion"):
         stack.destroy(refresh=True, on_event=Show(progress), color="never")

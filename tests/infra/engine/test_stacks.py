@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +94,12 @@ def test_up_makes_the_recorded_graph_and_again_nothing(engine: Engine, graphs: d
     assert plain == []
 
     if engine.project.stack.aws and engine.project.stack.aws.protect:
-        with pytest.raises(BadInput, match="are protected, so nothing was deleted"):
+        with pytest.raises(BadInput, match="are protected, so nothing was deleted") as refused:
             destroy(engine.project, Silent())
         assert engine.done() == []
-        return
+        unprotect = ["pulumi", "state", "unprotect", "--all", "--yes", "--stack", engine.project.stack.name]
+        assert " ".join(unprotect) in refused.value.remedy
+        subprocess.run(unprotect, cwd=engine.project.root, check=True)
     destroy(engine.project, Silent())
     assert sorted(engine.done()) == [("delete", urn) for urn in custom(recorded)]
     assert engine.resources() == []
