@@ -127,8 +127,9 @@ https://localhost:{port} {{
 
 OTHERS = {"nginx": NGINX, "caddy": CADDY, "nginx-edge": NGINX_AS_EDGE, "caddy-edge": CADDY_AS_EDGE}
 """The configurations of tiers that are not HAProxy, by the tier's name."""
-OURS = {"edge": "edge", "web": "web", "edge-unlogged": "edge", "web-unlogged": "web"}
-"""Tiers of slipway, and the host whose configuration each has; unlogged: without a line for each request."""
+UNLOGGED = "-unlogged"
+OURS = {"edge", "web", f"edge{UNLOGGED}", f"web{UNLOGGED}"}
+"""Tiers of slipway: a host's configuration; unlogged: without a line for each request."""
 WITH_TLS = {"edge", "edge-unlogged", "haproxy-tls", "nginx-edge", "caddy-edge"}
 
 
@@ -178,7 +179,7 @@ def way(tiers: Sequence[str], folder: Path) -> Generator[Way]:
             port, command = _tier(tier, port, own, plan, log.getsockname()[1])
             pids[tier] = stack.enter_context(_run(command, port))
         tls = bool(tiers) and tiers[0] in WITH_TLS
-        if set(OURS) & {*tiers}:
+        if OURS & {*tiers}:
             time.sleep(2.5)  # until their health checks have passed
         yield Way(port, tls, pids)
 
@@ -205,11 +206,10 @@ def _tier(tier: str, behind: int, folder: Path, plan: FleetPlan, log: int) -> tu
         arguments = ("-c",) if _program(tier) == "nginx" else ("run", "--adapter", "caddyfile", "--config")
         return port, [_program(tier), *arguments, str(config)]
     if tier in OURS:
-        text = _ours(OURS[tier], port, behind, folder, plan)
-        if tier == OURS[tier]:
-            text = text.replace("log 127.0.0.1:9 ", f"log 127.0.0.1:{log} ")
-        else:
-            text = re.sub(r"^ *log (127\.0\.0\.1:9|global).*\n", "", text, flags=re.MULTILINE)
+        text = _ours(tier.removesuffix(UNLOGGED), port, behind, folder, plan)
+        text = text.replace("log 127.0.0.1:9 ", f"log 127.0.0.1:{log} ")
+        if tier.endswith(UNLOGGED):
+            text = re.sub(r"^ *log (127\.0\.0\.1|global).*\n", "", text, flags=re.MULTILINE)
         config.write_text(text)
     else:
         tls = f" ssl crt {plan.site_pem}" if tier == "haproxy-tls" else ""

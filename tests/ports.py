@@ -20,9 +20,8 @@ def free_port() -> int:
     while True:
         port, holder = random.randrange(12_000, 30_000), socket.socket()
         with suppress(OSError):
-            holder.bind(
-                ("127.0.0.1", port)
-            )  # fails beside any other socket: this one has not said REUSEADDR yet
+            # SO_REUSEADDR comes after it: with it, this would also succeed beside another holder.
+            holder.bind(("127.0.0.1", port))
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _held.append(holder)
             return port

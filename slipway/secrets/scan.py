@@ -78,7 +78,7 @@ def _has_content(path: Path) -> bool:
     """Is it a file, no link, of more than no byte?"""
     try:
         found = path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
@@ -108,7 +108,7 @@ def _found(
             known = known and not (not text and b"\0" in chunk[:HEAD])
             # A chunk begins with the end of the one before: a secret may lie across the two.
             lines += text.count(b"\n", 0, max(0, len(text) - OVERLAP))
-            text = text[-OVERLAP:] + chunk if text else chunk
+            text = text[-OVERLAP:] + chunk
             places = [
                 (at, f"the value of {values[which]}")
                 for which, at, _ in (stored.find_matches_as_indexes(text) if stored else ())

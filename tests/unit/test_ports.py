@@ -1,4 +1,4 @@
-"""A drawn port: nobody else draws it, and a server can have it."""
+"""A free port is given to one test only, and the server of that test can bind it."""
 
 import socket
 import subprocess

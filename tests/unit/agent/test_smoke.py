@@ -19,7 +19,7 @@ class App(http.server.BaseHTTPRequestHandler):
     accept = True
     addresses: ClassVar[set[str]] = set()
     limited: ClassVar[list[str]] = []
-    """Requests that an app with limits of its own would count."""
+    """Paths of requests that did not say that the edge vouches for them."""
 
     def parse_request(self) -> bool:
         parsed = super().parse_request()

@@ -65,7 +65,7 @@ def test_haproxy_takes_the_configuration_with_and_without_uploads(plan: FleetPla
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_client_that_comes_back_resumes_its_tls_session(site: httpx.Client, version: ssl.TLSVersion):
-    """From the edge's memory: it gives no tickets that only a key of its own would open."""
+    """The edge keeps sessions in its memory: `no-tls-tickets` must not cost each visit a full handshake."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = context.maximum_version = version
