@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ class LittleSite:
     """Where `/moved` sends clients."""
     seen: list[Seen] = field(default_factory=list[Seen])
     opened: list[float] = field(default_factory=list[float])
+    sent: Counter[str] = field(default_factory=Counter[str])
+    """How many messages of each type the sockets were sent."""
     port: int = 0
     _sockets: set[web.WebSocketResponse] = field(default_factory=set[web.WebSocketResponse])
 
@@ -111,6 +114,7 @@ class LittleSite:
         if not self.deaf:
             for each in list(self._sockets):
                 await each.send_str(json.dumps({"type": "CREATED", "title": title}))
+                self.sent["CREATED"] += 1
         return web.json_response({"id": "7", "title": title}, status=201)
 
     async def _remove(self, _: web.Request) -> web.Response:
@@ -129,6 +133,7 @@ class LittleSite:
                 await socket.send_str('{"type":"AUTHENTICATED"}')
             elif not self.mute:
                 await socket.send_str(json.dumps({"type": "PONG", "n": said["n"]}))
+                self.sent["PONG"] += 1
                 await self._leave(request, socket)
         self._sockets.discard(socket)
         return socket
