@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
+from tests.ports import free_port
+
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 SOA, TXT = 6, 16
 
@@ -57,7 +59,8 @@ def cloudflare(folder: Path, zone: Zone, address: str = "127.0.0.1") -> Generato
     authority.issue_cert(address).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     with (
         _Server((address, 0), zone, context) as api,
-        _Names((address, 0), _Datagram) as names,
+        # One number for both: one that the kernel gives to the first may be taken for the second.
+        _Names((address, free_port()), _Datagram) as names,
         _TcpNames(names.server_address, _Stream) as by_tcp,
     ):
         names.zone = by_tcp.zone = zone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import socket
 import subprocess
 import time
 from collections.abc import Generator
@@ -16,6 +15,7 @@ from slipway.adopt.recipe import recipes
 from slipway.adopt.write import TEMPLATES
 from slipway.build.runtime import install
 from slipway.settings import Runtime
+from tests.ports import free_port
 
 INLINE = 'document.title = "réady";\n'
 PAGE = f"""<!doctype html>
@@ -43,9 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Generator[httpx.Client]:
     (root / "serve.ts").write_text((TEMPLATES / "serve.ts").read_text())
     bun = install(Runtime(name="bun", version="1.4.5"))
     assert bun
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     env = {"PATH": str(bun.bin), "HOST": "127.0.0.1", "PORT": str(port)}
     process = subprocess.Popen(["bun", "serve.ts"], cwd=root, env=env, executable=bun.bin / "bun")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:

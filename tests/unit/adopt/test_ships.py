@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from hosts.agent.units import search_path, shell
 from slipway.settings import open_project
+from tests.ports import free_port
 from tests.unit.adopt.repositories import Files, make, package
 from tests.unit.build.conftest import unpack
 
@@ -95,9 +95,7 @@ def slipway(app: Path, *arguments: str) -> None:
 
 def served(slot: Path, command: str, path: str) -> str:
     """The answer of the web command, started as the agent's unit starts it; it ends on its stop signal."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     env = {"PATH": search_path(str(slot)), "HOME": "/nonexistent", "PORT": str(port), "HOST": "127.0.0.1"}
     process = subprocess.Popen(["/bin/sh", "-c", shell(command)], cwd=slot, env=env)
     deadline = time.monotonic() + START_SECONDS

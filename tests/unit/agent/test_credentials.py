@@ -18,6 +18,7 @@ from hosts.agent import credentials, envfile, preview_record, stage
 from hosts.agent.aws import Cloud
 from hosts.agent.json_object import JsonObject
 from tests.fleet.metadata import Metadata
+from tests.ports import free_port
 from tests.unit.agent.conftest import TICKET, WEB, World
 
 APP, HOST = (f"arn:aws:iam::123456789012:role/board-prod-{name}" for name in ("app", "web"))
@@ -56,8 +57,7 @@ def on_aws(world: World, moto: str) -> Generator[World]:
 @pytest.fixture
 def port(on_aws: World, monkeypatch: pytest.MonkeyPatch) -> int:
     """The service runs, on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
+    number = free_port()
     monkeypatch.setattr(credentials, "PORT", number)
     run = threading.Thread(
         target=credentials.command, args=(on_aws.paths, on_aws.host, JsonObject({}, "")), daemon=True

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
 import ssl
 import threading
 import time
@@ -150,15 +148,3 @@ class LittleSite:
                 request.transport.abort()
             case _:
                 pass
-
-
-def port_for_a_master() -> int:
-    """A free port below those that the kernel gives to connections: locust binds it some seconds later."""
-    for port in range(12_000 + os.getpid() % 8_000, 32_000):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no port is free")

@@ -21,7 +21,7 @@ import pytest
 
 from slipway.settings import Load
 from slipway.traffic.results import ExitCode
-from tests.unit.traffic.site import port_for_a_master
+from tests.ports import free_port
 
 LOCUSTFILE = """
 import os
@@ -216,7 +216,7 @@ def test_a_run_that_a_signal_ends_reports_what_it_saw_and_is_no_pass(
 
 
 def test_sigterm_to_the_master_brings_in_what_the_workers_saw_last(site: Site, locust: Locust) -> None:
-    port = str(port_for_a_master())
+    port = str(free_port())
     process = locust.start(
         site.url, "--headless", "-u", "6", "-r", "100", "--processes", "2",
         "--master-bind-port", port, "--master-port", port,
@@ -233,7 +233,7 @@ def test_sigterm_to_the_master_brings_in_what_the_workers_saw_last(site: Site, l
 
 
 def test_a_lost_worker_is_told_and_takes_a_second_of_its_samples_with_it(site: Site, locust: Locust) -> None:
-    port = str(port_for_a_master())
+    port = str(free_port())
     master = locust.start(
         site.url, "--headless", "--master", "--expect-workers", "2", "--master-bind-port", port,
         "-u", "6", "-r", "100", "-t", "10", seconds=8,
@@ -257,7 +257,7 @@ def test_a_lost_worker_is_told_and_takes_a_second_of_its_samples_with_it(site: S
 
 
 def test_a_run_that_never_began_is_reported_as_no_data(site: Site, locust: Locust) -> None:
-    port = str(port_for_a_master())
+    port = str(free_port())
     master = locust.start(
         site.url, "--headless", "--master", "--expect-workers", "1", "--master-bind-port", port,
         "--expect-workers-max-wait", "2",
@@ -284,7 +284,7 @@ def test_a_run_that_is_lost_ends_early_and_says_why(site: Site, locust: Locust) 
 
 
 def test_a_target_that_refuses_everybody_has_an_exit_code_of_its_own(locust: Locust) -> None:
-    url = f"http://127.0.0.1:{port_for_a_master()}"
+    url = f"http://127.0.0.1:{free_port()}"
     process = locust.start(url, "--headless", "-u", "4", "-r", "100", "-t", "4", seconds=1)
     told = ended(process)
     assert process.returncode == ExitCode.REFUSED, told

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from slipway.traffic.target import Target
+from tests.ports import free_port
 from tests.unit.traffic.apps import app
-from tests.unit.traffic.site import LittleSite, port_for_a_master
+from tests.unit.traffic.site import LittleSite
 
 LOCUSTFILE = """
 import json, os, time
@@ -84,7 +85,7 @@ def play(site: LittleSite, folder: Path, processes: int, *, late: float = 0) -> 
     load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
     url = f"http://127.0.0.1:{site.port}"
     target = Target(stack="test", url=url, address=("127.0.0.1", site.port), app=app(load=load))
-    port = str(port_for_a_master())
+    port = str(free_port())
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],

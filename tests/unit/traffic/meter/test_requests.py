@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import ssl
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from aiohttp import web
 
 import slipway.traffic.meter.clients
 from slipway.traffic.meter import Report, measure
+from tests.ports import free_port
 from tests.unit.traffic.meter.site import HEADERS, Site, fine, serving, target_at
 
 
@@ -160,10 +160,7 @@ def test_a_header_cut_in_the_middle_is_lost_even_on_a_kept_connection() -> None:
 
 
 def test_a_port_nobody_listens_on_is_refused_and_no_data_is_a_failure() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    report = measure(target_at(f"http://127.0.0.1:{port}"), 10, 0, 1)
+    report = measure(target_at(f"http://127.0.0.1:{free_port()}"), 10, 0, 1)
     assert kinds(report) == {"refused"}
     assert "no request was answered" in report.failures
 
