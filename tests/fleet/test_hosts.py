@@ -83,6 +83,18 @@ def test_a_change_of_both_proxies_loses_nothing(site: Site):
     during.assert_nothing_lost()
 
 
+def test_a_journal_that_stands_still_for_a_moment_misses_no_request(site: Site):
+    marks = [f"paused-{number:03}" for number in range(100)]
+    site.on("edge", "pkill -STOP -x systemd-journal")
+    try:
+        for mark in marks:
+            site.get("/", headers={"X-Request-Id": mark})
+    finally:
+        site.on("edge", "pkill -CONT -x systemd-journal")
+    log = site.on("edge", "journalctl --sync; journalctl -q -o cat -t haproxy --since -2min")
+    assert [mark for mark in marks if mark not in log] == []
+
+
 def test_data_answers_web_and_worker_only(fleet: Project):
     for port in (5432, 6432, 6379):
         assert reaches(fleet, "web1", "data1", port)

@@ -32,6 +32,9 @@ SYSTEMD = (
     *("--tmpfs", "/run:mode=755", "--tmpfs", "/run/lock:mode=1777", "--tmpfs", "/tmp:exec,mode=1777"),  # noqa: S108
     *("--restart", "unless-stopped", "--stop-timeout", str(STOP_SECONDS), "--shm-size", "256m"),
     *("--log-opt", "max-size=1m", "--sysctl", "net.core.somaxconn=4096"),
+    # How many log lines wait for a busy journal; HAProxy drops what comes next. systemd raises the
+    # kernel's 10 when a machine boots, not in a container.
+    *("--sysctl", "net.unix.max_dgram_qlen=512"),
 )
 
 
