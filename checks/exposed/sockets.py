@@ -60,7 +60,10 @@ def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[we
     try:
         for template in of_app.open:
             client.send(fill_message(template, captures))
-            client.recv()
+            opcode, answer = _frame(client, control=False)
+            assert opcode != websocket.ABNF.OPCODE_CLOSE, (
+                f"the app answered an opening message by closing the socket with {_close_code(answer)}"
+            )
         yield client
     finally:
         client.close()
@@ -114,19 +117,24 @@ def watch_close(client: websocket.WebSocket, began: float, at_most: float) -> Cl
     while (left := began + at_most - time.monotonic()) > 0:
         client.settimeout(left)
         try:
-            opcode, data = _frame(client)
+            opcode, data = _frame(client, control=True)
         except websocket.WebSocketTimeoutException:
             break
         except (websocket.WebSocketConnectionClosedException, OSError):
             return Closed(time.monotonic() - began, 1006)
         if opcode == websocket.ABNF.OPCODE_CLOSE:
-            return Closed(time.monotonic() - began, int.from_bytes(data[:2], "big") or 1005)
+            return Closed(time.monotonic() - began, _close_code(data))
     return Closed(None)
 
 
-def _frame(client: websocket.WebSocket) -> tuple[int, bytes]:
-    """Opcode and content of the next frame, which may be a control frame."""
-    opcode, frame = cast("tuple[int, Any]", cast("Any", client).recv_data_frame(control_frame=True))
+def _close_code(frame: bytes) -> int:
+    """The code in a close frame; 1005: it has none (RFC 6455, 7.4.1)."""
+    return int.from_bytes(frame[:2], "big") or 1005
+
+
+def _frame(client: websocket.WebSocket, *, control: bool) -> tuple[int, bytes]:
+    """Opcode and content of the next frame that is data, a close frame, or with `control` a ping or pong."""
+    opcode, frame = cast("tuple[int, Any]", cast("Any", client).recv_data_frame(control_frame=control))
     return opcode, frame.data if frame else b""
 
 
@@ -157,11 +165,13 @@ def silent_socket(site: Site) -> Closed:
 
 @begun_early
 @idle
-def quiet_socket(site: Site) -> str:
-    """What the echo answers on a socket on which nothing was sent for QUIET_SECONDS; empty: it was closed."""
+def quiet_socket(site: Site) -> Closed:
+    """How a socket ended on which nothing was sent for QUIET_SECONDS. One that is still open has echoed."""
     with opened(site) as client:
         closed = watch_close(client, time.monotonic(), QUIET_SECONDS)
-        return echo(site, client) if closed.after is None else ""
+        if closed.after is None:
+            echo(site, client)
+        return closed
 
 
 def parsed(message: str) -> dict[str, object]:
