@@ -41,7 +41,7 @@ class LittleSite:
     seen: list[Seen] = field(default_factory=list[Seen])
     opened: list[float] = field(default_factory=list[float])
     sent: Counter[str] = field(default_factory=Counter[str])
-    """How many messages of each type the sockets were sent."""
+    """How many messages of each type went to the sockets, counted before each leaves."""
     port: int = 0
     _sockets: set[web.WebSocketResponse] = field(default_factory=set[web.WebSocketResponse])
 
@@ -111,8 +111,8 @@ class LittleSite:
         title = (await request.json())["title"]
         if not self.deaf:
             for each in list(self._sockets):
-                await each.send_str(json.dumps({"type": "CREATED", "title": title}))
                 self.sent["CREATED"] += 1
+                await each.send_str(json.dumps({"type": "CREATED", "title": title}))
         return web.json_response({"id": "7", "title": title}, status=201)
 
     async def _remove(self, _: web.Request) -> web.Response:
@@ -130,8 +130,8 @@ class LittleSite:
                 self._sockets.add(socket)
                 await socket.send_str('{"type":"AUTHENTICATED"}')
             elif not self.mute:
-                await socket.send_str(json.dumps({"type": "PONG", "n": said["n"]}))
                 self.sent["PONG"] += 1
+                await socket.send_str(json.dumps({"type": "PONG", "n": said["n"]}))
                 await self._leave(request, socket)
         self._sockets.discard(socket)
         return socket
