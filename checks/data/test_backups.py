@@ -10,7 +10,7 @@ import pytest
 
 from checks.data.services import database_url
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Host, Hosts, name_of
+from checks.kit.hosts import Host, Hosts, name_of, require_enabled
 from slipway.stack import LiveStack
 
 HOURS = 26
@@ -24,6 +24,8 @@ FULL = 100
 GROWTH = 0.5
 """A database does not double within a day, once it has as many rows as this:"""
 GROWN = 10_000
+AGAIN = 2
+"""So many more backups are made if one lacks rows, before the check says so."""
 PROGRAM = "/usr/local/bin/slipway-backup"
 
 
@@ -54,7 +56,7 @@ def test_the_newest_backup_is_fresh(live: LiveStack, hosts: Hosts) -> None:
 def test_backups_are_made_every_night(live: LiveStack, hosts: Hosts) -> None:
     host = _keeper(live, hosts)
     timer = host.service("slipway-backup.timer")
-    assert timer.is_enabled, f"{timer.name} is not enabled"
+    require_enabled(host, timer.name)
     assert timer.is_running, f"{timer.name} is not active"
     runs = host.service("slipway-backup.service").systemd_properties.get("ExecStart", "")
     assert f"argv[]={PROGRAM} daily ;" in runs, f"it runs {runs or 'nothing'}"
@@ -103,27 +105,15 @@ def test_a_new_backup_has_every_row(live: LiveStack, hosts: Hosts, pytestconfig:
     size = float(_psql(host, "postgres", f"SELECT pg_database_size('{database}')"))
     if size > NEW_BYTES and not pytestconfig.getoption("--invasive"):
         not_evaluated(f"the database has {size / 1e9:.1f} GB: --invasive makes a backup of it")
-    before = _rows(host, database)
-    made = host.run(f"{PROGRAM} check-{secrets.token_hex(4)}")
-    assert made.rc == 0, f"{PROGRAM} failed: {made.stderr.strip()[-200:]}"
-    try:
-        file = str(json.loads(made.stdout)["file"])
-    except (ValueError, KeyError):
-        pytest.fail(f"{PROGRAM} ended well and names no backup")
-    try:
-        assert host.file(file).exists, f"{PROGRAM} ended well, and {file} is not there"
-        restored, after = _restored(host, file), _rows(host, database)
-    finally:
-        host.run("rm -f %s", file)
-    missing = sorted({*before} & {*after} - {*restored})
-    assert not missing, f"tables that are not in the backup: {', '.join(missing)}"
-    # Others write and delete meanwhile: what it holds lies between what was there before and after, or close.
-    for table in sorted({*before} & {*after}):
-        fewest, most = sorted((before[table], after[table]))
-        kept = restored[table]
-        assert fewest * 0.95 - 20 <= kept <= most * 1.05 + 20 and (kept or not fewest), (
-            f"{table} has {fewest} rows, and {kept} in a backup made just now"
-        )
+    left_out = _left_out(host, database)
+    # Others write meanwhile, and may delete a table's only row and insert it again around the backup: what
+    # the program leaves out, it leaves out each time.
+    for _ in range(AGAIN):
+        if not left_out:
+            return
+        now = _left_out(host, database)
+        left_out = {table: said for table, said in now.items() if table in left_out}
+    assert not left_out, "; ".join(left_out.values())
 
 
 @check(
@@ -197,6 +187,32 @@ def test_the_newest_backup_can_be_restored(
     kept, now = sum(restored.values()), sum(here.values())
     assert kept or not now, "it holds no row at all"
     assert kept >= now * GROWTH or now < GROWN, f"it holds {kept} rows, the database {now}"
+
+
+def _left_out(host: Host, database: str) -> dict[str, str]:
+    """What a backup made now lacks, by table. Fails the check if there is no such backup."""
+    before = _rows(host, database)
+    made = host.run(f"{PROGRAM} check-{secrets.token_hex(4)}")
+    assert made.rc == 0, f"{PROGRAM} failed: {made.stderr.strip()[-200:]}"
+    try:
+        file = str(json.loads(made.stdout)["file"])
+    except (ValueError, KeyError):
+        pytest.fail(f"{PROGRAM} ended well and names no backup")
+    try:
+        assert host.file(file).exists, f"{PROGRAM} ended well, and {file} is not there"
+        restored, after = _restored(host, file), _rows(host, database)
+    finally:
+        host.run("rm -f %s", file)
+    found: dict[str, str] = {}
+    for table in sorted({*before} & {*after}):
+        # What it holds lies between what was there before and after, or close.
+        fewest, most = sorted((before[table], after[table]))
+        kept = restored.get(table)
+        if kept is None:
+            found[table] = f"{table} is not in a backup made just now"
+        elif not (fewest * 0.95 - 20 <= kept <= most * 1.05 + 20 and (kept or not fewest)):
+            found[table] = f"{table} has {fewest} rows, and {kept} in a backup made just now"
+    return found
 
 
 def _made_after_the_release(live: LiveStack, written: float) -> bool:

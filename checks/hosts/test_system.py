@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Host, Hosts
+from checks.kit.hosts import Host, Hosts, require_enabled
 from slipway.stack import Role
 
 FREE_PERCENT = 10
@@ -27,9 +27,7 @@ STARTED_AT_BOOT: dict[Role, tuple[str, ...]] = {
 def test_services_start_at_boot(host: Host, roles: tuple[Role, ...]) -> None:
     of_roles = (unit for role in roles for unit in STARTED_AT_BOOT[role])
     for unit in dict.fromkeys(("slipway-firewall.service", *of_roles)):
-        # `is_enabled` would take a systemctl that failed for a unit that is disabled.
-        state = host.service(unit).systemd_properties.get("UnitFileState") or "not there"
-        assert state == "enabled", f"{unit} is {state}"
+        require_enabled(host, unit)
 
 
 @check(
@@ -84,7 +82,7 @@ def test_security_updates_install_themselves(host: Host) -> None:
     # apt-config merges apt's files: no single file shows the result.
     periodic = host.check_output("apt-config dump APT::Periodic::Unattended-Upgrade")
     assert '"1"' in periodic, "unattended upgrades are off"
-    assert host.service("apt-daily-upgrade.timer").is_enabled, "apt-daily-upgrade.timer is not enabled"
+    require_enabled(host, "apt-daily-upgrade.timer")
 
 
 @check(

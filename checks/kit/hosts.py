@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     from testinfra.host import Host
 
-__all__ = ["Host", "Hosts", "live_slot", "name_of"]
+__all__ = ["Host", "Hosts", "live_slot", "name_of", "require_enabled"]
 
 T = TypeVar("T")
 BOUND = 77
@@ -79,6 +79,13 @@ def live_slot(host: Host) -> str:
     """The slot that serves on `host`, blue or green; empty before the first release. A run reads it once."""
     state = host.file("/var/lib/slipway/state.json")
     return str(json.loads(state.content_string).get("active") or "") if state.exists else ""
+
+
+def require_enabled(host: Host, unit: str) -> None:
+    """Fail the check unless systemd starts `unit` at boot."""
+    # testinfra's `is_enabled` would take a systemctl that failed for a unit that is disabled.
+    state = host.service(unit).systemd_properties.get("UnitFileState") or "not there"
+    assert state == "enabled", f"{unit} is {state}"
 
 
 def name_of(host: Host) -> str:

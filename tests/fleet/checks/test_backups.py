@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from slipway.stack import LiveStack
 from tests.fleet.checks.breaking import Break, done, on, rewritten, settings, together
 from tests.fleet.checks.harness import Case, prove, run_checks
 from tests.fleet.site import Site
@@ -183,6 +184,32 @@ def test_a_whole_copy_elsewhere_is_good(whole: Site) -> None:
     """The other half of `no copy elsewhere`."""
     with settings(r"^\[checks\.metrics\]$", COPIES)(whole), copied()(whole):
         found = run_checks(whole.root, "I12/the-newest-backup-has-a-copy")
+    assert found.code == 0, found.said
+
+
+def test_a_row_that_is_replaced_around_a_backup_is_not_left_out(whole: Site) -> None:
+    """The only row of a table is deleted just before the dump and inserted again after it, once."""
+    database = LiveStack(whole.project).outputs.database
+    assert database is not None
+    psql = f"cd / && runuser -u postgres -- psql -X -q -v ON_ERROR_STOP=1 -d {database.name} -c"
+    program = f"""#!/bin/sh
+set -e
+if [ -e /run/replaced ]; then exec {PROGRAM}-real "$@"; fi
+touch /run/replaced
+({psql} "DELETE FROM replaced")
+{PROGRAM}-real "$@"
+({psql} "INSERT INTO replaced VALUES (1)")
+"""
+    with (
+        done(
+            "data1",
+            f'cp -a {PROGRAM} {PROGRAM}-real; {psql} "CREATE TABLE replaced AS SELECT 1 AS n"',
+            f'rm -f {PROGRAM}-real /run/replaced; {psql} "DROP TABLE IF EXISTS replaced"',
+        )(whole),
+        rewritten(whole, "data1", PROGRAM, lambda _: program),
+    ):
+        found = run_checks(whole.root, "I12/a-new-backup-has-every-row")
+        assert on(whole, "data1", "ls /run/replaced"), "the row was never replaced: this test shows nothing"
     assert found.code == 0, found.said
 
 
