@@ -199,6 +199,9 @@ def what_serves(
             for number in sorted(set(served.values()))
         }
         parts = [f"release {number} serves on {', '.join(names)}" for number, names in by_release.items()]
+        parts += [
+            f"{name} hands over to release {host.goes_to}" for name, host in astray.items() if host.goes_to
+        ]
         return f"The hosts differ: {'; '.join(parts)}. The ledger names {named} as live.{more}"
     when = "as before" if live == before else "now"
     where = f" on {', '.join(hosts)}" if silent else ""

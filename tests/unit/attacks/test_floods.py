@@ -88,7 +88,7 @@ def _soon_served(port: int) -> bool:
 
 
 def test_the_load_key_lifts_the_limit_for_its_address(plan: FleetPlan, tmp_path: Path):
-    with site(plan, tmp_path) as port:
+    with site(plan, tmp_path, http_request="90s") as port:
         first = connect(port, "127.0.0.7")
         assert status(first, f"X-Slipway-Load: {KEY}\r\n") == 200
         held = [connect(port, "127.0.0.7") for _ in range(LIMIT * 5)]

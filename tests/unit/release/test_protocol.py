@@ -143,6 +143,11 @@ def test_a_status_is_read_as_its_host_means_it():
             "The ledger names release 4 as live.",
         ),
         (
+            {"web1": host(4), "worker1": HostView(False, (SlotView(4, "live"), SlotView(3, "warm")), 4, 3)},
+            "The hosts differ: release 4 serves on web1, worker1; worker1 hands over to release 3. "
+            "The ledger names release 4 as live.",
+        ),
+        (
             {"worker1": HostView(False, (SlotView(5, "live"), SlotView(4, "warm")), 5, goes_to=4)},
             "Release 4 serves as before. worker1 still finishes jobs of release 5.",
         ),
