@@ -18,7 +18,8 @@ UNRELEASED = "unreleased"
 """In the map while nothing was ever released to a stack on AWS: HAProxy then answers the readiness check."""
 STREAM_SECONDS = 300
 """HAProxy's `timeout server`: the longest silence of a stream, such as server-sent events."""
-_TIMEOUT = 3.0
+_TIMEOUT = 10.0
+"""In seconds. HAProxy answers within milliseconds, on a host without a free processor within seconds."""
 
 
 def ask(paths: Paths, command: str) -> str:
@@ -32,7 +33,8 @@ def ask(paths: Paths, command: str) -> str:
             while chunk := connection.recv(65536):
                 chunks.append(chunk)
     except OSError as error:
-        raise AgentError("haproxy", f"HAProxy does not answer on {paths.haproxy}: {error.strerror}") from None
+        why = error.strerror or str(error)  # a timeout has no strerror
+        raise AgentError("haproxy", f"HAProxy does not answer on {paths.haproxy}: {why}") from None
     return b"".join(chunks).decode()
 
 

@@ -15,6 +15,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any, cast
 
+import gevent
 from locust import LoadTestShape, User, events
 from locust.argument_parser import LocustArgumentParser
 from locust.dispatch import UsersDispatcher
@@ -25,17 +26,33 @@ from slipway.settings import App, BadInput, SlipwayError
 from slipway.stack import open_live
 from slipway.traffic.ending import follow
 from slipway.traffic.profile import SHAPES, Part, Profile, profile_of
+from slipway.traffic.results import ExitCode
 from slipway.traffic.run import LoadRun, UserMix, VisitRate, split_by_weight
 from slipway.traffic.target import Target, target_given, target_of
 from slipway.traffic.users import HttpUser, SocketUser
 
-__all__ = ["EvenDispatcher", "ProfileShape", "attach", "refuse_prod", "register", "share_out", "user_mix"]
+__all__ = [
+    "EvenDispatcher",
+    "ProfileShape",
+    "attach",
+    "refuse_prod",
+    "register",
+    "share_out",
+    "start_together",
+    "user_mix",
+]
 
 
+_log = logging.getLogger(__name__)
 DEFAULT_PROFILE = "expected"
 PROD = "prod"
 MESSAGE = "slipway-part"
 """Locust message by which the master assigns a worker its part."""
+ASKED, READY = "slipway-asked", "slipway-ready"
+"""Locust messages: the master asks a worker whether it knows its load, and the worker's answer."""
+ASK_SECONDS = 0.1
+READY_SECONDS = 60.0
+"""How long the master waits for all its workers' answers before it gives the test up."""
 
 
 @cache
@@ -90,6 +107,7 @@ def attach(environment: Environment, target: Target, profile: str) -> Any:
     environment.shape_class = ProfileShape(run)
     if environment.runner:
         environment.shape_class.runner = environment.runner
+    start_together(environment)
     environment.events.test_start.add_listener(lambda **_: run.begin(leads=_leads(environment)))
     environment.events.test_stopping.add_listener(lambda **_: run.stop())
     share_out(environment, run)
@@ -126,8 +144,10 @@ def _on_init(environment: Environment, **_: Any) -> None:
 
 
 def _says_something(record: logging.LogRecord) -> bool:
-    # Our users are spawned at once and wait: the profile, not the spawning, is the ramp.
-    return not record.getMessage().startswith("Your selected spawn rate is very high")
+    # Our users are spawned at once and wait: the profile, not the spawning, is the ramp. And a worker that
+    # does not know its load yet is asked again.
+    said = record.getMessage()
+    return not said.startswith("Your selected spawn rate is very high") and not said.endswith(f": {ASKED}")
 
 
 def user_mix(classes: list[type[User]], profile: Profile, app: App) -> UserMix:
@@ -147,8 +167,36 @@ def user_mix(classes: list[type[User]], profile: Profile, app: App) -> UserMix:
     sockets = split_by_weight(with_socket, profile.schedule.peak_sockets)
     others = [kind.__name__ for kind in classes if not issubclass(kind, HttpUser | SocketUser)]
     if others:
-        logging.getLogger(__name__).warning("not a user of slipway.traffic, ignored: %s", ", ".join(others))
+        _log.warning("not a user of slipway.traffic, ignored: %s", ", ".join(others))
     return UserMix(visits, {kind: number for kind, number in sockets.items() if number})
+
+
+def start_together(environment: Environment) -> None:
+    """Let a test begin when each worker knows its load; call it on locust's event `init`.
+
+    Locust starts it as soon as enough workers are connected. One of them may still read the stack: it would
+    miss what the master tells it, send nothing, and be no part of what is reported.
+    """
+    runner: Any = environment.runner  # locust's messages are untyped
+    if isinstance(runner, WorkerRunner):
+        runner.register_message(ASKED, lambda **_: runner.send_message(READY))
+    elif isinstance(runner, MasterRunner):
+        ready: set[str] = set()
+        runner.register_message(READY, lambda msg, **_: ready.add(msg.node_id))
+
+        def wait(**_: object) -> None:
+            until = time.monotonic() + READY_SECONDS
+            while missing := [worker for worker in _workers(runner) if worker not in ready]:
+                if time.monotonic() > until:
+                    names = ", ".join(missing)
+                    _log.error("%s does not know its part of the load after %.0f s", names, READY_SECONDS)
+                    environment.process_exit_code = int(ExitCode.GENERATOR)
+                    runner.quit()
+                for worker in missing:
+                    runner.send_message(ASKED, None, worker)
+                gevent.sleep(ASK_SECONDS)
+
+        cast("Any", environment.events).test_start.add_listener(wait)
 
 
 def share_out(environment: Environment, run: LoadRun) -> None:

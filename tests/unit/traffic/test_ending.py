@@ -30,16 +30,16 @@ from pathlib import Path
 import gevent
 from locust import FastHttpUser, constant, events, task
 
-from slipway.traffic.ending import RunSpec, report_at_the_end
 from slipway.settings.load import Load
+from slipway.traffic.ending import RunSpec, report_at_the_end
+from slipway.traffic.locust_plugin import start_together
 
 SECONDS = float(os.environ["ASKED_SECONDS"])
 
 
 @events.init.add_listener
 def _(environment, **_):
-    # gevent's clock stood still during the imports, and locust's --run-time would count them.
-    gevent.sleep(0.01)
+    start_together(environment)
     report_at_the_end(
         environment,
         RunSpec(
@@ -50,6 +50,8 @@ def _(environment, **_):
             windows=((0.0, SECONDS),),
         ),
     )
+    # gevent's clock stood still during the imports, and locust's --run-time would count them.
+    gevent.sleep(0.01)
 
 
 class Visitor(FastHttpUser):
@@ -227,8 +229,8 @@ def test_sigterm_to_the_master_brings_in_what_the_workers_saw_last(site: Site, l
     told = ended(process)
     assert process.returncode == ExitCode.NO_DATA, told
     results = locust.results
-    assert results["processes"] == 2
-    assert results["lost_workers"] == []
+    assert results["lost_workers"] == [], told
+    assert results["processes"] == 2, told
     # Workers go on until the master tells them to quit, some requests later: most of a second's worth.
     assert site.count - 120 <= sum(each["count"] for each in results["requests"]) <= site.count
 

@@ -25,6 +25,7 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from slipway.traffic.users import HttpUser
+from slipway.traffic import locust_plugin
 from slipway.traffic.locust_plugin import attach
 from slipway.traffic.recorder import record
 from slipway.traffic.target import Target
@@ -57,7 +58,9 @@ def tell(recorder):
 
 @events.init.add_listener
 def _(environment, **_):
+    locust_plugin.READY_SECONDS = float(os.environ["READY_SECONDS"])
     if isinstance(environment.runner, WorkerRunner) and is_first():
+        time.sleep(float(os.environ["READS"]))
         environment.events.test_start.add_listener(be_late)
     run = attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke")
     recorder = record(environment, run)
@@ -78,22 +81,42 @@ DUE = 36
 """Visits of the profile: 12 a second for 3 seconds."""
 
 
-def play(site: LittleSite, folder: Path, processes: int, *, late: float = 0) -> dict[str, Any]:
-    """What the master knows at the end; one of the processes starts `late` seconds after the others."""
+def play(
+    site: LittleSite, folder: Path, processes: int, *, late: float = 0, reads: float = 0
+) -> dict[str, Any]:
+    """What the master knows at the end.
+
+    One of the processes needs `reads` seconds to know its load, and starts `late` seconds after the others.
+    """
+    done = run(site, folder, processes, late=late, reads=reads)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "told.json").read_text())
+
+
+def run(
+    site: LittleSite,
+    folder: Path,
+    processes: int,
+    *,
+    late: float = 0,
+    reads: float = 0,
+    ready_seconds: float = 60,
+) -> subprocess.CompletedProcess[str]:
     file = folder / "visits.py"
     file.write_text(LOCUSTFILE)
     load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
     url = f"http://127.0.0.1:{site.port}"
     target = Target(stack="test", url=url, address=("127.0.0.1", site.port), app=app(load=load))
     port = str(free_port())
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],
-        env=os.environ | {"TARGET": target.model_dump_json(), "LATE": str(late)},
+        env=os.environ | {
+            "TARGET": target.model_dump_json(), "LATE": str(late), "READS": str(reads),
+            "READY_SECONDS": str(ready_seconds),
+        },
         capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads((folder / "told.json").read_text())
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -111,3 +134,23 @@ def test_every_visit_that_is_due_is_sent_or_counted_as_dropped_whenever_a_proces
     assert all(count <= DUE / 2 / processes for count in came.values())
     # The processes that are on time send visits of both kinds.
     assert {who.split()[0] for who in came} == {"left", "right"}
+
+
+@pytest.mark.parametrize("reads", [0.2, 3])
+def test_the_test_starts_when_every_process_knows_its_load(
+    site: LittleSite, tmp_path: Path, reads: float
+) -> None:
+    """Locust starts it when all are connected, while some may still read what the stack is."""
+    told = play(site, tmp_path, 2, reads=reads)
+    assert told["lost"] == []
+    assert told["dropped"] == 0
+    assert told["answered"] == told["due"] == DUE
+    came = Counter(each.headers["X-Who"] for each in site.seen)
+    assert sorted(who.split()[0] for who in came) == ["left", "left", "right", "right"]
+
+
+def test_a_process_that_never_knows_its_load_ends_the_test(site: LittleSite, tmp_path: Path) -> None:
+    done = run(site, tmp_path, 2, reads=20, ready_seconds=1)
+    assert done.returncode != 0
+    assert "does not know its part of the load after 1 s" in done.stderr
+    assert not site.seen
