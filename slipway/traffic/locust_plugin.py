@@ -107,10 +107,10 @@ def attach(environment: Environment, target: Target, profile: str) -> Any:
     environment.shape_class = ProfileShape(run)
     if environment.runner:
         environment.shape_class.runner = environment.runner
-    start_together(environment)
+    present = start_together(environment)
     environment.events.test_start.add_listener(lambda **_: run.begin(leads=_leads(environment)))
     environment.events.test_stopping.add_listener(lambda **_: run.stop())
-    share_out(environment, run)
+    share_out(environment, run, present)
     return run
 
 
@@ -171,12 +171,14 @@ def user_mix(classes: list[type[User]], profile: Profile, app: App) -> UserMix:
     return UserMix(visits, {kind: number for kind, number in sockets.items() if number})
 
 
-def start_together(environment: Environment) -> None:
+def start_together(environment: Environment) -> list[str]:
     """Let a test begin when each worker knows its load; call it on locust's event `init`.
 
     Locust starts it as soon as enough workers are connected. One of them may still read the stack: it would
-    miss what the master tells it, send nothing, and be no part of what is reported.
+    miss what the master tells it, send nothing, and be no part of what is reported. In the master the list
+    has, from then on, the ids of the workers that take part.
     """
+    present: list[str] = []
     runner: Any = environment.runner  # locust's messages are untyped
     if isinstance(runner, WorkerRunner):
         runner.register_message(ASKED, lambda **_: runner.send_message(READY))
@@ -186,21 +188,24 @@ def start_together(environment: Environment) -> None:
 
         def wait(**_: object) -> None:
             until = time.monotonic() + READY_SECONDS
-            while missing := [worker for worker in _workers(runner) if worker not in ready]:
+            present[:] = _workers(runner)
+            while missing := [each for each in present if each not in ready and each in _workers(runner)]:
                 if time.monotonic() > until:
                     names = ", ".join(missing)
                     _log.error("%s does not know its part of the load after %.0f s", names, READY_SECONDS)
                     environment.process_exit_code = int(ExitCode.GENERATOR)
                     runner.quit()
+                    raise gevent.GreenletExit
                 for worker in missing:
                     runner.send_message(ASKED, None, worker)
                 gevent.sleep(ASK_SECONDS)
 
         cast("Any", environment.events).test_start.add_listener(wait)
+    return present
 
 
-def share_out(environment: Environment, run: LoadRun) -> None:
-    """Give each worker its part of the load; call it once, on locust's event `init`."""
+def share_out(environment: Environment, run: LoadRun, present: list[str]) -> None:
+    """Give each worker that is `present` its part of the load; call it once, on locust's event `init`."""
     runner, events = environment.runner, cast("Any", environment.events)
     if isinstance(runner, WorkerRunner):
 
@@ -216,7 +221,6 @@ def share_out(environment: Environment, run: LoadRun) -> None:
             # Messages to one worker keep their order, so it gets this before the one that starts the test.
             # The start is a time of the wall clock, as the samples are: a worker that is late to read this
             # starts in the middle of the profile, and what was due before is due at once.
-            present = _workers(runner)
             starts_at = time.time() - run.at
             for index, worker in enumerate(present):
                 part = {"index": index, "of": len(present), "starts_at": starts_at}

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,6 +22,7 @@ import pytest
 from slipway.settings import Load
 from slipway.traffic.results import ExitCode
 from tests.ports import free_port
+from tests.unit.traffic.waiting import until
 
 LOCUSTFILE = """
 import os
@@ -170,13 +171,6 @@ def locust(tmp_path: Path) -> Iterator[Locust]:
     locust = Locust(tmp_path)
     yield locust
     locust.close()
-
-
-def until(what: Callable[[], bool], seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def ended(process: subprocess.Popen[str], seconds: float = 40) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from slipway.traffic.target import Target
 from tests.ports import free_port
 from tests.unit.traffic.apps import app
 from tests.unit.traffic.site import LittleSite
+from tests.unit.traffic.waiting import until
 
 LOCUSTFILE = """
 import json, os, time
@@ -82,13 +84,19 @@ DUE = 36
 
 
 def play(
-    site: LittleSite, folder: Path, processes: int, *, late: float = 0, reads: float = 0
+    site: LittleSite,
+    folder: Path,
+    processes: int,
+    *,
+    late: float = 0,
+    reads: float = 0,
+    joins: float | None = None,
 ) -> dict[str, Any]:
     """What the master knows at the end.
 
     One of the processes needs `reads` seconds to know its load, and starts `late` seconds after the others.
     """
-    done = run(site, folder, processes, late=late, reads=reads)
+    done = run(site, folder, processes, late=late, reads=reads, joins=joins)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "told.json").read_text())
 
@@ -101,22 +109,42 @@ def run(
     late: float = 0,
     reads: float = 0,
     ready_seconds: float = 60,
+    joins: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
+    """The finished master; after `joins` seconds one more process comes."""
     file = folder / "visits.py"
     file.write_text(LOCUSTFILE)
     load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
     url = f"http://127.0.0.1:{site.port}"
     target = Target(stack="test", url=url, address=("127.0.0.1", site.port), app=app(load=load))
     port = str(free_port())
-    return subprocess.run(
-        [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary",
+    env = os.environ | {
+        "TARGET": target.model_dump_json(),
+        "LATE": str(late),
+        "READS": str(reads),
+        "READY_SECONDS": str(ready_seconds),
+    }
+    locust = [sys.executable, "-m", "locust", "-f", str(file)]
+    master = subprocess.Popen(
+        [*locust, "--headless", "--only-summary",
          "--processes", str(processes), "--master-bind-port", port, "--master-port", port],
-        env=os.environ | {
-            "TARGET": target.model_dump_json(), "LATE": str(late), "READS": str(reads),
-            "READY_SECONDS": str(ready_seconds),
-        },
-        capture_output=True, text=True, timeout=90, check=False,
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    joined = None
+    try:
+        if joins is not None:
+            until((folder / "first").exists)
+            time.sleep(joins)
+            quiet = subprocess.DEVNULL
+            joined = subprocess.Popen(
+                [*locust, "--worker", "--master-port", port], env=env, stdout=quiet, stderr=quiet
+            )
+        out, err = master.communicate(timeout=90)
+        return subprocess.CompletedProcess(locust, master.returncode, out, err)
+    finally:
+        for process in filter(None, (master, joined)):
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("processes", [2, 3])
@@ -149,8 +177,17 @@ def test_the_test_starts_when_every_process_knows_its_load(
     assert sorted(who.split()[0] for who in came) == ["left", "left", "right", "right"]
 
 
+def test_a_process_that_comes_while_the_others_get_ready_has_no_part(
+    site: LittleSite, tmp_path: Path
+) -> None:
+    told = play(site, tmp_path, 2, reads=8, joins=0.5)
+    assert told["answered"] == told["due"] == DUE
+    came = Counter(each.headers["X-Who"] for each in site.seen)
+    assert sorted(who.split()[0] for who in came) == ["left", "left", "right", "right"]
+
+
 def test_a_process_that_never_knows_its_load_ends_the_test(site: LittleSite, tmp_path: Path) -> None:
     done = run(site, tmp_path, 2, reads=20, ready_seconds=1)
     assert done.returncode != 0
-    assert "does not know its part of the load after 1 s" in done.stderr
+    assert done.stderr.count("does not know its part of the load after 1 s") == 1
     assert not site.seen
