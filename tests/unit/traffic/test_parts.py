@@ -83,20 +83,9 @@ DUE = 36
 """Visits of the profile: 12 a second for 3 seconds."""
 
 
-def play(
-    site: LittleSite,
-    folder: Path,
-    processes: int,
-    *,
-    late: float = 0,
-    reads: float = 0,
-    joins: float | None = None,
-) -> dict[str, Any]:
-    """What the master knows at the end.
-
-    One of the processes needs `reads` seconds to know its load, and starts `late` seconds after the others.
-    """
-    done = run(site, folder, processes, late=late, reads=reads, joins=joins)
+def play(site: LittleSite, folder: Path, processes: int, **how: float) -> dict[str, Any]:
+    """What the master knows at the end; `how` as in `run`."""
+    done = run(site, folder, processes, **how)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "told.json").read_text())
 
@@ -111,7 +100,11 @@ def run(
     ready_seconds: float = 60,
     joins: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The finished master; after `joins` seconds one more process comes."""
+    """The finished master.
+
+    One of the processes needs `reads` seconds to know its load, and starts `late` seconds after the others;
+    `joins` seconds after it began to read, one more process comes.
+    """
     file = folder / "visits.py"
     file.write_text(LOCUSTFILE)
     load = {"profiles": {"smoke": {"arrivals": 12, "sockets": 0, "seconds": 3}}, "patience_seconds": 30}
