@@ -9,7 +9,7 @@ import pytest
 
 from checks.data.services import shut_out
 from checks.kit import budget, in_turn, plugin
-from checks.kit.background import Background
+from checks.kit.background import Background, keep_environment
 from checks.kit.beside import VERDICTS, add_kit, began_with_checks
 from checks.kit.check import Check, check_of
 from checks.kit.hosts import Host, Hosts, name_of
@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not began_with_checks(config) or config.pluginmanager.has_plugin(VERDICTS):
         return
     add_kit(config)
+    keep_environment(config)
     config.addinivalue_line("markers", "check(of): a check of the production checklist")
     config.pluginmanager.register(plugin.Verdicts(), VERDICTS)
     # At the end of every run it imports all of hypothesis through pytest's rewriting, which takes seconds.

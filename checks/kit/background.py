@@ -34,6 +34,22 @@ def is_idle(names: Iterable[str]) -> bool:
     return not _IDLE.isdisjoint(names)
 
 
+def keep_environment(config: pytest.Config) -> None:
+    """Let the environment stay as it is to the end of the run, whose threads start processes.
+
+    pytest names the test at work in PYTEST_CURRENT_TEST, and removes it after each test. A process that
+    a thread starts in that instant would end with "Bad address": execve(2) counts the variables first, and
+    copies them then.
+    """
+    patch = pytest.MonkeyPatch()
+    patch.setattr("_pytest.runner._update_current_test_var", _leave_environment, raising=False)
+    config.add_cleanup(patch.undo)
+
+
+def _leave_environment(item: pytest.Item, when: str | None) -> None:
+    del item, when
+
+
 class Background:
     """The trials of a run, and its checks that run ahead, each in its own thread."""
 

@@ -153,6 +153,21 @@ def test_a_check_that_runs_ahead_has_its_verdict_after_those_that_run_meanwhile(
     assert next(each["reason"] for each in ran.results if each["verdict"] == "fail") == "it is broken"
 
 
+ENVIRONMENT = """
+import os
+FOUND = []
+@check("X1", **RULE)
+def test_the_first(): FOUND.append(dict(os.environ))
+@check("X2", **RULE)
+def test_the_second(): assert dict(os.environ) == FOUND[0]
+"""
+
+
+def test_the_environment_stays_as_it_is_while_threads_start_processes(run: Callable[..., Ran]) -> None:
+    ran = run(ENVIRONMENT)
+    assert list(ran.verdicts.values()) == ["pass", "pass"], ran.said
+
+
 HOSTS = """
 import threading
 from types import SimpleNamespace
