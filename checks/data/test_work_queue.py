@@ -15,7 +15,7 @@ from itertools import pairwise
 import httpx
 
 from checks.kit.check import check, not_evaluated
-from checks.kit.hosts import Host, Hosts, live_slot, name_of
+from checks.kit.hosts import Host, Hosts, cron_services, live_slot, name_of
 from checks.kit.roots import DATABASE
 from checks.kit.site import Person, Site
 from slipway.stack import LiveStack, Role
@@ -261,10 +261,11 @@ def lateness(since: float, ahead: float | None, every: float, timeout: float) ->
     remedy="slipway logs --process cron shows why",
     roles=("web", "worker"),
     needs=("cron",),
+    stands_on=(DATABASE,),
 )
 def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
-    units = [f"slipway-cron-{name}.service" for name in live.app.cron]
-    results = {unit: host.service(unit).systemd_properties.get("Result", "success") for unit in units}
+    services = {unit: host.service(unit) for unit in cron_services(live)}
+    results = {unit: each.systemd_properties.get("Result", "success") for unit, each in services.items()}
     failed = [unit for unit, result in results.items() if result != "success"]
     assert not failed, f"failed: {', '.join(failed)}"
 

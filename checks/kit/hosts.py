@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import testinfra
 
 from checks.kit.check import not_evaluated
-from slipway.stack import Outputs, Role
+from slipway.stack import LiveStack, Outputs, Role
 
 if TYPE_CHECKING:
     Host = Any  # testinfra adds its modules at run time: a type checker sees none of them
 else:
     from testinfra.host import Host
 
-__all__ = ["Host", "Hosts", "live_slot", "name_of", "require_enabled"]
+__all__ = ["Host", "Hosts", "cron_services", "live_slot", "name_of", "require_enabled"]
 
 T = TypeVar("T")
 BOUND = 77
@@ -79,6 +79,11 @@ def live_slot(host: Host) -> str:
     """The slot that serves on `host`, blue or green; empty before the first release. A run reads it once."""
     state = host.file("/var/lib/slipway/state.json")
     return str(json.loads(state.content_string).get("active") or "") if state.exists else ""
+
+
+def cron_services(live: LiveStack) -> list[str]:
+    """The systemd services that the app's cron entries run as."""
+    return [f"slipway-cron-{name}.service" for name in live.app.cron]
 
 
 def require_enabled(host: Host, unit: str) -> None:

@@ -32,6 +32,22 @@ def on(site: Site, host: str, script: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
+FAILED_CRON = """
+for i in $(seq 60); do
+    failed=$(systemctl list-units --state=failed,activating --plain --no-legend 'slipway-cron-*.service' |
+        cut -d' ' -f1)
+    [ -n "$failed" ] || exit 0
+    systemctl reset-failed $failed; systemctl start $failed || sleep 1
+done; exit 1
+"""
+
+
+def run_failed_cron_again(site: Site) -> None:
+    """Let no cron entry remain failed that came due while something was broken."""
+    for host in site.outputs.by_role("web"):
+        on(site, host.name, FAILED_CRON)
+
+
 @contextmanager
 def rewritten(
     site: Site, host: str, path: str, change: Callable[[str], str], then: str = "true"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway.reports import Reports
+from tests.fleet.checks.breaking import run_failed_cron_again
 from tests.forked import forked_pytest
 
 CHECKS = Path(__file__).parents[3] / "checks"
@@ -59,6 +60,15 @@ class Case:
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
 
+    @contextmanager
+    def at(self, site: Any) -> Generator[None]:
+        """The sabotage of `site`. Cron entries that came due meanwhile and failed run again afterwards."""
+        try:
+            with self.broken(site):
+                yield
+        finally:
+            run_failed_cron_again(site)
+
 
 def run_checks(root: Path, *only: str, options: tuple[str, ...] = ()) -> Found:
     """`pytest checks --stack local --only … ` in the project at `root`."""
@@ -83,7 +93,7 @@ def prove(site: Any, case: Case) -> None:
     those of the last case pass.
     """
     before = set[str]() if case.alone else _undone - {*case.red, *case.untried}
-    with case.broken(site):
+    with case.at(site):
         found = run_checks(site.root, *(case.run or case.red), *before, options=case.options)
     wrong = {each["id"]: each["reason"] for each in found.results if each["verdict"] == "fail"}
     if not case.alone:
