@@ -264,8 +264,8 @@ def lateness(since: float, ahead: float | None, every: float, timeout: float) ->
     stands_on=(DATABASE,),
 )
 def test_no_cron_entry_failed(live: LiveStack, host: Host) -> None:
-    services = {unit: host.service(unit) for unit in cron_services(live)}
-    results = {unit: each.systemd_properties.get("Result", "success") for unit, each in services.items()}
+    units = cron_services(live)
+    results = {unit: host.service(unit).systemd_properties.get("Result", "success") for unit in units}
     failed = [unit for unit, result in results.items() if result != "success"]
     assert not failed, f"failed: {', '.join(failed)}"
 

@@ -40,7 +40,8 @@ def test_no_unit_has_failed(live: LiveStack, host: Host) -> None:
     # testinfra has no module that lists units.
     failed = host.check_output("systemctl list-units --failed --plain --no-legend | cut -d' ' -f1").split()
     # S6/no-cron-entry-failed says it of the app's cron entries.
-    others = [unit for unit in failed if unit not in cron_services(live)]
+    cron = cron_services(live)
+    others = [unit for unit in failed if unit not in cron]
     assert not others, f"failed: {', '.join(others)}"
 
 
