@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from slipway.settings.access import fingerprint
 from slipway.stack import LiveStack
 from tests.fleet.command import slipway
 from tests.fleet.site import Site
+from tests.waiting import until
 
 pytestmark = pytest.mark.fleet
 
@@ -143,7 +144,7 @@ def test_a_revoke_removes_the_key_from_every_host_and_ends_its_sessions(site: Si
         ["ssh", "-F", str(ana.config), "-o", "ControlPath=none", "web2", "sleep 600"]
     ) as session:
         try:
-            wait_for(lambda: "sleep 600" in site.on("web2", "ps -eo args"))
+            until(lambda: "sleep 600" in site.on("web2", "ps -eo args"), seconds=20)
             revoked = slipway(site.root, "access", "revoke", "ana")
             assert revoked.code == 0, revoked.err
             assert "1 open session was ended" in revoked.out
@@ -184,10 +185,3 @@ def test_a_key_ends_on_its_last_day_and_nothing_locks_its_owner_out(site: Site, 
 def keys_that_differ(site: Site) -> set[tuple[str, str]]:
     found = json.loads(slipway(site.root, "drift", "--stack", "local", "--json").out)["differences"]
     return {(each["name"], each["found"]) for each in found if each["type"] == "key"}
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.2)

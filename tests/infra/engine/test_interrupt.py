@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -20,6 +19,7 @@ from slipway.platforms.pulumi.up import up
 from slipway.progress import Silent
 from slipway.settings import LeaseHeld
 from tests.infra.engine.conftest import World
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,7 +42,7 @@ def begin(world: World, name: str) -> subprocess.Popen[str]:
     """An update in another process that has begun to make `name`."""
     command = [sys.executable, "-c", UP, str(world.project.root)]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    until(lambda: (world.cloud / f"begun-{name}").exists() or running.poll() is not None)
+    until(lambda: (world.cloud / f"begun-{name}").exists() or running.poll() is not None, seconds=90)
     assert running.poll() is None, running.stderr and running.stderr.read()
     return running
 
@@ -50,13 +50,6 @@ def begin(world: World, name: str) -> subprocess.Popen[str]:
 def engine_of(world: World) -> int:
     """The engine's process, as its lock names it."""
     return json.loads(world.locks()[0].read_text())["pid"]
-
-
-def until(true: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_ctrl_c_lets_what_has_begun_end_and_begins_no_more(world: World) -> None:

@@ -22,7 +22,7 @@ import pytest
 from slipway.settings import Load
 from slipway.traffic.results import ExitCode
 from tests.ports import free_port
-from tests.unit.traffic.waiting import until
+from tests.waiting import until
 
 LOCUSTFILE = """
 import os

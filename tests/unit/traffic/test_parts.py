@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from slipway.traffic.target import Target
 from tests.ports import free_port
 from tests.unit.traffic.apps import app
 from tests.unit.traffic.site import LittleSite
-from tests.unit.traffic.waiting import until
+from tests.waiting import until
 
 LOCUSTFILE = """
 import json, os, time
@@ -64,6 +63,8 @@ def _(environment, **_):
     if isinstance(environment.runner, WorkerRunner) and is_first():
         time.sleep(float(os.environ["READS"]))
         environment.events.test_start.add_listener(be_late)
+    if isinstance(environment.runner, MasterRunner):
+        environment.events.test_start.add_listener(lambda **_: (HERE / "starts").touch())
     run = attach(environment, Target.model_validate_json(os.environ["TARGET"]), "smoke")
     recorder = record(environment, run)
     if isinstance(environment.runner, MasterRunner):
@@ -83,9 +84,11 @@ DUE = 36
 """Visits of the profile: 12 a second for 3 seconds."""
 
 
-def play(site: LittleSite, folder: Path, processes: int, **how: float) -> dict[str, Any]:
-    """What the master knows at the end; `how` as in `run`."""
-    done = run(site, folder, processes, **how)
+def play(
+    site: LittleSite, folder: Path, processes: int, *, joins: bool = False, **how: float
+) -> dict[str, Any]:
+    """What the master knows at the end; `joins` and `how` as in `run`."""
+    done = run(site, folder, processes, joins=joins, **how)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "told.json").read_text())
 
@@ -98,12 +101,12 @@ def run(
     late: float = 0,
     reads: float = 0,
     ready_seconds: float = 60,
-    joins: float | None = None,
+    joins: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """The finished master.
 
     One of the processes needs `reads` seconds to know its load, and starts `late` seconds after the others;
-    `joins` seconds after it began to read, one more process comes.
+    if it `joins`, one more process comes once the master waits for these.
     """
     file = folder / "visits.py"
     file.write_text(LOCUSTFILE)
@@ -125,9 +128,8 @@ def run(
     )  # fmt: skip
     joined = None
     try:
-        if joins is not None:
-            until((folder / "first").exists)
-            time.sleep(joins)
+        if joins:
+            until((folder / "starts").exists)
             quiet = subprocess.DEVNULL
             joined = subprocess.Popen(
                 [*locust, "--worker", "--master-port", port], env=env, stdout=quiet, stderr=quiet
@@ -173,7 +175,7 @@ def test_the_test_starts_when_every_process_knows_its_load(
 def test_a_process_that_comes_while_the_others_get_ready_has_no_part(
     site: LittleSite, tmp_path: Path
 ) -> None:
-    told = play(site, tmp_path, 2, reads=8, joins=0.5)
+    told = play(site, tmp_path, 2, reads=8, joins=True)
     assert told["answered"] == told["due"] == DUE
     came = Counter(each.headers["X-Who"] for each in site.seen)
     assert sorted(who.split()[0] for who in came) == ["left", "left", "right", "right"]
