@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from slipway.platforms.local.docker import find_docker
-from slipway.platforms.local.network import is_free
 from slipway.platforms.platform import platform_of
 from slipway.progress import Silent
 from slipway.secrets import age
@@ -21,11 +19,11 @@ from slipway.settings import Project, open_project
 from tests.debian import IMAGE
 from tests.fleet.command import slipway
 from tests.fleet.site import Site
+from tests.ports import local_fleet_ports
 
 BOARD = Path(__file__).parents[2] / "examples" / "board"
 NAME = os.environ.get("SLIPWAY_TEST_FLEET", "sliptest")
 """Two checkouts on one machine need two names."""
-SSH_PORTS = 26
 KEEP = "SLIPWAY_KEEP_FLEET"
 
 
@@ -75,7 +73,7 @@ def site(live_site: Site) -> Site:
 def write_project(root: Path, name: str, **local: int | str) -> Path:
     """A project folder with stack `local` on free ports; `local` sets `slipway:local` keys."""
     root.mkdir(parents=True, exist_ok=True)
-    settings = {"image": IMAGE, **free_ports(), **local}
+    settings = {"image": IMAGE, **local_fleet_ports(), **local}
     (root / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\nmain: infra/\n")
     (root / "Pulumi.local.yaml").write_text(
         "config:\n  slipway:platform: local\n  slipway:app: board\n  slipway:local:\n"
@@ -93,15 +91,6 @@ def refresh_app(root: Path) -> None:
     git = ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "the board"]):
         subprocess.run([*git, *command], check=True)
-
-
-def free_ports() -> dict[str, int]:
-    """Free ports for every port that `slipway:local` asks for."""
-    while True:
-        first = random.randrange(30_000, 32_000)
-        if all(is_free(port) for port in range(first, first + SSH_PORTS + 3)):
-            keys = ("https_port", "http_port", "uploads_port")
-            return {"ssh_port": first + 3, **{key: first + i for i, key in enumerate(keys)}}
 
 
 def _wipe(root: Path) -> None:

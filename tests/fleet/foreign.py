@@ -22,9 +22,10 @@ from slipway.secrets import age
 from slipway.settings import open_project
 from tests.fleet.checks.harness import run_checks
 from tests.fleet.command import slipway
-from tests.fleet.conftest import KEEP, NAME, free_ports
+from tests.fleet.conftest import KEEP, NAME
 from tests.fleet.sabotage import edit as replace
 from tests.fleet.site import Site
+from tests.ports import local_fleet_ports
 
 _log = logging.getLogger(__name__)
 STANDINS = Path(__file__).with_name("standins")
@@ -223,7 +224,7 @@ def _ports(root: Path) -> dict[str, int]:
     if settings.exists():
         local = yaml.safe_load(settings.read_text())["config"]["slipway:local"]
         return {key: value for key, value in local.items() if key.endswith("_port")}
-    return free_ports()
+    return local_fleet_ports()
 
 
 def _place(site: Adopted, ports: Mapping[str, int]) -> None:

@@ -19,8 +19,9 @@ from slipway.settings import open_project
 from tests.debian import IMAGE
 from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway, start
-from tests.fleet.conftest import free_ports, refresh_app
+from tests.fleet.conftest import refresh_app
 from tests.fleet.previews import Previews
+from tests.ports import local_fleet_ports
 
 pytestmark = pytest.mark.fleet
 
@@ -60,7 +61,7 @@ def previews() -> Generator[Previews]:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     (root / "age.key").write_text(f"{age.new_key()}\n")
-    ports = free_ports()
+    ports = local_fleet_ports()
     lines = "".join(f"    {key}: {port}\n" for key, port in ports.items())
     (root / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\nmain: infra/\n")
     (root / f"Pulumi.{STACK}.yaml").write_text(

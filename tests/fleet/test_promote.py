@@ -14,8 +14,8 @@ from slipway.progress import Silent
 from slipway.settings import open_project
 from slipway.stack import LiveStack
 from tests.fleet.command import Ran, slipway
-from tests.fleet.conftest import free_ports
 from tests.fleet.site import Site
+from tests.ports import local_fleet_ports
 
 pytestmark = pytest.mark.fleet
 
@@ -26,7 +26,7 @@ SECOND = "second"
 def second(live_site: Site) -> Generator[LiveStack]:
     """Stack `second` of the same project: one host with every role, to which nothing was released."""
     settings = live_site.root / f"Pulumi.{SECOND}.yaml"
-    local = {"one_host": True, **free_ports()}
+    local = {"one_host": True, **local_fleet_ports()}
     config = {"slipway:platform": "local", "slipway:app": "board", "slipway:local": local}
     settings.write_text(yaml.safe_dump({"config": config}))
     project = open_project(SECOND, live_site.root)

@@ -19,7 +19,8 @@ from slipway.secrets import age
 from tests.debian import IMAGE
 from tests.fleet.checks.conftest import PROOF
 from tests.fleet.command import slipway
-from tests.fleet.conftest import free_ports, refresh_app
+from tests.fleet.conftest import refresh_app
+from tests.ports import local_fleet_ports
 from tests.workflow import Done, Runner
 
 pytestmark = [pytest.mark.fleet, PROOF]
@@ -74,7 +75,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shop]:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     (root / "age.key").write_text(f"{age.new_key()}\n")
-    ports = "".join(f"    {key}: {port}\n" for key, port in free_ports().items())
+    ports = "".join(f"    {key}: {port}\n" for key, port in local_fleet_ports().items())
     (root / "Pulumi.yaml").write_text(f"name: {NAME}\nruntime: python\nmain: infra/\n")
     (root / f"Pulumi.{STACK}.yaml").write_text(
         "config:\n  slipway:platform: local\n  slipway:app: board\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import stat
@@ -15,6 +16,7 @@ from slipway.doctor import Diagnosis, checks, diagnose, examine, machine
 from slipway.platforms.local import docker as daemon
 from slipway.platforms.local.platform import LocalPlatform
 from slipway.settings import Project, SlipwayError, open_project
+from tests.ports import free_port, local_fleet_ports
 
 TOML = """
 name = "hello"
@@ -33,9 +35,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "Pulumi.yaml").write_text("name: doctored\nruntime: python\n")
     (tmp_path / "slipway.toml").write_text(TOML)
-    ports = "{https_port: 28443, http_port: 28080, uploads_port: 28444, ssh_port: 28220}"
     (tmp_path / "Pulumi.local.yaml").write_text(
-        f"config:\n  slipway:platform: local\n  slipway:local: {ports}\n"
+        f"config:\n  slipway:platform: local\n  slipway:local: {json.dumps(local_fleet_ports())}\n"
     )
     return tmp_path
 
@@ -81,9 +82,10 @@ def test_an_unknown_stack_is_found(folder: Path) -> None:
 
 def test_a_port_in_use_names_its_setting(project: Project) -> None:
     with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
+        port = free_port()
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        busy.bind(("127.0.0.1", port))
         busy.listen()
-        port = busy.getsockname()[1]
         stack = project.stack.model_copy(
             update={"local": project.stack.local.model_copy(update={"https_port": port})}
         )

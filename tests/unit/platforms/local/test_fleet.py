@@ -18,7 +18,7 @@ from slipway.platforms.state_folder import only_one
 from slipway.progress import Silent
 from slipway.secrets.store import ensure_random
 from slipway.settings import App, BadInput, LeaseHeld, LocalFleet, Outputs, Project, Stack
-from tests.ports import free_port
+from tests.ports import local_fleet_ports
 from tests.unit.platforms.local.conftest import Fake
 
 NETWORK = IPv4Network("172.28.5.0/24")
@@ -150,9 +150,7 @@ def recorded(fake: Fake, tmp_path: Path, script: str) -> Generator[tuple[Docker,
 
 
 def test_a_start_that_fails_leaves_no_half_made_container(project: Project, fake: Fake, tmp_path: Path):
-    free = project.stack.model_copy(update={"local": LocalFleet(
-        https_port=free_port(), http_port=free_port(), uploads_port=free_port(), ssh_port=23_100
-    )})  # fmt: skip
+    free = project.stack.model_copy(update={"local": LocalFleet.model_validate(local_fleet_ports())})
     script = '[ "$1" = cp ] && cat > /dev/null\n[ "$1" = start ] && exit 1\nexit 0'
     with recorded(fake, tmp_path, script) as (docker, log), pytest.raises(Exception, match="docker start"):
         hosts = lay_out(free, NETWORK)
