@@ -18,6 +18,9 @@ CONNECT_SECONDS = 15.0
 ATTEMPTS = 3
 _TUNNEL_ATTEMPTS = 5
 _SSH_FAILED = 255
+_REQUEST = ("-o", "ProxyCommand=false", "-O")
+"""Options of a request to the kept connection's process. If that ends without an answer, ssh would open a
+connection of its own, with a shell; with this command it cannot."""
 _BOUND, _GATE = 77, "slipway-gate:"
 """Exit code and first word of templates/base/gate.sh, which refuses."""
 
@@ -51,6 +54,7 @@ class Connection:
         was not reached (nothing was run), HostLost and HostTimeout if the command may have been carried out.
         """
         self.open()
+        connection = _identity(control_socket(self.ssh_config, self.host))
         command = " ".join(argv[:2])
         try:
             done = self._exchange(
@@ -71,7 +75,7 @@ class Connection:
             raise HostLost(self.host, command) from None
         if done.code == _BOUND and _GATE in done.stderr:
             raise KeyBound(self.host, command)
-        if done.code < 0 or (done.code == _SSH_FAILED and not self.is_open()):
+        if done.code < 0 or (done.code == _SSH_FAILED and not self._has_kept(connection)):
             raise HostLost(self.host, command)
         return done
 
@@ -126,12 +130,23 @@ class Connection:
     def close(self) -> None:
         """Close the kept connection and its tunnels."""
         if self.is_open():
-            self._exchange([*self._ssh("-O", "exit"), self.host], timeout=5)
+            self._exchange([*self._ssh(*_REQUEST, "exit"), self.host], timeout=5)
 
     def abort(self) -> None:
         """Stop waiting for running commands; on the host they may continue."""
         for exchange in list(self._running):
             exchange.abort()
+
+    def _has_kept(self, connection: list[int]) -> bool:
+        """Whether this connection lives on: the command itself exited with ssh's own code for a failure.
+
+        Its process must answer: one that ends may be connected to until its last socket is closed.
+        """
+        try:
+            done = self._exchange([*self._ssh(*_REQUEST, "check"), self.host], timeout=CONNECT_SECONDS)
+        except TimedOut:
+            return False
+        return done.code == 0 and _identity(control_socket(self.ssh_config, self.host)) == connection
 
     def _connect(self) -> None:
         # Not `-N -f`: if two commands start at once, the later connection must end by itself.
@@ -195,7 +210,7 @@ def forward(ssh: Sequence[str], host: str, control: Path, target: str) -> int:
         port = _free_port()
         spec = f"127.0.0.1:{port}:{target}"
         done = subprocess.run(
-            [*ssh, "-O", "forward", "-L", spec, host], capture_output=True, timeout=10, check=False
+            [*ssh, *_REQUEST, "forward", "-L", spec, host], capture_output=True, timeout=10, check=False
         )
         if done.returncode == 0:
             # By the port: several threads and commands may write it at once.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,32 @@ from slipway.fleet.ssh import Connection, HostDown, HostLost, HostTimeout
 from slipway.fleet.ssh_config import control_socket
 from tests.ports import free_port
 from tests.sshd import Sshd, find_sshd
+from tests.waiting import until
+
+_UNIX = Path("/proc/net/unix")
+_LISTENS = "00010000"
+_PIDFD_GETFD = 438
 
 
 def master_pid(connection: Connection) -> int:
     asked = ["ssh", "-F", str(connection.ssh_config), "-O", "check", connection.host]
     said = subprocess.run(asked, capture_output=True, text=True, check=True).stderr
     return int(said.partition("pid=")[2].partition(")")[0])
+
+
+def descriptor_of(pid: int, path: Path) -> int:
+    """A descriptor, in this process, of the socket where an ssh master listens on `path`: pidfd_getfd(2)."""
+    # ssh binds the socket to a name of its own, `path` and a random end, and then renames it.
+    sockets = [line.split() for line in _UNIX.read_text().splitlines() if f" {path}." in line]
+    inode = next(fields[6] for fields in sockets if fields[3] == _LISTENS)
+    folder = Path(f"/proc/{pid}/fd")
+    theirs = next(int(fd.name) for fd in folder.iterdir() if str(fd.readlink()) == f"socket:[{inode}]")
+    process = os.pidfd_open(pid)
+    ours = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, process, theirs, 0)
+    os.close(process)
+    if ours < 0:
+        pytest.skip(f"another process's socket cannot be had here: {os.strerror(ctypes.get_errno())}")
+    return ours
 
 
 def test_a_command_gives_output_errors_and_exit_code(web1: Connection) -> None:
@@ -91,23 +113,60 @@ def test_a_command_that_exits_255_is_not_a_lost_connection(web1: Connection) -> 
     assert web1.run(["sh", "-c", "exit 255"]).code == 255
 
 
+def run_and_cut(web1: Connection, ran: Path, cut: Callable[[], object]) -> None:
+    """Run a command that writes `ran` and stays; `cut` is called meanwhile."""
+
+    def cut_once_it_runs() -> None:
+        until(ran.exists, 30)
+        cut()
+
+    cutting = threading.Thread(target=cut_once_it_runs)
+    cutting.start()
+    try:
+        web1.run(["sh", "-c", f"echo once >> {ran}; sleep 30"])
+    finally:
+        cutting.join()
+
+
 def test_a_connection_lost_while_running_is_told_and_not_tried_again(
     web1: Connection, tmp_path: Path
 ) -> None:
     web1.run(["true"])
     ran = tmp_path / "ran"
     master = master_pid(web1)
+    with pytest.raises(HostLost, match="broke while `sh -c`"):
+        run_and_cut(web1, ran, lambda: os.kill(master, signal.SIGKILL))
+    assert ran.read_text() == "once\n"
 
-    def cut_once_it_runs() -> None:
-        while not ran.exists():
-            time.sleep(0.05)
-        time.sleep(0.1)
+
+def test_a_connection_that_ends_slowly_is_lost(web1: Connection, tmp_path: Path) -> None:
+    """A process that ends closes its sockets one by one; the one where it listens may be the last."""
+    web1.run(["true"])
+    master = master_pid(web1)
+    listening = descriptor_of(master, control_socket(web1.ssh_config, "web1"))
+
+    def cut() -> None:
+        os.kill(master, signal.SIGKILL)
+        time.sleep(1)
+        os.close(listening)
+
+    with pytest.raises(HostLost, match="broke while `sh -c`"):
+        run_and_cut(web1, tmp_path / "ran", cut)
+
+
+def test_a_newer_connection_does_not_hide_that_the_last_one_was_lost(
+    web1: Connection, tmp_path: Path
+) -> None:
+    web1.run(["true"])
+    master, control = master_pid(web1), control_socket(web1.ssh_config, "web1")
+
+    def cut() -> None:
+        control.unlink()
+        Connection("web1", web1.ssh_config).open()
         os.kill(master, signal.SIGKILL)
 
-    threading.Thread(target=cut_once_it_runs, daemon=True).start()
     with pytest.raises(HostLost, match="broke while `sh -c`"):
-        web1.run(["sh", "-c", f"echo once >> {ran}; sleep 30"])
-    assert ran.read_text() == "once\n"
+        run_and_cut(web1, tmp_path / "ran", cut)
 
 
 def test_a_command_that_takes_too_long_is_named(web1: Connection) -> None:
