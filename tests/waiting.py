@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 
-def until(what: Callable[[], bool], seconds: float = 60) -> None:
-    """Return when `what` is true. Raises AssertionError if it is not within `seconds`."""
+def until(what: Callable[[], bool], seconds: float = 60, *, every: float = 0.05) -> None:
+    """Return when `what` is true, asked `every` so many seconds. Raises AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(every)

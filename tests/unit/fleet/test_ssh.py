@@ -96,9 +96,8 @@ def test_two_commands_that_start_at_once_share_one_connection(sshd: Sshd) -> Non
         thread.join()
     assert len({master_pid(each) for each in both}) == 1
     both[0].close()
-    time.sleep(0.2)
-    left = subprocess.run(["pgrep", "-f", str(config)], capture_output=True, text=True, check=False).stdout
-    assert left == ""
+    running = ["pgrep", "-f", str(config)]
+    until(lambda: subprocess.run(running, stdout=subprocess.DEVNULL, check=False).returncode == 1)
 
 
 def test_the_control_socket_is_short_and_private(web1: Connection) -> None:
@@ -237,6 +236,6 @@ def test_a_tunnel_is_found_again_by_the_next_command(web1: Connection, sshd: Ssh
 def test_a_tunnel_is_made_again_with_the_connection(web1: Connection, sshd: Sshd) -> None:
     before = web1.tunnel("127.0.0.1", sshd.port)
     os.kill(master_pid(web1), signal.SIGKILL)
-    time.sleep(0.1)
+    until(lambda: not web1.is_open())
     after = web1.tunnel("127.0.0.1", sshd.port)
     assert after != before

@@ -19,6 +19,7 @@ from hosts.plan import FleetPlan
 from tests.ports import free_port
 from tests.unit.hosts.conftest import haproxy_refuses
 from tests.unit.hosts.live import Echo, Unready, app_on, haproxy, moved
+from tests.waiting import until
 
 LIMITS = {"requests_per_minute": 40, "connections_per_ip": 5, "body_bytes": 100_000}
 KEY = {"X-Slipway-Load": "SLIPWAY_LOAD_KEY-value-never-to-be-seen"}
@@ -180,15 +181,13 @@ def test_too_many_open_requests_of_one_address_are_429(site: httpx.Client):
         raw = socket.create_connection(("127.0.0.1", site.base_url.port or 0))
         held.append(context.wrap_socket(raw))
         held[-1].sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
-    time.sleep(0.3)
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     upgrade |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    answer = site.get("/ws", headers=upgrade)
-    assert (answer.status_code, answer.headers.get("retry-after")) == (429, "5"), answer.text
+    until(lambda: site.get("/ws", headers=upgrade).status_code == 429, 8, every=0.4)
+    assert site.get("/ws", headers=upgrade).headers["retry-after"] == "5"
     for each in held:
         each.close()
-    time.sleep(0.3)
-    assert site.get("/").status_code == 200
+    until(lambda: site.get("/").status_code == 200, 6, every=0.4)
 
 
 def _raw_status(site: httpx.Client, port: int, path: str) -> int:

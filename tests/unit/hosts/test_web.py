@@ -27,6 +27,7 @@ from tests.unit.hosts.live import (
     haproxy,
     moved,
 )
+from tests.waiting import until
 
 
 @dataclass
@@ -149,10 +150,14 @@ def test_a_slot_whose_app_is_gone_is_503_at_once(plan: FleetPlan, tmp_path: Path
     hosts = web_host(plan, tmp_path, apps=False)
     host = next(hosts)
     host.set_map(active="blue", idle="green")
+    assert min(seconds_of_503(host) for _ in range(3)) < 1
+    next(hosts, None)
+
+
+def seconds_of_503(host: WebHost) -> float:
     began = time.monotonic()
     assert host.live.get("/").status_code == 503
-    assert time.monotonic() - began < 1
-    next(hosts, None)
+    return time.monotonic() - began
 
 
 def hang(host: WebHost, **headers: str) -> Future[httpx.Response]:
@@ -173,10 +178,7 @@ def test_the_agent_sees_how_long_requests_wait_for_their_answer(host: WebHost, p
     limit = plan.app.limits.response_seconds
     time.sleep(1)
     answers = [hang(host), hang(host, accept="text/event-stream")]
-    time.sleep(2.5)
-    seconds = waited(host, limit)
-    assert len(seconds) == 2
-    assert all(2 <= each <= HANG_SECONDS for each in seconds), "the kept connection is older"
+    until(lambda: [2 <= each <= HANG_SECONDS for each in waited(host, limit)] == [True, True], HANG_SECONDS)
     assert all(answer.result().status_code == 200 for answer in answers)
     assert waited(host, limit) == []
 
