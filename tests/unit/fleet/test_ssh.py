@@ -116,7 +116,7 @@ def run_and_cut(web1: Connection, ran: Path, cut: Callable[[], object]) -> None:
     """Run a command that writes `ran` and stays; `cut` is called meanwhile."""
 
     def cut_once_it_runs() -> None:
-        until(ran.exists, 30)
+        until(lambda: ran.exists() and ran.stat().st_size > 0, 30)
         cut()
 
     cutting = threading.Thread(target=cut_once_it_runs)
