@@ -19,6 +19,7 @@ from slipway.platforms.aws.session import (
     names_of,
     session_of,
 )
+from slipway.platforms.interrupts import interrupts_deferred
 from slipway.platforms.platform import Bootstrapped
 from slipway.progress import Progress
 from slipway.settings import BadInput, Project
@@ -148,11 +149,12 @@ def _state_key(session: AwsSession, names: AwsNames, progress: Progress) -> str:
         if refused.code != "NotFoundException":
             raise
         tags = [{"TagKey": "slipway:project", "TagValue": names.stack.project}]
-        made = session.call(
-            "kms", "create_key", Description=f"Pulumi state of {names.stack.project}", Tags=tags
-        )
-        key = made["KeyMetadata"]["KeyId"]
-        session.call("kms", "create_alias", AliasName=alias, TargetKeyId=key)
+        with interrupts_deferred():  # a key without its alias is paid for, and never found again
+            made = session.call(
+                "kms", "create_key", Description=f"Pulumi state of {names.stack.project}", Tags=tags
+            )
+            key = made["KeyMetadata"]["KeyId"]
+            session.call("kms", "create_alias", AliasName=alias, TargetKeyId=key)
         progress.line(f"made key {alias}")
     session.call("kms", "enable_key_rotation", KeyId=key)
     return alias

@@ -22,6 +22,7 @@ from hosts.kit.user_data import bake_user_data
 from slipway.platforms.aws.kits import ROLES, trusted
 from slipway.platforms.aws.open import ALIVE, builds_bucket, read_outputs
 from slipway.platforms.aws.session import AwsRefused, check_account, names_of, session_of
+from slipway.platforms.interrupts import interrupts_deferred
 from slipway.platforms.platform import Image
 from slipway.platforms.state_folder import only_one
 from slipway.progress import Progress
@@ -202,21 +203,28 @@ class Images:
             "VolumeType": "gp3", "VolumeSize": self._group(role).disk_gb, "Encrypted": True, "KmsKeyId": key,
             "DeleteOnTermination": True,
         }  # fmt: skip
-        made = self._session.call(
-            "ec2", "run_instances", MinCount=1, MaxCount=1, ImageId=base, UserData=user_data,
-            InstanceType=self._group(role).type, SubnetId=subnet, SecurityGroupIds=groups,
-            # No profile: it has no right on anything. What it may read and write are signed URLs.
-            InstanceInitiatedShutdownBehavior="stop",
-            MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-            BlockDeviceMappings=[{"DeviceName": ROOT_DEVICE, "Ebs": disk}],
-            TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
-        )  # fmt: skip
-        instance = str(made["Instances"][0]["InstanceId"])
+        instance = ""
         try:
+            # An interrupt waits for the answer: what is not named yet cannot be ended.
+            with interrupts_deferred():
+                made = self._session.call(
+                    "ec2", "run_instances", MinCount=1, MaxCount=1, ImageId=base, UserData=user_data,
+                    InstanceType=self._group(role).type, SubnetId=subnet, SecurityGroupIds=groups,
+                    # No profile: it has no right on anything. What it may read and write are signed URLs.
+                    InstanceInitiatedShutdownBehavior="stop",
+                    MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+                    BlockDeviceMappings=[{"DeviceName": ROOT_DEVICE, "Ebs": disk}],
+                    TagSpecifications=[
+                        {"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")
+                    ],
+                )  # fmt: skip
+                instance = str(made["Instances"][0]["InstanceId"])
             yield instance
         finally:
-            self._session.call("ec2", "terminate_instances", InstanceIds=[instance])
-            progress.line(f"terminated {instance}")
+            if instance:
+                with interrupts_deferred():
+                    self._session.call("ec2", "terminate_instances", InstanceIds=[instance])
+                    progress.line(f"terminated {instance}")
 
     def _place(self, role: str) -> tuple[str, list[str], str]:
         """Subnet, security groups and disk key of new hosts of `role`."""
@@ -270,14 +278,15 @@ class Images:
         """The image of `instance`, once it can be booted. It is undone if the work ends before."""
         name = f"{self._names.group(tags[ROLE_TAG])}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         own = [{"Key": key, "Value": value} for key, value in {**tags, "Name": name}.items()]
-        image = str(
-            self._session.call(
-                "ec2", "create_image", InstanceId=instance, Name=name,
-                Description=f"Hosts of {self._names.fleet}, Debian {tags[DEBIAN_TAG]}",
-                TagSpecifications=[{"ResourceType": "image", "Tags": own}],
-            )["ImageId"]
-        )  # fmt: skip
+        image = ""
         try:
+            with interrupts_deferred():
+                made = self._session.call(
+                    "ec2", "create_image", InstanceId=instance, Name=name,
+                    Description=f"Hosts of {self._names.fleet}, Debian {tags[DEBIAN_TAG]}",
+                    TagSpecifications=[{"ResourceType": "image", "Tags": own}],
+                )  # fmt: skip
+                image = str(made["ImageId"])
             progress.host(image, "being copied from the disk")
             ends = time.monotonic() + SECONDS
             while True:
@@ -292,8 +301,10 @@ class Images:
                 raise SlipwayError(f"{image} is not encrypted, so it is not kept")
             self._session.call("ec2", "create_tags", Resources=self._snapshots(image), Tags=own)
         except BaseException:
-            self._delete(image)
-            progress.line(f"deleted {image}, which was not finished")
+            if image:
+                with interrupts_deferred():
+                    self._delete(image)
+                    progress.line(f"deleted {image}, which was not finished")
             raise
         progress.host(image, "can be booted")
         return image

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import signal
-import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway.platforms.interrupts import interrupts_deferred
 from slipway.platforms.local.bake import as_tar
 from slipway.platforms.local.docker import Docker
 from slipway.platforms.local.keys import FleetKeys
@@ -273,22 +271,6 @@ class Containers:
             ("/etc/slipway/setup.digest", 0o644, b""),
         )
         self.docker.run("cp", "-", f"{spec.name}:/", stdin=as_tar(files))
-
-
-@contextmanager
-def interrupts_deferred() -> Generator[None]:
-    """A Ctrl-C inside the block is raised at its end. In other threads it does nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")

@@ -27,6 +27,7 @@ from hosts.kit.archive import kit_digest, kit_key, pointer_key, statement
 from slipway.platforms.aws import images as module
 from slipway.platforms.aws.images import Images
 from slipway.platforms.aws.kits import fleet_plan
+from slipway.platforms.aws.session import AwsSession
 from slipway.platforms.aws.up import refuse_unbaked, say_older_images
 from slipway.platforms.platform import platform_of
 from slipway.secrets.signing import Signing
@@ -210,6 +211,41 @@ def test_an_interrupt_ends_the_instance_and_says_so(stack: World, monkeypatch: p
     assert any(line.startswith("terminated i-") for line in heard.told)
 
 
+def test_an_interrupt_while_aws_starts_the_instance_ends_it(
+    stack: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_in(monkeypatch, "run_instances")
+    heard = Heard()
+    with pytest.raises(KeyboardInterrupt):
+        Images(stack.project).bake("web", heard)
+    assert running(stack) == []
+    assert any(line.startswith("terminated i-") for line in heard.told)
+
+
+def test_an_interrupt_while_aws_begins_the_image_deletes_it(
+    stack: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_in(monkeypatch, "create_image")
+    heard = Heard()
+    with machines(stack, READY), pytest.raises(KeyboardInterrupt):
+        Images(stack.project).bake("web", heard)
+    assert (Images(stack.project).found(), running(stack)) == ([], [])
+    assert any("which was not finished" in line for line in heard.told)
+
+
+def interrupt_in(monkeypatch: pytest.MonkeyPatch, making: str) -> None:
+    """Ctrl-C while AWS answers: what was asked for is there already, and its name is still on the way."""
+    call = AwsSession.call
+
+    def interrupted(self: AwsSession, service: str, operation: str, /, **given: Any) -> dict[str, Any]:
+        answer = call(self, service, operation, **given)
+        if operation == making:
+            signal.raise_signal(signal.SIGINT)
+        return answer
+
+    monkeypatch.setattr(AwsSession, "call", interrupted)
+
+
 def command(stack: World, *arguments: str) -> list[str]:
     """A person's command, in the project's folder."""
     settings = SETTINGS.format(account=ACCOUNT) + f"    image: resolve:ssm:{BASE_NAME}\n"
@@ -250,7 +286,7 @@ def test_the_list_is_a_table_or_json(stack: World, monkeypatch: pytest.MonkeyPat
 def test_an_interrupt_while_the_image_is_copied_deletes_it(
     stack: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = type(Images(stack.project)._session).call  # pyright: ignore[reportPrivateUsage]
+    call = AwsSession.call
     made: list[str] = []
 
     def interrupted(self: Any, service: str, operation: str, /, **given: Any) -> dict[str, Any]:
@@ -261,7 +297,7 @@ def test_an_interrupt_while_the_image_is_copied_deletes_it(
             made.append("image")
         return call(self, service, operation, **given)
 
-    monkeypatch.setattr("slipway.platforms.aws.session.AwsSession.call", interrupted)
+    monkeypatch.setattr(AwsSession, "call", interrupted)
     heard = Heard()
     with machines(stack, READY), pytest.raises(KeyboardInterrupt):
         Images(stack.project).bake("web", heard)

@@ -3,13 +3,14 @@ import signal
 
 import pytest
 
-from slipway.platforms.local.containers import interrupts_deferred
+from slipway.platforms.interrupts import interrupts_deferred
 
 
-def test_ctrl_c_waits_for_the_end_of_the_step():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_waits_for_the_end_of_the_step(number: signal.Signals):
     steps: list[str] = []
     with pytest.raises(KeyboardInterrupt), interrupts_deferred():
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         steps.append("finished")
     assert steps == ["finished"]
 
