@@ -180,11 +180,14 @@ def test_too_many_open_requests_of_one_address_are_429(site: httpx.Client):
     for _ in range(5):
         raw = socket.create_connection(("127.0.0.1", site.base_url.port or 0))
         held.append(context.wrap_socket(raw))
-        held[-1].sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+        held[-1].sendall(
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        assert held[-1].recv(4096).startswith(b"HTTP/1.1 100 "), "the app has it, and waits for its body"
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     upgrade |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    until(lambda: site.get("/ws", headers=upgrade).status_code == 429, 8, every=0.4)
-    assert site.get("/ws", headers=upgrade).headers["retry-after"] == "5"
+    answer = site.get("/ws", headers=upgrade)
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, "5"), answer.text
     for each in held:
         each.close()
     until(lambda: site.get("/").status_code == 200, 6, every=0.4)
