@@ -34,7 +34,7 @@ def local_fleet_ports() -> dict[str, int]:
 def _first_of(count: int, among: range) -> int:
     """The first of `count` ports in a row, each free and now held."""
     while True:
-        first = random.choice(among[: -count + 1 or None])
+        first = random.randrange(among.start, among.stop - count + 1)
         holders = [socket.socket() for _ in range(count)]
         try:
             for port, holder in enumerate(holders, first):

@@ -19,8 +19,8 @@ ATTEMPTS = 3
 _TUNNEL_ATTEMPTS = 5
 _SSH_FAILED = 255
 _REQUEST = ("-o", "ProxyCommand=false", "-O")
-"""Options of a request to the kept connection's process. If that ends without an answer, ssh would open a
-connection of its own, with a shell; with this command it cannot."""
+"""Options for a request to the process of the kept connection. If that ends without an answer, ssh opens a
+new connection with a shell; ProxyCommand=false makes this fail."""
 _BOUND, _GATE = 77, "slipway-gate:"
 """Exit code and first word of templates/base/gate.sh, which refuses."""
 
@@ -54,7 +54,7 @@ class Connection:
         was not reached (nothing was run), HostLost and HostTimeout if the command may have been carried out.
         """
         self.open()
-        connection = _identity(control_socket(self.ssh_config, self.host))
+        connection = _identity(self._control)
         command = " ".join(argv[:2])
         try:
             done = self._exchange(
@@ -82,7 +82,7 @@ class Connection:
     def tunnel(self, address: str, port: int) -> int:
         """A port of 127.0.0.1 that leads to `address:port` as the host sees it; kept with the connection."""
         self.open()
-        control, target = control_socket(self.ssh_config, self.host), f"{address}:{port}"
+        control, target = self._control, f"{address}:{port}"
         master, local = self._tunnels.get(target, ([], 0))
         if not local or master != _identity(control):
             local = forward(self._ssh(), self.host, control, target)
@@ -91,15 +91,12 @@ class Connection:
 
     def is_open(self) -> bool:
         """Whether the kept connection is open."""
-        return is_alive(control_socket(self.ssh_config, self.host))
+        return is_alive(self._control)
 
     def accepts_key(self) -> bool:
         """Whether the host would open a new connection for the key at work."""
         alone = self._ssh("-o", "ControlPath=none", "-o", "ControlPersist=no")
-        try:
-            return self._exchange([*alone, self.host, "true"], timeout=CONNECT_SECONDS).code == 0
-        except TimedOut:
-            return False
+        return self._succeeds([*alone, self.host, "true"])
 
     def open(self, patience: float = 0) -> None:
         """Open the kept connection unless it is open. Raises HostDown with the reason.
@@ -142,11 +139,8 @@ class Connection:
 
         Its process must answer: one that ends may be connected to until its last socket is closed.
         """
-        try:
-            done = self._exchange([*self._ssh(*_REQUEST, "check"), self.host], timeout=CONNECT_SECONDS)
-        except TimedOut:
-            return False
-        return done.code == 0 and _identity(control_socket(self.ssh_config, self.host)) == connection
+        answers = self._succeeds([*self._ssh(*_REQUEST, "check"), self.host])
+        return answers and _identity(self._control) == connection
 
     def _connect(self) -> None:
         # Not `-N -f`: if two commands start at once, the later connection must end by itself.
@@ -170,6 +164,17 @@ class Connection:
 
     def _ssh(self, *options: str) -> list[str]:
         return ["ssh", "-F", str(self.ssh_config), *options]
+
+    @property
+    def _control(self) -> Path:
+        return control_socket(self.ssh_config, self.host)
+
+    def _succeeds(self, argv: list[str]) -> bool:
+        """Whether it exits with 0 within CONNECT_SECONDS."""
+        try:
+            return self._exchange(argv, timeout=CONNECT_SECONDS).code == 0
+        except TimedOut:
+            return False
 
     def _exchange(
         self,

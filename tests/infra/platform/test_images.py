@@ -234,7 +234,7 @@ def test_an_interrupt_while_aws_begins_the_image_deletes_it(
 
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, making: str) -> None:
-    """Ctrl-C while AWS answers: what was asked for is there already, and its name is still on the way."""
+    """Send Ctrl-C when AWS has done `making`, before the caller has the answer."""
     call = AwsSession.call
 
     def interrupted(self: AwsSession, service: str, operation: str, /, **given: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def master_pid(connection: Connection) -> int:
 
 def descriptor_of(pid: int, path: Path) -> int:
     """A descriptor, in this process, of the socket where an ssh master listens on `path`: pidfd_getfd(2)."""
-    # ssh binds the socket to a name of its own, `path` and a random end, and then renames it.
+    # ssh binds the socket to `path` with a random ending, then renames the file to `path`.
     sockets = [line.split() for line in _UNIX.read_text().splitlines() if f" {path}." in line]
     inode = next(fields[6] for fields in sockets if fields[3] == _LISTENS)
     folder = Path(f"/proc/{pid}/fd")
