@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import gevent
+from paramiko import SSHException, Transport
 from pyinfra import logger
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand
 from pyinfra.api.config import Config
@@ -30,6 +32,9 @@ from hosts.deploy import deploy
 from hosts.plan import FleetPlan
 from slipway.settings import Host
 
+CONNECT_SECONDS = 15
+CONNECTIONS = 3
+"""How many ssh connections one set-up may use, one after the other."""
 _LINES = 20
 """Last lines of a failed operation that are shown."""
 
@@ -42,10 +47,17 @@ class Result:
     failed: str = ""
     output: tuple[str, ...] = ()
     """Last lines the failed operation wrote; not redacted yet."""
+    connection_lost: bool = False
+    """Whether it failed for that alone: the ssh connection had ended."""
 
 
 def set_up_over_ssh(plan: FleetPlan, name: str, digest: str) -> Result:
-    """Bring host `name` to what `plan` says, and leave `digest` on it once all is done."""
+    """Bring host `name` to what `plan` says, and leave `digest` on it once all is done.
+
+    When the connection is lost, another goes on: what is done already changes nothing. Networks lose some, so
+    does paramiko: of a command that ends at once it may confirm the end before it closes the input, for which
+    sshd disconnects (github.com/paramiko/paramiko/issues/1115).
+    """
     host = plan.outputs.host(name)
     own_keys = "IdentityFile" not in plan.outputs.ssh_config_path.read_text()
     data = {
@@ -55,8 +67,16 @@ def set_up_over_ssh(plan: FleetPlan, name: str, digest: str) -> Result:
         "ssh_allow_agent": own_keys,
         "ssh_look_for_keys": own_keys,
     }
-    config = Config(SUDO=host.ssh_user != "root", CONNECT_TIMEOUT=15)
-    return _run(_state(name, data, config), lambda: deploy(plan, host, digest))
+    config = Config(SUDO=host.ssh_user != "root", CONNECT_TIMEOUT=CONNECT_SECONDS)
+
+    def attempt() -> Result:
+        return _run(_state(name, data, config), lambda: deploy(plan, host, digest))
+
+    results = [attempt()]
+    while results[-1].connection_lost and len(results) < CONNECTIONS:
+        results.append(attempt())
+    changed = dict.fromkeys(operation for result in results for operation in result.changed)
+    return replace(results[-1], changed=tuple(changed))
 
 
 def set_up_here(plan: FleetPlan, host: Host, digest: str) -> Result:
@@ -106,6 +126,8 @@ def _run(state: State, add_operations: Callable[[], object]) -> Result:
     log = _Captured()
     logger.setLevel(logging.WARNING)
     logger.addHandler(log)
+    # What a greenlet raises is raised here again.
+    gevent.get_hub().exception_stream = None  # pyright: ignore[reportAttributeAccessIssue]
     (target,) = state.inventory
     try:
         connect_all(state)
@@ -116,29 +138,54 @@ def _run(state: State, add_operations: Callable[[], object]) -> Result:
         state.set_stage(StateStage.Prepare)
         add_deploy(state, add_operations)
         run_ops(state)
-    except PyinfraError as error:
+    # paramiko raises EOFError where a connection ends; pyinfra expects its other errors only.
+    except (PyinfraError, EOFError) as error:
         return _failure(state, target, log, error)
     finally:
         disconnect_all(state)
-    done = ((name, found.operation_meta) for name, found in _operations(state, target))
-    return Result(changed=tuple(name for name, meta in done if meta.is_complete() and meta.did_change()))
+        logger.removeHandler(log)
+    return Result(_changed(state, target))
 
 
 def _send_at_once(target: Target) -> None:
     """Without TCP_NODELAY every command waits 40 ms: paramiko sends small packets, and ACKs are delayed."""
-    client = getattr(target.connector, "client", None)
-    transport = client.get_transport() if client else None
+    transport = _transport(target)
     if transport and isinstance(transport.sock, socket.socket):
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def _transport(target: Target) -> Transport | None:
+    client = getattr(target.connector, "client", None)
+    return client.get_transport() if client else None
+
+
+def _connection_lost(target: Target) -> bool:
+    """Whether the host takes no more commands. It is asked: a transport knows of its end a moment late."""
+    transport = _transport(target)
+    if transport is None:
+        return False
+    try:
+        transport.open_session(timeout=CONNECT_SECONDS).close()
+    except (SSHException, EOFError, OSError):
+        return True
+    return False
+
+
 def _failure(state: State, target: Target, log: _Captured, error: Exception) -> Result:
+    changed = _changed(state, target)
+    if _connection_lost(target):
+        return Result(changed, "the ssh connection was lost", log.tail(), connection_lost=True)
     for name, found in _operations(state, target):
         meta = found.operation_meta
         if meta.is_complete() and meta.did_error():
             lines = meta.stderr_lines or meta.stdout_lines
-            return Result(failed=name, output=tuple(lines[-_LINES:]) or log.tail())
-    return Result(failed=str(error), output=log.tail())
+            return Result(changed, name, tuple(lines[-_LINES:]) or log.tail())
+    return Result(changed, str(error), log.tail())
+
+
+def _changed(state: State, target: Target) -> tuple[str, ...]:
+    done = ((name, found.operation_meta) for name, found in _operations(state, target))
+    return tuple(name for name, meta in done if meta.is_complete() and meta.did_change())
 
 
 def _operations(state: State, target: Target) -> Iterator[tuple[str, Any]]:

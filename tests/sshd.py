@@ -35,6 +35,7 @@ class Sshd:
     folder: Path
     port: int
     host_key: str
+    pid: int
     configs: list[Path] = field(default_factory=list[Path])
 
     def host(self, name: str = "web1", **other: object) -> Host:
@@ -57,6 +58,15 @@ class Sshd:
         self.configs.append(made)
         return made
 
+    @property
+    def ends_connections(self) -> str:
+        """The shell command that ends everyone's connection; what they run goes on."""
+        return f"pkill -P {self.pid}"
+
+    def end_connections(self) -> None:
+        """End everyone's connection."""
+        subprocess.run(self.ends_connections.split(), check=True)
+
 
 def find_sshd() -> str | None:
     """The server's program, which must be started by its absolute path."""
@@ -78,7 +88,7 @@ def serve(program: str, folder: Path) -> Generator[Sshd]:
     try:
         wait_for_port(port, process)
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
-        server = Sshd(folder, port, key)
+        server = Sshd(folder, port, key, process.pid)
         yield server
         for config in server.configs:
             shutil.rmtree(control_folder(config))
