@@ -26,6 +26,7 @@ from tests.infra.platform.here import here
 from tests.infra.platform.world import World
 from tests.ports import free_port
 from tests.s3 import wait_for_port
+from tests.waiting import until
 
 OWNER, APP, MASTER = "owner-password-0123456789", "app-password-0123456789", "ma'ster pass\\word $HOME"
 SECRETS = {
@@ -100,6 +101,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     try:
         wait_for_port(port, process)
+        # It listens before it is ready; until then it refuses with "the database system is starting up".
+        ready = [programs / "pg_isready", "--quiet", "--host", folder, "--port", str(port)]
+        until(lambda: subprocess.run(ready, check=False).returncode == 0)
         quoted = MASTER.replace("'", "''")
         for line in (
             f"CREATE ROLE master LOGIN CREATEROLE CREATEDB PASSWORD '{quoted}'",
