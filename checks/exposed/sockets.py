@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import time
 from collections.abc import Generator, Mapping
@@ -14,7 +13,8 @@ import websocket
 
 from checks.kit.background import begun_early, idle
 from checks.kit.check import could_not_be_tried, not_evaluated
-from checks.kit.site import Site, sign_in_person
+from checks.kit.roots import Roots
+from checks.kit.site import Site
 from slipway.stack import CheckSocket, WebSocket
 from slipway.traffic import fill_message
 
@@ -41,6 +41,11 @@ def app_socket(site: Site) -> WebSocket:
     return site.live.app.websocket
 
 
+def signs_in_by_message(of_app: WebSocket) -> bool:
+    """Whether the opening messages say who the user is, by what the smoke steps captured."""
+    return any("${" in message for message in of_app.open)
+
+
 def declared(site: Site) -> CheckSocket:
     """`[checks.websocket]` of slipway.toml."""
     app_socket(site)
@@ -50,12 +55,17 @@ def declared(site: Site) -> CheckSocket:
 
 
 @contextlib.contextmanager
-def opened(site: Site, headers: Mapping[str, str] | None = None) -> Generator[websocket.WebSocket]:
-    """A socket that has signed in by the messages of `websocket.open`, and received the answers."""
+def opened(
+    site: Site, roots: Roots, headers: Mapping[str, str] | None = None
+) -> Generator[websocket.WebSocket]:
+    """A socket that has signed in by the messages of `websocket.open`, and received the answers.
+
+    As the smoke user of the whole run: a small host takes seconds to hash a password once more.
+    """
     of_app = app_socket(site)
     captures: Mapping[str, str] = {}
-    if of_app.open:
-        captures = _captures(site)
+    if signs_in_by_message(of_app):
+        captures = roots.person().session.captures
     client = site.socket() if headers is None else _counted(site, headers)
     try:
         for template in of_app.open:
@@ -84,12 +94,6 @@ def _counted(site: Site, headers: Mapping[str, str]) -> websocket.WebSocket:
                 " run it again in a minute"
             )
         time.sleep(1)
-
-
-@functools.cache
-def _captures(site: Site) -> Mapping[str, str]:
-    """One sign-in for all sockets of a run: hashing a password takes most of the time."""
-    return sign_in_person(site, site.live).session.captures
 
 
 def echo(site: Site, client: websocket.WebSocket, number: int = 7) -> str:
@@ -154,20 +158,20 @@ def socket_without_sign_in(site: Site) -> Closed:
 
 @begun_early
 @idle
-def silent_socket(site: Site) -> Closed:
+def silent_socket(site: Site, roots: Roots) -> Closed:
     """A socket that signs in and then sends nothing."""
     seconds = (site.live.number(declared(site).idle_ms) or 0) / 1000
     if seconds > site.patience:
         return Closed(None)
-    with opened(site) as client:
+    with opened(site, roots) as client:
         return watch_close(client, time.monotonic(), seconds + GRACE_SECONDS)
 
 
 @begun_early
 @idle
-def quiet_socket(site: Site) -> Closed:
+def quiet_socket(site: Site, roots: Roots) -> Closed:
     """How a socket ended on which nothing was sent for QUIET_SECONDS. One that is still open has echoed."""
-    with opened(site) as client:
+    with opened(site, roots) as client:
         closed = watch_close(client, time.monotonic(), QUIET_SECONDS)
         if closed.after is None:
             echo(site, client)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from checks.exposed.sockets import heard, opened, parsed
 from checks.kit.check import check, not_evaluated
 from checks.kit.needs import SECOND_WEB_HOST
+from checks.kit.roots import Roots
 from checks.kit.site import Person, Site
 from slipway.stack import LOAD_HEADER
 
@@ -20,7 +21,7 @@ from slipway.stack import LOAD_HEADER
     remedy="broadcasts go through Redis: is it reachable from every web host, with the same namespace?",
     needs=("smoke.steps", "websocket", "checks.write"),
 )
-def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> None:
+def test_a_message_reaches_clients_on_every_host(site: Site, person: Person, roots: Roots) -> None:
     write = site.live.app.checks.write
     if write is None:
         not_evaluated("declare [checks.write] in slipway.toml")
@@ -29,7 +30,7 @@ def test_a_message_reaches_clients_on_every_host(site: Site, person: Person) -> 
     homes = [host.name for host in outputs.by_role("web")] if outputs.host_cookie else [""] * 4
     mark = f"n{time.time_ns():x}"
     with ExitStack() as stack:
-        clients = [stack.enter_context(opened(site, _at_home(site, home))) for home in homes]
+        clients = [stack.enter_context(opened(site, roots, _at_home(site, home))) for home in homes]
         answer = person.ask(write.request, {"n": mark}, write.body)
         assert answer.status_code == write.status, f"{write.request} answers {answer.status_code}"
         try:

@@ -19,12 +19,14 @@ from checks.exposed.sockets import (
     heard,
     opened,
     quiet_socket,
+    signs_in_by_message,
     silent_socket,
     socket_without_sign_in,
     watch_close,
 )
 from checks.kit.background import Background
 from checks.kit.check import check, not_evaluated
+from checks.kit.roots import Roots
 from checks.kit.site import Site
 
 
@@ -37,10 +39,10 @@ from checks.kit.site import Site
     remedy="does the load balancer let Upgrade through, and is websocket.path right?",
     needs=("websocket.echo",),
 )
-def test_a_socket_opens_and_echoes(site: Site) -> None:
+def test_a_socket_opens_and_echoes(site: Site, roots: Roots) -> None:
     if not app_socket(site).echo:
         not_evaluated("declare websocket.echo in slipway.toml")
-    with opened(site) as client:
+    with opened(site, roots) as client:
         assert echo(site, client)
 
 
@@ -130,7 +132,7 @@ def test_a_quiet_socket_stays_open(site: Site, background: Background) -> None:
 )
 def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
     of_app = app_socket(site)
-    if not any("${" in message for message in of_app.open):
+    if not signs_in_by_message(of_app):
         not_evaluated("the app's sockets sign in by no message: websocket.open holds no ${…} of a smoke step")
     client = site.socket()
     try:
@@ -158,9 +160,9 @@ def test_a_wrong_token_does_not_sign_in(site: Site) -> None:
     remedy="websocket.payload_bytes, and the server's own maximum",
     needs=("websocket", "checks.websocket"),
 )
-def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
+def test_a_message_over_the_limit_closes_the_socket(site: Site, roots: Roots) -> None:
     most = site.live.number(declared(site).payload_bytes) or app_socket(site).payload_bytes
-    with opened(site) as client:
+    with opened(site, roots) as client:
         began = time.monotonic()
         try:
             client.send("x" * (most + 1))
@@ -179,11 +181,11 @@ def test_a_message_over_the_limit_closes_the_socket(site: Site) -> None:
     remedy="validate every message against its schema, and answer with an error",
     needs=("websocket", "checks.websocket.invalid"),
 )
-def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
+def test_a_message_that_fits_no_schema_is_refused(site: Site, roots: Roots) -> None:
     of_checks = declared(site)
     if not of_checks.invalid:
         not_evaluated("declare checks.websocket.invalid in slipway.toml")
-    with opened(site) as client:
+    with opened(site, roots) as client:
         for message in (of_checks.invalid, "not json at all", '{"type":"NO_SUCH_TYPE"}'):
             client.send(message)
             assert heard(client, of_checks.refused), message
@@ -201,12 +203,12 @@ def test_a_message_that_fits_no_schema_is_refused(site: Site) -> None:
     spends="some",
     needs=("websocket.echo", "checks.websocket.messages_per_minute"),
 )
-def test_too_many_messages_are_refused(site: Site) -> None:
+def test_too_many_messages_are_refused(site: Site, roots: Roots) -> None:
     of_checks = declared(site)
     most = site.live.number(of_checks.messages_per_minute)
     if most is None or not app_socket(site).echo:
         not_evaluated("declare checks.websocket.messages_per_minute and websocket.echo in slipway.toml")
-    with opened(site, headers={}) as client:
+    with opened(site, roots, headers={}) as client:
         for number in range(most + 5):
             client.send(app_socket(site).echo.replace("${n}", str(number)))
         refusal = heard(client, of_checks.limited)
