@@ -45,8 +45,14 @@ TOUCHED = {
     "processes.web": r"\.app\.web\.",
 }
 """By key, how the source of a check shows that it cannot do without what the key declares."""
+ON_A_SOCKET = (
+    *("X12/a-socket-opens-and-echoes", "X12/a-quiet-socket-stays-open", "X12/a-silent-socket-is-closed"),
+    *("X12/a-message-over-the-limit-closes-the-socket", "X12/a-message-that-fits-no-schema-is-refused"),
+    "X7/too-many-messages-are-refused",
+)
 WHERE_THERE = {
     "smoke.steps": {
+        **dict.fromkeys(ON_A_SOCKET, "its socket signs in where the opening messages say who the user is"),
         "P10/no-declared-route-breaks": "it asks as the smoke user where there is one",
         "P10/random-requests-break-nothing": "it asks as the smoke user where there is one",
     },

@@ -56,16 +56,20 @@ def test_it_goes_on_when_paramiko_closes_an_input_too_late(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ):
-    done, late, closed = tmp_path / "done", iter([True]), threading.Event()
+    done, closed = tmp_path / "done", threading.Event()
+    awaited: list[bytes] = []
     send = paramiko.Transport._send_user_message
 
     def send_late(self: paramiko.Transport, message: paramiko.Message) -> None:
-        kind, ours = message.asbytes()[:1], threading.current_thread() is threading.main_thread()
-        if kind == cMSG_CHANNEL_EOF and ours and done.exists() and next(late, False):
-            closed.clear()
+        kind, channel = message.asbytes()[:1], message.asbytes()[1:5]
+        by_a_command = threading.current_thread() is threading.main_thread()
+        if kind == cMSG_CHANNEL_EOF and by_a_command and done.exists() and not awaited:
+            awaited.append(channel)
             closed.wait(30)
+            # sshd forgets the channel once it has read all there was to read: its answer says that it has.
+            self.global_request("keepalive@openssh.com")
         send(self, message)
-        if kind == cMSG_CHANNEL_CLOSE:
+        if kind == cMSG_CHANNEL_CLOSE and awaited == [channel]:
             closed.set()
 
     monkeypatch.setattr(paramiko.Transport, "_send_user_message", send_late)
