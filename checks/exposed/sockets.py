@@ -14,7 +14,7 @@ import websocket
 from checks.kit.background import begun_early, idle
 from checks.kit.check import could_not_be_tried, not_evaluated
 from checks.kit.roots import Roots
-from checks.kit.site import Site
+from checks.kit.site import ANSWER_SECONDS, Site
 from slipway.stack import CheckSocket, WebSocket
 from slipway.traffic import fill_message
 
@@ -102,7 +102,7 @@ def echo(site: Site, client: websocket.WebSocket, number: int = 7) -> str:
     return heard(client, str(number))
 
 
-def heard(client: websocket.WebSocket, text: str, seconds: float = 5.0) -> str:
+def heard(client: websocket.WebSocket, text: str, seconds: float = ANSWER_SECONDS) -> str:
     """The first message that contains `text`. Raises AssertionError if none arrives in time."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:

@@ -20,6 +20,10 @@ from slipway.stack import LOAD_HEADER, STICKY_COOKIE, LiveStack
 from slipway.traffic import Answer, Session, fill_body, sign_in, sign_in_steps
 
 TIMEOUT = 10.0
+"""Seconds for a connection to be made."""
+ANSWER_SECONDS = 30.0
+"""How long an answer may take. A busy host's is late, not missing; load tests judge how quick it is."""
+_TIMEOUT = httpx.Timeout(ANSWER_SECONDS, connect=TIMEOUT)
 
 
 class Site:
@@ -45,7 +49,7 @@ class Site:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(
             base_url=base_url or self._base, headers={"Host": self.authority, **headers},
-            verify=self.tls_context(), timeout=TIMEOUT, cookies=no_cookies,
+            verify=self.tls_context(), timeout=_TIMEOUT, cookies=no_cookies,
             event_hooks={"request": [self._name]}, **options,
         )  # fmt: skip
 
@@ -85,7 +89,7 @@ class Site:
 
     @cached_property
     def _elsewhere(self) -> httpx.Client:
-        return httpx.Client(verify=self.tls_context(), timeout=TIMEOUT)
+        return httpx.Client(verify=self.tls_context(), timeout=_TIMEOUT)
 
     def tls_context(self) -> ssl.SSLContext:
         """A context that trusts the CA of the site's certificate."""
@@ -119,7 +123,7 @@ class Site:
             origin=self.live.url if origin == "" else origin,
             suppress_origin=origin is None,
             header={**own, **(headers or {})},
-            timeout=TIMEOUT,
+            timeout=ANSWER_SECONDS,
         )
         return client
 

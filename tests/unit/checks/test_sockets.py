@@ -1,8 +1,10 @@
-"""Checks of WebSockets on a small app behind an edge, whose sign-in takes its time."""
+"""Checks of WebSockets on a small app behind an edge, whose sign-in takes its time, as on a busy host."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 from hosts.plan import FleetPlan
 from tests.unit.checks.test_foreign_site import behind_an_edge, checks_from_outside
@@ -20,7 +22,7 @@ async def sign_in(request):
         raise web.HTTPUnauthorized
     with Path("signed-in").open("a") as file:
         file.write("once\\n")
-    await asyncio.sleep(1)
+    await asyncio.sleep(SECONDS)
     return web.json_response({"token": "t0ken"})
 
 async def socket(request):
@@ -61,10 +63,11 @@ capture = { token = "token" }
 """
 
 
-def test_one_sign_in_serves_every_socket_of_a_run(plan: FleetPlan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [1, 11], ids=["soon", "late"])
+def test_one_sign_in_serves_every_socket_of_a_run(plan: FleetPlan, tmp_path: Path, seconds: int) -> None:
     app = tmp_path / "app"
     app.mkdir()
-    (app / "web.py").write_text(ECHOES)
+    (app / "web.py").write_text(f"SECONDS = {seconds}\n{ECHOES}")
     (app / "slipway.toml").write_text(SETTINGS)
     with behind_an_edge(plan, tmp_path, app) as place:
         found = checks_from_outside(place, "--only", "X6/the-smoke-user,X12/a-socket-opens,X12/a-quiet")
