@@ -18,7 +18,7 @@ import pytest
 from slipway.stack import LiveStack
 from tests.fleet.command import slipway, start
 from tests.fleet.site import Site
-from tests.sshd import find_sshd, serve
+from tests.sshd import serve
 
 pytestmark = pytest.mark.fleet
 
@@ -84,10 +84,7 @@ def test_sockets_that_talk_each_second_are_held_through_a_release(site: Site) ->
 def test_workers_on_other_machines_send_their_parts_and_get_the_secrets_by_ssh_alone(
     site: Site, tmp_path: Path
 ) -> None:
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd")
-    with serve(program, tmp_path) as server:
+    with serve(tmp_path) as server:
         known = tmp_path / "known_hosts"
         known.write_text(f"load {server.host_key}\n")
         config = tmp_path / "config"

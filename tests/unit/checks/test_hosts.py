@@ -14,15 +14,12 @@ from checks.kit.hosts import Host, Hosts, name_of
 from checks.kit.leaks import pieces
 from slipway.fleet.ssh_config import control_folder
 from slipway.settings import Bucket, Outputs, SecretStore
-from tests.sshd import find_sshd, serve
+from tests.sshd import serve
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Generator[Outputs]:
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd: install openssh-server")
-    with serve(program, tmp_path_factory.mktemp("sshd")) as server:
+    with serve(tmp_path_factory.mktemp("sshd")) as server:
         hosts = [server.host("web1"), server.host("data1", role="data")]
         yield Outputs(
             stack="paper", platform="local", url="https://paper.example", hosts=hosts,

@@ -7,16 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from slipway.fleet.ssh import Connection
-from tests.sshd import Sshd, find_sshd, serve
+from tests.sshd import Sshd, serve
 
 
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """A real OpenSSH server."""
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd: install openssh-server")
-    with serve(program, tmp_path_factory.mktemp("sshd")) as server:
+    with serve(tmp_path_factory.mktemp("sshd")) as server:
         yield server
 
 

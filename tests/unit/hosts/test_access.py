@@ -15,7 +15,7 @@ from hosts.plan import FleetPlan
 from slipway.secrets.ssh_signature import make_key, public_of
 from slipway.settings import BadInput
 from slipway.settings.access import ACCESS, new_grant, written
-from tests.sshd import find_sshd, serve
+from tests.sshd import serve
 
 
 @pytest.fixture
@@ -103,11 +103,8 @@ def test_a_body_of_another_type_is_refused(key: str):
     ],
 )
 def test_sshd_gives_a_key_of_ci_to_the_gate_whatever_it_wants(tmp_path: Path, asked: str, code: int):
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd: install openssh-server")
     gate = Path(__file__).parents[3] / "templates/base/gate.sh"
-    with serve(program, tmp_path) as server:
+    with serve(tmp_path) as server:
         keys = server.folder / "authorized_keys"
         keys.write_text(f'restrict,command="/bin/sh {gate}" {keys.read_text()}')
         done = subprocess.run(

@@ -18,7 +18,7 @@ from hosts import run
 from hosts.operations import on_change
 from hosts.plan import FleetPlan
 from hosts.run import CONNECTIONS, Result, set_up_over_ssh
-from tests.sshd import Sshd, find_sshd, serve
+from tests.sshd import Sshd, serve
 
 Deploy = Callable[[], None]
 SetUp = Callable[[Deploy], Result]
@@ -26,10 +26,7 @@ SetUp = Callable[[Deploy], Result]
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd: install openssh-server")
-    with serve(program, tmp_path_factory.mktemp("sshd")) as running:
+    with serve(tmp_path_factory.mktemp("sshd")) as running:
         yield running
 
 

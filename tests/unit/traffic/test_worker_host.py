@@ -16,15 +16,12 @@ import pytest
 from slipway.settings import BadInput, SlipwayError
 from slipway.traffic.processes import WorkerHost, worker_host
 from tests.ports import free_port
-from tests.sshd import Sshd, find_sshd, serve
+from tests.sshd import Sshd, serve
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Sshd]:
-    program = find_sshd()
-    if not program:
-        pytest.skip("no sshd")
-    with serve(program, tmp_path_factory.mktemp("sshd")) as running:
+    with serve(tmp_path_factory.mktemp("sshd")) as running:
         yield running
 
 
