@@ -20,9 +20,9 @@ from slipway.stack import LOAD_HEADER, STICKY_COOKIE, LiveStack
 from slipway.traffic import Answer, Session, fill_body, sign_in, sign_in_steps
 
 TIMEOUT = 10.0
-"""Seconds for a connection to be made."""
+"""Seconds for a connection to be made, and for an answer to a request that a check writes by hand."""
 ANSWER_SECONDS = 30.0
-"""How long an answer may take. A busy host's is late, not missing; load tests judge how quick it is."""
+"""How long any other answer may take: a busy host's is late, not missing. Load tests judge its speed."""
 _TIMEOUT = httpx.Timeout(ANSWER_SECONDS, connect=TIMEOUT)
 
 
