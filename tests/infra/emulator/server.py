@@ -1,9 +1,11 @@
-"""`python -m tests.infra.emulator.server <port>`: moto's server on 127.0.0.1, with two things put right.
+"""`python -m tests.infra.emulator.server <port>`: moto's server on 127.0.0.1, with three things put right.
 
 1. A load balancer is active at once: the provider would wait another round, 60 s instead of 30.
 2. A policy's statement is judged by `tests.infra.access.evaluator`: moto takes one with NotResource for an
    Allow and looks at no condition, principal or variable, so that a Deny without TLS denies everything. Who
    asks, what about, and which policies there are remains moto's. Requests count as made over TLS.
+3. Requests are answered one after the other: moto keeps its state in dictionaries that one thread may not read
+   while another changes them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import contextvars
 import os
 import sys
+from collections.abc import Iterable
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +34,7 @@ def main() -> None:
 
     _active_at_once()
     _judged_with_conditions()
+    _one_after_the_other()
     server.main(["-H", "127.0.0.1", "-p", sys.argv[1]])
 
 
@@ -43,6 +48,19 @@ def _active_at_once() -> None:
         self.activate()
 
     FakeLoadBalancer.__init__ = active  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _one_after_the_other() -> None:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication  # noqa: PLC0415
+
+    original = DomainDispatcherApplication.__call__
+    turn = Lock()
+
+    def alone(self: Any, *given: Any) -> Iterable[bytes]:
+        with turn:
+            return original(self, *given)
+
+    DomainDispatcherApplication.__call__ = alone  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _judged_with_conditions() -> None:
