@@ -1,5 +1,7 @@
 """A live site for a test: its project, its source, its hosts, and ways to trouble it that are taken back."""
 
+import csv
+import io
 import shutil
 import ssl
 import subprocess
@@ -20,6 +22,11 @@ from tests.fleet.sabotage import Sabotage
 
 FORGET_JOURNAL = "journalctl -q --rotate; journalctl -q --vacuum-size=1"
 """A host's command after a test that had secrets logged: checks would rightly find them."""
+READY = """
+curl --silent --show-error --max-time 20 http://127.0.0.1:8080/-/slipway/ready 2>&1; echo
+systemctl list-units --state=failed,activating --plain --no-legend
+"""
+STATS = "echo show stat | socat - /run/haproxy/admin.sock"
 
 
 class Site:
@@ -155,7 +162,22 @@ class Site:
             except (httpx.HTTPError, AssertionError) as failure:
                 problem = str(failure)
             time.sleep(0.5)
-        raise AssertionError(f"{wanted - seen} did not come back within {seconds} s: {problem}")
+        away = "; ".join(self._seen_on(host) for host in sorted(wanted - seen))
+        raise AssertionError(f"not back within {seconds} s: {away}; {' '.join(problem.split())}")
+
+    def _seen_on(self, host: str) -> str:
+        """What the host answers to the edge's check, what has failed there, and what the edge makes of it."""
+        own, table = self._ask(host, READY), self._ask("edge", STATS)
+        rows = csv.DictReader(io.StringIO(table.removeprefix("# ")))
+        row = next((row for row in rows if (row["pxname"], row["svname"]) == ("web", host)), {})
+        edge = {name: row.get(name) for name in ("status", "lastchg", "check_status", "check_code")}
+        return f"{host} says {' '.join(own.split())}, its edge {edge}"
+
+    def _ask(self, host: str, script: str) -> str:
+        try:
+            return self.on(host, script)
+        except subprocess.CalledProcessError as failure:
+            return f"{failure.stdout}{failure.stderr}"
 
     def _served_by(self, host: str) -> str:
         answer = self.get("/health", headers={"Cookie": f"SLIPWAY_HOST={host}"})

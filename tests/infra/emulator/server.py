@@ -4,8 +4,8 @@
 2. A policy's statement is judged by `tests.infra.access.evaluator`: moto takes one with NotResource for an
    Allow and looks at no condition, principal or variable, so that a Deny without TLS denies everything. Who
    asks, what about, and which policies there are remains moto's. Requests count as made over TLS.
-3. Requests are answered one after the other: moto keeps its state in dictionaries that one thread may not read
-   while another changes them.
+3. Requests are answered one after the other: moto keeps its state in dictionaries, which one thread may not
+   read while another changes them.
 """
 
 from __future__ import annotations
