@@ -169,8 +169,8 @@ class Site:
         """What the host answers to the edge's check, what has failed there, and what the edge makes of it."""
         own, table = self._ask(host, READY), self._ask("edge", STATS)
         rows = csv.DictReader(io.StringIO(table.removeprefix("# ")))
-        row = next((row for row in rows if (row["pxname"], row["svname"]) == ("web", host)), {})
-        edge = {name: row.get(name) for name in ("status", "lastchg", "check_status", "check_code")}
+        row = next((row for row in rows if (row["pxname"], row["svname"]) == ("web", host)), None)
+        edge = row and {name: row.get(name) for name in ("status", "lastchg", "check_status", "check_code")}
         return f"{host} says {' '.join(own.split())}, its edge {edge}"
 
     def _ask(self, host: str, script: str) -> str:

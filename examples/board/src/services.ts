@@ -2,7 +2,7 @@
 import { pendingMigrations } from "./db/migrations.ts";
 import { openDatabase, type Sql } from "./db/sql.ts";
 import type { WorkerEnv } from "./env.ts";
-import { EXIT } from "./exit.ts";
+import { cannotStart, EXIT } from "./exit.ts";
 import { type Jobs, openJobs } from "./jobs/queue.ts";
 import { createLog, errorFields, type Log } from "./log.ts";
 import { openRedis, type Redis } from "./redis.ts";
@@ -19,7 +19,7 @@ export interface Services {
   close(): Promise<void>;
 }
 
-/** Exits the process, with a line that says why, when the database is behind this build or out of reach. */
+/** Exits the process, with a line that says why, when the database is behind this build, or what it needs out of reach. */
 export async function openServices(env: WorkerEnv, process_: string): Promise<Services> {
   const log = createLog(env, process_);
   const report = errorReporter(env);
@@ -37,7 +37,9 @@ export async function openServices(env: WorkerEnv, process_: string): Promise<Se
     openRedis(env.REDIS_URL, log, { failFast: false }),
     refusePendingMigrations(sql, log),
   ]);
-  const jobs = openJobs(queueRedis, env.REDIS_NAMESPACE);
+  const jobs = await openJobs(queueRedis, env.REDIS_NAMESPACE).catch(
+    cannotStart(log, "the queue cannot be reached"),
+  );
 
   return {
     log,
@@ -56,16 +58,11 @@ export async function openServices(env: WorkerEnv, process_: string): Promise<Se
 
 /** Code that expects a column which is not there yet must not serve: it would fail request by request. */
 async function refusePendingMigrations(sql: Sql, log: Log): Promise<void> {
-  try {
-    const pending = await pendingMigrations(sql);
-    if (!pending.length) return;
-    log.error(
-      { event: "boot_refused", pending },
-      `migrations are pending: ${pending.join(", ")}. Run: migrate up`,
-    );
-    process.exit(EXIT.pendingMigration);
-  } catch (error) {
-    log.error({ event: "boot_failed", ...errorFields(error) }, "the database cannot be reached");
-    process.exit(EXIT.failed);
-  }
+  const pending = await pendingMigrations(sql).catch(cannotStart(log, "the database cannot be reached"));
+  if (!pending.length) return;
+  log.error(
+    { event: "boot_refused", pending },
+    `migrations are pending: ${pending.join(", ")}. Run: migrate up`,
+  );
+  process.exit(EXIT.pendingMigration);
 }

@@ -1,7 +1,7 @@
 /** Process `web`: answers HTTP and holds the sockets, until SIGTERM. */
 import { createTokens } from "./auth/tokens.ts";
 import { loadEnv } from "./env.ts";
-import { EXIT } from "./exit.ts";
+import { cannotStart, EXIT } from "./exit.ts";
 import { createServe } from "./http/serve.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createLimiter } from "./limits.ts";
@@ -23,7 +23,9 @@ const lifecycle = new Lifecycle();
 const metrics = new Metrics();
 const tokens = createTokens(env);
 const limiter = createLimiter(services.redis, env.REDIS_NAMESPACE, log);
-const board = await openSockets(env, services, { tokens, limiter, metrics });
+const board = await openSockets(env, services, { tokens, limiter, metrics }).catch(
+  cannotStart(log, "Redis cannot be subscribed to"),
+);
 
 const server = Bun.serve({
   hostname: env.HOST,

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { Worker } from "bullmq";
 import { loadEnv } from "./env.ts";
-import { EXIT } from "./exit.ts";
+import { cannotStart, EXIT } from "./exit.ts";
 import { drainLoop } from "./jobs/drain-loop.ts";
 import { perform } from "./jobs/perform.ts";
 import { doneKey, QUEUE } from "./jobs/queue.ts";
@@ -21,6 +21,8 @@ const worker = new Worker(QUEUE, (job) => perform(services, job.name, job.data, 
   connection: redis as never,
   prefix: env.REDIS_NAMESPACE,
   concurrency: CONCURRENCY,
+  // Not before it is ready: after a failure on the way there it would ask for jobs without end, and never get one.
+  autorun: false,
 });
 worker.on("error", (error) => log.warn({ event: "worker_error", ...errorFields(error), stack: undefined }));
 worker.on("completed", (job) => {
@@ -38,7 +40,8 @@ worker.on("failed", (job, error) => {
   });
   report(error, { topic: job?.name ?? "unknown" });
 });
-await worker.waitUntilReady();
+await worker.waitUntilReady().catch(cannotStart(log, "the queue cannot be reached"));
+worker.run().catch((error) => worker.emit("error", error));
 const draining = drainLoop(services);
 
 if (env.READY_FILE) writeFileSync(env.READY_FILE, `${process.pid}\n`);

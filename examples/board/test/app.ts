@@ -138,9 +138,11 @@ export class Process {
   ): Promise<Record<string, unknown>> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
+      const ended = this.child.exitCode;
+      if (ended !== null) await this.#reading;
       const line = this.log.find(fits);
       if (line) return line;
-      if (this.child.exitCode !== null) throw new Error(`exited ${this.child.exitCode}: ${this.#output}`);
+      if (ended !== null) throw new Error(`exited ${ended}: ${this.#output}`);
       if (Date.now() > deadline) throw new Error(`not logged in ${timeoutMs} ms: ${this.#output}`);
       await Bun.sleep(10);
     }

@@ -1,6 +1,6 @@
 /** Real PostgreSQL (behind PgBouncer), Redis and S3 for the tests: on loopback, random ports, throwaway data. */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, SQL, type Subprocess } from "bun";
@@ -196,6 +196,51 @@ async function startRedis(dir: string, start: Start): Promise<OwnRedis> {
   };
   await redis.start();
   return redis;
+}
+
+/** Stands before Redis, and cuts every connection once: when it has heard something for the `cut`th time. */
+export class CutOnce {
+  heard = 0;
+  #sockets = new Set<Socket>();
+
+  private constructor(
+    private server: Server,
+    readonly url: string,
+  ) {}
+
+  static async before(redisUrl: string, cut: number): Promise<CutOnce> {
+    const target = new URL(redisUrl);
+    const server = createServer((client) => {
+      const redis = createConnection(Number(target.port), target.hostname);
+      for (const [from, to] of [
+        [client, redis],
+        [redis, client],
+      ] as const) {
+        proxy.#sockets.add(from);
+        from.on("error", () => {}).on("close", () => to.destroy());
+      }
+      redis.on("data", (data) => client.write(data));
+      client.on("data", (data) => {
+        if (++proxy.heard === cut) proxy.#cut();
+        else redis.write(data);
+      });
+    });
+    const port = await freePort();
+    const url = Object.assign(new URL(redisUrl), { port: String(port) });
+    const proxy = new CutOnce(server, url.href);
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  stop(): void {
+    this.server.close();
+    this.#cut();
+  }
+
+  #cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
 }
 
 async function startS3(dir: string, start: Start): Promise<Services["s3"]> {

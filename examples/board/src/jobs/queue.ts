@@ -25,7 +25,8 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-export function openJobs(redis: Redis, namespace: string): Jobs {
+/** Rejects when Redis goes away meanwhile: the queue would never work again. */
+export async function openJobs(redis: Redis, namespace: string): Promise<Jobs> {
   const queue = new Queue(QUEUE, {
     connection: redis as never,
     prefix: namespace,
@@ -33,6 +34,7 @@ export function openJobs(redis: Redis, namespace: string): Jobs {
   });
   // Without a listener an error event ends the process; the driver's own listener has logged it.
   queue.on("error", () => {});
+  await queue.waitUntilReady();
   return {
     async add(topic, payload, jobId) {
       await queue.add(topic, payload, { jobId });
