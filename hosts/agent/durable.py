@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 
 def write(path: str, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
     """Replace the content of `path`; with `sync`, file and folder are on the disk when this returns."""
-    temporary = f"{path}.{os.getpid()}.new"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    # One name for all writers: what a killed one left is used by the next, and does not lie there for good.
+    temporary = f"{path}.new"
+    handle = _own(temporary)
+    try:
+        _fill(handle, temporary, content, mode, sync)
+        os.rename(temporary, path)
+    finally:
+        os.close(handle)
+    if sync:
+        sync_folder(os.path.dirname(path))
+
+
+def _own(path: str) -> int:
+    """A handle of the file at `path`, which no other writer has meanwhile; waits for one that has it."""
+    while True:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_at(path, handle):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _is_at(path: str, handle: int) -> bool:
+    """Whether the file is still there: the writer before may have renamed it, or given up."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _fill(handle: int, path: str, content: bytes, mode: int, sync: bool) -> None:
     try:
         os.fchmod(handle, mode)
+        os.ftruncate(handle, 0)
         view = memoryview(content)
         while view:
             view = view[os.write(handle, view) :]
         if sync:
             os.fsync(handle)
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(path)
         raise
-    finally:
-        os.close(handle)
-    os.rename(temporary, path)
-    if sync:
-        sync_folder(os.path.dirname(path))
 
 
 def sync_folder(path: str) -> None:
