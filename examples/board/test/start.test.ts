@@ -9,6 +9,8 @@ const board = await newBoard();
 const ann = await Person.signUp((await board.web()).url);
 
 type Script = "web" | "worker";
+/** As long as any test here waits for a process to start. */
+const WAIT_MS = 60_000;
 
 async function start(script: Script, redisUrl: string): Promise<Process> {
   const port = await freePort();
@@ -20,20 +22,21 @@ async function start(script: Script, redisUrl: string): Promise<Process> {
 async function outcome(process: Process): Promise<number | "ready"> {
   const ended = (error: unknown) =>
     Promise.race([process.exited, Bun.sleep(1_000).then(() => Promise.reject(error))]);
-  return process.logged((line) => line.event === "ready").then(() => "ready" as const, ended);
+  return process.logged((line) => line.event === "ready", WAIT_MS).then(() => "ready" as const, ended);
 }
 
 const doesItsWork: Record<Script, (process: Process) => Promise<unknown>> = {
   async web(process) {
-    for (let i = 0; (await request(process.url, "GET", "/ready")).status !== 200; i++) {
-      if (i > 200) throw new Error(`not ready again: ${process.output}`);
+    const latest = Date.now() + WAIT_MS;
+    while ((await request(process.url, "GET", "/ready")).status !== 200) {
+      if (Date.now() > latest) throw new Error(`not ready again: ${process.output}`);
       await Bun.sleep(50);
     }
   },
   async worker(process) {
     const { body: task } = await ann.call("POST", "/api/tasks", { title: "To be done" });
     await ann.call("PATCH", `/api/tasks/${task.id}`, { status: "done" });
-    await process.logged((line) => line.event === "job_done");
+    await process.logged((line) => line.event === "job_done", WAIT_MS);
   },
 };
 
