@@ -182,13 +182,19 @@ def _judge_fleet(site: Site, cell: Cell, before: int, outcome: Outcome) -> int:
         outcome.problems.append(f"release {found['unfinished']} is still unfinished")
     if found["lease"] is not None:
         outcome.problems.append(f"the lease is still held: {found['lease']}")
-    _judge_hosts(found["hosts"], live, outcome)
+    # A rollback ends while its workers still change over.
     site.wait_until_worker_runs(live)
+    workers = [host for host in slipway(site.root, "status", "--json").json["hosts"] if _works(host)]
+    _judge_hosts([*(host for host in found["hosts"] if not _works(host)), *workers], live, outcome)
     for host in site.outputs.by_role("web"):
         serves = site.get("/health", headers={"Cookie": f"SLIPWAY_HOST={host.name}"}).json()["release"]
         if serves != live:
             outcome.problems.append(f"{host.name} serves {serves} to users; the ledger names {live}")
     return live
+
+
+def _works(host: dict[str, Any]) -> bool:
+    return host["role"] == "worker"
 
 
 def _judge_hosts(hosts: list[dict[str, Any]], live: int, outcome: Outcome) -> None:
