@@ -44,8 +44,8 @@ def _is_at(path: str, handle: int) -> bool:
 
 def _fill(handle: int, path: str, content: bytes, mode: int, sync: bool) -> None:
     try:
+        os.ftruncate(handle, 0)  # first: what a killed writer left may be secret, and the mode wider
         os.fchmod(handle, mode)
-        os.ftruncate(handle, 0)
         view = memoryview(content)
         while view:
             view = view[os.write(handle, view) :]
