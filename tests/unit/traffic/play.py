@@ -50,6 +50,7 @@ USERS: dict[str, type[User]] = {
 def play(users: list[str], profile: str, target: Target) -> dict[str, Any]:
     environment = Environment(user_classes=[USERS[name] for name in users])
     timed: dict[str, list[float]] = defaultdict(list)
+    due: dict[str, list[float]] = defaultdict(list)
     errors: dict[str, list[str]] = defaultdict(list)
     failed: list[str] = []
 
@@ -57,6 +58,8 @@ def play(users: list[str], profile: str, target: Target) -> dict[str, Any]:
         request_type: str, name: str, response_time: float, exception: object = None, **_: object
     ) -> None:
         timed[f"{request_type} {name}"].append(response_time)
+        # Times count from when a thing was due, so this says when that was, however late it was done.
+        due[f"{request_type} {name}"].append(time.perf_counter() - response_time / 1000)
         if exception is not None:
             errors[f"{request_type} {name}"].append(str(exception))
 
@@ -80,6 +83,7 @@ def play(users: list[str], profile: str, target: Target) -> dict[str, Any]:
     slots = run.samples.slots.values()
     return {
         "timed": {name: sorted(ms) for name, ms in timed.items()},
+        "due": {name: sorted(moments) for name, moments in due.items()},
         "errors": errors,
         "failed": failed,
         "dropped": sum(slot.dropped for slot in slots),

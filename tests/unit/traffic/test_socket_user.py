@@ -88,7 +88,9 @@ def test_a_storm_cuts_all_and_all_come_back_at_random_moments(site: LittleSite, 
     assert played["errors"] == {}
     assert len(played["timed"][SESSION]) == 24
     assert len(played["timed"]["WS connect /ws again"]) == 12
-    again = sorted(site.opened)[12:]
+    assert len(site.opened) == 24
+    # When each was due, for on a busy machine those that were due in one second may come in one moment.
+    again = played["due"]["WS connect /ws again"]
     assert again[-1] - again[0] > 0.3
     assert len({int(10 * moment) for moment in again}) > 3
 
